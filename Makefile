@@ -1,0 +1,66 @@
+# Two commands: `make run` starts the studio, `make test` checks everything.
+
+PYTHON ?= python3
+BIN := .venv/bin
+AT_ONCE := --numprocesses auto --maxprocesses 4
+ON_POSTGRES := tests/accounts tests/credits tests/engine tests/faults tests/generations tests/library \
+	tests/test_postgres_connection.py
+
+.PHONY: run test lint types unit postgres faults browser format messages lock bench screenshots clean
+
+run: ## Install, migrate and start everything on http://127.0.0.1:8000
+	@scripts/bootstrap $(PYTHON) requirements.lock
+	@exec $(BIN)/python manage.py studio
+
+test: ## Install what tests need, then lint, types and tests
+	@scripts/system-packages
+	@scripts/bootstrap $(PYTHON) requirements-dev.lock
+	@$(MAKE) --no-print-directory lint types unit postgres
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types:
+	$(BIN)/mypy
+
+unit: ## Several processes at once; then alone what drives a browser
+	$(BIN)/pytest $(AT_ONCE) -m "not browser"
+	$(BIN)/pytest -m browser
+
+postgres: ## What touches the database once more, on a PostgreSQL server of its own
+	$(BIN)/python scripts/with-postgres $(BIN)/pytest $(AT_ONCE) -m "not alone" $(ON_POSTGRES)
+	$(BIN)/python scripts/with-postgres $(BIN)/pytest -m alone $(ON_POSTGRES)
+
+faults: ## Kills, cuts and random histories on both databases, and a table; FAULTS_SIZE=5
+	$(BIN)/python -m tests.faults.table
+
+browser: ## Only the tests in a real browser
+	$(BIN)/pytest tests/browser
+
+format:
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+messages: ## Collect texts and compile the translations (needs gettext)
+	$(BIN)/python scripts/messages.py
+
+bench: ## Print the figures
+	@scripts/bootstrap $(PYTHON) requirements-dev.lock
+	$(BIN)/python -m bench
+
+screenshots: ## Make the README's pictures from a running studio
+	@scripts/bootstrap $(PYTHON) requirements-dev.lock
+	$(BIN)/python scripts/screenshots.py
+
+lock: ## Resolve pyproject.toml into the two lock files
+	$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
+	.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --custom-compile-command "make lock" \
+		pyproject.toml -o requirements.lock
+	.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --custom-compile-command "make lock" \
+		pyproject.toml --group dev -o requirements-dev.lock
+
+clean:
+	rm -rf .venv staticfiles .mypy_cache .ruff_cache .pytest_cache

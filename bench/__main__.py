@@ -1,0 +1,64 @@
+"""`python -m bench [name …]`: measure and print the table."""
+
+import argparse
+import importlib
+import signal
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from bench import figures, sizes
+from bench.grounds import grounds
+
+NAMES = (
+    "idle",
+    "queries",
+    "submit",
+    "weight",
+    "reads",
+    "screen",
+    "start",
+    "watchers",
+    "library",
+)
+
+
+def main() -> int:
+    """1 when something could not be measured. A missed target is a figure, not a failure."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(NAMES)}")
+    names = parser.parse_args().names or NAMES
+    if unknown := set(names) - set(NAMES):
+        parser.error(f"no such measure: {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        return _print(names)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _print(names: Sequence[str]) -> int:
+    size, failed, verdicts = sizes.chosen(), 0, Counter[str]()
+    print(figures.heading(), flush=True)
+    with grounds() as ground:
+        for name in names:
+            measure = importlib.import_module(f"bench.measures.{name}").measure
+            try:
+                for figure in measure(ground, size):
+                    print(figure.line(), flush=True)
+                    verdicts[figure.verdict] += 1
+            except (RuntimeError, OSError) as error:
+                print(f"{name}: no figure. {error}", flush=True)
+                failed = 1
+    print(f"{verdicts['meets']} targets met, {verdicts['misses']} missed")
+    return failed
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""What staff may do in the admin pages: look. Only the owner (superuser) may change things."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+Column = TypeVar("Column", bound=Callable[..., Any])
+
+
+def is_staff(request: HttpRequest) -> bool:
+    """May look into the admin pages."""
+    user = request.user
+    return user.is_active and user.is_authenticated and user.is_staff
+
+
+def is_owner(request: HttpRequest) -> bool:
+    """May change what the admin pages let anybody change."""
+    return is_staff(request) and request.user.is_superuser
+
+
+def coloured(
+    description: "StrOrPromise", colours: Mapping[str, str], ordering: str | None = None
+) -> Callable[[Column], Column]:
+    """A list column shown as a coloured label: it returns (value, text), coloured by value."""
+
+    def mark(column: Column) -> Column:
+        shown = admin.display(description=description, ordering=ordering)(column)
+        shown.label = colours  # type: ignore[attr-defined]  # unfold looks for it on the function
+        return shown
+
+    return mark
+
+
+class StaffLookAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+    """Staff see it without a permission of their own; changing it is Django's usual matter."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_staff(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_staff(request)
+
+
+class ReadOnlyAdmin(StaffLookAdmin):
+    """Rows that say what happened: nobody, not even the owner, writes them by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,11 @@
+"""The request of a person who is signed in, for type checking of views."""
+
+from django.http import HttpRequest
+
+from evolink_studio.accounts.models import User
+
+
+class PersonRequest(HttpRequest):
+    """`@login_required` stands before every view that takes this."""
+
+    user: User

@@ -1,0 +1,40 @@
+"""The door: the one-time link and a person's own settings."""
+
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods
+
+from evolink_studio.accounts import services
+from evolink_studio.accounts.forms import PreferencesForm
+from evolink_studio.accounts.requests import PersonRequest
+
+
+@never_cache
+@require_GET
+def welcome(request: PersonRequest, token: str) -> HttpResponse:
+    """Sign in by a one-time link; a used or unknown one says how to get another."""
+    user = services.use_sign_in_link(token=token, now=timezone.now())
+    if user is None:
+        return render(request, "accounts/link_spent.html", status=410)
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    return redirect("home")
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def preferences(request: PersonRequest) -> HttpResponse:
+    """Language and appearance."""
+    person = request.user
+    initial = {"language": person.language, "theme": person.theme}
+    form = PreferencesForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        services.set_preferences(user=person, **form.cleaned_data)
+        messages.success(request, _("Saved."))
+        return redirect("preferences")
+    return render(request, "accounts/preferences.html", {"form": form})

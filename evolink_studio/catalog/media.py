@@ -1,0 +1,149 @@
+"""Files that go into a video, as facts, and what a field accepts of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, field_validator
+from pydantic_core import CoreSchema
+
+from evolink_studio.catalog.text import Sentence, _
+
+Kind = Literal["image", "video", "audio"]
+
+# 10 MB is read as the smaller of its two meanings, so that nothing is sent only to be refused.
+MEGABYTE = 1_000_000
+
+MIME_TYPES = {
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "bmp": "image/bmp",
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "webm": "video/webm",
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "m4a": "audio/mp4",
+    "aac": "audio/aac",
+    "ogg": "audio/ogg",
+    "flac": "audio/flac",
+}
+
+WRONG_KIND: dict[Kind, Sentence] = {
+    "image": Sentence(_("This needs a picture.")),
+    "video": Sentence(_("This needs a video.")),
+    "audio": Sentence(_("This needs a sound file.")),
+}
+WRONG_FORMAT = Sentence(
+    _("{format} files are not accepted here. Convert it to one of these: {formats}.")
+)
+TOO_HEAVY = Sentence(_("This file has {megabytes} MB; at most {limit} MB are accepted."))
+TOO_SMALL = Sentence(
+    _("This is {width} × {height} pixels; each side needs at least {limit} pixels.")
+)
+TOO_NARROW = Sentence(
+    _("This is {width} × {height} pixels, which is too narrow: at most 1 to {limit} fits.")
+)
+TOO_WIDE = Sentence(
+    _("This is {width} × {height} pixels, which is too wide: at most {limit} to 1 fits.")
+)
+TOO_SHORT = Sentence(_("This runs for {seconds} s; at least {limit} s are needed."))
+TOO_LONG = Sentence(_("This runs for {seconds} s; at most {limit} s are accepted."))
+
+
+class Media(BaseModel):
+    """Facts about one file.
+
+    `ref` names it to the studio and means nothing here ("asset:12", or a URL). `format` is
+    lower case ("jpeg", never "jpg"), `bytes` its weight, `width` and `height` pixels,
+    `seconds` its length. A fact that is not known is None, and is then not judged.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    ref: str
+    kind: Kind = "image"
+    format: str
+    bytes: int
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None
+
+    @field_validator("format")
+    @classmethod
+    def _one_name_per_format(cls, value: str) -> str:
+        return "jpeg" if value.lower() == "jpg" else value.lower()
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        # Whoever writes a request names a file; the facts are the studio's to find out.
+        return {"type": "string", "description": "Reference of a file, or its URL."}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepts:
+    """What a field takes: weight in bytes, sides in pixels, ratio as width / height, seconds."""
+
+    kind: Kind
+    formats: tuple[str, ...]
+    max_bytes: int | None = None
+    min_side: int | None = None
+    min_ratio: float | None = None
+    max_ratio: float | None = None
+    min_seconds: float | None = None
+    max_seconds: float | None = None
+
+    @property
+    def format_names(self) -> tuple[str, ...]:
+        return tuple(name.upper() for name in self.formats)
+
+    @property
+    def mime_types(self) -> tuple[str, ...]:
+        """For the `accept` attribute of a file input."""
+        return tuple(MIME_TYPES[name] for name in self.formats)
+
+    @property
+    def summary(self) -> Sentence:
+        """One line for the empty slot: formats and weight."""
+        if self.max_bytes is None:
+            return Sentence("{formats}", {"formats": self.format_names})
+        values = {"formats": self.format_names, "limit": self.max_bytes / MEGABYTE}
+        return Sentence(_("{formats}, up to {limit} MB"), values)
+
+    def problems(self, media: Media) -> tuple[Sentence, ...]:
+        """Every reason why this file does not fit; of the wrong kind or format, only that."""
+        if media.kind != self.kind:
+            return (WRONG_KIND[self.kind],)
+        if media.format not in self.formats:
+            name = media.format.upper()
+            return (WRONG_FORMAT.filled(format=name, formats=self.format_names),)
+        return (*self._weight(media), *self._shape(media), *self._length(media))
+
+    def _weight(self, media: Media) -> Iterator[Sentence]:
+        if self.max_bytes is not None and media.bytes > self.max_bytes:
+            weight = round(media.bytes / MEGABYTE + 0.05, 1)  # never rounded down to the limit
+            yield TOO_HEAVY.filled(megabytes=weight, limit=self.max_bytes / MEGABYTE)
+
+    def _shape(self, media: Media) -> Iterator[Sentence]:
+        if not media.width or not media.height:
+            return
+        size = {"width": media.width, "height": media.height}
+        ratio = media.width / media.height
+        if self.min_side is not None and min(size.values()) < self.min_side:
+            yield TOO_SMALL.filled(**size, limit=self.min_side)
+        if self.min_ratio is not None and ratio < self.min_ratio:
+            yield TOO_NARROW.filled(**size, limit=1 / self.min_ratio)
+        if self.max_ratio is not None and ratio > self.max_ratio:
+            yield TOO_WIDE.filled(**size, limit=self.max_ratio)
+
+    def _length(self, media: Media) -> Iterator[Sentence]:
+        if media.seconds is None:
+            return
+        if self.min_seconds is not None and media.seconds < self.min_seconds:
+            yield TOO_SHORT.filled(seconds=media.seconds, limit=self.min_seconds)
+        if self.max_seconds is not None and media.seconds > self.max_seconds:
+            yield TOO_LONG.filled(seconds=media.seconds, limit=self.max_seconds)

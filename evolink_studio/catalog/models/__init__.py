@@ -1,0 +1,1 @@
+"""One file per AI model: its request class and its spec."""

@@ -1,0 +1,113 @@
+"""How a parameter of a request class is shown and sent.
+
+`Param` is what a request class says about a parameter, beside its type; `Field` is all that
+is known of it once type and `Param` are read together, and the only thing a form looks at.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pydantic import GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+from evolink_studio.catalog.media import Accepts
+
+
+class Control(StrEnum):
+    """What a person operates."""
+
+    PROMPT = "prompt"
+    TEXT = "text"
+    CHOICE = "choice"
+    NUMBER = "number"
+    SWITCH = "switch"
+    MEDIA = "media"
+    ROWS = "rows"
+    TEXTS = "texts"
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Where and how a value stands in the JSON body.
+
+    `path` "a.b" nests; "a[].b" makes every item of a list an object {b: item}.
+    `unsent` is the value that is not sent (an empty value never is).
+    `along` is sent beside it, by path, whenever the value itself is sent.
+    `counted` gives every row its place, from 1, under this key.
+    `keyed` turns rows into one object: (column of the keys, column of the values).
+    `as_text` sends a number as a string.
+    """
+
+    path: str
+    unsent: object = None
+    along: Mapping[str, object] = field(default_factory=dict)
+    counted: str = ""
+    keyed: tuple[str, str] | None = None
+    as_text: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # hashed as itself: unions hash their members
+class Param:
+    """Said in the `Annotated[...]` of a request class: words, and what the type cannot say.
+
+    `words` gives values their (label, help). `control` is derived from the type unless given.
+    """
+
+    label: str
+    help: str
+    control: Control | None = None
+    advanced: bool = False
+    unit: str = ""
+    example: str = ""
+    words: Mapping[Any, tuple[str, str]] = field(default_factory=dict)
+    wire: Wire | None = None
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "title": self.label, "description": self.help}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One value to choose; its label carries the unit."""
+
+    value: str | int | float | bool
+    label: str
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One parameter, ready for a form. Texts are msgids.
+
+    `default` is None when there is none, and for an empty text or list.
+    `minimum`, `maximum`, `step` and `whole` belong to a number (`options` then are words it
+    takes instead, like "auto"); `max_length` to a text, or to each text of a list, in code
+    points; `min_items`, `max_items` to whatever is `multiple`; `columns` to rows.
+    """
+
+    name: str
+    label: str
+    help: str
+    control: Control
+    required: bool = False
+    default: object = None
+    options: tuple[Option, ...] = ()
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    step: int | float | None = None
+    whole: bool = False
+    min_length: int | None = None
+    max_length: int | None = None
+    min_items: int | None = None
+    max_items: int | None = None
+    multiple: bool = False
+    accepts: Accepts | None = None
+    columns: tuple["Field", ...] = ()
+    advanced: bool = False
+    unit: str = ""
+    example: str = ""
+    wire: Wire

@@ -1,0 +1,10 @@
+"""Money: prices, and what EvoLink says is left."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class CreditsConfig(AppConfig):
+    name = "evolink_studio.credits"
+    label = "credits"
+    verbose_name = _("Credits")

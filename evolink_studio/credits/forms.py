@@ -1,0 +1,108 @@
+"""Entering a price, an allowance, and by how much allowances are raised."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminSelect2MultipleWidget,
+    UnfoldAdminSelectWidget,
+)
+
+from evolink_studio.catalog import SPECS
+from evolink_studio.credits.factors import factor_problems
+from evolink_studio.credits.fields import DIGITS, STEP
+from evolink_studio.credits.models import Allowance, RateCard
+
+
+def _models() -> list[tuple[str, str]]:
+    return [(spec.id, f"{spec.label} ({spec.id})") for spec in SPECS.values()]
+
+
+class RateCardForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """A price; its factors are checked against what the AI model offers."""
+
+    model_id = forms.ChoiceField(label=_("Model"), widget=UnfoldAdminSelectWidget)
+
+    class Meta:
+        model = RateCard
+        fields = ("model_id", "effective", "unit", "price", "minimum", "factors", "source")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = _models()
+        # A card of an AI model that left the catalogue stays readable and savable.
+        if self.instance.model_id and self.instance.model_id not in SPECS:
+            choices.append((self.instance.model_id, self.instance.model_id))
+        self.fields["model_id"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
+        for name in {"price", "minimum"} & self.fields.keys():  # who may only look has neither
+            self.fields[name].validators.append(_not_negative)
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        if "factors" in cleaned and "model_id" in cleaned:
+            cleaned["factors"] = cleaned["factors"] or []
+            for problem in factor_problems(cleaned["factors"], cleaned["model_id"]):
+                self.add_error("factors", problem)
+        return cleaned
+
+
+def _not_negative(value: Any) -> None:
+    if value < 0:
+        raise forms.ValidationError(_("A price cannot be below 0."))
+
+
+class AllowanceForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
+    """An allowance; its models are chosen by name."""
+
+    model_ids = forms.MultipleChoiceField(
+        label=_("Models"),
+        help_text=_("None chosen: all of them."),
+        choices=_models,
+        required=False,
+        widget=UnfoldAdminSelect2MultipleWidget,
+    )
+
+    class Meta:
+        model = Allowance
+        fields = (
+            "person",
+            "group",
+            "shared",
+            "active",
+            "amount",
+            "period",
+            "per_generation",
+            "unknown_price",
+            "at_once",
+            "model_ids",
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A model that left the catalogue stays chosen until somebody takes it out.
+        gone = [(i, i) for i in self.instance.model_ids if i not in SPECS]
+        if "model_ids" in self.fields and gone:
+            self.fields["model_ids"].choices = [*_models(), *gone]  # type: ignore[attr-defined]  # as above
+
+
+class AmountForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
+    """The amount of one allowance in the list, named for a screen reader."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        name = _("Credits of {whose}").format(whose=self.instance)
+        self.fields["amount"].widget.attrs["aria-label"] = name
+
+
+class RaiseForm(forms.Form):
+    """By how many credits."""
+
+    by = forms.DecimalField(
+        label=_("Credits to add to each"),
+        min_value=STEP,
+        max_value=1_000_000,
+        decimal_places=DIGITS,
+        widget=UnfoldAdminDecimalFieldWidget,
+    )

@@ -1,0 +1,37 @@
+"""For how long an allowance lasts before it starts afresh. All in UTC; a week begins on Monday."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+BEGINNING = date(2000, 1, 1)  # the start of a period that never ends
+
+
+class Period(models.TextChoices):
+    DAY = "day", _("a day")
+    WEEK = "week", _("a week")
+    MONTH = "month", _("a month")
+    NONE = "none", _("once, without refill")
+
+
+def start(period: str, now: datetime) -> date:
+    """The first day of the period in which `now` lies."""
+    today = now.astimezone(UTC).date()
+    return {
+        Period.DAY: today,
+        Period.WEEK: today - timedelta(days=today.weekday()),
+        Period.MONTH: today.replace(day=1),
+        Period.NONE: BEGINNING,
+    }[Period(period)]
+
+
+def reset(period: str, starts: date) -> datetime | None:
+    """When a period that began on `starts` is over; None when it never is."""
+    following = {
+        Period.DAY: starts + timedelta(days=1),
+        Period.WEEK: starts + timedelta(days=7),
+        Period.MONTH: (starts.replace(day=1) + timedelta(days=32)).replace(day=1),
+        Period.NONE: None,
+    }[Period(period)]
+    return datetime.combine(following, time.min, UTC) if following else None

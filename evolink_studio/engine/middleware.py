@@ -1,0 +1,58 @@
+"""What a request passes through for the sake of operations: an id in every log line, and probes."""
+
+import re
+import uuid
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import resolve
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+HEADER = "X-Request-ID"
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+_PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestIdMiddleware:
+    """Every log line of a request carries its id and its person; the answer carries the id too.
+
+    A proxy's id is taken over when it is a plain word, so that both logs can be laid side by side.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        given = request.headers.get(HEADER, "")
+        name = given if _PLAIN.fullmatch(given) else uuid.uuid4().hex
+        # Cleared at the beginning, not at the end: Django logs a bad answer after this returned.
+        clear_contextvars()
+        bind_contextvars(request=name)
+        response = self.get_response(request)
+        response.headers[HEADER] = name
+        return response
+
+    def process_view(self, request: HttpRequest, *_view: object) -> None:
+        """Before the view, after everything that finds out who asks."""
+        user = getattr(request, "user", None)
+        if user is not None and user.is_authenticated:
+            bind_contextvars(user=user.pk)
+
+
+class ProbeMiddleware:
+    """Answers probes before anything asks who they are: they must work while the database is away.
+
+    They come without a cookie, and often to a bare address that is no host name of the studio.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info not in PROBES:
+            return self.get_response(request)
+        found = resolve(request.path_info)
+        response: HttpResponseBase = found.func(request)
+        return response

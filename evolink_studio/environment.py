@@ -1,0 +1,304 @@
+"""The settings an operator may give, read once from the environment, typed and checked.
+
+Every name here stands in the README's settings table; a test keeps the two in step.
+"""
+
+import contextlib
+import os
+import secrets
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import dj_database_url
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+EVOLINK_API = "https://api.evolink.ai"
+EVOLINK_FILES = "https://files-api.evolink.ai"
+DATABASES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
+
+
+class Environment(BaseSettings):
+    """What the environment says. A value that makes no sense stops the start with its name."""
+
+    model_config = SettingsConfigDict(
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # a mistyped key must not stand in a log
+    )
+
+    evolink_api_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="EVOLINK_API_KEY",
+        description="Key of your EvoLink account. Without it the sandbox is the far end.",
+    )
+    evolink_api_url: str = Field(
+        "",
+        validation_alias="EVOLINK_API_URL",
+        description="Where the EvoLink API is. A private address is allowed only when named here.",
+    )
+    evolink_files_url: str = Field(
+        "",
+        validation_alias="EVOLINK_FILES_URL",
+        description="Where the EvoLink Files API is. Default: follows `EVOLINK_API_URL`.",
+    )
+    database_url: str = Field(
+        "",
+        validation_alias="DATABASE_URL",
+        description="`postgres://…` for scale-out. Default: SQLite in `STUDIO_DATA`.",
+    )
+    public_url: str = Field(
+        "",
+        validation_alias="PUBLIC_URL",
+        description="The studio's own https address. Without it EvoLink is given no callback.",
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="SECRET_KEY",
+        description="Signs sessions. Default: made once and kept in `STUDIO_DATA`.",
+    )
+    allowed_hosts: str = Field(
+        "",
+        validation_alias="ALLOWED_HOSTS",
+        description="Host names the studio answers to, with commas. "
+        "Loopback and the host of `PUBLIC_URL` are always among them.",
+    )
+    port: int = Field(
+        8000,
+        ge=1,
+        le=65535,
+        validation_alias="PORT",
+        description="Port of the web server on this machine. The sandbox takes the next one.",
+    )
+    bind: str = Field(
+        "127.0.0.1",
+        validation_alias="BIND",
+        description="Address the web server listens on; `0.0.0.0` in a container.",
+    )
+    studio_data: Path = Field(
+        ROOT / "var",
+        validation_alias="STUDIO_DATA",
+        description="Folder for the database and the media. Default: `var/`.",
+    )
+    s3_bucket: str = Field(
+        "",
+        validation_alias="S3_BUCKET",
+        description="Keeps the media in this bucket of an S3 store instead of `STUDIO_DATA`.",
+    )
+    s3_endpoint_url: str = Field(
+        "",
+        validation_alias="S3_ENDPOINT_URL",
+        description="Where the S3 store is. Default: Amazon's, in `S3_REGION`.",
+    )
+    s3_public_url: str = Field(
+        "",
+        validation_alias="S3_PUBLIC_URL",
+        description="Where browsers reach the S3 store. Default: `S3_ENDPOINT_URL`.",
+    )
+    s3_region: str = Field(
+        "us-east-1",
+        validation_alias="S3_REGION",
+        description="Region of the S3 store.",
+    )
+    s3_access_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="S3_ACCESS_KEY",
+        description="Key id for the S3 store. Default: what the machine itself may do.",
+    )
+    s3_secret_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="S3_SECRET_KEY",
+        description="The secret that belongs to `S3_ACCESS_KEY`.",
+    )
+    web_workers: int = Field(
+        2,
+        ge=1,
+        le=64,
+        validation_alias="WEB_WORKERS",
+        description="Processes of the web server.",
+    )
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=5,
+        validation_alias="TRUSTED_PROXIES",
+        description="Proxies in front whose `X-Forwarded-*` headers are believed.",
+    )
+    running_at_once: int = Field(
+        100,
+        ge=0,
+        validation_alias="RUNNING_AT_ONCE",
+        description="How many generations may be at EvoLink at once, in all. `0`: no limit.",
+    )
+    running_per_person: int = Field(
+        10,
+        ge=0,
+        validation_alias="RUNNING_PER_PERSON",
+        description="How many of one person. The others wait their turn. `0`: no limit.",
+    )
+    running_per_model: int = Field(
+        0,
+        ge=0,
+        validation_alias="RUNNING_PER_MODEL",
+        description="How many of one model. `0`: no limit.",
+    )
+    max_upload_mb: int = Field(
+        50,
+        ge=1,
+        le=2000,
+        validation_alias="MAX_UPLOAD_MB",
+        description="Largest picture a person may upload, in MB.",
+    )
+    alert_email: str = Field(
+        "",
+        validation_alias="ALERT_EMAIL",
+        description="Who gets a mail when money or a film needs a look. Needs `EMAIL_URL`.",
+    )
+    alert_webhook: str = Field(
+        "",
+        validation_alias="ALERT_WEBHOOK",
+        description="Address that gets the same as a JSON POST.",
+    )
+    email_url: str = Field(
+        "",
+        validation_alias="EMAIL_URL",
+        description="Mail server: `smtp://user:password@host:587` (`smtps://` for TLS at once).",
+    )
+    email_from: str = Field(
+        "studio@localhost",
+        validation_alias="EMAIL_FROM",
+        description="Sender of the studio's mails.",
+    )
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="METRICS_TOKEN",
+        description="Lets Prometheus read `/metrics` as a bearer token. "
+        "Without it there is no such page.",
+    )
+    credits_per_usd: Decimal = Field(
+        Decimal(68),
+        gt=0,
+        validation_alias="CREDITS_PER_USD",
+        description="How many credits are one US dollar, for figures in money.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO",
+        validation_alias="LOG_LEVEL",
+        description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.",
+    )
+
+    @field_validator(
+        "evolink_api_url", "evolink_files_url", "public_url", "s3_endpoint_url", "s3_public_url"
+    )
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be a full address such as https://example.org")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, value: str) -> str:
+        try:
+            engine = dj_database_url.parse(value)["ENGINE"] if value else DATABASES[0]
+        except ValueError:
+            engine = ""
+        if engine not in DATABASES:
+            # Never a part of the address: its password may be the very part that is mistyped.
+            raise ValueError("must be postgres://user:password@host:port/name, or sqlite:///path")
+        return value
+
+    @field_validator("evolink_api_key")
+    @classmethod
+    def _is_key(cls, value: SecretStr) -> SecretStr:
+        key = value.get_secret_value().strip()
+        if not all("!" <= char <= "~" for char in key):
+            raise ValueError("must be one word of plain letters, digits and signs")
+        return SecretStr(key)
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_https(cls, value: str) -> str:
+        if value and not value.startswith("https://"):
+            raise ValueError("must start with https://, because EvoLink only calls https addresses")
+        return value
+
+    @field_validator("studio_data")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @property
+    def sandboxed(self) -> bool:
+        """True when no key was given: nothing costs real money."""
+        return not self.evolink_api_key.get_secret_value()
+
+    @property
+    def sandbox_port(self) -> int:
+        """The sandbox listens one port above the web server."""
+        return self.port + 1 if self.port < 65535 else self.port - 1
+
+    @property
+    def api_url(self) -> str:
+        """Address every EvoLink call goes to."""
+        if self.sandboxed:
+            return f"http://127.0.0.1:{self.sandbox_port}"
+        return self.evolink_api_url or EVOLINK_API
+
+    @property
+    def files_url(self) -> str:
+        """Address every upload to EvoLink goes to."""
+        if self.sandboxed:
+            return self.api_url
+        return self.evolink_files_url or self.evolink_api_url or EVOLINK_FILES
+
+    @property
+    def store_url(self) -> str:
+        """Address of the S3 store, without the bucket."""
+        return self.s3_endpoint_url or f"https://s3.{self.s3_region}.amazonaws.com"
+
+    @property
+    def store_addressing(self) -> str:
+        """Amazon wants the bucket in the host name; everybody understands it in the path."""
+        return "path" if self.s3_endpoint_url or self.s3_public_url else "virtual"
+
+    @property
+    def media_origins(self) -> list[str]:
+        """Origins besides the studio's own from which pages show pictures and films."""
+        if not self.s3_bucket:
+            return []
+        if self.store_addressing == "virtual":
+            return [f"https://{self.s3_bucket}.s3.{self.s3_region}.amazonaws.com"]
+        parts = urlsplit(self.s3_public_url or self.store_url)
+        return [f"{parts.scheme}://{parts.netloc}"]
+
+    @property
+    def hosts(self) -> list[str]:
+        """Host names for Django's check of the Host header."""
+        named = [host.strip() for host in self.allowed_hosts.split(",") if host.strip()]
+        public = urlsplit(self.public_url).hostname
+        return ["localhost", "127.0.0.1", "[::1]", *named, *([public] if public else [])]
+
+    def secret(self) -> str:
+        """The signing secret; made and kept (mode 0600) at the first start."""
+        given = self.secret_key.get_secret_value()
+        return given or _kept_secret(self.studio_data / "secret_key")
+
+
+def _kept_secret(path: Path) -> str:
+    # Web and worker may start at the same moment: a link either appears whole or not at all.
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".secret_key.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50), encoding="ascii")
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
+    return path.read_text(encoding="ascii")

@@ -1,0 +1,115 @@
+"""What can go wrong at the far end, named by what it means for money and for a second try.
+
+    EvoLinkError
+    ├── NotSent            nothing left this machine: may be sent again
+    ├── Unclear            it left, the answer is lost or makes no sense: never sent again by itself
+    ├── Refused            a clear no (4xx): nothing is made, nothing is charged
+    │   ├── KeyRefused     the key is unknown, disabled or expired
+    │   ├── OutOfCredits   the account or the key has too little left
+    │   └── NotFound       no such task
+    ├── RateLimited        no for now (429)
+    ├── Unavailable        something free of charge did not work this time: look again later
+    └── NotSaved           a download that the same link will not mend
+        ├── LinkDead       the link has ended (403, 404, 410)
+        ├── LinkForbidden  the link leads where this studio does not go
+        ├── TooLarge       the file is over the limit
+        └── NoSpace        the disk is full
+
+The paid POST raises `NotSent`, `Unclear`, `Refused` or `RateLimited`; everything that only reads or
+copies raises `Refused`, `RateLimited`, `Unavailable` or, for downloads, `NotSaved`.
+"""
+
+from evolink_studio.evolink.words import clean
+
+KEPT_BODY = 4_000  # characters: enough to see what was meant, small enough for a table row
+
+
+class EvoLinkError(Exception):
+    """Base of all. `message` is for logs: EvoLink's own words where it gave any, else ours.
+
+    `words` are EvoLink's own alone, "" if it gave none: only these may be shown to a person.
+    `status` is the HTTP status if one arrived, `code` EvoLink's code as text ("" if none),
+    `field` the parameter that EvoLink names, `body` the beginning of the reply. The key never
+    stands in any of them.
+    """
+
+    words = ""
+
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        code: str = "",
+        field: str | None = None,
+        body: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.code = code
+        self.field = field
+        self.body = clean(body, limit=KEPT_BODY)
+
+
+class NotSent(EvoLinkError):
+    """Nothing left this machine (no address, no connection, no TLS): sending again is safe."""
+
+
+class Unclear(EvoLinkError):
+    """The request left and no sound answer came back: EvoLink may be working, and charging."""
+
+
+class Refused(EvoLinkError):
+    """EvoLink said no: nothing was made, nothing is charged."""
+
+
+class KeyRefused(Refused):
+    """The API key is unknown, disabled or expired: only an admin can mend this."""
+
+
+class OutOfCredits(Refused):
+    """The account, or the allowance of the key, has too few credits left."""
+
+
+class NotFound(Refused):
+    """EvoLink knows no such task (any more)."""
+
+
+class RateLimited(EvoLinkError):
+    """Too many requests. `retry_after`: seconds, 0 < x ≤ 120, None if not given or not sane."""
+
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        code: str = "",
+        field: str | None = None,
+        body: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, status, code, field, body)
+        self.retry_after = retry_after
+
+
+class Unavailable(EvoLinkError):
+    """A call that costs nothing found trouble on the way: keep the state, look again later."""
+
+
+class NotSaved(EvoLinkError):
+    """A file could not be copied here, and trying the same again at once will not help."""
+
+
+class LinkDead(NotSaved):
+    """The link has ended, or never led anywhere."""
+
+
+class LinkForbidden(NotSaved):
+    """The link is not one this studio follows: its scheme, its address, or a redirect."""
+
+
+class TooLarge(NotSaved):
+    """The file is larger than the limit given."""
+
+
+class NoSpace(NotSaved):
+    """The disk is full, or this user's share of it."""

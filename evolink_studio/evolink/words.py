@@ -1,0 +1,31 @@
+"""Text from elsewhere, made safe to keep."""
+
+import re
+
+# Control characters forge log lines, PostgreSQL refuses NUL, and half of a surrogate pair (which
+# JSON can spell) cannot be written as UTF-8 at all.
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+
+# No real key is as short; a made-up one may be a word that stands in any answer.
+_SHORTEST_SECRET = 8
+
+
+def clean(text: str, *, limit: int) -> str:
+    """`text` with unfit characters as spaces, at most `limit` characters."""
+    return _UNFIT.sub(" ", text[:limit]).strip()
+
+
+def whole(text: str) -> bool:
+    """Whether `text` holds no unfit character at all."""
+    return _UNFIT.search(text) is None
+
+
+def scrub(body: bytes, secret: bytes) -> bytes:
+    """`body` without `secret`, and without the beginning of it where `body` was cut short."""
+    if len(secret) < _SHORTEST_SECRET:
+        return body
+    body = body.replace(secret, b"[key]")
+    for length in range(len(secret) - 1, 3, -1):
+        if body.endswith(secret[:length]):
+            return body[:-length] + b"[key]"
+    return body

@@ -1,0 +1,13 @@
+"""The work in the admin pages: to look at, to count, never to rewrite.
+
+`generations` the list and the page of one · `facts`, `sights` what they say and show · `filters`,
+`listing` parts of the list · `settling` what it cost in truth · `looking` asks EvoLink at once ·
+`callbacks` the log of what came · `usage` figures of a period, with `chart`, `table` and `export` ·
+`people` adds their work and their credits to the list of people
+"""
+
+from evolink_studio.generations.admin.callbacks import DeliveryAdmin
+from evolink_studio.generations.admin.generations import GenerationAdmin
+from evolink_studio.generations.admin.people import PersonAdmin
+
+__all__ = ["DeliveryAdmin", "GenerationAdmin", "PersonAdmin"]

@@ -1,0 +1,106 @@
+"""What the list of generations can be narrowed to. The usage page takes the same parameters."""
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from django import forms
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import CheckboxFilter, RangeDateFilter
+from unfold.widgets import INPUT_CLASSES
+
+from evolink_studio.catalog import SPECS
+from evolink_studio.generations.attention import BY_NAME, REASONS, any_of
+from evolink_studio.generations.models import Generation
+from evolink_studio.generations.usage import created_within
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+Rows = QuerySet[Generation]
+Choices = list[tuple[str, str]]
+
+
+def model_choices() -> Choices:
+    """Every AI model of the catalogue, in its order."""
+    return [(spec.id, spec.label) for spec in SPECS.values()]
+
+
+def day_input(label: "StrOrPromise") -> forms.DateInput:
+    """The browser's own date picker, named for a screen reader."""
+    classes = " ".join(INPUT_CLASSES)
+    return forms.DateInput(
+        format="%Y-%m-%d", attrs={"type": "date", "class": classes, "aria-label": label}
+    )
+
+
+class ModelFilter(CheckboxFilter):  # type: ignore[misc]  # unfold has no types
+    """By AI model, without asking the database which ones there are."""
+
+    title = _("model")
+    parameter_name = "model"
+
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Generation]") -> Choices:
+        known = model_choices()
+        others = [name for name in request.GET.getlist("model") if name not in SPECS]
+        return [*known, *((name, name) for name in others)]
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        return queryset.filter(model_id__in=self.value()) if self.value() else queryset
+
+
+class NeedsALookFilter(CheckboxFilter):  # type: ignore[misc]  # unfold has no types
+    """By the reason why money or a film should be looked at."""
+
+    title = _("reason to look")
+    parameter_name = "look"
+
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Generation]") -> Choices:
+        return [(reason.name, str(reason.label)) for reason in REASONS]
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        if not self.value():
+            return queryset
+        if not set(self.value()) <= BY_NAME.keys():
+            raise IncorrectLookupParameters
+        reasons = [BY_NAME[name] for name in self.value()]
+        return queryset.filter(any_of(reasons, timezone.now()))
+
+
+class DaysForm(forms.Form):
+    """First and last day."""
+
+    def __init__(self, name: str, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they come
+        for end, label in (("from", _("From")), ("to", _("To"))):
+            self.fields[f"{name}_{end}"] = forms.DateField(
+                label="", required=False, widget=day_input(label)
+            )
+
+
+class DaysFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no types
+    """By days (UTC), both included. Unfold's own filter would leave the last day out."""
+
+    form_class = DaysForm
+    template = "generations/admin/_days_filter.html"
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        return queryset.filter(created_within(self._day("from"), self._day("to")))
+
+    def _day(self, end: str) -> date | None:
+        text = self.used_parameters.get(f"{self.parameter_name}_{end}")
+        if not text:
+            return None
+        try:
+            day = parse_date(text)
+        except ValueError:
+            day = None
+        if day is None:
+            # Narrowing to less than a person asked for would show wrong totals.
+            raise IncorrectLookupParameters
+        return day

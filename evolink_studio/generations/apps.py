@@ -1,0 +1,19 @@
+"""The work: from a filled form to a kept film."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class GenerationsConfig(AppConfig):
+    name = "evolink_studio.generations"
+    label = "generations"
+    verbose_name = _("Generations")
+
+    def ready(self) -> None:
+        """The book of credits learns whom to ask about generations."""
+        from evolink_studio.credits import audit, samples
+        from evolink_studio.generations import money
+
+        audit.truth = money.truth
+        samples.provider = money.samples
+        samples.page_of = money.page_of

@@ -1,0 +1,10 @@
+"""What every page shows besides its own content."""
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.templatetags.static import static
+
+
+def studio(request: HttpRequest) -> dict[str, object]:
+    """For templates: whether the far end is the sandbox, and where the icons are."""
+    return {"sandboxed": settings.SANDBOXED, "icons": static("icons.svg")}

@@ -1,0 +1,264 @@
+"""A generation, its inputs and results, and what page and worker must know of each other."""
+
+import secrets
+import uuid
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from evolink_studio.generations.states import ENDED, LIVE, State
+from evolink_studio.library.models import Asset
+
+
+def new_token() -> str:
+    """128 bits for the path of a callback."""
+    return secrets.token_urlsafe(16)
+
+
+class Charge(models.TextChoices):
+    """What is known about the money of a generation."""
+
+    NONE = "none", _("nothing charged")
+    RESERVED = "reserved", _("reserved")
+    CHARGED = "charged", _("charged")
+    RETURNED = "returned", _("returned")
+    UNCLEAR = "unclear", _("not clear yet")
+
+
+# Nobody knows yet what it will have cost.
+OPEN = frozenset({Charge.RESERVED, Charge.UNCLEAR})
+
+
+class Generation(models.Model):
+    """One paid wish of one person: at most one task at EvoLink, ever."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="generations",
+        verbose_name=_("person"),
+    )
+    model_id = models.CharField(_("model"), max_length=100)
+    prompt = models.TextField(_("prompt"), blank=True)
+    params = models.JSONField(
+        _("parameters"), help_text=_("What the person chose; pictures as asset:<number>.")
+    )
+    inputs = models.ManyToManyField(Asset, related_name="used_by", blank=True)
+    form_key = models.UUIDField(default=uuid.uuid4)
+    fingerprint = models.CharField(max_length=64, help_text=_("Hash of model and parameters."))
+
+    state = models.CharField(_("state"), max_length=9, choices=State.choices, default=State.QUEUED)
+    progress = models.PositiveSmallIntegerField(_("progress"), default=0)
+    stalled = models.DateTimeField(_("no news since"), null=True)
+    last_status = models.CharField(_("EvoLink's state"), max_length=20, blank=True)
+    born = models.PositiveBigIntegerField(default=0, help_text=_("The feed version it began with."))
+    version = models.PositiveBigIntegerField(default=0)
+
+    task_id = models.CharField(_("task at EvoLink"), max_length=128, null=True, unique=True)
+    callback_token = models.CharField(max_length=32, unique=True, default=new_token)
+    candidate = models.CharField(
+        _("possible task"),
+        max_length=128,
+        blank=True,
+        help_text=_("Named by a callback while the answer is lost; looked up before it counts."),
+    )
+    vouched = models.BooleanField(
+        default=False, help_text=_("An admin named the possible task, so its time is not compared.")
+    )
+    model_used = models.CharField(_("model used"), max_length=100, blank=True)
+    expected_seconds = models.PositiveIntegerField(_("expected seconds"), default=0)
+    result_urls = models.JSONField(default=list)
+    results_expire = models.DateTimeField(_("links valid until"), null=True)
+    last_reply = models.JSONField(_("last reply"), null=True)
+
+    estimated = models.DecimalField(
+        _("estimated credits"), max_digits=16, decimal_places=4, null=True
+    )
+    reserved = models.DecimalField(
+        _("reserved credits"), max_digits=16, decimal_places=4, null=True
+    )
+    used = models.DecimalField(_("used credits"), max_digits=16, decimal_places=4, null=True)
+    charge = models.CharField(_("money"), max_length=8, choices=Charge.choices, default=Charge.NONE)
+    error_code = models.CharField(_("error code"), max_length=100, blank=True)
+    error_text = models.TextField(_("EvoLink's own words"), blank=True)
+    error_field = models.CharField(max_length=100, blank=True)
+
+    created = models.DateTimeField(_("created"))
+    sent = models.DateTimeField(_("sent"), null=True)
+    accepted = models.DateTimeField(_("accepted"), null=True)
+    moved = models.DateTimeField(_("last news"), null=True)
+    finished = models.DateTimeField(_("finished"), null=True)
+    put_away = models.DateTimeField(
+        _("put away"), null=True, help_text=_("The person stopped watching; the work goes on.")
+    )
+
+    # A claim pushes `due` into the future: when its worker dies the row simply becomes due again.
+    due = models.DateTimeField(_("next look"), null=True)
+    claim = models.UUIDField(null=True)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+
+    class Meta:
+        verbose_name = _("generation")
+        verbose_name_plural = _("generations")
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "form_key"], name="one_generation_per_form"),
+            models.CheckConstraint(
+                condition=Q(state__in=[s.value for s in State]), name="known_state"
+            ),
+            models.CheckConstraint(condition=Q(progress__lte=100), name="progress_is_percent"),
+        ]
+        indexes = [
+            models.Index(fields=["owner", "-created", "-id"], name="generation_by_owner"),
+            models.Index(fields=["owner", "version"], name="generation_by_version"),
+            models.Index(fields=["owner", "state"], name="generation_by_owner_state"),
+            models.Index(
+                fields=["owner", "charge", "finished", "used", "reserved"],
+                name="generation_spending",
+            ),
+            models.Index(fields=["charge", "accepted"], name="generation_by_charge"),
+            # SQLite uses a partial index only when the query repeats its condition word for word:
+            # `due <= now` says that it is not null, but no query lists the states.
+            models.Index(
+                fields=["state", "due"], name="generation_due", condition=Q(due__isnull=False)
+            ),
+            models.Index(fields=["-created"], name="generation_newest"),
+            models.Index(fields=["model_id", "-created"], name="generation_by_model"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_id} #{self.pk}"
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE
+
+    @property
+    def left_alone(self) -> bool:
+        """The person stopped watching it, and it is not over yet."""
+        return self.put_away is not None and self.live
+
+    def elapsed(self, now: datetime) -> timedelta:
+        """From the press of the button to the end, or to `now`."""
+        return (self.finished or now) - self.created
+
+
+class Result(models.Model):
+    """A film of a generation, kept in the library."""
+
+    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="results")
+    asset = models.OneToOneField(Asset, on_delete=models.PROTECT, related_name="result")
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        verbose_name = _("film")
+        verbose_name_plural = _("films")
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["generation", "position"], name="one_film_a_place")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.generation_id}/{self.position}"
+
+
+class Delivery(models.Model):
+    """A callback that came for a generation. It proves nothing; it only made us look."""
+
+    class Refused(models.TextChoices):
+        """Why a callback was not listened to."""
+
+        OTHER_TASK = "other_task", _("names another task")
+        TOO_LARGE = "too_large", _("too large")
+        TOO_MANY = "too_many", _("too many")
+
+    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="deliveries")
+    at = models.DateTimeField(_("at"))
+    size = models.PositiveIntegerField(_("bytes"))
+    says = models.CharField(_("says"), max_length=40, blank=True)
+    task_named = models.CharField(_("task it names"), max_length=128, blank=True)
+    refused = models.CharField(_("refused"), max_length=10, choices=Refused.choices, blank=True)
+
+    class Meta:
+        verbose_name = _("callback")
+        verbose_name_plural = _("callbacks")
+        ordering = ["-at"]
+
+    def __str__(self) -> str:
+        return f"{self.generation_id} {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class Alert(models.Model):
+    """An admin was told of this reason to look at a generation: once, not every minute."""
+
+    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="alerts")
+    reason = models.CharField(max_length=20)
+    told = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("alert")
+        constraints = [
+            models.UniqueConstraint(fields=["generation", "reason"], name="one_alert_a_reason")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.generation_id} {self.reason}"
+
+
+class Feed(models.Model):
+    """Counts the changes of one person's generations: a page asks "anything since N?"."""
+
+    owner = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="feed"
+    )
+    version = models.PositiveBigIntegerField(default=0)
+    money = models.PositiveBigIntegerField(
+        default=0, help_text=_("Counts the changes that may have touched credits.")
+    )
+
+    class Meta:
+        verbose_name = _("feed")
+
+    def __str__(self) -> str:
+        return f"{self.owner_id}: {self.version}"
+
+
+class Draft(models.Model):
+    """What a person had typed for one AI model when they left."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="drafts"
+    )
+    model_id = models.CharField(max_length=100)
+    values = models.JSONField()
+    saved = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("draft")
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "model_id"], name="one_draft_a_model")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner_id} {self.model_id}"
+
+
+class Heartbeat(models.Model):
+    """Says that a worker is alive, and how much room its disk has."""
+
+    worker = models.CharField(max_length=100, primary_key=True)
+    seen = models.DateTimeField()
+    disk_free = models.PositiveBigIntegerField(help_text=_("bytes"))
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+
+    def __str__(self) -> str:
+        return self.worker

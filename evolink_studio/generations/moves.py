@@ -1,0 +1,117 @@
+"""The only writes that change a generation once it exists.
+
+Each is one conditional UPDATE that looks at its row count, in one transaction with the book of
+credits and the owner's feed version. The feed row is locked first, so versions become visible in
+the order they were given.
+"""
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from evolink_studio.accounts.models import User
+from evolink_studio.credits import ledger
+from evolink_studio.generations.models import Charge, Feed, Generation
+from evolink_studio.generations.money import EVOLINK, Decision, follow_move
+from evolink_studio.generations.states import ENDED, State, sources
+
+# What was never sent cannot have cost anything.
+CORRECTABLE = frozenset({State.COMPLETED, State.FAILED})
+
+
+def bump(owner_id: int, *, money: bool = True) -> int:
+    """Count one more change of this person's generations and return its number.
+
+    Without `money` their credits stay as they are, and the page need not draw them anew.
+    """
+    feed = Feed.objects.filter(pk=owner_id)
+    more = {"version": F("version") + 1} | ({"money": F("money") + 1} if money else {})
+    if not feed.update(**more):
+        Feed.objects.get_or_create(pk=owner_id)
+        feed.update(**more)
+    return feed.values_list("version", flat=True).get()
+
+
+def move(
+    generation: Generation,
+    to: State,
+    *,
+    now: datetime,
+    held: uuid.UUID | None = None,
+    standing: State | None = None,
+    decision: Decision = EVOLINK,
+    **facts: object,
+) -> bool:
+    """Move to another state, if the generation still stands where that move is allowed.
+
+    `held` is the claim of a worker: with it, a worker whose claim ran out changes nothing.
+    `standing` is the one state it may come from, for a decision that was made about that state.
+    `decision` says for the book who decided it.
+    Returns False when somebody else was first; nothing is changed then.
+    """
+    rows = Generation.objects.filter(pk=generation.pk, state__in=sources(to))
+    if held is not None:
+        rows = rows.filter(claim=held)
+    if standing is not None:
+        rows = rows.filter(state=standing)
+    if to in ENDED:
+        facts = {"finished": now, "due": None, "stalled": None, **facts}
+    with transaction.atomic():
+        version = bump(generation.owner_id)
+        changed = rows.update(
+            state=to,
+            version=version,
+            moved=now,
+            claim=held if to == State.SENDING else None,
+            **facts,
+        )
+        if changed:
+            follow_move(generation.pk, to, facts, now, decision)
+    return changed == 1
+
+
+def note(generation: Generation, *, held: uuid.UUID, visible: bool, **facts: object) -> bool:
+    """Keep facts without leaving the state, and give the claim back.
+
+    `visible` facts are announced to the owner's page.
+    """
+    rows = Generation.objects.filter(pk=generation.pk, state=generation.state, claim=held)
+    with transaction.atomic():
+        if visible:
+            facts["version"] = bump(generation.owner_id, money=False)
+        return rows.update(claim=None, **facts) == 1
+
+
+def mark(generation: Generation, *, where: Q, **facts: object) -> bool:
+    """Keep what the person says about it, whoever holds it: state, money and claim stay.
+
+    False when it is not `where` this may be said any more; nothing is changed then.
+    """
+    rows = Generation.objects.filter(where, pk=generation.pk)
+    with transaction.atomic():
+        version = bump(generation.owner_id, money=False)
+        return rows.update(version=version, **facts) == 1
+
+
+def correct(
+    generation: Generation, *, charged: Decimal, by: User, note: str, now: datetime
+) -> bool:
+    """Put right what an ended generation cost, on its row and in the book; its state stays.
+
+    It counts only for the row as it was when the person decided (`generation.version`), so the
+    same decision sent twice is carried out once. Returns False when the row has changed since.
+    """
+    seen = Generation.objects.filter(pk=generation.pk, version=generation.version)
+    with transaction.atomic():
+        version = bump(generation.owner_id)
+        changed = seen.filter(state__in=CORRECTABLE).update(
+            version=version,
+            used=charged,
+            charge=Charge.CHARGED if charged else Charge.RETURNED,
+        )
+        if changed:
+            ledger.correct(generation_id=generation.pk, charged=charged, by=by, note=note, now=now)
+    return changed == 1

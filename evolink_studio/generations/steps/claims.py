@@ -1,0 +1,43 @@
+"""Taking due rows, so that two workers never hold the same one.
+
+A claim is a random id on the row and a `due` pushed into the future. A worker that dies simply lets
+the row become due again; a worker that was paused finds its claim gone and changes nothing.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from evolink_studio.generations.models import Generation
+from evolink_studio.generations.states import State
+
+LEASE = timedelta(seconds=120)
+HEAVY = ("params", "prompt", "last_reply", "error_text")
+
+
+def claim_due(
+    state: State, *, limit: int, now: datetime, light: bool = False
+) -> tuple[uuid.UUID, list[Generation]]:
+    """Take up to `limit` rows of a state whose time has come, the longest due first."""
+    claim = uuid.uuid4()
+    due = Generation.objects.filter(state=state, due__lte=now).order_by("due")
+    with transaction.atomic():
+        chosen = list(due.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
+        if not chosen:
+            return claim, []
+        Generation.objects.filter(pk__in=chosen).update(claim=claim, due=now + LEASE)
+    rows = Generation.objects.filter(pk__in=chosen, claim=claim)
+    return claim, list(rows.defer(*HEAVY) if light else rows)
+
+
+def renew(claims: Sequence[uuid.UUID], *, now: datetime) -> None:
+    """Hold on to rows that are still being worked on, such as a long download."""
+    Generation.objects.filter(claim__in=claims).update(due=now + LEASE)
+
+
+def next_due(states: Sequence[State]) -> datetime | None:
+    """When the earliest row of these states wants to be looked at."""
+    rows = Generation.objects.filter(state__in=states, due__isnull=False).order_by("due")
+    return rows.values_list("due", flat=True).first()

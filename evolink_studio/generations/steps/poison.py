@@ -1,0 +1,25 @@
+"""A row that no code can work on: a bug of ours, or facts that nobody thought of.
+
+It is put off like any other trouble, further each time, so that it delays nobody and is found by
+its code; when the code is mended it goes on by itself.
+"""
+
+import structlog
+
+from evolink_studio.generations.models import Generation
+
+log = structlog.get_logger(__name__)
+
+INTERNAL = "internal"
+
+
+def tell(generation: Generation, error: Exception, *, step: str) -> None:
+    """Log it: in full the first time, in a line as often as it comes again."""
+    known = generation.error_code == INTERNAL
+    log.error(
+        "step failed",
+        step=step,
+        generation=generation.pk,
+        reason=type(error).__name__,
+        exc_info=None if known else error,
+    )

@@ -1,0 +1,1 @@
+"""Pages and fragments of the work. A fragment's template starts with "_"."""

@@ -1,0 +1,227 @@
+"""The page of one AI model: its form, and what became of earlier ones."""
+
+import uuid
+from datetime import datetime
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from evolink_studio.accounts.requests import PersonRequest
+from evolink_studio.catalog import SPECS
+from evolink_studio.catalog.spec import Lifecycle, Spec
+from evolink_studio.credits.refusals import NoRoom
+from evolink_studio.generations import pages, queries, services
+from evolink_studio.generations.desk import whole
+from evolink_studio.generations.forms import (
+    GenerationForm,
+    all_problems,
+    carry,
+    chosen,
+    forget_defaults,
+    form_for,
+)
+from evolink_studio.generations.inputs import Entered, stored_params
+from evolink_studio.generations.intake import broken_off, read_form
+from evolink_studio.generations.numbers import number_in
+from evolink_studio.generations.receipts import Receipt, receipt
+from evolink_studio.generations.rows import edit_rows
+from evolink_studio.generations.starts import Start, start
+from evolink_studio.generations.till import Till
+from evolink_studio.library.uploads import stopped
+
+
+@login_required
+@require_GET
+def home(request: PersonRequest) -> HttpResponse:
+    """Back to where the person worked last; else the first model that is in service."""
+    last = queries.last_model(request.user)
+    first = next(spec.id for spec in SPECS.values() if spec.lifecycle is Lifecycle.ACTIVE)
+    return redirect("create", last if last in SPECS else first)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def create(request: PersonRequest, model_id: str) -> HttpResponse:
+    """GET: the page. POST: the press of the button."""
+    spec = spec_or_404(model_id)
+    if request.method == "POST":
+        return _submit(request, spec)
+    services.open_feed(owner=request.user)
+    return _page(request, spec, start(request.user, spec, request.GET))
+
+
+@login_required
+@require_POST
+def refresh(request: PersonRequest, model_id: str) -> HttpResponse:
+    """The form again after a change: the server's rules say what may be chosen now."""
+    spec = spec_or_404(model_id)
+    now = timezone.now()
+    entered = _entered(request, spec, now)
+    forget_defaults(entered, request.POST.get("_defaults", ""))
+    edit_rows(spec, entered.values, request.POST.get("_do", ""))
+    services.save_draft(owner=request.user, model_id=spec.id, values=entered.plain(), now=now)
+    if not request.headers.get("HX-Request"):
+        return _page(request, spec, Start(entered, key=_key(request)))
+    form = form_for(spec, entered, receipt=_receipt(request, spec, entered, now), key=_key(request))
+    return render(request, "generations/_form.html", {"form": form})
+
+
+@login_required
+@require_POST
+def switch(request: PersonRequest, model_id: str) -> HttpResponse:
+    """Another model with the same wishes: kept where it accepts them, the rest named."""
+    new = spec_or_404(model_id)
+    old = spec_or_404(request.POST.get("from_model", ""))
+    now = timezone.now()
+    entered = _entered(request, old, now)
+    forget_defaults(entered, request.POST.get("_defaults", ""))
+    services.save_draft(owner=request.user, model_id=old.id, values=entered.plain(), now=now)
+    carried, notes = carry(entered, old, new)
+    form = form_for(
+        new,
+        carried,
+        receipt=_receipt(request, new, carried, now),
+        notes=notes,
+        undo_url=reverse("create", args=[old.id]) if notes else "",
+    )
+    context = {"form": form, "models": pages.model_cards(new.id, now)}
+    response = render(request, "generations/_studio.html", context)
+    response["HX-Push-Url"] = form.action
+    return response
+
+
+def spec_or_404(model_id: str) -> Spec:
+    """The rules of a model; Http404 for one we do not have."""
+    try:
+        return SPECS[model_id]
+    except KeyError as error:
+        raise Http404 from error
+
+
+def _submit(request: PersonRequest, spec: Spec) -> HttpResponse:
+    now = timezone.now()
+    entered = _entered(request, spec, now)
+    checked = spec.check(entered.values)
+    bill = _receipt(request, spec, entered, now)
+    if checked.request is None or entered.problems or bill.blocked:
+        problems = all_problems(checked, entered)
+        form = form_for(
+            spec,
+            entered,
+            receipt=bill,
+            key=_key(request),
+            problems=problems,
+            errors=[bill.blocked] if bill.blocked else [],
+        )
+        return _again(request, spec, form)
+    try:
+        done = services.submit(
+            owner=request.user,
+            spec=spec,
+            params=stored_params(spec, checked.request),
+            assets=list(entered.assets.values()),
+            form_key=_key(request),
+            estimated=bill.amount,
+            at_most=bill.at_most,
+            now=now,
+        )
+    except NoRoom as refusal:
+        form = form_for(spec, entered, receipt=bill, key=_key(request), errors=[refusal.answer])
+        return _again(request, spec, form)
+    except services.FormKeyReused:
+        form = form_for(spec, entered, receipt=bill, errors=[_already_sent()])
+        return _again(request, spec, form)
+    return _sent(request, spec, entered, done.generation.pk)
+
+
+def _sent(request: PersonRequest, spec: Spec, entered: Entered, pk: int) -> HttpResponse:
+    """The form again, ready for the next one, with the new card on the stage."""
+    if not request.headers.get("HX-Request"):
+        return redirect(f"{reverse('create', args=[spec.id])}?show={pk}")
+    now = timezone.now()
+    keep = number_in(request.POST.get("keep", ""))
+    shown = keep if keep is not None and queries.is_own(request.user, keep) else pk
+    context = {
+        "form": form_for(spec, entered, receipt=_receipt(request, spec, entered, now)),
+        **whole(request.user, show=shown, account=_till(request).account, now=now),
+    }
+    return render(request, "generations/_submitted.html", context)
+
+
+def _again(request: PersonRequest, spec: Spec, form: GenerationForm) -> HttpResponse:
+    # 200, because htmx does not swap a 4xx answer in.
+    if request.headers.get("HX-Request"):
+        return render(request, "generations/_form.html", {"form": form})
+    return render(request, "generations/create.html", _context(request, spec, form))
+
+
+def _page(request: PersonRequest, spec: Spec, begin: Start) -> HttpResponse:
+    now = timezone.now()
+    form = form_for(
+        spec,
+        begin.entered,
+        receipt=_receipt(request, spec, begin.entered, now),
+        key=begin.key,
+        problems=begin.problems,
+        notes=begin.notes,
+        drafted=begin.drafted,
+    )
+    return render(request, "generations/create.html", _context(request, spec, form))
+
+
+def _context(request: PersonRequest, spec: Spec, form: GenerationForm) -> dict[str, object]:
+    now = timezone.now()
+    show = number_in(request.GET.get("show", ""))
+    rest = whole(request.user, show=show, account=_till(request).account, now=now)
+    recipes = [] if rest["stage"] else pages.recipe_cards(now)
+    return {
+        "form": form,
+        "models": pages.model_cards(spec.id, now),
+        "recipes": recipes,
+        **rest,
+    }
+
+
+def _entered(request: PersonRequest, spec: Spec, now: datetime) -> Entered:
+    entered = read_form(spec, owner=request.user, data=request.POST, files=request.FILES, now=now)
+    if (reason := stopped(request)) is not None:
+        entered.problems.append(broken_off(spec, reason))
+    return entered
+
+
+def _key(request: PersonRequest) -> uuid.UUID:
+    """The key of this rendering. A form without one (a script) is a wish of its own."""
+    try:
+        return uuid.UUID(request.POST.get("form_key", ""))
+    except ValueError:
+        return uuid.uuid4()
+
+
+def _receipt(request: PersonRequest, spec: Spec, entered: Entered, now: datetime) -> Receipt:
+    till = _till(request)
+    return receipt(
+        spec=spec,
+        person=request.user,
+        params=chosen(spec, entered),
+        account=till.account,
+        blocked=pages.blocked(spec, till.account, till.disk_free),
+        now=now,
+    )
+
+
+def _till(request: PersonRequest) -> Till:
+    """What is known of the money side, read once a request."""
+    till: Till = request.__dict__.setdefault("till", Till())
+    return till
+
+
+def _already_sent() -> str:
+    return _(
+        "This form was sent before with other settings. Nothing was sent now: "
+        "look at it once more and press Generate again."
+    )

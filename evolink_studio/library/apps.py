@@ -1,0 +1,10 @@
+"""Files: pictures people gave, films that were made."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class LibraryConfig(AppConfig):
+    name = "evolink_studio.library"
+    label = "library"
+    verbose_name = _("Library")

@@ -1,0 +1,30 @@
+"""What the library's small requests may say."""
+
+from django import forms
+
+from evolink_studio.library.containers import MAX_SECONDS
+from evolink_studio.library.images import MAX_SIDE
+from evolink_studio.library.models import Asset
+
+
+class KindForm(forms.Form):
+    kind = forms.ChoiceField(choices=Asset.Kind.choices, required=False)
+
+
+class AddressForm(KindForm):
+    url = forms.CharField(max_length=2048)
+
+
+class EditForm(forms.Form):
+    action = forms.ChoiceField(choices=[("fit", ""), ("jpeg", "")])
+    width = forms.IntegerField(min_value=1, max_value=MAX_SIDE, required=False)
+    height = forms.IntegerField(min_value=1, max_value=MAX_SIDE, required=False)
+
+
+class FrameForm(forms.Form):
+    second = forms.DecimalField(min_value=0, max_value=MAX_SECONDS)
+
+
+class PickerForm(KindForm):
+    param = forms.CharField(max_length=100, required=False)
+    after = forms.CharField(max_length=60, required=False)

@@ -1,0 +1,95 @@
+"""Files in the library and their copies at EvoLink."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class AssetQuerySet(models.QuerySet["Asset"]):
+    def readable_by(self, user: models.Model) -> "AssetQuerySet":
+        """What this person may open: their own. Staff look into a generation through the admin."""
+        return self.filter(owner_id=user.pk)
+
+
+class Asset(models.Model):
+    """One file that belongs to one person. Its bytes never change once the row exists."""
+
+    class Kind(models.TextChoices):
+        IMAGE = "image", _("picture")
+        VIDEO = "video", _("film")
+        AUDIO = "audio", _("sound")
+
+    class Origin(models.TextChoices):
+        UPLOAD = "upload", _("uploaded")
+        LINK = "link", _("from an address")
+        RESULT = "result", _("made here")
+        FRAME = "frame", _("frame of a film")
+        EDIT = "edit", _("adjusted picture")
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="assets"
+    )
+    kind = models.CharField(max_length=5, choices=Kind.choices)
+    origin = models.CharField(max_length=6, choices=Origin.choices)
+    name = models.CharField(max_length=200, help_text=_("What the person calls it."))
+    file = models.FileField(max_length=200)
+    poster = models.FileField(max_length=200, blank=True)
+    format = models.CharField(max_length=10, help_text=_("jpeg, png, webp, gif, mp4 …"))
+    mime = models.CharField(max_length=60)
+    bytes = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    seconds = models.DecimalField(max_digits=9, decimal_places=3, null=True)
+    created = models.DateTimeField()
+
+    objects = AssetQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("file")
+        verbose_name_plural = _("files")
+        indexes = [
+            models.Index(fields=["owner", "-created", "-id"], name="asset_by_owner"),
+            models.Index(fields=["sha256"], name="asset_by_content"),
+        ]
+        constraints = [
+            # Two generations may give equal films; anything else is kept once per person.
+            models.UniqueConstraint(
+                fields=["owner", "sha256"],
+                condition=~Q(origin="result"),
+                name="one_file_per_content",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def ref(self) -> str:
+        """How a form and a generation name this file."""
+        return f"asset:{self.pk}"
+
+
+class RemoteCopy(models.Model):
+    """A copy of one content at EvoLink's Files API. It lives 72 hours and is used until then."""
+
+    sha256 = models.CharField(max_length=64)
+    far_end = models.CharField(max_length=200, help_text=_("Address and key it was uploaded with."))
+    file_id = models.CharField(max_length=200)
+    file_url = models.URLField(max_length=2048)
+    expires = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("copy at EvoLink")
+        verbose_name_plural = _("copies at EvoLink")
+        constraints = [
+            models.UniqueConstraint(fields=["sha256", "far_end"], name="one_copy_per_content"),
+            models.CheckConstraint(
+                condition=Q(file_url__startswith="https://") | Q(file_url__startswith="http://"),
+                name="copy_has_web_address",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_id

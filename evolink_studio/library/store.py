@@ -1,0 +1,112 @@
+"""The library's bytes in an S3 store, where several machines share them.
+
+Its troubles come out as OSError, as those of a disk do, so that nobody above has to know which of
+the two it is.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import IO, Any
+
+from botocore.config import Config  # type: ignore[import-untyped]  # has no types
+from botocore.exceptions import (  # type: ignore[import-untyped]  # has no types
+    BotoCoreError,
+    ClientError,
+)
+from django.core.files.base import File
+from storages.backends.s3 import S3Storage  # type: ignore[import-untyped]  # has no types
+
+IN_MEMORY = 8 * 1024 * 1024  # a larger file that is read goes through a temporary one
+
+
+class StoreAway(OSError):
+    """The store did not answer, or not as it should."""
+
+
+class Store(S3Storage):  # type: ignore[misc]  # its base has no types
+    """A bucket that nobody can read without a link signed here.
+
+    Names are made by the library and never used twice, so nothing is looked up before a write.
+    `public_url` is where browsers reach the store, `endpoint_url` where this machine does.
+    """
+
+    def __init__(self, *, public_url: str, addressing_style: str = "path", **options: Any) -> None:
+        self.public_url = public_url
+        config = Config(
+            signature_version="s3v4",
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"max_attempts": 3, "mode": "standard"},
+            s3={"addressing_style": addressing_style},
+            # Newer sums that Amazon's own library adds are unknown to many other stores.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        super().__init__(
+            client_config=config, file_overwrite=True, max_memory_size=IN_MEMORY, **options
+        )
+
+    def signed_link(self, name: str, *, mime: str, disposition: str, seconds: int) -> str:
+        """An address at the store that gives this file, as this type, to whoever has it in time."""
+        wish = {
+            "Bucket": self.bucket_name,
+            "Key": self._normalize_name(name),
+            "ResponseContentType": mime,
+            "ResponseContentDisposition": disposition,
+            "ResponseCacheControl": f"private, max-age={seconds}",
+        }
+        link: str = self._signer.generate_presigned_url("get_object", wish, ExpiresIn=seconds)
+        return link
+
+    @cached_property
+    def _signer(self) -> Any:
+        return self._create_session().client(
+            "s3",
+            region_name=self.region_name,
+            endpoint_url=self.public_url,
+            config=self.client_config,
+        )
+
+    def _open(self, name: str, mode: str = "rb") -> File[Any]:
+        with _as_os_error():
+            file: File[Any] = super()._open(name, mode)
+            file.open()  # fetched here, where its troubles are understood
+            return file
+
+    def _save(self, name: str, content: IO[Any]) -> str:
+        with _as_os_error():
+            return str(super()._save(name, content))
+
+    def delete(self, name: str) -> None:
+        with _as_os_error():
+            super().delete(name)
+
+    def exists(self, name: str) -> bool:
+        with _as_os_error():
+            return bool(super().exists(name))
+
+    def size(self, name: str) -> int:
+        with _as_os_error():
+            return int(super().size(name))
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        with _as_os_error():
+            folders, files = super().listdir(path)
+            return folders, files
+
+    def get_modified_time(self, name: str) -> Any:
+        with _as_os_error():
+            return super().get_modified_time(name)
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+            raise FileNotFoundError("The store has no such file") from error
+        raise StoreAway("The store refused") from error
+    except BotoCoreError as error:
+        raise StoreAway("The store did not answer") from error

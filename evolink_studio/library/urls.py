@@ -1,0 +1,16 @@
+"""Addresses of the library."""
+
+from django.urls import path
+
+from evolink_studio.library import views
+
+urlpatterns = [
+    path("<int:pk>/file", views.asset, name="asset"),
+    path("<int:pk>/poster", views.asset_poster, name="asset_poster"),
+    path("<int:pk>/download", views.asset_download, name="asset_download"),
+    path("<int:pk>/edit", views.edit_asset, name="edit_asset"),
+    path("<int:pk>/frame", views.frame, name="frame"),
+    path("upload", views.upload, name="upload"),
+    path("from-address", views.from_address, name="from_address"),
+    path("picker", views.picker, name="picker"),
+]

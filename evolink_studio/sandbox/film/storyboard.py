@@ -1,0 +1,41 @@
+"""What a film is to show, as plain data that travels between processes as JSON."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Storyboard:
+    """One film to be made.
+
+    width and height are even pixels, seconds is the exact length, pictures are files on this
+    machine in the order of their appearance (the film starts from the first and ends on the last).
+    """
+
+    target: str
+    width: int
+    height: int
+    fps: int
+    seconds: int
+    words: str
+    facts: str
+    sound: bool
+    pictures: tuple[str, ...] = ()
+
+    @property
+    def frames(self) -> int:
+        return self.seconds * self.fps
+
+    @property
+    def path(self) -> Path:
+        return Path(self.target)
+
+    def dumps(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def loads(cls, text: bytes) -> "Storyboard":
+        """Raises ValueError or TypeError for anything that `dumps` did not write."""
+        fields = json.loads(text)
+        return cls(**{**fields, "pictures": tuple(fields["pictures"])})

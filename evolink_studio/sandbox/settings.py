@@ -1,0 +1,40 @@
+"""What can be set about a sandbox."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+HOUR = 3600.0
+# EvoLink documentation, stated 2026-11-20: result links live 24 hours, uploaded files 72 hours.
+RESULT_LIFE = 24 * HOUR
+FILE_LIFE = 72 * HOUR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSettings:
+    """How one sandbox behaves.
+
+    media_dir                 films and uploaded pictures are kept here
+    pace                      multiplies every duration of work: 0.1 is ten times as fast
+    public_url                begins every link; empty: the address the request came to
+    allow_loopback_callbacks  http and loopback callback addresses are allowed, for tests
+    opening_balance           credits of a new account; each midnight (UTC) fills it up to this
+    most_files                quota of uploaded pictures
+    renderers                 films made at the same time
+    """
+
+    media_dir: Path
+    pace: float = 1.0
+    public_url: str = ""
+    allow_loopback_callbacks: bool = False
+    opening_balance: Decimal = Decimal(1000)
+    most_files: int = 2000
+    renderers: int = 2
+
+    @property
+    def films_dir(self) -> Path:
+        return self.media_dir / "films"
+
+    @property
+    def pictures_dir(self) -> Path:
+        return self.media_dir / "pictures"

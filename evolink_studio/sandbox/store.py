@@ -1,0 +1,110 @@
+"""The sandbox's memory: one SQLite file of its own."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# Credits are whole numbers of ten-thousandths: EvoLink shows four places.
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS account (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    remaining INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    filled_on INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS entry (
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    task TEXT NOT NULL,
+    amount INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS entry_task ON entry (task);
+CREATE TABLE IF NOT EXISTS task (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    token TEXT NOT NULL UNIQUE,
+    idempotency_key TEXT UNIQUE,
+    digest TEXT NOT NULL,
+    model TEXT NOT NULL,
+    words TEXT NOT NULL,
+    sketch TEXT NOT NULL,
+    film_name TEXT NOT NULL,
+    film_made INTEGER NOT NULL,
+    base_url TEXT NOT NULL,
+    created REAL NOT NULL,
+    works_at REAL NOT NULL,
+    climbs REAL NOT NULL,
+    due_at REAL NOT NULL,
+    estimate INTEGER NOT NULL,
+    seconds INTEGER NOT NULL,
+    reserved INTEGER NOT NULL,
+    charged INTEGER NOT NULL DEFAULT 0,
+    outcome TEXT,
+    error_code TEXT NOT NULL DEFAULT '',
+    error_message TEXT NOT NULL DEFAULT '',
+    finished_at REAL,
+    callback_url TEXT NOT NULL,
+    callback_at REAL,
+    callback_tries INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS task_open ON task (film_made, due_at) WHERE outcome IS NULL;
+CREATE INDEX IF NOT EXISTS task_calls ON task (callback_at) WHERE callback_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS task_films ON task (finished_at) WHERE film_made = 1;
+CREATE TABLE IF NOT EXISTS picture (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    format TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    expires_at REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS attempt (fingerprint TEXT PRIMARY KEY, tries INTEGER NOT NULL);
+"""
+
+
+class Store:
+    """Rows that survive a kill -9. `clock` gives unix seconds."""
+
+    def __init__(self, path: Path | str, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        if isinstance(path, Path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        # The server runs in one thread; another one may have opened the file.
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute("PRAGMA busy_timeout=5000")
+        self._db.executescript(SCHEMA)
+
+    def now(self) -> float:
+        return self._clock()
+
+    def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        return self._db.execute(sql, values).fetchall()
+
+    def row(self, sql: str, *values: object) -> sqlite3.Row | None:
+        found: sqlite3.Row | None = self._db.execute(sql, values).fetchone()
+        return found
+
+    def change(self, sql: str, *values: object) -> int:
+        """Run one statement that writes; gives the number of rows it changed."""
+        return self._db.execute(sql, values).rowcount
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All writes inside happen, or none of them."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        self._db.close()

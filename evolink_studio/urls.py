@@ -1,0 +1,14 @@
+"""Every address of the studio."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+admin.autodiscover()
+
+urlpatterns = [
+    path("", include("evolink_studio.generations.urls")),
+    path("library/", include("evolink_studio.library.urls")),
+    path("account/", include("evolink_studio.accounts.urls")),
+    path("", include("evolink_studio.engine.urls")),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,123 @@
+"""What every answer says about what its page may do, and fragments after a session ended."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from tests.factories import VEO, GenerationFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+PAGES = [
+    "/",
+    f"/create/{VEO}/",
+    "/films/",
+    "/live/",
+    "/library/picker",
+    "/account/login/",
+    "/account/logout/",
+    "/account/inactive/",
+    "/account/password/",
+    "/account/password/reset/",
+    "/account/preferences/",
+    "/account/welcome/spent/",
+    "/no/such/page/",
+]
+
+
+def policy(answer) -> dict[str, set[str]]:
+    parts = (part.split() for part in answer["Content-Security-Policy"].split(";"))
+    return {name: set(values) for name, *values in parts}
+
+
+def signed_in(**traits) -> Client:
+    client = Client()
+    client.force_login(UserFactory(**traits), "django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_runs_what_does_not_come_from_us(path):
+    for client in (Client(), signed_in()):
+        found = policy(client.get(path))
+        assert found["default-src"] == {"'none'"}
+        assert found["script-src"] == found["style-src"] == {"'self'"}
+        assert found["base-uri"] == found["frame-ancestors"] == {"'none'"}
+        assert found["form-action"] == {"'self'"}
+        everything = {value for values in found.values() for value in values}
+        assert not [value for value in everything if "unsafe" in value or "*" in value]
+        assert "object-src" not in found
+
+
+def test_an_error_and_a_refusal_are_as_strict(tab):
+    refused = Client(enforce_csrf_checks=True).post("/account/login/")
+    assert refused.status_code == 403
+    assert policy(refused)["script-src"] == {"'self'"}
+
+
+def test_the_admin_pages_have_exactly_the_exception_they_need():
+    owner = signed_in(owner=True)
+    admin, ours = policy(owner.get("/admin/")), policy(owner.get("/films/"))
+    assert admin["script-src"] == {"'self'", "'unsafe-eval'"}
+    assert admin["style-src"] == {"'self'", "'unsafe-inline'"}
+    for name in ours.keys() - {"script-src", "style-src"}:
+        assert admin[name] == ours[name]
+    assert admin.keys() == ours.keys()
+
+
+def test_an_address_that_only_looks_like_theirs_has_no_exception():
+    owner = signed_in(owner=True)
+    for path in ("/adminx/", "/films/admin/", "/create/admin/", "/Admin/"):
+        assert policy(owner.get(path))["script-src"] == {"'self'"}
+
+
+INLINE = [r"<script(?![^>]*\bsrc=)", r"<style\b", r"\sstyle=", r"\son[a-z]+=", r"javascript:"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_brings_script_or_style_inside_of_itself(path):
+    client = signed_in()
+    for state in ("queued", "running", "completed", "failed"):
+        GenerationFactory(owner_id=client.session["_auth_user_id"], state=state)
+    text = client.get(path).content.decode()
+    for pattern in INLINE:
+        assert not re.search(pattern, text, re.IGNORECASE), pattern
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_answer_says_what_browsers_must_not_guess(path):
+    answer = signed_in().get(path)
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["X-Frame-Options"] == "DENY"
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert answer["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_every_page_has_one_heading(tab):
+    for path in PAGES:
+        text = tab.get(path, follow=True).content.decode()
+        if "<html" in text:
+            assert len(re.findall(r"<h1[\s>]", text)) == 1, path
+
+
+# --- a session that ended ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_fragment_after_the_session_ended_leads_the_whole_page_to_the_door(tab, method):
+    tab.logout()
+    answer = getattr(tab, method)(f"/create/{VEO}/", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer["HX-Redirect"] == "/account/login/"
+
+
+def test_a_page_after_the_session_ended_leads_there_and_back(tab):
+    tab.logout()
+    assert tab.get("/films/")["Location"] == "/account/login/?next=/films/"
+
+
+def test_other_ways_of_a_fragment_are_left_alone(tab):
+    answer = tab.get("/", headers={"HX-Request": "true"})
+    assert answer.status_code == 302
+    assert "HX-Redirect" not in answer

@@ -1,0 +1,232 @@
+"""The list of generations and the page of one."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+
+from evolink_studio.generations.models import Charge, Delivery, Generation
+from evolink_studio.generations.states import State
+from tests.admin.conftest import LIST, page_of, with_film
+from tests.factories import NOW, AssetFactory, GenerationFactory, UserFactory
+
+KLING = "kling-o3-image-to-video"
+
+
+def totals(page: str) -> dict[str, str]:
+    """The totals above the list, by name."""
+    part = page[page.index('class="studio-totals"') :]
+    part = part[: part.index("</dl>")]
+    pairs = [piece.split("</dt><dd>") for piece in part.split("<dt>")[1:]]
+    return {name: rest.split("</dd>")[0] for name, rest in pairs}
+
+
+def shown(page: str) -> set[int]:
+    """The generations in the list."""
+    return {
+        generation.pk
+        for generation in Generation.objects.all()
+        if f'href="{page_of(generation)}' in page
+    }
+
+
+def test_the_list_says_who_what_state_and_credits(staff):
+    generation = with_film(
+        owner=UserFactory(username="ada"), estimated=Decimal("30"), used=Decimal("25.7")
+    )
+    page = staff.get(LIST).content.decode()
+    for word in ("ada", "Veo 3.1 Pro", "Done", "720p", "30", "25.7", "20 Nov 2026, 12:00", "3:00"):
+        assert word in page
+    film = generation.results.get().asset
+    assert reverse("admin:library_asset_poster", args=[film.pk]) in page
+
+
+def test_the_totals_are_those_of_exactly_what_is_filtered(staff):
+    for used in ("10", "20.5"):
+        GenerationFactory(state=State.COMPLETED, used=Decimal(used), reserved=Decimal(used))
+    GenerationFactory(state=State.FAILED, used=0, reserved=Decimal(40))
+    every = totals(staff.get(LIST).content.decode())
+    assert every == {
+        "Charged": "30.5",
+        "Generations": "3",
+        "Failed": "1",
+        "Estimated": "486",
+        "Reserved": "70.5",
+    }
+    done = totals(staff.get(f"{LIST}?state__exact=completed").content.decode())
+    assert done["Charged"] == "30.5"
+    assert done["Generations"] == "2"
+    assert done["Reserved"] == "30.5"
+
+
+def test_the_totals_count_rows_that_are_on_other_pages_too(staff):
+    person = UserFactory()
+    for _number in range(53):
+        GenerationFactory(owner=person, state=State.COMPLETED, used=1)
+    assert totals(staff.get(f"{LIST}?p=2").content.decode())["Charged"] == "53"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("model=" + KLING, {"kling"}),
+        ("model=veo3.1-pro&model=" + KLING, {"kling", "failed", "old", "lost"}),
+        ("state__exact=failed", {"failed"}),
+        ("state__exact=failed&state__exact=unknown", {"failed", "lost"}),
+        ("charge__exact=unclear", {"lost"}),
+        ("look=unknown", {"lost"}),
+        ("owner__id__exact={ada}", {"kling"}),
+        ("created_to=2026-11-10", {"old"}),
+        ("created_from=2026-11-20&created_to=2026-11-20", {"kling", "failed", "lost"}),
+        ("created__year=2026&created__month=10", {"old"}),
+        ("q=harbour", {"old"}),
+        ("q=task-of-kling", {"kling"}),
+    ],
+)
+def test_the_list_is_narrowed(staff, query, expected):
+    ada = UserFactory(username="ada")
+    made = {
+        "kling": GenerationFactory(
+            owner=ada, model_id=KLING, state=State.COMPLETED, task_id="task-of-kling"
+        ),
+        "failed": GenerationFactory(
+            state=State.FAILED, created=NOW.replace(hour=23, minute=59, second=59)
+        ),
+        "old": GenerationFactory(
+            state=State.COMPLETED, created=NOW - timedelta(days=30), prompt="A quiet harbour"
+        ),
+        "lost": GenerationFactory(state=State.UNKNOWN),
+    }
+    page = staff.get(f"{LIST}?{query.format(ada=ada.pk)}").content.decode()
+    assert shown(page) == {made[name].pk for name in expected}
+    assert totals(page)["Generations"] == str(len(expected))
+
+
+@pytest.mark.parametrize("query", ["created_from=yesterday", "created_to=2026-02-31", "look=x"])
+def test_a_filter_that_makes_no_sense_is_not_taken_for_another(staff, query):
+    GenerationFactory()
+    answer = staff.get(f"{LIST}?{query}")
+    assert answer.status_code == 302
+    assert answer.url == f"{LIST}?e=1"
+
+
+def test_dates_lead_from_years_to_months_to_days(staff):
+    GenerationFactory(created=NOW.replace(year=2025))
+    GenerationFactory(created=NOW)
+    assert "?created__year=2025" in staff.get(LIST).content.decode()
+    year = staff.get(f"{LIST}?created__year=2026").content.decode()
+    assert "November 2026" in year
+    assert "December 2026" not in year
+    month = staff.get(f"{LIST}?created__year=2026&created__month=11").content.decode()
+    assert "created__day=20" in month
+    assert "created__day=21" not in month
+    day = staff.get(f"{LIST}?created__year=2026&created__month=11&created__day=20")
+    assert 'aria-current="date"' in day.content.decode()
+
+
+def test_fifty_rows_take_as_many_queries_as_five(staff, django_assert_max_num_queries):
+    def count() -> int:
+        with django_assert_max_num_queries(40) as seen:
+            assert staff.get(LIST).status_code == 200
+        return len(seen)
+
+    for _number in range(5):
+        with_film()
+    five = count()
+    for _number in range(45):
+        with_film()
+    assert count() == five
+
+
+def test_the_page_plays_the_film_and_shows_its_inputs_and_person(staff):
+    picture = AssetFactory(name="harbour.png")
+    generation = with_film(owner=picture.owner, prompt="A quiet harbour")
+    generation.inputs.add(picture)
+    page = staff.get(page_of(generation)).content.decode()
+    film = generation.results.get().asset
+    assert "<video controls" in page
+    assert f'src="{reverse("admin:library_asset_file", args=[film.pk])}"' in page
+    assert "harbour.png" in page
+    assert "A quiet harbour" in page
+    assert f'href="/admin/accounts/user/{generation.owner_id}/change/"' in page
+    assert generation.task_id in page
+
+
+def test_stored_replies_are_folded_pretty_and_only_text(staff):
+    evil = "<script>alert(1)</script>"
+    generation = GenerationFactory(
+        state=State.FAILED,
+        params={"prompt": evil, "quality": "720p"},
+        last_reply={"error": {"message": evil}},
+        error_code="service_error",
+        error_text=evil,
+        prompt=evil,
+    )
+    Delivery.objects.create(generation=generation, at=NOW, size=9, says=evil, task_named=evil)
+    page = staff.get(page_of(generation)).content.decode()
+    assert evil not in page
+    assert page.count("<details") >= 4
+    assert "{\n  &quot;error&quot;: {\n    &quot;message&quot;" in page
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "//evil", "http://[::1", ""],
+)
+def test_an_address_that_is_no_web_address_is_not_shown_and_never_a_link(staff, address):
+    generation = with_film(result_urls=[address, "https://cdn.example.org/film.mp4"])
+    page = staff.get(page_of(generation)).content.decode()
+    assert "https://cdn.example.org/film.mp4" in page
+    assert 'href="https://cdn.example.org' not in page
+    assert "1 hidden: not a web address" in page
+    assert not address or f'href="{address}' not in page
+    assert "alert(1)" not in page
+
+
+def test_the_secret_of_a_callback_stands_on_no_page(owner):
+    generation = with_film()
+    for page in (LIST, page_of(generation)):
+        assert generation.callback_token not in owner.get(page).content.decode()
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.SAVING, State.UNKNOWN])
+def test_looking_again_makes_it_due_now_and_returns_to_its_page(staff, state):
+    later = NOW + timedelta(days=900)
+    generation = GenerationFactory(state=state, due=later)
+    page = staff.get(page_of(generation)).content.decode()
+    assert "Look at it again now" in page
+    asked = {
+        "action": "look_again",
+        "_selected_action": generation.pk,
+        "back_to": generation.pk,
+    }
+    answer = staff.post(LIST, asked, follow=True)
+    assert answer.redirect_chain[-1][0] == page_of(generation)
+    assert "The worker looks at 1 generation now. That is free." in answer.content.decode()
+    generation.refresh_from_db()
+    assert generation.due < later
+    assert generation.state == state
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.SENDING, State.COMPLETED, State.FAILED])
+def test_looking_again_leaves_alone_what_is_not_sent_or_has_ended(staff, state):
+    generation = GenerationFactory(state=state)
+    before = generation.due
+    asked = {"action": "look_again", "_selected_action": generation.pk}
+    answer = staff.post(LIST, asked, follow=True)
+    assert "Nothing to look at" in answer.content.decode()
+    generation.refresh_from_db()
+    assert generation.due == before
+    assert "Look at it again now" not in staff.get(page_of(generation)).content.decode().replace(
+        '<option value="look_again">Look at it again now', ""
+    )
+
+
+def test_looking_again_changes_nothing_but_the_time_of_the_look(staff):
+    generation = GenerationFactory(state=State.RUNNING, charge=Charge.RESERVED)
+    before = Generation.objects.values().get(pk=generation.pk)
+    staff.post(LIST, {"action": "look_again", "_selected_action": generation.pk})
+    after = Generation.objects.values().get(pk=generation.pk)
+    assert after.pop("due") != before.pop("due")
+    assert after == before

@@ -1,0 +1,228 @@
+"""The admin's first page."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from evolink_studio.credits import services as money
+from evolink_studio.generations import services
+from evolink_studio.generations.attention import BY_NAME, needy, needy_count, open_figures
+from evolink_studio.generations.models import Delivery
+from evolink_studio.generations.states import State
+from evolink_studio.generations.steps.far import far_name
+from tests.admin.conftest import LIST, page_of
+from tests.factories import NOW, GenerationFactory
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def _noon():
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+def tiles(browser) -> dict[str, tuple[str, str, str]]:
+    """The figures of the page by their names: figure, note, mood."""
+    shown = browser.get("/admin/").context["tiles"]
+    return {tile.label: (tile.figure, tile.note, tile.mood) for tile in shown}
+
+
+def test_the_balance_is_shown_with_its_age(staff):
+    money.record_balance(
+        far_end=far_name(), spendable=Decimal("1283.42"), now=NOW - timedelta(minutes=4)
+    )
+    figure, note, mood = tiles(staff)["Balance at EvoLink"]
+    assert figure == "1,283.42"
+    assert note.replace("\xa0", " ") == "The key is accepted; read 4 minutes ago."
+    assert mood == "good"
+
+
+def test_an_old_balance_is_called_old(staff):
+    money.record_balance(far_end=far_name(), spendable=Decimal(5), now=NOW - HOUR)
+    assert tiles(staff)["Balance at EvoLink"][1].startswith("Old: read")
+
+
+def test_a_refused_key_is_shown_in_red_with_what_to_do(staff):
+    money.record_balance(far_end=far_name(), spendable=Decimal(5), now=NOW - HOUR)
+    money.record_key_refused(far_end=far_name(), now=NOW)
+    figure, note, mood = tiles(staff)["Balance at EvoLink"]
+    assert (figure, mood) == ("5", "bad")
+    assert "EVOLINK_API_KEY" in note
+    assert 'class="studio-tile is-bad"' in staff.get("/admin/").content.decode()
+
+
+def test_the_money_of_now_of_today_and_of_this_month(staff):
+    GenerationFactory(state=State.RUNNING, reserved=Decimal("12.5"))
+    GenerationFactory(state=State.RUNNING, reserved=Decimal("7"))
+    GenerationFactory(state=State.COMPLETED, used=Decimal("25.7"))
+    GenerationFactory(state=State.COMPLETED, used=Decimal("100"), created=NOW - timedelta(days=19))
+    GenerationFactory(state=State.COMPLETED, used=Decimal("999"), created=NOW - timedelta(days=20))
+    shown = tiles(staff)
+    assert shown["Reserved now"][0] == "19.5"
+    assert shown["Charged today"][0] == "25.7"
+    assert shown["Charged this month"][0] == "125.7"
+
+
+def test_the_share_of_failures_is_that_of_the_last_seven_days(staff):
+    for _number in range(3):
+        GenerationFactory(state=State.COMPLETED, created=NOW - timedelta(days=6))
+    GenerationFactory(state=State.FAILED)
+    GenerationFactory(state=State.RUNNING)
+    GenerationFactory(state=State.FAILED, created=NOW - timedelta(days=8))
+    assert tiles(staff)["Failed in 7 days"][:2] == ("25.0 %", "1 of 4 that ended")
+
+
+def test_nothing_ended_yet_is_no_rate_of_zero(staff):
+    assert tiles(staff)["Failed in 7 days"][0] == "–"
+
+
+def test_lost_answers_and_unsaved_films_are_counted_and_lead_to_their_list(staff):
+    GenerationFactory(state=State.UNKNOWN)
+    GenerationFactory(state=State.SAVING)
+    shown = tiles(staff)
+    assert shown["Answers lost"][0] == "1"
+    assert shown["Films not saved yet"][0] == "1"
+    page = staff.get("/admin/").content.decode()
+    assert f'href="{LIST}?look=unknown"' in page
+    assert staff.get(f"{LIST}?look=unknown").context["cl"].result_count == 1
+
+
+@pytest.mark.parametrize(
+    ("silent", "figure", "mood"), [(5, "running", "good"), (31, "not running", "bad")]
+)
+def test_a_silent_worker_is_told(staff, silent, figure, mood):
+    services.beat(worker="host", disk_free=9 * 10**9, now=NOW - timedelta(seconds=silent))
+    shown = tiles(staff)["Worker"]
+    assert (shown[0], shown[2]) == (figure, mood)
+
+
+def test_a_worker_that_never_ran_is_told(staff):
+    assert tiles(staff)["Worker"][0] == "not running"
+
+
+@pytest.mark.parametrize(
+    ("free", "mood"), [(84 * 10**9, "good"), (3 * 10**9, "care"), (10**8, "bad")]
+)
+def test_little_room_on_the_disk_is_told(staff, free, mood):
+    services.beat(worker="host", disk_free=free, now=NOW)
+    assert tiles(staff)["Disk free"][2] == mood
+
+
+def test_what_needs_a_look_is_listed_once_with_the_reason_and_a_link(staff):
+    lost = GenerationFactory(state=State.UNKNOWN)
+    quiet = GenerationFactory(state=State.RUNNING, stalled=NOW - HOUR, created=NOW - 3 * HOUR)
+    unsaved = GenerationFactory(state=State.SAVING, created=NOW - HOUR)
+    held = GenerationFactory(state=State.RUNNING, created=NOW - 3 * HOUR)
+    ending = GenerationFactory(state=State.SAVING, results_expire=NOW + 11 * HOUR)
+    unreturned = GenerationFactory(state=State.FAILED, charge="unclear")
+    GenerationFactory(state=State.FAILED)
+    GenerationFactory(state=State.RUNNING)
+    GenerationFactory(state=State.SAVING, results_expire=NOW + 23 * HOUR)
+    GenerationFactory(state=State.COMPLETED, created=NOW - 9 * HOUR)
+    found = {item.generation.pk: item.reason.name for item in needy(now=NOW, limit=20)}
+    assert found == {
+        lost.pk: "unknown",
+        quiet.pk: "stalled",
+        unsaved.pk: "unsaved",
+        held.pk: "held",
+        ending.pk: "expiring",
+        unreturned.pk: "unreturned",
+    }
+    page = staff.get("/admin/").content.decode()
+    for generation in (lost, quiet, unsaved, held, ending, unreturned):
+        assert f'href="{page_of(generation)}"' in page
+
+
+@pytest.mark.parametrize("reason", sorted(BY_NAME))
+def test_the_count_of_a_reason_is_that_of_the_list_it_leads_to(staff, reason):
+    for age in (0, 1, 3):
+        created = NOW - age * HOUR
+        GenerationFactory(state=State.UNKNOWN, created=created)
+        GenerationFactory(state=State.RUNNING, created=created, stalled=created)
+        soon = created + 12 * HOUR
+        called = GenerationFactory(state=State.SAVING, created=created, results_expire=soon)
+        GenerationFactory(state=State.FAILED, created=created, charge="reserved")
+        Delivery.objects.create(generation=called, at=NOW, size=1, refused="too_many")
+    count = open_figures(now=NOW).counts[reason]
+    assert count > 0
+    assert staff.get(f"{LIST}?look={reason}").context["cl"].result_count == count
+
+
+def test_what_is_at_risk_is_counted_on_every_page_and_nothing_is_said_when_there_is_none(staff):
+    words = 'class="studio-badge"'
+    assert words not in staff.get(LIST).content.decode()
+    GenerationFactory(state=State.UNKNOWN)
+    GenerationFactory(state=State.RUNNING, stalled=NOW - HOUR, created=NOW - 3 * HOUR)
+    GenerationFactory(state=State.RUNNING)
+    assert f"<span {words}>2</span>" in staff.get(LIST).content.decode()
+
+
+def test_what_is_at_risk_is_looked_at_again_from_the_list(staff):
+    lost = GenerationFactory(state=State.UNKNOWN)
+    page = staff.get("/admin/").content.decode()
+    assert f'aria-label="Look at {lost} again now"' in page
+    asked = {"action": "look_again", "_selected_action": lost.pk, "overview": "1"}
+    answer = staff.post(LIST, asked, follow=True)
+    assert answer.redirect_chain[-1][0] == "/admin/"
+    assert "looks at 1 generation now" in answer.content.decode()
+    lost.refresh_from_db()
+    assert lost.due == NOW
+
+
+def test_settling_is_offered_to_the_owner_only(owner, staff):
+    lost = GenerationFactory(state=State.UNKNOWN)
+    link = f'href="{page_of(lost)}#decide"'
+    assert link in owner.get("/admin/").content.decode()
+    page = staff.get("/admin/").content.decode()
+    assert link not in page
+    assert "The owner settles it." in page
+
+
+def test_the_overview_and_the_sidebar_lead_to_where_prices_are_off(staff):
+    page = staff.get("/admin/").content.decode()
+    assert page.count('href="/admin/credits/ratecard/off/"') == 2
+    assert "Where prices are off" in staff.get("/admin/credits/ratecard/off/").content.decode()
+
+
+def test_a_generation_in_the_report_of_prices_leads_to_its_page(staff):
+    other = GenerationFactory(state=State.COMPLETED, estimated=Decimal(20))
+    page = staff.get("/admin/credits/ratecard/off/").content.decode()
+    assert f'href="{page_of(other)}"' in page
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the words of SQLite's plan")
+def test_the_figures_and_the_list_are_found_in_indexes(db):
+    with CaptureQueriesContext(connection) as seen:
+        open_figures(now=NOW)
+        needy(now=NOW, limit=20)
+        needy(now=NOW, limit=20, untold=True)
+        needy_count(now=NOW)
+    for query in seen.captured_queries:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {query['sql'].replace('%', '%%')}")
+            plan = [row[3] for row in cursor.fetchall()]
+        assert not [line for line in plan if line.startswith("SCAN")], plan
+    assert len(seen) == 4
+
+
+def test_a_studio_at_rest_needs_no_look(staff):
+    GenerationFactory(state=State.COMPLETED)
+    assert "Nothing: every generation is either under way" in staff.get("/admin/").content.decode()
+
+
+def test_the_page_takes_as_many_queries_for_many_generations(staff, django_assert_max_num_queries):
+    def count() -> int:
+        with django_assert_max_num_queries(20) as seen:
+            staff.get("/admin/")
+        return len(seen)
+
+    GenerationFactory(state=State.UNKNOWN)
+    one = count()
+    for _number in range(15):
+        GenerationFactory(state=State.UNKNOWN)
+    assert count() == one

@@ -1,0 +1,129 @@
+"""Prices in the admin pages."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from evolink_studio.credits.factors import factor_problems
+from evolink_studio.credits.models import RateCard
+
+PRICES = "/admin/credits/ratecard/"
+VEO, KLING = "veo3.1-pro", "kling-o3-image-to-video"
+
+
+def entered(**changed) -> dict[str, str]:
+    return {
+        "model_id": KLING,
+        "effective_0": "2026-11-20",
+        "effective_1": "12:00:00",
+        "unit": "second",
+        "price": "6",
+        "minimum": "0",
+        "factors": '[{"when": {"quality": "1080p"}, "times": "1.5"}]',
+        "source": "a letter",
+        **changed,
+    }
+
+
+def test_a_price_is_entered(owner):
+    answer = owner.post(f"{PRICES}add/", entered())
+    assert answer.status_code == 302
+    card = RateCard.objects.get(source="a letter")
+    assert card.price == Decimal(6)
+    assert card.factors == [{"when": {"quality": "1080p"}, "times": "1.5"}]
+
+
+def test_no_factors_are_an_empty_list(owner):
+    owner.post(f"{PRICES}add/", entered(factors=""))
+    assert RateCard.objects.get(source="a letter").factors == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "words"),
+    [
+        ({"factors": "{"}, "factors", "Enter a valid JSON."),
+        ({"factors": '{"a": 1}'}, "factors", "Write a list"),
+        ({"factors": '[{"when": {"quality": "1080p"}}]'}, "factors", "needs exactly"),
+        ({"price": "-1"}, "price", "A price cannot be below 0."),
+        ({"model_id": "no-such-model"}, "model_id", "Select a valid choice"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_at_its_field(owner, changed, field, words):
+    answer = owner.post(f"{PRICES}add/", entered(**changed))
+    assert answer.status_code == 200
+    assert words in str(answer.context["adminform"].form.errors[field])
+    assert not RateCard.objects.filter(source="a letter").exists()
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [
+        ("text", "Entry 1: needs exactly “when” and “times”."),
+        ({"when": {}, "times": "2"}, "Entry 1: “when” needs at least one setting"),
+        ({"when": {"sound": "on"}, "times": 2}, "Entry 1: “times” must be a number above 0"),
+        ({"when": {"sound": "on"}, "times": "0"}, "must be a number above 0"),
+        ({"when": {"sound": "on"}, "times": "NaN"}, "must be a number above 0"),
+        ({"when": {"sound": "on"}, "times": "1e999999"}, "must be a number above 0"),
+        ({"when": {"sond": "on"}, "times": "2"}, "this model has no setting “sond”"),
+        ({"when": {"sound": "loud"}, "times": "2"}, "“sound” cannot be “loud”"),
+        ({"when": {"duration": [5]}, "times": "2"}, "“duration” needs one plain value."),
+    ],
+)
+def test_each_mistake_in_the_factors_has_its_own_words(factor, words):
+    assert words in " ".join(factor_problems([factor], KLING))
+
+
+def test_a_factor_that_never_counts_is_named():
+    wide = {"when": {"sound": "on"}, "times": "1.3"}
+    narrow = {"when": {"sound": "on", "quality": "1080p"}, "times": "1.6"}
+    assert factor_problems([narrow, wide], KLING) == []
+    words = "Entry 2 never counts, because entry 1 fits first."
+    assert factor_problems([wide, narrow], KLING) == [words]
+
+
+def test_the_prices_that_come_with_the_studio_can_be_saved_again(db):
+    for card in RateCard.objects.all():
+        assert factor_problems(card.factors, card.model_id) == []
+
+
+def test_the_list_is_newest_first_and_marks_the_price_in_force(staff):
+    now = timezone.now()
+    RateCard.objects.filter(model_id=VEO).delete()
+    for days, source in ((-9, "older"), (-1, "current"), (9, "coming")):
+        RateCard.objects.create(
+            model_id=VEO,
+            effective=now + timedelta(days=days),
+            unit="call",
+            price=100,
+            source=source,
+        )
+    answer = staff.get(f"{PRICES}?model_id={VEO}")
+    cards = answer.context["cl"].result_list
+    assert [card.source for card in cards] == ["coming", "current", "older"]
+    table = answer.content.decode()
+    table = table[table.index("result_list") :]
+    places = [table.index(word) for word in ("from then on", "in force", "replaced")]
+    assert places == sorted(places)
+
+
+def test_the_list_shows_what_the_models_defaults_would_cost(staff):
+    RateCard.objects.filter(model_id=KLING).delete()
+    RateCard.objects.create(
+        model_id=KLING, effective=timezone.now(), unit="second", price=Decimal("5.4")
+    )
+    assert "27 credits (Duration: 5" in staff.get(PRICES).content.decode()
+
+
+def test_a_price_of_a_model_that_left_the_catalogue_can_still_be_read_and_saved(owner):
+    card = RateCard.objects.create(
+        model_id="gone-model", effective=timezone.now(), unit="call", price=1
+    )
+    assert "gone-model" in owner.get(PRICES).content.decode()
+    answer = owner.post(f"{PRICES}{card.pk}/change/", entered(model_id="gone-model"))
+    assert answer.status_code == 302
+
+
+def test_the_account_at_evolink_is_only_read(owner):
+    assert owner.get("/admin/credits/faraccount/add/").status_code == 403

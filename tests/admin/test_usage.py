@@ -1,0 +1,189 @@
+"""The usage page: figures, chart and CSV."""
+
+import csv
+import io
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from evolink_studio.generations.admin.chart import chart
+from evolink_studio.generations.states import State
+from evolink_studio.generations.usage import Choice, usage
+from tests.admin.conftest import LIST, USAGE
+from tests.factories import NOW, GenerationFactory, UserFactory
+
+KLING = "kling-o3-image-to-video"
+NOVEMBER = "created_from=2026-11-01&created_to=2026-11-30"
+
+
+def lines(answer) -> list[list[str]]:
+    """The CSV as rows of cells."""
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    return list(csv.reader(io.StringIO(text)))
+
+
+def november(**given) -> Choice:
+    return Choice(date(2026, 11, 1), date(2026, 11, 30), **given)
+
+
+def test_figures_are_told_by_person_by_model_and_by_day(db):
+    ada, bob = UserFactory(username="ada"), UserFactory(username="bob")
+    GenerationFactory(owner=ada, state=State.COMPLETED, used=10)
+    GenerationFactory(owner=bob, state=State.COMPLETED, used=Decimal("5.4"), model_id=KLING)
+    GenerationFactory(owner=bob, state=State.FAILED, used=0, created=NOW - timedelta(days=3))
+    GenerationFactory(owner=bob, state=State.COMPLETED, used=99, created=NOW - timedelta(days=40))
+    found = usage(november())
+    assert (found.total.count, found.total.failed, found.total.used) == (3, 1, Decimal("15.4"))
+    assert [(line.label, line.figures.used) for line in found.people] == [
+        ("ada", Decimal(10)),
+        ("bob", Decimal("5.4")),
+    ]
+    assert [(line.label, line.figures.count) for line in found.models] == [
+        ("Veo 3.1 Pro", 2),
+        ("Kling O3", 1),
+    ]
+    days = {span.first.day: span.figures for span in found.spans}
+    assert len(days) == 30
+    assert days[20].used == Decimal("15.4")
+    assert days[17].failed == 1
+    assert days[18].count == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [({}, 3), ({"model_id": KLING}, 1), ({"state": "failed"}, 1), ({"owner": "bob"}, 2)],
+)
+def test_the_figures_are_those_of_what_was_chosen(db, given, count):
+    ada, bob = UserFactory(username="ada"), UserFactory(username="bob")
+    GenerationFactory(owner=ada, state=State.COMPLETED)
+    GenerationFactory(owner=bob, state=State.COMPLETED, model_id=KLING)
+    GenerationFactory(owner=bob, state=State.FAILED)
+    owner = {"bob": bob.pk}.get(given.pop("owner", ""))
+    assert usage(november(owner_id=owner, **given)).total.count == count
+
+
+def test_the_last_day_is_counted_to_its_end_and_not_further(db):
+    GenerationFactory(created=NOW.replace(day=30, hour=23, minute=59, second=59))
+    GenerationFactory(created=NOW.replace(month=12, day=1, hour=0, minute=0))
+    assert usage(november()).total.count == 1
+
+
+def test_a_year_is_told_by_months_that_leave_out_no_day(db):
+    GenerationFactory(created=NOW, state=State.COMPLETED, used=7)
+    found = usage(Choice(date(2026, 1, 15), date(2026, 12, 20)))
+    assert found.monthly
+    assert len(found.spans) == 12
+    for earlier, later in zip(found.spans, found.spans[1:], strict=False):
+        assert later.first == earlier.last + timedelta(days=1)
+    assert found.spans[0].first == date(2026, 1, 15)
+    assert found.spans[-1].last == date(2026, 12, 20)
+    assert found.spans[10].figures.used == 7
+
+
+def test_many_generations_take_no_more_queries_than_one(db, django_assert_num_queries):
+    for _number in range(12):
+        GenerationFactory()
+    with django_assert_num_queries(3):
+        usage(november())
+
+
+def test_the_chart_reaches_from_nothing_to_a_round_number(db):
+    GenerationFactory(state=State.COMPLETED, used=Decimal("162"))
+    drawn = chart(usage(november()).spans, monthly=False)
+    assert drawn.scale == ("200", "100", "0")
+    assert len(drawn.bars) == 30
+    assert drawn.bars[19].height == "81.00"
+    assert drawn.bars[0].height == "0.00"
+    assert "20 Nov 2026" in drawn.summary
+
+
+def test_a_period_without_charges_has_a_chart_that_says_so(db):
+    drawn = chart(usage(november()).spans, monthly=False)
+    assert drawn.summary == "Nothing was charged in this period."
+
+
+def test_the_page_shows_the_chart_and_the_same_figures_below(staff):
+    GenerationFactory(state=State.COMPLETED, used=Decimal("25.7"))
+    page = staff.get(f"{USAGE}?{NOVEMBER}").content.decode()
+    assert 'role="img"' in page
+    assert "<title>20 Nov 2026: 25.7 credits</title>" in page
+    assert page.count("25.7") >= 5
+    assert "style=" not in page[page.index("<svg") : page.index("</svg>")]
+
+
+def test_without_a_choice_the_page_shows_the_last_thirty_days(staff):
+    page = staff.get(USAGE)
+    form = page.context["form"]
+    assert form.is_valid()
+    choice = form.choice()
+    assert (choice.last - choice.first).days == 29
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("created_from=2026-11-20&created_to=2026-11-19", "The last day is before the first."),
+        ("created_from=2000-01-01&created_to=2026-11-19", "Choose at most ten years."),
+        ("created_from=x&created_to=2026-11-19", "Enter a valid date."),
+    ],
+)
+def test_a_period_that_makes_no_sense_shows_no_figures_but_says_why(staff, query, words):
+    page = staff.get(f"{USAGE}?{query}").content.decode()
+    assert words in page
+    assert "studio-totals" not in page
+    assert words in staff.get(f"{USAGE}?{query}&as=csv").content.decode()
+
+
+def test_a_line_leads_to_exactly_its_generations(staff):
+    ada = UserFactory(username="ada")
+    GenerationFactory(owner=ada)
+    GenerationFactory()
+    page = staff.get(f"{USAGE}?{NOVEMBER}").content.decode()
+    address = f"{LIST}?{NOVEMBER}&owner__id__exact={ada.pk}"
+    assert address.replace("&", "&amp;") in page
+    assert staff.get(address).context["cl"].result_count == 1
+
+
+def test_the_csv_has_exactly_the_rows_that_are_filtered(staff):
+    ada = UserFactory(username="ada")
+    mine = GenerationFactory(
+        owner=ada, state=State.COMPLETED, estimated=Decimal("30"), used=Decimal("25.7")
+    )
+    GenerationFactory(state=State.COMPLETED)
+    GenerationFactory(owner=ada, created=NOW - timedelta(days=60))
+    answer = staff.get(f"{USAGE}?{NOVEMBER}&owner__id__exact={ada.pk}&as=csv")
+    head, *rows = lines(answer)
+    assert answer.headers["Content-Disposition"] == (
+        'attachment; filename="usage-2026-11-01-2026-11-30.csv"'
+    )
+    assert len(rows) == 1
+    row = dict(zip(head, rows[0], strict=True))
+    assert row["id"] == str(mine.pk)
+    assert row["person"] == "ada"
+    assert row["created"] == "2026-11-20T12:00:00+00:00"
+    assert (row["estimated"], row["reserved"], row["used"]) == ("30.0000", "25.7000", "25.7000")
+
+
+def test_the_csv_and_the_page_say_the_same_sum(staff):
+    for used in ("0.0001", "25.7", "162"):
+        GenerationFactory(state=State.COMPLETED, used=Decimal(used))
+    head, *rows = lines(staff.get(f"{USAGE}?{NOVEMBER}&as=csv"))
+    assert sum(Decimal(row[head.index("used")]) for row in rows) == Decimal("187.7001")
+    assert usage(november()).total.used == Decimal("187.7001")
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_the_csv_is_a_formula(staff, begin):
+    person = UserFactory(username=f"{begin}sum(1)")
+    GenerationFactory(owner=person, prompt=f'{begin}cmd|" /C calc"!A0', error_code=f"{begin}x")
+    head, row = lines(staff.get(f"{USAGE}?{NOVEMBER}&as=csv"))
+    cells = dict(zip(head, row, strict=True))
+    for name in ("person", "prompt", "error_code"):
+        assert cells[name].startswith(f"'{begin}")
+
+
+def test_a_prompt_of_many_lines_stays_one_cell(staff):
+    GenerationFactory(prompt='one\ntwo, "three"\n=four')
+    head, row = lines(staff.get(f"{USAGE}?{NOVEMBER}&as=csv"))
+    assert row[head.index("prompt")] == 'one\ntwo, "three"\n=four'

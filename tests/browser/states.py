@@ -1,0 +1,229 @@
+"""What a person finds in every state, and rows that stand so."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+from playwright.sync_api import Page
+
+from evolink_studio.generations.models import Charge, Generation, Result
+from evolink_studio.generations.states import State
+from tests.browser.conftest import Studio
+from tests.factories import VEO, AssetFactory, GenerationFactory
+from tests.library.footage import film
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+AGAIN = "Use these settings"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A state: how its row stands at a moment, and what a person then reads and may press."""
+
+    name: str
+    state: State
+    label: str | Promise
+    stage: tuple[str, ...]
+    rail: tuple[str, ...]
+    money: str
+    actions: tuple[str, ...]
+    row: Callable[[datetime], dict[str, object]] = lambda now: {}
+
+    def __str__(self) -> str:
+        return self.name
+
+
+SEEN = (
+    Seen(
+        "waiting",
+        State.QUEUED,
+        State.QUEUED.label,
+        ("1 ahead of this one.", "At most 3 of yours run at once"),
+        ("Next in line to be sent.",),
+        "Nothing is charged yet; about 162 credits once it is sent.",
+        (AGAIN, "Cancel"),
+    ),
+    Seen(
+        "waiting for EvoLink",
+        State.QUEUED,
+        State.QUEUED.label,
+        ("EvoLink cannot be reached. Nothing was sent yet.", "We try again by ourselves"),
+        ("EvoLink cannot be reached.",),
+        "Nothing is charged yet; about 162 credits once it is sent.",
+        (AGAIN, "Cancel"),
+        lambda now: {"error_code": "unreachable"},
+    ),
+    Seen(
+        "sending",
+        State.SENDING,
+        State.SENDING.label,
+        ("Sending it to EvoLink…",),
+        ("Sending it to EvoLink…",),
+        "About 162 credits will be reserved as soon as EvoLink accepts it.",
+        (AGAIN, "Stop watching"),
+    ),
+    Seen(
+        "unknown",
+        State.UNKNOWN,
+        State.UNKNOWN.label,
+        (
+            "This was sent, but EvoLink's answer was lost.",
+            "We are looking for it at EvoLink. We never send it again by ourselves",
+        ),
+        ("EvoLink's answer was lost",),
+        "Whether 162 credits are charged is not clear yet.",
+        (AGAIN, "Stop watching"),
+        lambda now: {"due": now},
+    ),
+    Seen(
+        "accepted",
+        State.RUNNING,
+        State.RUNNING.label,
+        ("0 % · usually 3 minutes", "about 3 minutes left"),
+        ("0 % · usually 3 minutes",),
+        "EvoLink accepted it; 25.7 credits are reserved.",
+        (AGAIN, "Stop watching"),
+    ),
+    Seen(
+        "running, but nothing moves",
+        State.RUNNING,
+        State.RUNNING.label,
+        ("62 %", "this one takes longer", "No change for 6 minutes; models often pause like this."),
+        ("62 %", "No change for 6 minutes"),
+        "EvoLink accepted it; 25.7 credits are reserved.",
+        (AGAIN, "Stop watching"),
+        lambda now: {"progress": 62, "moved": now - 6 * MINUTE, "created": now - 8 * MINUTE},
+    ),
+    Seen(
+        "stalled",
+        State.RUNNING,
+        gettext_lazy("No news"),
+        (
+            "No news from EvoLink for 20 minutes.",
+            "We look again every 2 to 5 minutes",
+            "Nothing more will be charged for waiting.",
+        ),
+        ("No news from EvoLink for 20 minutes.",),
+        "EvoLink accepted it; 25.7 credits are reserved.",
+        (AGAIN, "Stop watching"),
+        lambda now: {"progress": 95, "stalled": now - 20 * MINUTE, "created": now - 25 * MINUTE},
+    ),
+    Seen(
+        "saving",
+        State.SAVING,
+        State.SAVING.label,
+        ("Made. Copying it to this server…", "EvoLink keeps it for 5 more hours."),
+        ("Made. Copying it", "link, 5 h left"),
+        "link, 5 h left 25.7 credits were charged.",
+        (AGAIN, "Stop watching"),
+        lambda now: {"results_expire": now + 5 * HOUR + MINUTE},
+    ),
+    Seen(
+        "saving, with trouble",
+        State.SAVING,
+        State.SAVING.label,
+        ("this server's disk is full", "We keep trying. EvoLink keeps it for 5 more hours."),
+        ("this server's disk is full",),
+        "link, 5 h left 25.7 credits were charged.",
+        (AGAIN, "Stop watching"),
+        lambda now: {"results_expire": now + 5 * HOUR + MINUTE, "error_code": "disk_full"},
+    ),
+    Seen(
+        "done",
+        State.COMPLETED,
+        State.COMPLETED.label,
+        ("estimated 162 → reserved 25.7 → charged 25.7",),
+        ("Saved here", "estimated 162 → reserved 25.7 → charged 25.7"),
+        "Saved here 25.7 credits were charged.",
+        ("Download", "Use this frame", AGAIN),
+    ),
+    Seen(
+        "failed, to be tried again",
+        State.FAILED,
+        State.FAILED.label,
+        ("EvoLink had a problem while making this.", "Sending it again is a new paid generation."),
+        ("EvoLink had a problem", "Sending it again is a new paid generation."),
+        "Not charged: 25.7 credits were returned.",
+        ("Try again",),
+        lambda now: {"error_code": "service_error"},
+    ),
+    Seen(
+        "failed, to be changed",
+        State.FAILED,
+        State.FAILED.label,
+        ("against EvoLink's content policy", "Change the prompt or the pictures"),
+        ("against EvoLink's content policy",),
+        "Not charged: 25.7 credits were returned.",
+        ("Change and try again",),
+        lambda now: {"error_code": "content_policy_violation"},
+    ),
+    Seen(
+        "failed, and charged",
+        State.FAILED,
+        State.FAILED.label,
+        ("EvoLink could not make this.", "Ask the owner of this studio about a refund."),
+        ("EvoLink could not make this.",),
+        "20 credits were charged all the same.",
+        ("Change and try again",),
+        lambda now: {"charge": Charge.CHARGED, "used": Decimal(20), "error_code": "odd_17"},
+    ),
+    Seen(
+        "refund unclear",
+        State.FAILED,
+        State.FAILED.label,
+        ("EvoLink had a problem", "The owner of this studio has it in the list of money to check."),
+        ("EvoLink had a problem",),
+        "Whether its 25.7 reserved credits came back is not clear yet.",
+        ("Try again",),
+        lambda now: {"charge": Charge.UNCLEAR, "used": None, "error_code": "service_error"},
+    ),
+    Seen(
+        "expired",
+        State.FAILED,
+        gettext_lazy("Expired"),
+        ("its link ended before it could be copied here", "make it again with the same settings"),
+        ("its link ended",),
+        "25.7 credits were charged all the same.",
+        ("Make it again",),
+        lambda now: {"charge": Charge.CHARGED, "used": Decimal("25.7"), "error_code": "film_lost"},
+    ),
+    Seen(
+        "cancelled",
+        State.CANCELLED,
+        State.CANCELLED.label,
+        ("Cancelled before it was sent.",),
+        ("Cancelled before it was sent.",),
+        "Nothing was charged.",
+        (AGAIN,),
+    ),
+)
+
+
+def row(seen_name: str) -> Seen:
+    return next(seen for seen in SEEN if seen.name == seen_name)
+
+
+def put(studio: Studio, seen: Seen, tmp_path: Path, **fields: object) -> Generation:
+    now = timezone.now()
+    row = {"created": now, **seen.row(now), **fields}
+    generation = GenerationFactory(owner=studio.owner, state=seen.state, **row)
+    if seen.state == State.COMPLETED:
+        seconds = 1 + generation.pk % 2  # no two files of a person are the same
+        content = film(tmp_path / f"{generation.pk}.mp4", seconds=seconds).read_bytes()
+        asset = AssetFactory(
+            owner=studio.owner, kind="video", format="mp4", mime="video/mp4", content=content
+        )
+        asset.poster = AssetFactory(owner=studio.owner).file
+        asset.save()
+        Result.objects.create(generation=generation, asset=asset, position=0)
+    return generation
+
+
+def show(page: Page, studio: Studio, generation: Generation) -> None:
+    page.goto(studio.url(f"/create/{VEO}/?show={generation.pk}"))

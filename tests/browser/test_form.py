@@ -1,0 +1,144 @@
+"""The form as a person meets it: rules, pictures, mistakes."""
+
+from playwright.sync_api import expect
+
+from evolink_studio.generations.models import Generation
+from tests.browser.steps import card, choose, give_picture, open_model, press, write
+from tests.pictures import picture
+
+
+def error(page, name):
+    return page.locator(f"[data-error-for={name}]")
+
+
+def test_an_option_that_is_not_allowed_now_is_disabled_with_its_sentence(page, studio, tmp_path):
+    open_model(page, studio, "doubao-seedance-1.0-pro-fast")
+    keep = page.locator("[name=aspect_ratio][value=keep_ratio]")
+    expect(keep).to_be_disabled()
+    sentence = page.locator(f"#{keep.get_attribute('aria-describedby').split()[-1]}")
+    expect(sentence).not_to_be_empty()
+
+    give_picture(page, tmp_path, "image_urls")
+    expect(keep).to_be_enabled()
+    expect(page.locator("[name=aspect_ratio][value=adaptive]")).to_be_checked()
+
+
+def test_what_was_typed_survives_the_re_rendering(page, studio):
+    open_model(page, studio, "doubao-seedance-1.0-pro-fast")
+    page.click("textarea[name=prompt]")
+    page.keyboard.type("A long thought that is still being ")
+    choose(page, "quality", "480p")
+    page.click("textarea[name=prompt]")
+    page.keyboard.press("End")
+    page.keyboard.type("written")
+    expect(page.locator("textarea[name=prompt]")).to_have_value(
+        "A long thought that is still being written"
+    )
+
+
+def test_a_mistake_stands_at_its_field_and_nothing_is_lost(page, studio):
+    open_model(page, studio, "kling-o3-image-to-video")
+    write(page, "A person smiles")
+    choose(page, "quality", "1080p")
+    press(page)
+    expect(error(page, "image_start")).not_to_be_empty()
+    expect(page.locator("textarea[name=prompt]")).to_have_value("A person smiles")
+    expect(page.locator("[name=quality][value='1080p']")).to_be_checked()
+    assert Generation.objects.count() == 0
+
+
+def test_switching_the_model_keeps_what_it_accepts_and_names_the_rest(page, studio):
+    open_model(page, studio, "grok-imagine-text-to-video")
+    write(page, "A cat that comes along")
+    choose(page, "aspect_ratio", "3:2")
+    page.locator("[popovertarget=models]").first.click()
+    page.locator("#models a[href='/create/veo3.1-pro/']").click()
+    expect(page.locator("form[data-model='veo3.1-pro']")).to_be_visible()
+    expect(page.locator("textarea[name=prompt]")).to_have_value("A cat that comes along")
+    expect(page.locator("[data-note]")).to_contain_text("3:2")
+    assert page.url.endswith("/create/veo3.1-pro/")
+
+
+def test_a_text_file_named_png_is_refused_in_words(page, studio, tmp_path):
+    path = tmp_path / "not-a-picture.png"
+    path.write_text("just words")
+    open_model(page, studio, "kling-o3-image-to-video")
+    write(page, "A cat")
+    with page.expect_response("**/upload"):
+        page.set_input_files("input[type=file][name=image_start]", path)
+    expect(error(page, "image_start")).to_contain_text("not a picture")
+    expect(page.locator("textarea[name=prompt]")).to_have_value("A cat")
+
+
+def test_a_picture_of_the_wrong_size_gets_its_verdict_and_is_fitted(page, studio, tmp_path):
+    open_model(page, studio, "sora-2-preview")
+    choose(page, "aspect_ratio", "1280x720")
+    give_picture(page, tmp_path, "image_urls", width=1600, height=1200)
+    expect(page.locator("[data-verdict=bad]")).to_be_visible()
+    with page.expect_response("**/refresh/"):
+        page.locator("[data-fit='1280x720']").click()
+    expect(page.locator("[data-verdict=good]")).to_be_visible()
+    expect(page.locator("[data-slot]")).to_contain_text("1280 × 720")
+
+
+def test_pictures_can_be_dropped_and_pasted(page, studio, tmp_path):
+    open_model(page, studio, "veo3.1-pro")
+    bytes_ = list(picture(width=640, height=360))
+    transfer = page.evaluate_handle(
+        """(bytes) => { const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "dropped.png", {type: "image/png"}));
+            return data; }""",
+        bytes_,
+    )
+    with page.expect_response("**/refresh/"):
+        page.dispatch_event("[data-media=image_urls]", "drop", {"dataTransfer": transfer})
+    expect(page.locator("[data-slot]")).to_have_count(1)
+    other = list(picture(width=360, height=640))
+    with page.expect_response("**/refresh/"):
+        page.evaluate(
+            """(bytes) => { const data = new DataTransfer();
+                const file = new File([new Uint8Array(bytes)], "pasted.png", {type: "image/png"});
+                data.items.add(file);
+                document.body.dispatchEvent(
+                    new ClipboardEvent("paste", {clipboardData: data, bubbles: true})); }""",
+            other,
+        )
+    expect(page.locator("[data-slot]")).to_have_count(2)
+
+
+def test_the_shot_list_adds_up_to_the_duration(page, studio, tmp_path):
+    open_model(page, studio, "kling-o3-image-to-video")
+    give_picture(page, tmp_path, "image_start")
+    choose(page, "multi_shot", "true")
+    for number, (prompt, seconds) in enumerate([("[quick] a", 2), ("b", 2)]):
+        with page.expect_response("**/refresh/"):
+            page.locator("[name=_do][value='shots:add']").click()
+        page.fill(f"[name=shots-{number}-prompt]", prompt)
+        page.fill(f"[name=shots-{number}-duration]", str(seconds))
+        page.press(f"[name=shots-{number}-duration]", "Tab")
+    press(page)
+    expect(error(page, "shots")).not_to_be_empty()
+    page.fill("[name=shots-1-duration]", "3")
+    with page.expect_response("**/refresh/"):
+        page.press("[name=shots-1-duration]", "Tab")
+    press(page)
+    expect(card(page, "completed")).to_be_visible()
+    assert [shot["duration"] for shot in Generation.objects.get().params["shots"]] == [2, 3]
+
+
+def test_a_prompt_of_emoji_at_the_limit_is_taken(page, studio):
+    open_model(page, studio, "doubao-seedance-1.0-pro-fast")
+    prompt = "[quick]" + "🎬" * 1993
+    write(page, prompt)
+    press(page)
+    expect(card(page)).to_be_visible()
+    assert Generation.objects.get().prompt == prompt
+
+
+def test_a_reload_brings_the_draft_back(page, studio):
+    open_model(page, studio, "grok-imagine-text-to-video")
+    write(page, "Half a thought")
+    choose(page, "mode", "spicy")
+    page.reload()
+    expect(page.locator("textarea[name=prompt]")).to_have_value("Half a thought")
+    expect(page.locator("[name=mode][value=spicy]")).to_be_checked()

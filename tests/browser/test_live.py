@@ -1,0 +1,130 @@
+"""What changes by itself, and what must not."""
+
+from playwright.sync_api import expect
+
+from evolink_studio.credits.models import Allowance
+from tests.browser.conftest import sign_in, watched
+from tests.browser.steps import card, open_model, plays, press, write
+
+
+def test_a_playing_film_is_not_swapped_away_by_the_next_one(page, studio):
+    open_model(page, studio, "grok-imagine-text-to-video")
+    write(page, "[quick] The first")
+    press(page)
+    expect(card(page, "completed")).to_be_visible()
+    assert plays(page)
+    page.evaluate("document.querySelector('#stage video').loop = true")
+    page.evaluate("window.film = document.querySelector('#stage video')")
+    write(page, "[quick] The second")
+    press(page)
+    expect(page.locator("#rail [data-generation][data-status=completed]")).to_have_count(
+        1, timeout=30_000
+    )
+    assert page.evaluate("window.film === document.querySelector('#stage video')")
+    assert page.evaluate("!window.film.paused")
+
+
+def test_a_failure_says_what_happened_to_the_money_and_what_to_do(page, studio):
+    open_model(page, studio, "grok-imagine-text-to-video")
+    write(page, "[quick] [policy] Something forbidden")
+    press(page)
+    failed = card(page, "failed")
+    expect(failed).to_contain_text("content policy")
+    expect(failed).to_contain_text("Not charged")
+    failed.locator("a", has_text="try again").click()
+    expect(page.locator("textarea[name=prompt]")).to_have_value(
+        "[quick] [policy] Something forbidden"
+    )
+
+
+def test_a_lost_answer_is_told_and_found_again(page, studio):
+    open_model(page, studio, "grok-imagine-text-to-video")
+    write(page, "[quick] [lost] A cat")
+    press(page)
+    expect(card(page, "unknown")).to_contain_text("never send it again")
+    page.wait_for_timeout(6000)
+    page.reload()
+    expect(card(page, "completed")).to_be_visible()
+
+
+def test_a_session_that_ends_leads_to_the_sign_in_page(page, studio):
+    open_model(page, studio, "grok-imagine-text-to-video")
+    write(page, "[stall] A cat")
+    press(page)
+    expect(card(page, "running")).to_be_visible()
+    page.context.clear_cookies()
+    page.wait_for_url("**/account/login/**")
+
+
+def test_another_tab_hears_of_it(page, studio):
+    open_model(page, studio, "grok-imagine-text-to-video")
+    write(page, "[stall] The first keeps both tabs listening")
+    press(page)
+    expect(card(page, "running")).to_be_visible()
+    with watched(page.context, studio.address) as other:
+        open_model(other, studio, "grok-imagine-text-to-video")
+        write(page, "[quick] Told everywhere")
+        press(page)
+        expect(other.locator("[data-generation]")).to_have_count(2)
+        expect(other.locator("[data-status=completed]")).to_have_count(1)
+
+
+def test_credits_are_counted_by_the_same_poll(page, studio):
+    open_model(page, studio, "grok-imagine-text-to-video")
+    write(page, "[quick] A cat")
+    press(page)
+    expect(card(page, "completed")).to_be_visible()
+    expect(page.locator("#usage")).to_contain_text("8.16")
+
+
+def test_the_button_hears_of_credits_that_came_back(page, studio):
+    Allowance.objects.create(person=studio.owner, amount=100, period="week")
+    open_model(page, studio, "grok-imagine-text-to-video")
+    button = page.locator("[data-action=generate]")
+    before = button.inner_text()
+    write(page, "[quick] [policy] Something forbidden")
+    press(page)
+    expect(button).not_to_have_text(before)
+    write(page, "Typed meanwhile")
+    expect(card(page, "failed")).to_be_visible()
+    expect(button).to_have_text(before)
+    expect(page.locator("textarea[name=prompt]")).to_have_value("Typed meanwhile")
+
+
+def test_signing_in_by_the_first_link_and_out_again(browser, studio):
+    from django.urls import reverse
+    from django.utils import timezone
+
+    from evolink_studio.accounts.services import sign_in_link
+
+    token = sign_in_link(user=studio.owner, now=timezone.now())
+    context = browser.new_context()
+    with watched(context, studio.address) as page:
+        page.goto(studio.url(reverse("welcome", args=[token])))
+        page.wait_for_url("**/create/**")
+        page.locator("[popovertarget=account-menu]").click()
+        page.locator("#account-menu button[type=submit]").click()
+        page.wait_for_url("**/account/login/**")
+        sign_in(page, studio)
+    context.close()
+
+
+def test_a_late_answer_to_an_older_poll_does_not_turn_stage_and_rail_around(page, studio):
+    open_model(page, studio, "grok-imagine-text-to-video")
+    write(page, "[stall] The first")
+    press(page)
+    expect(card(page, "running")).to_be_visible()
+    held = []
+    page.route("**/live/**", lambda route: held.append(route))
+    with page.expect_request("**/live/**"):
+        pass
+    write(page, "[stall] The second")
+    press(page)
+    expect(card(page)).to_contain_text("The second")
+    held.pop(0).continue_()
+    page.unroute("**/live/**")
+    expect(page.locator("#rail [data-status=running]")).to_contain_text("The first")
+    page.wait_for_timeout(3000)
+    expect(card(page)).to_contain_text("The second")
+    expect(page.locator("#stage article")).to_have_class("stage-card")
+    expect(page.locator("#rail article")).to_have_class("card")

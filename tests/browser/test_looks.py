@@ -1,0 +1,65 @@
+"""Every page for everybody: screen reader rules, languages, themes, phones."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import sign_in, watched
+from tests.browser.steps import card, open_model, press, violations, write
+
+PAGES = (
+    "/create/veo3.1-pro/",
+    "/create/kling-o3-image-to-video/",
+    "/create/sora-2-preview/",
+    "/films/",
+    "/account/preferences/",
+    "/account/password/",
+)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("locale", "width"), [("en-GB", 1440), ("de-DE", 820), ("de-DE", 390)])
+def test_no_page_breaks_a_rule_for_screen_readers_or_is_too_wide(
+    browser, studio, scheme, locale, width
+):
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, locale=locale, color_scheme=scheme
+    )
+    with watched(context, studio.address) as page:
+        page.goto(studio.url("/account/login/"))
+        assert violations(page) == []
+        sign_in(page, studio)
+        for path in PAGES:
+            page.goto(studio.url(path))
+            assert (path, violations(page)) == (path, [])
+            assert page.locator("h1").count() == 1
+            wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+            assert (path, wide) == (path, False)
+            assert page.locator("html").get_attribute("lang") == locale[:2]
+    context.close()
+
+
+def test_cards_of_every_kind_break_no_rule(page, studio):
+    open_model(page, studio, "grok-imagine-text-to-video")
+    for prompt in ("[quick] done", "[quick] [policy] failed", "[lost] [stall] unknown"):
+        write(page, prompt)
+        press(page)
+        expect(page.locator("[data-status=queued], [data-status=sending]")).to_have_count(0)
+    write(page, "[stall] running")
+    press(page)
+    expect(card(page, "running")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_a_phone_has_the_button_in_reach_and_its_results_in_a_tab(browser, studio):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    with watched(context, studio.address) as page:
+        sign_in(page, studio)
+        open_model(page, studio, "grok-imagine-text-to-video")
+        expect(page.locator("[data-action=generate]")).to_be_in_viewport()
+        write(page, "[quick] A cat in a pocket")
+        press(page)
+        expect(card(page, "completed")).to_be_visible()
+        expect(page.locator("#stage video")).to_be_in_viewport()
+    context.close()

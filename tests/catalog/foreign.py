@@ -1,0 +1,141 @@
+"""Three AI models that the studio does not ship, written as one would ship them.
+
+They prove that the catalogue can say what the shipped five do not need: films and sounds as
+inputs, fractions of seconds, a number or a word, rows that become an object, no prompt at all.
+"""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from annotated_types import Interval, Len, MaxLen
+
+from evolink_studio.catalog import Media, Mode, Sentence, Spec, VideoRequest
+from evolink_studio.catalog.media import MEGABYTE, Accepts
+from evolink_studio.catalog.params import Control, Param, Wire
+from evolink_studio.catalog.request import Row
+from evolink_studio.catalog.rules import AtLeastOne, AtMostTogether
+from evolink_studio.catalog.vocabulary import PICTURE, PROMPT, RATIOS
+
+FILM = Accepts(kind="video", formats=("mp4", "mov"), max_bytes=100 * MEGABYTE, max_seconds=30)
+SOUND = Accepts(
+    kind="audio", formats=("mp3", "wav"), max_bytes=15 * MEGABYTE, min_seconds=1, max_seconds=10
+)
+
+
+class Voice(Row):
+    who: Annotated[str, MaxLen(40), Param("Who", "Who speaks with this voice.")]
+    voice: Annotated[Media, SOUND, Param("Voice", "A recording of the voice.")]
+
+
+class Wan27Reference(VideoRequest):
+    prompt: Annotated[str, MaxLen(5000), PROMPT]
+    negative_prompt: Annotated[str, MaxLen(500), Param("Not shown", "What to leave out.")] = ""
+    image_start: Annotated[Media, PICTURE, Param("First frame", "Where it starts.")] | None = None
+    image_urls: Annotated[
+        list[Media], MaxLen(5), PICTURE, Param("Pictures", "People and things by picture.")
+    ] = []
+    video_urls: Annotated[
+        list[Media], MaxLen(5), FILM, Param("Films", "People and things by film.")
+    ] = []
+    audio_urls: Annotated[
+        list[Media], MaxLen(5), SOUND, Param("Sounds", "Voices, in the order of the files.")
+    ] = []
+    voices: Annotated[
+        list[Voice],
+        MaxLen(5),
+        Param(
+            "Voices",
+            "Gives each one a voice.",
+            wire=Wire("model_params.voice_bindings", keyed=("who", "voice")),
+        ),
+    ] = []
+    quality: Annotated[Literal["720p", "1080p"], Param("Quality", "The resolution.")] = "720p"
+    aspect_ratio: Annotated[
+        Literal["16:9", "9:16", "1:1", "4:3", "3:4"],
+        Param("Aspect ratio", "The shape of the video.", words=RATIOS),
+    ] = "16:9"
+    duration: Annotated[
+        float, Interval(ge=2, le=15), Param("Duration", "How long it runs.", unit="s")
+    ] = 5
+    seed: (
+        Annotated[
+            int,
+            Interval(ge=1, le=2147483647),
+            Param("Seed", "The same seed gives a similar video again.", advanced=True),
+        ]
+        | None
+    ) = None
+    prompt_extend: Annotated[bool, Param("Extend the prompt", "Adds detail to it.")] = False
+
+
+class GeminiOmniImage(VideoRequest):
+    prompt: Annotated[str, PROMPT]
+    image_urls: Annotated[list[Media], MaxLen(1), PICTURE, Param("Picture", "The start.")] = []
+    duration: Annotated[
+        Annotated[int, Interval(ge=3, le=10)] | Literal["auto"],
+        Param("Duration", "How long it runs.", unit="s", words={"auto": ("Automatic", "Fitting.")}),
+    ] = 10
+    aspect_ratio: Annotated[
+        Literal["16:9", "9:16", "auto"], Param("Aspect ratio", "The shape.", words=RATIOS)
+    ] = "16:9"
+
+
+class TopazUpscale(VideoRequest):
+    video_urls: Annotated[list[Media], Len(1, 1), FILM, Param("Film", "What is enlarged.")]
+    upscale_factor: Annotated[
+        Literal["1", "2", "4"],
+        Param(
+            "Enlarge",
+            "How many times larger.",
+            control=Control.CHOICE,
+            wire=Wire("model_params.upscale_factor"),
+        ),
+    ] = "2"
+
+
+def _spec(**facts):
+    return Spec(
+        summary="For tests.",
+        typical_seconds=60,
+        documentation="EvoLink documentation",
+        checked=date(2026, 8, 31),
+        **facts,
+    )
+
+
+WAN = _spec(
+    id="wan2.7-reference-video",
+    label="Wan 2.7 Reference",
+    family="Wan",
+    modes=(Mode.TEXT, Mode.IMAGE, Mode.VIDEO, Mode.AUDIO),
+    request=Wan27Reference,
+    rules=(
+        AtLeastOne(
+            among=("image_urls", "video_urls"),
+            at="image_urls",
+            sentence=Sentence("Add a picture or a film of who or what is to be seen."),
+        ),
+        AtMostTogether(
+            among=("image_urls", "video_urls"),
+            limit=5,
+            at="video_urls",
+            sentence=Sentence("At most {limit} pictures and films fit; these are {count}."),
+        ),
+    ),
+)
+GEMINI = _spec(
+    id="gemini-omni-flash-image-to-video",
+    label="Gemini Omni Flash",
+    family="Gemini",
+    modes=(Mode.TEXT, Mode.IMAGE),
+    request=GeminiOmniImage,
+)
+TOPAZ = _spec(
+    id="topaz-video-upscale",
+    label="Topaz Upscale",
+    family="Topaz",
+    modes=(Mode.VIDEO,),
+    request=TopazUpscale,
+)
+
+FOREIGN = {spec.id: spec for spec in (WAN, GEMINI, TOPAZ)}

@@ -1,0 +1,143 @@
+"""What holds for any input at all: garbage never breaks a spec, and what it takes can be sent."""
+
+import json
+
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from evolink_studio.catalog import SPECS, Control, Media
+from tests.catalog.files import film, picture, sound
+from tests.catalog.foreign import FOREIGN
+
+ALL = SPECS | FOREIGN
+FILES = [
+    picture(),
+    picture("small", 200, 900),
+    picture("portrait", 720, 1280, "webp"),
+    picture("unknown", None, None, "gif", 99_000_000),
+    film(),
+    film("long", 400),
+    sound(),
+    Media(ref="bare", kind="audio", format="", bytes=0),
+]
+URLS = {media.ref: f"https://files.example/{media.ref}" for media in FILES}
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(min_value=10**30, max_value=10**40)
+    | st.floats()
+    | st.text()
+    | st.text(st.characters(min_codepoint=0xD800, max_codepoint=0xDFFF))
+    | st.binary()
+    | st.decimals()
+    | st.dates()
+    | st.sampled_from(FILES)
+    | st.just(object())
+)
+garbage = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=9)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text() | st.sampled_from(["prompt", "duration", "ref"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+def right(field):
+    """What a person who reads the form would enter."""
+    files = [media for media in FILES if field.accepts and not field.accepts.problems(media)]
+    top = min(field.max_items or 4, 4)
+    low, high = field.minimum or 1, field.maximum or 15
+    by_control = {
+        Control.PROMPT: st.sampled_from(["A cat", "Line\r\nline", "🎬 <b>", "  x  "]),
+        Control.TEXT: st.sampled_from(["", "word"]),
+        Control.CHOICE: st.sampled_from(["", *(str(option.value) for option in field.options)]),
+        Control.NUMBER: st.integers(low, min(high, low + 20)).map(str) | st.just(""),
+        Control.SWITCH: st.sampled_from(["on", "off", "", True, False]),
+        Control.MEDIA: st.lists(st.sampled_from(files or [None]), max_size=top),
+        Control.TEXTS: st.lists(st.sampled_from(["e1", "e2", ""]), max_size=3),
+    }
+    if field.control is Control.ROWS:
+        columns = {column.name: right(column) for column in field.columns}
+        return st.lists(st.fixed_dictionaries(columns), max_size=3)
+    if not field.multiple and field.control is Control.MEDIA:
+        return st.sampled_from([None, *files])
+    return by_control[field.control]
+
+
+def raws_of(spec):
+    """Forms filled in rightly, rightly but for one field, and not at all sensibly."""
+    fields = {field.name: right(field) for field in spec.fields}
+    one_wrong = st.dictionaries(st.sampled_from(sorted(fields)), garbage, min_size=1, max_size=1)
+    return (
+        st.fixed_dictionaries(fields)
+        | st.tuples(st.fixed_dictionaries(fields), one_wrong).map(lambda two: two[0] | two[1])
+        | st.dictionaries(st.sampled_from([*sorted(fields), "", "unknown"]), garbage, max_size=6)
+    )
+
+
+RAWS = {spec.id: raws_of(spec) for spec in ALL.values()}
+each_spec = pytest.mark.parametrize("spec", ALL.values(), ids=ALL)
+some = settings(deadline=None, max_examples=40)
+
+
+def own_problems(spec, raw):
+    """Problems that are not of a rule."""
+    of_rules = {rule.sentence.text for rule in spec.rules}
+    return [found for found in spec.check(raw).problems if found.sentence.text not in of_rules]
+
+
+@each_spec
+@some
+@given(data=st.data())
+def test_nothing_that_is_entered_breaks_a_spec(spec, data):
+    raw = data.draw(RAWS[spec.id])
+    names = {field.name for field in spec.fields}
+    checked = spec.check(raw)
+    assert (checked.request is None) == bool(checked.problems)
+    assert all(str(problem.sentence) for problem in checked.problems)
+    assert {problem.field for problem in checked.problems} <= names
+    assert all(str(block.sentence) for block in spec.blocked(raw))
+    assert spec.required(raw) <= names
+    assert spec.defaults(raw).keys() <= names
+
+
+@each_spec
+@some
+@given(data=st.data())
+def test_whatever_is_accepted_can_be_sent_and_stored_as_json(spec, data):
+    checked = spec.check(data.draw(RAWS[spec.id]))
+    event(f"accepted: {checked.request is not None}")
+    if checked.request is not None:
+        payload = spec.payload(checked.request, URLS)
+        sent = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
+        assert json.loads(sent) == payload
+        assert payload["model"] == spec.id
+        stored = spec.request.model_validate_json(checked.request.model_dump_json())
+        assert spec.payload(stored, URLS) == payload
+
+
+@each_spec
+@some
+@given(data=st.data())
+def test_what_another_ai_model_takes_over_is_right_by_itself(spec, data):
+    raw = data.draw(RAWS[spec.id])
+    into = data.draw(st.sampled_from(list(ALL.values())))
+    carried = spec.carry(raw, into)
+    assert not {found.field for found in own_problems(into, carried.kept)} & carried.kept.keys()
+    assert all(dropped.label for dropped in carried.dropped)
+
+
+@each_spec
+@some
+@given(data=st.data())
+def test_an_ai_model_takes_over_from_itself_all_that_it_accepts(spec, data):
+    raw = data.draw(RAWS[spec.id])
+    checked = spec.check(raw)
+    if checked.request is not None:
+        assert spec.check(spec.carry(raw, spec).kept).request == checked.request

@@ -1,0 +1,125 @@
+"""People, allowances and a clock for the tests of money."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import count
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import connection
+
+from evolink_studio.accounts.models import User
+from evolink_studio.credits import audit, ledger, samples
+from evolink_studio.credits.models import Allowance, Entry, Hold, Purse
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
+VEO = "veo3.1-pro"
+# How many rounds of a race, and how many random histories, are played.
+ROUNDS = int(os.environ.get("LEDGER_ROUNDS", "20"))
+
+
+def pytest_collection_modifyitems(config, items) -> None:
+    """What only a PostgreSQL server can show is left out where there is none."""
+    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        away = [item for item in items if item.get_closest_marker("postgres")]
+        config.hook.pytest_deselected(items=away)
+        items[:] = [item for item in items if item not in away]
+
+
+@pytest.fixture(autouse=True)
+def _by_itself(monkeypatch) -> None:
+    """The book alone: nobody tells it about generations, unless a test does."""
+    for module, name in ((audit, "truth"), (samples, "provider"), (samples, "page_of")):
+        monkeypatch.setattr(module, name, None)
+
+
+@dataclass
+class Desk:
+    """The ledger in the hands of a test: numbers generations, knows the time."""
+
+    now: datetime = NOW
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def reserve(self, person: User, amount: str | None = "10", **more) -> int:
+        """Reserve for a new generation and return its number."""
+        number = next(self.numbers)
+        given = {"model_id": VEO, "running": 0, "now": self.now, **more}
+        ledger.reserve(
+            generation_id=number,
+            person=person,
+            amount=None if amount is None else Decimal(amount),
+            **given,
+        )
+        return number
+
+    def adjust(self, number: int, to: str) -> bool:
+        return ledger.adjust(generation_id=number, to=Decimal(to), now=self.now)
+
+    def settle(self, number: int, charged: str) -> bool:
+        return ledger.settle(generation_id=number, charged=Decimal(charged), now=self.now)
+
+    def release(self, number: int) -> bool:
+        return ledger.release(generation_id=number, now=self.now)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def ada(db) -> User:
+    return User.objects.create_user("ada")
+
+
+@pytest.fixture
+def ben(db) -> User:
+    return User.objects.create_user("ben")
+
+
+@pytest.fixture
+def root(db) -> User:
+    return User.objects.create_superuser("root", first_name="Grace", last_name="Hopper")
+
+
+@pytest.fixture
+def films(ada, ben) -> Group:
+    """A group of both."""
+    group = Group.objects.create(name="Film team")
+    group.user_set.add(ada, ben)
+    return group
+
+
+def allow(amount: str | int | None, **more) -> Allowance:
+    """An allowance; `None` is without a limit."""
+    return Allowance.objects.create(amount=None if amount is None else Decimal(amount), **more)
+
+
+def figures(person: User | None = None) -> list[tuple[Decimal, Decimal]]:
+    """(reserved, charged) of the purses of a person, the oldest first; None: of shared ones."""
+    purses = Purse.objects.filter(person=person).order_by("starts", "pk")
+    return [(purse.reserved, purse.charged) for purse in purses]
+
+
+def total(number: int) -> Decimal:
+    """What the entries of a generation sum to, if all its purses agree on it."""
+    sums: dict[int, Decimal] = {}
+    for entry in Entry.objects.filter(generation=number):
+        sums[entry.purse_id] = sums.get(entry.purse_id, Decimal(0)) + entry.amount
+    found = set(sums.values())
+    assert len(found) == 1, sums
+    return found.pop()
+
+
+def everything() -> tuple[object, ...]:
+    """All of the book, to see whether something changed."""
+    return tuple(
+        tuple(table.objects.order_by("pk").values_list()) for table in (Purse, Hold, Entry)
+    )
+
+
+def on_postgres() -> bool:
+    return connection.vendor == "postgresql"

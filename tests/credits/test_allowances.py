@@ -1,0 +1,289 @@
+"""Which allowances apply, when they start afresh, and what they refuse."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError
+
+from evolink_studio.credits.ledger import reserve
+from evolink_studio.credits.models import Allowance
+from evolink_studio.credits.periods import Period, reset, start
+from evolink_studio.credits.refusals import (
+    ModelNotAllowed,
+    NoAllowance,
+    OverAllowance,
+    OverCap,
+    PriceUnknown,
+    TooManyRunning,
+    Whose,
+)
+from evolink_studio.credits.room import room, standings
+from evolink_studio.credits.terms import at_once_of
+from tests.credits.conftest import NOW, VEO, allow, everything, figures
+
+pytestmark = pytest.mark.django_db
+
+
+def only(amount, **more) -> Allowance:
+    """The one allowance there is."""
+    Allowance.objects.all().delete()
+    return allow(amount, **more)
+
+
+def left(person, now=NOW) -> list[Decimal | None]:
+    return [standing.available for standing in standings(person, now)]
+
+
+def test_in_a_fresh_studio_everybody_may_spend(ada, desk):
+    desk.reserve(ada, "5000")
+    assert left(ada) == [None]
+    assert figures(ada) == [(Decimal(5000), Decimal(0))]
+
+
+def test_without_any_allowance_nothing_may_be_spent(ada, root, desk):
+    Allowance.objects.all().delete()
+    with pytest.raises(NoAllowance) as refused:
+        desk.reserve(ada, "0.0001")
+    assert "Ask Grace Hopper" in refused.value.sentence
+    assert everything() == ((), (), ())
+
+
+def test_an_allowance_that_is_switched_off_lets_nobody_spend(ada, desk):
+    only(100, active=False)
+    with pytest.raises(NoAllowance):
+        desk.reserve(ada)
+
+
+def test_what_everybody_is_given_each_spends_alone(ada, ben, desk):
+    only(50)
+    desk.reserve(ada, "50")
+    desk.reserve(ben, "50")
+    for person in (ada, ben):
+        with pytest.raises(OverAllowance):
+            desk.reserve(person, "1")
+
+
+def test_an_own_allowance_stands_in_place_of_everybodys(ada, ben, desk):
+    only(50)
+    allow(80, person=ada)
+    assert left(ada) == [80]
+    assert left(ben) == [50]
+
+
+def test_what_a_group_gives_each_member_stands_in_place_of_everybodys(ada, films):
+    only(50)
+    allow(80, group=films)
+    assert left(ada) == [80]
+
+
+def test_own_and_group_must_both_have_room(ada, ben, films, desk):
+    allow(100, person=ada)
+    allow(60, group=films, shared=True)
+    desk.reserve(ben, "40")
+    before = everything()
+    with pytest.raises(OverAllowance) as refused:
+        desk.reserve(ada, "30")
+    assert (refused.value.whose, refused.value.group) == (Whose.GROUP, "Film team")
+    assert refused.value.available == 20
+    assert everything() == before
+    desk.reserve(ada, "20")
+    assert figures(ada)[-1] == (Decimal(20), Decimal(0))
+    assert figures(None) == [(Decimal(60), Decimal(0))]
+
+
+def test_when_the_second_purse_refuses_the_first_keeps_everything(ada, films, desk):
+    allow(10, group=films, shared=True)
+    allow(5, person=ada)
+    with pytest.raises(OverAllowance) as refused:
+        desk.reserve(ada, "8")
+    assert refused.value.whose is Whose.OWN
+    assert everything() == ((), (), ())
+
+
+def test_the_pot_of_the_whole_studio_always_counts(ada, ben, desk):
+    allow(100, shared=True)
+    allow(90, person=ada)
+    desk.reserve(ada, "90")
+    with pytest.raises(OverAllowance) as refused:
+        desk.reserve(ben, "11")
+    assert refused.value.whose is Whose.STUDIO
+    desk.reserve(ben, "10")
+
+
+def test_a_day_and_a_month_can_both_be_limited(ada, desk):
+    allow(20, person=ada, period=Period.DAY)
+    allow(50, person=ada, period=Period.MONTH)
+    for _ in range(2):
+        desk.reserve(ada, "20")
+        desk.now += timedelta(days=1)
+    with pytest.raises(OverAllowance) as refused:
+        desk.reserve(ada, "20")
+    assert refused.value.available == 10
+    assert refused.value.resets == datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def test_the_same_person_cannot_have_two_for_one_period(ada):
+    allow(20, person=ada)
+    with pytest.raises(IntegrityError):
+        allow(30, person=ada)
+
+
+@pytest.mark.parametrize(
+    ("period", "moment", "first", "next_one"),
+    [
+        ("day", "2026-11-20T23:59:59", "2026-11-20", "2026-11-21"),
+        ("day", "2026-12-31T00:00:00", "2026-12-31", "2027-01-01"),
+        ("week", "2026-11-20T12:00:00", "2026-11-16", "2026-11-23"),
+        ("week", "2026-11-16T00:00:00", "2026-11-16", "2026-11-23"),
+        ("week", "2027-01-01T00:00:00", "2026-12-28", "2027-01-04"),
+        ("month", "2026-11-30T23:59:59", "2026-11-01", "2026-12-01"),
+        ("month", "2026-12-31T23:59:59", "2026-12-01", "2027-01-01"),
+        ("month", "2028-02-29T01:00:00", "2028-02-01", "2028-03-01"),
+    ],
+)
+def test_a_period_begins_and_ends_at_midnight_utc(period, moment, first, next_one):
+    now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    began = start(period, now)
+    assert began.isoformat() == first
+    assert reset(period, began) == datetime.fromisoformat(next_one).replace(tzinfo=UTC)
+
+
+def test_a_moment_elsewhere_counts_by_its_utc_day():
+    tokyo = datetime.fromisoformat("2026-12-01T08:00:00+09:00")
+    assert start("month", tokyo).isoformat() == "2026-11-01"
+
+
+@pytest.mark.parametrize(
+    ("period", "later"), [("day", {"days": 1}), ("week", {"days": 3}), ("month", {"days": 11})]
+)
+def test_a_new_period_has_the_whole_amount_again(ada, desk, period, later):
+    allow(30, person=ada, period=period)
+    desk.reserve(ada, "30")
+    desk.now += timedelta(**later)
+    assert left(ada, desk.now) == [30]
+    desk.reserve(ada, "30")
+
+
+def test_without_a_period_nothing_ever_refills(ada, desk):
+    allow(30, person=ada, period=Period.NONE)
+    desk.reserve(ada, "30")
+    desk.now += timedelta(days=4000)
+    with pytest.raises(OverAllowance) as refused:
+        desk.reserve(ada, "1")
+    assert refused.value.resets is None
+    assert "does not refill" in refused.value.sentence
+
+
+def test_what_was_reserved_last_month_is_charged_to_last_month(ada, desk):
+    allow(30, person=ada)
+    number = desk.reserve(ada, "30")
+    desk.now += timedelta(days=20)
+    desk.reserve(ada, "5")
+    desk.settle(number, "28")
+    assert figures(ada) == [(Decimal(0), Decimal(28)), (Decimal(5), Decimal(0))]
+
+
+def test_a_raised_allowance_counts_at_once(ada, desk):
+    allowance = allow(30, person=ada)
+    desk.reserve(ada, "30")
+    allowance.amount = Decimal(50)
+    allowance.save()
+    assert left(ada) == [20]
+    desk.reserve(ada, "20")
+
+
+def test_a_lowered_allowance_is_never_shown_below_nothing(ada, desk):
+    allowance = allow(30, person=ada)
+    desk.reserve(ada, "30")
+    allowance.amount = Decimal(10)
+    allowance.save()
+    (standing,) = standings(ada, NOW)
+    assert (standing.available, standing.over) == (0, 20)
+    with pytest.raises(OverAllowance) as refused:
+        desk.reserve(ada, "0")
+    assert refused.value.available == 0
+
+
+def test_one_generation_may_not_cost_more_than_its_cap(ada, films, desk):
+    allow(None, person=ada, per_generation=Decimal(50))
+    allow(None, group=films, per_generation=Decimal(40))
+    with pytest.raises(OverCap) as refused:
+        desk.reserve(ada, "40.0001")
+    assert (refused.value.cap, refused.value.needed) == (40, Decimal("40.0001"))
+    desk.reserve(ada, "40")
+
+
+def test_only_so_many_may_run_at_once(ada, films, desk):
+    allow(None, person=ada, at_once=3)
+    allow(None, group=films, at_once=2)
+    desk.reserve(ada, running=1)
+    with pytest.raises(TooManyRunning) as refused:
+        desk.reserve(ada, running=2)
+    assert refused.value.limit == 2
+    assert "2 generations" in refused.value.sentence
+
+
+def test_the_queue_can_ask_how_many_of_each_person_may_run(ada, ben, root, films):
+    only(None, at_once=9)
+    allow(None, person=ada, at_once=3)
+    allow(None, group=films, shared=True, at_once=5)
+    allow(None, person=root)
+    assert at_once_of([ada.pk, ben.pk, root.pk]) == {ada.pk: 3, ben.pk: 5}
+
+
+def test_only_chosen_models_may_be_used(ada, films, desk):
+    allow(None, person=ada)
+    allow(None, group=films, shared=True, model_ids=["sora-2-preview"])
+    desk.reserve(ada, model_id="sora-2-preview")
+    with pytest.raises(ModelNotAllowed) as refused:
+        desk.reserve(ada, model_id=VEO)
+    assert "Veo 3.1 Pro" in refused.value.sentence
+
+
+def test_an_unknown_price_reserves_the_worst_case(ada, films, desk):
+    allow(1000, person=ada, unknown_price=Decimal(150))
+    allow(1000, group=films, shared=True, unknown_price=Decimal(90))
+    desk.reserve(ada, None)
+    assert figures(ada) == [(Decimal(150), Decimal(0))]
+
+
+def test_an_unknown_price_is_refused_where_nobody_set_a_worst_case(ada, films, desk):
+    allow(1000, person=ada, unknown_price=Decimal(150))
+    allow(1000, group=films, shared=True)
+    with pytest.raises(PriceUnknown):
+        desk.reserve(ada, None)
+    assert everything() == ((), (), ())
+
+
+def test_a_worst_case_beyond_the_cap_is_refused(ada, desk):
+    allow(1000, person=ada, unknown_price=Decimal(150), per_generation=Decimal(100))
+    with pytest.raises(OverCap):
+        desk.reserve(ada, None)
+
+
+def test_people_who_left_a_group_no_longer_spend_from_it(ada, films, desk):
+    allow(100, group=films, shared=True)
+    number = desk.reserve(ada, "30")
+    films.user_set.remove(ada)
+    desk.reserve(ada, "500")
+    desk.settle(number, "30")
+    assert figures(None) == [(Decimal(0), Decimal(30))]
+
+
+def test_reserving_costs_the_same_few_queries_whatever_was_spent_before(
+    ada, desk, django_assert_max_num_queries
+):
+    for _ in range(5):
+        desk.reserve(ada)
+    with django_assert_max_num_queries(8):  # two of them begin and end the transaction
+        reserve(generation_id=99, person=ada, model_id=VEO, amount=1, running=0, now=NOW)
+
+
+def test_the_button_asks_in_two_queries(ada, films, desk, django_assert_num_queries):
+    allow(100, person=ada)
+    allow(100, group=films, shared=True)
+    with django_assert_num_queries(2):
+        room(person=ada, model_id=VEO, amount=Decimal(10), running=0, now=NOW)
+    with django_assert_num_queries(3):
+        room(person=ada, model_id=VEO, amount=Decimal(900), running=0, now=NOW)

@@ -1,0 +1,140 @@
+"""A credit that nobody can explain is found, named, and stops the command."""
+
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from evolink_studio.credits import audit
+from evolink_studio.credits.models import Entry, Hold, Purse
+from tests.credits.conftest import NOW, allow
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def book(ada, films, desk) -> dict[str, int]:
+    """One generation in each state, out of two purses."""
+    allow(1000, person=ada)
+    allow(1000, group=films, shared=True)
+    numbers = {state: desk.reserve(ada, "36") for state in ("held", "settled", "released")}
+    desk.settle(numbers["settled"], "25.7")
+    desk.release(numbers["released"])
+    return numbers
+
+
+def found(**more) -> str:
+    return "\n".join(str(finding) for finding in audit.check(**more).findings)
+
+
+def run() -> str:
+    out = StringIO()
+    call_command("check_ledger", stdout=out)
+    return out.getvalue()
+
+
+def test_a_book_that_adds_up_is_called_so(book):
+    assert found() == ""
+    said = run()
+    assert "2 purses, 3 generations, 10 entries" in said
+    assert "Every credit is explained." in said
+
+
+def test_an_empty_book_adds_up():
+    assert "0 purses, 0 generations, 0 entries" in run()
+
+
+def test_a_planted_credit_in_a_purse_is_found_and_the_command_fails(book):
+    purse = Purse.objects.filter(person=None).get()
+    Purse.objects.filter(pk=purse.pk).update(charged=purse.charged + 5)
+    with pytest.raises(CommandError, match="Findings: 1"):
+        run()
+    assert found() == (
+        f"purse {purse.pk}: says 30.7000 charged, its entries sum to 25.7000 (+5.0000 credits)"
+    )
+
+
+def test_a_planted_entry_is_found(book):
+    """Adding a line is all that the database allows: it breaks the sums and the chain."""
+    purse = Purse.objects.filter(person=None).get()
+    Entry.objects.create(
+        generation=book["settled"],
+        purse=purse,
+        kind="correct",
+        charged=Decimal("-5"),
+        balance=0,
+        at=NOW,
+    )
+    said = found()
+    assert f"purse {purse.pk}: says 25.7000 charged, its entries sum to 20.7000" in said
+    assert "up to it sum to 56.7000" in said
+    assert f"generation {book['settled']}: its purses do not agree" in said
+
+
+def test_an_entry_of_no_generation_is_found(book):
+    purse = Purse.objects.filter(person=None).get()
+    Entry.objects.create(
+        generation=4711, purse=purse, kind="correct", charged=7, balance=purse.used + 7, at=NOW
+    )
+    said = found()
+    assert f"generation 4711, purse {purse.pk}: entries without a reservation" in said
+    assert f"purse {purse.pk}: says 25.7000 charged" in said
+
+
+@pytest.mark.parametrize(
+    ("state", "change", "words"),
+    [
+        ("held", {"amount": Decimal(12)}, "says 12.0000 held"),
+        ("held", {"state": "settled"}, "charged or returned 0 times instead of 1"),
+        ("settled", {"amount": Decimal(20)}, "20.0000 charged, its entries sum to"),
+        ("settled", {"state": "held"}, "charged or returned 1 times instead of 0"),
+        ("released", {"state": "settled", "amount": Decimal(1)}, "1.0000 charged"),
+    ],
+)
+def test_a_reservation_that_says_something_else_than_its_entries_is_found(
+    book, state, change, words
+):
+    Hold.objects.filter(generation=book[state]).update(**change)
+    assert words in found()
+
+
+def test_a_lost_reservation_is_found(book):
+    Hold.objects.filter(generation=book["held"]).delete()
+    assert found().count("entries without a reservation (+36.0000 credits)") == 2
+
+
+def test_the_book_agrees_with_the_generations(book):
+    truth = {book["held"]: None, book["settled"]: Decimal("25.7"), book["released"]: Decimal(0)}
+    report = audit.check(expected=truth)
+    assert report.compared
+    assert report.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "truth", "words"),
+    [
+        ("settled", Decimal("30"), "EvoLink charged 30, its entries sum to 25.7000 (-4.3000"),
+        ("settled", None, "under way, and yet charged or returned (+25.7000"),
+        ("released", Decimal("12"), "EvoLink charged 12, its entries sum to 0.0000 (-12"),
+        ("held", Decimal(0), "ended with 0 credits, and yet held (+36.0000"),
+    ],
+)
+def test_a_generation_that_knows_better_is_found(book, state, truth, words):
+    right = {book["held"]: None, book["settled"]: Decimal("25.7"), book["released"]: Decimal(0)}
+    said = found(expected={**right, book[state]: truth})
+    assert said.count(f"generation {book[state]}") == 2
+    assert words in said
+
+
+def test_a_generation_without_entries_and_entries_without_one_are_found(book):
+    said = found(expected={book["held"]: None, book["settled"]: Decimal("25.7"), 77: Decimal(9)})
+    assert "generation 77: not in the book (-9 credits)" in said
+    assert f"generation {book['released']}, " in said
+    assert "no such generation" in said
+
+
+def test_the_command_asks_the_generations_when_they_can_answer(book, monkeypatch):
+    monkeypatch.setattr(audit, "truth", lambda: [(book["held"], None)])
+    with pytest.raises(CommandError, match="Findings: 4"):
+        run()

@@ -1,0 +1,152 @@
+"""Figures for Prometheus: who may read them, and that they are those of the rows."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+
+from evolink_studio.credits.services import record_balance
+from evolink_studio.generations.models import Charge, Generation
+from evolink_studio.generations.services import beat
+from evolink_studio.generations.states import State
+from evolink_studio.generations.steps.far import far_name
+from tests.factories import GenerationFactory, UserFactory
+
+TOKEN = "a-token-for-prometheus"
+
+
+@pytest.fixture
+def ada(db):
+    return UserFactory(username="ada")
+
+
+@pytest.fixture(autouse=True)
+def token(settings):
+    settings.METRICS_TOKEN = TOKEN
+
+
+def asked(client, token=TOKEN, **headers):
+    return client.get("/metrics", headers={"authorization": f"Bearer {token}", **headers})
+
+
+def figures(client) -> dict[tuple[str, ...], float]:
+    """Every value, under its name and its labels."""
+    answer = asked(client)
+    assert answer.status_code == 200
+    return {
+        (sample.name.removeprefix("studio_"), *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.content.decode())
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize("sent", [{}, {"authorization": "Bearer wrong"}, {"authorization": TOKEN}])
+def test_without_the_token_there_is_no_such_page(client, db, sent):
+    assert client.get("/metrics", headers=sent).status_code == 404
+
+
+def test_without_the_setting_there_is_no_such_page(client, db, settings):
+    settings.METRICS_TOKEN = ""
+    assert asked(client, "").status_code == 404
+
+
+def test_an_empty_studio_has_figures(client, db):
+    found = figures(client)
+    assert found["generations", "queued"] == 0
+    assert found["credits_reserved",] == 0
+    assert found["disk_free_bytes",] > 0
+
+
+def test_the_queue_is_counted_with_its_lateness(client, ada):
+    now = timezone.now()
+    GenerationFactory(owner=ada, created=now - timedelta(seconds=40))
+    GenerationFactory(owner=ada, created=now, due=now + timedelta(seconds=60))
+    GenerationFactory(owner=ada, created=now, state=State.RUNNING, attempts=2)
+    found = figures(client)
+    assert found["generations", "queued"] == 2
+    assert found["due", "queued"] == 1
+    assert 40 <= found["lateness_seconds", "queued"] < 60
+    assert found["retried", "running"] == 1
+
+
+def test_money_is_told(client, ada):
+    now = timezone.now()
+    GenerationFactory(owner=ada, created=now, state=State.RUNNING, reserved=Decimal("25.5"))
+    GenerationFactory(owner=ada, created=now, state=State.COMPLETED, used=Decimal("12.25"))
+    GenerationFactory(owner=ada, created=now, state=State.SAVING, used=Decimal("3"))
+    GenerationFactory(owner=ada, created=now, state=State.UNKNOWN)
+    found = figures(client)
+    assert found["credits_reserved",] == 25.5
+    assert found["credits_charged_today",] == 15.25
+    assert found["unsaved_films",] == 1
+    assert found["attention", "unknown"] == 1
+
+
+def test_the_account_is_told_with_its_age(client, db):
+    then = timezone.now() - timedelta(minutes=3)
+    record_balance(far_end=far_name(), spendable=Decimal("812.5"), now=then)
+    found = figures(client)
+    assert found["balance_credits",] == 812.5
+    assert 180 <= found["balance_age_seconds",] < 200
+    assert found["key_refused",] == 0
+
+
+def test_a_balance_that_was_never_read_is_not_told_as_zero(client, db):
+    assert ("balance_credits",) not in figures(client)
+
+
+def test_outcomes_of_the_last_day_are_told(client, ada):
+    now = timezone.now()
+    GenerationFactory.create_batch(2, owner=ada, created=now, state=State.COMPLETED)
+    GenerationFactory(owner=ada, created=now, state=State.FAILED)
+    GenerationFactory(owner=ada, created=now - timedelta(hours=25), state=State.FAILED)
+    found = figures(client)
+    assert (found["ended_24h", "completed"], found["ended_24h", "failed"]) == (2, 1)
+    assert found["ended_24h", "cancelled"] == 0
+
+
+def test_every_worker_is_told(client, db):
+    beat(worker="anvil", disk_free=5_000, now=timezone.now() - timedelta(seconds=20))
+    beat(worker="bellows", disk_free=7_000, now=timezone.now())
+    found = figures(client)
+    assert found["heartbeat_age_seconds", "anvil"] >= 20
+    assert found["worker_disk_free_bytes", "bellows"] == 7_000
+
+
+def test_the_number_of_questions_does_not_grow_with_the_studio(
+    client, ada, django_assert_max_num_queries
+):
+    for state in State:
+        GenerationFactory.create_batch(3, owner=ada, state=state)
+    with django_assert_max_num_queries(6):
+        asked(client)
+
+
+def test_nothing_of_people_or_keys_is_told(client, ada, settings):
+    settings.EVOLINK_API_KEY = "sk-evo-hidden"
+    GenerationFactory(owner=ada, prompt="a secret garden", state=State.UNKNOWN)
+    said = asked(client).content.decode()
+    assert not any(word in said for word in ("garden", "ada", "sk-evo", TOKEN))
+
+
+def test_a_scraper_that_asks_for_openmetrics_gets_it(client, db):
+    answer = asked(client, accept="application/openmetrics-text; version=1.0.0")
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+    assert answer.content.endswith(b"# EOF\n")
+
+
+def test_while_the_database_is_away_the_page_says_so(client, db):
+    def away(*_):
+        raise OperationalError
+
+    with connection.execute_wrapper(away):
+        assert asked(client).status_code == 503
+
+
+def test_what_is_settled_is_not_held_against_the_studio(client, ada):
+    GenerationFactory(owner=ada, state=State.FAILED, charge=Charge.RETURNED)
+    assert Generation.objects.count() == 1
+    assert figures(client)["attention", "held"] == 0

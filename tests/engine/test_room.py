@@ -1,0 +1,107 @@
+"""A film that could not be kept is not paid for: on a full disk what waits goes on waiting."""
+
+from collections import namedtuple
+from datetime import timedelta
+
+import pytest
+
+from evolink_studio.engine import local
+from evolink_studio.generations.cards import card
+from evolink_studio.generations.models import Feed, Generation, Heartbeat
+from evolink_studio.generations.queries import LOW_DISK
+from evolink_studio.generations.services import beat
+from evolink_studio.generations.steps.room import hold, release
+from tests.answers import answer
+from tests.engine.test_local import Hurry, run, states
+from tests.factories import NOW, GenerationFactory, UserFactory
+from tests.farend import FarEnd
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Usage = namedtuple("Usage", "total used free")
+
+
+class Disk:
+    """The disk as the worker sees it."""
+
+    def __init__(self) -> None:
+        self.free = LOW_DISK - 1
+
+    def __call__(self, path: object) -> Usage:
+        return Usage(10**12, 10**12 - self.free, self.free)
+
+
+@pytest.fixture
+def disk(monkeypatch) -> Disk:
+    found = Disk()
+    monkeypatch.setattr(local.shutil, "disk_usage", found)
+    return found
+
+
+@pytest.fixture
+def far():
+    with FarEnd() as running:
+        running.read.always(lambda request: answer({"status": "processing", "progress": 7}))
+        yield running
+
+
+@pytest.fixture
+def ada():
+    return UserFactory(username="ada")
+
+
+def why() -> set[str]:
+    return set(Generation.objects.filter(state="queued").values_list("error_code", flat=True))
+
+
+def test_on_a_full_disk_nothing_that_waits_is_sent_and_what_runs_is_read_on(far, ada, disk):
+    going = GenerationFactory(owner=ada, state="running")
+    waiting = GenerationFactory.create_batch(3, owner=ada)
+    shown = Feed.objects.filter(pk=ada.pk).values_list("version", flat=True).first() or 0
+    run(far.url, lambda: why() == {"disk_full"} and far.read.requests)
+    assert far.create.requests == []
+    assert states() == ["running", *["queued"] * 3]
+    for row in Generation.objects.filter(pk__in=[row.pk for row in waiting]):
+        assert row.version > shown, "the open page hears of it"
+        words = card(row, now=NOW)
+        assert "disk is nearly full" in words.message
+        assert "Nothing was sent" in words.message
+        assert words.can_cancel
+    assert Generation.objects.get(pk=going.pk).error_code == ""
+
+
+def test_when_there_is_room_again_they_are_sent_without_anybody_doing_anything(far, ada, disk):
+    GenerationFactory.create_batch(2, owner=ada)
+
+    def room_was_made() -> bool:
+        if why() == {"disk_full"}:
+            disk.free = LOW_DISK
+        return states() == ["running"] * 2
+
+    run(far.url, room_was_made, clock=Hurry(1))
+    assert far.paid == 2
+    assert set(Generation.objects.values_list("error_code", flat=True)) == {""}
+
+
+def test_what_another_worker_will_send_is_not_said_to_wait_for_the_disk(ada):
+    GenerationFactory(owner=ada)
+    beat(worker="roomy", disk_free=LOW_DISK, now=NOW)
+    hold(now=NOW + timedelta(seconds=20))
+    assert why() == {""}
+    hold(now=NOW + timedelta(minutes=1))  # it is silent: nobody will
+    assert why() == {"disk_full"}
+    beat(worker="roomy", disk_free=LOW_DISK, now=NOW + timedelta(minutes=2))
+    hold(now=NOW + timedelta(minutes=2))
+    assert why() == {""}
+
+
+def test_a_worker_that_starts_takes_back_what_its_predecessor_said(ada):
+    GenerationFactory(owner=ada, error_code="disk_full", due=NOW + timedelta(hours=1))
+    far_off = GenerationFactory(owner=ada, error_code="unreachable", due=NOW + timedelta(hours=1))
+    release()
+    assert why() == {"", "unreachable"}
+    assert Generation.objects.get(pk=far_off.pk).error_code == "unreachable"
+
+
+def test_a_full_disk_is_told_by_the_heartbeat_that_refuses_presses(far, disk):
+    run(far.url, lambda: Heartbeat.objects.exists(), clock=Hurry(1))
+    assert Heartbeat.objects.get().disk_free < LOW_DISK

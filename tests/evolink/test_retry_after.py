@@ -1,0 +1,67 @@
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evolink_studio.evolink import RateLimited
+from evolink_studio.evolink.exchange import Reply
+from evolink_studio.evolink.replies import retry_after
+from tests.answers import answer
+from tests.evolink.conftest import creating
+from tests.farend import FarEnd
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+GIVEN = [
+    ("5", 5),
+    (" 5 ", 5),
+    ("1.5", 1.5),
+    ("120", 120),
+    ("Fri, 20 Nov 2026 12:00:30 GMT", 30),
+    ("Fri, 20 Nov 2026 13:00:30 +0100", 30),
+    ("0", None),
+    ("-5", None),
+    ("121", None),
+    ("99999999999999999999", None),
+    ("1e1", None),
+    ("inf", None),
+    ("nan", None),
+    ("٣", None),
+    ("5, 6", None),
+    ("soon", None),
+    ("", None),
+    ("Fri, 20 Nov 2026 11:59:59 GMT", None),
+    ("Fri, 20 Nov 2026 12:02:01 GMT", None),
+    ("Fri, 99 Nov 99999 12:02:01 GMT", None),
+]
+
+
+def reply_with(value: str) -> Reply:
+    return Reply(429, headers={"retry-after": value}, at=NOW)
+
+
+@pytest.mark.parametrize(("value", "seconds"), GIVEN)
+def test_only_a_sane_wait_is_taken_over(value: str, seconds: float | None) -> None:
+    assert retry_after(reply_with(value)) == seconds
+
+
+@given(st.text() | st.from_regex(r"\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ \S*", fullmatch=True))
+@settings(deadline=None)
+def test_whatever_stands_there_is_a_sane_wait_or_none(value: str) -> None:
+    seconds = retry_after(reply_with(value))
+
+    assert seconds is None or 0 < seconds <= 120
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("7", 7), ("86400", None)])
+def test_the_wait_comes_with_the_error(far: FarEnd, value: str, seconds: float | None) -> None:
+    far.create.answers(answer({"error": {"code": "rate_limit_exceeded"}}, 429, retry_after=value))
+
+    with pytest.raises(RateLimited) as caught:
+        creating(far.url, clock=lambda: NOW)
+    assert caught.value.retry_after == seconds
+
+
+def test_no_header_is_no_wait() -> None:
+    assert retry_after(Reply(429, headers=httpx.Headers())) is None

@@ -1,0 +1,216 @@
+"""Whatever EvoLink answers, the client gives a sound value or one of its own errors."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evolink_studio.evolink import EvoLinkError, Task, Unavailable, Unclear, is_task_id, replies
+from evolink_studio.evolink.exchange import Reply
+
+ID = "task-unified-1757169743-abcdefgh"
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+odd = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["", "-5", "250", "1e400", "NaN", "\x00", "\ud800", "https://x/y", ID]),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+def named(*names: str) -> st.SearchStrategy[dict[str, object]]:
+    """Objects that have some of these fields, with anything in them, and fields of their own."""
+    known = st.fixed_dictionaries({}, optional=dict.fromkeys(names, odd))
+    return st.builds(lambda extra, known: extra | known, st.dictionaries(st.text(), odd), known)
+
+
+errors = named("code", "message", "type", "param") | odd
+tasks = st.builds(
+    lambda base, parts: base | parts,
+    named("created", "model", "object", "progress", "status", "type", "duration", "result_data"),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "id": st.just(ID) | odd,
+            "results": st.lists(odd) | odd,
+            "error": errors,
+            "task_info": named("can_cancel", "estimated_time", "video_duration") | odd,
+            "usage": named("billing_rule", "credits_reserved", "credits_used") | odd,
+            "billing": named("charge_status", "charged_credits", "refunded_credits") | odd,
+        },
+    ),
+)
+figures = named("remaining_credits", "unlimited_credits", "used_credits") | odd
+balances = st.fixed_dictionaries(
+    {"data": st.fixed_dictionaries({"token": figures, "user": figures}) | odd},
+    optional={"success": odd, "error": errors},
+)
+files = st.fixed_dictionaries(
+    {"data": named("file_url", "expires_at", "upload_time", "file_size") | odd},
+    optional={"success": odd, "code": odd, "msg": odd, "error": errors},
+)
+statuses = st.sampled_from([200, 200, 200, 201, 302, 400, 402, 403, 404, 418, 429, 500, 999])
+whole = st.builds(lambda document: json.dumps(document).encode(), tasks | balances | files | odd)
+broken = st.binary(max_size=80) | st.builds(lambda body, n: body[:n], whole, st.integers(0, 80))
+answers = st.builds(lambda status, body: Reply(status, body, at=NOW), statuses, whole | broken)
+
+READINGS = {
+    "create": lambda reply: replies.task(reply, otherwise=Unclear),
+    "read": lambda reply: replies.read_task(reply, asked=ID),
+    "balance": replies.balance,
+    "upload": replies.remote_file,
+    "tasks": replies.summaries,
+}
+
+
+@pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS.keys())
+@given(reply=answers)
+@settings(max_examples=200, deadline=None)
+def test_any_answer_gives_a_value_or_an_error_of_ours(reading, reply: Reply) -> None:
+    value, error = None, None
+    try:
+        value = reading(reply)
+    except EvoLinkError as raised:
+        error = raised
+
+    if error is not None:
+        kept = f"{error.message}{error.code}{error.field}{error.body}"
+        assert b"\x00" not in kept.encode()
+        assert error.status == reply.status
+    else:
+        assert value is None or 200 <= reply.status < 300
+
+
+@given(document=tasks)
+@settings(max_examples=200, deadline=None)
+def test_a_task_with_a_sound_id_is_always_readable_and_sane(document: dict[str, object]) -> None:
+    body = json.dumps(document | {"id": ID}).encode()
+
+    task = replies.task(Reply(200, body), otherwise=Unclear)
+
+    assert task.id == ID
+    assert task.progress is None or 0 <= task.progress <= 100
+    assert all(link.lower().startswith(("http://", "https://")) for link in task.results)
+    credits = task.usage.credits_reserved
+    assert credits is None or abs(credits) <= 10**12
+    assert task.created is None or task.created.tzinfo is UTC
+    assert "\x00" not in task.model_dump_json()
+
+
+@given(name=st.text())
+@settings(deadline=None)
+def test_an_id_is_plain_or_no_id(name: str) -> None:
+    plain = name.isascii() and name.replace("-", "a").replace("_", "a").isalnum()
+    assert is_task_id(name) == (plain and 0 < len(name) <= 128)
+
+
+def read(**fields: object) -> Task:
+    body = json.dumps({"id": ID, "status": "processing"} | fields).encode()
+    return replies.read_task(Reply(200, body), asked=ID)
+
+
+PROGRESS = [
+    (-5, 0),
+    (0, 0),
+    (62, 62),
+    (250, 100),
+    (33.7, 33),
+    ("45", 45),
+    (None, None),
+    ("45%", None),
+    ("", None),
+    (True, None),
+    ([], None),
+    (1e308, None),
+]
+
+
+@pytest.mark.parametrize(("given_value", "percent"), PROGRESS)
+def test_progress_is_a_percentage_or_unknown(given_value: object, percent: int | None) -> None:
+    assert read(progress=given_value).progress == percent
+
+
+def test_an_absurd_exponent_costs_nothing() -> None:
+    body = b'{"id": "%s", "progress": 1e999999999, "usage": {"credits_reserved": 1e-999999999}}'
+
+    found = replies.read_task(Reply(200, body % ID.encode()), asked=ID)
+
+    assert found.progress is None
+    assert found.usage.credits_reserved < Decimal("0.0001")
+
+
+@pytest.mark.parametrize("status", ["completed", "cancelled", "paused_by_upstream", ""])
+def test_a_status_is_kept_as_it_came(status: str) -> None:
+    assert read(status=status).status == status
+
+
+RESULTS = [
+    (["https://a/b.mp4"], ("https://a/b.mp4",)),
+    ("https://a/b.mp4", ("https://a/b.mp4",)),
+    ([], ()),
+    (None, ()),
+    ({"url": "https://a/b.mp4"}, ()),
+    (["javascript:alert(1)", "ftp://a/b", "//a/b", "data:text/html,x", 5, None], ()),
+    (["https://a/b c", "https://a/\x00", "https://a/<b>", 'https://a/"', "https://"], ()),
+    (["https://a/" + "x" * 5000], ()),
+]
+
+
+@pytest.mark.parametrize(("given_value", "links"), RESULTS)
+def test_only_web_links_count_as_results(given_value: object, links: tuple[str, ...]) -> None:
+    assert read(results=given_value).results == links
+
+
+ERRORS = [
+    ({"code": 500, "message": "m", "type": "task_error"}, ("500", "m")),
+    ({"code": "generation_timeout", "message": "m"}, ("generation_timeout", "m")),
+    ({"code": None, "message": None}, ("", "")),
+    ({"code": True, "message": ["m"]}, ("", "")),
+    ("It broke", ("", "It broke")),
+]
+
+
+@pytest.mark.parametrize(("given_value", "said"), ERRORS)
+def test_an_error_has_a_code_and_a_message_as_text(given_value, said) -> None:
+    error = read(error=given_value).error
+
+    assert (error.code, error.message) == said
+
+
+@pytest.mark.parametrize("given_value", [None, {}, [], "", 0, False])
+def test_no_error_is_none(given_value: object) -> None:
+    assert read(error=given_value).error is None
+
+
+@pytest.mark.parametrize("result_data", [[], {}, [{"url": "x"}], {"url": "x"}, None, 5])
+def test_undocumented_result_data_is_left_alone_in_any_shape(result_data: object) -> None:
+    assert read(result_data=result_data, anything={"new": True}).status == "processing"
+
+
+def test_text_that_no_database_would_take_is_mended() -> None:
+    error = read(error={"code": "x\x00y", "message": "a\ud800b\nforged line"}).error
+
+    assert (error.code, error.message) == ("x y", "a b forged line")
+
+
+def test_a_404_of_the_list_is_none_but_of_a_task_is_an_error() -> None:
+    reply = Reply(404, b"")
+
+    assert replies.summaries(reply) is None
+    with pytest.raises(EvoLinkError):
+        replies.read_task(reply, asked=ID)
+
+
+def test_an_answer_about_another_task_is_not_taken_for_ours() -> None:
+    with pytest.raises(Unavailable):
+        replies.read_task(Reply(200, b'{"id": "task-other", "status": "completed"}'), asked=ID)

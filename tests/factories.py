@@ -1,0 +1,122 @@
+"""People, files and generations for tests, made as the studio would have made them."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import factory
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from factory.django import DjangoModelFactory
+
+from evolink_studio.accounts.models import User
+from evolink_studio.generations.models import Charge, Generation
+from evolink_studio.generations.services import fingerprint_of
+from evolink_studio.generations.states import ENDED, State
+from evolink_studio.library.models import Asset
+from tests.pictures import picture
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+VEO = "veo3.1-pro"
+
+
+class UserFactory(DjangoModelFactory):
+    """A person with the password "secret"."""
+
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    username = factory.Sequence("person{}".format)
+    email = factory.LazyAttribute(lambda person: f"{person.username}@example.org")
+    password = factory.django.Password("secret")
+
+    class Params:
+        staff = factory.Trait(is_staff=True)
+        owner = factory.Trait(is_staff=True, is_superuser=True)
+
+
+class AssetFactory(DjangoModelFactory):
+    """A file with its bytes. `content` is a picture of its own unless given."""
+
+    class Meta:
+        model = Asset
+        exclude = ("number", "content")
+
+    number = factory.Sequence(int)
+    content = factory.LazyAttribute(lambda it: picture(width=320 + it.number % 500, height=320))
+    owner = factory.SubFactory(UserFactory)
+    kind = Asset.Kind.IMAGE
+    origin = Asset.Origin.UPLOAD
+    name = factory.LazyAttribute(lambda it: f"file-{it.number}.{it.format}")
+    format = "png"
+    mime = "image/png"
+    width = factory.LazyAttribute(lambda it: 320 + it.number % 500)
+    height = 320
+    bytes = factory.LazyAttribute(lambda it: len(it.content))
+    sha256 = factory.LazyAttribute(lambda it: hashlib.sha256(it.content).hexdigest())
+    file = factory.LazyAttribute(
+        lambda it: default_storage.save(
+            f"assets/test/{it.number}.{it.format}", ContentFile(it.content)
+        )
+    )
+    created = NOW
+
+
+class GenerationFactory(DjangoModelFactory):
+    """A generation as it stands in its `state`, with everything that belongs to that state."""
+
+    class Meta:
+        model = Generation
+        exclude = ("number", "sent_before")
+
+    number = factory.Sequence(int)
+    owner = factory.SubFactory(UserFactory)
+    model_id = VEO
+    prompt = "A cat playing piano"
+    params = factory.LazyAttribute(
+        lambda it: {"prompt": it.prompt, "quality": "720p", "aspect_ratio": "auto"}
+    )
+    fingerprint = factory.LazyAttribute(lambda it: fingerprint_of(it.model_id, it.params))
+    state = State.QUEUED
+    created = NOW
+    moved = factory.SelfAttribute("created")
+    due = factory.LazyAttribute(lambda it: None if _idle(it.state) else it.created)
+    expected_seconds = 180
+    estimated = Decimal("162.0000")
+
+    sent_before = factory.LazyAttribute(
+        lambda it: it.state not in (State.QUEUED, State.SENDING, State.UNKNOWN, State.CANCELLED)
+    )
+    task_id = factory.LazyAttribute(lambda it: f"task-{it.number:08d}" if it.sent_before else None)
+    sent = factory.LazyAttribute(
+        lambda it: None if it.state in (State.QUEUED, State.CANCELLED) else it.created
+    )
+    accepted = factory.LazyAttribute(lambda it: it.created if it.sent_before else None)
+    reserved = factory.LazyAttribute(lambda it: Decimal("25.7") if it.sent_before else None)
+    used = factory.LazyAttribute(lambda it: _USED.get(it.state))
+    charge = factory.LazyAttribute(lambda it: _CHARGES[it.state])
+    finished = factory.LazyAttribute(
+        lambda it: it.created + timedelta(minutes=3) if it.state in ENDED else None
+    )
+
+
+_USED = {
+    State.SAVING: Decimal("25.7"),
+    State.COMPLETED: Decimal("25.7"),
+    State.FAILED: Decimal(0),
+}
+_CHARGES = {
+    State.QUEUED: Charge.NONE,
+    State.SENDING: Charge.NONE,
+    State.UNKNOWN: Charge.UNCLEAR,
+    State.RUNNING: Charge.RESERVED,
+    State.SAVING: Charge.CHARGED,
+    State.COMPLETED: Charge.CHARGED,
+    State.FAILED: Charge.RETURNED,
+    State.CANCELLED: Charge.NONE,
+}
+
+
+def _idle(state: str) -> bool:
+    return state in ENDED or state == State.UNKNOWN

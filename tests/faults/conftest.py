@@ -1,0 +1,169 @@
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from django.utils import timezone
+
+from evolink_studio.catalog import spec_for
+from evolink_studio.credits.audit import check_with_truth
+from evolink_studio.environment import ROOT
+from evolink_studio.generations.models import Generation
+from evolink_studio.generations.services import submit
+from tests.engine.apart import KEY, Place, here
+from tests.factories import VEO, UserFactory
+from tests.farend import FarEnd
+from tests.work import Clock, Worker
+
+# How much is killed and cut: 1 in every run of the tests, more by `make faults`.
+SIZE = int(os.environ.get("FAULTS_SIZE", "1"))
+PATIENCE = 90  # seconds; a real process on a busy machine
+
+
+@pytest.fixture
+def far() -> Iterator[FarEnd]:
+    with FarEnd() as running:
+        yield running
+
+
+@pytest.fixture
+def place(tmp_path, far, settings) -> Place:
+    """Where worker processes find this test's database, its files and its far end."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    limits = {"RUNNING_AT_ONCE": "0", "RUNNING_PER_PERSON": "0", "RUNNING_PER_MODEL": "0"}
+    return here(tmp_path, far, **limits)
+
+
+@pytest.fixture
+def ada(db):
+    return UserFactory(username="ada")
+
+
+def wishes(owner, count: int, assets=()) -> list[Generation]:
+    """So many presses of the button."""
+    params = {"prompt": "A cat playing piano", "image_urls": [asset.ref for asset in assets]}
+    return [
+        submit(
+            owner=owner,
+            spec=spec_for(VEO),
+            params=params,
+            assets=list(assets),
+            form_key=uuid.uuid4(),
+            estimated=Decimal(162),
+            now=timezone.now(),
+        ).generation
+        for _ in range(count)
+    ]
+
+
+def beside(place: Place, *words: str, **how) -> "subprocess.Popen[str]":
+    """A driver of this folder in a process of its own."""
+    command = [sys.executable, "-m", *words]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=place.env, text=True, stdout=subprocess.PIPE, **how
+    )
+
+
+@contextmanager
+def working(place: Place, count: int = 1) -> "Iterator[list[subprocess.Popen[bytes]]]":
+    """So many real worker processes. None outlives the test, however it ends."""
+    workers = [place.start("worker") for _ in range(count)]
+    try:
+        yield workers
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait(PATIENCE)
+
+
+def told_to_end(*workers: "subprocess.Popen[bytes]") -> list[int]:
+    """Their exit codes after SIGTERM."""
+    for worker in workers:
+        worker.terminate()
+    return [worker.wait(PATIENCE) for worker in workers]
+
+
+def freeze(worker: "subprocess.Popen[bytes]") -> None:
+    """Stop it in its tracks, but not in the middle of a write: SQLite's lock would freeze too."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        stop(worker)
+        if not _somebody_writes():
+            return
+        worker.send_signal(signal.SIGCONT)
+    raise AssertionError("it never stopped writing")
+
+
+def stop(worker: "subprocess.Popen[bytes]") -> None:
+    """Until it stands still: a signal is sent before it arrives, and much is done in between."""
+    worker.send_signal(signal.SIGSTOP)
+    until(lambda: _stands_still(worker), "every thread has stopped")
+
+
+def _stands_still(worker: "subprocess.Popen[bytes]") -> bool:
+    threads = Path(f"/proc/{worker.pid}/task").glob("*/stat")
+    with suppress(FileNotFoundError, ProcessLookupError):  # a thread may end meanwhile
+        return all(stat.read_text().rpartition(")")[2].split()[0] in "Tt" for stat in threads)
+    return False
+
+
+def _somebody_writes() -> bool:
+    if connection.vendor != "sqlite":
+        return False
+    with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0)) as probe:
+        try:
+            probe.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        probe.rollback()
+        return False
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Wait for a real process."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"still not: {what}"
+        time.sleep(0.02)
+
+
+def time_passes(**span: float) -> None:
+    """For the rows: whatever was to happen in that time is due now."""
+    Generation.objects.exclude(due=None).update(due=F("due") - timedelta(**span))
+
+
+def fresh_worker(far: FarEnd) -> Worker:
+    """A worker that nothing happens to, ten minutes after the last one died."""
+    return Worker(far.url, Clock(timezone.now() + timedelta(minutes=10)), key=KEY)
+
+
+def states() -> Counter[str]:
+    return Counter(Generation.objects.values_list("state", flat=True))
+
+
+def nothing_was_paid_twice_and_nothing_is_hidden(far: FarEnd) -> None:
+    """Holds our rows against what the far end really accepted, and the book against both."""
+    posted = Counter(request.headers["idempotency-key"] for request in far.create.requests)
+    assert not [key for key, count in posted.items() if count > 1]
+    rows = Generation.objects.only("form_key", "task_id", "state")
+    by_key = {f"studio-{row.form_key.hex}": row for row in rows}
+    for accepted in far.accepted:
+        row = by_key[accepted.request.headers["idempotency-key"]]
+        assert row.task_id == accepted.task_id or row.state in ("sending", "unknown"), row.state
+    in_doubt = Generation.objects.filter(state="unknown").exclude(charge="unclear")
+    assert not in_doubt.exists()
+    linked = [row.task_id for row in by_key.values() if row.task_id]
+    assert set(linked) <= {accepted.task_id for accepted in far.accepted}
+    assert check_with_truth().findings == ()

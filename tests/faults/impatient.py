@@ -1,0 +1,27 @@
+"""The studio's worker with a database that waits a shorter time for a lock: `impatient SECONDS`."""
+
+import sys
+from typing import Any
+
+import django
+from django.db import connections
+
+
+def options(seconds: float) -> dict[str, Any]:
+    """The options of this studio's database, with another patience."""
+    given = connections.settings["default"]["OPTIONS"]
+    if "timeout" in given:
+        return {**given, "timeout": seconds}
+    return {**given, "options": f"{given['options']} -c lock_timeout={int(seconds * 1000)}"}
+
+
+def main(seconds: float) -> None:
+    from django.core.management import call_command
+
+    django.setup()
+    connections.settings["default"]["OPTIONS"] = options(seconds)
+    call_command("worker")
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]))

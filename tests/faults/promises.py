@@ -1,0 +1,75 @@
+"""What must hold after every step of a history: our rows and our book against the truth."""
+
+from collections import Counter
+from decimal import Decimal
+
+from evolink_studio.credits.audit import check_with_truth
+from evolink_studio.credits.models import Entry, Purse
+from evolink_studio.generations.attention import needy
+from evolink_studio.generations.models import Generation
+from evolink_studio.generations.states import ENDED, State
+from tests.faults.truth import Truth
+from tests.work import Clock
+
+
+class Promises:
+    """For a history that has `truth`, `clock`, and what an admin `decided`."""
+
+    truth: Truth
+    clock: Clock
+    decided: dict[int, Decimal]  # what an admin, who knows better, said was charged; by row
+    lost: dict[str, int]  # POSTs of a key when its row was first seen unknown
+    ended: dict[int, tuple]
+    rows: list[Generation]
+
+    def every_promise_holds(self) -> None:
+        self.rows = list(Generation.objects.order_by("pk"))
+        self.nothing_is_sent_twice()
+        self.every_credit_is_explained()
+        self.nobody_spends_more_than_there_is()
+        self.nothing_that_was_taken_is_lost()
+        self.what_has_ended_stays_as_it_is()
+
+    def nothing_is_sent_twice(self) -> None:
+        assert self.truth.doubled == []
+        for row in self.rows:
+            if row.state == State.UNKNOWN:
+                self.lost.setdefault(key_of(row), self.truth.posts[key_of(row)])
+        assert {key: self.truth.posts[key] for key in self.lost} == self.lost
+
+    def every_credit_is_explained(self) -> None:
+        assert check_with_truth().findings == ()
+        for row in self.rows:
+            known = self.decided.get(row.pk, self.truth.charges.get(row.task_id or ""))
+            assert row.used is None or row.used == known
+
+    def nobody_spends_more_than_there_is(self) -> None:
+        grown: Counter[int] = Counter()
+        for entry in Entry.objects.exclude(kind=Entry.Kind.RESERVE):
+            grown[entry.purse_id] += max(Decimal(0), entry.reserved + entry.charged)
+        for purse in Purse.objects.exclude(limit=None):
+            assert purse.used <= purse.limit + grown[purse.pk]
+
+    def nothing_that_was_taken_is_lost(self) -> None:
+        rows = {key_of(row): row for row in self.rows}
+        listed = {needs.generation.pk for needs in needy(now=self.clock(), limit=1000)}
+        for key, task_id in self.truth.taken.items():
+            row = rows.pop(key)
+            if row.state == State.UNKNOWN:
+                assert row.pk in listed
+            elif row.pk not in self.decided and row.state != State.SENDING:
+                assert row.task_id == task_id
+        assert not [key for key, row in rows.items() if row.task_id]
+
+    def what_has_ended_stays_as_it_is(self) -> None:
+        now = {row.pk: facts_of(row) for row in self.rows if row.state in ENDED}
+        assert self.ended.items() <= now.items()
+        self.ended = now
+
+
+def facts_of(row: Generation) -> tuple:
+    return (row.state, row.charge, row.used, row.task_id, row.finished, row.error_code, row.version)
+
+
+def key_of(row: Generation) -> str:
+    return f"studio-{row.form_key.hex}"

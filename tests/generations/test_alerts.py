@@ -1,0 +1,76 @@
+"""Of what admins are told, and when. Whatever is told, is told once."""
+
+from datetime import timedelta
+
+import pytest
+
+from evolink_studio.generations.alerts import MOST, message, new_alerts
+from evolink_studio.generations.models import Delivery
+from evolink_studio.generations.states import State
+from tests.factories import NOW, GenerationFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+def told(after: timedelta) -> list[str]:
+    return [item.reason.name for item in new_alerts(now=NOW + after)]
+
+
+def test_a_lost_answer_is_told_when_it_did_not_mend_itself_in_a_quarter_of_an_hour():
+    GenerationFactory(state=State.UNKNOWN)
+    assert told(14 * MINUTE) == []
+    assert told(15 * MINUTE) == ["unknown"]
+    assert told(16 * MINUTE) == []
+
+
+def test_a_film_that_is_not_saved_is_told_again_when_half_of_its_links_day_is_over():
+    GenerationFactory(state=State.SAVING, results_expire=NOW + 24 * HOUR)
+    assert told(29 * MINUTE) == []
+    assert told(31 * MINUTE) == ["unsaved"]
+    assert told(11 * HOUR) == []
+    assert told(12 * HOUR + MINUTE) == ["expiring"]
+    assert told(20 * HOUR) == []
+
+
+def test_reserved_credits_without_news_are_told_after_half_an_hour():
+    GenerationFactory(state=State.RUNNING)
+    assert told(30 * MINUTE) == []
+    assert told(31 * MINUTE) == ["held"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"moved": NOW + 20 * MINUTE}, {"expected_seconds": 3600}],
+    ids=["it still moves", "its model takes that long"],
+)
+def test_reserved_credits_of_one_that_is_not_late_are_told_after_two_hours(given):
+    GenerationFactory(state=State.RUNNING, **given)
+    assert told(45 * MINUTE) == []
+    assert told(2 * HOUR + MINUTE) == ["held"]
+
+
+def test_a_refused_callback_is_told_at_once_while_the_generation_is_open():
+    for state in (State.RUNNING, State.COMPLETED):
+        generation = GenerationFactory(state=state)
+        Delivery.objects.create(generation=generation, at=NOW, size=1, refused="other_task")
+    assert told(MINUTE) == ["callbacks"]
+
+
+def test_many_old_ones_that_were_told_do_not_hide_a_new_one():
+    person = UserFactory()
+    for _number in range(MOST):
+        GenerationFactory(state=State.UNKNOWN, owner=person)
+    assert len(new_alerts(now=NOW + HOUR)) == MOST
+    newest = GenerationFactory(state=State.UNKNOWN, owner=person, created=NOW + HOUR)
+    (alert,) = new_alerts(now=NOW + 2 * HOUR)
+    assert alert.generation == newest
+
+
+def test_a_mail_names_each_one_and_what_to_do():
+    lost = GenerationFactory(state=State.UNKNOWN, owner=UserFactory(username="ada"))
+    subject, body = message(new_alerts(now=NOW + HOUR), address="https://studio.example.org")
+    assert subject == "EvoLink Studio: 1 to look at"
+    assert f"Answer lost: generation {lost.pk} (veo3.1-pro) of ada" in body
+    assert "never sent again by itself" in body
+    assert "https://studio.example.org/admin/generations/generation/" in body

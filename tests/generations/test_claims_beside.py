@@ -1,0 +1,40 @@
+"""A worker takes what waits while people press: neither waits for somebody who waits for them."""
+
+import threading
+import time
+
+import pytest
+from django.db import connection, transaction
+
+from evolink_studio.generations.models import Generation
+from evolink_studio.generations.moves import bump
+from evolink_studio.generations.services import cancel
+from evolink_studio.generations.steps.turns import Limits, claim_turns
+from tests.factories import NOW, GenerationFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_wish_that_is_being_cancelled_is_not_taken_and_nobody_is_turned_away(ada):
+    with transaction.atomic():
+        bump(ada.pk)
+    wish = GenerationFactory(owner=ada)
+    begun, said = threading.Event(), []
+
+    def press_cancel() -> None:
+        try:
+            with transaction.atomic():
+                bump(ada.pk)  # as every move begins
+                begun.set()
+                time.sleep(0.3)  # until the other one waits
+                said.append(cancel(generation=wish, now=NOW))
+        finally:
+            connection.close()
+
+    person = threading.Thread(target=press_cancel)
+    person.start()
+    assert begun.wait(60)
+    _, taken = claim_turns(limit=5, now=NOW, limits=Limits())
+    person.join(60)
+    assert (taken, said) == ([], [True])
+    assert Generation.objects.get().state == "cancelled"

@@ -1,0 +1,171 @@
+"""Everything a person made and kept, page by page to any depth."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from evolink_studio.generations import queries
+from evolink_studio.generations.states import ENDED, LIVE, State
+from evolink_studio.generations.views.films import PAGE
+from tests.factories import NOW, GenerationFactory
+from tests.generations.pressing import HTMX
+from tests.page import Page, words
+
+pytestmark = pytest.mark.django_db
+
+
+def films(page: Page) -> list[int]:
+    return [
+        int(film.get("id").removeprefix("film-")) for film in page.all("article[@class='film']")
+    ]
+
+
+def more(page: Page) -> str | None:
+    found = page.all("*[@id='more']//a")
+    return found[0].get("href") if found else None
+
+
+def walk(tab, **how) -> list[int]:
+    """Every film, page after page."""
+    page, found = Page(tab.get("/films/")), []
+    while True:
+        found += films(page)
+        if not (address := more(page)):
+            return found
+        page = Page(tab.get(address, **how))
+
+
+@pytest.mark.parametrize("how", [{}, {"headers": HTMX}], ids=["pages", "fragments"])
+def test_every_film_is_found_once_newest_first_even_of_one_moment(tab, ada, how):
+    moments = [NOW - timedelta(hours=n // 9) for n in range(2 * PAGE + 7)]
+    rows = [GenerationFactory(owner=ada, state=State.COMPLETED, created=m) for m in moments]
+    expected = sorted(rows, key=lambda row: (row.created, row.pk), reverse=True)
+    assert walk(tab, **how) == [row.pk for row in expected]
+
+
+def test_only_what_was_kept_stands_there(tab, ada, eve):
+    done = GenerationFactory(owner=ada, state=State.COMPLETED)
+    GenerationFactory(owner=eve, state=State.COMPLETED)
+    for state in set(State) - {State.COMPLETED}:
+        GenerationFactory(owner=ada, state=state)
+    assert walk(tab) == [done.pk]
+
+
+def test_a_last_page_that_is_just_full_offers_no_empty_one(tab, ada):
+    GenerationFactory.create_batch(PAGE, owner=ada, state=State.COMPLETED)
+    page = Page(tab.get("/films/"))
+    assert len(films(page)) == PAGE
+    assert more(page) is None
+
+
+def test_a_film_made_meanwhile_moves_nothing(tab, ada):
+    old = [
+        GenerationFactory(owner=ada, state=State.COMPLETED, created=NOW - timedelta(hours=n))
+        for n in range(PAGE + 3)
+    ]
+    page = Page(tab.get("/films/"))
+    GenerationFactory(owner=ada, state=State.COMPLETED, created=NOW + timedelta(hours=1))
+    assert films(Page(tab.get(more(page)))) == [row.pk for row in old[PAGE:]]
+
+
+@pytest.mark.parametrize("depth", [0, 40])
+def test_any_depth_costs_the_same_queries(tab, ada, depth):
+    for n in range(60):
+        GenerationFactory(owner=ada, state=State.COMPLETED, created=NOW - timedelta(hours=n))
+    address = "/films/"
+    if depth:
+        address = f"/films/?before={(NOW - timedelta(hours=depth)).isoformat()[:19]}Z&id=1"
+    with CaptureQueriesContext(connection) as asked:
+        assert films(Page(tab.get(address)))
+    assert len(asked) <= 4
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "before=x&id=1",
+        "before=2026-11-20T12:00:00Z",
+        "before=2026-11-20T12:00:00&id=1",
+        "before=2026-13-40T99:99:99Z&id=1",
+        "before=2026-11-20T12:00:00Z&id=x",
+        "before=2026-11-20T12:00:00Z&id=" + "9" * 40,
+        "id=5",
+        "before=%00&id=%00",
+    ],
+)
+def test_a_place_that_makes_no_sense_is_the_beginning(tab, ada, query):
+    done = GenerationFactory(owner=ada, state=State.COMPLETED)
+    assert films(Page(tab.get(f"/films/?{query}"))) == [done.pk]
+
+
+# --- what is not kept -------------------------------------------------------------------------
+
+
+SHELVES = {"making": LIVE, "ended": ENDED - {State.COMPLETED}}
+
+
+@pytest.mark.parametrize("shelf", SHELVES)
+def test_what_is_in_the_making_and_what_failed_stand_on_shelves_of_their_own(tab, ada, eve, shelf):
+    rows = {state: GenerationFactory(owner=ada, state=state) for state in State}
+    GenerationFactory(owner=eve, state=State.RUNNING)
+    GenerationFactory(owner=eve, state=State.FAILED)
+    page = Page(tab.get(f"/films/?of={shelf}"))
+    assert set(films(page)) == {rows[state].pk for state in SHELVES[shelf]}
+    for state in SHELVES[shelf]:
+        assert str(state.label) in page.text
+
+
+def test_every_shelf_can_be_reached_from_the_films(tab):
+    page = Page(tab.get("/films/"))
+    for link in page.all("nav[@class='shelves']/a"):
+        there = Page(tab.get(link.get("href")))
+        (here,) = [a for a in there.all("nav[@class='shelves']/a") if a.get("aria-current")]
+        assert words(here) == words(link)
+
+
+def test_a_long_shelf_is_paged_and_stays_the_same_shelf(tab, ada):
+    rows = GenerationFactory.create_batch(PAGE + 3, owner=ada, state=State.FAILED)
+    GenerationFactory(owner=ada, state=State.COMPLETED)
+    page = Page(tab.get("/films/?of=ended"))
+    found = films(page) + films(Page(tab.get(more(page))))
+    assert sorted(found) == [row.pk for row in rows]
+
+
+def test_a_shelf_says_what_it_cost_and_what_can_be_done(tab, ada):
+    GenerationFactory(owner=ada, state=State.FAILED, error_code="service_error")
+    page = Page(tab.get("/films/?of=ended"))
+    assert "Not charged: 25.7 credits were returned." in page.text
+    assert "Try again" in page.text
+    GenerationFactory(owner=ada, state=State.QUEUED)
+    GenerationFactory(owner=ada, state=State.RUNNING, put_away=NOW)
+    page = Page(tab.get("/films/?of=making"))
+    assert {form.get("action", "").split("/")[-2] for form in page.all("article//form")} == {
+        "cancel",
+        "watch-again",
+    }
+    assert "As it stood" in page.text
+
+
+def test_what_is_in_the_making_is_found_without_walking_through_all_films(ada):
+    if connection.vendor != "sqlite":
+        pytest.skip("how PostgreSQL goes about it depends on how many rows there are")
+    with CaptureQueriesContext(connection) as asked:
+        queries.films_page(ada, before=None, limit=PAGE, states=LIVE)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {asked[0]['sql']}")
+        plan = [line for *_, line in cursor.fetchall()]
+    assert any("INDEX generation_by_owner_state (owner_id=? AND state=?)" in line for line in plan)
+    assert not any(line.startswith("SCAN") for line in plan)
+
+
+def test_a_shelf_that_is_not_there_is_the_first_one(tab, ada):
+    done = GenerationFactory(owner=ada, state=State.COMPLETED)
+    assert films(Page(tab.get("/films/?of=<script>"))) == [done.pk]
+
+
+def test_without_a_film_there_is_a_way_to_the_first(tab):
+    page = Page(tab.get("/films/"))
+    assert films(page) == []
+    assert "No film yet" in page.text

@@ -1,0 +1,52 @@
+"""What the sandbox took from its account is what our book says, whatever happens to a film."""
+
+import time
+import uuid
+from decimal import Decimal
+
+import pytest
+from django.db.models import Sum
+
+from evolink_studio.catalog import spec_for
+from evolink_studio.credits.audit import check_with_truth
+from evolink_studio.credits.models import Entry
+from evolink_studio.generations.models import Generation
+from evolink_studio.generations.services import submit
+from evolink_studio.generations.states import ENDED
+from tests.sandbox.world import GROK, served
+from tests.work import Worker
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PROMPTS = ("A cat", "[cheaper] A cat", "[dearer] A cat", "[policy] A cat", "[kept] A cat")
+PATIENCE = 30  # seconds; real films are made
+
+
+def test_the_book_says_what_the_sandbox_took(ada, clock, tmp_path, settings):
+    settings.MEDIA_ROOT = tmp_path / "media"
+    with served(tmp_path, pace=0.01) as far:
+        before = far.remaining()
+        for prompt in PROMPTS:
+            submit(
+                owner=ada,
+                spec=spec_for(GROK),
+                params={"prompt": f"[quick] {prompt}", "duration": 6},
+                assets=[],
+                form_key=uuid.uuid4(),
+                estimated=Decimal("8.16"),
+                now=clock(),
+            )
+        worker = Worker(str(far.http.base_url), clock)
+        deadline = time.monotonic() + PATIENCE
+        while Generation.objects.exclude(state__in=ENDED).exists():
+            assert time.monotonic() < deadline, "still not ended"
+            worker.everything()
+            clock.forward(seconds=20)
+        taken = before - far.remaining()
+
+    ended = Generation.objects.order_by("pk")
+    used = [row.used for row in ended]
+    assert used == [Decimal(text) for text in ("8.16", "4.08", "8.976", "0", "8.16")]
+    assert [row.state for row in ended] == ["completed"] * 3 + ["failed"] * 2
+    assert Entry.objects.aggregate(n=Sum("charged"))["n"] == taken == sum(used)
+    assert check_with_truth().findings == ()

@@ -1,0 +1,198 @@
+"""What a person reads while it is not over: the place in the line, the time left, what goes on."""
+
+from datetime import timedelta
+
+import pytest
+
+from evolink_studio.credits.models import Allowance
+from evolink_studio.generations.cards import card
+from evolink_studio.generations.places import Place, places
+from evolink_studio.generations.states import ENDED, LIVE, State
+from evolink_studio.generations.steps import schedule
+from tests.factories import NOW, VEO, GenerationFactory
+from tests.page import Page, words
+
+pytestmark = pytest.mark.django_db
+
+
+# --- waiting ----------------------------------------------------------------------------------
+
+
+def test_waiting_says_how_many_go_before_and_how_many_run_at_once(tab, ada, settings):
+    settings.ENV = settings.ENV.model_copy(update={"running_per_person": 3})
+    first, second = GenerationFactory.create_batch(2, owner=ada)
+    page = Page(tab.get(f"/create/{VEO}/?show={second.pk}"))
+    assert "1 ahead of this one." in words(page.card(second.pk))
+    assert "At most 3 of yours run at once" in words(page.card(second.pk))
+    assert "Next in line to be sent." in words(page.card(first.pk))
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (Place(0, 5), "At most 5 of yours run at once, and people take turns."),
+        (Place(0, 7, own=False), "At most 7 run at once in this studio, and people take turns."),
+        (Place(0, 0), ""),
+    ],
+)
+def test_a_limit_is_told_as_whose_it_is(ada, place, said):
+    waiting = GenerationFactory(owner=ada)
+    assert card(waiting, now=NOW, ahead={waiting.pk: place}).advice == said
+
+
+def test_an_allowance_that_lets_fewer_run_is_what_is_told(ada, settings):
+    settings.ENV = settings.ENV.model_copy(update={"running_per_person": 3})
+    waiting = GenerationFactory(owner=ada)
+    assert places(ada.pk) == {waiting.pk: Place(0, 3)}
+    Allowance.objects.create(person=ada, amount=1000, at_once=2)
+    assert places(ada.pk) == {waiting.pk: Place(0, 2)}
+    settings.ENV = settings.ENV.model_copy(update={"running_per_person": 0, "running_at_once": 9})
+    Allowance.objects.update(at_once=None)
+    assert places(ada.pk) == {waiting.pk: Place(0, 9, own=False)}
+
+
+# --- running ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "about 3 minutes left"), (125, "about 60 seconds left"), (175, "about 10 seconds left")],
+)
+def test_running_says_about_how_long_it_will_take(ada, seconds, said):
+    running = GenerationFactory(owner=ada, state=State.RUNNING)
+    assert card(running, now=NOW + timedelta(seconds=seconds)).left.text == said
+
+
+def test_what_takes_longer_than_usual_is_told_so(ada):
+    running = GenerationFactory(owner=ada, state=State.RUNNING)
+    assert card(running, now=NOW + timedelta(minutes=4)).left.text == "this one takes longer"
+
+
+def test_without_a_usual_time_none_is_made_up(ada):
+    running = GenerationFactory(owner=ada, state=State.RUNNING, expected_seconds=0, progress=7)
+    made = card(running, now=NOW)
+    assert (made.left, made.progress_text) == (None, "7 %")
+
+
+def test_a_pause_is_told_before_it_counts_as_no_news(ada):
+    running = GenerationFactory(owner=ada, state=State.RUNNING)
+    assert card(running, now=NOW + timedelta(seconds=239)).quiet.text == ""
+    made = card(running, now=NOW + timedelta(minutes=6))
+    assert made.quiet.text == "No change for 6 minutes; models often pause like this."
+    assert not made.stalled
+
+
+def test_no_news_says_for_how_long_and_that_it_costs_no_more(ada):
+    running = GenerationFactory(owner=ada, state=State.RUNNING, stalled=NOW)
+    made = card(running, now=NOW + timedelta(minutes=20))
+    assert made.stalled
+    assert made.state_text == "No news"
+    assert made.message == "No news from EvoLink for 20 minutes."
+    assert "every 2 to 5 minutes" in made.advice
+    assert "Nothing more will be charged" in made.advice
+
+
+def test_how_often_we_look_when_there_is_no_news_is_what_the_schedule_does(ada):
+    stalled = GenerationFactory(owner=ada, state=State.RUNNING, stalled=NOW)
+    often = schedule.next_look(stalled, now=NOW, sandboxed=False)
+    seldom = schedule.after_trouble(99)
+    said = f"every {often.seconds // 60} to {seldom.seconds // 60} minutes"
+    assert said in card(stalled, now=NOW).advice
+
+
+# --- lost, saving, put away -------------------------------------------------------------------
+
+
+def test_a_lost_answer_says_whether_it_is_still_looked_for(ada):
+    looked_for = GenerationFactory(owner=ada, state=State.UNKNOWN, due=NOW)
+    given_up = GenerationFactory(owner=ada, state=State.UNKNOWN, due=None)
+    assert "We are looking for it at EvoLink." in card(looked_for, now=NOW).advice
+    assert "We no longer look for it" in card(given_up, now=NOW).advice
+    for generation in (looked_for, given_up):
+        assert "never send it again by ourselves" in card(generation, now=NOW).advice
+
+
+@pytest.mark.parametrize(
+    ("left", "badge", "advice"),
+    [
+        (timedelta(hours=5, minutes=1), "link, 5 h left", "EvoLink keeps it for 5 more hours."),
+        (timedelta(hours=1), "link, 1 h left", "EvoLink keeps it for 1 more hour."),
+        (timedelta(minutes=5), "link, under 1 h left", "EvoLink keeps it for less than an hour."),
+        (-timedelta(minutes=5), "link ended", "we ask once more for a fresh link."),
+    ],
+)
+def test_a_film_on_its_way_says_how_long_its_link_lives(ada, left, badge, advice):
+    saving = GenerationFactory(owner=ada, state=State.SAVING, results_expire=NOW + left)
+    made = card(saving, now=NOW)
+    assert made.badge == badge
+    assert advice in made.advice
+
+
+def test_a_film_that_is_ours_says_so(ada):
+    assert card(GenerationFactory(owner=ada, state=State.COMPLETED), now=NOW).badge == "Saved here"
+    assert card(GenerationFactory(owner=ada, state=State.RUNNING), now=NOW).badge == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (State.QUEUED, "It is still sent when its turn comes"),
+        (State.SENDING, "EvoLink may reserve credits for it"),
+        (State.UNKNOWN, "it may be charged"),
+        (State.RUNNING, "EvoLink goes on, and 25.7 credits stay reserved."),
+        (State.SAVING, "It is made and charged"),
+    ],
+)
+def test_what_is_not_watched_says_what_goes_on_and_what_it_costs(ada, state, said):
+    left_alone = GenerationFactory(owner=ada, state=state, put_away=NOW, stalled=NOW)
+    made = card(left_alone, now=NOW)
+    assert made.message.startswith("You stopped watching this.")
+    assert said in made.message
+    assert "it will be in your films" in made.advice
+    assert (made.put_away, made.ticking, made.can_leave) == (True, False, False)
+    assert (made.left, made.quiet) == (None, None)
+
+
+@pytest.mark.parametrize("state", sorted(ENDED))
+def test_what_was_put_away_and_has_ended_is_like_any_other(ada, state):
+    generation = GenerationFactory(owner=ada, state=state)
+    before = card(generation, now=NOW)
+    generation.put_away = NOW
+    assert card(generation, now=NOW) == before
+
+
+def test_only_what_goes_on_without_us_can_be_left(ada):
+    for state in State:
+        generation = GenerationFactory(owner=ada, state=state)
+        goes_on = state in LIVE and state != State.QUEUED
+        assert card(generation, now=NOW).can_leave is goes_on
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("unreachable", "cannot be reached"),
+        ("rate_limit_exceeded", "asks us to wait"),
+        ("internal", "wrong in this studio"),
+    ],
+)
+def test_waiting_says_why_and_that_nothing_was_sent(ada, code, sentence):
+    made = card(GenerationFactory(owner=ada, error_code=code), now=NOW)
+    assert sentence in made.message
+    assert "Nothing was sent yet" in made.message
+    assert "by ourselves" in made.advice
+
+
+@pytest.mark.parametrize(
+    "code", ["disk_full", "not_a_film", "link_dead", "download_failed", "internal"]
+)
+def test_a_film_that_is_not_here_yet_says_why_and_how_long_there_is_hope(ada, code):
+    saving = GenerationFactory(
+        owner=ada,
+        state=State.SAVING,
+        error_code=code,
+        results_expire=NOW + timedelta(hours=20),
+    )
+    made = card(saving, now=NOW)
+    assert made.message.startswith("The film is made, but")
+    assert "20 more hours" in made.advice

@@ -1,0 +1,93 @@
+"""Choosing from one's own library."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from evolink_studio.library.models import Asset
+from tests.library.conftest import NOW
+
+
+@pytest.fixture
+def shelf(owner):
+    """Sixty pictures, ten in each second."""
+    return Asset.objects.bulk_create(
+        Asset(
+            owner=owner,
+            kind="image",
+            origin="upload",
+            name=f"picture {number}",
+            file=f"{number}.png",
+            poster=f"{number}.webp",
+            format="png",
+            mime="image/png",
+            bytes=1000,
+            sha256=f"{number:064}",
+            width=64,
+            height=48,
+            created=NOW + timedelta(seconds=number // 10),
+        )
+        for number in range(60)
+    )
+
+
+def picks(reply):
+    return re.findall(r'data-pick="([^"]+)"', reply.content.decode())
+
+
+def test_the_newest_pictures_come_first_and_every_one_comes_once(
+    owned, shelf, django_assert_max_num_queries
+):
+    url, seen, pages = "/library/picker?kind=image&param=image_urls", [], 0
+    while url:
+        with django_assert_max_num_queries(4):  # session, person, files; the session is not cached
+            reply = owned.get(url)
+        seen += picks(reply)
+        pages += 1
+        found = re.search(r'hx-get="([^"]+)"', reply.content.decode())
+        url = found and found[1].replace("&amp;", "&")
+    assert pages == 3
+    assert seen == [asset.ref for asset in reversed(shelf)]
+
+
+def test_the_dialog_says_which_slot_it_fills_and_later_pages_are_only_items(owned, shelf):
+    first = owned.get("/library/picker?param=image_start").content.decode()
+    assert 'data-param="image_start"' in first
+    after = re.search(r"after=([\d-]+)", first)[1]
+    later = owned.get(f"/library/picker?param=image_start&after={after}").content.decode()
+    assert "<section" not in later
+    assert "data-pick" in later
+
+
+def test_a_plain_link_leads_on_without_scripts(owned, shelf):
+    page = owned.get("/library/picker").content.decode()
+    href, asked = re.search(r'href="([^"]+)"\s+hx-get="([^"]+)"', page).groups()
+    assert href == asked
+
+
+def test_only_ones_own_files_of_that_kind_are_offered(client, owner, stranger, cat, clip):
+    client.force_login(owner)
+    assert picks(client.get("/library/picker")) == [cat.ref]
+    assert picks(client.get("/library/picker?kind=video")) == [clip.ref]
+    client.force_login(stranger)
+    reply = client.get("/library/picker")
+    assert not picks(reply)
+    assert "Nothing here yet" in reply.content.decode()
+
+
+@pytest.mark.parametrize(
+    "after", ["x", "-", "1-", "-5", "9" * 59, "1-" + "9" * 57, "99999999999999999-1"]
+)
+def test_a_place_that_makes_no_sense_is_no_error(owned, shelf, after):
+    assert owned.get("/library/picker", {"after": after}).status_code == 200
+
+
+def test_a_name_that_looks_like_a_page_is_only_text(owned, shelf, owner):
+    Asset.objects.filter(pk=shelf[-1].pk).update(name="<script>alert(1)</script>")
+    page = owned.get("/library/picker", {"param": '"><script>alert(2)</script>'})
+    assert b"<script>" not in page.content
+
+
+def test_nobody_picks_without_signing_in(client, db):
+    assert client.get("/library/picker").status_code == 302

@@ -1,0 +1,300 @@
+"""Giving a file through the page: what arrives, what is stopped, and what the person is told."""
+
+import errno
+import io
+import json
+
+import pytest
+from django.test import Client
+
+from evolink_studio.library import names
+from evolink_studio.library.models import Asset
+from tests.library.conftest import kept_files, upload_of
+from tests.library.footage import film, sound
+from tests.pictures import encoded, half_clear, opened, photo, picture, png_claiming
+
+UPLOAD = "/library/upload"
+
+
+def give(client, content, name="cat.png", type="image/png"):
+    return client.post(UPLOAD, {"file": upload_of(content, name, type), "param": "image_urls"})
+
+
+class Endless(io.RawIOBase):
+    """A body that counts how much of it was read."""
+
+    def __init__(self, head):
+        self.head, self.read_bytes = head, 0
+
+    def read(self, size=-1):
+        size = 65536 if size < 0 else size
+        given, self.head = self.head[:size], self.head[size:]
+        given += bytes(size - len(given))
+        self.read_bytes += len(given)
+        return given
+
+
+def multipart_head(name="big.png", token=""):
+    field = f'--B\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n{token}\r\n'
+    file = f'--B\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+    return ((field if token else "") + file).encode()
+
+
+def post_raw(client, body, length, **more):
+    form = {"CONTENT_TYPE": "multipart/form-data; boundary=B", "CONTENT_LENGTH": length}
+    return client.generic("POST", UPLOAD, **{"wsgi.input": body, **form, **more})
+
+
+def test_a_picture_is_answered_with_its_facts(owned, owner):
+    reply = give(owned, photo(width=200, height=100), "holiday.JPG", "image/jpeg")
+    asset = Asset.objects.get()
+    assert reply.json() == {
+        "ref": f"asset:{asset.pk}",
+        "name": "holiday.jpg",
+        "kind": "image",
+        "format": "jpeg",
+        "bytes": asset.bytes,
+        "width": 200,
+        "height": 100,
+        "seconds": None,
+        "thumbnail": f"/library/{asset.pk}/poster",
+    }
+    assert (asset.owner, asset.origin) == (owner, "upload")
+
+
+def test_what_is_kept_is_what_was_written_here(owned):
+    given = photo(width=200, height=100)
+    ref = give(owned, given).json()["ref"]
+    sent = b"".join(owned.get(f"/library/{ref.removeprefix('asset:')}/file").streaming_content)
+    assert opened(sent).size == (200, 100)
+    assert b"Secret Camera" in given
+    assert b"Secret Camera" not in sent
+
+
+def test_films_and_sounds_are_known_by_their_bytes(owned, tmp_path):
+    clip = give(owned, film(tmp_path / "a.mp4").read_bytes(), "clip.png").json()
+    hum = give(owned, sound(tmp_path / "a.mp3").read_bytes(), "hum.png").json()
+    assert (clip["kind"], clip["format"], clip["seconds"]) == ("video", "mp4", "2.000")
+    assert (hum["kind"], hum["format"], hum["thumbnail"]) == ("audio", "mp3", None)
+    assert (clip["name"], hum["name"]) == ("clip.mp4", "hum.mp3")
+
+
+def test_a_slot_for_pictures_takes_no_film(owned, tmp_path):
+    clip = upload_of(film(tmp_path / "a.mp4").read_bytes(), "clip.mp4", "video/mp4")
+    reply = owned.post(UPLOAD, {"file": clip, "kind": "image"})
+    assert reply.status_code == 400
+    assert "not a picture" in reply.json()["error"]
+
+
+def test_a_kind_that_nobody_knows_is_not_believed(owned):
+    assert owned.post(UPLOAD, {"file": upload_of(picture()), "kind": "page"}).json()["ref"]
+
+
+@pytest.mark.parametrize("name", ["photo.heic", "photo.png"])
+def test_a_picture_from_a_phone_becomes_a_jpeg(owned, name):
+    answered = give(owned, picture("HEIF"), name, "image/heic").json()
+    assert (answered["format"], answered["name"]) == ("jpeg", "photo.jpg")
+
+
+@pytest.mark.parametrize(
+    ("content", "type"),
+    [
+        (b"only text", "image/png"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "image/svg+xml"),
+        (b"<!doctype html><script>alert(1)</script>", "text/html"),
+        (b"", "image/png"),
+        (b"\0\0\0\x18ftypisom" + bytes(300), "video/mp4"),
+        (b"ID3" + bytes(300), "audio/mpeg"),
+    ],
+)
+def test_what_is_not_what_it_says_is_refused_and_nothing_is_kept(owned, media, content, type):
+    reply = give(owned, content, "cat.png", type)
+    assert reply.status_code == 400
+    assert "Nothing was sent or charged" in reply.json()["error"]
+    assert not Asset.objects.exists()
+    assert not kept_files(media)
+
+
+def test_a_flood_of_pixels_is_refused(owned):
+    reply = give(owned, png_claiming(8000, 8000))
+    assert reply.status_code == 400
+    assert "40 million pixels" in reply.json()["error"]
+
+
+def test_refusals_speak_the_persons_language(owned, settings, monkeypatch):
+    monkeypatch.setattr(
+        "evolink_studio.library.errors.gettext", lambda text: f"[{text[:9]}]" if text else text
+    )
+    assert give(owned, b"only text").json()["error"] == "[This file]"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("../../etc/passwd.png", "passwd.png"),
+        ("C:\\Users\\ada\\cat.png", "cat.png"),
+        ("cat\u202egnp.exe.png", "catgnp.exe.png"),
+        ("a&#13;&#10;Set-Cookie: x=1.png", "aSet-Cookie: x=1.png"),
+        ("b\0ell.png", "bell.png"),
+        ("<img src=x onerror=alert(1)>.png", "<img src=x onerror=alert(1)>.png"),
+        ("Katze im Frühling 🐈.png", "Katze im Frühling 🐈.png"),
+        ("x" * 250 + ".png", "x" * 116 + ".png"),
+        ("   .png", "png.png"),
+    ],
+)
+def test_names_are_shown_and_never_used_on_the_disk(owned, media, given, kept):
+    answered = give(owned, picture(), given).json()
+    assert answered["name"] == kept
+    for path in kept_files(media):
+        assert path.relative_to(media).as_posix().startswith("assets/2")
+        assert path.stem.removesuffix("-poster").isalnum()
+    reply = owned.get(answered["thumbnail"].replace("poster", "download"))
+    assert "\n" not in reply["Content-Disposition"]
+    assert reply["Content-Disposition"].startswith("attachment; filename")
+
+
+def test_a_name_is_one_visible_line():
+    assert names.clean("a\r\n b\u2028c\t.png") == "a b c .png"
+    assert names.clean("\ud800\u200fcat\ufeff") == "cat"
+    assert names.clean("...", otherwise="picture") == "picture"
+
+
+def test_the_same_picture_twice_is_one_file(owned, media):
+    first, second = give(owned, picture(), "one.png").json(), give(owned, picture()).json()
+    assert first == second
+    assert len(kept_files(media)) == 2  # the picture and its poster
+
+
+def test_two_people_with_the_same_picture_have_one_each(owned, stranger):
+    other = Client()
+    other.force_login(stranger)
+    assert give(owned, picture()).json()["ref"] != give(other, picture()).json()["ref"]
+
+
+def test_without_a_file_the_answer_says_so(owned):
+    reply = owned.post(UPLOAD, {"param": "image_urls"})
+    assert reply.status_code == 400
+    assert "No file arrived" in reply.json()["error"]
+
+
+def test_five_gigabytes_are_refused_without_being_read(owned):
+    body = Endless(multipart_head())
+    reply = post_raw(owned, body, 5 * 1024**3)
+    assert reply.status_code == 413
+    assert "larger than 50 MB" in reply.json()["error"]
+    assert body.read_bytes < 1024**2
+
+
+def test_five_gigabytes_in_a_plain_form_are_refused_too(owner):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(owner)
+    client.cookies["csrftoken"] = token = "a" * 32
+    reply = post_raw(client, Endless(multipart_head(token=token)), 5 * 1024**3)
+    assert reply.status_code == 413
+
+
+def test_a_file_just_over_the_limit_is_stopped_on_its_way(owned, settings, media):
+    settings.MAX_UPLOAD_BYTES = 1024**2
+    reply = give(owned, picture("BMP", width=700, height=600))
+    assert reply.status_code == 413
+    assert "larger than 1 MB" in reply.json()["error"]
+    assert not kept_files(media)
+
+
+def test_a_body_in_chunks_without_a_length_is_answered_and_not_swallowed(owned):
+    body = Endless(multipart_head())
+    reply = post_raw(owned, body, "", HTTP_TRANSFER_ENCODING="chunked")
+    assert reply.status_code == 400
+    assert "No file arrived" in reply.json()["error"]
+    assert body.read_bytes < 1024**2
+
+
+def test_nobody_who_is_not_signed_in_makes_the_studio_store_bytes(client, db):
+    body = Endless(multipart_head())
+    assert post_raw(client, body, 40 * 1024**2).status_code == 302
+    assert body.read_bytes < 1024**2
+
+
+def test_a_full_disk_is_said_while_the_file_arrives(owned, monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("django.core.files.uploadedfile.TemporaryUploadedFile.write", full)
+    reply = give(owned, picture())
+    assert reply.status_code == 507
+    assert "disk is full" in reply.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["pathlib.Path.write_bytes", "shutil.move", "os.fsync", "tempfile.TemporaryDirectory.__init__"],
+)
+def test_a_full_disk_is_said_while_the_file_is_kept(owned, monkeypatch, media, place):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, full)
+        reply = give(owned, picture())
+    assert reply.status_code == 507
+    assert "disk is full" in reply.json()["error"]
+    assert not Asset.objects.exists()
+    assert not kept_files(media)
+
+
+def test_a_full_disk_for_the_poster_takes_the_picture_away_again(owned, monkeypatch, media):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("django.core.files.storage.FileSystemStorage.save", full)
+    assert give(owned, picture()).status_code == 507
+    assert not kept_files(media)
+
+
+def test_a_picture_is_fitted_and_converted_into_new_files(owned, owner):
+    ref = give(owned, encoded(half_clear(), "PNG"), "logo.png").json()["ref"]
+    edit = f"/library/{ref.removeprefix('asset:')}/edit"
+    fitted = owned.post(edit, {"action": "fit", "width": 1280, "height": 720}).json()
+    jpeg = owned.post(edit, {"action": "jpeg"}).json()
+    assert (fitted["width"], fitted["height"], fitted["format"]) == (1280, 720, "png")
+    assert (jpeg["name"], jpeg["format"]) == ("logo.jpg", "jpeg")
+    assert len({ref, fitted["ref"], jpeg["ref"]}) == 3
+    assert set(owner.assets.values_list("origin", flat=True)) == {"upload", "edit"}
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {},
+        {"action": "explode"},
+        {"action": "fit"},
+        {"action": "fit", "width": 0, "height": 720},
+        {"action": "fit", "width": 16000, "height": 16000},
+        {"action": "fit", "width": "9" * 30, "height": 1},
+        {"action": "fit", "width": "x", "height": "y"},
+    ],
+)
+def test_a_change_that_cannot_be_made_is_refused(owned, cat, wish):
+    reply = owned.post(f"/library/{cat.pk}/edit", wish)
+    assert reply.status_code == 400
+    assert "The picture is as it was" in reply.json()["error"]
+    assert Asset.objects.count() == 1
+
+
+def test_a_film_cannot_be_edited_as_a_picture_nor_a_picture_give_frames(owned, cat, clip):
+    assert owned.post(f"/library/{clip.pk}/edit", {"action": "jpeg"}).status_code == 400
+    assert owned.post(f"/library/{cat.pk}/frame", {"second": "1"}).status_code == 400
+
+
+def test_a_frame_of_a_film_becomes_a_picture(owned, clip):
+    answered = owned.post(f"/library/{clip.pk}/frame", {"second": "1.5"}).json()
+    assert (answered["kind"], answered["format"]) == ("image", "jpeg")
+    assert answered["name"] == "clip-1 1.50 s.jpg"
+    assert Asset.objects.get(kind="image").origin == "frame"
+
+
+@pytest.mark.parametrize("second", ["", "x", "-1", "NaN", "Infinity", "1e99", "9" * 400])
+def test_a_second_that_makes_no_sense_is_refused(owned, clip, second):
+    reply = owned.post(f"/library/{clip.pk}/frame", {"second": second})
+    assert reply.status_code == 400
+    assert json.loads(reply.content)["error"]

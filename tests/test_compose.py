@@ -1,0 +1,172 @@
+"""`compose.yaml` and `Dockerfile` are read by people; these tests see that what they say is so."""
+
+import json
+import re
+import shlex
+import tomllib
+from typing import Any
+
+import pytest
+from django.core.management import get_commands, load_command_class
+
+from evolink_studio.engine.processes import web
+from evolink_studio.environment import ROOT, Environment
+
+PROMISED = 25  # seconds for ending in good order
+NAMES = {field.validation_alias for field in Environment.model_fields.values()}
+
+
+class Lines:
+    """The little of YAML that the file uses: maps, lists of words, `&name` and `<<: *name`."""
+
+    def __init__(self, text: str) -> None:
+        bare = [re.sub(r"(^|\s)#.*", "", line).rstrip() for line in text.splitlines()]
+        self._lines = [line for line in bare if line]
+        self._named: dict[str, dict[str, Any]] = {}
+
+    def block(self, depth: int = 0) -> Any:
+        """What stands at this depth and below, up to a line further left."""
+        if self._at(depth) and self._lines[0].lstrip().startswith("- "):
+            return list(self._items(depth))
+        found: dict[str, Any] = {}
+        while self._at(depth):
+            name, _, value = self._lines.pop(0).strip().partition(":")
+            value = value.strip()
+            if name == "<<":
+                found = {**self._named[value.removeprefix("*")], **found}
+            elif value and not value.startswith("&"):
+                found[name] = json.loads(value) if value.startswith("[") else value
+            else:
+                found[name] = self.block(self._depth()) if self._depth() > depth else {}
+            if value.startswith("&"):
+                self._named[value.removeprefix("&")] = found[name]
+        return found
+
+    def _items(self, depth: int):
+        while self._at(depth):
+            yield self._lines.pop(0).strip().removeprefix("- ")
+
+    def _depth(self) -> int:
+        return len(self._lines[0]) - len(self._lines[0].lstrip()) if self._lines else 0
+
+    def _at(self, depth: int) -> bool:
+        return bool(self._lines) and self._depth() == depth
+
+
+COMPOSE = Lines((ROOT / "compose.yaml").read_text()).block()
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if service.get("build") == "."}
+DOCKERFILE = [
+    line.partition(" ")
+    for line in (ROOT / "Dockerfile").read_text().splitlines()
+    if line and not line.startswith("#")
+]
+
+
+def given(service: dict[str, Any]) -> dict[str, str]:
+    """Its environment as it would be, with something for what only an operator knows."""
+    return {
+        name: re.sub(r"\$\{\w+:([-?])([^}]*)\}", lambda m: m[2] if m[1] == "-" else "given", value)
+        for name, value in service["environment"].items()
+    }
+
+
+def runs(command: str) -> None:
+    """Fails unless this starts something that exists, with arguments that it takes."""
+    words = shlex.split(command)
+    if words[0] == "gunicorn":
+        own = web(Environment(BIND="0.0.0.0", PORT=8000, WEB_WORKERS=2))
+        assert words[:2] == ["gunicorn", "evolink_studio.wsgi"]
+        assert words[2:] == own[own.index("--bind") :]
+        return
+    assert words[:2] == ["python", "manage.py"]
+    command_class = load_command_class(get_commands()[words[2]], words[2])
+    command_class.create_parser("manage.py", words[2]).parse_args(words[3:])
+
+
+def test_the_file_has_web_two_workers_a_migration_a_database_and_a_store():
+    assert set(SERVICES) == {"web", "worker", "migrate", "database", "store"}
+    assert set(OURS) == {"web", "worker", "migrate"}
+    assert int(SERVICES["worker"]["deploy"]["replicas"]) == 2
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_setting_is_one_that_the_studio_knows(name):
+    assert set(OURS[name]["environment"]) <= NAMES
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_its_settings_start_a_studio_that_scales(monkeypatch, name):
+    for key, value in given(OURS[name]).items():
+        monkeypatch.setenv(key, value)
+    env = Environment()
+    assert env.database_url.startswith("postgres://")
+    assert not env.sandboxed, "a sandbox on its own machine would answer only itself"
+    assert env.s3_endpoint_url == "http://store:8333"
+    assert env.media_origins == ["http://127.0.0.1:8333"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_service_runs_a_command_that_exists(name):
+    runs(OURS[name]["command"])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_is_in_hand_has_time_to_end(name):
+    assert int(OURS[name]["stop_grace_period"].removesuffix("s")) > PROMISED
+
+
+def test_nothing_starts_on_tables_of_yesterday():
+    for name in ("web", "worker"):
+        condition = OURS[name]["depends_on"]["migrate"]["condition"]
+        assert condition == "service_completed_successfully"
+
+
+def test_the_question_whether_web_lives_has_an_answer(client):
+    asked = " ".join(SERVICES["web"]["healthcheck"]["test"])
+    path = re.search(r"http://127\.0\.0\.1:8000(/\w+)", asked)
+    assert path is not None
+    assert client.get(path[1]).status_code == 200
+
+
+def test_both_sides_have_the_same_passwords_and_the_same_bucket():
+    database, store, ours = (SERVICES[name] for name in ("database", "store", "worker"))
+    told = given(ours)
+    password = given(database)["POSTGRES_PASSWORD"]
+    assert told["DATABASE_URL"] == f"postgres://studio:{password}@database:5432/studio"
+    assert told["S3_ACCESS_KEY"] == store["environment"]["AWS_ACCESS_KEY_ID"]
+    assert ours["environment"]["S3_SECRET_KEY"] == store["environment"]["AWS_SECRET_ACCESS_KEY"]
+    assert f"-bucket={told['S3_BUCKET']}" in store["command"].split()
+
+
+def test_images_are_named_without_a_host_and_with_a_version():
+    images = [service["image"] for service in SERVICES.values() if "build" not in service]
+    images += [rest for word, _, rest in DOCKERFILE if word == "FROM"]
+    for image in images:
+        assert re.fullmatch(r"([\w-]+/)?[\w-]+:[\w.-]+", image), image
+
+
+def test_the_image_has_a_python_that_the_studio_wants():
+    (base,) = (rest for word, _, rest in DOCKERFILE if word == "FROM")
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert base == f"python:{wanted.removeprefix('>=')}-slim"
+
+
+def test_the_image_runs_as_nobody_special_and_runs_something():
+    words = [word for word, _, _ in DOCKERFILE]
+    (user,) = (rest for word, _, rest in DOCKERFILE if word == "USER")
+    assert user not in {"root", "0"}
+    assert words.index("USER") > max(i for i, word in enumerate(words) if word in {"RUN", "COPY"})
+    (command,) = (rest for word, _, rest in DOCKERFILE if word == "CMD")
+    runs(shlex.join(json.loads(command)))
+
+
+def test_what_the_image_needs_exists_and_gets_in():
+    let_in = {
+        line.removeprefix("!")
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    assert all((ROOT / name).exists() for name in let_in)
+    sources = [rest.split()[0] for word, _, rest in DOCKERFILE if word == "COPY"]
+    assert set(sources) - {"."} <= let_in

@@ -1,0 +1,68 @@
+"""What a connection to PostgreSQL promises. `scripts/with-postgres` runs the server for them."""
+
+import threading
+
+import pytest
+from django.db import OperationalError, close_old_connections, connection, transaction
+
+from evolink_studio.generations.models import Generation
+from tests.factories import GenerationFactory, UserFactory
+
+__test__ = connection.vendor == "postgresql"
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("statement_timeout", "30s"),
+        ("lock_timeout", "10s"),
+        ("idle_in_transaction_session_timeout", "20s"),
+        ("synchronous_commit", "on"),
+        ("timezone", "UTC"),
+    ],
+)
+def test_nothing_waits_for_ever_and_a_commit_is_durable(name, value):
+    with connection.cursor() as cursor:
+        cursor.execute(f"SHOW {name}")
+        assert cursor.fetchone() == (value,)
+
+
+def test_a_row_held_by_a_frozen_process_is_given_up_in_the_end():
+    row = GenerationFactory(owner=UserFactory())
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                Generation.objects.select_for_update().get()
+                held.set()
+                done.wait(30)
+        finally:
+            connection.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    try:
+        assert held.wait(30)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '200ms'")
+            with pytest.raises(OperationalError):
+                Generation.objects.filter(pk=row.pk).update(progress=1)
+            transaction.set_rollback(True)
+    finally:
+        done.set()
+        holder.join()
+    assert Generation.objects.filter(pk=row.pk).update(progress=1) == 1
+
+
+def test_a_connection_that_the_server_closed_is_replaced_at_the_next_request():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (mine,) = cursor.fetchone()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [mine])
+    other.close()
+    close_old_connections()  # what Django does when a request begins
+    assert not Generation.objects.exists()
