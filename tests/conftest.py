@@ -1,5 +1,6 @@
 """What every test stands on: no network, files of its own."""
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +27,16 @@ def _nothing_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: from its first page on, Playwright keeps an event loop running."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Browser tests come last: from its first page on, Playwright keeps an event loop running.
+
+    What only a PostgreSQL server can show is left out where there is none.
+    """
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        away = [item for item in items if item.get_closest_marker("postgres")]
+        config.hook.pytest_deselected(items=away)
+        items[:] = [item for item in items if item not in away]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits import ledger
@@ -33,6 +33,15 @@ def bump(owner_id: int, *, money: bool = True) -> int:
         Feed.objects.get_or_create(pk=owner_id)
         feed.update(**more)
     return feed.values_list("version", flat=True).get()
+
+
+def free(rows: "QuerySet[Generation]") -> list[int]:
+    """Lock those of these rows that nobody is writing at this moment, and return their numbers.
+
+    Whoever changes several rows at once waits for none of them: who holds one of them may be
+    waiting for another. Needs a transaction.
+    """
+    return list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
 
 
 def move(

@@ -16,7 +16,7 @@ from evolink_studio.catalog.spec import Spec
 from evolink_studio.credits import ledger
 from evolink_studio.generations.callbacks import MOST_HEARD, why_refused
 from evolink_studio.generations.models import Delivery, Draft, Feed, Generation, Heartbeat
-from evolink_studio.generations.moves import bump, mark, move
+from evolink_studio.generations.moves import bump, free, mark, move
 from evolink_studio.generations.signals import queued
 from evolink_studio.generations.states import LIVE, State
 from evolink_studio.library.models import Asset
@@ -166,11 +166,11 @@ def look_now(*, chosen: QuerySet[Generation], now: datetime) -> int:
     Reading is free and nothing is ever sent by it. Returns how many will be looked at: rows that
     have ended, were not sent yet or are in a worker's hands at this moment are left alone.
     """
-    return Generation.objects.filter(
-        pk__in=chosen.order_by().values("pk"),
-        state__in=LOOKED_AT,
-        claim=None,
-    ).update(due=now)
+    rows = Generation.objects.filter(
+        pk__in=chosen.order_by().values("pk"), state__in=LOOKED_AT, claim=None
+    )
+    with transaction.atomic():
+        return Generation.objects.filter(pk__in=free(rows)).update(due=now)
 
 
 def save_draft(*, owner: User, model_id: str, values: Mapping[str, object], now: datetime) -> None:

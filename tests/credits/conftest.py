@@ -21,14 +21,6 @@ VEO = "veo3.1-pro"
 ROUNDS = int(os.environ.get("LEDGER_ROUNDS", "20"))
 
 
-def pytest_collection_modifyitems(config, items) -> None:
-    """What only a PostgreSQL server can show is left out where there is none."""
-    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
-        away = [item for item in items if item.get_closest_marker("postgres")]
-        config.hook.pytest_deselected(items=away)
-        items[:] = [item for item in items if item not in away]
-
-
 @pytest.fixture(autouse=True)
 def _by_itself(monkeypatch) -> None:
     """The book alone: nobody tells it about generations, unless a test does."""

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from evolink_studio.engine.backup import database, take
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.services import look_now
 from evolink_studio.library import shelf
 from tests.answers import drip, task
 from tests.engine.apart import Place, elsewhere
@@ -136,7 +137,7 @@ def test_an_old_copy_put_back_has_everything_and_sends_nothing(place, far, ada, 
 
 
 def a_film_was_kept() -> int:
-    Generation.objects.filter(state="running").update(due=timezone.now())
+    look_now(chosen=Generation.objects.filter(state="running"), now=timezone.now())
     return states()["completed"]
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.moves import free
 from evolink_studio.generations.states import State
 
 LEASE = timedelta(seconds=120)
@@ -24,7 +25,7 @@ def claim_due(
     claim = uuid.uuid4()
     due = Generation.objects.filter(state=state, due__lte=now).order_by("due")
     with transaction.atomic():
-        chosen = list(due.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
+        chosen = free(due[:limit])
         if not chosen:
             return claim, []
         Generation.objects.filter(pk__in=chosen).update(claim=claim, due=now + LEASE)
@@ -33,8 +34,13 @@ def claim_due(
 
 
 def renew(claims: Sequence[uuid.UUID], *, now: datetime) -> None:
-    """Hold on to rows that are still being worked on, such as a long download."""
-    Generation.objects.filter(claim__in=claims).update(due=now + LEASE)
+    """Hold on to rows that are still being worked on, such as a long download.
+
+    One that is being written at this moment is about to be given back.
+    """
+    with transaction.atomic():
+        held = free(Generation.objects.filter(claim__in=claims))
+        Generation.objects.filter(pk__in=held).update(due=now + LEASE)
 
 
 def next_due(states: Sequence[State]) -> datetime | None:

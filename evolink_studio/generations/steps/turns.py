@@ -17,6 +17,7 @@ from django.db.models.functions import RowNumber
 
 from evolink_studio.credits.terms import at_once_of
 from evolink_studio.generations.models import Feed, Generation
+from evolink_studio.generations.moves import free
 from evolink_studio.generations.states import State
 from evolink_studio.generations.steps.claims import LEASE
 
@@ -88,11 +89,11 @@ def claim_turns(*, limit: int, now: datetime, limits: Limits) -> tuple[uuid.UUID
     with transaction.atomic():
         feeds = _locked_feeds()
         rows = Generation.objects.filter(pk__in=chosen, state=State.QUEUED, due__lte=now)
-        free = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
-        Generation.objects.filter(pk__in=free).update(claim=claim, due=now + LEASE)
-        if free:
+        taken = free(rows)
+        Generation.objects.filter(pk__in=taken).update(claim=claim, due=now + LEASE)
+        if taken:
             _announce(feeds)
-    return claim, list(Generation.objects.filter(pk__in=free, claim=claim))
+    return claim, list(Generation.objects.filter(pk__in=taken, claim=claim))
 
 
 def choose(waiting: Iterable[Waiting], at_work: Busy, limits: Limits, limit: int) -> list[int]:

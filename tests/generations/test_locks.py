@@ -1,0 +1,60 @@
+"""Whoever changes several rows at once waits for none of them, on a server with row locks."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection, transaction
+
+from evolink_studio.generations.models import Generation
+from evolink_studio.generations.services import look_now
+from evolink_studio.generations.states import State
+from evolink_studio.generations.steps.claims import LEASE, claim_due, renew
+from tests.factories import NOW, GenerationFactory
+from tests.generations.conftest import fresh
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+LATER = NOW + LEASE / 2
+
+
+@pytest.fixture
+def pair(ada) -> list[Generation]:
+    return GenerationFactory.create_batch(2, owner=ada, state=State.RUNNING, due=NOW)
+
+
+def beside(work: Callable[[], object]) -> object:
+    """In another thread with a connection of its own, for as long as it may take."""
+
+    def and_hang_up() -> object:
+        try:
+            return work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(and_hang_up).result(30)
+
+
+def write(generation: Generation) -> None:
+    """As a read's answer is kept: in a transaction that may hold others of the same batch."""
+    assert Generation.objects.filter(pk=generation.pk).update(progress=50) == 1
+
+
+def test_a_lease_is_renewed_beside_rows_that_are_being_written(pair):
+    held, _ = claim_due(State.RUNNING, limit=2, now=NOW)
+    with transaction.atomic():
+        write(pair[1])
+        beside(lambda: renew([held], now=LATER))
+        write(pair[0])  # whoever held this one and waited for the other would end here
+    assert fresh(pair[0]).due == LATER + LEASE
+    assert fresh(pair[1]).due == NOW + LEASE
+
+
+def test_an_admin_who_looks_now_leaves_alone_what_is_being_written(pair):
+    with transaction.atomic():
+        write(pair[1])
+        rows = Generation.objects.filter(state=State.RUNNING)
+        assert beside(lambda: look_now(chosen=rows, now=LATER)) == 1
+        write(pair[0])
+    assert fresh(pair[0]).due == LATER
+    assert fresh(pair[1]).due == NOW
