@@ -16,6 +16,7 @@ from evolink_studio.engine import local
 from evolink_studio.engine.local import LocalEngine
 from evolink_studio.evolink import Deadlines
 from evolink_studio.generations.models import Generation, Heartbeat
+from evolink_studio.generations.steps.claims import LEASE
 from tests.answers import answer, drip, error, film, task
 from tests.factories import NOW, GenerationFactory, UserFactory
 from tests.farend import FarEnd, closed_port
@@ -134,13 +135,21 @@ def test_a_database_that_is_away_for_a_moment_stops_no_loop(far, ada, monkeypatc
 
 
 def test_a_long_download_stays_in_the_hands_that_have_it(far, ada, monkeypatch, tmp_path):
-    """The clock runs so fast that a lease is over long before the film is here."""
+    """Most of a lease goes by after each renewal, until many are over before the film is here."""
+    renew, clock = local.renew, [NOW]
+
+    def renew_and_wait(claims, *, now: datetime) -> None:
+        renew(claims, now=now)
+        clock[0] = now + LEASE * 0.9
+
     content = footage(tmp_path / "clip.mp4", seconds=1).read_bytes()
     whole = film(content)
     far.files["/slow.mp4"] = lambda request: drip(whole(request), pause=1.5 / len(content))
     monkeypatch.setattr(local, "RENEW", 0.02)
+    monkeypatch.setattr(local, "renew", renew_and_wait)
     GenerationFactory(owner=ada, state="saving", result_urls=[far.url + "/slow.mp4"])
-    run(far.url, lambda: states() == ["completed"], clock=Hurry(400), engines=2)
+    run(far.url, lambda: states() == ["completed"], clock=lambda: clock[0], engines=2)
+    assert clock[0] > NOW + 3 * LEASE
     assert len(far.media.requests) == 1
 
 
