@@ -18,7 +18,7 @@ def test_a_playing_film_is_not_swapped_away_by_the_next_one(page, studio):
     write(page, "[quick] The second")
     press(page)
     expect(page.locator("#rail [data-generation][data-status=completed]")).to_have_count(
-        1, timeout=30_000
+        1, timeout=90_000
     )
     assert page.evaluate("window.film === document.querySelector('#stage video')")
     assert page.evaluate("!window.film.paused")

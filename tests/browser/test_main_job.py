@@ -62,7 +62,7 @@ def test_progress_is_shown_with_words_and_the_poller_stops_by_itself(page, studi
     assert "%" in bar.get_attribute("aria-valuetext")
     expect(page.locator("#live[hx-get]")).to_have_count(1)
 
-    expect(card(page, "completed").locator("video")).to_be_visible(timeout=60_000)
+    expect(card(page, "completed").locator("video")).to_be_visible(timeout=120_000)
     expect(page.locator("#live[hx-get]")).to_have_count(0)
 
 

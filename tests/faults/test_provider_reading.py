@@ -188,7 +188,7 @@ def test_one_answer_without_an_end_keeps_no_other_waiting(journey, far):
             journey.clock.forward(seconds=20)
             begun = time.monotonic()
             replace(journey.worker, deadlines=Deadlines(read=0.5)).follow()
-            assert time.monotonic() - begun < 5
+            assert time.monotonic() - begun < 30
             assert [fresh(row).progress for row in rows] == [50, 50, 0, 50, 50, 50]
             assert {fresh(row).state for row in rows} == {"running"}
             Generation.objects.update(due=None)

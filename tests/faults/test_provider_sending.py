@@ -189,7 +189,7 @@ def test_neither_floods_nor_drips_of_an_answer_hold_the_worker_up(journey, far):
             took, peak = time.monotonic() - begun, tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             assert fresh(row).state == "unknown"
-            assert took < 5
+            assert took < 30
             assert peak < 30_000_000
             counted.cases += 1
         nothing_was_paid_twice_and_nothing_is_hidden(far)

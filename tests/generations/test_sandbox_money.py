@@ -19,7 +19,7 @@ from tests.work import Worker
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PROMPTS = ("A cat", "[cheaper] A cat", "[dearer] A cat", "[policy] A cat", "[kept] A cat")
-PATIENCE = 30  # seconds; real films are made
+PATIENCE = 90  # seconds; real films are made
 
 
 def test_the_book_says_what_the_sandbox_took(ada, clock, tmp_path, settings):

@@ -16,7 +16,7 @@ from tests.sandbox.listener import Listener
 from tests.sandbox.world import CREATE, GROK, HEADERS
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 30.0
+PATIENCE = 90.0
 PAUSE = threading.Event()
 
 
