@@ -1,0 +1,113 @@
+"""The one request that spends money: answers that are a clear no."""
+
+import pytest
+
+from evolink_studio.evolink import (
+    KeyRefused,
+    NotFound,
+    OutOfCredits,
+    RateLimited,
+    Refused,
+)
+from tests.answers import (
+    answer,
+    cut_body,
+    error,
+)
+from tests.evolink.conftest import creating
+from tests.farend import FarEnd
+
+REFUSALS = [
+    (400, "invalid_request", Refused),
+    (400, "invalid_parameter", Refused),
+    (401, "unauthorized", KeyRefused),
+    (402, "insufficient_quota", OutOfCredits),
+    (402, "insufficient_user_quota", OutOfCredits),
+    (402, "insufficient_token_quota", OutOfCredits),
+    (402, "key_quota_exhausted", OutOfCredits),
+    (402, "key_disabled", KeyRefused),
+    (402, "key_expired", KeyRefused),
+    (402, "key_model_not_allowed", Refused),
+    (402, "something_new", OutOfCredits),
+    (403, "model_access_denied", Refused),
+    (403, "insufficient_user_quota", OutOfCredits),
+    (404, "model_not_found", NotFound),
+    (408, "timeout", Refused),
+    (409, "conflict", Refused),
+    (413, "request_too_large_error", Refused),
+    (422, 42, Refused),
+    (429, "rate_limit_exceeded", RateLimited),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "kind"), REFUSALS)
+def test_a_4xx_is_a_clear_no_with_its_words(
+    far: FarEnd, status: int, code: object, kind: type
+) -> None:
+    said = {"code": code, "message": "No, because.", "type": "t", "param": "duration"}
+    far.create.answers(answer({"error": said}, status))
+
+    with pytest.raises(kind) as caught:
+        creating(far.url)
+
+    assert type(caught.value) is kind
+    assert (caught.value.status, caught.value.code) == (status, str(code))
+    assert (caught.value.words, caught.value.field) == ("No, because.", "duration")
+    assert far.paid == 0
+    assert len(far.create.requests) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"<h1>Bad Request</h1>", b"null", b"[1]", b'"no"', b"{"])
+def test_a_4xx_whose_body_is_no_json_is_still_a_clear_no(far: FarEnd, body: bytes) -> None:
+    far.create.answers(answer(body, 400))
+
+    with pytest.raises(Refused) as caught:
+        creating(far.url)
+
+    assert (caught.value.message, caught.value.words) == ("HTTP 400", "")
+    assert caught.value.body == body.decode()
+
+
+def test_a_4xx_with_a_cut_body_is_still_a_clear_no(far: FarEnd) -> None:
+    far.create.answers(cut_body(error(400, "invalid_request"), 5))
+
+    with pytest.raises(Refused) as caught:
+        creating(far.url)
+
+    assert caught.value.status == 400
+
+
+def test_an_error_may_be_worded_in_one_string_or_at_the_top(far: FarEnd) -> None:
+    far.create.answers(
+        answer({"error": "Not like this"}, 400), answer({"code": 7, "message": "Nor so"}, 400)
+    )
+
+    with pytest.raises(Refused, match="Not like this"):
+        creating(far.url)
+    with pytest.raises(Refused, match="Nor so") as caught:
+        creating(far.url)
+    assert caught.value.code == "7"
+
+
+SAID_IN_A_200 = [
+    ("invalid_request", Refused),
+    (400, Refused),
+    ("401", KeyRefused),
+    ("unauthorized", KeyRefused),
+    ("insufficient_quota", OutOfCredits),
+    ("key_disabled", KeyRefused),
+    ("content_policy_violation", Refused),
+    ("rate_limit_exceeded", RateLimited),
+]
+
+
+@pytest.mark.parametrize(("code", "kind"), SAID_IN_A_200)
+def test_a_known_refusal_under_status_200_is_a_refusal(
+    far: FarEnd, code: object, kind: type
+) -> None:
+    far.create.answers(error(200, code))
+
+    with pytest.raises(kind) as caught:
+        creating(far.url)
+
+    assert type(caught.value) is kind
