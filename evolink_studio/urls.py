@@ -12,3 +12,5 @@ urlpatterns = [
     path("", include("evolink_studio.engine.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler500 = "evolink_studio.engine.trouble.server_error"

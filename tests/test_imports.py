@@ -15,8 +15,8 @@ MAY_IMPORT = {
     "sandbox": set(),
     "accounts": set(),
     "credits": {"accounts", "catalog"},
-    "library": {"accounts", "evolink"},
-    "generations": {"accounts", "credits", "library", "catalog", "evolink"},
+    "library": {"accounts", "evolink", "database"},
+    "generations": {"accounts", "credits", "library", "catalog", "evolink", "database"},
     "engine": {
         "accounts",
         "credits",
@@ -25,12 +25,15 @@ MAY_IMPORT = {
         "evolink",
         "sandbox",
         "environment",
+        "database",
     },
     # The files beside the folders that say what the studio is made of.
     "settings": {"admin_theme", "environment", "engine"},
     "admin_theme": set(),
     "urls": {"accounts", "library", "generations", "engine"},
     "environment": set(),
+    "database": set(),
+    "formats": set(),
     "wsgi": set(),
 }
 WITHOUT_DJANGO = {"catalog", "evolink", "sandbox"}

@@ -8,6 +8,7 @@ from django.core.cache import cache
 
 from evolink_studio.credits.audit import check_with_truth
 from evolink_studio.engine.telling import deliver
+from evolink_studio.generations.steps.parked import needed
 from evolink_studio.library.services import sweep as sweep_files
 
 log = structlog.get_logger(__name__)
@@ -42,7 +43,7 @@ def _last_hour(now: datetime) -> datetime:
 
 async def _prove(now: datetime) -> None:
     """Prove the book and tell admins of every credit that is not explained; sweep the library."""
-    swept = await sync_to_async(sweep_files, thread_sensitive=False)(now=now)
+    swept = await sync_to_async(sweep_files, thread_sensitive=False)(now=now, needed=needed)
     report = await sync_to_async(check_with_truth, thread_sensitive=False)()
     log.info("daily", files_swept=swept, entries=report.entries, findings=len(report.findings))
     if report.clean:

@@ -24,6 +24,7 @@ from evolink_studio.engine.local import BEAT, DRAIN, LOOK, RENEW, LocalEngine
 from evolink_studio.engine.tasks import SLOTS, wake
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
+from evolink_studio.generations.steps.parked import needed
 from evolink_studio.generations.steps.turns import Limits, claim_turns
 from evolink_studio.library.shelf import clear_desks
 
@@ -174,6 +175,6 @@ class DistributedEngine(LocalEngine):
         await wake(State.SAVING)
 
     async def _clear(self) -> bool:
-        # Unfinished downloads lie on the machine that began them: each looks after its own.
-        await sync_to_async(clear_desks)(self.clock())
+        # Films on their way lie on the machine that fetches them: each looks after its own.
+        await sync_to_async(clear_desks)(self.clock(), needed)
         return False

@@ -1,7 +1,8 @@
 """A file on its way to us: written piece by piece, and carried on with after a break.
 
 Beside a file that may be carried on lies a note, `<name>.note`: what identified the content when
-it began. Without it nobody could tell whether the rest still belongs to the beginning.
+it began. Without it nobody could tell whether the rest still belongs to the beginning. One that is
+complete is called `<name>.whole`: a name that it gets at one stroke, when all of it is here.
 """
 
 import asyncio
@@ -21,23 +22,39 @@ from evolink_studio.evolink.errors import Unavailable
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
 _CHUNK = 1 << 20
-NOTE = ".note"
+NOTE, WHOLE = ".note", ".whole"
+
+
+def whole_of(path: Path) -> Path:
+    """Where a file that arrives at `path` stands once it is complete."""
+    return path.with_name(path.name + WHOLE)
 
 
 def take_over(path: Path, left: Iterable[Path]) -> None:
-    """Let a file at `path` go on from the largest of those that others `left` unfinished.
+    """Let a file at `path` go on from the best of those that others `left`, whole ones first.
 
-    It is copied: who began it may still be writing there. Afterwards those are gone.
+    A whole one is moved: nobody writes to it any more. Of the others the largest is copied: who
+    began it may still be writing there. Afterwards those are gone.
     """
-    found = {other: _note_of(other) for other in left if other != path}
-    largest = max((other for other in found if found[other].exists()), key=_size, default=None)
+    others = [other for other in left if other not in (path, whole_of(path))]
+    for other in others:
+        if other.suffix == WHOLE:
+            with suppress(FileNotFoundError):  # somebody else was first
+                other.replace(whole_of(path))
+    if not whole_of(path).exists():
+        _go_on_from(path, others)
+    for other in others:
+        for name in (other, _note_of(other)) if other.suffix != WHOLE else ():
+            name.unlink(missing_ok=True)
+
+
+def _go_on_from(path: Path, others: Iterable[Path]) -> None:
+    begun = (other for other in others if _note_of(other).exists())
+    largest = max(begun, key=_size, default=None)
     with suppress(OSError):  # no room, or it was finished meanwhile: then it begins anew
         if largest is not None:
-            shutil.copyfile(found[largest], _note_of(path))
+            shutil.copyfile(_note_of(largest), _note_of(path))
             shutil.copyfile(largest, path)
-    for other, note in found.items():
-        other.unlink(missing_ok=True)
-        note.unlink(missing_ok=True)
 
 
 def _note_of(path: Path) -> Path:

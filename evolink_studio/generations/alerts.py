@@ -10,7 +10,11 @@ from evolink_studio.generations.models import Alert
 
 MOST = 200
 # Reasons that mend themselves within minutes are not worth waking anybody for.
-PATIENCE = {"unknown": timedelta(minutes=15), "stalled": timedelta(hours=1)}
+PATIENCE = {
+    "unknown": timedelta(minutes=15),
+    "unsendable": timedelta(minutes=5),
+    "stalled": timedelta(hours=1),
+}
 
 
 def new_alerts(*, now: datetime) -> list[Needy]:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from evolink_studio.generations.models import OPEN, Alert, Charge, Delivery, Generation
 from evolink_studio.generations.states import State
+from evolink_studio.generations.steps.poison import INTERNAL
 
 SAVING_PATIENCE = timedelta(minutes=30)
 RESERVED_PATIENCE = timedelta(minutes=30)
@@ -20,9 +21,14 @@ MOVING_PATIENCE = timedelta(hours=2)
 # EvoLink's links live for a day: half of it is left to do something about a film.
 LINK_ALARM = timedelta(hours=12)
 
-# Every row that a reason may fit. Each half is found in an index; SQLite takes the one on
-# (state, due) only where the query says that `due` is set, which it always is while saving.
-UNSETTLED = Q(charge__in=OPEN) | Q(state=State.SAVING, due__isnull=False)
+# A machine that has a film's only copy on its disk was not heard of for so long.
+COPY_ALARM = timedelta(days=1)
+
+# No code could work on it, and nothing of it was sent.
+UNSENDABLE = Q(state=State.QUEUED, due__isnull=False, error_code=INTERNAL)
+# Every row that a reason may fit. Each part is found in an index; SQLite takes the one on
+# (state, due) only where the query says that `due` is set, which it always is in these states.
+UNSETTLED = Q(charge__in=OPEN) | Q(state=State.SAVING, due__isnull=False) | UNSENDABLE
 
 
 class Action(StrEnum):
@@ -31,6 +37,7 @@ class Action(StrEnum):
     LOOK = "look"  # read, search or copy it at once
     SETTLE = "settle"  # say what became of its money
     CALLBACKS = "callbacks"  # see who called
+    CANCEL = "cancel"  # take it back before it is sent
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,10 @@ def _called_wrongly(now: datetime) -> Q:
     return Q(Exists(refused))
 
 
+def _unsaved(now: datetime) -> Q:
+    return Q(state=State.SAVING, moved__lt=now - SAVING_PATIENCE)
+
+
 # The first that fits is the one that is shown.
 REASONS = (
     Reason(
@@ -74,13 +85,34 @@ REASONS = (
         (Action.SETTLE, Action.LOOK),
     ),
     Reason(
+        "astray",
+        _("Film on the disk of a machine that is away"),
+        _(
+            "It is made and paid, and a worker had copied it here, but not yet into the library. "
+            "Start the worker on that machine again, with the same data folder. Without it the "
+            "film is given up two weeks after its copy was last seen."
+        ),
+        lambda now: Q(state=State.SAVING, parked__lt=now - COPY_ALARM),
+    ),
+    Reason(
+        "parked",
+        _("Film copied here, but not yet in the library"),
+        _(
+            "It is made and paid, and lies whole on the disk of the machine that fetched it, also "
+            "after its link has ended. Look why the library cannot take it: its store may be away, "
+            "or its disk full. It goes in by itself as soon as it can; until then keep the data "
+            "folder of that machine."
+        ),
+        lambda now: _unsaved(now) & Q(parked__isnull=False),
+    ),
+    Reason(
         "expiring",
         _("Film not saved, and its link ends within 12 hours"),
         _(
             "It is made and paid, and soon lost. Make room on the disk, or download it from your "
             "EvoLink account. We keep trying."
         ),
-        lambda now: Q(state=State.SAVING, results_expire__lt=now + LINK_ALARM),
+        lambda now: Q(state=State.SAVING, parked=None, results_expire__lt=now + LINK_ALARM),
     ),
     Reason(
         "unreturned",
@@ -88,6 +120,17 @@ REASONS = (
         _("Compare with your EvoLink account, then say on its page what it charged."),
         lambda now: Q(state=State.FAILED, charge__in=OPEN),
         (Action.SETTLE,),
+    ),
+    Reason(
+        "unsendable",
+        _("Cannot be sent: something in this studio is wrong"),
+        _(
+            "Nothing was sent, so EvoLink charges nothing. The log says what is wrong, at its "
+            "number. It is tried again by itself, and goes on once that is mended; an hour after "
+            "its press it fails, and its credits are free again."
+        ),
+        lambda now: UNSENDABLE,
+        (Action.CANCEL,),
     ),
     Reason(
         "callbacks",
@@ -109,7 +152,7 @@ REASONS = (
         "unsaved",
         _("Film not saved for over 30 minutes"),
         _("It is made and paid, but not copied here yet. We keep trying while EvoLink keeps it."),
-        lambda now: Q(state=State.SAVING, moved__lt=now - SAVING_PATIENCE),
+        lambda now: _unsaved(now) & Q(parked=None),
     ),
     Reason(
         "held",

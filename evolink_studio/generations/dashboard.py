@@ -56,7 +56,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Look:
-    """One line of "money at risk", and what can be done: looked at, settled, its callbacks seen."""
+    """One line of "money at risk", and what can be done: looked at, cancelled, settled …"""
 
     pk: int
     name: str
@@ -67,6 +67,7 @@ class Look:
     credits: str
     age: str
     can_look: bool
+    can_cancel: bool
     settle_url: str
     callbacks_url: str
 
@@ -247,6 +248,7 @@ def _look(item: Needy, now: datetime) -> Look:
         credits=credits_text(row.estimated if row.reserved is None else row.reserved),
         age=timesince(row.created, now, depth=1),
         can_look=Action.LOOK in actions,
+        can_cancel=Action.CANCEL in actions,
         settle_url=f"{page}#decide" if Action.SETTLE in actions else "",
         callbacks_url=_callbacks(row.pk) if Action.CALLBACKS in actions else "",
     )

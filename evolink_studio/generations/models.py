@@ -72,6 +72,13 @@ class Generation(models.Model):
     expected_seconds = models.PositiveIntegerField(_("expected seconds"), default=0)
     result_urls = models.JSONField(default=list)
     results_expire = models.DateTimeField(_("links valid until"), null=True)
+    parked = models.DateTimeField(
+        _("copy seen here"),
+        null=True,
+        help_text=_(
+            "When a worker last saw its film, whole, on its own disk and not in the library."
+        ),
+    )
     last_reply = models.JSONField(_("last reply"), null=True)
 
     estimated = models.DecimalField(
@@ -189,6 +196,7 @@ class Delivery(models.Model):
         verbose_name = _("callback")
         verbose_name_plural = _("callbacks")
         ordering = ["-at"]
+        indexes = [models.Index(fields=["-at", "-id"], name="callback_newest")]
 
     def __str__(self) -> str:
         return f"{self.generation_id} {self.at:%Y-%m-%d %H:%M:%S}"

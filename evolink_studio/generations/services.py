@@ -14,6 +14,7 @@ from django.db.models import Count, Q, QuerySet
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog.spec import Spec
 from evolink_studio.credits import ledger
+from evolink_studio.database import stored
 from evolink_studio.generations.callbacks import MOST_HEARD, why_refused
 from evolink_studio.generations.models import Delivery, Draft, Feed, Generation, Heartbeat
 from evolink_studio.generations.moves import bump, free, mark, move
@@ -57,13 +58,14 @@ def submit(
 
     The form key is unique: pressing fifty times, going back or sending again gives the same
     generation. Raises FormKeyReused when the same form comes with other content, and NoRoom when
-    an allowance has no room for it; nothing is stored then.
+    an allowance has no room for it; nothing is stored then. Raises CommitUnclear when the database
+    went away at the very end: the same form, sent again, tells what became of it.
     """
     fingerprint = fingerprint_of(spec.id, params)
     known = Generation.objects.filter(owner=owner, form_key=form_key).first()
     if known is None:
         try:
-            with transaction.atomic():
+            with stored():
                 version = bump(owner.pk)
                 generation = Generation.objects.create(
                     owner=owner,

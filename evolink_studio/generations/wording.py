@@ -116,6 +116,7 @@ def _saving(generation: Generation, now: datetime) -> Words:
         "not_a_film": _("The film is made, but the copy that arrived does not play."),
         "link_dead": _("The film is made, but its link does not answer yet."),
         "download_failed": _("The film is made, but copying it was interrupted."),
+        "not_stored": _("The film is made, but this studio's library cannot be reached."),
         "internal": _("The film is made, but something in this studio keeps us from copying it."),
     }.get(generation.error_code)
     keeps = _keeps(generation, now)
@@ -124,6 +125,8 @@ def _saving(generation: Generation, now: datetime) -> Words:
 
 
 def _keeps(generation: Generation, now: datetime) -> str:
+    if generation.parked:
+        return _("A whole copy is on this studio's own disk already, so it outlives its link.")
     hours = _hours_left(generation, now)
     if hours is None:
         return _("Its time at EvoLink is over; we ask once more for a fresh link.")
@@ -147,6 +150,8 @@ def kept_where(generation: Generation, now: datetime) -> str:
         return _("Saved here")
     if generation.state != State.SAVING:
         return ""
+    if generation.parked:
+        return _("copied, not in the library yet")
     hours = _hours_left(generation, now)
     if hours is None:
         return _("link ended")
@@ -154,6 +159,9 @@ def kept_where(generation: Generation, now: datetime) -> str:
 
 
 def _completed(generation: Generation, now: datetime) -> Words:
+    if generation.error_code == "film_lost":
+        lost = _("Saved in your library, except for a film whose link ended before it was copied.")
+        return Words(State.COMPLETED.label, lost)
     return Words(State.COMPLETED.label, _("Saved in your library."))
 
 

@@ -10,7 +10,8 @@ NotTaken
 ├── NotFetched      the address gave no file
 ├── NotChanged      a change that cannot be made
 ├── NoSpace         the disk is full; also an OSError
-└── NotReached      where files are kept cannot be reached now; also an OSError
+├── NotReached      where files are kept cannot be reached now; also an OSError
+└── NotNoted        the database did not answer, so nobody would know of the file
 """
 
 from collections.abc import Mapping
@@ -104,5 +105,13 @@ class NotReached(NotTaken, OSError):
     text = _(
         "The place where this studio keeps its files cannot be reached right now. Nothing was sent "
         "or charged, and everything else you entered is still here. Add the file again in a minute."
+    )
+    status = 503
+
+
+class NotNoted(NotTaken):
+    text = _(
+        "The studio's database did not answer, so this file could not be kept. Nothing was sent or "
+        "charged, and everything else you entered is still here. Add the file again in a minute."
     )
     status = 503

@@ -39,6 +39,7 @@ def keep(path: Path, entry: Entry, now: datetime) -> Asset:
     if entry.origin == Asset.Origin.RESULT:
         same = same.filter(origin=entry.origin, name=name)
     if (known := same.first()) is not None:
+        path.unlink(missing_ok=True)
         return known
     try:
         return _enter(path, entry, name, sha256, now)

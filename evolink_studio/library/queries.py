@@ -8,9 +8,11 @@ from django.http import Http404
 
 from evolink_studio.accounts.models import User
 from evolink_studio.library.models import Asset
+from evolink_studio.library.names import clean
 
 PAGE = 24
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOCKS = timedelta(minutes=5)
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -28,6 +30,17 @@ def get_asset_or_404(user: User, pk: int) -> Asset:
     if asset is None:
         raise Http404
     return asset
+
+
+def kept_result(*, owner_id: int, name: str, since: datetime) -> Asset | None:
+    """The film that an earlier `add_result` of this `name` has kept, `since` some time."""
+    # Clocks of two machines may differ by a little.
+    return Asset.objects.filter(
+        owner_id=owner_id,
+        created__gte=since - _CLOCKS,
+        origin=Asset.Origin.RESULT,
+        name__startswith=f"{clean(name)}.",
+    ).first()
 
 
 def recent(user: User, *, kind: str, after: str = "", count: int = PAGE) -> Page:

@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_noop as _
 
 from evolink_studio.accounts.models import User
+from evolink_studio.database import AWAY, is_away
 from evolink_studio.library import fetching, films, images, names, shelf, signatures, sounds
 from evolink_studio.library.copies import ensure_at_evolink as ensure_at_evolink
 from evolink_studio.library.copies import keep_remote_copy as keep_remote_copy
@@ -23,6 +24,7 @@ from evolink_studio.library.errors import (
     NotAFilm,
     NotAPicture,
     NotChanged,
+    NotNoted,
     NotReached,
     NotTaken,
 )
@@ -36,6 +38,7 @@ from evolink_studio.library.uploads import too_heavy
 log = structlog.get_logger(__name__)
 
 RESULT_DAMAGED = _("The film that arrived does not play, or part of it is missing.")
+RESULT_NOT_STORED = _("The film is here, but the studio's library could not take it yet.")
 RESULT_NO_SPACE = _("The studio's disk is full, so the film could not be copied here yet.")
 
 Kind = Asset.Kind
@@ -132,8 +135,9 @@ def add_from_address(*, owner: User, url: str, kind: str = Kind.IMAGE, now: date
 def add_result(*, owner_id: int, path: Path, name: str, now: datetime) -> Asset:
     """Check that a downloaded film plays, and move it into the library for good.
 
-    `path` is taken away on success. `name` is unique for the result, so that a second call after
-    a crash finds the first one's asset. Raises NotAFilm or NoSpace (an OSError).
+    `path` is taken away on success, and only then. `name` is unique for the result, so that a
+    second call after a crash finds the first one's asset. Raises NotAFilm; NoSpace or NotReached
+    (OSErrors) while its place cannot take it.
     """
     try:
         return _keep_film(path, owner_id, name, Origin.RESULT, now)
@@ -141,6 +145,8 @@ def add_result(*, owner_id: int, path: Path, name: str, now: datetime) -> Asset:
         raise NotAFilm(RESULT_DAMAGED) from error
     except NoSpace as error:
         raise NoSpace(RESULT_NO_SPACE) from error
+    except OSError as error:
+        raise NotReached(RESULT_NOT_STORED) from error
 
 
 def add_frame(*, asset: Asset, second: Decimal, now: datetime) -> Asset:
@@ -176,8 +182,20 @@ def edit_picture(
         return _keep_picture(changed, asset.owner_id, asset.name, Origin.EDIT, now)
 
 
-def sweep(*, now: datetime) -> int:
-    """Remove files that a killed process left without a row. Returns how many."""
+def sweep(*, now: datetime, needed: shelf.Needed) -> int:
+    """Remove files that a killed process left without a row. Returns how many.
+
+    `needed` says which unfinished ones somebody still waits for, by their names.
+    """
+    shelf.clear_desks(now, needed)
+    try:
+        return _sweep_nameless(now)
+    except OSError as error:  # tomorrow is another day
+        log.warning("not swept", reason=type(error).__name__)
+        return 0
+
+
+def _sweep_nameless(now: datetime) -> int:
     removed = 0
     for some in shelf.left_behind(now):
         rows = Asset.objects.filter(Q(file__in=some) | Q(poster__in=some))
@@ -185,17 +203,21 @@ def sweep(*, now: datetime) -> int:
         nameless = set(some) - named
         shelf.remove(nameless)
         removed += len(nameless)
-    shelf.clear_desks(now)
     return removed
 
 
 @contextmanager
 def _said_to_the_person() -> Iterator[None]:
-    """A disk or store that fails is the studio's trouble: NotReached, and not an error page."""
+    """A disk, store or database that fails is the studio's trouble, and no error page."""
     try:
         yield
     except NotTaken:
         raise
+    except AWAY as error:
+        if not is_away(error):
+            raise
+        log.warning("file not noted", reason=type(error).__name__)
+        raise NotNoted from error
     except OSError as error:
         log.exception("files cannot be reached")
         raise NotReached from error

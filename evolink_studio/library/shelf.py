@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,9 @@ FOLDER = "assets"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _CHUNK = 1024 * 1024
 _LEFT_BEHIND = timedelta(days=1)
+
+# Which of these names of unfinished files somebody still waits for.
+Needed = Callable[[Collection[str]], Collection[str]]
 
 
 @contextmanager
@@ -62,7 +65,8 @@ def placed(
 ) -> Iterator[tuple[str, str]]:
     """Put an unfinished file and its poster in place: yields their names, "" without a poster.
 
-    Both are taken away again when what follows fails, so that no file is left without its row.
+    Both are taken away again when what follows fails, so that no file is left without its row. The
+    file at `path` stays until the end: in its new place it is nobody's before its row is written.
     """
     stem = f"{FOLDER}/{now:%Y/%m}/{secrets.token_hex(16)}"
     file, small = f"{stem}.{ending}", f"{stem}-poster.webp" if poster else ""
@@ -73,8 +77,10 @@ def placed(
                 default_storage.save(small, ContentFile(poster))
         yield file, small
     except BaseException:
+        _back(file, path)
         remove({file, small} - {""})
         raise
+    path.unlink(missing_ok=True)
 
 
 def remove(names: Collection[str]) -> None:
@@ -117,13 +123,22 @@ def left_behind(now: datetime) -> Iterator[list[str]]:
             yield [name for name in names[begin : begin + 1000] if _is_old(name, now)]
 
 
-def clear_desks(now: datetime) -> None:
-    """Remove unfinished files that a killed process left more than a day ago."""
+def clear_desks(now: datetime, needed: Needed) -> None:
+    """Remove files that were not put in place for more than a day, but those that are `needed`."""
     incoming = Path(settings.MEDIA_ROOT) / "incoming"
-    for entry in incoming.iterdir() if incoming.is_dir() else ():
-        with suppress(OSError):  # somebody else was first
-            if entry.stat().st_mtime < (now - _LEFT_BEHIND).timestamp():
+    entries = list(incoming.iterdir()) if incoming.is_dir() else []
+    old = [entry for entry in entries if _lies_long(entry, now)]
+    kept = needed([entry.name for entry in old])
+    for entry in old:
+        if entry.name not in kept:
+            with suppress(OSError):  # somebody else was first
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def _lies_long(entry: Path, now: datetime) -> bool:
+    with suppress(FileNotFoundError):
+        return entry.stat().st_mtime < (now - _LEFT_BEHIND).timestamp()
+    return False
 
 
 @contextmanager
@@ -150,9 +165,21 @@ def _move(path: Path, name: str) -> None:
             default_storage.save(name, File(file))
         return
     target.parent.mkdir(parents=True, exist_ok=True)
+    os.utime(path)  # it may have waited for days: the sweep counts from now
     _flush(path)
-    shutil.move(path, target)
+    try:
+        os.link(path, target)  # under both names until its row is there
+    except OSError:  # not every disk can do that
+        shutil.move(path, target)
     _flush(target.parent)
+
+
+def _back(name: str, path: Path) -> None:
+    """Where the file had to be moved, it goes back to where it was."""
+    target = _path(name)
+    with suppress(OSError):
+        if target is not None and target.exists() and not path.exists():
+            shutil.move(target, path)
 
 
 def _flush(path: Path) -> None:

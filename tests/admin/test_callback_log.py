@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.generations.attention import needy
 from evolink_studio.generations.models import Delivery, Generation
@@ -46,6 +48,23 @@ def test_the_log_is_narrowed_by_why_it_was_refused_by_generation_and_by_task(sta
     assert rows(staff, f"?q={one.pk}") == 2
     assert rows(staff, f"?q={one.task_id}") == 2
     assert rows(staff, "?q=task-7") == 2
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the words of SQLite's plan")
+@pytest.mark.parametrize(
+    "query", ["", "?at_from_0=2026-11-20&at_from_1=00:00:00&at_to_0=2026-11-20&at_to_1=23:00:00"]
+)
+@pytest.mark.filterwarnings("ignore:DateTimeField")  # Unfold's filter
+def test_the_newest_and_those_of_some_days_are_found_in_an_index(staff, query):
+    with CaptureQueriesContext(connection) as seen:
+        assert staff.get(f"{LOG}{query}").status_code == 200
+    (page,) = [q["sql"] for q in seen.captured_queries if '"size"' in q["sql"]]
+    assert ("BETWEEN" in page or ">=" in page) == bool(query)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {page.replace('%', '%%')}")
+        plan = [row[3] for row in cursor.fetchall()]
+    assert any("callback_newest" in line for line in plan), plan
+    assert not [line for line in plan if "TEMP B-TREE" in line], plan
 
 
 def test_staff_have_the_generations_of_callbacks_read_again(staff):

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from evolink_studio.credits import services as money
 from evolink_studio.generations import services
 from evolink_studio.generations.attention import BY_NAME, needy, needy_count, open_figures
-from evolink_studio.generations.models import Delivery
+from evolink_studio.generations.models import Delivery, Generation
 from evolink_studio.generations.states import State
 from evolink_studio.generations.steps.far import far_name
 from tests.admin.conftest import LIST, page_of
@@ -120,6 +120,16 @@ def test_what_needs_a_look_is_listed_once_with_the_reason_and_a_link(staff):
     held = GenerationFactory(state=State.RUNNING, created=NOW - 3 * HOUR)
     ending = GenerationFactory(state=State.SAVING, results_expire=NOW + 11 * HOUR)
     unreturned = GenerationFactory(state=State.FAILED, charge="unclear")
+    over = NOW - 5 * HOUR
+    copied = GenerationFactory(
+        state=State.SAVING, created=NOW - 30 * HOUR, results_expire=over, parked=NOW
+    )
+    astray = GenerationFactory(
+        state=State.SAVING, created=NOW - 60 * HOUR, results_expire=over, parked=NOW - 25 * HOUR
+    )
+    unsendable = GenerationFactory(error_code="internal")
+    GenerationFactory(error_code="unreachable")
+    GenerationFactory(state=State.SAVING, parked=NOW)
     GenerationFactory(state=State.FAILED)
     GenerationFactory(state=State.RUNNING)
     GenerationFactory(state=State.SAVING, results_expire=NOW + 23 * HOUR)
@@ -132,9 +142,12 @@ def test_what_needs_a_look_is_listed_once_with_the_reason_and_a_link(staff):
         held.pk: "held",
         ending.pk: "expiring",
         unreturned.pk: "unreturned",
+        copied.pk: "parked",
+        astray.pk: "astray",
+        unsendable.pk: "unsendable",
     }
     page = staff.get("/admin/").content.decode()
-    for generation in (lost, quiet, unsaved, held, ending, unreturned):
+    for generation in map(Generation, found):
         assert f'href="{page_of(generation)}"' in page
 
 
@@ -147,6 +160,9 @@ def test_the_count_of_a_reason_is_that_of_the_list_it_leads_to(staff, reason):
         soon = created + 12 * HOUR
         called = GenerationFactory(state=State.SAVING, created=created, results_expire=soon)
         GenerationFactory(state=State.FAILED, created=created, charge="reserved")
+        GenerationFactory(state=State.SAVING, created=created, parked=NOW)
+        GenerationFactory(state=State.SAVING, created=created, parked=NOW - 25 * HOUR)
+        GenerationFactory(error_code="internal", created=created)
         Delivery.objects.create(generation=called, at=NOW, size=1, refused="too_many")
     count = open_figures(now=NOW).counts[reason]
     assert count > 0

@@ -82,7 +82,7 @@ def test_a_full_database_keeps_what_it_said_and_sends_nothing_twice(far, ada, mo
             nothing_was_paid_twice_and_nothing_is_hidden(far)
             everything_goes_on(far, worker)
             met |= set(states())
-        assert {"unknown", "press 302", "press 500", "work True", "work False"} <= met
+        assert {"unknown", "press 302", "press 503", "work True", "work False"} <= met
 
 
 def keys(count: int) -> list[uuid.UUID]:

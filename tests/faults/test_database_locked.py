@@ -96,11 +96,12 @@ def test_a_lock_delays_and_may_refuse_but_doubles_and_loses_nothing(place, far, 
         with held(place, seconds):
             said = pressed_at_once(tabs, keys)
         counted.cases = PRESSES
-        assert (set(said) == {302}) if seconds == SHORT else (500 in said)
+        assert (set(said) == {302}) if seconds == SHORT else (503 in said)
         every_answer_was_true(keys, said)
         assert worker.poll() is None, "the worker goes on"
 
-        assert pressed_at_once(tabs, keys) == [302] * PRESSES
+        # On a busy machine they may be in each other's way once more.
+        until(lambda: set(pressed_at_once(tabs, keys)) == {302}, "every press is taken")
         every_answer_was_true(keys, [302] * PRESSES)
         until(lambda: states() == {"running": 4 + PRESSES}, "all are sent")
         assert told_to_end(worker) == [0]

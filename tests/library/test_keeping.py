@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from evolink_studio.library import services
 from evolink_studio.library.errors import NoSpace, NotAFilm, NotAPicture, NotTaken
 from evolink_studio.library.models import Asset
-from tests.library.conftest import NOW, kept_files
+from tests.library.conftest import NOW, kept_files, nobody
 from tests.library.footage import film, sound
 from tests.pictures import picture
 
@@ -57,6 +57,7 @@ def test_no_room_for_a_result_is_an_error_of_the_disk(owner, tmp_path, monkeypat
     def full(*args):
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr("os.link", full)
     monkeypatch.setattr("shutil.move", full)
     with pytest.raises(OSError, match="disk is full") as refused:
         result(owner, film(tmp_path / "a.mp4"))
@@ -105,8 +106,8 @@ def test_a_file_that_nobody_names_is_swept_after_a_day(owner, cat, media):
     for path in [*kept_files(media), desk]:
         os.utime(path, (NOW.timestamp(), NOW.timestamp()))
     assert len(kept_files(media)) == 4
-    assert services.sweep(now=NOW + timedelta(hours=1)) == 0
-    assert services.sweep(now=NOW + timedelta(hours=25)) == 2
+    assert services.sweep(now=NOW + timedelta(hours=1), needed=nobody) == 0
+    assert services.sweep(now=NOW + timedelta(hours=25), needed=nobody) == 2
     names = {path.relative_to(media).as_posix() for path in kept_files(media)}
     assert names == {cat.file.name, cat.poster.name}
     assert not desk.exists()
@@ -121,7 +122,7 @@ def test_what_a_film_that_never_came_has_left_is_swept_after_a_day(db, media):
             path.write_bytes(b"half a film")
             begun = (NOW - timedelta(hours=hours)).timestamp()
             os.utime(path, (begun, begun))
-    services.sweep(now=NOW)
+    services.sweep(now=NOW, needed=nobody)
     assert sorted(path.name[0] for path in incoming.iterdir()) == ["0", "0", "1", "1"]
 
 
@@ -131,7 +132,7 @@ def test_files_are_swept_across_the_turn_of_a_month(owner, media):
     Asset.objects.all().delete()
     for path in kept_files(media):
         os.utime(path, (end.timestamp(), end.timestamp()))
-    assert services.sweep(now=end + timedelta(days=2)) == 2
+    assert services.sweep(now=end + timedelta(days=2), needed=nobody) == 2
     assert not kept_files(media)
 
 

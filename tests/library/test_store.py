@@ -24,6 +24,7 @@ from evolink_studio.library.models import Asset
 from evolink_studio.library.store import StoreAway
 from tests.factories import NOW, GenerationFactory
 from tests.farend import FarEnd
+from tests.library.conftest import nobody
 from tests.library.footage import film
 from tests.library.objects import ACCESS, REGION, SECRET, ObjectStore, Stored
 from tests.pictures import picture
@@ -157,7 +158,7 @@ def test_browsers_are_sent_where_they_can_reach_the_store(settings, store, owned
 def test_files_that_a_killed_process_left_are_removed(clip, store):
     name = f"assets/{NOW:%Y/%m}/nameless.mp4"
     store.objects[name] = Stored(b"bytes", "video/mp4", NOW)
-    assert services.sweep(now=NOW + timedelta(days=2)) == 1
+    assert services.sweep(now=NOW + timedelta(days=2), needed=nobody) == 1
     assert name not in store.objects
     assert str(clip.file) in store.objects
 

@@ -227,7 +227,12 @@ def test_a_full_disk_is_said_while_the_file_arrives(owned, monkeypatch):
 
 @pytest.mark.parametrize(
     "place",
-    ["pathlib.Path.write_bytes", "shutil.move", "os.fsync", "tempfile.TemporaryDirectory.__init__"],
+    [
+        "pathlib.Path.write_bytes",
+        "evolink_studio.library.shelf._move",
+        "os.fsync",
+        "tempfile.TemporaryDirectory.__init__",
+    ],
 )
 def test_a_full_disk_is_said_while_the_file_is_kept(owned, monkeypatch, media, place):
     def full(*args, **kwargs):

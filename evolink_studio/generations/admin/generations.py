@@ -24,12 +24,13 @@ from evolink_studio.generations.admin import settling, sights, usage
 from evolink_studio.generations.admin.facts import Facts
 from evolink_studio.generations.admin.filters import DaysFilter, ModelFilter, NeedsALookFilter
 from evolink_studio.generations.admin.listing import CountingPaginator, DatedChangeList
-from evolink_studio.generations.admin.looking import look_at
+from evolink_studio.generations.admin.looking import cancel, look_at
 from evolink_studio.generations.cards import card
 from evolink_studio.generations.figures import credits_text
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.money import page_of
 from evolink_studio.generations.numbers import number_in
+from evolink_studio.generations.states import State
 
 
 @admin.register(Generation)
@@ -70,7 +71,7 @@ class GenerationAdmin(Facts, ReadOnlyAdmin):
     ordering = ("-created", "-id")
     search_fields = ("prompt", "task_id")
     search_help_text = gettext_lazy("Prompt or task id")
-    actions = ("look_again",)
+    actions = ("look_again", "cancel_unsent")
     change_form_outer_before_template = "generations/admin/_sight.html"
     fieldsets = (
         (
@@ -179,6 +180,7 @@ class GenerationAdmin(Facts, ReadOnlyAdmin):
             "films": sights.films(generation),
             "inputs": [sights.seen(asset) for asset in generation.inputs.order_by("pk")],
             "can_look": generation.state in services.LOOKED_AT,
+            "can_cancel": generation.state == State.QUEUED and is_owner(request),
             **(settling.forms_for(generation) if is_owner(request) else {}),
             "estimated": credits_text(generation.estimated),
             "reserved": credits_text(generation.reserved),
@@ -195,10 +197,28 @@ class GenerationAdmin(Facts, ReadOnlyAdmin):
     ) -> HttpResponse | None:
         """Ask EvoLink, or copy the film, at once. Free: nothing is sent again."""
         look_at(request, queryset)
-        if "overview" in request.POST:
-            return HttpResponseRedirect(reverse("admin:index"))
-        one = number_in(request.POST.get("back_to", ""))
-        return HttpResponseRedirect(page_of(one)) if one else None
+        return _back(request)
+
+    @admin.action(description=gettext_lazy("Cancel what was not sent yet"), permissions=["decide"])
+    def cancel_unsent(
+        self, request: HttpRequest, queryset: QuerySet[Generation]
+    ) -> HttpResponse | None:
+        """Take back what still waits. What was sent meanwhile is left as it is."""
+        for generation in cancel(request, queryset):
+            self.log_change(request, generation, _("Cancelled before it was sent."))
+        return _back(request)
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        """May say what becomes of other people's wishes."""
+        return is_owner(request)
+
+
+def _back(request: HttpRequest) -> HttpResponse | None:
+    """To where the button of an action stood; None for the list."""
+    if "overview" in request.POST:
+        return HttpResponseRedirect(reverse("admin:index"))
+    one = number_in(request.POST.get("back_to", ""))
+    return HttpResponseRedirect(page_of(one)) if one else None
 
 
 def _person(request: HttpRequest) -> User:

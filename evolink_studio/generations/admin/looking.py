@@ -1,4 +1,4 @@
-"""Looking again at generations, from the list, from the page of one and from the callbacks."""
+"""Looking again at generations, or cancelling them, from the lists and from the page of one."""
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 
 from evolink_studio.generations import services
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.states import State
 
 
 def look_at(request: HttpRequest, chosen: QuerySet[Generation]) -> None:
@@ -24,3 +25,20 @@ def look_at(request: HttpRequest, chosen: QuerySet[Generation]) -> None:
         count,
     ).format(n=count)
     messages.success(request, done)
+
+
+def cancel(request: HttpRequest, chosen: QuerySet[Generation]) -> list[Generation]:
+    """Take back what was not sent yet, and say how many that were. Returns them."""
+    now = timezone.now()
+    waiting = chosen.filter(state=State.QUEUED).order_by("pk")
+    done = [row for row in waiting if services.cancel(generation=row, now=now)]
+    if not done:
+        messages.info(request, _("Nothing to cancel: these were sent, or have ended."))
+        return done
+    words = ngettext(
+        "{n} generation is cancelled. Nothing was sent or charged.",
+        "{n} generations are cancelled. Nothing was sent or charged.",
+        len(done),
+    ).format(n=len(done))
+    messages.success(request, words)
+    return done

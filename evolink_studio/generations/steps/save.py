@@ -1,25 +1,25 @@
 """Saving: the film is ours only when its bytes are checked and stand in our own library."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
+from typing import Any
 
 import structlog
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.db import transaction
 
 from evolink_studio.evolink.download import download
 from evolink_studio.evolink.errors import EvoLinkError, LinkDead
-from evolink_studio.evolink.part import NOTE, take_over
+from evolink_studio.evolink.part import whole_of
 from evolink_studio.generations.models import Charge, Generation, Result
 from evolink_studio.generations.moves import move, note
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps import poison, schedule
+from evolink_studio.generations.steps import parked, poison, schedule
 from evolink_studio.generations.steps.far import Clock, Far
-from evolink_studio.library.errors import NotTaken
+from evolink_studio.library.errors import NotAFilm, NotTaken
 from evolink_studio.library.models import Asset
+from evolink_studio.library.queries import kept_result
 from evolink_studio.library.services import add_result
 
 log = structlog.get_logger(__name__)
@@ -28,80 +28,119 @@ LARGEST = 4 * 1024**3
 DEADLINE = 1200.0
 # Links die 24 h after completion. Two hours later nothing can bring the film back.
 LAST_CHANCE = timedelta(hours=2)
+LOST = "film_lost"
+
+# A film in the library, or what kept it away.
+Found = Asset | Exception
 
 
 async def save(generation: Generation, *, held: uuid.UUID, far: Far, clock: Clock) -> None:
     """Download, check and keep every film of a generation, then say it is done."""
-    try:
-        if not generation.result_urls:
-            raise LinkDead("There is no link")
-        assets = [
-            await _fetch(generation, position, url, far, clock)
-            for position, url in enumerate(generation.result_urls)
-        ]
-    except EXPECTED as error:
-        log.warning("not saved", generation=generation.pk, reason=type(error).__name__)
-        await _try_later(generation, error, held, far, clock)
-    except Exception as error:
-        poison.tell(generation, error, step="save")
-        await _try_later(generation, error, held, far, clock)
+    had_copy = await sync_to_async(parked.is_here, thread_sensitive=False)(generation)
+    found = await _all(generation, far, clock)
+    for error in _troubles(found):
+        _tell(generation, error)
+    if _troubles(found):
+        await _try_later(generation, found, had_copy, held, far, clock)
     else:
-        await sync_to_async(_keep)(generation, assets, held, clock())
+        await sync_to_async(_keep)(generation, found, held, clock())
+
+
+def _troubles(found: Iterable[Found]) -> list[Exception]:
+    return [one for one in found if isinstance(one, Exception)]
+
+
+async def _all(generation: Generation, far: Far, clock: Clock) -> list[Found]:
+    """Every film, or what keeps it away. None waits for another: its link may end meanwhile."""
+    try:
+        links = list(enumerate(generation.result_urls))
+    except TypeError as error:
+        return [error]
+    found = [await _tried(generation, position, url, far, clock) for position, url in links]
+    return found or [LinkDead("There is no link")]
+
+
+async def _tried(generation: Generation, position: int, url: str, far: Far, clock: Clock) -> Found:
+    try:
+        return await _fetch(generation, position, url, far, clock)
+    except Exception as error:
+        return error
 
 
 async def _fetch(generation: Generation, position: int, url: str, far: Far, clock: Clock) -> Asset:
-    path = await sync_to_async(_place, thread_sensitive=False)(generation, position)
-    await download(url, path, far_ends=far.addresses, cap=LARGEST, deadline=DEADLINE, resume=True)
+    """Bring it here, unless an earlier try has, and give it to the library.
+
+    What is whole stays here until the library has it: by then the link may have ended.
+    """
+    name = f"{generation.model_id}-{generation.pk}-{position + 1}"
+    known = await sync_to_async(kept_result)(
+        owner_id=generation.owner_id, name=name, since=generation.moved or generation.created
+    )
+    if known is not None:
+        await sync_to_async(parked.clear, thread_sensitive=False)(generation, position)
+        return known
+    path = await sync_to_async(parked.place, thread_sensitive=False)(generation, position)
+    whole = whole_of(path)
+    if not whole.exists():
+        await download(
+            url, path, far_ends=far.addresses, cap=LARGEST, deadline=DEADLINE, resume=True
+        )
+        path.replace(whole)
     try:
         return await sync_to_async(add_result, thread_sensitive=False)(
-            owner_id=generation.owner_id,
-            path=path,
-            name=f"{generation.model_id}-{generation.pk}-{position + 1}",
-            now=clock(),
+            owner_id=generation.owner_id, path=whole, name=name, now=clock()
         )
-    finally:
-        path.unlink(missing_ok=True)
+    except NotAFilm:
+        whole.unlink(missing_ok=True)
+        raise
 
 
-def _place(generation: Generation, position: int) -> Path:
-    """A file of this claim alone, with what an earlier try has brought already.
-
-    A worker that was paused may still be writing to its own: two in one file would spoil it.
-    """
-    folder = Path(settings.MEDIA_ROOT) / "incoming"
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"{generation.pk}-{position}"
-    path = folder / f"{name}-{generation.claim}"
-    take_over(path, [left for left in folder.glob(f"{name}-*") if left.suffix != NOTE])
-    return path
+def _tell(generation: Generation, error: Exception) -> None:
+    if isinstance(error, EXPECTED):
+        cause = type(error.__cause__).__name__
+        reason = type(error).__name__
+        log.warning("not saved", generation=generation.pk, reason=reason, cause=cause)
+    else:
+        poison.tell(generation, error, step="save")
 
 
-@transaction.atomic
-def _keep(generation: Generation, assets: Sequence[Asset], held: uuid.UUID, now: datetime) -> None:
-    if not move(generation, State.COMPLETED, now=now, held=held, error_code="", error_text=""):
-        return
-    Result.objects.bulk_create(
-        Result(generation=generation, asset=asset, position=position)
-        for position, asset in enumerate(assets)
-    )
+def _keep(
+    generation: Generation,
+    found: Sequence[Found],
+    held: uuid.UUID,
+    now: datetime,
+    missing: str = "",
+) -> None:
+    """It is done, with every film that was found; `missing` says why one was not."""
+    facts: dict[str, Any] = {"error_code": missing, "error_text": "", "parked": None}
+    with transaction.atomic():
+        if not move(generation, State.COMPLETED, now=now, held=held, **facts):
+            return
+        Result.objects.bulk_create(
+            Result(generation=generation, asset=film, position=position)
+            for position, film in enumerate(found)
+            if isinstance(film, Asset)
+        )
+    parked.clear(generation)
 
 
 async def _try_later(
-    generation: Generation, error: Exception, held: uuid.UUID, far: Far, clock: Clock
+    generation: Generation,
+    found: Sequence[Found],
+    had_copy: bool,
+    held: uuid.UUID,
+    far: Far,
+    clock: Clock,
 ) -> None:
     """Keep trying while there is hope; a dead link is first asked for anew, which is free."""
-    now = clock()
-    links = await _fresh_links(generation, far) if isinstance(error, LinkDead) else None
-    if generation.results_expire and now > generation.results_expire + LAST_CHANCE:
-        await sync_to_async(move)(
-            generation,
-            State.FAILED,
-            now=now,
-            held=held,
-            error_code="film_lost",
-            error_text=getattr(error, "words", ""),
-            charge=Charge.CHARGED,
-        )
+    now, troubles = clock(), _troubles(found)
+    dead = any(isinstance(error, LinkDead) for error in troubles)
+    links = await _fresh_links(generation, far) if dead else None
+    here = await sync_to_async(parked.is_here, thread_sensitive=False)(generation)
+    # What another machine saw counts, unless it was our own copy, which is gone now.
+    copy = now if here else None if had_copy else generation.parked
+    if _is_over(generation, now) and not parked.lately(copy, now):
+        await sync_to_async(_give_up)(generation, found, held, now)
         return
     await sync_to_async(note)(
         generation,
@@ -109,9 +148,37 @@ async def _try_later(
         visible=True,
         due=now + schedule.gap(schedule.SAVE_GAPS, generation.attempts),
         attempts=generation.attempts + 1,
-        error_code=_problem(error),
+        error_code=_problem(troubles[0]),
         result_urls=links or generation.result_urls,
+        parked=copy,
     )
+
+
+def _is_over(generation: Generation, now: datetime) -> bool:
+    expire = generation.results_expire
+    return expire is not None and now > expire + LAST_CHANCE
+
+
+def _give_up(
+    generation: Generation, found: Sequence[Found], held: uuid.UUID, now: datetime
+) -> None:
+    """What is not here by now never will be. The films that are here are kept all the same."""
+    troubles = _troubles(found)
+    if len(troubles) < len(found):
+        _keep(generation, found, held, now, missing=LOST)
+        return
+    ended = move(
+        generation,
+        State.FAILED,
+        now=now,
+        held=held,
+        error_code=LOST,
+        error_text=getattr(troubles[0], "words", ""),
+        charge=Charge.CHARGED,
+        parked=None,
+    )
+    if ended:
+        parked.clear(generation)
 
 
 async def _fresh_links(generation: Generation, far: Far) -> list[str] | None:
@@ -128,5 +195,10 @@ def _problem(error: Exception) -> str:
 
 
 EXPECTED = (EvoLinkError, NotTaken, OSError)
-# What a card says while the film waits at EvoLink.
-PROBLEMS = {"NoSpace": "disk_full", "NotAFilm": "not_a_film", "LinkDead": "link_dead"}
+# What a card says while the film waits at EvoLink, or on this machine.
+PROBLEMS = {
+    "NoSpace": "disk_full",
+    "NotReached": "not_stored",
+    "NotAFilm": "not_a_film",
+    "LinkDead": "link_dead",
+}
