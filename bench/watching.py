@@ -10,6 +10,8 @@ from bench.wire import Line, question
 
 EVERY = 2.0  # seconds, as the page's template says
 POLLER = re.compile(r'hx-get="(/live/[^"]*)"')
+BAR = re.compile(r'name="bar" value="(\d+)"')  # which the poller includes
+CARD = re.compile(r"data-generation=")
 
 
 class Page:
@@ -19,12 +21,13 @@ class Page:
         self._line = line
         self._headers = person.headers
         self._path = f"/live/?since=&show={shown}"
+        self._bars: list[str] = []
         self.answers: list[tuple[float, float]] = []  # moment, and seconds that it took
 
     @property
     def asked(self) -> bytes:
         """The next look, as bytes."""
-        return question(self._path, self._headers)
+        return question(self._path + "".join(f"&bar={pk}" for pk in self._bars), self._headers)
 
     async def look(self) -> str:
         """The news as HTML; "" when there is none."""
@@ -34,6 +37,9 @@ class Page:
         news = answer.body.decode()
         if found := POLLER.search(news):
             self._path = found[1].replace("&amp;", "&")
+        bars = BAR.findall(news)
+        if bars or CARD.search(news):
+            self._bars = bars
         return news
 
     async def watch(

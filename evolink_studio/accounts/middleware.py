@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
-from csp.middleware import CSPMiddleware, PolicyParts
+from csp.constants import HEADER, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from csp.utils import build_policy
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
@@ -14,23 +14,26 @@ from django.utils.cache import patch_vary_headers
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
-class PolicyMiddleware(CSPMiddleware):
+class PolicyMiddleware:
     """The strict content policy, and the one exception that the admin's theme needs.
 
     The admin theme evaluates its Alpine expressions and sets style attributes. Scripts still come
-    only from our own files there: an injected `<script>` does not run.
+    only from our own files there: an injected `<script>` does not run. Both are written once; an
+    answer that brings a policy of its own keeps it.
     """
 
-    def get_policy_parts(
-        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
-    ) -> PolicyParts:
-        parts = super().get_policy_parts(request, response, report_only)
-        if request.path.startswith(reverse("admin:index")) and parts.update is None:
-            parts.update = {
-                "script-src": [SELF, UNSAFE_EVAL],
-                "style-src": [SELF, UNSAFE_INLINE],
-            }
-        return parts
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.strict = build_policy()
+        self.admin = build_policy(
+            update={"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
+        )
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        in_admin = request.path.startswith(reverse("admin:index"))
+        response.headers.setdefault(HEADER, self.admin if in_admin else self.strict)
+        return response
 
 
 class CompressedPagesMiddleware(GZipMiddleware):

@@ -41,28 +41,39 @@ class Film:
 
 
 @dataclass(frozen=True)
-class Card:
-    """What the card of one generation says.
+class Bar:
+    """The part of a card that moves while EvoLink works.
 
-    `ticking`: its clock runs and the page follows it; `left` and `quiet` go on by themselves too.
+    `steady`: as long as it is, nothing else on the card changes. `left` and `quiet` go on by
+    themselves.
     """
 
     id: int
+    steady: bool
+    stalled: bool
+    progress: int
+    progress_text: str
+    left: Span | None
+    quiet: Span | None
+
+
+@dataclass(frozen=True)
+class Card(Bar):
+    """What the card of one generation says.
+
+    `ticking`: its clock runs and the page follows it.
+    """
+
     state: str
     state_text: str
     icon: str
     over: bool
     ticking: bool
-    stalled: bool
     put_away: bool
     model: str
     model_id: str
     chips: tuple[str, ...]
     prompt: str
-    progress: int
-    progress_text: str
-    left: Span | None
-    quiet: Span | None
     started: datetime
     expected: int
     elapsed_text: str
@@ -80,6 +91,22 @@ class Card:
     show_url: str
 
 
+def bar(generation: Generation, *, now: datetime) -> Bar:
+    """Prepare what moves on a card."""
+    running = generation.state == State.RUNNING
+    stalled = generation.stalled is not None
+    watched = not generation.left_alone
+    return Bar(
+        id=generation.pk,
+        steady=running and watched and not stalled and not generation.error_code,
+        stalled=stalled,
+        progress=generation.progress,
+        progress_text=_progress(generation),
+        left=left(generation, now) if watched else None,
+        quiet=quiet(generation, now) if watched else None,
+    )
+
+
 def card(generation: Generation, *, now: datetime, ahead: Mapping[int, Place] = NOWHERE) -> Card:
     """Prepare a card. Needs `results` with their files prefetched: no query is made here.
 
@@ -91,22 +118,17 @@ def card(generation: Generation, *, now: datetime, ahead: Mapping[int, Place] = 
     watched = not generation.left_alone
     form = reverse("create", args=[generation.model_id])
     return Card(
-        id=generation.pk,
+        **vars(bar(generation, now=now)),
         state=state.value,
         state_text=str(said.label),
         icon="stalled" if generation.stalled else state.value,
         over=generation.ended,
         ticking=generation.live and watched,
-        stalled=generation.stalled is not None,
         put_away=not watched,
         model=spec.label if spec else generation.model_id,
         model_id=generation.model_id,
         chips=_chips(generation),
         prompt=_prompt(generation),
-        progress=generation.progress,
-        progress_text=_progress(generation),
-        left=left(generation, now) if watched else None,
-        quiet=quiet(generation, now) if watched else None,
         started=generation.created,
         expected=generation.expected_seconds,
         elapsed_text=clock_text(generation.elapsed(now)),

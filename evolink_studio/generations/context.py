@@ -1,5 +1,7 @@
 """What every page shows besides its own content."""
 
+from functools import cache
+
 from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
@@ -7,4 +9,10 @@ from django.templatetags.static import static
 
 def studio(request: HttpRequest) -> dict[str, object]:
     """For templates: whether the far end is the sandbox, and where the icons are."""
-    return {"sandboxed": settings.SANDBOXED, "icons": static("icons.svg")}
+    return {"sandboxed": settings.SANDBOXED, "icons": _icons()}
+
+
+@cache
+def _icons() -> str:
+    """Their address names their content, so it stays while this process lives."""
+    return static("icons.svg")

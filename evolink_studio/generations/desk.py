@@ -1,12 +1,13 @@
 """The films of a page: one large on the stage, the others on the rail. Each stands there once."""
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits.models import FarAccount
 from evolink_studio.generations import pages, queries
-from evolink_studio.generations.cards import Card, card
+from evolink_studio.generations.cards import Card, bar, card
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.news import Pulse, Token, pulse
 from evolink_studio.generations.steps.far import far_name
@@ -24,17 +25,35 @@ class Desk:
         return self.stage.id if self.stage else None
 
 
+@dataclass(frozen=True)
+class Laid:
+    """What a page says of its rail: the version it was drawn from, and the numbers on it."""
+
+    version: int
+    rail: Sequence[int]
+
+    def lacks(self, rows: Sequence[Generation]) -> list[Generation] | None:
+        """What must be put before its rail, to be these rows in their order; None if more must."""
+        missing = [row for row in rows if row.pk not in self.rail]
+        wanted = [row.pk for row in rows]
+        stays = [pk for pk in self.rail if pk in wanted]
+        return missing if wanted == [row.pk for row in missing] + stays else None
+
+
 def desk(user: User, *, show: int | None, now: datetime) -> Desk:
     """The newest generations, `show` on the stage if it is theirs, else the newest."""
-    rows = queries.recent(user)
-    staged = _staged(user, rows, show)
-    ahead = queries.ahead(user, rows)
+    staged, rail = _rows(user, show)
+    ahead = queries.ahead(user, [staged, *rail] if staged else rail)
     return Desk(
         stage=card(staged, now=now, ahead=ahead) if staged else None,
-        rail=[
-            card(row, now=now, ahead=ahead) for row in rows if staged is None or row.pk != staged.pk
-        ],
+        rail=[card(row, now=now, ahead=ahead) for row in rail],
     )
+
+
+def _rows(user: User, show: int | None) -> tuple[Generation | None, list[Generation]]:
+    rows = queries.recent(user)
+    staged = _staged(user, rows, show)
+    return staged, [row for row in rows if staged is None or row.pk != staged.pk]
 
 
 def _staged(user: User, rows: list[Generation], show: int | None) -> Generation | None:
@@ -44,6 +63,33 @@ def _staged(user: User, rows: list[Generation], show: int | None) -> Generation 
     if show is not None:
         return queries.own(user, show)
     return rows[0] if rows else None
+
+
+def moved(
+    user: User,
+    rows: Sequence[Generation],
+    *,
+    since: Token,
+    shown: int | None,
+    bars: Container[int | None],
+    now: datetime,
+) -> dict[str, object]:
+    """What to draw of these rows on a page that shows `shown` large, and `bars` that are steady.
+
+    Where only the bar moved it is drawn alone. Each comes with whether it stands on the stage.
+    """
+    ahead = queries.ahead(user, rows)
+    moving, changed, fresh = [], [], []
+    for row in rows:
+        staged = row.pk == shown
+        alone = bar(row, now=now) if row.pk in bars else None
+        if alone and alone.steady:
+            moving.append((alone, staged))
+        elif row.born > since.version:
+            fresh.append(card(row, now=now, ahead=ahead))
+        else:
+            changed.append((card(row, now=now, ahead=ahead), staged))
+    return {"bars": moving, "changed": changed, "fresh": fresh}
 
 
 def moved_around(user: User, *, since: Token, pulse: Pulse, now: datetime) -> dict[str, object]:
@@ -72,5 +118,31 @@ def whole(user: User, *, show: int | None, account: FarAccount, now: datetime) -
         "stage": table.stage,
         "rail": table.rail,
         "live": pages.live(table.shown, first.watched, first.token(now)),
+        **_around(user, first, account, now),
+    }
+
+
+def pressed(
+    user: User, *, page: Laid | None, show: int, account: FarAccount, now: datetime
+) -> dict[str, object]:
+    """What to draw after a press: of the rail only what does not stand on the page as it is.
+
+    The whole desk where the page does not say, or more than the beginning of its rail is another.
+    """
+    first = pulse(user, far_name())
+    staged, rail = _rows(user, show)
+    missing = page.lacks(rail) if page else None
+    if page is None or staged is None or missing is None or staged.pk in page.rail:
+        return whole(user, show=show, account=account, now=now)
+    rows = [row for row in rail if row in missing or row.version > page.version]
+    ahead = queries.ahead(user, [staged, *rows])
+    stays = {row.pk for row in rail}
+    return {
+        "stage": card(staged, now=now, ahead=ahead),
+        "changed": [card(row, now=now, ahead=ahead) for row in rows if row not in missing],
+        "missing": [card(row, now=now, ahead=ahead) for row in reversed(missing)],
+        "gone": [pk for pk in page.rail if pk not in stays],
+        "live": pages.live(staged.pk, first.watched, first.token(now)),
+        "part": True,
         **_around(user, first, account, now),
     }

@@ -1,6 +1,5 @@
 """The page's one poller: what changed, only what changed, and silence when nothing did."""
 
-import uuid
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,12 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from evolink_studio.credits.services import record_balance, record_unreachable
 from evolink_studio.generations import news
 from evolink_studio.generations.models import Charge, Feed, Generation
-from evolink_studio.generations.moves import move, note
-from evolink_studio.generations.services import beat, cancel
+from evolink_studio.generations.moves import move
+from evolink_studio.generations.services import beat
 from evolink_studio.generations.states import State
 from evolink_studio.generations.steps.far import far_name
 from tests.factories import NOW, VEO, GenerationFactory
 from tests.generations.pressing import HTMX, press
+from tests.generations.watching import opened, poll, poller, progress, running
 from tests.page import Page, words
 
 pytestmark = pytest.mark.django_db
@@ -29,34 +29,6 @@ def noon():
     with time_machine.travel(NOW, tick=False) as clock:
         beat(worker="here", disk_free=10**12, now=NOW)
         yield clock
-
-
-def running(ada, **fields) -> Generation:
-    generation = GenerationFactory(owner=ada, **fields)
-    move(generation, State.SENDING, now=NOW)
-    move(generation, State.RUNNING, now=NOW, task_id=f"task-{generation.pk}")
-    return generation
-
-
-def progress(generation: Generation, percent: int) -> None:
-    """As the worker writes down an answer of EvoLink."""
-    held = uuid.uuid4()
-    Generation.objects.filter(pk=generation.pk).update(claim=held)
-    generation.refresh_from_db()
-    assert note(generation, held=held, visible=True, progress=percent)
-
-
-def poller(page: Page) -> str | None:
-    """Where the page asks next; None when it does not ask."""
-    return page.one("*[@id='live']").get("hx-get")
-
-
-def poll(tab, address):
-    return tab.get(address, headers=HTMX)
-
-
-def opened(tab, query="") -> Page:
-    return Page(tab.get(f"/create/{VEO}/{query}"))
 
 
 def test_when_nothing_changed_the_answer_is_empty(tab, ada):
@@ -267,57 +239,3 @@ def test_versions_never_hide_a_change_that_was_written_between(tab, ada):
     move(generation, State.SAVING, now=NOW)
     move(generation, State.FAILED, now=NOW)
     assert Page(poll(tab, poller(page))).cards() == {generation.pk: "failed"}
-
-
-# --- the stage and cancelling -----------------------------------------------------------------
-
-
-def test_any_of_mine_can_be_put_on_the_stage_and_each_stands_there_once(tab, ada):
-    rows = [running(ada) for _ in range(15)]
-    page = Page(tab.get(f"/show/{rows[0].pk}/", headers=HTMX))
-    (staged,) = page.one("section[@id='stage']").findall(".//*[@data-generation]")
-    assert staged.get("data-generation") == str(rows[0].pk)
-    assert len(page.cards()) == len(page.all("*[@data-generation]")) == 13
-
-
-def test_nobody_elses_can(tab, eve):
-    assert tab.get(f"/show/{running(eve).pk}/").status_code == 404
-    assert tab.get("/show/999999/").status_code == 404
-
-
-@pytest.mark.parametrize("staged", ["", "1"])
-def test_what_was_not_sent_yet_can_be_dropped(tab, ada, staged):
-    generation = GenerationFactory(owner=ada)
-    address = f"/generations/{generation.pk}/cancel/"
-    page = Page(tab.post(address, {"staged": staged}, headers=HTMX))
-    assert page.cards() == {generation.pk: "cancelled"}
-    assert "Nothing was charged." in words(page.card(generation.pk))
-
-
-def test_dropping_works_without_scripts(tab, ada):
-    generation = GenerationFactory(owner=ada)
-    response = tab.post(f"/generations/{generation.pk}/cancel/", follow=True)
-    assert Page(response).cards() == {generation.pk: "cancelled"}
-
-
-@pytest.mark.parametrize("state", [state for state in State if state != State.QUEUED])
-def test_too_late_the_card_says_how_it_stands_and_nothing_changes(tab, ada, state):
-    generation = GenerationFactory(owner=ada, state=state)
-    before = Generation.objects.values().get()
-    page = Page(tab.post(f"/generations/{generation.pk}/cancel/", headers=HTMX))
-    assert page.cards() == {generation.pk: state.value}
-    assert Generation.objects.values().get() == before
-
-
-def test_nobody_drops_the_wishes_of_others(tab, eve):
-    theirs = GenerationFactory(owner=eve)
-    assert tab.post(f"/generations/{theirs.pk}/cancel/").status_code == 404
-    assert Generation.objects.get().state == "queued"
-
-
-def test_dropping_is_told_to_the_other_tabs(tab, ada):
-    generation = GenerationFactory(owner=ada)
-    running(ada)
-    address = poller(opened(tab))
-    cancel(generation=generation, now=NOW)
-    assert Page(poll(tab, address)).cards() == {generation.pk: "cancelled"}

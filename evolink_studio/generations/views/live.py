@@ -4,42 +4,36 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from evolink_studio.accounts.requests import PersonRequest
-from evolink_studio.generations import pages, queries, services
+from evolink_studio.generations import pages, services
 from evolink_studio.generations.callbacks import LARGEST, heard
-from evolink_studio.generations.cards import card
-from evolink_studio.generations.desk import moved_around, whole
+from evolink_studio.generations.desk import moved, moved_around, whole
 from evolink_studio.generations.news import news, token_of
 from evolink_studio.generations.numbers import number_in
 from evolink_studio.generations.steps.far import far_name
 
 
-@never_cache
 @login_required
 @require_GET
 def live(request: PersonRequest) -> HttpResponse:
     """What changed since `since`; 204 with an empty body when nothing did."""
+    response = _news(request)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _news(request: PersonRequest) -> HttpResponse:
     now = timezone.now()
     since = token_of(request.GET.get("since", ""))
     pulse, rows = news(request.user, far_name(), since=since.version)
     if pulse.token(now) == since:
         return HttpResponse(status=204)
     shown = number_in(request.GET.get("show", ""))
-    ahead = queries.ahead(request.user, rows)
-    changed, fresh = [], []
-    for row in rows:
-        drawn = card(row, now=now, ahead=ahead)
-        if row.born > since.version:
-            fresh.append(drawn)
-        else:
-            changed.append((drawn, row.pk == shown))
     context = {
-        "changed": changed,
-        "fresh": fresh,
+        **moved(request.user, rows, since=since, shown=shown, bars=_bars(request), now=now),
         "live": pages.live(shown, pulse.watched, pulse.token(now)),
     }
     around = moved_around(request.user, since=since, pulse=pulse, now=now)
@@ -47,6 +41,11 @@ def live(request: PersonRequest) -> HttpResponse:
     if around:
         response["HX-Trigger"] = "credits"  # the button says what will be left
     return response
+
+
+def _bars(request: PersonRequest) -> set[int | None]:
+    """The steady bars that stand on the page."""
+    return {number_in(text) for text in request.GET.getlist("bar")}
 
 
 @login_required

@@ -1,0 +1,62 @@
+"""A session lets in as long as it lives, and not a moment longer."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from evolink_studio.accounts.models import User
+from evolink_studio.accounts.sessions import SessionStore
+from tests.factories import NOW
+
+pytestmark = pytest.mark.django_db
+
+
+def let_in(client: Client) -> bool:
+    return client.get("/films/").status_code == 200
+
+
+def test_what_was_kept_is_found_again_with_one_query():
+    kept = SessionStore()
+    kept["word"] = "kept"
+    kept.save()
+    found = SessionStore(kept.session_key)
+    with CaptureQueriesContext(connection) as asked:
+        assert found["word"] == "kept"
+    assert len(asked) == 1
+    assert found.session_key == kept.session_key
+
+
+@pytest.mark.parametrize("key", ["unknown-but-long-enough", "x", "' OR 1=1 --", "%s"])
+def test_what_is_not_known_is_empty_and_never_takes_the_key_that_was_brought(key):
+    found = SessionStore(key)
+    assert found.get("word") is None
+    found["word"] = "new"
+    found.save()
+    assert found.session_key != key
+
+
+def test_a_session_lets_in_until_it_is_over(tab):
+    begin = Session.objects.get().expire_date
+    with time_machine.travel(begin - timedelta(seconds=1), tick=False):
+        assert let_in(tab)
+    with time_machine.travel(begin, tick=False):
+        assert not let_in(tab)
+
+
+def test_a_session_that_was_ended_or_a_person_who_was_disabled_lets_in_no_more(tab, ada):
+    with time_machine.travel(NOW, tick=False):
+        tab.force_login(ada, "django.contrib.auth.backends.ModelBackend")
+        assert let_in(tab)
+        User.objects.filter(pk=ada.pk).update(is_active=False)
+        assert not let_in(tab)
+        User.objects.filter(pk=ada.pk).update(is_active=True)
+        tab.force_login(ada, "django.contrib.auth.backends.ModelBackend")
+        assert let_in(tab)
+        Session.objects.filter(pk=tab.cookies[settings.SESSION_COOKIE_NAME].value).delete()
+        assert not let_in(tab)
