@@ -26,7 +26,6 @@ from evolink_studio.credits.refusals import amount_text
 from evolink_studio.credits.services import raise_allowances
 
 ZERO = Decimal(0)
-DAY = "j M Y"
 
 
 @admin.register(Allowance)
@@ -111,7 +110,7 @@ class AllowanceAdmin(StaffLookAdmin):
     @admin.display(description=gettext_lazy("starts afresh"))
     def afresh(self, allowance: Allowance) -> str:
         moment = reset(allowance.period, allowance.starts(timezone.now()))
-        return date_format(moment, DAY) if moment else "–"
+        return date_format(moment, "SHORT_DATE_FORMAT") if moment else "–"
 
     @admin.display(description=gettext_lazy("rules"))
     def rules(self, allowance: Allowance) -> str:

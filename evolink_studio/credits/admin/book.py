@@ -27,8 +27,6 @@ from evolink_studio.credits.models import Entry, Purse
 from evolink_studio.credits.refusals import amount_text
 from evolink_studio.credits.spreadsheet import csv_file
 
-MOMENT = "j M Y, H:i"
-DAY = "j M Y"
 COLUMNS = (
     "at",
     "generation",
@@ -83,11 +81,11 @@ class PurseAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("since"), ordering="starts")
     def since(self, purse: Purse) -> str:
-        return "–" if purse.resets is None else date_format(purse.starts, DAY)
+        return "–" if purse.resets is None else date_format(purse.starts, "SHORT_DATE_FORMAT")
 
     @admin.display(description=gettext_lazy("until"))
     def until(self, purse: Purse) -> str:
-        return "–" if purse.resets is None else date_format(purse.resets, DAY)
+        return "–" if purse.resets is None else date_format(purse.resets, "SHORT_DATE_FORMAT")
 
     @admin.display(description=gettext_lazy("limit"))
     def most(self, purse: Purse) -> str:
@@ -155,7 +153,7 @@ class EntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("at"), ordering="at")
     def moment(self, entry: Entry) -> str:
-        return date_format(timezone.localtime(entry.at), MOMENT)
+        return date_format(timezone.localtime(entry.at), "SHORT_DATETIME_FORMAT")
 
     @admin.display(description=gettext_lazy("generation"), ordering="generation")
     def number(self, entry: Entry) -> SafeString | str:
@@ -227,7 +225,7 @@ def _line(entry: Entry) -> Line:
             _whose(entry.purse),
             _signed(entry.reserved),
             _signed(entry.charged),
-            date_format(timezone.localtime(entry.at), MOMENT),
+            date_format(timezone.localtime(entry.at), "SHORT_DATETIME_FORMAT"),
             str(entry.by or _("the studio")),
             entry.note,
         ),

@@ -26,7 +26,6 @@ from evolink_studio.credits.samples import Sample
 
 LOOKED_AT = 500
 SHOWN = 100
-MOMENT = "j M Y, H:i"
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def _tried(one: Tried) -> Line:
         label=f"#{one.sample.generation}",
         url=_page(one.sample),
         cells=(
-            date_format(one.sample.created, MOMENT),
+            date_format(one.sample.created, "SHORT_DATETIME_FORMAT"),
             _settings(one.sample),
             amount_text(one.price),
             _known(one.actual),
@@ -127,7 +126,7 @@ def _row(row: Sample) -> Line:
         url=_page(row),
         cells=(
             _label(row.model_id),
-            date_format(row.created, MOMENT),
+            date_format(row.created, "SHORT_DATETIME_FORMAT"),
             _settings(row),
             _known(row.estimated),
             _known(row.reserved),
@@ -142,7 +141,7 @@ def _over(purse: Purse, now: datetime) -> Line:
         label=str(purse.person or purse.allowance.whose),
         url="",
         cells=(
-            date_format(purse.starts, "j M Y") if purse.resets else "–",
+            date_format(purse.starts, "SHORT_DATE_FORMAT") if purse.resets else "–",
             amount_text(limit),
             amount_text(purse.used),
             amount_text(purse.used - limit),

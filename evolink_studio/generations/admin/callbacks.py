@@ -17,8 +17,6 @@ from evolink_studio.generations.admin.looking import look_at
 from evolink_studio.generations.models import Delivery, Generation
 from evolink_studio.generations.money import page_of
 
-MOMENT = "j M Y, H:i:s"
-
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
@@ -35,8 +33,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_select_related = ("generation",)
     search_fields = ("=generation__pk", "=task_named", "=generation__task_id")
     search_help_text = gettext_lazy("Number of a generation, or a task id")
-    # As they came; the moment itself is in no index.
-    ordering = ("-pk",)
+    ordering = ("-at", "-pk")
     show_full_result_count = False
     list_per_page = 50
     list_max_show_all = 0
@@ -44,7 +41,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("at"))
     def moment(self, delivery: Delivery) -> str:
-        return date_format(timezone.localtime(delivery.at), MOMENT)
+        at = timezone.localtime(delivery.at)
+        return f"{date_format(at, 'SHORT_DATE_FORMAT')}, {date_format(at, 'TIME_FORMAT')}"
 
     @admin.display(description=gettext_lazy("generation"))
     def number(self, delivery: Delivery) -> SafeString:

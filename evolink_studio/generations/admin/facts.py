@@ -27,7 +27,6 @@ STATE_COLOURS: dict[str, str] = {
     State.FAILED: "danger",
     State.CANCELLED: "default",
 }
-MOMENT = "j M Y, H:i"
 
 
 class Facts:
@@ -62,7 +61,7 @@ class Facts:
 
     @admin.display(description=gettext_lazy("created"), ordering="created")
     def pressed(self, generation: Generation) -> str:
-        return date_format(timezone.localtime(generation.created), MOMENT)
+        return date_format(timezone.localtime(generation.created), "SHORT_DATETIME_FORMAT")
 
     @admin.display(description=gettext_lazy("settings"))
     def chips(self, generation: Generation) -> str:

@@ -118,7 +118,7 @@ class PersonAdmin(UserAdmin):
     @admin.display(description=gettext_lazy("starts afresh"))
     def afresh(self, person: User) -> str:
         shown = tightest_of(_standings(person))
-        return date_format(shown.resets, "j M Y") if shown and shown.resets else "–"
+        return date_format(shown.resets, "SHORT_DATE_FORMAT") if shown and shown.resets else "–"
 
     @admin.display(description=gettext_lazy("at once"))
     def at_once(self, person: User) -> str:

@@ -13,7 +13,6 @@ from evolink_studio.generations.figures import credits_text
 from evolink_studio.generations.usage import Figures, Line, Span
 
 LINES = 100
-DAY = "j M Y"
 
 
 @dataclass(frozen=True)
@@ -93,4 +92,4 @@ def _days(span: Span) -> dict[str, date]:
 
 def span_name(day: date, *, monthly: bool) -> str:
     """The day, or its month."""
-    return date_format(day, "YEAR_MONTH_FORMAT" if monthly else DAY)
+    return date_format(day, "YEAR_MONTH_FORMAT" if monthly else "SHORT_DATE_FORMAT")

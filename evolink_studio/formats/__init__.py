@@ -1,0 +1,1 @@
+"""How short dates and moments are written, by language."""
