@@ -157,6 +157,7 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True
 ALLAUTH_TRUSTED_PROXY_COUNT = ENV.trusted_proxies
+SESSION_ENGINE = "evolink_studio.accounts.sessions"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
 _MAIL = urlsplit(ENV.email_url)
@@ -232,6 +233,7 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # --- Languages and time ---------------------------------------------------------------------
 USE_TZ = True
+FORMAT_MODULE_PATH = "evolink_studio.formats"
 TIME_ZONE = "UTC"
 USE_I18N = True
 LANGUAGE_CODE = "en"

@@ -80,9 +80,11 @@ async function add(control, name, work) {
     line.remove();
     const now = controlNamed(control.dataset.media);
     if (now) insert(now, ref);
+    return true;
   } catch (error) {
     line.remove();
     complain(controlNamed(control.dataset.media) ?? control, error instanceof Error ? error.message : "");
+    return false;
   }
 }
 
@@ -103,14 +105,16 @@ function take(control, files) {
   for (const file of wanted) void upload(control, file);
 }
 
-/** @param {HTMLElement} control */
-function fetchAddress(control) {
+/** An address that could not be opened stands there again, to be mended. @param {HTMLElement} control */
+async function fetchAddress(control) {
   const field = /** @type {HTMLInputElement | null} */ (control.querySelector("input[type=url]"));
   const url = field?.value.trim();
   if (!field || !url) return;
   field.value = "";
   const kind = (control.dataset.accept ?? "image").slice(0, 5);
-  void add(control, url, () => ask(control.dataset.address ?? "", { url, kind }));
+  const added = await add(control, url, () => ask(control.dataset.address ?? "", { url, kind }));
+  const now = document.getElementById(field.id);
+  if (!added && now instanceof HTMLInputElement && !now.value) now.value = url;
 }
 
 /* --- Choosing, dropping, pasting ----------------------------------------------------------------------- */
@@ -166,7 +170,7 @@ document.addEventListener("keydown", (event) => {
   const control = controlOf(event.target);
   if (!control) return;
   event.preventDefault();
-  fetchAddress(control);
+  void fetchAddress(control);
 });
 
 /* --- Buttons -------------------------------------------------------------------------------------------- */

@@ -14,10 +14,10 @@ Object.defineProperty(defaults, "ignoreActiveValue", {
   get: () => document.activeElement?.matches(TYPED) ?? false,
   enumerable: true,
 });
-/** A fold that a person opened stays open. @param {string} name @param {Element} _ @param {string} how */
-defaults.callbacks.beforeAttributeUpdated = (name, _, how) => !(name === "open" && how === "remove");
-/** An upload under way is not known to the server yet. @param {Node} node */
-defaults.callbacks.beforeNodeRemoved = (node) => !(node instanceof Element && node.matches("[data-uploading]"));
+/** A fold that a person opened stays open, a box they drew larger large. @param {string} name @param {Element} _ @param {string} how */
+defaults.callbacks.beforeAttributeUpdated = (name, _, how) => !(["open", "style"].includes(name) && how === "remove");
+/** An upload under way is not known to the server yet; a note stays until it is put away. @param {Node} node */
+defaults.callbacks.beforeNodeRemoved = (node) => !(node instanceof Element && node.matches("[data-uploading], [data-note]"));
 
 /* --- Clocks ----------------------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
+from django.urls import reverse
 
 
 class StudioAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -13,6 +14,9 @@ class StudioAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # alla
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("home")
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: object) -> str:
         name: str = super()._get_login_attempts_cache_key(request, **credentials)

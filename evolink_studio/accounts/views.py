@@ -5,7 +5,10 @@ from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
@@ -23,7 +26,18 @@ def welcome(request: PersonRequest, token: str) -> HttpResponse:
     if user is None:
         return render(request, "accounts/link_spent.html", status=410)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    if not user.has_usable_password():
+        messages.info(request, _no_password_yet())
     return redirect("home")
+
+
+def _no_password_yet() -> SafeString:
+    return format_html(
+        '{} <a href="{}">{}</a>',
+        _("This link worked once. Set a password, and you can sign in again without one."),
+        reverse("account_set_password"),
+        _("Set a password"),
+    )
 
 
 @login_required

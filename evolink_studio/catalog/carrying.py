@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from evolink_studio.catalog.checking import misfits
 from evolink_studio.catalog.conditions import amount
+from evolink_studio.catalog.media import Media
 from evolink_studio.catalog.params import Field
 from evolink_studio.catalog.reading import UNREADABLE, read
 
@@ -25,28 +26,35 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """`kept` can be given to the new spec as it is. `dropped` is what a person should hear of."""
+    """`kept` can be given to the new spec as it is. `dropped` is what a person should hear of.
+
+    `moved` are the labels of the fields that now hold pictures which meant something else before.
+    """
 
     kept: dict[str, Any]
     dropped: tuple[Dropped, ...]
+    moved: tuple[str, ...] = ()
 
 
 def carry(old: "Spec", raw: Mapping[str, object], new: "Spec") -> Carried:
     """Keep each value that the new spec accepts.
 
     A text or a list that is too long keeps its beginning. A default of the old spec that does
-    not fit goes without a word: nobody chose it.
+    not fit goes without a word: nobody chose it. Frames become frames, whatever the fields are
+    called; everything else stays under its name.
     """
     untouched = old.defaults(raw)
+    given = {field.name: read(field, raw.get(field.name)) for field in old.fields}
+    placed = {**raw, **_placed(old, given, new)}
     kept: dict[str, Any] = {}
-    lost: dict[str, Any] = {}
-    for field in old.fields:
-        value = read(field, raw.get(field.name))
-        fit = _fitting(new, field.name, raw.get(field.name))
-        if fit is not None:
+    for field in new.fields:
+        if field.name in placed and (fit := _fitting(new, field, placed[field.name])) is not None:
             kept[field.name] = fit
-        if value not in (None, UNREADABLE, fit, untouched.get(field.name)):
-            lost[field.name] = value
+    lost = {
+        name: value
+        for name, value in given.items()
+        if value not in (None, UNREADABLE, untouched.get(name)) and not _stays(name, value, kept)
+    }
     for block in new.blocked(kept):
         if block.option is not None and block.hits(kept):
             lost.setdefault(block.field, kept.pop(block.field))
@@ -57,14 +65,56 @@ def carry(old: "Spec", raw: Mapping[str, object], new: "Spec") -> Carried:
             Dropped(name, old.field(name).label, value, shown.get(name))
             for name, value in lost.items()
         ),
+        tuple(field.label for field in new.fields if _moved(old, given, field, kept)),
     )
 
 
-def _fitting(new: "Spec", name: str, raw: object) -> Any:
+def _placed(old: "Spec", given: Mapping[str, Any], new: "Spec") -> dict[str, Any]:
+    """The frames, in their order, under the names they have in the new spec; None where none is."""
+    frames = [m for field in old.fields if field.frames for m in _files(given[field.name])]
+    places = [field for field in new.fields if field.frames]
+    if not frames or not places:
+        return {}
+    placed: dict[str, Any] = {f.name: None for f in (*old.fields, *places) if f.frames}
+    for field in places:
+        room = field.max_items if field.multiple else 1
+        mine = [m for m in frames if not misfits(new.request, field, _as(field, m))[1]][:room]
+        for media in mine:
+            frames.remove(media)
+        placed[field.name] = mine if field.multiple else next(iter(mine), None)
+    return placed
+
+
+def _as(field: Field, media: Media) -> Any:
+    """One file as the value of this field."""
+    return [media] if field.multiple else media
+
+
+def _moved(old: "Spec", given: Mapping[str, Any], field: Field, kept: Mapping[str, Any]) -> bool:
+    """Whether it holds a picture that was none of its kind before."""
+    same = any(was.name == field.name and was.frames == field.frames for was in old.fields)
+    before = _files(given[field.name]) if same else []
+    return any(media not in before for media in _files(kept.get(field.name)))
+
+
+def _files(value: Any) -> list[Media]:
+    items = value if isinstance(value, list) else [value]
+    return [item for item in items if isinstance(item, Media)]
+
+
+def _stays(name: str, value: Any, kept: Mapping[str, Any]) -> bool:
+    """Whether all of it is there: files anywhere, other values under their name."""
+    files = _files(value)
+    if not files:
+        return bool(kept.get(name) == value)
+    everywhere = [media for other in kept.values() for media in _files(other)]
+    return all(media in everywhere for media in files)
+
+
+def _fitting(new: "Spec", field: Field, given: Any) -> Any:
     """As much of the value as the new spec accepts; None for nothing."""
-    field = next((field for field in new.fields if field.name == name), None)
-    value = read(field, raw) if field else None
-    if field is None or value is None:
+    value = read(field, given)
+    if value is None:
         return None
     for candidate in (value, _shortened(new, field, value)):
         if amount(candidate) and not misfits(new.request, field, candidate)[1]:

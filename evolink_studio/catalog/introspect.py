@@ -106,6 +106,8 @@ def _field(name: str, info: FieldInfo) -> Field:
         multiple=item is not None,
         accepts=inner.last(Accepts) or shape.last(Accepts),
         columns=fields_of(item.types[0]) if item and control is Control.ROWS else (),
+        add=param.add,
+        frames=param.frames,
         advanced=param.advanced,
         unit=param.unit,
         example=param.example,

@@ -52,7 +52,10 @@ class Wire:
 class Param:
     """Said in the `Annotated[...]` of a request class: words, and what the type cannot say.
 
-    `words` gives values their (label, help). `control` is derived from the type unless given.
+    `words` gives values their (label, help), `add` names the button for one more row. `control` is
+    derived from the type unless given.
+    `frames` says that its pictures are seen as frames of the video: over all such fields, in their
+    order, the first one is where it starts and the second where it ends.
     """
 
     label: str
@@ -61,6 +64,8 @@ class Param:
     advanced: bool = False
     unit: str = ""
     example: str = ""
+    add: str = ""
+    frames: bool = False
     words: Mapping[Any, tuple[str, str]] = field(default_factory=dict)
     wire: Wire | None = None
 
@@ -86,7 +91,8 @@ class Field:
     `default` is None when there is none, and for an empty text or list.
     `minimum`, `maximum`, `step` and `whole` belong to a number (`options` then are words it
     takes instead, like "auto"); `max_length` to a text, or to each text of a list, in code
-    points; `min_items`, `max_items` to whatever is `multiple`; `columns` to rows.
+    points; `min_items`, `max_items` to whatever is `multiple`; `columns` to rows; `frames` to
+    pictures, as `Param` says it.
     """
 
     name: str
@@ -107,6 +113,8 @@ class Field:
     multiple: bool = False
     accepts: Accepts | None = None
     columns: tuple["Field", ...] = ()
+    add: str = ""
+    frames: bool = False
     advanced: bool = False
     unit: str = ""
     example: str = ""

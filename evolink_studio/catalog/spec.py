@@ -114,6 +114,12 @@ class Spec:
         known = [bound for bound in bounds if isinstance(bound, int | float)]
         return (min(known), max(known)) if known else None
 
+    @cached_property
+    def finest(self) -> str:
+        """The label of the highest quality, where there is a choice; qualities are in order."""
+        quality = self._by_name.get("quality")
+        return quality.options[-1].label if quality and quality.options else ""
+
     def check(self, raw: Mapping[str, object]) -> Checked:
         """The request, or everything that stands against it. Never raises."""
         entry = self._enter(raw)

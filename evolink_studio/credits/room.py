@@ -16,7 +16,7 @@ from evolink_studio.credits.models import Allowance, Purse
 from evolink_studio.credits.periods import reset
 from evolink_studio.credits.queries import owner_names
 from evolink_studio.credits.refusals import NoRoom, OverAllowance
-from evolink_studio.credits.terms import admit, applying, applying_to, cap_of, whose
+from evolink_studio.credits.terms import admit, applying, applying_to, cap_of, includes, whose
 
 THRESHOLDS = (50, 80, 100)
 ZERO = Decimal(0)
@@ -74,6 +74,10 @@ class Room:
     refusal: NoRoom | None
     warnings: tuple[int, ...]
     resets: datetime | None
+
+    def includes(self, model_id: str) -> bool:
+        """Whether every allowance is for this model, too."""
+        return includes([one.allowance for one in self.standings], model_id)
 
 
 def room(

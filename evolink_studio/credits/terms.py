@@ -74,7 +74,7 @@ def admit(
     """
     if not allowances:
         raise NoAllowance
-    if any(row.model_ids and model_id not in row.model_ids for row in allowances):
+    if not includes(allowances, model_id):
         raise ModelNotAllowed(model_id=model_id)
     needed = _worst(allowances, model_id, at_most) if amount is None else amount
     cap = cap_of(allowances)
@@ -84,6 +84,11 @@ def admit(
     if limit is not None and running >= limit:
         raise TooManyRunning(limit=limit)
     return needed
+
+
+def includes(allowances: Iterable[Allowance], model_id: str) -> bool:
+    """Whether none of them names other models only."""
+    return all(not row.model_ids or model_id in row.model_ids for row in allowances)
 
 
 def cap_of(allowances: Iterable[Allowance]) -> Decimal | None:

@@ -1,28 +1,15 @@
 """One control of the form as the template draws it: every word and number ready."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from django.urls import reverse
 from django.utils.translation import gettext
 
-from evolink_studio.catalog.media import Media
 from evolink_studio.catalog.params import Control as Kind
 from evolink_studio.catalog.params import Field
-from evolink_studio.catalog.rules import Block, Sizes
-from evolink_studio.catalog.text import Problem, Sentence
-from evolink_studio.generations.figures import weight_text
-from evolink_studio.library.models import Asset
-
-
-def say(sentence: Sentence) -> str:
-    """A sentence of the catalogue in the person's language."""
-    return sentence.render(gettext)
-
-
-def words(msgid: str) -> str:
-    """A label or help text of the catalogue in the person's language."""
-    return gettext(msgid) if msgid else ""
+from evolink_studio.generations.rows import places_of
+from evolink_studio.generations.scene import Scene, items, say, text, words
+from evolink_studio.generations.slots import Slot, slots_of
 
 
 @dataclass(frozen=True)
@@ -35,30 +22,6 @@ class Choice:
     help: str
     checked: bool
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a file fits: `good`, or what is wrong."""
-
-    good: bool
-    text: str
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A chosen file with its facts and its verdict."""
-
-    ref: str
-    asset_id: int
-    name: str
-    url: str
-    thumbnail: str
-    size: str
-    weight: str
-    kind: str
-    verdicts: tuple[Verdict, ...]
-    fits: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,6 +61,7 @@ class Control:
     accept: str = ""
     accepts: str = ""
     total: str = ""
+    add: str = ""
     advanced: bool = False
 
     @property
@@ -107,44 +71,6 @@ class Control:
     @property
     def help_id(self) -> str:
         return f"{self.id}-help"
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What a control must know of the rest of the form."""
-
-    values: Mapping[str, object]
-    defaults: Mapping[str, object]
-    blocks: Sequence[Block]
-    problems: Sequence[Problem]
-    assets: Mapping[str, Asset] = field(default_factory=dict)
-    required: frozenset[str] = frozenset()
-    sizes: Mapping[str, Sizes] = field(default_factory=dict)
-
-    def value(self, name: str) -> object:
-        given = self.values.get(name)
-        return self.defaults.get(name) if given in (None, "", []) else given
-
-    def reason(self, name: str) -> str:
-        return next(
-            (say(b.sentence) for b in self.blocks if b.field == name and b.option is None), ""
-        )
-
-    def reasons(self, name: str) -> dict[str, str]:
-        """Why options are disabled, by the option as text."""
-        found = (b for b in self.blocks if b.field == name and b.option is not None)
-        return {text(b.option): say(b.sentence) for b in found}
-
-    def errors(self, name: str) -> tuple[str, ...]:
-        """Sentences for the whole control: those of single files stand at their slots too."""
-        return tuple(dict.fromkeys(say(p.sentence) for p in self.problems if p.field == name))
-
-
-def text(value: object) -> str:
-    """A value as the form sends it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
 
 
 def control(param: Field, scene: Scene) -> Control:
@@ -162,7 +88,7 @@ def control(param: Field, scene: Scene) -> Control:
         errors=scene.errors(param.name),
         reason=scene.reason(param.name),
         choices=_choices(param, text(value), scene.reasons(param.name)),
-        slots=_slots(param, value, scene),
+        slots=slots_of(param, value, scene),
         rows=_rows(param, value, scene),
         room=_room(param, value),
         multiple=param.multiple,
@@ -176,6 +102,7 @@ def control(param: Field, scene: Scene) -> Control:
         example=words(param.example),
         accept=",".join(param.accepts.mime_types) if param.accepts else "",
         accepts=say(param.accepts.summary) if param.accepts else "",
+        add=words(param.add) or gettext("Add a row"),
         total=_total(value, text(scene.value("duration"))),
         advanced=param.advanced,
     )
@@ -204,78 +131,38 @@ def _choices(param: Field, current: str, reasons: Mapping[str, str]) -> tuple[Ch
     )
 
 
-def _items(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value] if value else []
-
-
-def _slots(param: Field, value: object, scene: Scene) -> tuple[Slot, ...]:
-    if param.control != Kind.MEDIA:
-        return ()
-    return tuple(
-        _slot(param, number, media, scene)
-        for number, media in enumerate(_items(value))
-        if isinstance(media, Media) and media.ref in scene.assets
-    )
-
-
-def _slot(param: Field, number: int, media: Media, scene: Scene) -> Slot:
-    asset = scene.assets[media.ref]
-    # A single file has no place in a list: its problems carry none.
-    wrong = [
-        say(p.sentence)
-        for p in scene.problems
-        if p.field == param.name and p.item in ((number,) if param.multiple else (number, None))
-    ]
-    size = f"{asset.width} × {asset.height}" if asset.width else ""
-    return Slot(
-        ref=media.ref,
-        asset_id=asset.pk,
-        name=asset.name,
-        url=reverse("asset", args=[asset.pk]),
-        thumbnail=reverse("asset_poster", args=[asset.pk]),
-        size=size,
-        weight=weight_text(asset.bytes),
-        kind=asset.kind,
-        verdicts=tuple(Verdict(False, line) for line in dict.fromkeys(wrong))
-        or (Verdict(True, gettext("Fits this model")),),
-        fits=_fits(param, media, scene),
-    )
-
-
-def _fits(param: Field, media: Media, scene: Scene) -> tuple[tuple[str, str], ...]:
-    """What the studio can do so that a picture fits: (words, wish) as `edit_asset` takes it."""
-    accepts = param.accepts
-    if media.kind != "image" or accepts is None:
-        return ()
-    if media.format not in accepts.formats and "jpeg" in accepts.formats:
-        return ((gettext("Convert to JPEG"), "jpeg"),)
-    sizes = scene.sizes.get(param.name, ())
-    if not sizes or (media.width, media.height) in sizes:
-        return ()
-    return tuple(
-        (gettext("Fit to {width} × {height}").format(width=w, height=h), f"{w}x{h}")
-        for w, h in sizes
-    )
-
-
 def _rows(param: Field, value: object, scene: Scene) -> tuple[Row, ...]:
+    """A list that must have a row shows an empty one at once."""
     if param.control != Kind.ROWS:
         return ()
+    needed = param.required or param.name in scene.required
+    rows = [row for row in items(value) if isinstance(row, Mapping)] or ([{}] if needed else [])
+    places = places_of(rows)
     return tuple(
-        Row(number, tuple(_cell(param, column, number, row, scene) for column in param.columns))
-        for number, row in enumerate(_items(value))
-        if isinstance(row, Mapping)
+        Row(
+            number,
+            tuple(
+                _cell(param, column, number, places.get(number), row, scene)
+                for column in param.columns
+            ),
+        )
+        for number, row in enumerate(rows)
     )
 
 
 def _cell(
-    param: Field, column: Field, number: int, row: Mapping[str, object], scene: Scene
+    param: Field,
+    column: Field,
+    number: int,
+    place: int | None,
+    row: Mapping[str, object],
+    scene: Scene,
 ) -> Control:
     name = f"{param.name}-{number}-{column.name}"
     found = tuple(
         say(p.sentence)
         for p in scene.problems
-        if p.field == param.name and p.item == number and p.column == column.name
+        if p.field == param.name and p.item == place is not None and p.column == column.name
     )
     own = Scene({column.name: row.get(column.name)}, {column.name: column.default}, (), ())
     plain = control(column, own)
@@ -284,12 +171,12 @@ def _cell(
 
 def _room(param: Field, value: object) -> bool:
     limit = param.max_items if param.multiple else 1
-    return limit is None or len(_items(value)) < limit
+    return limit is None or len(items(value)) < limit
 
 
 def _total(value: object, whole: str) -> str:
     """The seconds of all rows beside the whole duration, as "9 of 10 s"."""
-    rows = [row for row in _items(value) if isinstance(row, Mapping)]
+    rows = [row for row in items(value) if isinstance(row, Mapping)]
     seconds = [str(row.get("duration", "")) for row in rows]
     if not rows:
         return ""

@@ -12,17 +12,23 @@ from evolink_studio.catalog.carrying import Dropped
 from evolink_studio.catalog.params import Control as Kind
 from evolink_studio.catalog.spec import Checked, Spec
 from evolink_studio.catalog.text import Problem
-from evolink_studio.generations.controls import Control, Scene, control, say, text, words
+from evolink_studio.generations.controls import Control, control
 from evolink_studio.generations.inputs import Entered
 from evolink_studio.generations.receipts import Receipt
+from evolink_studio.generations.rows import filled_in
+from evolink_studio.generations.scene import Scene, say, text, words
 
 # Said while a person is still choosing; what is merely not filled in yet is said at the press.
 SHOWN_EARLY = frozenset({Kind.MEDIA, Kind.ROWS, Kind.TEXTS, Kind.NUMBER})
+SWAP = "frames:swap"
 
 
 @dataclass(frozen=True)
 class GenerationForm:
-    """Everything the template of the form needs, in the person's language."""
+    """Everything the template of the form needs, in the person's language.
+
+    `swap` names the control under which first and last frame can change places; "" without both.
+    """
 
     model_id: str
     label: str
@@ -39,6 +45,7 @@ class GenerationForm:
     undo_url: str = ""
     afresh_url: str = ""
     defaults: str = "{}"
+    swap: str = ""
 
     @property
     def advanced_open(self) -> bool:
@@ -74,6 +81,7 @@ def form_for(
         sizes=spec.wanted(entered.values),
     )
     controls = [control(field, scene) for field in spec.fields]
+    ends = _ends(spec)
     return GenerationForm(
         model_id=spec.id,
         label=words(spec.label),
@@ -90,7 +98,22 @@ def form_for(
         undo_url=undo_url,
         afresh_url=f"{reverse('create', args=[spec.id])}?afresh" if drafted else "",
         defaults=json.dumps({name: text(value) for name, value in scene.defaults.items()}),
+        swap=ends[-1] if ends and all(entered.values.get(end) for end in ends) else "",
     )
+
+
+def swap_frames(spec: Spec, values: dict[str, object], pressed: str) -> None:
+    """Let the first and the last frame change places, if just that was pressed."""
+    if pressed == SWAP:
+        ends = _ends(spec)
+        given = [values.get(end) for end in reversed(ends)]
+        values.update(zip(ends, given, strict=True))
+
+
+def _ends(spec: Spec) -> list[str]:
+    """The fields of single frames, where there are several."""
+    ends = [field.name for field in spec.fields if field.frames and not field.multiple]
+    return ends if len(ends) > 1 else []
 
 
 def forget_defaults(entered: Entered, shown: str) -> None:
@@ -114,7 +137,7 @@ def early_problems(spec: Spec, entered: Entered) -> list[Problem]:
         problem
         for problem in spec.check(entered.values).problems
         if spec.field(problem.field).control in SHOWN_EARLY
-        and entered.values.get(problem.field) not in (None, "", [])
+        and filled_in(problem, entered.values.get(problem.field))
     ]
 
 
@@ -131,7 +154,7 @@ def chosen(spec: Spec, entered: Entered) -> dict[str, object]:
 
 
 def carry(entered: Entered, old: Spec, new: Spec) -> tuple[Entered, list[str]]:
-    """Values for another model, and one line about those it does not take.
+    """Values for another model, and what a person should hear of them: what moved, what is lost.
 
     A prompt comes along whole, even one too long for the new model: its words are the person's.
     """
@@ -140,8 +163,13 @@ def carry(entered: Entered, old: Spec, new: Spec) -> tuple[Entered, list[str]]:
     texts = {field.name for field in new.fields if field.control is Kind.PROMPT}
     values.update({name: entered.values[name] for name in texts & entered.values.keys()})
     lost = [_lost(item) for item in carried.dropped if item.field not in texts]
-    notes = [_("Not offered by this model: {list}.").format(list="; ".join(lost))] if lost else []
-    return Entered(values, entered.assets), notes
+    moved = [words(label) for label in carried.moved]
+    said = [
+        _("Your pictures are now here: {list}.").format(list=", ".join(moved)) if moved else "",
+        _("Not offered by this model: {list}.").format(list="; ".join(lost)) if lost else "",
+    ]
+    line = " ".join(sentence for sentence in said if sentence)
+    return Entered(values, entered.assets), [line] if line else []
 
 
 def _lost(dropped: Dropped) -> str:

@@ -1,6 +1,6 @@
 """What a page shows around the form and the cards, in the person's language."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,6 +16,7 @@ from evolink_studio.catalog.spec import Lifecycle, Spec
 from evolink_studio.credits.models import FarAccount, RateCard
 from evolink_studio.credits.pricing import cheapest, price
 from evolink_studio.credits.queries import current_cards, far_account
+from evolink_studio.credits.refusals import ModelNotAllowed
 from evolink_studio.generations import queries
 from evolink_studio.generations.figures import about_text, credits_text
 from evolink_studio.generations.news import Pulse, Token
@@ -25,7 +26,7 @@ from evolink_studio.generations.steps.far import far_name
 
 @dataclass(frozen=True)
 class ModelCard:
-    """One AI model in the picker."""
+    """One AI model in the picker; `reason` says why this person may not use it."""
 
     id: str
     label: str
@@ -38,6 +39,7 @@ class ModelCard:
     url: str
     switch_url: str
     selected: bool
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,23 +96,28 @@ _LIFECYCLES: Mapping[Lifecycle, str | Promise] = {
 }
 
 
-def model_cards(selected: str, now: datetime) -> list[ModelCard]:
-    """The picker. Two queries, whatever the number of models."""
+def model_cards(selected: str, now: datetime, closed: Container[str] = ()) -> list[ModelCard]:
+    """The picker; `closed` are models that the person may not use. Two queries in all."""
     typical = queries.typical_seconds(list(SPECS))
     prices = current_cards(now=now)
-    make = partial(_model_card, selected=selected, typical=typical, prices=prices)
+    make = partial(_model_card, selected=selected, typical=typical, prices=prices, closed=closed)
     return [make(spec) for spec in SPECS.values()]
 
 
 def _model_card(
-    spec: Spec, *, selected: str, typical: Mapping[str, int], prices: Mapping[str, RateCard]
+    spec: Spec,
+    *,
+    selected: str,
+    typical: Mapping[str, int],
+    prices: Mapping[str, RateCard],
+    closed: Container[str],
 ) -> ModelCard:
     seconds = typical.get(spec.id, spec.typical_seconds)
     return ModelCard(
         id=spec.id,
         label=_(spec.label),
         summary=_(spec.summary),
-        badges=tuple(str(_BADGES[mode.value]) for mode in spec.modes),
+        badges=(*(str(_BADGES[mode.value]) for mode in spec.modes), *_limits(spec)),
         typical=_("usually {time}").format(time=about_text(seconds)),
         price=_price(prices.get(spec.id)),
         lifecycle="" if spec.lifecycle is Lifecycle.ACTIVE else spec.lifecycle.value,
@@ -118,7 +125,17 @@ def _model_card(
         url=reverse("create", args=[spec.id]),
         switch_url=reverse("switch", args=[spec.id]),
         selected=spec.id == selected,
+        reason=ModelNotAllowed(model_id=spec.id).what if spec.id in closed else "",
     )
+
+
+def _limits(spec: Spec) -> list[str]:
+    """The longest and the finest that it makes, as far as that can be chosen or is fixed."""
+    length = _("up to {n} s").format(n=f"{spec.seconds[1]:g}") if spec.seconds else ""
+    if spec.fixed_seconds is not None:
+        length = f"{spec.fixed_seconds} s"
+    finest = _("up to {quality}").format(quality=_(spec.finest)) if spec.finest else ""
+    return [text for text in (length, finest) if text]
 
 
 def _price(card: RateCard | None) -> str:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from evolink_studio.accounts.models import User
+from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.spec import Spec
 from evolink_studio.credits import pricing
 from evolink_studio.credits.models import FarAccount, RateCard
@@ -24,8 +25,9 @@ from evolink_studio.generations.figures import credits_text
 class Receipt:
     """`amount` in credits; None when price or length is open, `at_most` is the worst case then.
 
-    `blocked` says why nothing can be sent. Where an allowance refuses, `refusal` says so at length,
-    and `cheaper` which setting would help. `standings` is None for who has no limit.
+    `label` is the button, `after` its second line. `blocked` says why nothing can be sent. Where an
+    allowance refuses, `refusal` says so at length, and `cheaper` which setting would help.
+    `standings` is None for who has no limit. `closed` are the models that an allowance leaves out.
     """
 
     amount: Decimal | None
@@ -34,11 +36,13 @@ class Receipt:
     left: str
     label: str
     note: str
+    after: str = ""
     warning: str = ""
     cheaper: str = ""
     blocked: str = ""
     refusal: NoRoom | None = None
     standings: Standings | None = None
+    closed: frozenset[str] = frozenset()
 
 
 def receipt(
@@ -69,13 +73,15 @@ def receipt(
         at_most=bill.at_most,
         estimate=credits_text(bill.estimate),
         left=credits_text(left) if left is not None else "",
-        label=_label(bill, space, left),
+        label=_label(bill, space),
+        after=_after(bill, left),
         note=_note(card, bill, space),
         warning=_warning(account, space),
         cheaper=hint,
         blocked=blocked or (f"{refusal.sentence} {hint}".strip() if refusal else ""),
         refusal=refusal,
         standings=standing_words(space),
+        closed=frozenset(id for id in SPECS if not space.includes(id)),
     )
 
 
@@ -133,13 +139,15 @@ def _saving(saving: Saving | None) -> str:
     )
 
 
-def _label(bill: Bill, space: Room, left: Decimal | None) -> str:
-    if bill.estimate is None:
-        if not space.needed:
-            return _("Generate")
-        return _("Generate · at most {cost} credits").format(cost=credits_text(space.needed))
-    if left is None or left < 0:
+def _label(bill: Bill, space: Room) -> str:
+    if bill.estimate is not None:
         return _("Generate · {cost} credits").format(cost=credits_text(bill.estimate))
-    return _("Generate · {cost} credits · you will have {left} left").format(
-        cost=credits_text(bill.estimate), left=credits_text(left)
-    )
+    if not space.needed:
+        return _("Generate")
+    return _("Generate · at most {cost} credits").format(cost=credits_text(space.needed))
+
+
+def _after(bill: Bill, left: Decimal | None) -> str:
+    if bill.estimate is None or left is None or left < 0:
+        return ""
+    return _("you will have {left} left").format(left=credits_text(left))

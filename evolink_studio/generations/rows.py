@@ -1,9 +1,10 @@
-"""Adding, removing and moving rows of a list control, by the name of the pressed button."""
+"""Rows of a list control: adding, removing and moving them, and which of them count."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from evolink_studio.catalog.params import Control
 from evolink_studio.catalog.spec import Spec
+from evolink_studio.catalog.text import Problem
 
 Rows = list[object]
 
@@ -49,3 +50,29 @@ _ACTIONS: dict[str, Callable[[Rows, int], None]] = {
     "up": _up,
     "down": _down,
 }
+
+
+def places_of(rows: Sequence[object]) -> dict[int, int]:
+    """The place of each row, as problems count it: rows with nothing in them have none."""
+    filled = [number for number, row in enumerate(rows) if not all(map(_blank, _cells(row)))]
+    return {number: place for place, number in enumerate(filled)}
+
+
+def filled_in(problem: Problem, value: object) -> bool:
+    """Whether a person has entered what the problem is about: one cell, or all there is."""
+    rows = value if isinstance(value, list) else [value]
+    if problem.item is None or problem.column is None:
+        cells = [cell for row in rows for cell in _cells(row)]
+        return bool(cells) and not any(map(_blank, cells))
+    for number, place in places_of(rows).items():
+        if place == problem.item and isinstance(row := rows[number], Mapping):
+            return not _blank(row.get(problem.column))
+    return False
+
+
+def _cells(row: object) -> list[object]:
+    return (list(row.values()) or [None]) if isinstance(row, Mapping) else [row]
+
+
+def _blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())

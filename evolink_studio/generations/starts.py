@@ -3,7 +3,10 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
+from django.http import QueryDict
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from evolink_studio.accounts.models import User
@@ -16,6 +19,8 @@ from evolink_studio.generations.models import Generation
 from evolink_studio.generations.numbers import number_in
 from evolink_studio.generations.recipes import RECIPES
 from evolink_studio.generations.states import State
+
+STARTS = frozenset({"from", "recipe", "afresh"})
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,19 @@ def start(user: User, spec: Spec, query: Mapping[str, str]) -> Start:
         return Start(Entered())
     notes = [_("Restored from your last visit.")]
     return Start(restore(spec, stored, user.pk), notes=notes, drafted=True)
+
+
+def without_start(spec: Spec, address: str) -> str:
+    """Where a page at this address is once its form was changed; "" if just there.
+
+    A reload then brings the draft, and not once more what the form began with.
+    """
+    query = QueryDict(urlsplit(address).query, mutable=True)
+    if STARTS.isdisjoint(query):
+        return ""
+    for name in STARTS:
+        query.pop(name, None)
+    return f"{reverse('create', args=[spec.id])}?{query.urlencode()}".rstrip("?")
 
 
 def _from_generation(spec: Spec, generation: Generation) -> Start:

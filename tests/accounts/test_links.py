@@ -16,8 +16,10 @@ from evolink_studio.accounts.services import (
     use_sign_in_link,
 )
 from tests.factories import NOW, UserFactory
+from tests.page import Page
 
 pytestmark = pytest.mark.django_db
+SET_PASSWORD = "/account/password/set/"
 
 
 @pytest.fixture(autouse=True)
@@ -159,3 +161,26 @@ def test_it_is_not_used_once_there_are_people():
     UserFactory()
     assert owner_from_environment(environ=OWNER) is None
     assert User.objects.count() == 1
+
+
+def test_who_comes_in_without_a_password_is_told_how_to_set_one():
+    browser = Client()
+    open_door(first_owner_link(now=NOW), browser)
+    page = Page(browser.get("/", follow=True))
+    assert [a.get("href") for a in page.all("p[@role='status']/span/a")] == [SET_PASSWORD]
+    assert Page(browser.get("/films/")).all("p[@role='status']/span/a") == []
+
+
+def test_who_has_a_password_is_not_told_to_set_one():
+    ada = UserFactory(username="ada")
+    browser = Client()
+    open_door(sign_in_link(user=ada, now=NOW), browser)
+    assert Page(browser.get("/", follow=True)).all("p[@role='status']/span/a") == []
+
+
+def test_after_the_first_password_work_begins():
+    browser = Client()
+    open_door(first_owner_link(now=NOW), browser)
+    wish = {"password1": "a-long-secret", "password2": "a-long-secret"}
+    assert browser.post(SET_PASSWORD, wish)["Location"] == "/"
+    assert User.objects.get().check_password("a-long-secret")

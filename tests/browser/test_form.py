@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from evolink_studio.generations.models import Generation
+from evolink_studio.generations.models import Draft, Generation
 from tests.browser.steps import card, choose, give_picture, open_model, press, write
 from tests.pictures import picture
 
@@ -142,3 +142,49 @@ def test_a_reload_brings_the_draft_back(page, studio):
     page.reload()
     expect(page.locator("textarea[name=prompt]")).to_have_value("Half a thought")
     expect(page.locator("[name=mode][value=spicy]")).to_be_checked()
+
+
+def test_what_is_being_written_is_kept_even_without_leaving_the_field(page, studio):
+    page.goto(studio.url("/create/grok-imagine-text-to-video/?afresh"))
+    page.click("textarea[name=prompt]")
+    with page.expect_response("**/refresh/"):
+        page.keyboard.type("Half a thought")
+    page.keyboard.type(" and more")
+    expect(page.locator("textarea[name=prompt]")).to_have_value("Half a thought and more")
+    expect(page).to_have_url(studio.url("/create/grok-imagine-text-to-video/"))
+    assert Draft.objects.get().values["prompt"] == "Half a thought"
+
+
+def test_a_note_stays_until_it_is_put_away_so_that_nothing_jumps(page, studio):
+    open_model(page, studio, "grok-imagine-text-to-video")
+    choose(page, "mode", "fun")
+    page.reload()
+    choose(page, "mode", "spicy")
+    expect(page.locator("[data-note]")).to_have_count(1)
+    page.click("[data-dismiss]")
+    choose(page, "mode", "normal")
+    expect(page.locator("[data-note]")).to_have_count(0)
+
+
+def test_an_address_that_cannot_be_opened_stands_there_again(page, studio):
+    open_model(page, studio, "veo3.1-pro")
+    page.locator("[data-media=image_urls] .from-address summary").click()
+    page.fill("[data-media=image_urls] input[type=url]", "http://127.0.0.1:1/cat.png")
+    page.click("[data-media=image_urls] [data-fetch]")
+    expect(error(page, "image_urls")).not_to_be_empty()
+    field = page.locator("[data-media=image_urls] input[type=url]")
+    expect(field).to_have_value("http://127.0.0.1:1/cat.png")
+
+
+def test_pictures_come_along_to_single_slots_and_can_be_swapped_there(page, studio, tmp_path):
+    open_model(page, studio, "veo3.1-pro")
+    give_picture(page, tmp_path, "image_urls")
+    give_picture(page, tmp_path, "image_urls", width=720, height=1280)
+    page.locator("[popovertarget=models]").first.click()
+    page.locator("#models a[href='/create/kling-o3-image-to-video/']").click()
+    expect(page.locator("[data-note]")).to_contain_text("First frame, Last frame")
+    expect(page.locator("[data-media=image_start] [data-slot]")).to_contain_text("1280 × 720")
+    with page.expect_response("**/refresh/"):
+        page.click("#field-image_end-swap")
+    expect(page.locator("[data-media=image_start] [data-slot]")).to_contain_text("720 × 1280")
+    expect(page.locator("[data-media=image_end] [data-slot]")).to_contain_text("1280 × 720")

@@ -2,7 +2,7 @@
 
 from evolink_studio.catalog import Dropped, spec_for
 from tests.catalog.files import picture
-from tests.catalog.foreign import FOREIGN
+from tests.catalog.foreign import FOREIGN, GEMINI
 
 GROK = spec_for("grok-imagine-text-to-video")
 KLING = spec_for("kling-o3-image-to-video")
@@ -46,7 +46,7 @@ def test_of_too_many_pictures_the_first_stay_and_of_wrong_ones_the_right():
     one, two, webp = picture("one"), picture("two"), picture("three", format="webp")
     assert VEO.carry({"image_urls": [one, two]}, SEEDANCE).kept == {"image_urls": [one]}
     carried = VEO.carry({"image_urls": [webp, one]}, KLING)
-    assert carried.kept == {"image_urls": [one]}
+    assert carried.kept == {"image_start": one}
     assert [dropped.field for dropped in carried.dropped] == ["image_urls"]
 
 
@@ -68,3 +68,58 @@ def test_a_prompt_that_rests_is_not_lost():
     raw = {"prompt": "resting", "multi_shot": "on", "image_start": picture()}
     assert KLING.carry(raw, KLING).kept["prompt"] == "resting"
     assert KLING.carry(raw, GROK).kept == {"prompt": "resting"}
+
+
+def test_frames_of_a_list_take_the_single_slots_in_their_order_and_come_back():
+    one, two = picture("one"), picture("two")
+    there = VEO.carry({"prompt": "x", "image_urls": [one, two]}, KLING)
+    assert there.kept == {"prompt": "x", "image_start": one, "image_end": two}
+    assert there.moved == ("First frame", "Last frame")
+    assert there.dropped == ()
+    back = KLING.carry(there.kept, VEO)
+    assert back.kept == {"prompt": "x", "image_urls": [one, two]}
+    assert back.moved == ("First and last frame",)
+    assert back.dropped == ()
+
+
+def test_one_frame_takes_only_the_first_slot():
+    carried = SEEDANCE.carry({"image_urls": [picture()]}, KLING)
+    assert carried.kept == {"image_start": picture()}
+    assert carried.moved == ("First frame",)
+
+
+def test_frames_under_the_same_name_have_not_moved():
+    assert VEO.carry({"image_urls": [picture()]}, SEEDANCE).moved == ()
+
+
+def test_frames_come_before_references_where_there_is_room_for_one_kind_only():
+    start, style = picture("start"), picture("style")
+    carried = KLING.carry({"image_start": start, "image_urls": [style]}, SEEDANCE)
+    assert carried.kept == {"image_urls": [start]}
+    assert carried.moved == ("Picture",)
+    assert [dropped.label for dropped in carried.dropped] == ["Reference pictures"]
+
+
+def test_references_stay_under_their_name_and_what_they_are_now_is_said():
+    carried = KLING.carry({"image_urls": [picture()]}, VEO)
+    assert carried.kept == {"image_urls": [picture()]}
+    assert carried.moved == ("First and last frame",)
+
+
+def test_a_last_frame_without_a_place_is_named():
+    start, end = picture("start"), picture("end")
+    carried = KLING.carry({"image_start": start, "image_end": end}, SORA)
+    assert carried.kept == {"image_urls": [start]}
+    assert [dropped.label for dropped in carried.dropped] == ["Last frame"]
+
+
+def test_the_same_picture_at_both_ends_stays_at_both():
+    loop = picture("loop")
+    carried = VEO.carry({"image_urls": [loop, loop]}, KLING)
+    assert carried.kept == {"image_start": loop, "image_end": loop}
+
+
+def test_a_model_without_frames_takes_the_name_alone():
+    carried = KLING.carry({"image_start": picture(), "prompt": "x"}, GEMINI)
+    assert carried.kept == {"prompt": "x"}
+    assert [dropped.label for dropped in carried.dropped] == ["First frame"]

@@ -109,3 +109,21 @@ def test_a_draft_is_seen_by_nobody_else(tab, client, eve):
     client.force_login(eve)
     assert "My secret" not in seen(client).text
     assert Draft.objects.count() == 1
+
+
+def test_first_and_last_frame_change_places(tab, ada):
+    first, last = AssetFactory(owner=ada), AssetFactory(owner=ada)
+    typed = {"image_start": first.ref, "image_end": last.ref}
+    page = Page(press(tab, KLING, typed, where="refresh", htmx=True))
+    assert [b.get("id") for b in page.all("button[@value='frames:swap']")] == [
+        "field-image_end-swap"
+    ]
+    swapped = Page(press(tab, KLING, {**typed, "_do": "frames:swap"}, where="refresh", htmx=True))
+    assert swapped.value("image_start") == [last.ref]
+    assert swapped.value("image_end") == [first.ref]
+
+
+def test_one_frame_alone_cannot_be_swapped(tab, ada):
+    typed = {"image_start": AssetFactory(owner=ada).ref}
+    page = Page(press(tab, KLING, typed, where="refresh", htmx=True))
+    assert page.all("button[@value='frames:swap']") == []

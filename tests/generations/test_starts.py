@@ -186,3 +186,19 @@ def test_a_nul_in_what_was_typed_does_not_stop_the_draft(client):
     address = "/create/grok-imagine-text-to-video/"
     assert client.post(f"{address}refresh/", {"prompt": "a\0cat"}).status_code == 200
     assert "acat" in client.get(address).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "after"),
+    [
+        ("?afresh", "/create/veo3.1-pro/"),
+        ("?recipe=1", "/create/veo3.1-pro/"),
+        ("?from=12&show=3", "/create/veo3.1-pro/?show=3"),
+        ("?show=3", None),
+        ("", None),
+    ],
+)
+def test_a_changed_form_is_its_draft_at_the_next_reload(tab, query, after):
+    headers = {"HX-Request": "true", "HX-Current-URL": f"http://studio.test/create/{VEO}/{query}"}
+    response = tab.post(f"/create/{VEO}/refresh/", {"prompt": "Mine"}, headers=headers)
+    assert response.headers.get("HX-Replace-Url") == after

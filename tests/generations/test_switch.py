@@ -55,6 +55,17 @@ def test_switching_takes_the_pictures_along(tab, ada):
     assert page.value("image_urls") == [picture.ref]
 
 
+def test_switching_says_where_the_pictures_are_now_and_can_be_undone(tab, ada):
+    first, last = AssetFactory(owner=ada), AssetFactory(owner=ada)
+    page = switched(tab, VEO, KLING, {"image_urls": [first.ref, last.ref]}, htmx=True)
+    assert page.value("image_start") == [first.ref]
+    assert page.value("image_end") == [last.ref]
+    note = page.one("*[@data-note]")
+    assert "Your pictures are now here: First frame, Last frame." in words(note)
+    assert note.find(".//a").get("href") == f"/create/{VEO}/"
+    assert seen(tab, VEO).value("image_urls") == [first.ref, last.ref]
+
+
 def test_switching_is_a_new_form_and_the_old_one_waits_as_a_draft(tab):
     key = str(uuid.uuid4())
     page = switched(tab, VEO, SORA, {"prompt": "Mine", "quality": "4k"}, key=key, htmx=True)

@@ -46,10 +46,12 @@ PROMPT = Param(
 START = Param(
     label=_("First frame"),
     help=_("The video starts from exactly this picture. Each side needs at least 300 pixels."),
+    frames=True,
 )
 END = Param(
     label=_("Last frame"),
     help=_("The video ends at this picture. It needs a first frame."),
+    frames=True,
 )
 REFERENCES = Param(
     label=_("Reference pictures"),
@@ -93,6 +95,7 @@ MULTI_SHOT = Param(
 SHOTS = Param(
     label=_("Shots"),
     help=_("One to six shots in their order. Their seconds add up to the duration."),
+    add=_("Add a shot"),
     wire=Wire("model_params.multi_prompt", counted="index"),
 )
 SHOT_PROMPT = Param(

@@ -19,6 +19,7 @@ Ratio = Literal["16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "adaptive", "keep_r
 FRAME = Param(
     label=_("Picture"),
     help=_("The video starts from this picture. Without one it is made from the prompt alone."),
+    frames=True,
 )
 LENGTH = Param(
     label=_("Duration"),

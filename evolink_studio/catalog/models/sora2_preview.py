@@ -21,6 +21,7 @@ FRAME = Param(
         "The video starts from this picture. It must have exactly 1280 × 720 or 720 × 1280 "
         "pixels and show no real people."
     ),
+    frames=True,
 )
 SHAPE = Param(
     label=_("Aspect ratio"),

@@ -20,6 +20,7 @@ FRAMES = Param(
         "One picture is where the video starts; a second is where it ends. "
         "Without a picture the video is made from the prompt alone."
     ),
+    frames=True,
 )
 SHAPE = Param(
     label=_("Aspect ratio"),

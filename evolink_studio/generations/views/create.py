@@ -15,8 +15,9 @@ from evolink_studio.accounts.requests import PersonRequest
 from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.spec import Lifecycle, Spec
 from evolink_studio.credits.refusals import NoRoom
+from evolink_studio.database import AWAY, CommitUnclear, is_away
 from evolink_studio.generations import pages, queries, services
-from evolink_studio.generations.desk import whole
+from evolink_studio.generations.desk import Laid, pressed, whole
 from evolink_studio.generations.forms import (
     GenerationForm,
     all_problems,
@@ -24,13 +25,15 @@ from evolink_studio.generations.forms import (
     chosen,
     forget_defaults,
     form_for,
+    swap_frames,
 )
 from evolink_studio.generations.inputs import Entered, stored_params
 from evolink_studio.generations.intake import broken_off, read_form
+from evolink_studio.generations.news import token_of
 from evolink_studio.generations.numbers import number_in
 from evolink_studio.generations.receipts import Receipt, receipt
 from evolink_studio.generations.rows import edit_rows
-from evolink_studio.generations.starts import Start, start
+from evolink_studio.generations.starts import Start, start, without_start
 from evolink_studio.generations.till import Till
 from evolink_studio.library.uploads import stopped
 
@@ -63,12 +66,17 @@ def refresh(request: PersonRequest, model_id: str) -> HttpResponse:
     now = timezone.now()
     entered = _entered(request, spec, now)
     forget_defaults(entered, request.POST.get("_defaults", ""))
-    edit_rows(spec, entered.values, request.POST.get("_do", ""))
+    pressed = request.POST.get("_do", "")
+    edit_rows(spec, entered.values, pressed)
+    swap_frames(spec, entered.values, pressed)
     services.save_draft(owner=request.user, model_id=spec.id, values=entered.plain(), now=now)
     if not request.headers.get("HX-Request"):
         return _page(request, spec, Start(entered, key=_key(request)))
     form = form_for(spec, entered, receipt=_receipt(request, spec, entered, now), key=_key(request))
-    return render(request, "generations/_form.html", {"form": form})
+    response = render(request, "generations/_form.html", {"form": form})
+    if address := without_start(spec, request.headers.get("HX-Current-URL", "")):
+        response["HX-Replace-Url"] = address
+    return response
 
 
 @login_required
@@ -89,7 +97,7 @@ def switch(request: PersonRequest, model_id: str) -> HttpResponse:
         notes=notes,
         undo_url=reverse("create", args=[old.id]) if notes else "",
     )
-    context = {"form": form, "models": pages.model_cards(new.id, now)}
+    context = {"form": form, "models": pages.model_cards(new.id, now, form.receipt.closed)}
     response = render(request, "generations/_studio.html", context)
     response["HX-Push-Url"] = form.action
     return response
@@ -108,13 +116,14 @@ def _submit(request: PersonRequest, spec: Spec) -> HttpResponse:
     entered = _entered(request, spec, now)
     checked = spec.check(entered.values)
     bill = _receipt(request, spec, entered, now)
+    key = _key(request)
     if checked.request is None or entered.problems or bill.blocked:
         problems = all_problems(checked, entered)
         form = form_for(
             spec,
             entered,
             receipt=bill,
-            key=_key(request),
+            key=key,
             problems=problems,
             errors=[bill.blocked] if bill.blocked else [],
         )
@@ -125,17 +134,23 @@ def _submit(request: PersonRequest, spec: Spec) -> HttpResponse:
             spec=spec,
             params=stored_params(spec, checked.request),
             assets=list(entered.assets.values()),
-            form_key=_key(request),
+            form_key=key,
             estimated=bill.amount,
             at_most=bill.at_most,
             now=now,
         )
     except NoRoom as refusal:
-        form = form_for(spec, entered, receipt=bill, key=_key(request), errors=[refusal.answer])
+        form = form_for(spec, entered, receipt=bill, key=key, errors=[refusal.answer])
         return _again(request, spec, form)
     except services.FormKeyReused:
         form = form_for(spec, entered, receipt=bill, errors=[_already_sent()])
         return _again(request, spec, form)
+    except AWAY as trouble:
+        if not is_away(trouble):
+            raise
+        said = _may_be_stored() if isinstance(trouble, CommitUnclear) else _not_stored()
+        form = form_for(spec, entered, receipt=bill, key=key, errors=[said])
+        return _again(request, spec, form, status=503)
     return _sent(request, spec, entered, done.generation.pk)
 
 
@@ -148,16 +163,32 @@ def _sent(request: PersonRequest, spec: Spec, entered: Entered, pk: int) -> Http
     shown = keep if keep is not None and queries.is_own(request.user, keep) else pk
     context = {
         "form": form_for(spec, entered, receipt=_receipt(request, spec, entered, now)),
-        **whole(request.user, show=shown, account=_till(request).account, now=now),
+        **pressed(
+            request.user, page=_laid(request), show=shown, account=_till(request).account, now=now
+        ),
     }
     return render(request, "generations/_submitted.html", context)
 
 
-def _again(request: PersonRequest, spec: Spec, form: GenerationForm) -> HttpResponse:
-    # 200, because htmx does not swap a 4xx answer in.
+def _laid(request: PersonRequest) -> Laid | None:
+    """The rail of the page whose button was pressed; None when it says nothing of it."""
+    if "_since" not in request.POST:
+        return None
+    rail = map(number_in, request.POST.getlist("_rail"))
+    return Laid(
+        version=token_of(request.POST["_since"]).version,
+        rail=[pk for pk in rail if pk is not None],
+    )
+
+
+def _again(
+    request: PersonRequest, spec: Spec, form: GenerationForm, *, status: int = 200
+) -> HttpResponse:
+    # 200, because htmx does not swap another answer in.
     if request.headers.get("HX-Request"):
         return render(request, "generations/_form.html", {"form": form})
-    return render(request, "generations/create.html", _context(request, spec, form))
+    context = _context(request, spec, form)
+    return render(request, "generations/create.html", context, status=status)
 
 
 def _page(request: PersonRequest, spec: Spec, begin: Start) -> HttpResponse:
@@ -181,7 +212,7 @@ def _context(request: PersonRequest, spec: Spec, form: GenerationForm) -> dict[s
     recipes = [] if rest["stage"] else pages.recipe_cards(now)
     return {
         "form": form,
-        "models": pages.model_cards(spec.id, now),
+        "models": pages.model_cards(spec.id, now, form.receipt.closed),
         "recipes": recipes,
         **rest,
     }
@@ -218,6 +249,20 @@ def _till(request: PersonRequest) -> Till:
     """What is known of the money side, read once a request."""
     till: Till = request.__dict__.setdefault("till", Till())
     return till
+
+
+def _not_stored() -> str:
+    return _(
+        "The studio's database did not answer, so this press sent nothing and nothing was charged "
+        "for it. Everything you entered is still here: press Generate again in a moment."
+    )
+
+
+def _may_be_stored() -> str:
+    return _(
+        "The studio's database broke off at the last moment, so this may have been taken or not. "
+        "Press Generate again in a moment: this form is never sent or charged twice."
+    )
 
 
 def _already_sent() -> str:
