@@ -167,10 +167,10 @@ class LocalEngine:
         return len(rows) == free
 
     async def _take_reads(self) -> bool:
-        if self._running(State.RUNNING) >= self.capacity.batches or self._breaker.open(
-            self.clock()
-        ):
+        if self._breaker.open(self.clock()):
             return False
+        if self._running(State.RUNNING) >= self.capacity.batches:
+            return True  # one may end at any moment
         held, rows = await sync_to_async(claim_due)(
             State.RUNNING, limit=self.capacity.batch, now=self.clock(), light=True
         )

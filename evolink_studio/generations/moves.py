@@ -6,8 +6,12 @@ the order they were given.
 """
 
 import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -92,6 +96,63 @@ def note(generation: Generation, *, held: uuid.UUID, visible: bool, **facts: obj
         if visible:
             facts["version"] = bump(generation.owner_id, money=False)
         return rows.update(claim=None, **facts) == 1
+
+
+@dataclass(frozen=True)
+class Note:
+    """Facts to be kept about a generation that stays in its state. `visible`: the page shows them.
+
+    What is not visible is small and hashable, and often the same for many.
+    """
+
+    generation: Generation
+    visible: bool
+    facts: Mapping[str, Any]
+
+
+def note_all(notes: Sequence[Note], state: State, *, held: uuid.UUID) -> list[Note]:
+    """Keep notes of generations in one state, all in one transaction, and give the claims back.
+
+    It waits for no row: feeds are locked first, in one order, then those rows that nobody else is
+    writing. Returns the notes of all others, to be kept one by one: their claim is gone, somebody
+    has them in hand for a moment, or their owner has no feed yet.
+    """
+    with transaction.atomic():
+        versions = _locked_feeds({one.generation.owner_id for one in notes if one.visible})
+        ready = [one for one in notes if not one.visible or one.generation.owner_id in versions]
+        claimed = Generation.objects.filter(state=state, claim=held)
+        mine = set(free(claimed.filter(pk__in=[one.generation.pk for one in ready])))
+        kept = [one for one in ready if one.generation.pk in mine]
+        told = {one.generation.owner_id for one in kept if one.visible}
+        Feed.objects.filter(pk__in=told).update(version=F("version") + 1)
+        for facts, numbers in _alike(kept, versions):
+            claimed.filter(pk__in=numbers).update(claim=None, **facts)
+    return [one for one in notes if one.generation.pk not in mine]
+
+
+def _locked_feeds(owners: Iterable[int]) -> dict[int, int]:
+    """The versions that these people's feeds have."""
+    return dict(
+        Feed.objects.filter(pk__in=owners)
+        .order_by("pk")
+        .select_for_update()
+        .values_list("pk", "version")
+    )
+
+
+def _alike(
+    notes: Iterable[Note], versions: Mapping[int, int]
+) -> Iterable[tuple[dict[str, Any], list[int]]]:
+    """What one statement each can write: the same facts, and the rows they are for."""
+    same: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
+    for one in notes:
+        if one.visible:
+            version = versions[one.generation.owner_id] + 1
+            yield {**one.facts, "version": version}, [one.generation.pk]
+        else:
+            same[tuple(one.facts.items())].append(one.generation.pk)
+    for facts, numbers in same.items():
+        yield dict(facts), numbers
 
 
 def mark(generation: Generation, *, where: Q, **facts: object) -> bool:

@@ -96,7 +96,7 @@ def told_to_end(*workers: "subprocess.Popen[bytes]") -> list[int]:
 
 
 def freeze(worker: "subprocess.Popen[bytes]") -> None:
-    """Stop it in its tracks, but not in the middle of a write: SQLite's lock would freeze too."""
+    """Stop it in its tracks, but not in the middle of a write: its locks would freeze too."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         stop(worker)
@@ -120,8 +120,20 @@ def _stands_still(worker: "subprocess.Popen[bytes]") -> bool:
 
 
 def _somebody_writes() -> bool:
-    if connection.vendor != "sqlite":
-        return False
+    return _a_session_is_at_work() if connection.vendor == "postgresql" else _the_file_is_locked()
+
+
+def _a_session_is_at_work() -> bool:
+    """In a statement, or between two of a transaction, whose locks it holds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'"
+        )
+        return cursor.fetchone()[0] > 0
+
+
+def _the_file_is_locked() -> bool:
     with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0)) as probe:
         try:
             probe.execute("BEGIN IMMEDIATE")

@@ -101,6 +101,32 @@ def test_a_failed_task_is_free_and_keeps_its_reason(far, worker, running, status
     assert (failed.used, failed.charge, failed.reserved) == (0, "returned", Decimal("25.7"))
 
 
+@pytest.mark.parametrize(
+    "billing", [{"refund_status": "pending"}, {"charge_status": "charged"}, {"refund_status": "?"}]
+)
+def test_a_failed_task_with_a_hint_of_a_charge_and_no_figure_is_unclear(
+    far, worker, running, billing
+):
+    says(far, running, status="failed", billing=billing)
+    failed = worker.look(running)
+    assert (failed.state, failed.used, failed.charge) == ("failed", None, "unclear")
+    assert failed.last_status == "failed"
+
+
+@pytest.mark.parametrize(
+    "billing",
+    [
+        {"refund_status": "refunded", "charge_status": "none"},
+        {"refund_status": "pending", "charged_credits": 0},
+        None,
+    ],
+)
+def test_a_failed_task_whose_credits_are_back_is_free(far, worker, running, billing):
+    says(far, running, status="failed", billing=billing)
+    failed = worker.look(running)
+    assert (failed.state, failed.used, failed.charge) == ("failed", 0, "returned")
+
+
 def test_a_failed_task_that_was_charged_all_the_same_says_so(far, worker, running):
     far.fail(running.task_id, "service_error")
     says(far, running, billing={"charged_credits": 25.7, "refunded_credits": 5.7})

@@ -4,33 +4,48 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import structlog
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, OperationalError, transaction
+from django.db import DatabaseError, OperationalError
 
 from evolink_studio.credits.services import record_key_refused
 from evolink_studio.evolink.errors import EvoLinkError, KeyRefused, RateLimited, Unavailable
 from evolink_studio.evolink.wire import Task
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.moves import note
+from evolink_studio.generations.moves import Note, note, note_all
+from evolink_studio.generations.states import State
 from evolink_studio.generations.steps import poison, schedule
 from evolink_studio.generations.steps.far import Clock, Far
-from evolink_studio.generations.steps.outcome import apply_task, moves
+from evolink_studio.generations.steps.outcome import apply_task
 
 log = structlog.get_logger(__name__)
 
+ROUND = 1.0  # seconds that the quick answers of a batch wait for the slow ones
+
 Answer = Task | Exception
+Answers = list[tuple[Generation, Answer]]
 
 
 async def follow(batch: Sequence[Generation], *, held: uuid.UUID, far: Far, clock: Clock) -> int:
-    """Read every task of a claimed batch at once, then keep the answers in one transaction.
+    """Read every task of a claimed batch at once, and keep the answers as they come.
 
     Returns how many reads were not answered, so that the caller can slow down when EvoLink is away.
     """
-    answers = await asyncio.gather(*(_read(generation, far) for generation in batch))
-    await sync_to_async(_keep)(list(zip(batch, answers, strict=True)), held, far, clock())
-    return sum(isinstance(answer, Unavailable | RateLimited) for answer in answers)
+    reads = {asyncio.create_task(_read(generation, far)): generation for generation in batch}
+    pending, barren = set(reads), 0
+    try:
+        while pending:
+            come, pending = await asyncio.wait(pending, timeout=ROUND)
+            answers = [(reads[read], read.result()) for read in reads if read in come]
+            if answers:
+                await sync_to_async(_keep)(answers, held, far, clock())
+            barren += sum(isinstance(answer, Unavailable | RateLimited) for _, answer in answers)
+    finally:
+        for read in pending:
+            read.cancel()
+    return barren
 
 
 async def _read(generation: Generation, far: Far) -> Answer:
@@ -41,81 +56,70 @@ async def _read(generation: Generation, far: Far) -> Answer:
         return error
 
 
-def _keep(
-    answers: list[tuple[Generation, Answer]], held: uuid.UUID, far: Far, now: datetime
-) -> None:
-    """News that only move a bar in one transaction; what touches the book each in its own.
+def _keep(answers: Answers, held: uuid.UUID, far: Far, now: datetime) -> None:
+    """What touches the book each in a transaction of its own, all else together.
 
     A move locks purses. Two generations in one transaction could hold a purse that a press waits
     for, while that press holds the feed that the second one needs.
     """
-    ends = [pair for pair in answers if _ends(pair[1])]
-    others = [pair for pair in answers if not _ends(pair[1])]
-    # Feeds are locked in the same order by everybody, so two workers never wait for each other.
-    others.sort(key=lambda pair: pair[0].owner_id)
+    found = (_learn(generation, answer, held, far, now) for generation, answer in answers)
+    notes = [one for one in found if one is not None]
     try:
-        _keep_together(others, held, far, now)
+        if any(isinstance(answer, KeyRefused) for _, answer in answers):
+            record_key_refused(far_end=far.name, now=now)
+        left = note_all(notes, State.RUNNING, held=held)
     except OperationalError:
-        raise
+        raise  # the database is away: their claims run out, and they are read again
     except Exception:
-        ends += others
-    for answer in ends:
-        _keep_alone(answer, held, far, now)
+        left = notes
+    for one in left:
+        _keep_alone(one, held, now)
 
 
-def _ends(answer: Answer) -> bool:
-    return isinstance(answer, Task) and moves(answer)
-
-
-def _keep_alone(
-    answer: tuple[Generation, Answer], held: uuid.UUID, far: Far, now: datetime
-) -> None:
+def _learn(
+    generation: Generation, answer: Answer, held: uuid.UUID, far: Far, now: datetime
+) -> Note | None:
+    """What is to be noted; None for a generation that has moved on."""
     try:
-        _keep_together([answer], held, far, now)
-    except Exception as error:
-        _put_off(answer[0], error, held, now)
-
-
-def _put_off(generation: Generation, error: Exception, held: uuid.UUID, now: datetime) -> None:
-    """Further each time. Where even that cannot be written its claim runs out."""
-    poison.tell(generation, error, step="follow")
-    try:
-        _later(generation, held, now, error_code=poison.INTERNAL)
-    except DatabaseError as trouble:
-        log.warning("not put off", generation=generation.pk, reason=type(trouble).__name__)
-
-
-@transaction.atomic
-def _keep_together(
-    answers: Sequence[tuple[Generation, Answer]], held: uuid.UUID, far: Far, now: datetime
-) -> None:
-    for generation, answer in answers:
         if isinstance(answer, Task):
-            apply_task(generation, answer, held=held, now=now, sandboxed=far.sandboxed)
-        elif isinstance(answer, EvoLinkError):
-            _look_again_later(generation, answer, held, far, now)
-        else:
-            _put_off(generation, answer, held, now)
+            return apply_task(generation, answer, held=held, now=now, sandboxed=far.sandboxed)
+        if not isinstance(answer, EvoLinkError):
+            raise answer
+        # A read that brought nothing never fails a generation: the film may be on its way.
+        outcome = type(answer).__name__
+        log.info("read brought nothing", generation=generation.pk, outcome=outcome)
+        return _later(generation, now)
+    except Exception as error:
+        return _put_off(generation, error, now)
 
 
-def _look_again_later(
-    generation: Generation, error: EvoLinkError, held: uuid.UUID, far: Far, now: datetime
-) -> None:
-    """A read that brought nothing never fails a generation: the film may be on its way."""
-    log.info("read brought nothing", generation=generation.pk, outcome=type(error).__name__)
-    if isinstance(error, KeyRefused):
-        record_key_refused(far_end=far.name, now=now)
-    _later(generation, held, now)
+def _keep_alone(one: Note, held: uuid.UUID, now: datetime) -> None:
+    """Where not even that it is put off can be written, its claim runs out."""
+    try:
+        _write(one, held)
+    except Exception as error:
+        try:
+            _write(_put_off(one.generation, error, now), held)
+        except DatabaseError as trouble:
+            reason = type(trouble).__name__
+            log.warning("not put off", generation=one.generation.pk, reason=reason)
 
 
-def _later(generation: Generation, held: uuid.UUID, now: datetime, **facts: object) -> None:
+def _write(one: Note, held: uuid.UUID) -> None:
+    note(one.generation, held=held, visible=one.visible, **one.facts)
+
+
+def _put_off(generation: Generation, error: Exception, now: datetime) -> Note:
+    """Further each time."""
+    poison.tell(generation, error, step="follow")
+    return _later(generation, now, error_code=poison.INTERNAL)
+
+
+def _later(generation: Generation, now: datetime, **facts: Any) -> Note:
     newly_stalled = not generation.stalled and schedule.is_stalled(generation, now)
-    note(
-        generation,
-        held=held,
-        visible=newly_stalled,
-        due=now + schedule.after_trouble(generation.attempts),
-        attempts=generation.attempts + 1,
-        stalled=generation.moved if newly_stalled else generation.stalled,
-        **facts,
-    )
+    facts |= {
+        "due": now + schedule.after_trouble(generation.attempts),
+        "attempts": generation.attempts + 1,
+        "stalled": generation.moved if newly_stalled else generation.stalled,
+    }
+    return Note(generation, newly_stalled, facts)

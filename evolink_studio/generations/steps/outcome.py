@@ -8,35 +8,31 @@ from typing import Any
 from evolink_studio.credits.amounts import kept
 from evolink_studio.evolink.wire import Task
 from evolink_studio.generations.models import Charge, Generation
-from evolink_studio.generations.moves import move, note
+from evolink_studio.generations.moves import Note, move
 from evolink_studio.generations.states import State
 from evolink_studio.generations.steps import schedule
 
 RESULTS_LIVE = timedelta(hours=24)
 FAILED = frozenset({"failed", "cancelled"})
+# What the undocumented `billing` may say without leaving the charge of a failed task open.
+SETTLED = frozenset({"", "none", "refunded", "returned", "released", "not_charged"})
 
 
 def apply_task(
     generation: Generation, task: Task, *, held: uuid.UUID, now: datetime, sandboxed: bool
-) -> bool:
-    """Bring a running generation to where EvoLink says it is.
+) -> Note | None:
+    """Bring a running generation to where EvoLink says it is; while it still runs, the answer is
+    what the caller has to note about it.
 
-    Terminal states are final: a late or repeated answer changes nothing and returns False.
+    Terminal states are final: a late or repeated answer changes nothing.
     """
-    if _is_made(task):
-        return move(generation, State.SAVING, now=now, held=held, **_made(generation, task, now))
+    if task.status == "completed" and task.results:
+        move(generation, State.SAVING, now=now, held=held, **_made(generation, task, now))
+        return None
     if task.status in FAILED:
-        return move(generation, State.FAILED, now=now, held=held, **_failed(task))
-    return _still_running(generation, task, held=held, now=now, sandboxed=sandboxed)
-
-
-def moves(task: Task) -> bool:
-    """Whether this answer ends the running state, and so touches the book of credits."""
-    return _is_made(task) or task.status in FAILED
-
-
-def _is_made(task: Task) -> bool:
-    return task.status == "completed" and bool(task.results)
+        move(generation, State.FAILED, now=now, held=held, **_failed(task))
+        return None
+    return _still_running(generation, task, now=now, sandboxed=sandboxed)
 
 
 def kept_reply(task: Task) -> dict[str, Any]:
@@ -74,25 +70,32 @@ def _made(generation: Generation, task: Task, now: datetime) -> dict[str, Any]:
         "attempts": 0,
         "error_code": "",
         "due": now,
+        "last_status": task.status[:20],
         "last_reply": kept_reply(task),
     }
 
 
 def _failed(task: Task) -> dict[str, Any]:
+    """A failed task costs nothing (evolink-api, section 8) unless EvoLink names credits. Where it
+    only hints at some, such as a refund that is still to come, nobody knows yet."""
     error = task.error
-    used = credits_taken(task) or Decimal(0)
+    used = credits_taken(task)
+    said = {task.billing.charge_status.lower(), task.billing.refund_status.lower()}
+    if unclear := used is None and not said <= SETTLED:
+        charge = Charge.UNCLEAR
+    else:
+        charge = Charge.CHARGED if used else Charge.RETURNED
     return {
         "error_code": error.code[:100] if error else f"task_{task.status}"[:100],
         "error_text": error.message if error else "",
-        "used": used,
-        "charge": Charge.CHARGED if used else Charge.RETURNED,
+        "used": None if unclear else used or Decimal(0),
+        "charge": charge,
+        "last_status": task.status[:20],
         "last_reply": kept_reply(task),
     }
 
 
-def _still_running(
-    generation: Generation, task: Task, *, held: uuid.UUID, now: datetime, sandboxed: bool
-) -> bool:
+def _still_running(generation: Generation, task: Task, *, now: datetime, sandboxed: bool) -> Note:
     # EvoLink's progress is coarse and may go back; a bar that runs backwards helps nobody.
     progress = min(max(generation.progress, task.progress or 0), 99)
     if progress > generation.progress or (generation.last_status != task.status):
@@ -103,14 +106,10 @@ def _still_running(
         if not generation.stalled and schedule.is_stalled(generation, now):
             generation.stalled = now
             news = {"stalled": generation.moved}
-    due = now + schedule.next_look(generation, now=now, sandboxed=sandboxed)
-    return note(
-        generation,
-        held=held,
-        visible=bool(news),
-        due=due,
-        attempts=0,
-        error_code="",
-        last_status=task.status[:20],
-        **news,
-    )
+    usual = {
+        "due": now + schedule.next_look(generation, now=now, sandboxed=sandboxed),
+        "attempts": 0,
+        "error_code": "",
+        "last_status": task.status[:20],
+    }
+    return Note(generation, visible=bool(news), facts=usual | news)

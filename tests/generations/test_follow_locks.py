@@ -1,0 +1,141 @@
+"""Keeping answers beside others who write the same rows and feeds, on a server with row locks."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+from django.db import connection, transaction
+
+from evolink_studio.evolink import Task
+from evolink_studio.generations.models import Feed, Generation
+from evolink_studio.generations.moves import bump
+from evolink_studio.generations.states import State
+from evolink_studio.generations.steps import follow as following
+from evolink_studio.generations.steps.claims import LEASE, claim_due
+from tests.factories import NOW, GenerationFactory
+from tests.generations.conftest import fresh
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+LONG = 30  # seconds; only for what would hang
+LATER = NOW + 2 * LEASE
+
+Beside = Callable[[Callable[[], object]], "Future[object]"]
+
+
+@pytest.fixture
+def beside() -> Iterator[Beside]:
+    """Does something in another thread, with a connection of its own."""
+
+    def and_hang_up(work: Callable[[], object]) -> object:
+        try:
+            return work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        yield lambda work: pool.submit(and_hang_up, work)
+
+
+def until_it_waits(other: "Future[object]") -> None:
+    """For us."""
+    waiting = (
+        "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    )
+    deadline = time.monotonic() + LONG
+    with connection.cursor() as cursor:
+        while not other.done():
+            cursor.execute(waiting)
+            if cursor.fetchone():
+                return
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def running(*owners) -> list[Generation]:
+    for number in sorted({owner.pk for owner in owners}, reverse=True):
+        Feed.objects.create(pk=number)  # so their order in the table is not that of their numbers
+    return [
+        GenerationFactory(
+            owner=owner,
+            state=State.RUNNING,
+            due=NOW,
+            task_id=f"task-{number}",
+            last_status="processing",
+        )
+        for number, owner in enumerate(owners)
+    ]
+
+
+def taken(*rows: Generation, now=NOW) -> tuple[list[Generation], uuid.UUID]:
+    """The rows as a worker holds them, in this order."""
+    held, found = claim_due(State.RUNNING, limit=100, now=now, light=True)
+    by_key = {row.pk: row for row in found}
+    return [by_key[row.pk] for row in rows], held
+
+
+def keep(rows: list[Generation], held: uuid.UUID, progress: int, worker, now=NOW) -> None:
+    answers = [(row, Task(id=row.task_id, status="processing", progress=progress)) for row in rows]
+    following._keep(answers, held, worker.far(), now)
+
+
+def write(generation: Generation) -> None:
+    assert Generation.objects.filter(pk=generation.pk).update(vouched=True) == 1
+
+
+@pytest.mark.parametrize("progress", [0, 50], ids=["silent", "visible"])
+def test_who_waits_for_a_row_holds_no_other_one(ada, worker, beside, progress):
+    first, second = running(ada, ada)
+    rows, held = taken(first, second)
+    with transaction.atomic():
+        write(second)
+        other = beside(lambda: keep(rows, held, progress, worker))
+        until_it_waits(other)
+        write(first)
+    other.result(LONG)
+    for row in (first, second):
+        assert (fresh(row).progress, fresh(row).claim, fresh(row).vouched) == (progress, None, True)
+
+
+def test_feeds_are_locked_in_one_order_before_any_row(ada, eve, worker, beside):
+    hers, his = running(ada, eve)
+    rows, held = taken(his, hers)
+    with transaction.atomic():
+        bump(min(ada.pk, eve.pk))
+        other = beside(lambda: keep(rows, held, 50, worker))
+        until_it_waits(other)
+        bump(max(ada.pk, eve.pk))
+        write(hers)
+        write(his)
+    other.result(LONG)
+    assert [fresh(row).progress for row in (hers, his)] == [50, 50]
+
+
+def test_a_worker_whose_lease_ran_out_waits_for_nobody_and_changes_nothing(ada, worker, beside):
+    first, second = running(ada, ada)
+    stale, ran_out = taken(first, second)
+    rows, held = taken(second, first, now=LATER)
+    with transaction.atomic():
+        keep(rows[:1], held, 0, worker, LATER)
+        beside(lambda: keep(stale, ran_out, 0, worker, LATER)).result(LONG)
+        keep(rows[1:], held, 0, worker, LATER)
+    for row in (first, second):
+        assert (fresh(row).claim, fresh(row).attempts) == (None, 0)
+        assert fresh(row).due > LATER
+
+
+def test_two_workers_who_keep_the_same_rows_in_other_orders_never_end_in_a_circle(
+    ada, eve, worker, beside
+):
+    """One of them was paused until its lease ran out."""
+    rows = running(*[ada, eve] * 10)
+    for turn in range(20):
+        Generation.objects.update(due=NOW)
+        stale, ran_out = taken(*rows)
+        Generation.objects.update(due=NOW)
+        ours, held = taken(*reversed(rows))
+        other = beside(lambda s=stale, r=ran_out, t=turn: keep(s, r, 90, worker))
+        keep(ours, held, turn + 1, worker)
+        other.result(LONG)
+        assert set(Generation.objects.values_list("progress", "claim")) == {(turn + 1, None)}
