@@ -12,7 +12,7 @@ class Size:
     storm: float  # one side of a round
     submits: int
     loads: tuple[tuple[int, int], ...]
-    read_for: float  # at least; always four intervals or more
+    read_for: float  # at least; always three intervals or more
     films: int  # finished one after the other
     starts: int
     watchers: int
@@ -24,7 +24,7 @@ SMALL = Size(
     rounds=5,
     storm=1.0,
     submits=60,
-    loads=((1_000, 3), (3_000, 3)),
+    loads=((1_000, 3), (3_000, 3), (10_000, 10)),
     read_for=12,
     films=16,
     starts=2,

@@ -2,9 +2,10 @@
 
 One worker process on its own SQLite file reads every task at a fixed interval; the far end answers
 after 50 ms and notes when each read arrived. Lateness is the time between two reads of a task
-beyond the interval, as the far end saw it: it holds the answer's 50 ms, the write and the wait for
-a turn. A task that is waiting when the time is over counts with what it has waited. Every fifth
-read brings progress, which is news for the owner's page and so costs more writes.
+beyond the interval, as the far end saw it. The interval begins when an answer is kept, so it is how
+late the read came after its due moment, with the 50 ms of the answer before it and its write. A
+task that is waiting when the time is over counts with what it has waited. Every fifth read brings
+progress, which is news for the owner's page and so costs more writes.
 """
 
 import json
@@ -31,7 +32,7 @@ WARM = 2  # intervals
 
 def measure(grounds: Grounds, size: Size) -> Iterator[Figure]:
     for count, interval in size.loads:
-        yield from _load(grounds, count, interval, max(size.read_for, 4 * interval))
+        yield from _load(grounds, count, interval, max(size.read_for, 3 * interval))
 
 
 def _load(grounds: Grounds, count: int, interval: int, seconds: float) -> Iterator[Figure]:

@@ -20,6 +20,7 @@ from evolink_studio.evolink.exchange import Reply, exchange
 from evolink_studio.evolink.lanes import Lanes, fresh_client
 from evolink_studio.evolink.moments import utc_now
 from evolink_studio.evolink.wire import Balance, RemoteFile, Task, TaskSummary, is_task_id
+from evolink_studio.evolink.words import scrub
 
 _KEY = re.compile(r"[\x21-\x7e]+")
 _IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9._-]{16,96}")
@@ -41,7 +42,7 @@ class EvoLink:
     """EvoLink over HTTP, for one account key. Use as `async with EvoLink(…) as evolink:`.
 
     `api_url` and `files_url` without a path; `user_agent` names the product honestly (EvoLink
-    answers 403 to the names of libraries). `lanes` of 2 connections each carry the reads.
+    answers 403 to the names of libraries). At most `lanes` connections carry the reads.
     Raises only what `errors` lists, never an httpx error; a key that cannot be one is KeyRefused.
     """
 
@@ -52,7 +53,7 @@ class EvoLink:
         files_url: str,
         key: str,
         user_agent: str,
-        lanes: int = 100,
+        lanes: int = 200,
         deadlines: Deadlines = _DEADLINES,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -67,7 +68,8 @@ class EvoLink:
         self._user_agent = user_agent
         self._deadlines = deadlines
         self._clock = clock
-        self._lanes = Lanes(lanes)
+        self._base = httpx.URL(self._api_url)
+        self._lanes = Lanes(self._base, lanes)
 
     def __repr__(self) -> str:
         return f"<EvoLink {self._api_url}>"
@@ -81,7 +83,7 @@ class EvoLink:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._lanes.aclose()
+        await self._lanes.close()
 
     async def create(self, payload: Mapping[str, object], *, idempotency_key: str) -> Task:
         """Start a video: THE request that spends money, sent once, on a connection of its own.
@@ -136,37 +138,28 @@ class EvoLink:
         self, url: str, deadline: float, headers: Mapping[str, str] | None = None, **body: Any
     ) -> Reply:
         """POST on a fresh connection: one kept from before may be dead, which makes it unclear."""
+        fresh = {**self._headers(), "Connection": "close", **(headers or {})}
+        secret = self._key.get_secret_value()
         async with fresh_client() as client:
-            fresh = {"Connection": "close", **(headers or {})}
-            request = self._request(client, "POST", url, fresh, **body)
-            return await self._exchange(client, request, deadline)
+            request = client.build_request("POST", url, headers=fresh, **body)
+            return await exchange(
+                client, request, deadline=deadline, secret=secret, clock=self._clock
+            )
 
     async def _get(self, path: str) -> Reply:
-        async with self._lanes.lane() as client:
-            request = self._request(client, "GET", self._api_url + path)
-            try:
-                return await self._exchange(client, request, self._deadlines.read)
-            except (NotSent, Unclear) as error:
-                raise Unavailable(error.message) from error
+        """GET on a kept connection. Raises Unavailable where not even a status came back."""
+        url = self._api_url + path
+        async with self._lanes.lane() as line:
+            heard = await line.ask(url, self._headers(), deadline=self._deadlines.read)
+            if not heard.status:
+                raise Unavailable(f"GET {self._base.host}: {heard.flaw}")
+        body = scrub(bytes(heard.body), self._key.get_secret_value().encode())
+        return Reply(heard.status, body, heard.headers, heard.flaw, self._clock())
 
-    def _request(
-        self,
-        client: httpx.AsyncClient,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None = None,
-        **body: Any,
-    ) -> httpx.Request:
-        ours = {
+    def _headers(self) -> dict[str, str]:
+        return {
             "Authorization": f"Bearer {self._key.get_secret_value()}",
             "User-Agent": self._user_agent,
             "Accept": "application/json",
             "Accept-Encoding": "identity",
         }
-        return client.build_request(method, url, headers={**ours, **(headers or {})}, **body)
-
-    async def _exchange(
-        self, client: httpx.AsyncClient, request: httpx.Request, deadline: float
-    ) -> Reply:
-        secret = self._key.get_secret_value()
-        return await exchange(client, request, deadline=deadline, secret=secret, clock=self._clock)

@@ -1,7 +1,7 @@
 """One request and whatever came back of it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -53,21 +53,21 @@ async def exchange(
     secret: str,
     clock: Callable[[], datetime],
 ) -> Reply:
-    """Send `request` once and read the reply, all within `deadline` seconds.
+    """Send a POST once and read the reply, all within `deadline` seconds.
 
     Once the headers of a reply are here it is returned, even if its body breaks off. Before that
-    raises NotSent if no POST can have left this machine, else Unclear. `secret` is taken out of
+    raises NotSent if nothing can have left this machine, else Unclear. `secret` is taken out of
     the body. Cancellation passes through.
     """
     trail, body = _Trail(), bytearray()
-    if request.method == "POST":  # a read may be asked again either way, and tracing costs a tenth
-        request.extensions["trace"] = trail
+    request.extensions["trace"] = trail
     response: httpx.Response | None = None
     flaw = ""
     try:
         async with asyncio.timeout(deadline):
             response = await client.send(request, stream=True)
-            flaw = await _receive(response, into=body)
+            async with aclosing(response):
+                flaw = await receive(response.headers, response.aiter_raw(), into=body)
     except Exception as error:  # whatever it is: money may be on its way, so it gets its class
         flaw = type(error).__name__
         if response is None:
@@ -77,14 +77,15 @@ async def exchange(
     return Reply(response.status_code, kept, response.headers, flaw, clock())
 
 
-async def _receive(response: httpx.Response, *, into: bytearray) -> str:
-    """Read the body as it is on the wire, up to the cap; the answer is the flaw, if any."""
-    async with aclosing(response):
-        coding = response.headers.get("content-encoding", "identity").strip().lower()
-        if coding not in ("", "identity"):
-            return "encoded although identity was asked for"  # a small body may unfold to gigabytes
-        async for chunk in response.aiter_raw():
-            into.extend(chunk[: BODY_CAP - len(into)])
-            if len(into) >= BODY_CAP:
-                return "longer than the limit"
+async def receive(
+    headers: Mapping[str, str], chunks: AsyncIterable[bytes], *, into: bytearray
+) -> str:
+    """Take a body as it is on the wire, up to the cap; the answer is the flaw, if any."""
+    coding = headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("", "identity"):
+        return "encoded although identity was asked for"  # a small body may unfold to gigabytes
+    async for chunk in chunks:
+        into.extend(chunk[: BODY_CAP - len(into)])
+        if len(into) >= BODY_CAP:
+            return "longer than the limit"
     return ""

@@ -1,20 +1,17 @@
-"""Connections to the far end: fresh ones for POSTs, kept ones in lanes for reads.
-
-One httpx client looks through all its connections for every request, which is quadratic: 100 at
-once in one client ran at a quarter of the speed of 25. So reads are spread over lanes of few
-connections each, which share one TLS context (building one takes longer than a request).
-"""
+"""Connections to the far end: fresh ones for POSTs, kept ones in lanes for reads."""
 
 import asyncio
 import functools
 import ssl
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
-WIDTH = 2  # connections a lane
+from evolink_studio.evolink.line import Line
+
 KEPT_FOR = 30.0  # seconds: longer than the pause between two reads, shorter than servers hold on
 
 # These only notice a dead line early; the limit of a whole exchange is a deadline of its own.
@@ -23,11 +20,12 @@ _PATIENCE = httpx.Timeout(connect=10, read=60, write=60, pool=10)
 
 @functools.cache
 def tls() -> ssl.SSLContext:
-    """The one TLS context of this process, with certificates checked."""
+    """The one TLS context of this process, with certificates checked. Building one takes longer
+    than a request."""
     return httpx.create_ssl_context(trust_env=False)
 
 
-def open_client(*, connections: int = 1, kept_for: float | None = None) -> httpx.AsyncClient:
+def open_client() -> httpx.AsyncClient:
     """A client that looks at no environment, follows nothing and remembers nothing."""
     return httpx.AsyncClient(
         verify=tls(),
@@ -36,11 +34,7 @@ def open_client(*, connections: int = 1, kept_for: float | None = None) -> httpx
         follow_redirects=False,
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
         timeout=_PATIENCE,
-        limits=httpx.Limits(
-            max_connections=connections,
-            max_keepalive_connections=connections if kept_for else 0,
-            keepalive_expiry=kept_for,
-        ),
+        limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
     )
 
 
@@ -56,39 +50,54 @@ async def fresh_client() -> AsyncIterator[httpx.AsyncClient]:
 
 
 class Lanes:
-    """`count` clients of `WIDTH` connections; each is built when the ones before it are full."""
+    """`count` connections to one server; each is made when those before it are busy."""
 
-    def __init__(self, count: int) -> None:
-        self._clients: list[httpx.AsyncClient | None] = [None] * count
-        self._busy = [0] * count
-        self._slots = asyncio.Semaphore(count * WIDTH)
+    def __init__(self, server: httpx.URL, count: int) -> None:
+        self._server = server
+        self._free: deque[tuple[Line, float]] = deque()  # and since when; the latest is last
+        self._slots = asyncio.Semaphore(count)
 
     @asynccontextmanager
-    async def lane(self) -> AsyncIterator[httpx.AsyncClient]:
-        """A client with a free connection. Waits for one outside of any deadline: that time is
-        ours, not EvoLink's."""
+    async def lane(self) -> AsyncIterator[Line]:
+        """A free line. Waits for one outside of any deadline: that time is ours, not EvoLink's.
+
+        One on which anything went wrong is not asked again.
+        """
         async with self._slots:
-            number = next(n for n, busy in enumerate(self._busy) if busy < WIDTH)
-            self._busy[number] += 1
+            line = await self._taken()
             try:
-                yield self._client(number)
-            finally:
-                self._busy[number] -= 1
+                yield line
+            except BaseException:
+                await line.close()
+                raise
+            await self._take_back(line)
 
     @property
-    def built(self) -> int:
-        """How many clients exist so far."""
-        return sum(client is not None for client in self._clients)
+    def free(self) -> int:
+        """How many connections are kept and have nothing to do."""
+        return len(self._free)
 
-    async def aclose(self) -> None:
-        """Close every connection."""
-        clients, self._clients = self._clients, [None] * len(self._clients)
-        for client in clients:
-            if client is not None:
-                await client.aclose()
+    async def close(self) -> None:
+        """Close every connection that has nothing to do."""
+        while self._free:
+            await self._free.pop()[0].close()
 
-    def _client(self, number: int) -> httpx.AsyncClient:
-        client = self._clients[number]
-        if client is None:
-            client = self._clients[number] = open_client(connections=WIDTH, kept_for=KEPT_FOR)
-        return client
+    async def _taken(self) -> Line:
+        await self._drop_old()
+        while self._free:
+            line, _since = self._free.pop()
+            if line.sound:
+                return line
+            await line.close()
+        return Line(self._server, tls())
+
+    async def _take_back(self, line: Line) -> None:
+        if line.whole:
+            self._free.append((line, asyncio.get_running_loop().time()))
+        else:
+            await line.close()
+
+    async def _drop_old(self) -> None:
+        now = asyncio.get_running_loop().time()
+        while self._free and now - self._free[0][1] > KEPT_FOR:
+            await self._free.popleft()[0].close()

@@ -90,6 +90,7 @@ TROUBLE = {
     "no id": answer({"status": "completed"}),
     "another task": task(id="task-unified-1-other"),
     "unfolding": gzip_bomb(),
+    "said to be encoded": answer({"id": ID}, content_encoding="gzip"),
     "huge": answer(b'"' + b"x" * 3_000_000 + b'"'),
     "cut": cut_body(task(id=ID), 50),
     "closed": hang_up(),
