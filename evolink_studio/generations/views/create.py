@@ -1,7 +1,9 @@
 """The page of one AI model: its form, and what became of earlier ones."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
@@ -14,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from evolink_studio.accounts.requests import PersonRequest
 from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.spec import Lifecycle, Spec
+from evolink_studio.catalog.text import Problem
 from evolink_studio.credits.refusals import NoRoom
 from evolink_studio.database import AWAY, CommitUnclear, is_away
 from evolink_studio.generations import pages, queries, services
@@ -117,17 +120,9 @@ def _submit(request: PersonRequest, spec: Spec) -> HttpResponse:
     checked = spec.check(entered.values)
     bill = _receipt(request, spec, entered, now)
     key = _key(request)
+    refused = partial(_refused, request, spec, entered, bill)
     if checked.request is None or entered.problems or bill.blocked:
-        problems = all_problems(checked, entered)
-        form = form_for(
-            spec,
-            entered,
-            receipt=bill,
-            key=key,
-            problems=problems,
-            errors=[bill.blocked] if bill.blocked else [],
-        )
-        return _again(request, spec, form)
+        return refused(bill.blocked, key, problems=all_problems(checked, entered))
     try:
         done = services.submit(
             owner=request.user,
@@ -140,18 +135,33 @@ def _submit(request: PersonRequest, spec: Spec) -> HttpResponse:
             now=now,
         )
     except NoRoom as refusal:
-        form = form_for(spec, entered, receipt=bill, key=key, errors=[refusal.answer])
-        return _again(request, spec, form)
+        return refused(refusal.answer, key)
     except services.FormKeyReused:
-        form = form_for(spec, entered, receipt=bill, errors=[_already_sent()])
-        return _again(request, spec, form)
+        return refused(_already_sent(), None)
     except AWAY as trouble:
         if not is_away(trouble):
             raise
         said = _may_be_stored() if isinstance(trouble, CommitUnclear) else _not_stored()
-        form = form_for(spec, entered, receipt=bill, key=key, errors=[said])
-        return _again(request, spec, form, status=503)
+        return refused(said, key, status=503)
     return _sent(request, spec, entered, done.generation.pk)
+
+
+def _refused(
+    request: PersonRequest,
+    spec: Spec,
+    entered: Entered,
+    bill: Receipt,
+    said: str,
+    key: uuid.UUID | None,
+    *,
+    problems: Sequence[Problem] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The form with all that was entered, and what keeps it here. With its `key` another press is
+    the same wish."""
+    errors = [said] if said else []
+    form = form_for(spec, entered, receipt=bill, key=key, problems=problems, errors=errors)
+    return _again(request, spec, form, status=status)
 
 
 def _sent(request: PersonRequest, spec: Spec, entered: Entered, pk: int) -> HttpResponse:
