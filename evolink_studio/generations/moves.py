@@ -118,7 +118,7 @@ def note_all(notes: Sequence[Note], state: State, *, held: uuid.UUID) -> list[No
     has them in hand for a moment, or their owner has no feed yet.
     """
     with transaction.atomic():
-        versions = _locked_feeds({one.generation.owner_id for one in notes if one.visible})
+        versions = locked_feeds({one.generation.owner_id for one in notes if one.visible})
         ready = [one for one in notes if not one.visible or one.generation.owner_id in versions]
         claimed = Generation.objects.filter(state=state, claim=held)
         mine = set(free(claimed.filter(pk__in=[one.generation.pk for one in ready])))
@@ -130,8 +130,12 @@ def note_all(notes: Sequence[Note], state: State, *, held: uuid.UUID) -> list[No
     return [one for one in notes if one.generation.pk not in mine]
 
 
-def _locked_feeds(owners: Iterable[int]) -> dict[int, int]:
-    """The versions that these people's feeds have."""
+def locked_feeds(owners: "Iterable[int] | QuerySet[Any, Any]") -> dict[int, int]:
+    """Lock these people's feeds, and return their versions. Needs a transaction.
+
+    Before any row and in one order, as everywhere: nobody waits for somebody who waits for them,
+    and versions become visible in the order they were given.
+    """
     return dict(
         Feed.objects.filter(pk__in=owners)
         .order_by("pk")

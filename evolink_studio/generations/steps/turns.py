@@ -17,7 +17,7 @@ from django.db.models.functions import RowNumber
 
 from evolink_studio.credits.terms import at_once_of
 from evolink_studio.generations.models import Feed, Generation
-from evolink_studio.generations.moves import free
+from evolink_studio.generations.moves import free, locked_feeds
 from evolink_studio.generations.states import State
 from evolink_studio.generations.steps.claims import LEASE
 
@@ -87,12 +87,13 @@ def claim_turns(*, limit: int, now: datetime, limits: Limits) -> tuple[uuid.UUID
     if not chosen:
         return claim, []
     with transaction.atomic():
-        feeds = _locked_feeds()
+        owners = Generation.objects.filter(state=State.QUEUED).order_by().values("owner_id")
+        versions = locked_feeds(owners)
         rows = Generation.objects.filter(pk__in=chosen, state=State.QUEUED, due__lte=now)
         taken = free(rows)
         Generation.objects.filter(pk__in=taken).update(claim=claim, due=now + LEASE)
         if taken:
-            _announce(feeds)
+            _announce(versions)
     return claim, list(Generation.objects.filter(pk__in=taken, claim=claim))
 
 
@@ -146,17 +147,9 @@ def _waiting(rows: "QuerySet[Generation]", of_each: int) -> Iterable[Waiting]:
     )
 
 
-def _locked_feeds() -> list[Feed]:
-    """Of everybody who waits. Before any row and in one order, as everywhere: nobody waits for
-    somebody who waits for them, and versions become visible in the order they were given.
-    """
-    owners = Generation.objects.filter(state=State.QUEUED).order_by().values("owner_id")
-    return list(Feed.objects.filter(pk__in=owners).order_by("pk").select_for_update())
-
-
-def _announce(feeds: Iterable[Feed]) -> None:
+def _announce(versions: Mapping[int, int]) -> None:
     """Everybody who still waits has moved up."""
     waiting = Generation.objects.filter(state=State.QUEUED)
-    for feed in feeds:
-        Feed.objects.filter(pk=feed.pk).update(version=F("version") + 1)
-        waiting.filter(owner_id=feed.pk).update(version=feed.version + 1)
+    for owner_id, version in versions.items():
+        Feed.objects.filter(pk=owner_id).update(version=F("version") + 1)
+        waiting.filter(owner_id=owner_id).update(version=version + 1)
