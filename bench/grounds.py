@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.running import Running, running
-from evolink_studio.engine.processes import web
 from evolink_studio.environment import ROOT, Environment
+from evolink_studio.operations.supervisor import web
 
 SECRET = "a-secret-for-the-bench-only-that-is-long-enough-for-everything"
 GIVEN = [

@@ -11,9 +11,9 @@ def main() -> None:
     parser.add_argument("--interval", type=int, required=True, help="seconds")
     interval = parser.parse_args().interval
     django.setup()
-    from evolink_studio.generations.steps import schedule
+    from evolink_studio.generations.pipeline import poll_schedule
 
-    schedule.SANDBOX = interval  # a far end on this machine is read at this interval
+    poll_schedule.SANDBOX = interval  # a far end on this machine is read at this interval
     call_command("worker")
 
 

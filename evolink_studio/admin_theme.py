@@ -58,7 +58,7 @@ UNFOLD: dict[str, Any] = {
             "950": "#2e1900",
         },
     },
-    "DASHBOARD_CALLBACK": "evolink_studio.generations.dashboard.dashboard",
+    "DASHBOARD_CALLBACK": "evolink_studio.generations.admin.dashboard.dashboard",
     "SIDEBAR": {
         "navigation": [
             {
@@ -67,7 +67,7 @@ UNFOLD: dict[str, Any] = {
                         _("Overview"),
                         "dashboard",
                         "admin:index",
-                        badge="evolink_studio.generations.dashboard.badge",
+                        badge="evolink_studio.generations.admin.dashboard.badge",
                     ),
                     _entry(
                         _("Generations"),
@@ -112,7 +112,7 @@ UNFOLD: dict[str, Any] = {
                         _("Groups"),
                         "groups",
                         "admin:auth_group_changelist",
-                        permission="evolink_studio.accounts.looking.is_owner",
+                        permission="evolink_studio.core.admin.is_owner",
                     ),
                 ],
             },

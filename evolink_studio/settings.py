@@ -10,8 +10,8 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from evolink_studio.admin_theme import UNFOLD as UNFOLD
-from evolink_studio.engine import logs
 from evolink_studio.environment import ROOT, Environment
+from evolink_studio.operations import logging
 
 django_stubs_ext.monkeypatch()  # lets `ModelAdmin[…]` be written where the types want it
 
@@ -34,7 +34,8 @@ INSTALLED_APPS = [
     "evolink_studio.credits",
     "evolink_studio.library",
     "evolink_studio.generations",
-    "evolink_studio.engine",
+    "evolink_studio.worker",
+    "evolink_studio.operations",
     # Its pages are loaded by urls.py, which only the web needs.
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
@@ -50,12 +51,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "evolink_studio.engine.middleware.RequestIdMiddleware",
+    "evolink_studio.operations.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "evolink_studio.accounts.middleware.CompressedPagesMiddleware",
-    "evolink_studio.accounts.middleware.PolicyMiddleware",
-    "evolink_studio.engine.middleware.ProbeMiddleware",
+    "evolink_studio.core.middleware.CompressedPagesMiddleware",
+    "evolink_studio.core.middleware.PolicyMiddleware",
+    "evolink_studio.operations.middleware.ProbeMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -78,7 +79,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "evolink_studio.generations.context.studio",
+                "evolink_studio.core.context_processors.studio",
             ],
         },
     },
@@ -201,7 +202,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 DATA_UPLOAD_MAX_NUMBER_FILES = 16
 FILE_UPLOAD_HANDLERS = [
-    "evolink_studio.library.uploads.CappedUploadHandler",
+    "evolink_studio.library.upload_handlers.CappedUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 MAX_UPLOAD_BYTES = ENV.max_upload_mb * 1024 * 1024
@@ -217,7 +218,7 @@ STORAGES: dict[str, dict[str, Any]] = {
 }
 if ENV.s3_bucket:
     STORAGES["default"] = {
-        "BACKEND": "evolink_studio.library.store.Store",
+        "BACKEND": "evolink_studio.library.s3_storage.Store",
         "OPTIONS": {
             "bucket_name": ENV.s3_bucket,
             "endpoint_url": ENV.store_url,
@@ -267,8 +268,8 @@ LOGGING: dict[str, Any] = {
                 structlog.stdlib.add_logger_name,
                 structlog.stdlib.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso"),
-                logs.about_request,
-                logs.exceptions,
+                logging.about_request,
+                logging.exceptions,
             ],
         }
     },
@@ -288,7 +289,7 @@ structlog.configure(
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
-        logs.exceptions,
+        logging.exceptions,
         structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
     ],
     logger_factory=structlog.stdlib.LoggerFactory(),

@@ -9,8 +9,8 @@ urlpatterns = [
     path("", include("evolink_studio.generations.urls")),
     path("library/", include("evolink_studio.library.urls")),
     path("account/", include("evolink_studio.accounts.urls")),
-    path("", include("evolink_studio.engine.urls")),
+    path("", include("evolink_studio.operations.urls")),
     path("admin/", admin.site.urls),
 ]
 
-handler500 = "evolink_studio.engine.trouble.server_error"
+handler500 = "evolink_studio.core.error_views.server_error"

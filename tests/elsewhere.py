@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 
-from evolink_studio.library.store import StoreAway
+from evolink_studio.library.s3_storage import StoreAway
 
 
 class Elsewhere(Storage):

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.core.management import get_commands, load_command_class
 
-from evolink_studio.engine.processes import web
 from evolink_studio.environment import ROOT, Environment
+from evolink_studio.operations.supervisor import web
 
 PROMISED = 25  # seconds for ending in good order
 NAMES = {field.validation_alias for field in Environment.model_fields.values()}

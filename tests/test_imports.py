@@ -10,35 +10,35 @@ PACKAGE = "evolink_studio"
 ROOT = Path(__file__).resolve().parent.parent / PACKAGE
 
 MAY_IMPORT = {
+    "core": set(),
     "catalog": set(),
     "evolink": set(),
     "sandbox": set(),
-    "accounts": set(),
-    "credits": {"accounts", "catalog"},
-    "library": {"accounts", "evolink", "database"},
-    "generations": {"accounts", "credits", "library", "catalog", "evolink", "database"},
-    "engine": {
-        "accounts",
+    "accounts": {"core"},
+    "credits": {"core", "accounts", "catalog"},
+    "library": {"core", "accounts", "evolink"},
+    "generations": {"core", "accounts", "credits", "library", "catalog", "evolink"},
+    "worker": {"core", "accounts", "credits", "library", "generations", "evolink"},
+    "operations": {
+        "core",
+        "environment",
+        "generations",
         "credits",
         "library",
-        "generations",
-        "evolink",
+        "accounts",
         "sandbox",
-        "environment",
-        "database",
     },
     # The files beside the folders that say what the studio is made of.
-    "settings": {"admin_theme", "environment", "engine"},
+    "settings": {"admin_theme", "environment", "operations"},
     "admin_theme": set(),
-    "urls": {"accounts", "library", "generations", "engine"},
+    "urls": {"accounts", "library", "generations", "operations"},
     "environment": set(),
-    "database": set(),
     "formats": set(),
     "wsgi": set(),
 }
 WITHOUT_DJANGO = {"catalog", "evolink", "sandbox"}
 ONLY_THERE = {
-    ("engine", "sandbox"): {"engine/management/commands/sandbox.py"},
+    ("operations", "sandbox"): {"operations/management/commands/sandbox.py"},
 }
 
 
@@ -108,7 +108,7 @@ def test_only_addresses_import_views(path):
 
 
 FORBIDDEN = {
-    "models": {"services", "views", "forms", "admin", "steps"},
+    "models": {"services", "views", "forms", "admin", "pipeline"},
     "services": {"views", "forms", "admin", "urls", "middleware"},
     "queries": {"views", "forms", "admin", "urls"},
 }
@@ -122,7 +122,7 @@ def test_each_kind_of_file_stays_in_its_layer(path):
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in sources() if role_of(p) in {"services", "steps", "moves"}]
+    "path", [p for p in sources() if role_of(p) in {"services", "pipeline", "transitions"}]
 )
 def test_services_and_steps_know_no_request(path):
     found = {name for name in imported(path) if "HttpRequest" in name or "PersonRequest" in name}
@@ -140,4 +140,4 @@ def test_only_one_function_of_the_studio_sends_what_is_paid():
         and isinstance(node.value, ast.Attribute)
         and node.value.attr == "client"
     ]
-    assert calls == ["generations/steps/send.py"]
+    assert calls == ["generations/pipeline/dispatch.py"]

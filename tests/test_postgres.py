@@ -77,8 +77,8 @@ import json, sys, django
 django.setup()
 from django.apps import apps
 from django.conf import settings
-from evolink_studio.engine.management.commands.worker import ENGINES
-from evolink_studio.generations.signals import queued
+from evolink_studio.worker.management.commands.worker import ENGINES
+from evolink_studio.generations.services import queued
 kind = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2].rstrip("3")
 print(json.dumps({
     "jobs": apps.is_installed("procrastinate.contrib.django"),

@@ -15,7 +15,7 @@ from evolink_studio.environment import ROOT
 BRING = """
 import sys; from pathlib import Path
 import django; django.setup()
-from evolink_studio.engine import schema
+from evolink_studio.worker import schema
 schema.EMPTY = Path(sys.argv[1])
 schema.bring_up_to_date()
 """

@@ -6,17 +6,16 @@ from datetime import datetime, timedelta
 
 from asgiref.sync import async_to_sync
 
-from evolink_studio.evolink import Deadlines, EvoLink
+from evolink_studio.evolink.client import Deadlines, EvoLink
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.pipeline.dispatch import send
+from evolink_studio.generations.pipeline.downloading import save
+from evolink_studio.generations.pipeline.leases import claim_due
+from evolink_studio.generations.pipeline.polling import follow
+from evolink_studio.generations.pipeline.provider import Far
+from evolink_studio.generations.pipeline.queue import Limits, claim_turns
+from evolink_studio.generations.pipeline.reconciliation import resolve, sweep
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps.claims import claim_due
-from evolink_studio.generations.steps.far import Far
-from evolink_studio.generations.steps.follow import follow
-from evolink_studio.generations.steps.resolve import resolve
-from evolink_studio.generations.steps.save import save
-from evolink_studio.generations.steps.send import send
-from evolink_studio.generations.steps.sweep import sweep
-from evolink_studio.generations.steps.turns import Limits, claim_turns
 from tests.factories import NOW
 
 KEY = "sk-evo-0123456789abcdefghij"

@@ -18,10 +18,10 @@ from bench.people import Person, people
 from bench.rows import MODEL, kept, running
 from bench.sizes import Size
 from evolink_studio.generations import queries
+from evolink_studio.generations.change_feed import pulse
 from evolink_studio.generations.models import Feed, Generation
-from evolink_studio.generations.news import pulse
-from evolink_studio.generations.steps.far import far_name
-from evolink_studio.generations.views.films import PAGE
+from evolink_studio.generations.pipeline.provider import far_name
+from evolink_studio.generations.views.gallery import PAGE
 
 ROUNDS = 9
 MOST = 15

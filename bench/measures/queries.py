@@ -16,9 +16,9 @@ from bench.grounds import Grounds
 from bench.people import Person, people
 from bench.rows import kept, running
 from bench.sizes import Size
+from evolink_studio.generations.change_feed import Token, pulse
 from evolink_studio.generations.models import Feed, Generation
-from evolink_studio.generations.news import Token, pulse
-from evolink_studio.generations.steps.far import far_name
+from evolink_studio.generations.pipeline.provider import far_name
 
 CARDS = 100
 MOST = 3

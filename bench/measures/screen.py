@@ -24,13 +24,13 @@ from bench.sizes import Size
 from bench.watching import EVERY, Page
 from bench.wire import Line, lines, question
 from evolink_studio.generations.models import Generation
-from evolink_studio.sandbox.film.storyboard import Storyboard
+from evolink_studio.sandbox.video.storyboard import Storyboard
 
 SETTLING = 4  # seconds until everything runs evenly
 GAP = 0.37  # seconds between two films: never in step with the looks
 PATIENCE = 30.0
 DONE = 'data-status="completed"'
-RENDER = [sys.executable, "-m", "evolink_studio.sandbox.film.render"]
+RENDER = [sys.executable, "-m", "evolink_studio.sandbox.video.render"]
 
 
 @dataclass

@@ -16,8 +16,8 @@ from bench.figures import Figure, median
 from bench.grounds import Grounds, World
 from bench.running import Running, command_of, family, kill
 from bench.sizes import Size
-from evolink_studio.engine.processes import MANAGE
 from evolink_studio.generations.models import Heartbeat
+from evolink_studio.operations.supervisor import MANAGE
 
 PATIENCE = 60.0
 DOOR = "/account/login/"

@@ -22,9 +22,9 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from evolink_studio.accounts.looking import StaffLookAdmin, is_owner
 from evolink_studio.accounts.models import User
 from evolink_studio.accounts.services import LINK_LIFE, sign_in_link
+from evolink_studio.core.admin import StaffLookAdmin, is_owner
 
 LINKS_AT_ONCE = 20
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from evolink_studio.accounts import services
 from evolink_studio.accounts.forms import PreferencesForm
-from evolink_studio.accounts.requests import PersonRequest
+from evolink_studio.accounts.http import PersonRequest
 
 
 @never_cache

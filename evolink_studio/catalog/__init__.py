@@ -12,20 +12,20 @@ depends on other fields · `payload` the JSON body · `carrying` from one AI mod
 To add an AI model, write its file in `models/`, name it below, and add its cases to the tests.
 """
 
-from evolink_studio.catalog.carrying import Carried, Dropped
+from evolink_studio.catalog.base import VideoRequest
+from evolink_studio.catalog.conversion import Carried, Dropped
+from evolink_studio.catalog.fields import Control, Field, Option
 from evolink_studio.catalog.media import Accepts, Media
-from evolink_studio.catalog.models import (
+from evolink_studio.catalog.messages import Problem, Sentence
+from evolink_studio.catalog.rules import Block
+from evolink_studio.catalog.spec import Checked, Lifecycle, Mode, Spec
+from evolink_studio.catalog.specs import (
     grok_imagine_text,
     kling_o3_image,
     seedance10_pro_fast,
     sora2_preview,
     veo31_pro,
 )
-from evolink_studio.catalog.params import Control, Field, Option
-from evolink_studio.catalog.request import VideoRequest
-from evolink_studio.catalog.rules import Block
-from evolink_studio.catalog.spec import Checked, Lifecycle, Mode, Spec
-from evolink_studio.catalog.text import Problem, Sentence
 
 __all__ = [
     "SPECS",

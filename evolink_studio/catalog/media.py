@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, field_validator
 from pydantic_core import CoreSchema
 
-from evolink_studio.catalog.text import Sentence, _
+from evolink_studio.catalog.messages import Sentence, _
 
 Kind = Literal["image", "video", "audio"]
 

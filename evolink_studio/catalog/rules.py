@@ -8,10 +8,53 @@ without a value is absent.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-from evolink_studio.catalog.conditions import Condition, Values, amount
 from evolink_studio.catalog.media import Media
-from evolink_studio.catalog.text import Problem, Sentence
+from evolink_studio.catalog.messages import Problem, Sentence
+
+Values = Mapping[str, object]
+
+
+class Condition(Protocol):
+    @property
+    def field(self) -> str:
+        """The field it asks about."""
+
+    def holds(self, values: Values) -> bool: ...
+
+
+def amount(value: object) -> int:
+    """How much was entered: the length of a list, 1 for anything else, 0 for nothing."""
+    if isinstance(value, list):
+        return len(value)
+    return 0 if value is None or value == "" else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    field: str
+
+    def holds(self, values: Values) -> bool:
+        return amount(values.get(self.field)) > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    field: str
+
+    def holds(self, values: Values) -> bool:
+        return amount(values.get(self.field)) == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Is:
+    field: str
+    value: object
+
+    def holds(self, values: Values) -> bool:
+        return values.get(self.field) == self.value
+
 
 Sizes = tuple[tuple[int, int], ...]
 

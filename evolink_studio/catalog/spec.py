@@ -7,16 +7,15 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from evolink_studio.catalog.carrying import Carried, carry
-from evolink_studio.catalog.checking import misfits, needed
-from evolink_studio.catalog.conditions import Values
-from evolink_studio.catalog.introspect import fields_of
-from evolink_studio.catalog.params import Field
-from evolink_studio.catalog.payload import body_of
-from evolink_studio.catalog.reading import read
-from evolink_studio.catalog.request import VideoRequest
-from evolink_studio.catalog.rules import Block, Rule, Sizes
-from evolink_studio.catalog.text import Problem, Sentence
+from evolink_studio.catalog.base import VideoRequest
+from evolink_studio.catalog.conversion import Carried, carry
+from evolink_studio.catalog.fields import Field
+from evolink_studio.catalog.introspection import fields_of
+from evolink_studio.catalog.messages import Problem, Sentence
+from evolink_studio.catalog.parsing import read
+from evolink_studio.catalog.rules import Block, Rule, Sizes, Values
+from evolink_studio.catalog.serialization import body_of
+from evolink_studio.catalog.validation import misfits, needed
 
 
 class Mode(StrEnum):

@@ -14,9 +14,9 @@ from operator import itemgetter
 from django.db import connection
 from django.db.models import Count, ExpressionWrapper, F, Q, Sum, Window
 
+from evolink_studio.core.database import one_moment
 from evolink_studio.credits.fields import CreditsField
 from evolink_studio.credits.models import Entry, Hold, Purse
-from evolink_studio.credits.snapshot import one_moment
 
 ZERO = Decimal(0)
 ENDS = Q(kind__in=[Entry.Kind.SETTLE, Entry.Kind.RELEASE])

@@ -8,9 +8,21 @@ from django.db import models
 from django.db.models import Value
 from django.db.models.expressions import Combinable
 
-from evolink_studio.credits import amounts
+# Twelve places before the point, as the columns have. A larger figure makes no sense, and a row
+# that held one could never be read again.
+MOST = Decimal(10) ** 12
+PLACES = Decimal("0.0001")
 
-STEP = amounts.PLACES
+
+def kept(amount: Decimal | None) -> Decimal | None:
+    """The amount in four places; None for one that nobody can mean, such as less than nothing."""
+    if amount is None or not 0 <= amount < MOST:
+        return None
+    rounded = amount.quantize(PLACES)
+    return rounded if rounded < MOST else None
+
+
+STEP = PLACES
 DIGITS = 4  # as many as EvoLink's balance has
 
 
@@ -20,7 +32,7 @@ def exact(amount: Decimal | int) -> Decimal:
     ValueError when it is no sensible figure.
     """
     figure = Decimal(amount)
-    if not figure.is_finite() or abs(figure) >= amounts.MOST:
+    if not figure.is_finite() or abs(figure) >= MOST:
         raise ValueError(f"not an amount of credits: {amount}")
     return figure.quantize(STEP)
 

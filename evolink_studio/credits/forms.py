@@ -11,9 +11,9 @@ from unfold.widgets import (
 )
 
 from evolink_studio.catalog import SPECS
-from evolink_studio.credits.factors import factor_problems
 from evolink_studio.credits.fields import DIGITS, STEP
 from evolink_studio.credits.models import Allowance, RateCard
+from evolink_studio.credits.validators import factor_problems
 
 
 def _models() -> list[tuple[str, str]]:

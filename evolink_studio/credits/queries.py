@@ -6,9 +6,9 @@ from decimal import Decimal
 from django.db.models import ExpressionWrapper, F, Q, QuerySet
 
 from evolink_studio.accounts.models import User
+from evolink_studio.credits.allowances import in_present_period
 from evolink_studio.credits.fields import CreditsField
 from evolink_studio.credits.models import FarAccount, Hold, Purse, RateCard
-from evolink_studio.credits.purses import in_present_period
 
 MOST_NAMES = 3
 

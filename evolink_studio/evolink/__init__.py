@@ -3,7 +3,6 @@
 Knows nothing of the studio's own tables. `errors` draws what can go wrong.
 """
 
-from evolink_studio.evolink.addresses import is_public
 from evolink_studio.evolink.client import Deadlines, EvoLink
 from evolink_studio.evolink.download import Downloaded, download
 from evolink_studio.evolink.errors import (
@@ -22,7 +21,7 @@ from evolink_studio.evolink.errors import (
     Unavailable,
     Unclear,
 )
-from evolink_studio.evolink.wire import (
+from evolink_studio.evolink.types import (
     Balance,
     Billing,
     RemoteFile,
@@ -33,6 +32,7 @@ from evolink_studio.evolink.wire import (
     Usage,
     is_task_id,
 )
+from evolink_studio.evolink.url_safety import is_public
 
 __all__ = [
     "Balance",

@@ -14,13 +14,12 @@ from typing import Any, Self
 import httpx
 from pydantic import SecretStr
 
-from evolink_studio.evolink import replies
+from evolink_studio.evolink import responses
 from evolink_studio.evolink.errors import KeyRefused, NotFound, NotSent, Unavailable, Unclear
-from evolink_studio.evolink.exchange import Reply, exchange
-from evolink_studio.evolink.lanes import Lanes, fresh_client
-from evolink_studio.evolink.moments import utc_now
-from evolink_studio.evolink.wire import Balance, RemoteFile, Task, TaskSummary, is_task_id
-from evolink_studio.evolink.words import scrub
+from evolink_studio.evolink.redaction import scrub
+from evolink_studio.evolink.timestamps import utc_now
+from evolink_studio.evolink.transport import Lanes, Reply, exchange, fresh_client
+from evolink_studio.evolink.types import Balance, RemoteFile, Task, TaskSummary, is_task_id
 
 _KEY = re.compile(r"[\x21-\x7e]+")
 _IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9._-]{16,96}")
@@ -100,17 +99,17 @@ class EvoLink:
         headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
         url = f"{self._api_url}/v1/videos/generations"
         reply = await self._post(url, self._deadlines.create, headers=headers, content=content)
-        return replies.task(reply, otherwise=Unclear)
+        return responses.task(reply, otherwise=Unclear)
 
     async def read(self, task_id: str) -> Task:
         """The state of a task. Raises NotFound, KeyRefused, Refused, RateLimited, Unavailable."""
         if not is_task_id(task_id):  # `../credits` would read something else
             raise NotFound("That is not a task id")
-        return replies.read_task(await self._get(f"/v1/tasks/{task_id}"), asked=task_id)
+        return responses.read_task(await self._get(f"/v1/tasks/{task_id}"), asked=task_id)
 
     async def balance(self) -> Balance:
         """The credits left: the free way to check a key. Raises as `read` does."""
-        return replies.balance(await self._get("/v1/credits"))
+        return responses.balance(await self._get("/v1/credits"))
 
     async def tasks(self, page: int = 1, page_size: int = 50) -> list[TaskSummary] | None:
         """The newest tasks of the account, at most 50 a page; None where EvoLink has no such list.
@@ -118,7 +117,7 @@ class EvoLink:
         Undocumented, so nothing may depend on it. Raises as `read` does.
         """
         query = f"page={max(1, page)}&page_size={min(50, max(1, page_size))}"
-        return replies.summaries(await self._get(f"/v1/tasks?{query}"))
+        return responses.summaries(await self._get(f"/v1/tasks?{query}"))
 
     async def upload(self, content: bytes, *, name: str, mime: str) -> RemoteFile:
         """Put a picture where EvoLink can read it, for 72 hours. Free, but counts for a quota.
@@ -132,7 +131,7 @@ class EvoLink:
             )
         except (NotSent, Unclear) as error:
             raise Unavailable(error.message) from error
-        return replies.remote_file(reply)
+        return responses.remote_file(reply)
 
     async def _post(
         self, url: str, deadline: float, headers: Mapping[str, str] | None = None, **body: Any

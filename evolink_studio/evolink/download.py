@@ -9,7 +9,6 @@ from pathlib import Path
 
 import httpx
 
-from evolink_studio.evolink.addresses import Resolver, Target, checked, resolve
 from evolink_studio.evolink.errors import (
     EvoLinkError,
     LinkDead,
@@ -20,8 +19,9 @@ from evolink_studio.evolink.errors import (
     TooLarge,
     Unavailable,
 )
-from evolink_studio.evolink.lanes import fresh_client
-from evolink_studio.evolink.part import Part
+from evolink_studio.evolink.partial_file import Part
+from evolink_studio.evolink.transport import fresh_client
+from evolink_studio.evolink.url_safety import Resolver, Target, checked, resolve
 
 USER_AGENT = "EvoLinkStudio"
 # What comes slower than this would hold a place for twenty minutes and bring nothing: about what

@@ -19,7 +19,7 @@ The paid POST raises `NotSent`, `Unclear`, `Refused` or `RateLimited`; everythin
 copies raises `Refused`, `RateLimited`, `Unavailable` or, for downloads, `NotSaved`.
 """
 
-from evolink_studio.evolink.words import clean
+from evolink_studio.evolink.redaction import clean
 
 KEPT_BODY = 4_000  # characters: enough to see what was meant, small enough for a table row
 

@@ -11,9 +11,9 @@ class GenerationsConfig(AppConfig):
 
     def ready(self) -> None:
         """The book of credits learns whom to ask about generations."""
-        from evolink_studio.credits import audit, samples
-        from evolink_studio.generations import money
+        from evolink_studio.credits import audit, price_accuracy
+        from evolink_studio.generations import accounting
 
-        audit.truth = money.truth
-        samples.provider = money.samples
-        samples.page_of = money.page_of
+        audit.truth = accounting.truth
+        price_accuracy.provider = accounting.samples
+        price_accuracy.page_of = accounting.page_of

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import (
+    Q,
+)
 from django.utils.translation import gettext_lazy as _
 
 from evolink_studio.generations.states import ENDED, LIVE, State
@@ -270,3 +272,8 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.worker
+
+
+LOW_DISK = 300 * 1024 * 1024
+
+WORKER_SILENT = timedelta(seconds=30)

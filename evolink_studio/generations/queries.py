@@ -11,13 +11,15 @@ from django.db.models.functions import Coalesce
 from django.http import Http404
 
 from evolink_studio.accounts.models import User
+from evolink_studio.core.prepared_query import Prepared
+from evolink_studio.credits.models import FarAccount
+from evolink_studio.credits.queries import far_account
 from evolink_studio.generations.models import Charge, Draft, Generation, Heartbeat, Result
-from evolink_studio.generations.places import Place, places
-from evolink_studio.generations.prepared import Prepared
+from evolink_studio.generations.pipeline.provider import far_name
+from evolink_studio.generations.pipeline.queue import Place, places
 from evolink_studio.generations.states import LIVE, State
 
 RAIL = 12
-LOW_DISK = 300 * 1024 * 1024
 
 
 def own(user: User, pk: int) -> Generation:
@@ -158,3 +160,11 @@ def films_page(
         moment, pk = before
         rows = rows.filter(created__lte=moment).exclude(created=moment, id__gte=pk)
     return with_films(rows.defer("last_reply").order_by("-created", "-id")[:limit])
+
+
+def account_now() -> FarAccount:
+    """The account as last read, less what EvoLink took since then. Two queries, no write."""
+    account = far_account(far_end=far_name())
+    if account.spendable is not None and account.read is not None:
+        account.spendable -= taken_since(account.read)
+    return account

@@ -9,10 +9,9 @@ from django.db import transaction
 from evolink_studio.accounts.models import User
 from evolink_studio.credits import ledger
 from evolink_studio.generations.models import Charge, Feed, Generation
-from evolink_studio.generations.money import Decision
-from evolink_studio.generations.moves import move
 from evolink_studio.generations.services import fingerprint_of
 from evolink_studio.generations.states import State
+from evolink_studio.generations.transitions import Decision, move
 
 
 class AlreadyLinked(Exception):

@@ -10,17 +10,34 @@ from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, QuerySet
+from django.dispatch import Signal
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog.spec import Spec
+from evolink_studio.core.database import stored
 from evolink_studio.credits import ledger
-from evolink_studio.database import stored
-from evolink_studio.generations.callbacks import MOST_HEARD, why_refused
 from evolink_studio.generations.models import Delivery, Draft, Feed, Generation, Heartbeat
-from evolink_studio.generations.moves import bump, free, mark, move
-from evolink_studio.generations.signals import queued
 from evolink_studio.generations.states import LIVE, State
+from evolink_studio.generations.transitions import bump, free, mark, move
 from evolink_studio.library.models import Asset
+
+LARGEST = 64 * 1024  # bytes; a larger body is not even read
+MOST_HEARD = 20  # callbacks of one address
+
+
+def why_refused(generation: Generation, *, came: int, size: int, task_id: str) -> str:
+    """Why this callback is not listened to; "" when it is. `came`: how many came before it."""
+    other = task_id and generation.task_id and task_id != generation.task_id
+    reasons = (
+        (came >= MOST_HEARD, Delivery.Refused.TOO_MANY),
+        (size > LARGEST, Delivery.Refused.TOO_LARGE),
+        (other, Delivery.Refused.OTHER_TASK),
+    )
+    return next((reason.value for fits, reason in reasons if fits), "")
+
+
+# A generation waits to be sent. Told inside the transaction that stores it, with its `generation`.
+queued = Signal()
 
 LARGEST_SIZE = 2**31 - 1  # as its column can hold
 # What a look can bring forward: searching, reading and copying are free.

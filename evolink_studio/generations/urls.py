@@ -2,18 +2,18 @@
 
 from django.urls import path
 
-from evolink_studio.generations.views import create, films, live, watching
+from evolink_studio.generations.views import callbacks, create, gallery, workspace
 
 urlpatterns = [
     path("", create.home, name="home"),
     path("create/<str:model_id>/", create.create, name="create"),
     path("create/<str:model_id>/refresh/", create.refresh, name="refresh"),
     path("create/<str:model_id>/switch/", create.switch, name="switch"),
-    path("live/", live.live, name="live"),
-    path("show/<int:pk>/", live.show, name="show"),
-    path("generations/<int:pk>/cancel/", watching.cancel, name="cancel"),
-    path("generations/<int:pk>/put-away/", watching.put_away, name="put_away"),
-    path("generations/<int:pk>/watch-again/", watching.watch_again, name="watch_again"),
-    path("films/", films.films, name="films"),
-    path("callbacks/<str:token>/", live.callback, name="callback"),
+    path("live/", workspace.live, name="live"),
+    path("show/<int:pk>/", workspace.show, name="show"),
+    path("generations/<int:pk>/cancel/", workspace.cancel, name="cancel"),
+    path("generations/<int:pk>/put-away/", workspace.put_away, name="put_away"),
+    path("generations/<int:pk>/watch-again/", workspace.watch_again, name="watch_again"),
+    path("films/", gallery.films, name="films"),
+    path("callbacks/<str:token>/", callbacks.callback, name="callback"),
 ]

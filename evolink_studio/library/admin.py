@@ -11,10 +11,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from evolink_studio.accounts.looking import ReadOnlyAdmin
+from evolink_studio.core.admin import ReadOnlyAdmin
+from evolink_studio.library.file_responses import file_of, poster_of, serve
 from evolink_studio.library.models import Asset, RemoteCopy
-from evolink_studio.library.sending import file_of, poster_of
-from evolink_studio.library.serving import serve
 
 _PREVIEWS = {
     Asset.Kind.IMAGE: '<img src="{file}" alt="{name}" width="640">',

@@ -2,8 +2,8 @@
 
 from django import forms
 
-from evolink_studio.library.containers import MAX_SECONDS
-from evolink_studio.library.images import MAX_SIDE
+from evolink_studio.library.media.containers import MAX_SECONDS
+from evolink_studio.library.media.images import MAX_SIDE
 from evolink_studio.library.models import Asset
 
 

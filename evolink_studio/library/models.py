@@ -1,5 +1,7 @@
 """Files in the library and their copies at EvoLink."""
 
+from typing import TypedDict
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -93,3 +95,28 @@ class RemoteCopy(models.Model):
 
     def __str__(self) -> str:
         return self.file_id
+
+
+class Facts(TypedDict):
+    """`bytes` is the weight, the sides are pixels; None where a kind has no such thing."""
+
+    ref: str
+    kind: str
+    format: str
+    bytes: int
+    width: int | None
+    height: int | None
+    seconds: float | None
+
+
+def facts(asset: Asset) -> Facts:
+    """The facts of one file. `ref` names it in forms and requests."""
+    return {
+        "ref": asset.ref,
+        "kind": asset.kind,
+        "format": asset.format,
+        "bytes": asset.bytes,
+        "width": asset.width,
+        "height": asset.height,
+        "seconds": None if asset.seconds is None else float(asset.seconds),
+    }

@@ -7,8 +7,8 @@ from django.db.models import Q
 from django.http import Http404
 
 from evolink_studio.accounts.models import User
+from evolink_studio.library.filenames import clean
 from evolink_studio.library.models import Asset
-from evolink_studio.library.names import clean
 
 PAGE = 24
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

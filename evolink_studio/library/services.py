@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,16 +11,14 @@ from typing import Any, BinaryIO, Protocol
 import structlog
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_noop as _
 
 from evolink_studio.accounts.models import User
-from evolink_studio.database import AWAY, is_away
-from evolink_studio.library import fetching, films, images, names, shelf, signatures, sounds
-from evolink_studio.library.copies import ensure_at_evolink as ensure_at_evolink
-from evolink_studio.library.copies import keep_remote_copy as keep_remote_copy
-from evolink_studio.library.copies import remote_copy as remote_copy
-from evolink_studio.library.errors import (
+from evolink_studio.core.database import AWAY, is_away
+from evolink_studio.library import filenames, storage, url_import
+from evolink_studio.library.exceptions import (
     NoSpace,
     NotAFilm,
     NotAPicture,
@@ -28,12 +27,77 @@ from evolink_studio.library.errors import (
     NotReached,
     NotTaken,
 )
-from evolink_studio.library.facts import Facts as Facts
-from evolink_studio.library.facts import facts as facts
-from evolink_studio.library.images import Picture
-from evolink_studio.library.keeping import Entry, keep
+from evolink_studio.library.media import audio, containers, images, video
+from evolink_studio.library.media.images import Picture
 from evolink_studio.library.models import Asset
-from evolink_studio.library.uploads import too_heavy
+from evolink_studio.library.models import Facts as Facts
+from evolink_studio.library.models import facts as facts
+from evolink_studio.library.remote_copies import ensure_at_evolink as ensure_at_evolink
+from evolink_studio.library.remote_copies import keep_remote_copy as keep_remote_copy
+from evolink_studio.library.remote_copies import remote_copy as remote_copy
+from evolink_studio.library.upload_handlers import too_heavy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What is known about a file on its way into the library; `poster` is a WebP."""
+
+    owner_id: int
+    origin: str
+    name: str
+    kind: str
+    format: str
+    mime: str
+    poster: bytes | None = None
+    width: int | None = None
+    height: int | None = None
+    seconds: Decimal | None = None
+
+
+def keep(path: Path, entry: Entry, now: datetime) -> Asset:
+    """Move the file in and write its row. The same content again gives the asset that is there.
+
+    A result is the same only under the same name: two generations may give equal films.
+    Raises NoSpace.
+    """
+    name = filenames.with_ending(filenames.clean(entry.name), entry.format)
+    sha256 = storage.digest(path)
+    same = Asset.objects.filter(owner_id=entry.owner_id, sha256=sha256)
+    if entry.origin == Asset.Origin.RESULT:
+        same = same.filter(origin=entry.origin, name=name)
+    if (known := same.first()) is not None:
+        path.unlink(missing_ok=True)
+        return known
+    try:
+        return _enter(path, entry, name, sha256, now)
+    except IntegrityError:  # the same upload twice at the same moment
+        return same.get()
+
+
+def _enter(path: Path, entry: Entry, name: str, sha256: str, now: datetime) -> Asset:
+    size = path.stat().st_size
+    ending = filenames.ending(entry.format)
+    with (
+        storage.placed(path, ending, entry.poster, now) as (file, poster),
+        transaction.atomic(),
+    ):
+        return Asset.objects.create(
+            owner_id=entry.owner_id,
+            kind=entry.kind,
+            origin=entry.origin,
+            name=name,
+            file=file,
+            poster=poster,
+            format=entry.format,
+            mime=entry.mime,
+            bytes=size,
+            sha256=sha256,
+            width=entry.width,
+            height=entry.height,
+            seconds=entry.seconds,
+            created=now,
+        )
+
 
 log = structlog.get_logger(__name__)
 
@@ -74,9 +138,9 @@ def add_film(
     *, owner: User, content: BinaryIO, name: str, origin: str = Origin.UPLOAD, now: datetime
 ) -> Asset:
     """Keep a film that a person gave, as it is. Raises NotAFilm, TooHeavy or NoSpace."""
-    with shelf.desk() as desk:
+    with storage.desk() as desk:
         path = desk / "film"
-        shelf.note_down(content, path)
+        storage.note_down(content, path)
         return _keep_film(path, owner.pk, name, origin, now)
 
 
@@ -84,10 +148,10 @@ def add_sound(
     *, owner: User, content: BinaryIO, name: str, origin: str = Origin.UPLOAD, now: datetime
 ) -> Asset:
     """Keep a sound that a person gave, as it is. Raises NotASound, TooHeavy or NoSpace."""
-    with shelf.desk() as desk:
+    with storage.desk() as desk:
         path = desk / "sound"
-        shelf.note_down(content, path)
-        sound = sounds.probe(path)
+        storage.note_down(content, path)
+        sound = audio.probe(path)
         entry = Entry(
             owner_id=owner.pk,
             origin=origin,
@@ -109,7 +173,7 @@ _ADDERS: dict[str, _Adder] = {
 
 def add_upload(*, owner: User, file: "UploadedFile[Any]", kind: str = "", now: datetime) -> Asset:
     """Keep an uploaded file of this kind; without a kind, of the kind that it is."""
-    kind = kind or signatures.kind_of(file.read(signatures.HEAD))
+    kind = kind or containers.kind_of(file.read(containers.HEAD))
     file.seek(0)
     content: BinaryIO = file  # type: ignore[assignment]  # Django's File reads like one
     with _said_to_the_person():
@@ -123,9 +187,9 @@ def add_from_address(*, owner: User, url: str, kind: str = Kind.IMAGE, now: date
 
     Raises NotFetched for an address that may not be opened or gives nothing, else as the others.
     """
-    with _said_to_the_person(), shelf.desk() as desk:
-        path = fetching.fetch(url, desk / "fetched")
-        name = names.from_address(url)
+    with _said_to_the_person(), storage.desk() as desk:
+        path = url_import.fetch(url, desk / "fetched")
+        name = filenames.from_address(url)
         with path.open("rb") as content:
             return _ADDERS[kind](
                 owner=owner, content=content, name=name, origin=Origin.LINK, now=now
@@ -153,10 +217,10 @@ def add_frame(*, asset: Asset, second: Decimal, now: datetime) -> Asset:
     """Keep the frame of a film that is shown at `second`, as a picture. Raises NotAFilm."""
     if asset.kind != Kind.VIDEO:
         raise NotAFilm
-    name = f"{names.without_ending(asset.name)} {second:.2f} s"
+    name = f"{filenames.without_ending(asset.name)} {second:.2f} s"
     with _said_to_the_person():
-        with shelf.local(str(asset.file)) as path:
-            picture = films.frame(path, second)
+        with storage.local(str(asset.file)) as path:
+            picture = video.frame(path, second)
         return _keep_picture(picture, asset.owner_id, name, Origin.FRAME, now)
 
 
@@ -170,7 +234,7 @@ def edit_picture(
     if asset.kind != Kind.IMAGE:
         raise NotAPicture
     with _said_to_the_person():
-        content = shelf.content(str(asset.file))
+        content = storage.content(str(asset.file))
     picture = Picture(content, asset.format, asset.width or 0, asset.height or 0)
     if action == "fit":
         changed = images.fit(picture, width, height)
@@ -182,12 +246,12 @@ def edit_picture(
         return _keep_picture(changed, asset.owner_id, asset.name, Origin.EDIT, now)
 
 
-def sweep(*, now: datetime, needed: shelf.Needed) -> int:
+def sweep(*, now: datetime, needed: storage.Needed) -> int:
     """Remove files that a killed process left without a row. Returns how many.
 
     `needed` says which unfinished ones somebody still waits for, by their names.
     """
-    shelf.clear_desks(now, needed)
+    storage.clear_desks(now, needed)
     try:
         return _sweep_nameless(now)
     except OSError as error:  # tomorrow is another day
@@ -197,11 +261,11 @@ def sweep(*, now: datetime, needed: shelf.Needed) -> int:
 
 def _sweep_nameless(now: datetime) -> int:
     removed = 0
-    for some in shelf.left_behind(now):
+    for some in storage.left_behind(now):
         rows = Asset.objects.filter(Q(file__in=some) | Q(poster__in=some))
         named = {name for pair in rows.values_list("file", "poster") for name in pair}
         nameless = set(some) - named
-        shelf.remove(nameless)
+        storage.remove(nameless)
         removed += len(nameless)
     return removed
 
@@ -235,14 +299,14 @@ def _keep_picture(picture: Picture, owner_id: int, name: str, origin: str, now: 
         width=picture.width,
         height=picture.height,
     )
-    with shelf.desk() as desk:
+    with storage.desk() as desk:
         path = desk / "picture"
         path.write_bytes(picture.content)
         return keep(path, entry, now)
 
 
 def _keep_film(path: Path, owner_id: int, name: str, origin: str, now: datetime) -> Asset:
-    film = films.probe(path)
+    film = video.probe(path)
     entry = Entry(
         owner_id=owner_id,
         origin=origin,
@@ -250,7 +314,7 @@ def _keep_film(path: Path, owner_id: int, name: str, origin: str, now: datetime)
         kind=Kind.VIDEO,
         format=film.format,
         mime=film.mime,
-        poster=films.poster(path),
+        poster=video.poster(path),
         width=film.width,
         height=film.height,
         seconds=film.seconds,

@@ -10,14 +10,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from evolink_studio.accounts.requests import PersonRequest
-from evolink_studio.library import services, uploads
-from evolink_studio.library.errors import NotChanged, NotFetched, NotTaken
+from evolink_studio.accounts.http import PersonRequest
+from evolink_studio.library import services, upload_handlers
+from evolink_studio.library.exceptions import NotChanged, NotFetched, NotTaken
+from evolink_studio.library.file_responses import file_of, poster_of, serve
 from evolink_studio.library.forms import AddressForm, EditForm, FrameForm, KindForm, PickerForm
 from evolink_studio.library.models import Asset
 from evolink_studio.library.queries import get_asset_or_404, recent
-from evolink_studio.library.sending import file_of, poster_of
-from evolink_studio.library.serving import serve
 
 
 @login_required
@@ -52,7 +51,7 @@ def upload(request: PersonRequest) -> JsonResponse:
     kind = form.cleaned_data["kind"] if form.is_valid() else ""
     return _answer(
         lambda: services.add_upload(
-            owner=request.user, file=uploads.arrived(request), kind=kind, now=timezone.now()
+            owner=request.user, file=upload_handlers.arrived(request), kind=kind, now=timezone.now()
         )
     )
 

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from pathlib import Path
 
-from evolink_studio.sandbox import serve
+from evolink_studio.sandbox import server
 
 
 def main() -> None:
@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="Folder for tasks and films.")
     parser.add_argument("--pace", type=float, default=1.0)
     given = parser.parse_args()
-    serve.run(host=given.host, port=given.port, data_dir=given.data, pace=given.pace)
+    server.run(host=given.host, port=given.port, data_dir=given.data, pace=given.pace)
 
 
 if __name__ == "__main__":

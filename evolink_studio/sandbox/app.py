@@ -13,17 +13,17 @@ from starlette.routing import Route
 
 from evolink_studio.sandbox import errors
 from evolink_studio.sandbox.callbacks import Caller
+from evolink_studio.sandbox.database import Store
+from evolink_studio.sandbox.endpoints.files import Uploads
+from evolink_studio.sandbox.endpoints.generations import Generations
+from evolink_studio.sandbox.endpoints.media import Media
+from evolink_studio.sandbox.endpoints.tasks import Reading
 from evolink_studio.sandbox.errors import ApiError
-from evolink_studio.sandbox.film.apart import render_apart
-from evolink_studio.sandbox.generations import Generations
+from evolink_studio.sandbox.http import BodyLimit
 from evolink_studio.sandbox.ledger import Ledger
-from evolink_studio.sandbox.limits import BodyLimit
-from evolink_studio.sandbox.media import Media
-from evolink_studio.sandbox.reading import Reading
 from evolink_studio.sandbox.settings import SandboxSettings
-from evolink_studio.sandbox.store import Store
-from evolink_studio.sandbox.uploads import Uploads
-from evolink_studio.sandbox.works import Render, Works
+from evolink_studio.sandbox.task_runner import Render, Works
+from evolink_studio.sandbox.video.subprocess_renderer import render_apart
 
 
 def build_app(

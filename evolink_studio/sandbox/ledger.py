@@ -7,7 +7,7 @@ top-up adds at once. Entries are only ever added, and sum up to what is left.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from evolink_studio.sandbox.store import Store
+from evolink_studio.sandbox.database import Store
 
 UNITS = 10_000
 DAY = 86_400

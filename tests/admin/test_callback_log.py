@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from evolink_studio.generations.attention import needy
+from evolink_studio.generations.incidents import needy
 from evolink_studio.generations.models import Delivery, Generation
 from evolink_studio.generations.states import State
 from tests.admin.conftest import page_of

@@ -8,8 +8,8 @@ from evolink_studio.credits import ledger
 from evolink_studio.credits.audit import check_with_truth
 from evolink_studio.credits.models import Allowance, Entry, Purse
 from evolink_studio.generations.models import Charge, Generation
-from evolink_studio.generations.moves import move
 from evolink_studio.generations.states import State
+from evolink_studio.generations.transitions import move
 from tests.admin.conftest import LIST, page_of
 from tests.factories import NOW, VEO, GenerationFactory, UserFactory
 

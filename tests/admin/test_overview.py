@@ -10,10 +10,10 @@ from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.credits import services as money
 from evolink_studio.generations import services
-from evolink_studio.generations.attention import BY_NAME, needy, needy_count, open_figures
+from evolink_studio.generations.incidents import BY_NAME, needy, needy_count, open_figures
 from evolink_studio.generations.models import Delivery, Generation
+from evolink_studio.generations.pipeline.provider import far_name
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps.far import far_name
 from tests.admin.conftest import LIST, page_of
 from tests.factories import NOW, GenerationFactory
 

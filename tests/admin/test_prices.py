@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from evolink_studio.credits.factors import factor_problems
 from evolink_studio.credits.models import RateCard
+from evolink_studio.credits.validators import factor_problems
 
 PRICES = "/admin/credits/ratecard/"
 VEO, KLING = "veo3.1-pro", "kling-o3-image-to-video"

@@ -7,11 +7,11 @@ import time_machine
 
 from evolink_studio.credits.audit import check_with_truth
 from evolink_studio.credits.models import Entry
-from evolink_studio.generations.alerts import message, new_alerts
-from evolink_studio.generations.attention import needy
+from evolink_studio.generations.incidents import needy, new_alerts
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.pipeline import dispatch as sending
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps import send as sending
+from evolink_studio.worker.notifications import message
 from tests.admin.conftest import LIST, page_of
 from tests.factories import NOW, GenerationFactory, UserFactory
 from tests.farend import FarEnd

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.generations.admin.chart import chart
+from evolink_studio.generations.admin.usage_charts import chart
 from evolink_studio.generations.states import State
-from evolink_studio.generations.usage import Choice, usage
+from evolink_studio.generations.usage_report import Choice, usage
 from tests.admin.conftest import LIST, USAGE
 from tests.factories import NOW, GenerationFactory, UserFactory
 

@@ -16,12 +16,12 @@ from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from evolink_studio.accounts.models import User
-from evolink_studio.engine.local import LocalEngine
+from evolink_studio.generations.pipeline.provider import far_from_settings
 from evolink_studio.generations.services import beat
-from evolink_studio.generations.steps.far import far_from_settings
-from evolink_studio.sandbox import serve
+from evolink_studio.sandbox import server
+from evolink_studio.sandbox.database import Store
 from evolink_studio.sandbox.settings import SandboxSettings
-from evolink_studio.sandbox.store import Store
+from evolink_studio.worker.worker import LocalEngine
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -105,7 +105,7 @@ def far_end(settings, tmp_path: Path) -> Iterator[str]:
     """The sandbox, twenty times faster than a person sees it."""
     store = Store(tmp_path / "sandbox.sqlite3")
     far = SandboxSettings(media_dir=tmp_path / "sandbox", pace=0.05)
-    with serve.serving(store, far) as address:
+    with server.serving(store, far) as address:
         settings.EVOLINK_API_URL = settings.EVOLINK_FILES_URL = address
         yield address
     store.close()

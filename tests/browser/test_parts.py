@@ -7,9 +7,9 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
-from evolink_studio.generations.moves import move
 from evolink_studio.generations.queries import RAIL
 from evolink_studio.generations.states import State
+from evolink_studio.generations.transitions import move
 from tests.browser.conftest import Studio, sign_in, watched
 from tests.browser.steps import card, open_model, press, settled, write
 from tests.factories import GenerationFactory

@@ -12,9 +12,9 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import create_model
 
 from evolink_studio.catalog import Media, Mode, Spec, VideoRequest
+from evolink_studio.catalog.base import Row
+from evolink_studio.catalog.fields import Control, Param, Wire
 from evolink_studio.catalog.media import Accepts
-from evolink_studio.catalog.params import Control, Param, Wire
-from evolink_studio.catalog.request import Row
 
 FILES = {
     "image": Accepts(kind="image", formats=("jpeg", "png", "webp")),

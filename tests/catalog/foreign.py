@@ -10,11 +10,10 @@ from typing import Annotated, Literal
 from annotated_types import Interval, Len, MaxLen
 
 from evolink_studio.catalog import Media, Mode, Sentence, Spec, VideoRequest
+from evolink_studio.catalog.base import PICTURE, PROMPT, RATIOS, Row
+from evolink_studio.catalog.fields import Control, Param, Wire
 from evolink_studio.catalog.media import MEGABYTE, Accepts
-from evolink_studio.catalog.params import Control, Param, Wire
-from evolink_studio.catalog.request import Row
 from evolink_studio.catalog.rules import AtLeastOne, AtMostTogether
-from evolink_studio.catalog.vocabulary import PICTURE, PROMPT, RATIOS
 
 FILM = Accepts(kind="video", formats=("mp4", "mov"), max_bytes=100 * MEGABYTE, max_seconds=30)
 SOUND = Accepts(

@@ -7,8 +7,8 @@ from annotated_types import MaxLen
 from pydantic import Field as PydanticField
 
 from evolink_studio.catalog import SPECS, Control, Media, UnknownModel, VideoRequest, spec_for
-from evolink_studio.catalog.introspect import fields_of
-from evolink_studio.catalog.params import Param
+from evolink_studio.catalog.fields import Param
+from evolink_studio.catalog.introspection import fields_of
 from tests.catalog.files import picture
 
 # Name, control, default, options or bounds: the documentation as stated on 2026-11-20.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import evolink_studio.catalog as catalog
-from evolink_studio.catalog import SPECS, Sentence, checking, media
+from evolink_studio.catalog import SPECS, Sentence, media, validation
 
 FOLDER = Path(catalog.__file__).parent
 
@@ -35,7 +35,7 @@ def test_the_words_of_a_spec_can_be_translated(spec):
     assert texts - MARKED == set()
 
 
-@pytest.mark.parametrize("module", [checking, media], ids=["checking", "media"])
+@pytest.mark.parametrize("module", [validation, media], ids=["checking", "media"])
 def test_the_sentences_about_mistakes_can_be_translated(module):
     sentences = [value for value in vars(module).values() if isinstance(value, Sentence)]
     assert sentences

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.db import connection
 
 from evolink_studio.accounts.models import User
-from evolink_studio.credits import audit, ledger, samples
+from evolink_studio.credits import audit, ledger, price_accuracy
 from evolink_studio.credits.models import Allowance, Entry, Hold, Purse
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
@@ -24,7 +24,11 @@ ROUNDS = int(os.environ.get("LEDGER_ROUNDS", "20"))
 @pytest.fixture(autouse=True)
 def _by_itself(monkeypatch) -> None:
     """The book alone: nobody tells it about generations, unless a test does."""
-    for module, name in ((audit, "truth"), (samples, "provider"), (samples, "page_of")):
+    for module, name in (
+        (audit, "truth"),
+        (price_accuracy, "provider"),
+        (price_accuracy, "page_of"),
+    ):
         monkeypatch.setattr(module, name, None)
 
 

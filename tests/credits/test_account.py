@@ -7,11 +7,7 @@ import pytest
 
 from evolink_studio.credits.models import FarAccount
 from evolink_studio.credits.queries import far_account
-from evolink_studio.credits.services import (
-    record_balance,
-    record_key_refused,
-    record_unreachable,
-)
+from evolink_studio.credits.services import record_balance, record_key_refused, record_unreachable
 from tests.credits.conftest import NOW
 
 pytestmark = pytest.mark.django_db

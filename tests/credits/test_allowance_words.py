@@ -7,10 +7,10 @@ import pytest
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from evolink_studio.credits.refusals import NoRoom
-from evolink_studio.credits.room import room, standings
-from evolink_studio.credits.thresholds import take_reached
-from evolink_studio.credits.wording import standing_words, told
+from evolink_studio.credits.availability import room, standings
+from evolink_studio.credits.exceptions import NoRoom
+from evolink_studio.credits.presenters import standing_words, told
+from evolink_studio.credits.services import take_reached
 from tests.credits.conftest import NOW, VEO, allow
 
 pytestmark = pytest.mark.django_db

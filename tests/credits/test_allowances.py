@@ -6,10 +6,9 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError
 
-from evolink_studio.credits.ledger import reserve
-from evolink_studio.credits.models import Allowance
-from evolink_studio.credits.periods import Period, reset, start
-from evolink_studio.credits.refusals import (
+from evolink_studio.credits.allowances import at_once_of
+from evolink_studio.credits.availability import room, standings
+from evolink_studio.credits.exceptions import (
     ModelNotAllowed,
     NoAllowance,
     OverAllowance,
@@ -18,8 +17,9 @@ from evolink_studio.credits.refusals import (
     TooManyRunning,
     Whose,
 )
-from evolink_studio.credits.room import room, standings
-from evolink_studio.credits.terms import at_once_of
+from evolink_studio.credits.ledger import reserve
+from evolink_studio.credits.models import Allowance
+from evolink_studio.credits.periods import Period, reset, start
 from tests.credits.conftest import NOW, VEO, allow, everything, figures
 
 pytestmark = pytest.mark.django_db

@@ -6,8 +6,8 @@ import pytest
 from django.db import transaction
 
 from evolink_studio.credits import audit, ledger
+from evolink_studio.credits.exceptions import OverAllowance
 from evolink_studio.credits.models import Entry
-from evolink_studio.credits.refusals import OverAllowance
 from tests.credits.conftest import NOW, VEO, allow, everything, figures, total
 
 

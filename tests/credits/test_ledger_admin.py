@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from evolink_studio.accounts.models import User
-from evolink_studio.credits import samples
+from evolink_studio.credits import price_accuracy
 from evolink_studio.credits.models import Allowance, Entry
 from evolink_studio.credits.queries import overdrawn
 from tests.credits.conftest import allow
@@ -198,7 +198,7 @@ def test_entries_are_found_by_generation_and_kind(owner, ada, desk, now):
 
 def test_an_entry_leads_to_its_generation_where_there_is_a_page(owner, ada, desk, now, monkeypatch):
     number = desk.reserve(ada)
-    monkeypatch.setattr(samples, "page_of", lambda pk: f"/somewhere/{pk}/")
+    monkeypatch.setattr(price_accuracy, "page_of", lambda pk: f"/somewhere/{pk}/")
     assert f'href="/somewhere/{number}/"' in owner.get(ENTRIES).content.decode()
 
 

@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits import audit, ledger
+from evolink_studio.credits.availability import room, standings
+from evolink_studio.credits.exceptions import OverAllowance
 from evolink_studio.credits.models import Allowance, Entry, Purse
-from evolink_studio.credits.refusals import OverAllowance
-from evolink_studio.credits.room import room, standings
 from tests.credits.conftest import NOW, ROUNDS, VEO, everything
 
 AMOUNTS = st.decimals(min_value=0, max_value=60, places=4)

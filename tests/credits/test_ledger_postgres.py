@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from evolink_studio.credits import audit, ledger
-from evolink_studio.credits.refusals import NoRoom
+from evolink_studio.credits.exceptions import NoRoom
 from tests.credits.conftest import NOW, VEO, allow, everything, figures
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]

@@ -12,8 +12,8 @@ import pytest
 from django.db import connection
 
 from evolink_studio.credits import audit, ledger
+from evolink_studio.credits.exceptions import NoRoom
 from evolink_studio.credits.models import Entry, Purse
-from evolink_studio.credits.refusals import NoRoom
 from tests.credits.conftest import NOW, ROUNDS, VEO, allow, figures, total
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,14 +7,12 @@ import pytest
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog import spec_for
-from evolink_studio.credits import samples
-from evolink_studio.credits.currency import usd, usd_text
-from evolink_studio.credits.drift import drift, preview
+from evolink_studio.core.formatting import usd, usd_text
+from evolink_studio.credits import price_accuracy
 from evolink_studio.credits.models import RateCard
-from evolink_studio.credits.pricing import Bill, bill, price, worst
+from evolink_studio.credits.price_accuracy import Sample, drift, preview
+from evolink_studio.credits.pricing import Bill, bill, cheaper, price, savings, worst
 from evolink_studio.credits.queries import current_card
-from evolink_studio.credits.samples import Sample
-from evolink_studio.credits.savings import cheaper, savings
 from tests.credits.conftest import NOW, allow
 
 PRICES = "/admin/credits/ratecard/"
@@ -176,7 +174,7 @@ def entered(**changed) -> dict[str, str]:
 
 def test_an_owner_tries_a_price_before_saving_it(owner, monkeypatch):
     asked = []
-    monkeypatch.setattr(samples, "provider", lambda *what: asked.append(what) or [sample(7)])
+    monkeypatch.setattr(price_accuracy, "provider", lambda *what: asked.append(what) or [sample(7)])
     answer = owner.post(f"{PRICES}add/", {**entered(), "_try": "1"})
     page = answer.content.decode()
     assert answer.status_code == 200
@@ -189,7 +187,7 @@ def test_an_owner_tries_a_price_before_saving_it(owner, monkeypatch):
 
 
 def test_a_saved_price_is_tried_with_what_was_typed_and_stays_as_it_is(owner, monkeypatch):
-    monkeypatch.setattr(samples, "provider", lambda *what: [sample(7)])
+    monkeypatch.setattr(price_accuracy, "provider", lambda *what: [sample(7)])
     saved = RateCard.objects.get(model_id=SORA)
     page = owner.post(f"{PRICES}{saved.pk}/change/", {**entered(price="9"), "_try": "1"})
     assert "+12.96" in page.content.decode()
@@ -198,7 +196,7 @@ def test_a_saved_price_is_tried_with_what_was_typed_and_stays_as_it_is(owner, mo
 
 
 def test_a_price_with_a_mistake_is_not_tried(owner, monkeypatch):
-    monkeypatch.setattr(samples, "provider", lambda *what: [sample(7)])
+    monkeypatch.setattr(price_accuracy, "provider", lambda *what: [sample(7)])
     page = owner.post(f"{PRICES}add/", {**entered(price="-1"), "_try": "1"}).content.decode()
     assert "A price cannot be below 0." in page
     assert "#7" not in page
@@ -214,8 +212,8 @@ def test_staff_who_may_not_change_prices_cannot_try_them(client, db):
 
 def test_the_page_says_where_prices_are_off(owner, ada, desk, monkeypatch):
     rows = [sample(7, charged="30.04"), sample(8)]
-    monkeypatch.setattr(samples, "provider", lambda *what: rows)
-    monkeypatch.setattr(samples, "page_of", lambda pk: f"/somewhere/{pk}/")
+    monkeypatch.setattr(price_accuracy, "provider", lambda *what: rows)
+    monkeypatch.setattr(price_accuracy, "page_of", lambda pk: f"/somewhere/{pk}/")
     allow(10, person=ada)
     desk.settle(desk.reserve(ada, "10"), "12.5")
     page = owner.get(f"{PRICES}off/").content.decode()
@@ -227,7 +225,7 @@ def test_the_page_says_where_prices_are_off(owner, ada, desk, monkeypatch):
 
 
 def test_the_page_says_when_there_is_nothing_to_say(owner, monkeypatch):
-    monkeypatch.setattr(samples, "provider", None)
+    monkeypatch.setattr(price_accuracy, "provider", None)
     page = owner.get(f"{PRICES}off/").content.decode()
     assert "Nothing to compare yet." in page
     assert "None." in page

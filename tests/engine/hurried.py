@@ -27,16 +27,16 @@ def main() -> None:
 
     django.setup()
     _hurry()
-    from evolink_studio.engine.distributed import DistributedEngine
-    from evolink_studio.engine.management.commands.worker import work
+    from evolink_studio.worker.distributed_worker import DistributedEngine
+    from evolink_studio.worker.management.commands.worker import work
 
     asyncio.run(work(partial(DistributedEngine, **PACE)))
 
 
 def _hurry() -> None:
-    from evolink_studio.generations.steps import claims, send, turns
+    from evolink_studio.generations.pipeline import dispatch, leases, queue
 
-    hurried: dict[Any, str] = {claims: "LEASE", turns: "LEASE", send: "POST_TAKES_AT_MOST"}
+    hurried: dict[Any, str] = {leases: "LEASE", queue: "LEASE", dispatch: "POST_TAKES_AT_MOST"}
     for module, name in hurried.items():
         setattr(module, name, LEASE)
 

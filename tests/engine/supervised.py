@@ -5,7 +5,7 @@ Each child notes its number in the folder given and waits.
 
 import sys
 
-from evolink_studio.engine.supervisor import Child, Supervisor
+from evolink_studio.operations.supervisor import Child, Supervisor
 
 CHILD = """
 import os, pathlib, sys, time

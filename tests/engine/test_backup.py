@@ -13,10 +13,15 @@ from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from evolink_studio.engine.backup import BackupError, take
-from evolink_studio.engine.backup.manifest import FILES, MANIFEST, read_files, read_manifest
-from evolink_studio.engine.backup.store import Store
 from evolink_studio.library.models import Asset
+from evolink_studio.operations.backup import BackupError, take
+from evolink_studio.operations.backup.repository import (
+    FILES,
+    MANIFEST,
+    Store,
+    read_files,
+    read_manifest,
+)
 from tests.engine.safe import NOON, everything_in, folder, with_poster
 from tests.factories import AssetFactory, GenerationFactory, UserFactory
 

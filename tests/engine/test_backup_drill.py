@@ -17,12 +17,13 @@ from django.utils import timezone
 
 from evolink_studio.catalog import spec_for
 from evolink_studio.credits.models import Allowance
-from evolink_studio.engine.backup import take
 from evolink_studio.generations import services
 from evolink_studio.generations.models import Feed, Generation, Result
 from evolink_studio.generations.states import State
-from evolink_studio.library import films, shelf
+from evolink_studio.library import storage
+from evolink_studio.library.media import video
 from evolink_studio.library.services import add_picture, add_result
+from evolink_studio.operations.backup import take
 from tests.engine.apart import Place, elsewhere
 from tests.factories import VEO, GenerationFactory, UserFactory
 from tests.farend import FarEnd
@@ -118,8 +119,8 @@ def test_everything_comes_back_from_a_backup_made_while_people_worked(studio, tm
     kept = place.ask("SELECT file, poster, sha256 FROM library_asset WHERE kind = 'video'")
     for name, poster, sha256 in kept:
         path = place.folder / "media" / name
-        assert shelf.digest(path) == sha256
-        assert films.probe(path).seconds >= 2
+        assert storage.digest(path) == sha256
+        assert video.probe(path).seconds >= 2
         assert (place.folder / "media" / poster).stat().st_size > 0
     assert len(kept) == 1
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from evolink_studio.engine.breaker import Breaker
+from evolink_studio.worker.circuit_breaker import Breaker
 from tests.factories import NOW
 
 

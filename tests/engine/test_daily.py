@@ -7,9 +7,9 @@ from asgiref.sync import async_to_sync
 from django.core.cache import cache
 
 from evolink_studio.credits.audit import Finding, Report
-from evolink_studio.engine import daily as duty
-from evolink_studio.engine import local
-from evolink_studio.engine.daily import daily
+from evolink_studio.worker import periodic as duty
+from evolink_studio.worker import worker
+from evolink_studio.worker.periodic import daily
 from tests.engine.test_local import Hurry, run
 from tests.farend import FarEnd
 
@@ -85,7 +85,7 @@ def test_what_is_not_explained_is_told_to_the_admins(proofs, settings, monkeypat
 
 
 def test_a_worker_that_starts_proves_nothing_yet_and_then_catches_up(proofs, monkeypatch):
-    monkeypatch.setattr(local, "DAILY", 0.6)
+    monkeypatch.setattr(worker, "DAILY", 0.6)
     seen: list[int] = []
 
     def proved() -> bool:

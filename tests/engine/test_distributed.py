@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from evolink_studio.engine.local import Capacity
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import ENDED, State
+from evolink_studio.worker.worker import Capacity
 from tests.answers import Received, Reply, answer, drip, task
 from tests.engine.apart import here
 from tests.engine.hurried import start

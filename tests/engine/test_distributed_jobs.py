@@ -17,12 +17,12 @@ from procrastinate import JobContext, PsycopgConnector
 from procrastinate.contrib.django import app, connector_params
 from procrastinate.jobs import Job
 
-from evolink_studio.engine import tasks
-from evolink_studio.engine.distributed import DistributedEngine, claim_alone, handover
-from evolink_studio.engine.local import LocalEngine
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.pipeline.queue import Limits
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps.turns import Limits
+from evolink_studio.worker import tasks
+from evolink_studio.worker.distributed_worker import DistributedEngine, claim_alone, handover
+from evolink_studio.worker.worker import LocalEngine
 from tests.factories import NOW, VEO, GenerationFactory, UserFactory
 from tests.farend import FarEnd
 from tests.generations.pressing import press

@@ -3,8 +3,8 @@
 import pytest
 from django.db import connection
 
-from evolink_studio.engine.threads import Threads
 from evolink_studio.generations.models import Generation
+from evolink_studio.worker.management.commands.worker import Threads
 from tests.factories import GenerationFactory
 
 

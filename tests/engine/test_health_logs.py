@@ -13,8 +13,8 @@ from django.http import HttpResponse
 from django.urls import path
 from django.utils import timezone
 
-from evolink_studio.engine.local import LocalEngine
 from evolink_studio.urls import urlpatterns as studio
+from evolink_studio.worker.worker import LocalEngine
 from tests.factories import GenerationFactory, UserFactory
 from tests.farend import FarEnd
 from tests.work import Worker

@@ -12,11 +12,11 @@ from asgiref.sync import sync_to_async
 from django.db import OperationalError, connections
 
 from evolink_studio.credits.models import FarAccount
-from evolink_studio.engine import local
-from evolink_studio.engine.local import LocalEngine
-from evolink_studio.evolink import Deadlines
+from evolink_studio.evolink.client import Deadlines
 from evolink_studio.generations.models import Generation, Heartbeat
-from evolink_studio.generations.steps.claims import LEASE
+from evolink_studio.generations.pipeline.leases import LEASE
+from evolink_studio.worker import worker as worker_module
+from evolink_studio.worker.worker import LocalEngine
 from tests.answers import answer, drip, error, film, task
 from tests.factories import NOW, GenerationFactory, UserFactory
 from tests.farend import FarEnd, closed_port
@@ -136,7 +136,7 @@ def test_a_database_that_is_away_for_a_moment_stops_no_loop(far, ada, monkeypatc
 
 def test_a_long_download_stays_in_the_hands_that_have_it(far, ada, monkeypatch, tmp_path):
     """Most of a lease goes by after each renewal, until many are over before the film is here."""
-    renew, clock = local.renew, [NOW]
+    renew, clock = worker_module.renew, [NOW]
 
     def renew_and_wait(claims, *, now: datetime) -> None:
         renew(claims, now=now)
@@ -145,8 +145,8 @@ def test_a_long_download_stays_in_the_hands_that_have_it(far, ada, monkeypatch, 
     content = footage(tmp_path / "clip.mp4", seconds=1).read_bytes()
     whole = film(content)
     far.files["/slow.mp4"] = lambda request: drip(whole(request), pause=1.5 / len(content))
-    monkeypatch.setattr(local, "RENEW", 0.02)
-    monkeypatch.setattr(local, "renew", renew_and_wait)
+    monkeypatch.setattr(worker_module, "RENEW", 0.02)
+    monkeypatch.setattr(worker_module, "renew", renew_and_wait)
     GenerationFactory(owner=ada, state="saving", result_urls=[far.url + "/slow.mp4"])
     run(far.url, lambda: states() == ["completed"], clock=lambda: clock[0], engines=2)
     assert clock[0] > NOW + 3 * LEASE

@@ -10,9 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from evolink_studio.credits.services import record_balance
 from evolink_studio.generations.models import Charge, Generation
+from evolink_studio.generations.pipeline.provider import far_name
 from evolink_studio.generations.services import beat
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps.far import far_name
 from tests.factories import GenerationFactory, UserFactory
 
 TOKEN = "a-token-for-prometheus"

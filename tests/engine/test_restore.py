@@ -9,8 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from evolink_studio.engine.backup import BackupError, postgres, take
-from evolink_studio.engine.backup.manifest import FILES, MANIFEST
+from evolink_studio.operations.backup import BackupError, postgres, take
+from evolink_studio.operations.backup.repository import FILES, MANIFEST
 from tests.engine.apart import elsewhere
 from tests.engine.safe import DATABASE, NOON, everything_in, folder, with_poster
 from tests.factories import AssetFactory, GenerationFactory, UserFactory

@@ -5,12 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from evolink_studio.engine import local
-from evolink_studio.generations.cards import card
-from evolink_studio.generations.models import Feed, Generation, Heartbeat
-from evolink_studio.generations.queries import LOW_DISK
+from evolink_studio.generations.models import LOW_DISK, Feed, Generation, Heartbeat
+from evolink_studio.generations.pipeline.queue import hold, release
+from evolink_studio.generations.presenters.cards import card
 from evolink_studio.generations.services import beat
-from evolink_studio.generations.steps.room import hold, release
+from evolink_studio.worker import worker
 from tests.answers import answer
 from tests.engine.test_local import Hurry, run, states
 from tests.factories import NOW, GenerationFactory, UserFactory
@@ -33,7 +32,7 @@ class Disk:
 @pytest.fixture
 def disk(monkeypatch) -> Disk:
     found = Disk()
-    monkeypatch.setattr(local.shutil, "disk_usage", found)
+    monkeypatch.setattr(worker.shutil, "disk_usage", found)
     return found
 
 

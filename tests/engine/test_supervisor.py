@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.engine.supervisor import Child, Supervisor
 from evolink_studio.environment import ROOT
+from evolink_studio.operations.supervisor import Child, Supervisor
 
 PATIENCE = 60
 

@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from evolink_studio.evolink import Deadlines, EvoLink
+from evolink_studio.evolink.client import Deadlines, EvoLink
 from tests.farend import FarEnd
 
 KEY = "sk-evo-0123456789abcdefghij"

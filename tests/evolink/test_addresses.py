@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.evolink import LinkForbidden, Unavailable, download, is_public
-from evolink_studio.evolink.addresses import checked, resolve
+from evolink_studio.evolink import download
+from evolink_studio.evolink.errors import LinkForbidden, Unavailable
+from evolink_studio.evolink.url_safety import checked, is_public, resolve
 from tests.farend import FarEnd
 
 TABLE = Path(__file__).with_name("addresses.txt").read_text().splitlines()

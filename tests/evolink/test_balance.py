@@ -2,7 +2,8 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.evolink import Balance, KeyRefused, Refused, Unavailable
+from evolink_studio.evolink.errors import KeyRefused, Refused, Unavailable
+from evolink_studio.evolink.types import Balance
 from tests.answers import answer, error
 from tests.evolink.conftest import asking
 from tests.farend import FarEnd

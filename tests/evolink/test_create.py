@@ -5,16 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.evolink import (
-    Deadlines,
-    EvoLink,
-)
-from tests.answers import (
-    Received,
-    Reply,
-    silence,
-    task,
-)
+from evolink_studio.evolink.client import Deadlines, EvoLink
+from tests.answers import Received, Reply, silence, task
 from tests.evolink.conftest import INTENT, KEY, asking, creating
 from tests.farend import FarEnd
 

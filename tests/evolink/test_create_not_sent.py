@@ -4,9 +4,7 @@ import socket
 
 import pytest
 
-from evolink_studio.evolink import (
-    NotSent,
-)
+from evolink_studio.evolink.errors import NotSent
 from tests.evolink.conftest import INTENT, asking, creating
 from tests.farend import FarEnd, closed_port
 

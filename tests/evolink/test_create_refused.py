@@ -2,18 +2,8 @@
 
 import pytest
 
-from evolink_studio.evolink import (
-    KeyRefused,
-    NotFound,
-    OutOfCredits,
-    RateLimited,
-    Refused,
-)
-from tests.answers import (
-    answer,
-    cut_body,
-    error,
-)
+from evolink_studio.evolink.errors import KeyRefused, NotFound, OutOfCredits, RateLimited, Refused
+from tests.answers import answer, cut_body, error
 from tests.evolink.conftest import creating
 from tests.farend import FarEnd
 

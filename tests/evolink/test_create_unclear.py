@@ -4,21 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from evolink_studio.evolink import (
-    Deadlines,
-    Unclear,
-)
-from tests.answers import (
-    answer,
-    cut,
-    drip,
-    error,
-    gzip_bomb,
-    hang_up,
-    redirect,
-    silence,
-    task,
-)
+from evolink_studio.evolink.client import Deadlines
+from evolink_studio.evolink.errors import Unclear
+from tests.answers import answer, cut, drip, error, gzip_bomb, hang_up, redirect, silence, task
 from tests.evolink.conftest import INTENT, asking, creating
 from tests.farend import FarEnd
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.evolink import (
-    Downloaded,
+from evolink_studio.evolink import download
+from evolink_studio.evolink.download import Downloaded
+from evolink_studio.evolink.errors import (
     LinkDead,
     LinkForbidden,
     NoSpace,
@@ -17,7 +18,6 @@ from evolink_studio.evolink import (
     RateLimited,
     TooLarge,
     Unavailable,
-    download,
 )
 from tests.answers import (
     Reply,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.evolink import Unavailable
+from evolink_studio.evolink.errors import Unavailable
 from tests.answers import answer, drip, film
 from tests.evolink.test_download import FILM, fetch, to
 from tests.farend import FarEnd

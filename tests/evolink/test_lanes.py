@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack, suppress
 import httpx
 import pytest
 
-from evolink_studio.evolink import Deadlines, EvoLink, Unavailable
-from evolink_studio.evolink.lanes import Lanes, tls
+from evolink_studio.evolink.client import Deadlines, EvoLink
+from evolink_studio.evolink.errors import Unavailable
+from evolink_studio.evolink.transport import Lanes, tls
 from tests.answers import Received, Reply, answer, hang_up, task
 from tests.evolink.conftest import asking
 from tests.farend import FarEnd, closed_port
@@ -155,7 +156,7 @@ def test_an_answer_in_pieces_is_put_together(far: FarEnd, how) -> None:
 def test_a_line_that_was_long_without_work_is_closed(far: FarEnd, monkeypatch) -> None:
     """Servers hold on longer; asking on a line that they close at this moment would be in vain."""
     far.read.always(echo)
-    monkeypatch.setattr("evolink_studio.evolink.lanes.KEPT_FOR", -1)
+    monkeypatch.setattr("evolink_studio.evolink.transport.KEPT_FOR", -1)
 
     assert asking(one_by_one(3), far.url, lanes=1) == ["task-0", "task-1", "task-2"]
     assert far.connections == 3

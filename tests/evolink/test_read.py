@@ -4,26 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.evolink import (
-    Deadlines,
-    EvoLink,
-    KeyRefused,
-    NotFound,
-    RateLimited,
-    Refused,
-    Unavailable,
-)
-from tests.answers import (
-    answer,
-    cut_body,
-    drip,
-    error,
-    gzip_bomb,
-    hang_up,
-    redirect,
-    silence,
-    task,
-)
+from evolink_studio.evolink.client import Deadlines, EvoLink
+from evolink_studio.evolink.errors import KeyRefused, NotFound, RateLimited, Refused, Unavailable
+from tests.answers import answer, cut_body, drip, error, gzip_bomb, hang_up, redirect, silence, task
 from tests.evolink.conftest import KEY, asking
 from tests.farend import FarEnd, closed_port
 

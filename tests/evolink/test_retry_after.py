@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evolink_studio.evolink import RateLimited
-from evolink_studio.evolink.exchange import Reply
-from evolink_studio.evolink.replies import retry_after
+from evolink_studio.evolink.errors import RateLimited
+from evolink_studio.evolink.responses import retry_after
+from evolink_studio.evolink.transport import Reply
 from tests.answers import answer
 from tests.evolink.conftest import creating
 from tests.farend import FarEnd

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.evolink import EvoLink, EvoLinkError, KeyRefused, download
+from evolink_studio.evolink import download
+from evolink_studio.evolink.client import EvoLink
+from evolink_studio.evolink.errors import EvoLinkError, KeyRefused
 from tests.answers import answer, cut, error, hang_up
 from tests.evolink.conftest import KEY, asking, creating
 from tests.farend import FarEnd

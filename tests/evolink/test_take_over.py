@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.evolink.part import NOTE, WHOLE, take_over, whole_of
+from evolink_studio.evolink.partial_file import NOTE, WHOLE, take_over, whole_of
 
 
 @pytest.fixture

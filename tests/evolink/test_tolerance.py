@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evolink_studio.evolink import EvoLinkError, Task, Unavailable, Unclear, is_task_id, replies
-from evolink_studio.evolink.exchange import Reply
+from evolink_studio.evolink import responses
+from evolink_studio.evolink.errors import EvoLinkError, Unavailable, Unclear
+from evolink_studio.evolink.transport import Reply
+from evolink_studio.evolink.types import Task, is_task_id
 
 ID = "task-unified-1757169743-abcdefgh"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -65,11 +67,11 @@ broken = st.binary(max_size=80) | st.builds(lambda body, n: body[:n], whole, st.
 answers = st.builds(lambda status, body: Reply(status, body, at=NOW), statuses, whole | broken)
 
 READINGS = {
-    "create": lambda reply: replies.task(reply, otherwise=Unclear),
-    "read": lambda reply: replies.read_task(reply, asked=ID),
-    "balance": replies.balance,
-    "upload": replies.remote_file,
-    "tasks": replies.summaries,
+    "create": lambda reply: responses.task(reply, otherwise=Unclear),
+    "read": lambda reply: responses.read_task(reply, asked=ID),
+    "balance": responses.balance,
+    "upload": responses.remote_file,
+    "tasks": responses.summaries,
 }
 
 
@@ -96,7 +98,7 @@ def test_any_answer_gives_a_value_or_an_error_of_ours(reading, reply: Reply) -> 
 def test_a_task_with_a_sound_id_is_always_readable_and_sane(document: dict[str, object]) -> None:
     body = json.dumps(document | {"id": ID}).encode()
 
-    task = replies.task(Reply(200, body), otherwise=Unclear)
+    task = responses.task(Reply(200, body), otherwise=Unclear)
 
     assert task.id == ID
     assert task.progress is None or 0 <= task.progress <= 100
@@ -116,7 +118,7 @@ def test_an_id_is_plain_or_no_id(name: str) -> None:
 
 def read(**fields: object) -> Task:
     body = json.dumps({"id": ID, "status": "processing"} | fields).encode()
-    return replies.read_task(Reply(200, body), asked=ID)
+    return responses.read_task(Reply(200, body), asked=ID)
 
 
 PROGRESS = [
@@ -143,7 +145,7 @@ def test_progress_is_a_percentage_or_unknown(given_value: object, percent: int |
 def test_an_absurd_exponent_costs_nothing() -> None:
     body = b'{"id": "%s", "progress": 1e999999999, "usage": {"credits_reserved": 1e-999999999}}'
 
-    found = replies.read_task(Reply(200, body % ID.encode()), asked=ID)
+    found = responses.read_task(Reply(200, body % ID.encode()), asked=ID)
 
     assert found.progress is None
     assert found.usage.credits_reserved < Decimal("0.0001")
@@ -206,11 +208,11 @@ def test_text_that_no_database_would_take_is_mended() -> None:
 def test_a_404_of_the_list_is_none_but_of_a_task_is_an_error() -> None:
     reply = Reply(404, b"")
 
-    assert replies.summaries(reply) is None
+    assert responses.summaries(reply) is None
     with pytest.raises(EvoLinkError):
-        replies.read_task(reply, asked=ID)
+        responses.read_task(reply, asked=ID)
 
 
 def test_an_answer_about_another_task_is_not_taken_for_ours() -> None:
     with pytest.raises(Unavailable):
-        replies.read_task(Reply(200, b'{"id": "task-other", "status": "completed"}'), asked=ID)
+        responses.read_task(Reply(200, b'{"id": "task-other", "status": "completed"}'), asked=ID)

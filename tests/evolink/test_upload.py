@@ -2,14 +2,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from evolink_studio.evolink import (
-    Deadlines,
-    KeyRefused,
-    RateLimited,
-    Refused,
-    RemoteFile,
-    Unavailable,
-)
+from evolink_studio.evolink.client import Deadlines
+from evolink_studio.evolink.errors import KeyRefused, RateLimited, Refused, Unavailable
+from evolink_studio.evolink.types import RemoteFile
 from tests.answers import answer, error, hang_up, redirect, silence
 from tests.evolink.conftest import KEY, asking
 from tests.farend import FarEnd, closed_port

@@ -24,17 +24,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.utils import timezone
 
-from evolink_studio.engine.local import LocalEngine
-from evolink_studio.engine.management.commands.worker import work
 from evolink_studio.evolink.client import EvoLink
+from evolink_studio.generations.pipeline import downloading as saving
+from evolink_studio.generations.pipeline.dispatch import send
+from evolink_studio.generations.pipeline.downloading import save
+from evolink_studio.generations.pipeline.leases import claim_due
+from evolink_studio.generations.pipeline.provider import far_from_settings
+from evolink_studio.generations.pipeline.queue import Limits, claim_turns
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps import save as saving
-from evolink_studio.generations.steps.claims import claim_due
-from evolink_studio.generations.steps.far import far_from_settings
-from evolink_studio.generations.steps.save import save
-from evolink_studio.generations.steps.send import send
-from evolink_studio.generations.steps.turns import Limits, claim_turns
-from evolink_studio.library import shelf
+from evolink_studio.library import storage
+from evolink_studio.worker.management.commands.worker import work
+from evolink_studio.worker.worker import LocalEngine
 
 MOST_MOMENTS = 300
 WRITES = ("INSERT", "UPDATE", "DELETE", "BEGIN")
@@ -66,7 +66,7 @@ class Fuse:
         EvoLink.create = self._around_call(EvoLink.create, "POST")
         EvoLink.upload = self._around_call(EvoLink.upload, "upload")
         saving.download = self._around_call(saving.download, "download")
-        shelf._move = self._around(shelf._move, "moving the file")
+        storage._move = self._around(storage._move, "moving the file")
 
     def _execute(self, execute, sql, params, many, context):
         word = sql.split(None, 1)[0].upper()

@@ -14,11 +14,18 @@ from hypothesis.stateful import (
 )
 
 from evolink_studio.catalog import spec_for
+from evolink_studio.credits.exceptions import NoRoom
 from evolink_studio.credits.models import Allowance
-from evolink_studio.credits.refusals import NoRoom
 from evolink_studio.evolink.errors import NotFound, RateLimited, Unavailable
-from evolink_studio.evolink.wire import Task
+from evolink_studio.evolink.types import Task
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.pipeline.dispatch import accepted, send
+from evolink_studio.generations.pipeline.downloading import save
+from evolink_studio.generations.pipeline.leases import claim_due, next_due
+from evolink_studio.generations.pipeline.polling import follow
+from evolink_studio.generations.pipeline.provider import Far
+from evolink_studio.generations.pipeline.queue import Limits, claim_turns
+from evolink_studio.generations.pipeline.reconciliation import resolve, sweep
 from evolink_studio.generations.services import (
     FormKeyReused,
     cancel,
@@ -28,15 +35,6 @@ from evolink_studio.generations.services import (
     watch_again,
 )
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps.claims import claim_due, next_due
-from evolink_studio.generations.steps.far import Far
-from evolink_studio.generations.steps.follow import follow
-from evolink_studio.generations.steps.resolve import resolve
-from evolink_studio.generations.steps.save import save
-from evolink_studio.generations.steps.send import send
-from evolink_studio.generations.steps.sent import accepted
-from evolink_studio.generations.steps.sweep import sweep
-from evolink_studio.generations.steps.turns import Limits, claim_turns
 from tests.factories import UserFactory
 from tests.faults.admins import PICK, Admins
 from tests.faults.happenings import HAPPENINGS, happens

@@ -19,7 +19,7 @@ from evolink_studio.accounts.models import User
 from evolink_studio.catalog import spec_for
 from evolink_studio.credits.audit import check_with_truth
 from evolink_studio.credits.models import Entry, Purse
-from evolink_studio.generations.attention import needy
+from evolink_studio.generations.incidents import needy
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import submit
 from evolink_studio.generations.states import ENDED, State

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from evolink_studio.credits.audit import check_with_truth
 from evolink_studio.credits.models import Entry, Purse
-from evolink_studio.generations.attention import needy
+from evolink_studio.generations.incidents import needy
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import ENDED, State
 from tests.faults.truth import Truth

@@ -11,22 +11,14 @@ from django.db import connection
 from django.test import Client
 
 from evolink_studio.credits.models import Entry
-from evolink_studio.generations.callbacks import MOST_HEARD
 from evolink_studio.generations.models import Delivery, Generation
+from evolink_studio.generations.services import MOST_HEARD
 from evolink_studio.generations.states import ENDED, State
 from tests.answers import Received, Reply, cut_body, film, hang_up
 from tests.factories import NOW, GenerationFactory
 from tests.farend import FarEnd
 from tests.faults.conftest import SIZE, nothing_was_paid_twice_and_nothing_is_hidden
-from tests.faults.journeys import (
-    all_is_cleared,
-    at_once,
-    facts,
-    fresh,
-    journey,
-    link,
-    states,
-)
+from tests.faults.journeys import all_is_cleared, at_once, facts, fresh, journey, link, states
 from tests.faults.table import tally
 from tests.library.footage import film as footage
 

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from evolink_studio.generations.callbacks import LARGEST, MOST_HEARD
 from evolink_studio.generations.models import Delivery
+from evolink_studio.generations.services import LARGEST, MOST_HEARD
 from evolink_studio.generations.states import State
 from tests.factories import GenerationFactory
 from tests.faults.conftest import SIZE

@@ -17,10 +17,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from evolink_studio.engine.backup import database, take
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import look_now
-from evolink_studio.library import shelf
+from evolink_studio.library import storage
+from evolink_studio.operations.backup import database, take
 from tests.answers import drip, task
 from tests.engine.apart import Place, elsewhere
 from tests.faults.conftest import SIZE, states, stop, told_to_end, until, wishes, working
@@ -153,7 +153,7 @@ def put_back(folder: Path, rows: int, new: Place, far) -> None:
     assert done.returncode == 0, done.stderr
     assert len(new.ask(ROWS)) == rows
     for name, sha256 in new.ask("SELECT file, sha256 FROM library_asset"):
-        assert shelf.digest(new.folder / "media" / name) == sha256
+        assert storage.digest(new.folder / "media" / name) == sha256
     posts, others = len(far.create.requests), len(far.credits.requests)
     with working(new) as (worker,):
         until(lambda: len(far.credits.requests) > others, "it works")

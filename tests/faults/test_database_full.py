@@ -12,14 +12,9 @@ from django.test import Client
 
 from evolink_studio.credits.audit import check_with_truth
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.steps import send as sending
+from evolink_studio.generations.pipeline import dispatch as sending
 from tests.factories import VEO
-from tests.faults.conftest import (
-    SIZE,
-    nothing_was_paid_twice_and_nothing_is_hidden,
-    states,
-    wishes,
-)
+from tests.faults.conftest import SIZE, nothing_was_paid_twice_and_nothing_is_hidden, states, wishes
 from tests.faults.table import tally
 from tests.generations.pressing import press
 from tests.work import Worker

@@ -14,7 +14,7 @@ from hypothesis.stateful import (
 )
 
 from evolink_studio.evolink.errors import LinkDead
-from evolink_studio.generations.steps import save as saving
+from evolink_studio.generations.pipeline import downloading as saving
 from evolink_studio.library.models import Asset
 from tests.faults.conftest import SIZE
 from tests.faults.histories import Histories

@@ -6,12 +6,12 @@ from itertools import pairwise
 import pytest
 
 from evolink_studio.credits.audit import check_with_truth
-from evolink_studio.generations.attention import needy
+from evolink_studio.generations.incidents import needy
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.steps import follow as following
-from evolink_studio.generations.steps import resolve as resolving
-from evolink_studio.generations.steps import save as saving
-from evolink_studio.generations.steps import send as sending
+from evolink_studio.generations.pipeline import dispatch as sending
+from evolink_studio.generations.pipeline import downloading as saving
+from evolink_studio.generations.pipeline import polling as following
+from evolink_studio.generations.pipeline import reconciliation as resolving
 from tests.factories import NOW, UserFactory
 from tests.faults.conftest import wishes
 from tests.faults.table import tally

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from evolink_studio.credits.exceptions import NoRoom
 from evolink_studio.credits.models import Allowance, Purse
-from evolink_studio.credits.refusals import NoRoom
 from tests.factories import UserFactory
 from tests.faults.conftest import SIZE
 from tests.faults.journeys import all_is_cleared, fresh, journey, link

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.generations.alerts import new_alerts
+from evolink_studio.generations.incidents import new_alerts
 from evolink_studio.generations.models import Generation, Result
-from evolink_studio.generations.steps import save as saving
+from evolink_studio.generations.pipeline import downloading as saving
 from evolink_studio.library.models import Asset
 from tests.answers import Received, Reply, Script, answer, cut_body, drip, error, film, hang_up
 from tests.faults.conftest import SIZE

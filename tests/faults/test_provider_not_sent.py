@@ -6,20 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from evolink_studio.evolink import Deadlines
+from evolink_studio.evolink.client import Deadlines
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 from tests.answers import error
 from tests.farend import closed_port
 from tests.faults.conftest import nothing_was_paid_twice_and_nothing_is_hidden
-from tests.faults.journeys import (
-    all_is_cleared,
-    fresh,
-    journey,
-    link,
-    states,
-    taken_at_most_once,
-)
+from tests.faults.journeys import all_is_cleared, fresh, journey, link, states, taken_at_most_once
 from tests.faults.table import tally
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]

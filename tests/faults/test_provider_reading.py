@@ -10,10 +10,10 @@ from datetime import timedelta
 import pytest
 from asgiref.sync import async_to_sync
 
-from evolink_studio.engine.local import LocalEngine
-from evolink_studio.evolink import Deadlines
+from evolink_studio.evolink.client import Deadlines
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import ENDED, State
+from evolink_studio.worker.worker import LocalEngine
 from tests.answers import answer, cut_body, drip, error, gzip_bomb, hang_up, silence, task
 from tests.factories import GenerationFactory
 from tests.faults.conftest import SIZE, nothing_was_paid_twice_and_nothing_is_hidden

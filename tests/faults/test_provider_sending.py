@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from evolink_studio.credits.models import Purse
-from evolink_studio.evolink import Deadlines
+from evolink_studio.evolink.client import Deadlines
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.resolutions import mark_charged, mark_not_charged
 from evolink_studio.generations.states import State

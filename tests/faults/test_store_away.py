@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.generations.attention import needy
+from evolink_studio.generations.incidents import needy
 from evolink_studio.generations.models import Generation, Result
-from evolink_studio.generations.steps.claims import LEASE
-from evolink_studio.generations.steps.parked import needed
-from evolink_studio.library import services, shelf
+from evolink_studio.generations.pipeline.downloading import needed
+from evolink_studio.generations.pipeline.leases import LEASE
+from evolink_studio.library import services, storage
+from evolink_studio.library.media import video
 from evolink_studio.library.models import Asset
 from tests import elsewhere
 from tests.answers import Reply, error, film
@@ -93,7 +94,7 @@ def test_a_saver_killed_while_the_store_is_away_leaves_its_film_to_the_next(
     with tally(AREA) as counted:
         (row,) = made(journey)
         far.files[path_of(row)] = film(clip)
-        where = services.films if moment == "probe" else shelf
+        where = video if moment == "probe" else storage
         with monkeypatch.context() as dying:
             dying.setattr(where, moment, killed)
             with pytest.raises(KeyboardInterrupt):

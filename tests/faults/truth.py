@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from evolink_studio.evolink.errors import NotFound, NotSent, RateLimited, Refused, Unclear
-from evolink_studio.evolink.wire import Task, TaskSummary
+from evolink_studio.evolink.types import Task, TaskSummary
 
 ZERO = Decimal(0)
 

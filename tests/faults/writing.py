@@ -26,16 +26,16 @@ from django.utils import timezone
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog import spec_for
-from evolink_studio.credits.refusals import NoRoom
+from evolink_studio.credits.exceptions import NoRoom
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.pipeline.dispatch import send
+from evolink_studio.generations.pipeline.leases import claim_due
+from evolink_studio.generations.pipeline.polling import follow
+from evolink_studio.generations.pipeline.provider import Far
+from evolink_studio.generations.pipeline.queue import Limits, claim_turns
+from evolink_studio.generations.pipeline.reconciliation import sweep
 from evolink_studio.generations.services import beat, cancel, submit
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps.claims import claim_due
-from evolink_studio.generations.steps.far import Far
-from evolink_studio.generations.steps.follow import follow
-from evolink_studio.generations.steps.send import send
-from evolink_studio.generations.steps.sweep import sweep
-from evolink_studio.generations.steps.turns import Limits, claim_turns
 from tests.faults.truth import BILLS, Line, Truth
 
 MODEL = "veo3.1-pro"

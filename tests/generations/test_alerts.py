@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from evolink_studio.generations.alerts import MOST, message, new_alerts
+from evolink_studio.generations.incidents import MOST, new_alerts
 from evolink_studio.generations.models import Delivery
 from evolink_studio.generations.states import State
+from evolink_studio.worker.notifications import message
 from tests.factories import NOW, GenerationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from evolink_studio.generations.cards import bar, card
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.moves import move
+from evolink_studio.generations.presenters.cards import bar, card
 from evolink_studio.generations.services import beat, put_away, watch_again
 from evolink_studio.generations.states import State
+from evolink_studio.generations.transitions import move
 from tests.factories import NOW, GenerationFactory
 from tests.generations.watching import bars, opened, poll, poller, progress, running
 from tests.page import Page

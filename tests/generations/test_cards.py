@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from evolink_studio.accounts.models import User
-from evolink_studio.generations.cards import card
-from evolink_studio.generations.failures import FAILURES, UNKNOWN_FAILURE
 from evolink_studio.generations.models import Charge, Generation, Result
+from evolink_studio.generations.presenters.cards import card
+from evolink_studio.generations.presenters.failure_text import FAILURES, UNKNOWN_FAILURE
 from evolink_studio.generations.states import State
 from tests.factories import NOW, VEO, AssetFactory, GenerationFactory
 from tests.page import Page, words

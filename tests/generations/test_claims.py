@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from evolink_studio.generations.moves import move, note
+from evolink_studio.generations.pipeline.leases import LEASE, claim_due, next_due, renew
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps.claims import LEASE, claim_due, next_due, renew
+from evolink_studio.generations.transitions import move, note
 from tests.factories import NOW, GenerationFactory
 from tests.generations.conftest import fresh
 

@@ -7,9 +7,9 @@ import pytest
 from django.db import connection, transaction
 
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.moves import bump
+from evolink_studio.generations.pipeline.queue import Limits, claim_turns
 from evolink_studio.generations.services import cancel
-from evolink_studio.generations.steps.turns import Limits, claim_turns
+from evolink_studio.generations.transitions import bump
 from tests.factories import NOW, GenerationFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

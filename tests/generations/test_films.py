@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.generations import queries
 from evolink_studio.generations.states import ENDED, LIVE, State
-from evolink_studio.generations.views.films import PAGE
+from evolink_studio.generations.views.gallery import PAGE
 from tests.factories import NOW, GenerationFactory
 from tests.generations.pressing import HTMX
 from tests.page import Page, words

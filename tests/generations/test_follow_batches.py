@@ -8,12 +8,12 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.db import IntegrityError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from evolink_studio.evolink import Deadlines
+from evolink_studio.evolink.client import Deadlines
 from evolink_studio.generations.models import Feed, Generation
-from evolink_studio.generations.moves import Note, note_all
+from evolink_studio.generations.pipeline import polling as following
+from evolink_studio.generations.pipeline.leases import LEASE, claim_due
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps import follow as following
-from evolink_studio.generations.steps.claims import LEASE, claim_due
+from evolink_studio.generations.transitions import Note, note_all
 from tests.answers import answer, error, silence
 from tests.factories import NOW, GenerationFactory
 from tests.generations.conftest import fresh

@@ -8,12 +8,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
-from evolink_studio.evolink import Task
+from evolink_studio.evolink.types import Task
 from evolink_studio.generations.models import Feed, Generation
-from evolink_studio.generations.moves import bump
+from evolink_studio.generations.pipeline import polling as following
+from evolink_studio.generations.pipeline.leases import LEASE, claim_due
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps import follow as following
-from evolink_studio.generations.steps.claims import LEASE, claim_due
+from evolink_studio.generations.transitions import bump
 from tests.factories import NOW, GenerationFactory
 from tests.generations.conftest import fresh
 

@@ -4,10 +4,9 @@ import pytest
 
 from evolink_studio.credits.models import FarAccount
 from evolink_studio.generations.models import Feed, Generation
+from evolink_studio.generations.pipeline.leases import LEASE, claim_due
+from evolink_studio.generations.pipeline.polling import apply_task, follow
 from evolink_studio.generations.states import ENDED, State
-from evolink_studio.generations.steps.claims import LEASE, claim_due
-from evolink_studio.generations.steps.follow import follow
-from evolink_studio.generations.steps.outcome import apply_task
 from tests.answers import answer, cut_body, error, gzip_bomb, hang_up, redirect
 from tests.factories import NOW, GenerationFactory
 from tests.generations.conftest import fresh, gap
@@ -80,7 +79,7 @@ def test_one_spoiled_answer_does_not_take_the_others_along(far, worker, monkeypa
             raise ValueError("poisoned")
         return apply_task(generation, *args, **more)
 
-    monkeypatch.setattr("evolink_studio.generations.steps.follow.apply_task", apply)
+    monkeypatch.setattr("evolink_studio.generations.pipeline.polling.apply_task", apply)
     for row in rows:
         far.move(fresh(row).task_id, status="processing", progress=50)
     worker.clock.forward(seconds=20)

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from evolink_studio.catalog import SPECS, Lifecycle
-from evolink_studio.catalog.params import Control
+from evolink_studio.catalog.fields import Control
 from evolink_studio.generations.models import Generation
 from tests.catalog.foreign import FOREIGN, GEMINI, TOPAZ, WAN
 from tests.factories import VEO, AssetFactory

@@ -9,12 +9,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.credits.services import record_balance, record_unreachable
-from evolink_studio.generations import news
+from evolink_studio.generations import change_feed
 from evolink_studio.generations.models import Charge, Feed, Generation
-from evolink_studio.generations.moves import move
+from evolink_studio.generations.pipeline.provider import far_name
 from evolink_studio.generations.services import beat
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps.far import far_name
+from evolink_studio.generations.transitions import move
 from tests.factories import NOW, VEO, GenerationFactory
 from tests.generations.pressing import HTMX, press
 from tests.generations.watching import opened, poll, poller, progress, running
@@ -136,7 +136,7 @@ def test_a_library_of_any_size_is_not_walked_by_a_poll(tab, ada):
     running(ada)
     if connection.vendor != "sqlite":
         pytest.skip("how PostgreSQL goes about it depends on how many rows there are")
-    prepared = news._question()
+    prepared = change_feed._question()
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {prepared._sql}", prepared._places)
         plan = [line for *_, line in cursor.fetchall()]

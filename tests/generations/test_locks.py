@@ -7,9 +7,9 @@ import pytest
 from django.db import connection, transaction
 
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.pipeline.leases import LEASE, claim_due, renew
 from evolink_studio.generations.services import look_now
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps.claims import LEASE, claim_due, renew
 from tests.factories import NOW, GenerationFactory
 from tests.generations.conftest import fresh
 

@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 from django.core.files.storage import default_storage
 
-from evolink_studio.generations.attention import needy, open_figures
-from evolink_studio.generations.cards import card
+from evolink_studio.generations.incidents import needy, open_figures
+from evolink_studio.generations.pipeline import downloading as saving
+from evolink_studio.generations.pipeline.leases import LEASE, claim_due
+from evolink_studio.generations.presenters.cards import card
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps import save as saving
-from evolink_studio.generations.steps.claims import LEASE, claim_due
-from evolink_studio.library import services, shelf
+from evolink_studio.library import storage
+from evolink_studio.library.media import video
 from evolink_studio.library.models import Asset
 from tests.answers import cut_body, film
 from tests.factories import NOW
@@ -104,7 +105,7 @@ def test_whoever_was_killed_while_storing_leaves_it_to_the_next(
     far, worker, made, clip, settings, monkeypatch, moment
 ):
     with monkeypatch.context() as dying:
-        dying.setattr(shelf, moment, killed)
+        dying.setattr(storage, moment, killed)
         with pytest.raises(KeyboardInterrupt):
             worker.save()
     dies(far, made)
@@ -163,7 +164,7 @@ def test_who_froze_over_the_storing_loses_its_copy_to_the_next_and_spoils_nothin
     far, worker, made, clip, settings, monkeypatch
 ):
     """The second claim moves the film away from under the first one, and stores it."""
-    probe, turns = services.films.probe, []
+    probe, turns = video.probe, []
 
     def frozen(path):
         if not turns:
@@ -174,7 +175,7 @@ def test_who_froze_over_the_storing_loses_its_copy_to_the_next_and_spoils_nothin
             assert fresh(made).state == "completed"
         return probe(path)
 
-    monkeypatch.setattr(services.films, "probe", frozen)
+    monkeypatch.setattr(video, "probe", frozen)
     worker.save()
     assert turns
     assert (fresh(made).state, fresh(made).error_code) == ("completed", "")

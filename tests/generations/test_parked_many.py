@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.generations.alerts import new_alerts
-from evolink_studio.generations.cards import card
-from evolink_studio.generations.steps import parked
+from evolink_studio.generations.incidents import new_alerts
+from evolink_studio.generations.pipeline import downloading
+from evolink_studio.generations.presenters.cards import card
 from evolink_studio.library.models import Asset
 from tests.answers import Reply, error
 from tests.factories import NOW
@@ -142,6 +142,6 @@ def test_a_copy_that_nobody_saw_for_two_weeks_is_given_up_and_admins_knew_long_b
         worker.clock.forward(hours=6)
         two.save()
     assert fresh(made).error_code == "film_lost"
-    assert worker.clock() - NOW >= parked.PATIENCE
+    assert worker.clock() - NOW >= downloading.PATIENCE
     assert [reason for reason, _ in told] == ["parked", "astray"]
     assert told[1][1] <= timedelta(hours=30)

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from asgiref.sync import async_to_sync
 
-from evolink_studio.engine.distributed import DistributedEngine
-from evolink_studio.engine.local import LocalEngine
+from evolink_studio.generations.pipeline import downloading
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps import parked
 from evolink_studio.library import services
 from evolink_studio.library.models import Asset
+from evolink_studio.worker.distributed_worker import DistributedEngine
+from evolink_studio.worker.worker import LocalEngine
 from tests.factories import NOW
 from tests.generations.conftest import fresh
 from tests.generations.parking import away, no_row
@@ -28,7 +28,7 @@ def lies_for(settings, **span: float) -> None:
 
 
 def daily(worker) -> None:
-    services.sweep(now=worker.clock(), needed=parked.needed)
+    services.sweep(now=worker.clock(), needed=downloading.needed)
 
 
 def at_a_start(worker) -> None:
@@ -83,7 +83,7 @@ def test_a_film_that_waited_for_days_is_not_swept_between_its_place_and_its_row(
     create, seen = Asset.objects.create, []
 
     def swept_meanwhile(**fields):
-        services.sweep(now=worker.clock(), needed=parked.needed)
+        services.sweep(now=worker.clock(), needed=downloading.needed)
         seen.append([path.read_bytes() for path in left_over(settings)])
         return create(**fields)
 

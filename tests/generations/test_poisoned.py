@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from evolink_studio.evolink import EvoLink
+from evolink_studio.evolink.client import EvoLink
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.pipeline import downloading as saving
+from evolink_studio.generations.pipeline.polling import apply_task
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps import save as saving
-from evolink_studio.generations.steps.outcome import apply_task
 from tests.factories import NOW, GenerationFactory
 from tests.generations.conftest import fresh
 from tests.library.footage import film
@@ -89,7 +89,7 @@ def test_an_answer_that_cannot_be_used_puts_off_only_its_own_row(
         def apply(row, *facts, **more):
             return broken() if row.pk == poisoned.pk else apply_task(row, *facts, **more)
 
-        monkeypatch.setattr("evolink_studio.generations.steps.follow.apply_task", apply)
+        monkeypatch.setattr("evolink_studio.generations.pipeline.polling.apply_task", apply)
     with capture_logs() as logs:
         assert gaps(worker, worker.follow, poisoned, 4) == [8, 16, 32, 64]
     assert [fresh(row).progress for row in running] == [50, 0, 50]
@@ -100,7 +100,7 @@ def test_an_answer_that_cannot_be_used_puts_off_only_its_own_row(
 def test_when_the_code_was_mended_it_goes_on_as_if_nothing_had_been(worker, running, monkeypatch):
     poisoned = running[1]
     with monkeypatch.context() as now:
-        now.setattr("evolink_studio.generations.steps.follow.apply_task", broken)
+        now.setattr("evolink_studio.generations.pipeline.polling.apply_task", broken)
         worker.look(poisoned)
     assert fresh(poisoned).error_code == "internal"
     worker.look(poisoned)
@@ -137,7 +137,7 @@ def test_without_a_link_nothing_is_called_done_and_it_ends_as_a_lost_film(worker
 
 def test_a_search_that_breaks_is_made_at_growing_gaps(far, worker, monkeypatch):
     lost = GenerationFactory(state=State.UNKNOWN, sent=NOW, due=NOW)
-    monkeypatch.setattr("evolink_studio.generations.steps.resolve._listed", broken)
+    monkeypatch.setattr("evolink_studio.generations.pipeline.reconciliation._listed", broken)
     with capture_logs() as logs:
         assert gaps(worker, worker.search, lost, 5) == [10, 30, 60, 120, 300]
     assert (fresh(lost).state, len(told_in_full(logs))) == ("unknown", 5)

@@ -6,10 +6,10 @@ import pytest
 import time_machine
 
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.moves import move
 from evolink_studio.generations.queries import RAIL
 from evolink_studio.generations.services import beat
 from evolink_studio.generations.states import State
+from evolink_studio.generations.transitions import move
 from tests.factories import NOW, VEO, GenerationFactory
 from tests.generations.pressing import press
 from tests.generations.watching import opened, poll, poller, progress, running

@@ -5,15 +5,10 @@ from decimal import Decimal
 import pytest
 
 from evolink_studio.credits.models import Allowance, Entry, FarAccount, RateCard
-from evolink_studio.credits.services import (
-    record_balance,
-    record_key_refused,
-    record_unreachable,
-)
-from evolink_studio.generations.models import Generation
-from evolink_studio.generations.queries import LOW_DISK
+from evolink_studio.credits.services import record_balance, record_key_refused, record_unreachable
+from evolink_studio.generations.models import LOW_DISK, Generation
+from evolink_studio.generations.pipeline.provider import far_name
 from evolink_studio.generations.services import beat
-from evolink_studio.generations.steps.far import far_name
 from tests.factories import NOW, VEO, AssetFactory, UserFactory
 from tests.generations.pressing import press
 from tests.page import Page, words

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from asgiref.sync import sync_to_async
 
-from evolink_studio.evolink import EvoLink
+from evolink_studio.evolink.client import EvoLink
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import wake
 from evolink_studio.generations.states import State

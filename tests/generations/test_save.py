@@ -9,9 +9,9 @@ import pytest
 
 from evolink_studio.evolink.errors import NoSpace
 from evolink_studio.generations.models import Generation, Result
+from evolink_studio.generations.pipeline import downloading as saving
+from evolink_studio.generations.pipeline.leases import LEASE, claim_due
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps import save as saving
-from evolink_studio.generations.steps.claims import LEASE, claim_due
 from evolink_studio.library.models import Asset
 from tests.answers import Reply, answer, cut_body, error, film, hang_up, redirect
 from tests.factories import NOW, GenerationFactory
@@ -228,7 +228,7 @@ def test_a_disk_that_is_full_when_the_film_is_put_in_its_place_is_the_same(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as now:
-        now.setattr("evolink_studio.library.shelf._move", full)
+        now.setattr("evolink_studio.library.storage._move", full)
         worker.save()
     assert (fresh(made).state, fresh(made).error_code) == ("saving", "disk_full")
     assert not Asset.objects.exists()

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 
+from evolink_studio.generations.pipeline import downloading as saving
+from evolink_studio.generations.pipeline.leases import LEASE, claim_due
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps import save as saving
-from evolink_studio.generations.steps.claims import LEASE, claim_due
 from evolink_studio.library.models import Asset
 from tests.answers import cut_body, drip, film
 from tests.factories import NOW

@@ -8,14 +8,9 @@ from decimal import Decimal
 import pytest
 
 from evolink_studio.credits.models import FarAccount
-from evolink_studio.evolink import Deadlines
-from evolink_studio.generations.steps import schedule
-from tests.answers import (
-    Reply,
-    answer,
-    error,
-    task,
-)
+from evolink_studio.evolink.client import Deadlines
+from evolink_studio.generations.pipeline import poll_schedule
+from tests.answers import Reply, answer, error, task
 from tests.factories import NOW
 from tests.farend import closed_port
 from tests.generations.conftest import fresh
@@ -189,7 +184,7 @@ def test_a_sane_wish_to_wait_is_honoured_and_no_other(far, worker, generation, a
 
 def test_a_third_wish_to_wait_is_the_last(far, worker, generation):
     far.create.always(error(429, "rate_limit_exceeded"))
-    for _ in range(schedule.ASK_TO_WAIT_TRIES):
+    for _ in range(poll_schedule.ASK_TO_WAIT_TRIES):
         worker.wait_for(generation)
         worker.send()
     refused = fresh(generation)

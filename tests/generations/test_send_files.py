@@ -6,12 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from evolink_studio.library import shelf
-from tests.answers import (
-    answer,
-    error,
-    hang_up,
-)
+from evolink_studio.library import storage
+from tests.answers import answer, error, hang_up
 from tests.factories import NOW, AssetFactory, GenerationFactory
 from tests.generations.conftest import fresh
 
@@ -120,7 +116,7 @@ def test_a_file_that_is_gone_from_the_disk_ends_it_too(far, worker, ada):
 def test_a_disk_that_is_away_for_a_moment_is_waited_for(far, worker, ada, monkeypatch):
     generation = with_pictures(AssetFactory(owner=ada))
     with monkeypatch.context() as away:
-        away.setattr(shelf, "content", broken)
+        away.setattr(storage, "content", broken)
         worker.send()
     assert fresh(generation).state == "queued"
     worker.wait_for(generation)

@@ -6,14 +6,12 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import OperationalError
 
-from evolink_studio.evolink import Deadlines
-from evolink_studio.evolink.client import EvoLink
+from evolink_studio.evolink.client import Deadlines, EvoLink
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.pipeline.dispatch import accepted, send
+from evolink_studio.generations.pipeline.leases import claim_due
 from evolink_studio.generations.services import cancel
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps.claims import claim_due
-from evolink_studio.generations.steps.send import send
-from evolink_studio.generations.steps.sent import accepted
 from tests.answers import (
     answer,
     cut,
@@ -99,8 +97,8 @@ def test_what_evolink_said_is_written_down_when_the_database_is_back(
             raise OperationalError("database is locked")
         accepted(*facts)
 
-    monkeypatch.setattr("evolink_studio.generations.steps.send.accepted", away)
-    monkeypatch.setattr("evolink_studio.generations.steps.send.KEEP_GAPS", (0, 0, 0))
+    monkeypatch.setattr("evolink_studio.generations.pipeline.dispatch.accepted", away)
+    monkeypatch.setattr("evolink_studio.generations.pipeline.dispatch.KEEP_GAPS", (0, 0, 0))
     worker.send()
     assert fresh(generation).task_id == far.accepted[0].task_id
     assert far.paid == 1

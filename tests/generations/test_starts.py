@@ -6,7 +6,7 @@ import pytest
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.generations.models import Draft, Generation
-from evolink_studio.generations.recipes import RECIPES
+from evolink_studio.generations.presenters.model_picker import RECIPES
 from evolink_studio.generations.states import State
 from tests.answers import answer
 from tests.factories import NOW, VEO, AssetFactory, GenerationFactory, UserFactory

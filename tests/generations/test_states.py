@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from evolink_studio.generations.models import Feed, Generation
-from evolink_studio.generations.moves import bump, move, note
 from evolink_studio.generations.states import ENDED, State
+from evolink_studio.generations.transitions import bump, move, note
 from tests.factories import NOW, GenerationFactory, UserFactory
 from tests.generations.conftest import fresh
 

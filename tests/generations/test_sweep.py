@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from evolink_studio.generations.models import Feed
-from evolink_studio.generations.moves import move
+from evolink_studio.generations.pipeline.dispatch import POST_TAKES_AT_MOST
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps.send import POST_TAKES_AT_MOST
+from evolink_studio.generations.transitions import move
 from tests.factories import NOW, GenerationFactory
 from tests.generations.conftest import fresh
 
@@ -63,7 +63,7 @@ def test_a_row_that_cannot_be_moved_hides_no_other_one(worker, left, monkeypatch
             raise ZeroDivisionError("poisoned")
         return move(generation, *to, **facts)
 
-    monkeypatch.setattr("evolink_studio.generations.steps.sweep.move", moved)
+    monkeypatch.setattr("evolink_studio.generations.pipeline.reconciliation.move", moved)
     worker.clock.now = left.due
     assert worker.sweep() == 1
     assert (fresh(left).state, fresh(other).state) == ("sending", "unknown")

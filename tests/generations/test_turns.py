@@ -6,9 +6,9 @@ import pytest
 
 from evolink_studio.credits.models import Allowance
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.moves import move, note
+from evolink_studio.generations.pipeline.queue import Limits, ahead_of, claim_turns
 from evolink_studio.generations.states import State
-from evolink_studio.generations.steps.turns import Limits, ahead_of, claim_turns
+from evolink_studio.generations.transitions import move, note
 from tests.factories import NOW, GenerationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from evolink_studio.catalog import SPECS
-from evolink_studio.catalog.params import Control
+from evolink_studio.catalog.fields import Control
 from evolink_studio.generations.models import Generation
 from evolink_studio.library.models import Asset
 from tests.factories import VEO, AssetFactory

@@ -6,7 +6,7 @@ import pytest
 
 from evolink_studio.generations.models import Generation
 from evolink_studio.library.models import Asset
-from evolink_studio.library.store import StoreAway
+from evolink_studio.library.s3_storage import StoreAway
 from tests.factories import VEO, AssetFactory
 from tests.generations.pressing import HTMX, numbered, press
 from tests.page import Page
@@ -27,7 +27,7 @@ def away(request, monkeypatch):
     def fail(*_, **__):
         raise request.param
 
-    monkeypatch.setattr("evolink_studio.library.shelf._move", fail)
+    monkeypatch.setattr("evolink_studio.library.storage._move", fail)
 
 
 @pytest.mark.usefixtures("away")
@@ -56,7 +56,7 @@ def test_adjusting_a_picture_that_cannot_be_read_is_answered_in_words(tab, ada, 
         raise StoreAway("The store did not answer")
 
     picture = AssetFactory(owner=ada)
-    monkeypatch.setattr("evolink_studio.library.shelf.content", fail)
+    monkeypatch.setattr("evolink_studio.library.storage.content", fail)
     response = tab.post(f"/library/{picture.pk}/edit", {"action": "jpeg"})
     assert response.status_code == 503
     assert "cannot be reached" in response.json()["error"]
@@ -67,7 +67,7 @@ def test_when_it_is_back_the_same_press_goes_through(tab, monkeypatch):
         raise StoreAway("The store did not answer")
 
     with monkeypatch.context() as now:
-        now.setattr("evolink_studio.library.shelf._move", fail)
+        now.setattr("evolink_studio.library.storage._move", fail)
         press(tab, VEO, image_urls=numbered(1))
     assert press(tab, VEO, image_urls=numbered(1)).status_code == 302
     assert Generation.objects.get().inputs.count() == 1

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.moves import move
 from evolink_studio.generations.services import LEAVABLE, put_away, watch_again
 from evolink_studio.generations.states import State
+from evolink_studio.generations.transitions import move
 from tests.factories import NOW, VEO, GenerationFactory
 from tests.generations.conftest import fresh
 from tests.generations.pressing import HTMX

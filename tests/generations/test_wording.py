@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from evolink_studio.credits.models import Allowance
-from evolink_studio.generations.cards import card
-from evolink_studio.generations.places import Place, places
+from evolink_studio.generations.pipeline import poll_schedule
+from evolink_studio.generations.pipeline.queue import Place, places
+from evolink_studio.generations.presenters.cards import card
 from evolink_studio.generations.states import ENDED, LIVE, State
-from evolink_studio.generations.steps import schedule
 from tests.factories import NOW, VEO, GenerationFactory
 from tests.page import Page, words
 
@@ -94,8 +94,8 @@ def test_no_news_says_for_how_long_and_that_it_costs_no_more(ada):
 
 def test_how_often_we_look_when_there_is_no_news_is_what_the_schedule_does(ada):
     stalled = GenerationFactory(owner=ada, state=State.RUNNING, stalled=NOW)
-    often = schedule.next_look(stalled, now=NOW, sandboxed=False)
-    seldom = schedule.after_trouble(99)
+    often = poll_schedule.next_look(stalled, now=NOW, sandboxed=False)
+    seldom = poll_schedule.after_trouble(99)
     said = f"every {often.seconds // 60} to {seldom.seconds // 60} minutes"
     assert said in card(stalled, now=NOW).advice
 

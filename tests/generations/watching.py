@@ -3,8 +3,8 @@
 import uuid
 
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.moves import move, note
 from evolink_studio.generations.states import State
+from evolink_studio.generations.transitions import move, note
 from tests.factories import NOW, VEO, GenerationFactory
 from tests.generations.pressing import HTMX
 from tests.page import Page

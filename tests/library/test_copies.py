@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from evolink_studio.evolink import EvoLink
+from evolink_studio.evolink.client import EvoLink
 from evolink_studio.evolink.errors import Unavailable
 from evolink_studio.library.models import RemoteCopy
-from evolink_studio.library.services import ensure_at_evolink
+from evolink_studio.library.remote_copies import ensure_at_evolink
 from tests.answers import Reply
 from tests.farend import FarEnd
 

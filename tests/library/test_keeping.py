@@ -9,8 +9,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 
 from evolink_studio.library import services
-from evolink_studio.library.errors import NoSpace, NotAFilm, NotAPicture, NotTaken
-from evolink_studio.library.models import Asset
+from evolink_studio.library.exceptions import NoSpace, NotAFilm, NotAPicture, NotTaken
+from evolink_studio.library.models import Asset, facts
 from tests.library.conftest import NOW, kept_files, nobody
 from tests.library.footage import film, sound
 from tests.pictures import picture
@@ -154,7 +154,7 @@ def test_a_field_for_one_kind_takes_no_other(owner, tmp_path, kind):
 
 
 def test_facts_of_a_file_are_plain_and_without_its_owner(cat, clip):
-    assert services.facts(cat) == {
+    assert facts(cat) == {
         "ref": f"asset:{cat.pk}",
         "kind": "image",
         "format": "png",
@@ -163,7 +163,7 @@ def test_facts_of_a_file_are_plain_and_without_its_owner(cat, clip):
         "height": 48,
         "seconds": None,
     }
-    assert services.facts(clip)["seconds"] == 2.0
+    assert facts(clip)["seconds"] == 2.0
 
 
 def test_what_is_over_the_limit_is_refused_however_it_comes(owner, settings):

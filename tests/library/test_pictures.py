@@ -7,8 +7,8 @@ import textwrap
 import pytest
 from PIL import Image, ImageCms
 
-from evolink_studio.library import images
-from evolink_studio.library.errors import NotAPicture, NotChanged, TooManyPixels
+from evolink_studio.library.exceptions import NotAPicture, NotChanged, TooManyPixels
+from evolink_studio.library.media import images
 from tests.pictures import (
     BLUE,
     RED,
@@ -173,8 +173,8 @@ def test_too_many_pixels_are_refused(size):
 def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded():
     script = """
         import resource
-        from evolink_studio.library import images
-        from evolink_studio.library.errors import TooManyPixels
+        from evolink_studio.library.media import images
+        from evolink_studio.library.exceptions import TooManyPixels
         from tests.pictures import png_claiming
         bomb = png_claiming(13_000, 13_000)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evolink_studio.library.serving import PART
+from evolink_studio.library.file_responses import PART
 from tests.library.conftest import NOW
 from tests.pictures import half_clear
 

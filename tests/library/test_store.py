@@ -19,9 +19,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from evolink_studio.environment import ROOT
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
-from evolink_studio.library import services, shelf
+from evolink_studio.library import services, storage
 from evolink_studio.library.models import Asset
-from evolink_studio.library.store import StoreAway
+from evolink_studio.library.s3_storage import StoreAway
 from tests.factories import NOW, GenerationFactory
 from tests.farend import FarEnd
 from tests.library.conftest import nobody
@@ -46,7 +46,7 @@ def options(store: ObjectStore, **more: str) -> dict[str, object]:
         "access_key": ACCESS,
         "secret_key": SECRET,
     }
-    return {"BACKEND": "evolink_studio.library.store.Store", "OPTIONS": {**given, **more}}
+    return {"BACKEND": "evolink_studio.library.s3_storage.Store", "OPTIONS": {**given, **more}}
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,7 @@ def test_a_large_film_goes_up_in_parts_and_comes_back_whole(store):
     default_storage.save("assets/large.mp4", ContentFile(content))
     assert sum("partNumber" in asked for asked in store.asked) > 1
     assert store.objects["assets/large.mp4"].content == content
-    assert shelf.content("assets/large.mp4") == content
+    assert storage.content("assets/large.mp4") == content
 
 
 def test_its_owner_gets_a_link_that_plays_and_seeks(owned, clip, store):
@@ -144,7 +144,7 @@ def test_frames_and_adjusted_pictures_are_made_from_what_lies_there(clip, cat, s
     still = services.add_frame(asset=clip, second=Decimal(1), now=NOW)
     small = services.edit_picture(asset=cat, action="fit", width=32, height=32, now=NOW)
     assert {str(still.file), str(small.file)} < set(store.objects)
-    assert shelf.content(str(cat.file)) == store.objects[str(cat.file)].content
+    assert storage.content(str(cat.file)) == store.objects[str(cat.file)].content
 
 
 def test_browsers_are_sent_where_they_can_reach_the_store(settings, store, owned, clip):

@@ -7,7 +7,7 @@ import json
 import pytest
 from django.test import Client
 
-from evolink_studio.library import names
+from evolink_studio.library import filenames
 from evolink_studio.library.models import Asset
 from tests.library.conftest import kept_files, upload_of
 from tests.library.footage import film, sound
@@ -123,7 +123,7 @@ def test_a_flood_of_pixels_is_refused(owned):
 
 def test_refusals_speak_the_persons_language(owned, settings, monkeypatch):
     monkeypatch.setattr(
-        "evolink_studio.library.errors.gettext", lambda text: f"[{text[:9]}]" if text else text
+        "evolink_studio.library.exceptions.gettext", lambda text: f"[{text[:9]}]" if text else text
     )
     assert give(owned, b"only text").json()["error"] == "[This file]"
 
@@ -154,9 +154,9 @@ def test_names_are_shown_and_never_used_on_the_disk(owned, media, given, kept):
 
 
 def test_a_name_is_one_visible_line():
-    assert names.clean("a\r\n b\u2028c\t.png") == "a b c .png"
-    assert names.clean("\ud800\u200fcat\ufeff") == "cat"
-    assert names.clean("...", otherwise="picture") == "picture"
+    assert filenames.clean("a\r\n b\u2028c\t.png") == "a b c .png"
+    assert filenames.clean("\ud800\u200fcat\ufeff") == "cat"
+    assert filenames.clean("...", otherwise="picture") == "picture"
 
 
 def test_the_same_picture_twice_is_one_file(owned, media):
@@ -229,7 +229,7 @@ def test_a_full_disk_is_said_while_the_file_arrives(owned, monkeypatch):
     "place",
     [
         "pathlib.Path.write_bytes",
-        "evolink_studio.library.shelf._move",
+        "evolink_studio.library.storage._move",
         "os.fsync",
         "tempfile.TemporaryDirectory.__init__",
     ],

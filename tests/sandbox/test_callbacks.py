@@ -5,8 +5,7 @@ import socket
 
 import pytest
 
-from evolink_studio.sandbox.addresses import callback_problem, is_internal, leads_inside
-from evolink_studio.sandbox.callbacks import Caller
+from evolink_studio.sandbox.callbacks import Caller, callback_problem, is_internal, leads_inside
 from tests.sandbox.listener import Listener
 
 

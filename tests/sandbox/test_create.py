@@ -4,16 +4,7 @@ import re
 
 import pytest
 
-from tests.sandbox.world import (
-    CREATE,
-    GROK,
-    KLING,
-    NOON,
-    SEEDANCE,
-    SORA,
-    VEO,
-    picture_bytes,
-)
+from tests.sandbox.world import CREATE, GROK, KLING, NOON, SEEDANCE, SORA, VEO, picture_bytes
 
 FOREIGN = "https://pictures.example/cat.png"
 CALLBACK = "https://studio.example/callbacks/abc"

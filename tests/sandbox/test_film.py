@@ -7,10 +7,10 @@ import av
 import pytest
 from PIL import Image, ImageChops, ImageFont, ImageStat
 
-from evolink_studio.sandbox.film.apart import NotMade, render_apart
-from evolink_studio.sandbox.film.caption import wrapped
-from evolink_studio.sandbox.film.render import render
-from evolink_studio.sandbox.film.storyboard import Storyboard
+from evolink_studio.sandbox.video.captions import wrapped
+from evolink_studio.sandbox.video.render import render
+from evolink_studio.sandbox.video.storyboard import Storyboard
+from evolink_studio.sandbox.video.subprocess_renderer import NotMade, render_apart
 from tests.sandbox.world import GROK, KLING, SEEDANCE, SORA, VEO
 
 SMALL = {"width": 160, "height": 90, "fps": 12, "seconds": 2, "facts": "facts", "sound": True}

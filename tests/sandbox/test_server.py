@@ -94,7 +94,7 @@ class Served:
 
     def start(self) -> None:
         code = (
-            "from pathlib import Path; from evolink_studio.sandbox.serve import run; "
+            "from pathlib import Path; from evolink_studio.sandbox.server import run; "
             f"run(host='127.0.0.1', port={self.port}, data_dir=Path({str(self._folder)!r}),"
             " pace=0.03)"
         )

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from evolink_studio.sandbox.stories import STORIES, Plot, plot_of
+from evolink_studio.sandbox.scenarios import STORIES, Plot, plot_of
 from tests.sandbox.world import GROK
 
 

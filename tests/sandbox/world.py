@@ -11,11 +11,11 @@ import httpx
 from PIL import Image
 
 from evolink_studio.sandbox.app import build_app
-from evolink_studio.sandbox.film.storyboard import Storyboard
+from evolink_studio.sandbox.database import Store
 from evolink_studio.sandbox.ledger import Ledger
-from evolink_studio.sandbox.serve import serving
+from evolink_studio.sandbox.server import serving
 from evolink_studio.sandbox.settings import SandboxSettings
-from evolink_studio.sandbox.store import Store
+from evolink_studio.sandbox.video.storyboard import Storyboard
 
 HEADERS = {"Authorization": "Bearer sk-evo-test", "User-Agent": "Sandbox-Tests/1.0"}
 CREATE = "/v1/videos/generations"

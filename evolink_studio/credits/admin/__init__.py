@@ -5,7 +5,7 @@ are off · `allowances` who may spend how much, raised in one go · `book` purse
 """
 
 from evolink_studio.credits.admin.allowances import AllowanceAdmin
-from evolink_studio.credits.admin.book import EntryAdmin, PurseAdmin
+from evolink_studio.credits.admin.ledger import EntryAdmin, PurseAdmin
 from evolink_studio.credits.admin.prices import FarAccountAdmin, RateCardAdmin
 
 __all__ = ["AllowanceAdmin", "EntryAdmin", "FarAccountAdmin", "PurseAdmin", "RateCardAdmin"]

@@ -16,13 +16,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from evolink_studio.accounts.looking import StaffLookAdmin, coloured
 from evolink_studio.catalog import SPECS
+from evolink_studio.core.admin import StaffLookAdmin, coloured
+from evolink_studio.core.formatting import amount_text
+from evolink_studio.credits.allowances import in_present_period
 from evolink_studio.credits.forms import AllowanceForm, AmountForm, RaiseForm
 from evolink_studio.credits.models import Allowance
 from evolink_studio.credits.periods import reset
-from evolink_studio.credits.purses import in_present_period
-from evolink_studio.credits.refusals import amount_text
 from evolink_studio.credits.services import raise_allowances
 
 ZERO = Decimal(0)

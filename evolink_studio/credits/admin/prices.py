@@ -13,13 +13,13 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from evolink_studio.accounts.looking import ReadOnlyAdmin, StaffLookAdmin, coloured
 from evolink_studio.catalog import SPECS, Spec
-from evolink_studio.credits import samples
-from evolink_studio.credits.admin import drift
-from evolink_studio.credits.drift import preview
+from evolink_studio.core.admin import ReadOnlyAdmin, StaffLookAdmin, coloured
+from evolink_studio.credits import price_accuracy
+from evolink_studio.credits.admin import price_accuracy as drift_report
 from evolink_studio.credits.forms import RateCardForm
 from evolink_studio.credits.models import FarAccount, RateCard
+from evolink_studio.credits.price_accuracy import preview
 from evolink_studio.credits.pricing import price
 
 TRY = "_try"
@@ -72,7 +72,7 @@ class RateCardAdmin(StaffLookAdmin):
 
     def off(self, request: HttpRequest) -> HttpResponseBase:
         """Where estimates, reservations and charges differ."""
-        return drift.page(request, self.admin_site.each_context(request))
+        return drift_report.page(request, self.admin_site.each_context(request))
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
@@ -85,8 +85,8 @@ class RateCardAdmin(StaffLookAdmin):
     ) -> HttpResponse:
         form = context["adminform"].form
         if TRY in request.POST and not form.errors:
-            recent = samples.recent(form.instance.model_id, TRIED_ON)
-            context |= drift.tried(preview(form.instance, recent))
+            recent = price_accuracy.recent(form.instance.model_id, TRIED_ON)
+            context |= drift_report.tried(preview(form.instance, recent))
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 

@@ -8,6 +8,6 @@
 
 from evolink_studio.generations.admin.callbacks import DeliveryAdmin
 from evolink_studio.generations.admin.generations import GenerationAdmin
-from evolink_studio.generations.admin.people import PersonAdmin
+from evolink_studio.generations.admin.users import PersonAdmin
 
 __all__ = ["DeliveryAdmin", "GenerationAdmin", "PersonAdmin"]

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesCheckboxFilter, RangeDateTimeFilter
 
-from evolink_studio.accounts.looking import ReadOnlyAdmin, coloured
-from evolink_studio.generations.admin.facts import STATE_COLOURS
-from evolink_studio.generations.admin.looking import look_at
+from evolink_studio.core.admin import ReadOnlyAdmin, coloured
+from evolink_studio.generations.accounting import page_of
+from evolink_studio.generations.admin.actions import look_at
+from evolink_studio.generations.admin.columns import STATE_COLOURS
 from evolink_studio.generations.models import Delivery, Generation
-from evolink_studio.generations.money import page_of
 
 
 @admin.register(Delivery)

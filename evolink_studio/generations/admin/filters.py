@@ -15,9 +15,9 @@ from unfold.contrib.filters.admin import CheckboxFilter, RangeDateFilter
 from unfold.widgets import INPUT_CLASSES
 
 from evolink_studio.catalog import SPECS
-from evolink_studio.generations.attention import BY_NAME, REASONS, any_of
+from evolink_studio.generations.incidents import BY_NAME, REASONS, any_of
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.usage import created_within
+from evolink_studio.generations.usage_report import created_within
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise

@@ -16,20 +16,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesCheckboxFilter
 
-from evolink_studio.accounts.looking import ReadOnlyAdmin, is_owner
 from evolink_studio.accounts.models import User
-from evolink_studio.credits.admin import book
+from evolink_studio.core.admin import ReadOnlyAdmin, is_owner
+from evolink_studio.core.formatting import credits_text
+from evolink_studio.core.http import number_in
+from evolink_studio.credits.admin import ledger
 from evolink_studio.generations import queries, services
-from evolink_studio.generations.admin import settling, sights, usage
-from evolink_studio.generations.admin.facts import Facts
+from evolink_studio.generations.accounting import page_of
+from evolink_studio.generations.admin import columns, resolution_forms, usage_page
+from evolink_studio.generations.admin.actions import cancel, look_at
+from evolink_studio.generations.admin.changelist import CountingPaginator, DatedChangeList
+from evolink_studio.generations.admin.columns import Facts
 from evolink_studio.generations.admin.filters import DaysFilter, ModelFilter, NeedsALookFilter
-from evolink_studio.generations.admin.listing import CountingPaginator, DatedChangeList
-from evolink_studio.generations.admin.looking import cancel, look_at
-from evolink_studio.generations.cards import card
-from evolink_studio.generations.figures import credits_text
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.money import page_of
-from evolink_studio.generations.numbers import number_in
+from evolink_studio.generations.presenters.cards import card
 from evolink_studio.generations.states import State
 
 
@@ -133,7 +133,7 @@ class GenerationAdmin(Facts, ReadOnlyAdmin):
     def usage(self, request: HttpRequest) -> HttpResponseBase:
         """Figures by person, model and day; `?as=csv` gives the rows behind them."""
         context = self.admin_site.each_context(request)
-        return usage.page(request, context)
+        return usage_page.page(request, context)
 
     def settle(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The owner says what became of a lost answer, or what an ended one cost in truth."""
@@ -145,9 +145,9 @@ class GenerationAdmin(Facts, ReadOnlyAdmin):
         try:
             with transaction.atomic():
                 given, person = request.POST.dict(), _person(request)
-                done = settling.settle(generation, given, person, timezone.now())
+                done = resolution_forms.settle(generation, given, person, timezone.now())
                 self.log_change(request, generation, done)
-        except settling.NotSettled as error:
+        except resolution_forms.NotSettled as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
             self.message_user(request, done, messages.SUCCESS)
@@ -157,7 +157,7 @@ class GenerationAdmin(Facts, ReadOnlyAdmin):
         """The owner brings in the film of a task that no generation here has."""
         if not is_owner(request):
             raise PermissionDenied
-        form = settling.RescueForm(request.POST or None)
+        form = resolution_forms.RescueForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             generation = form.rescue(_person(request), timezone.now())
             self.log_addition(request, generation, _("Film of a task brought in."))
@@ -177,16 +177,16 @@ class GenerationAdmin(Facts, ReadOnlyAdmin):
         generation: Generation = context["original"]
         context |= {
             "card": card(generation, now=timezone.now()),
-            "films": sights.films(generation),
-            "inputs": [sights.seen(asset) for asset in generation.inputs.order_by("pk")],
+            "films": columns.films(generation),
+            "inputs": [columns.seen(asset) for asset in generation.inputs.order_by("pk")],
             "can_look": generation.state in services.LOOKED_AT,
             "can_cancel": generation.state == State.QUEUED and is_owner(request),
-            **(settling.forms_for(generation) if is_owner(request) else {}),
+            **(resolution_forms.forms_for(generation) if is_owner(request) else {}),
             "estimated": credits_text(generation.estimated),
             "reserved": credits_text(generation.reserved),
             "charged": credits_text(generation.used),
-            "book": book.lines(generation.pk),
-            "book_head": book.head(),
+            "book": ledger.lines(generation.pk),
+            "book_head": ledger.head(),
         }
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response

@@ -13,15 +13,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from evolink_studio.accounts.requests import PersonRequest
+from evolink_studio.accounts.http import PersonRequest
 from evolink_studio.catalog import SPECS
+from evolink_studio.catalog.messages import Problem
 from evolink_studio.catalog.spec import Lifecycle, Spec
-from evolink_studio.catalog.text import Problem
-from evolink_studio.credits.refusals import NoRoom
-from evolink_studio.database import AWAY, CommitUnclear, is_away
-from evolink_studio.generations import pages, queries, services
-from evolink_studio.generations.desk import Laid, pressed, whole
-from evolink_studio.generations.forms import (
+from evolink_studio.core.database import AWAY, CommitUnclear, is_away
+from evolink_studio.core.http import number_in
+from evolink_studio.credits.exceptions import NoRoom
+from evolink_studio.generations import queries, services
+from evolink_studio.generations.change_feed import token_of
+from evolink_studio.generations.forms.form import (
     GenerationForm,
     all_problems,
     carry,
@@ -30,15 +31,14 @@ from evolink_studio.generations.forms import (
     form_for,
     swap_frames,
 )
-from evolink_studio.generations.inputs import Entered, stored_params
-from evolink_studio.generations.intake import broken_off, read_form
-from evolink_studio.generations.news import token_of
-from evolink_studio.generations.numbers import number_in
-from evolink_studio.generations.receipts import Receipt, receipt
-from evolink_studio.generations.rows import edit_rows
-from evolink_studio.generations.starts import Start, start, without_start
-from evolink_studio.generations.till import Till
-from evolink_studio.library.uploads import stopped
+from evolink_studio.generations.forms.initial import Start, start, without_start
+from evolink_studio.generations.forms.parsing import broken_off, read_form
+from evolink_studio.generations.forms.rows import edit_rows
+from evolink_studio.generations.params import Entered, stored_params
+from evolink_studio.generations.presenters import model_picker, quotes
+from evolink_studio.generations.presenters.quotes import Receipt, Till, receipt
+from evolink_studio.generations.presenters.workspace import Laid, pressed, whole
+from evolink_studio.library.upload_handlers import stopped
 
 
 @login_required
@@ -100,7 +100,7 @@ def switch(request: PersonRequest, model_id: str) -> HttpResponse:
         notes=notes,
         undo_url=reverse("create", args=[old.id]) if notes else "",
     )
-    context = {"form": form, "models": pages.model_cards(new.id, now, form.receipt.closed)}
+    context = {"form": form, "models": model_picker.model_cards(new.id, now, form.receipt.closed)}
     response = render(request, "generations/_studio.html", context)
     response["HX-Push-Url"] = form.action
     return response
@@ -219,10 +219,10 @@ def _context(request: PersonRequest, spec: Spec, form: GenerationForm) -> dict[s
     now = timezone.now()
     show = number_in(request.GET.get("show", ""))
     rest = whole(request.user, show=show, account=_till(request).account, now=now)
-    recipes = [] if rest["stage"] else pages.recipe_cards(now)
+    recipes = [] if rest["stage"] else model_picker.recipe_cards(now)
     return {
         "form": form,
-        "models": pages.model_cards(spec.id, now, form.receipt.closed),
+        "models": model_picker.model_cards(spec.id, now, form.receipt.closed),
         "recipes": recipes,
         **rest,
     }
@@ -250,7 +250,7 @@ def _receipt(request: PersonRequest, spec: Spec, entered: Entered, now: datetime
         person=request.user,
         params=chosen(spec, entered),
         account=till.account,
-        blocked=pages.blocked(spec, till.account, till.disk_free),
+        blocked=quotes.blocked(spec, till.account, till.disk_free),
         now=now,
     )
 

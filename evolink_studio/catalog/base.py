@@ -1,0 +1,46 @@
+"""Words and limits that several AI models share."""
+
+from pydantic import BaseModel, ConfigDict
+
+from evolink_studio.catalog.fields import Control, Param
+from evolink_studio.catalog.media import MEGABYTE, Accepts
+from evolink_studio.catalog.messages import _
+
+
+class Row(BaseModel):
+    """One row of a list of rows, like a shot."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class VideoRequest(BaseModel):
+    """The parameters of one AI model: types, bounds and defaults, with their words.
+
+    Written as `name: Annotated[type, bounds, Accepts, Param(...)] = default`. What is a union
+    stands outside, `Annotated[...] | None`: bounds belong to one member, and `typing` takes
+    unions of the same literals for one, whatever their order, which is that of the options.
+    Nothing here looks at two fields at once: that is a rule's work.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+RATIOS = {
+    "16:9": ("16:9", _("Landscape, for screens and YouTube.")),
+    "9:16": ("9:16", _("Portrait, for phones and stories.")),
+    "1:1": ("1:1", _("Square, for feeds.")),
+    "4:3": ("4:3", _("Landscape, like an old television.")),
+    "3:4": ("3:4", _("Portrait, gently upright.")),
+    "3:2": ("3:2", _("Landscape, like a photograph.")),
+    "2:3": ("2:3", _("Portrait, like a photograph on end.")),
+    "21:9": ("21:9", _("Very wide, like cinema.")),
+}
+
+PROMPT = Param(
+    label=_("Prompt"),
+    help=_("Describe the video: who or what is seen, what happens, and how the camera moves."),
+    control=Control.PROMPT,
+    example=_("A cat playing piano"),
+)
+
+PICTURE = Accepts(kind="image", formats=("jpeg", "png", "webp"), max_bytes=10 * MEGABYTE)

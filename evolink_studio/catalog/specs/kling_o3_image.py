@@ -1,0 +1,218 @@
+"""kling-o3-image-to-video. EvoLink documentation, stated 2026-11-20."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from annotated_types import Interval, Len, MaxLen
+
+from evolink_studio.catalog.base import RATIOS, Row, VideoRequest
+from evolink_studio.catalog.fields import Control, Param, Wire
+from evolink_studio.catalog.media import MEGABYTE, Accepts, Media
+from evolink_studio.catalog.messages import Sentence, _
+from evolink_studio.catalog.rules import (
+    AtLeastOne,
+    AtMostTogether,
+    AtMostWhen,
+    Given,
+    IgnoredWhen,
+    Is,
+    Needs,
+    NotWithMoreThan,
+    RequiredUnless,
+    SumEquals,
+)
+from evolink_studio.catalog.spec import Mode, Spec
+
+FRAME_FILE = Accepts(
+    kind="image",
+    formats=("jpeg", "png"),
+    max_bytes=10 * MEGABYTE,
+    min_side=300,
+    min_ratio=1 / 2.5,
+    max_ratio=2.5,
+)
+# Nothing is stated for reference pictures; format and weight are taken to be those of frames.
+REFERENCE_FILE = Accepts(kind="image", formats=("jpeg", "png"), max_bytes=10 * MEGABYTE)
+
+PROMPT = Param(
+    label=_("Prompt"),
+    help=_(
+        "Describe what happens. Name what you put in: <<<image_1>>> is your first picture, "
+        "<<<element_1>>> your first element."
+    ),
+    control=Control.PROMPT,
+    example=_("The person in the image slowly turns their head and smiles"),
+)
+START = Param(
+    label=_("First frame"),
+    help=_("The video starts from exactly this picture. Each side needs at least 300 pixels."),
+    frames=True,
+)
+END = Param(
+    label=_("Last frame"),
+    help=_("The video ends at this picture. It needs a first frame."),
+    frames=True,
+)
+REFERENCES = Param(
+    label=_("Reference pictures"),
+    help=_("Pictures that show style, scene or things. They are not shown as frames."),
+)
+LENGTH = Param(
+    label=_("Duration"),
+    help=_("How long the video runs. You pay for every second, so start short."),
+    unit="s",
+)
+SHAPE = Param(
+    label=_("Aspect ratio"),
+    help=_("The shape of the video. Left open, EvoLink decides."),
+    words=RATIOS,
+)
+QUALITY = Param(
+    label=_("Quality"),
+    help=_("The resolution. Higher costs more. Left open, EvoLink decides."),
+    words={
+        "720p": ("720p", _("Cheaper; good for drafts and phones.")),
+        "1080p": ("1080p", _("Full HD; costs more.")),
+    },
+)
+SOUND = Param(
+    label=_("Sound effects"),
+    help=_("Adds matching sounds. Costs more than a silent video."),
+    words={
+        "off": (_("Off"), _("A silent video; cheaper.")),
+        "on": (_("On"), _("With sound effects; costs more.")),
+    },
+)
+MULTI_SHOT = Param(
+    label=_("Several shots"),
+    help=_("Tells the video in up to six shots, each with a prompt of its own."),
+    wire=Wire(
+        "model_params.multi_shot",
+        unsent=False,
+        along={"model_params.shot_type": "customize"},
+    ),
+)
+SHOTS = Param(
+    label=_("Shots"),
+    help=_("One to six shots in their order. Their seconds add up to the duration."),
+    add=_("Add a shot"),
+    wire=Wire("model_params.multi_prompt", counted="index"),
+)
+SHOT_PROMPT = Param(
+    label=_("Prompt of the shot"),
+    help=_("What this shot shows."),
+    control=Control.PROMPT,
+)
+SHOT_LENGTH = Param(
+    label=_("Seconds"),
+    help=_("How long this shot runs."),
+    unit="s",
+    wire=Wire("duration", as_text=True),
+)
+ELEMENTS = Param(
+    label=_("Elements"),
+    help=_("IDs of elements made earlier, like a person or a product; at most 3 with a frame."),
+    advanced=True,
+    wire=Wire("model_params.element_list[].element_id"),
+)
+WATERMARK = Param(
+    label=_("Watermark"),
+    help=_("Puts a watermark on the video."),
+    advanced=True,
+    wire=Wire("model_params.watermark_info.enabled", unsent=False),
+)
+
+
+class Shot(Row):
+    prompt: Annotated[str, Len(1, 512), SHOT_PROMPT]
+    duration: Annotated[int, Interval(ge=1, le=15), SHOT_LENGTH]
+
+
+class KlingO3Image(VideoRequest):
+    prompt: Annotated[str, MaxLen(2500), PROMPT] = ""
+    image_start: Annotated[Media, FRAME_FILE, START] | None = None
+    image_end: Annotated[Media, FRAME_FILE, END] | None = None
+    image_urls: Annotated[list[Media], MaxLen(7), REFERENCE_FILE, REFERENCES] = []
+    duration: Annotated[int, Interval(ge=3, le=15), LENGTH] = 5
+    aspect_ratio: Annotated[Literal["16:9", "9:16", "1:1"], SHAPE] | None = None
+    quality: Annotated[Literal["720p", "1080p"], QUALITY] | None = None
+    sound: Annotated[Literal["off", "on"], SOUND] = "off"
+    multi_shot: Annotated[bool, MULTI_SHOT] = False
+    shots: Annotated[list[Shot], MaxLen(6), SHOTS] = []
+    element_ids: Annotated[list[str], MaxLen(7), ELEMENTS] = []
+    watermark: Annotated[bool, WATERMARK] = False
+
+
+RULES = (
+    RequiredUnless(
+        field="prompt",
+        unless=Is("multi_shot", True),
+        sentence=Sentence(_("Write what the video should show, or switch to several shots.")),
+    ),
+    IgnoredWhen(
+        field="prompt",
+        when=Is("multi_shot", True),
+        sentence=Sentence(_("With several shots, each shot has its own prompt; this one rests.")),
+    ),
+    IgnoredWhen(
+        field="shots",
+        when=Is("multi_shot", False),
+        sentence=Sentence(_("Switch on “Several shots” to use these.")),
+    ),
+    RequiredUnless(
+        field="shots",
+        unless=Is("multi_shot", False),
+        sentence=Sentence(_("Add at least one shot, or switch off “Several shots”.")),
+    ),
+    SumEquals(
+        field="shots",
+        column="duration",
+        total="duration",
+        sentence=Sentence(
+            _("The shots add up to {sum} s, but the video runs {total} s. Make them equal.")
+        ),
+    ),
+    AtLeastOne(
+        among=("image_start", "image_end", "image_urls", "element_ids"),
+        at="image_start",
+        sentence=Sentence(_("Add at least one picture or one element to start from.")),
+    ),
+    Needs(
+        field="image_end",
+        other="image_start",
+        sentence=Sentence(_("A last frame needs a first frame.")),
+    ),
+    NotWithMoreThan(
+        field="image_end",
+        among=("image_start", "image_urls"),
+        limit=2,
+        sentence=Sentence(_("A last frame works with at most two pictures in all.")),
+    ),
+    AtMostWhen(
+        field="element_ids",
+        limit=3,
+        when=Given("image_start"),
+        sentence=Sentence(_("With a first frame at most {limit} elements fit; these are {count}.")),
+    ),
+    AtMostTogether(
+        among=("image_start", "image_end", "image_urls", "element_ids"),
+        limit=7,
+        at="image_urls",
+        sentence=Sentence(
+            _("At most {limit} pictures and elements fit together; these are {count}.")
+        ),
+    ),
+)
+
+SPEC = Spec(
+    id="kling-o3-image-to-video",
+    label="Kling O3",
+    family="Kling",
+    summary=_("Brings pictures to life: frames, references, several shots, sound, 3 to 15 s."),
+    modes=(Mode.IMAGE, Mode.SOUND),
+    typical_seconds=300,
+    documentation="EvoLink documentation: kling-o3-image-to-video",
+    checked=date(2026, 11, 20),
+    request=KlingO3Image,
+    rules=RULES,
+)

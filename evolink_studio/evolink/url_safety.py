@@ -1,0 +1,120 @@
+"""Which addresses this studio connects to for somebody else's link.
+
+A link is text from elsewhere, so it must not lead into our own network. Its host is resolved once,
+every answer is checked, and the connection goes to a checked address: a second look-up could give
+another answer.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+import httpx
+
+from evolink_studio.evolink.errors import LinkForbidden, Unavailable
+from evolink_studio.evolink.types import is_link
+
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+
+_PORTS = {"http": 80, "https": 443}
+
+# `ipaddress` calls some of these global. They carry other addresses inside them, lead to nobody
+# in particular, or to the machine next door.
+_BLOCKED = tuple(
+    ip_network(network)
+    for network in (
+        "0.0.0.0/8",  # this network
+        "100.64.0.0/10",  # carrier-grade NAT, and metadata services
+        "168.63.129.16/32",  # Azure's own services, on a public-looking address
+        "169.254.0.0/16",  # link-local: metadata services
+        "192.0.0.0/24",  # protocol assignments
+        "192.88.99.0/24",  # 6to4 relays
+        "198.18.0.0/15",  # benchmarks
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, broadcast
+        "2001::/23",  # Teredo and other protocol assignments
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4
+        "3fff::/20",  # documentation
+    )
+)
+# All public unicast IPv6 lies here; outside are ::1, IPv4-mapped, NAT64, local and multicast ones.
+_IPV6_UNICAST = ip_network("2000::/3")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A link whose every address was checked; `addresses` in the order to try them."""
+
+    url: httpx.URL
+    addresses: tuple[str, ...]
+
+
+def is_public(address: str) -> bool:
+    """Whether the IP address belongs to the public internet, beyond any doubt."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(ip, IPv6Address) and (ip.scope_id or ip not in _IPV6_UNICAST):
+        return False
+    return ip.is_global and not _is_blocked(ip)
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """The addresses of a host, by the system's own rules (which also read 0x7f.1 and 2130706433).
+
+    Raises OSError or UnicodeError.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+
+
+async def checked(
+    link: str, *, far_ends: Collection[str] = (), resolver: Resolver = resolve
+) -> Target:
+    """Where `link` may be fetched from.
+
+    `far_ends`: base URLs of EvoLink as configured. A link to exactly their host and port is
+    allowed on any address: whoever runs this studio chose it.
+    Raises LinkForbidden, or Unavailable if the name cannot be resolved now.
+    """
+    url = _parsed(link)
+    host = url.raw_host.decode("ascii")
+    try:
+        addresses = tuple(await resolver(host, _port(url)))
+    except (OSError, UnicodeError) as error:
+        raise Unavailable(f"The name {host} cannot be resolved") from error
+    if not addresses:
+        raise Unavailable(f"The name {host} has no address")
+    trusted = _place(url) in {_place(httpx.URL(base)) for base in far_ends}
+    if not trusted and not all(is_public(address) for address in addresses):
+        raise LinkForbidden(f"The link leads to {host}, which is not a public address")
+    return Target(url, addresses)
+
+
+def _parsed(link: str) -> httpx.URL:
+    try:
+        url = httpx.URL(link) if is_link(link) else httpx.URL()
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise LinkForbidden("The link cannot be read") from error
+    if url.scheme not in _PORTS or not url.host or not 0 < _port(url) < 65536:
+        raise LinkForbidden("The link is not an http or https address")
+    if url.userinfo:
+        raise LinkForbidden("The link carries a name or a password")
+    return url
+
+
+def _is_blocked(ip: IPv4Address | IPv6Address) -> bool:
+    return any(ip in network for network in _BLOCKED)
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or _PORTS[url.scheme]
+
+
+def _place(url: httpx.URL) -> tuple[str, int]:
+    return url.host.lower(), _port(url)

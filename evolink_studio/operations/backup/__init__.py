@@ -1,0 +1,17 @@
+"""Backups of a whole studio, and bringing one back.
+
+TARGET/
+  media/<sha256>                  every file of the library once, whatever number of backups has it
+  backups/20261120T120000Z/       one moment
+    database.sqlite3              or database.dump, made by pg_dump
+    files.jsonl                   which stored name has which content
+    manifest.json                 what is in it, with hashes; a folder without it is unfinished
+
+Not in it: the API key and the other settings, `SECRET_KEY`, sessions, and the sandbox's play money.
+"""
+
+from evolink_studio.operations.backup.base import BackupError
+from evolink_studio.operations.backup.create import Taken, take
+from evolink_studio.operations.backup.restore import Restored, check, restore
+
+__all__ = ["BackupError", "Restored", "Taken", "check", "restore", "take"]

@@ -1,0 +1,29 @@
+"""What has to be known about a kind of database to back it up."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class BackupError(Exception):
+    """Nothing was changed, or what was begun does not count; the text says why and what to do."""
+
+
+# Asks the copied moment, in SQL that every database understands.
+Ask = Callable[[str], Iterable[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True)
+class Tools:
+    """How one kind of database is copied and brought back; `file` is the name of the copy.
+
+    `snapshot` takes the place for the copy and the tables whose rows stay out. `restore` takes the
+    copy and the statements with which the database appears.
+    """
+
+    file: str
+    snapshot: Callable[[Path, Sequence[str]], AbstractContextManager[Ask]]
+    is_empty: Callable[[], bool]
+    restore: Callable[[Path, Sequence[str]], None]

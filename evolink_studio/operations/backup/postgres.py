@@ -1,0 +1,132 @@
+"""Copying a PostgreSQL database while it is in use, and putting a copy in place.
+
+The tools of PostgreSQL do the work. The password reaches them by the environment, never as an
+argument that every process of the machine could read.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+from django.db import connection, transaction
+from django.db.backends.postgresql.client import DatabaseClient
+
+from evolink_studio.operations.backup.base import Ask, BackupError, Tools
+
+FILE = "database.dump"
+
+
+@contextmanager
+def snapshot(to: Path, forget: Sequence[str]) -> Iterator[Ask]:
+    """Dump the database as it is at one moment; yields a way to ask about that very moment.
+
+    Rows of the tables to `forget` are not dumped.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        # It waits for the whole dump, which may take longer than anything else is given.
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        cursor.execute("SELECT pg_export_snapshot()")
+        moment = cursor.fetchone()[0]
+        options = ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={moment}"]
+        options += [f"--exclude-table-data={table}" for table in forget]
+        _run("pg_dump", [*options, f"--file={to}"])
+        yield _ask
+
+
+def is_empty() -> bool:
+    """Whether the database has no tables."""
+    return not connection.introspection.table_names()
+
+
+def restore(source: Path, statements: Sequence[str]) -> None:
+    """Fill the empty database in one transaction, with the statements done at its end."""
+    script = ["pg_restore", "--no-owner", "--no-privileges", "--file=-", str(source)]
+    into, env = _command(
+        "psql", ["-X", "-q", "-1", "--set=ON_ERROR_STOP=1", "--output=/dev/null", "--file=-"]
+    )
+    with TemporaryFile() as said:
+        with (
+            _started(script, {}, stdout=subprocess.PIPE, stderr=said) as reader,
+            _started(into, env, stdin=subprocess.PIPE, stderr=said) as writer,
+        ):
+            done = _pour(reader, writer, statements)
+        if not done or writer.returncode:
+            raise BackupError(f"The dump could not be brought back. {_last_line(said)}")
+
+
+def _pour(
+    reader: "subprocess.Popen[bytes]", writer: "subprocess.Popen[bytes]", statements: Sequence[str]
+) -> bool:
+    """Whether all went over. What psql has of a broken script must not be committed."""
+    assert reader.stdout is not None
+    assert writer.stdin is not None
+    try:
+        shutil.copyfileobj(reader.stdout, writer.stdin)
+        if reader.wait():
+            writer.kill()
+            return False
+        for statement in ("RESET search_path", *statements):
+            writer.stdin.write(f"{statement};\n".encode())
+        writer.stdin.flush()
+    except BrokenPipeError:
+        reader.kill()
+        return False
+    finally:
+        with suppress(BrokenPipeError):
+            writer.stdin.close()
+    return True
+
+
+def _ask(sql: str) -> Iterator[tuple[Any, ...]]:
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(sql)
+        yield from cursor
+
+
+def _run(tool: str, options: Sequence[str]) -> None:
+    command, env = _command(tool, options)
+    with TemporaryFile() as said:
+        with _started(command, env, stderr=said) as process:
+            code = process.wait()
+        if code:
+            raise BackupError(f"{tool} did not succeed. {_last_line(said)}")
+
+
+def _command(tool: str, options: Sequence[str]) -> tuple[list[str], Mapping[str, str]]:
+    """How a tool reaches our database: as Django's own shell reaches it."""
+    command, env = DatabaseClient.settings_to_cmd_args_env(connection.settings_dict, list(options))
+    return [tool, *command[1:]], env or {}
+
+
+def _started(
+    command: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    stderr: IO[bytes],
+    stdin: int | None = None,
+    stdout: int | None = None,
+) -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(  # noqa: S603  # PostgreSQL's own tools, no shell
+            command, env=os.environ | env, stdin=stdin, stdout=stdout, stderr=stderr
+        )
+    except FileNotFoundError as error:
+        raise BackupError(
+            f"{command[0]} is not on this machine. It belongs to PostgreSQL's client programs "
+            "(Debian: apt-get install postgresql-client) and must not be older than the server."
+        ) from error
+
+
+def _last_line(said: IO[bytes]) -> str:
+    said.seek(0)
+    lines = said.read().decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+TOOLS = Tools(FILE, snapshot, is_empty, restore)

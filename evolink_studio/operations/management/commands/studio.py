@@ -1,0 +1,69 @@
+"""`manage.py studio`: everything with one command."""
+
+import socket
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
+from django.utils import timezone
+
+from evolink_studio.accounts.services import first_owner_link, owner_from_environment
+from evolink_studio.environment import Environment
+from evolink_studio.operations.database_setup import bring_up_to_date
+from evolink_studio.operations.supervisor import Supervisor, children
+
+
+class Command(BaseCommand):
+    help = "Prepare the database, then run web, worker and, without a key, the sandbox."
+
+    def handle(self, *args: object, **options: object) -> None:
+        env: Environment = settings.ENV
+        _ports_are_free(env)
+        settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+        bring_up_to_date()
+        if _static_is_stale():
+            call_command("collectstatic", interactive=False, verbosity=0)
+        Supervisor(children(env)).run(meanwhile=lambda: self._welcome(env))
+
+    def _welcome(self, env: Environment) -> None:
+        address = env.public_url or f"http://{_shown(env.bind)}:{env.port}"
+        owner = owner_from_environment()
+        token = None if owner else first_owner_link(now=timezone.now())
+        lines = [f"EvoLink Studio is at {address}/"]
+        if env.sandboxed:
+            lines.append("No EVOLINK_API_KEY: the sandbox makes the films, nothing costs money.")
+        if owner:
+            lines.append(f"The owner is {owner.username}; sign in with the password you gave.")
+        if token:
+            link = address + reverse("welcome", args=[token])
+            lines.append(f"Sign in as the owner, once, within 24 hours:\n  {link}")
+        self.stdout.write("\n".join(lines))
+        self.stdout.flush()
+
+
+def _shown(bind: str) -> str:
+    return "127.0.0.1" if bind in {"0.0.0.0", "::"} else bind  # noqa: S104  # compared, not bound
+
+
+def _ports_are_free(env: Environment) -> None:
+    ports = [env.port, *([env.sandbox_port] if env.sandboxed else [])]
+    for port in ports:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((env.bind, port))
+            except OSError as error:
+                raise CommandError(
+                    f"Port {port} on {env.bind} is taken. Stop what uses it, or set PORT."
+                ) from error
+
+
+def _static_is_stale() -> bool:
+    """Whether a file below `static/` is newer than the collected ones."""
+    collected = Path(settings.STATIC_ROOT) / "staticfiles.json"
+    if not collected.exists():
+        return True
+    sources = (path for folder in settings.STATICFILES_DIRS for path in Path(folder).rglob("*"))
+    return any(path.stat().st_mtime > collected.stat().st_mtime for path in sources)

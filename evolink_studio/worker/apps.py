@@ -1,0 +1,14 @@
+"""Who calls the steps, and the commands that run the studio."""
+
+from django.apps import AppConfig, apps
+
+
+class EngineConfig(AppConfig):
+    name = "evolink_studio.worker"
+    label = "worker"
+
+    def ready(self) -> None:
+        if apps.is_installed("procrastinate.contrib.django"):
+            from evolink_studio.worker import tasks
+
+            tasks.listen()

@@ -1,0 +1,61 @@
+"""`manage.py worker`: sends, follows and saves."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from django.core.management.base import BaseCommand
+from django.db import connection, connections
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from evolink_studio.generations.pipeline.provider import Clock, Far, far_from_settings
+from evolink_studio.worker.worker import LocalEngine
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Threads(ThreadPoolExecutor):
+    """Gives the database connection of a thread back when its work is done.
+
+    Django does that at the end of a request. Here nobody would: a connection that broke while a
+    thread had nothing to do would make every later use of the thread fail.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        def run() -> T:
+            try:
+                return fn(*args, **kwargs)
+            finally:
+                connections.close_all()
+
+        return super().submit(run)
+
+
+# By name: what only PostgreSQL needs is not loaded on SQLite.
+ENGINES = {
+    "sqlite": "evolink_studio.worker.worker.LocalEngine",
+    "postgresql": "evolink_studio.worker.distributed_worker.DistributedEngine",
+}
+
+
+class Command(BaseCommand):
+    help = "Send, follow and save generations until SIGTERM."
+
+    def handle(self, *args: object, **options: object) -> None:
+        asyncio.run(work(import_string(ENGINES[connection.vendor])))
+
+
+async def work(engine_for: Callable[[Far, Clock], LocalEngine]) -> None:
+    """Run an engine against the far end of the settings until this process is told to stop."""
+    far = far_from_settings()
+    async with far.client:
+        engine = engine_for(far, timezone.now)
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(Threads())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, engine.stop)
+        await engine.run()

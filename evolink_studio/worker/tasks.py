@@ -1,0 +1,154 @@
+"""The steps as Procrastinate jobs. A job only lends hands: what is to be done stands in the rows.
+
+So a job that is lost, doubled or taken for dead costs nothing: the next one finds the same rows.
+Loaded where the database is PostgreSQL; on SQLite one process looks by itself.
+"""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+from procrastinate import JobContext
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
+from procrastinate.jobs import Job, Status
+from procrastinate.tasks import Task
+
+from evolink_studio.generations.pipeline.leases import next_due
+from evolink_studio.generations.services import queued
+from evolink_studio.generations.states import State
+
+if TYPE_CHECKING:
+    from evolink_studio.worker.distributed_worker import DistributedEngine
+
+
+log = structlog.get_logger(__name__)
+
+SLOTS = 3  # followers in all; one carries some thousand generations
+FIRST = 10  # priority: a crowd of presses never delays what keeps the others going
+KEPT = 72  # hours that a failed job can be looked at
+
+
+def engine_of(context: JobContext) -> "DistributedEngine":
+    """The engine of the process that runs this job."""
+    engine: DistributedEngine = context.additional_context["engine"]
+    return engine
+
+
+@app.task(name="send", pass_context=True)
+async def send(context: JobContext) -> None:
+    """Send what waits. Deferred in the transaction of the press."""
+    await engine_of(context).lend(State.QUEUED)
+
+
+@app.task(name="save", pass_context=True)
+async def save(context: JobContext) -> None:
+    """Save what is made."""
+    await engine_of(context).lend(State.SAVING)
+
+
+@app.task(name="search", pass_context=True, lock="search")
+async def search(context: JobContext) -> None:
+    """Look for lost tasks, one at a time in all: two searches could both find the same one."""
+    await engine_of(context).lend(State.UNKNOWN)
+
+
+@app.task(name="follow", pass_context=True, priority=FIRST)
+async def follow(context: JobContext, slot: int) -> None:
+    """Read running tasks for a while."""
+    await engine_of(context).follow(slot)
+
+
+HANDS: dict[State, Task[Any, Any, Any]] = {
+    State.QUEUED: send,
+    State.SAVING: save,
+    State.UNKNOWN: search,
+}
+
+
+async def wake(state: State) -> None:
+    """Ask for hands if a row of this state is due, unless somebody is asked already."""
+    due = await sync_to_async(next_due)([state])
+    if due is not None and due <= timezone.now():
+        await _defer(HANDS[state], queueing_lock=HANDS[state].name)
+
+
+@app.periodic(cron="* * * * * */2")
+@app.task(name="mind", pass_context=True, priority=FIRST, queueing_lock="mind")
+async def mind(context: JobContext, timestamp: int) -> None:
+    """See that every slot has a successor waiting, and that whatever is due finds hands.
+
+    `lock` keeps a slot to one job, `queueing_lock` its successor to one.
+    """
+    for slot in range(SLOTS):
+        name = f"follow-{slot}"
+        await _defer(follow, lock=name, queueing_lock=name, task_kwargs={"slot": slot})
+    for state in HANDS:
+        await wake(state)
+
+
+# No `lock` here: held by a job of a dead worker, it would keep the rescuers out.
+@app.periodic(cron="* * * * * */5")
+@app.task(name="rescue", pass_context=True, priority=FIRST, queueing_lock="rescue")
+async def rescue(context: JobContext, timestamp: int) -> None:
+    """Take the jobs of silent workers back. Wrong about one? Its rows are still held by claims."""
+    silence = engine_of(context).silence
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=silence):
+        try:
+            await _take_back(job)
+        except ConnectorException as error:  # it ended at this moment, or another rescuer was first
+            log.info("job not rescued", job=job.id, reason=type(error).__name__)
+
+
+async def _take_back(job: Job) -> None:
+    try:
+        await app.job_manager.retry_job(job)
+    except UniqueViolation:  # its successor waits already
+        await app.job_manager.finish_job(job, Status.ABORTED, delete_job=True)
+
+
+@app.task(name="attend", pass_context=True)
+async def attend(context: JobContext, timestamp: int, duty: str) -> None:
+    """Something that one worker does for all, now and then."""
+    await engine_of(context).attend(duty)
+
+
+DUTIES = {
+    "sweep": "* * * * * */15",
+    "balance": "* * * * *",
+    "tell": "* * * * *",
+    "daily": "*/10 * * * *",  # a look; it is done once its hour has come
+}
+for _duty, _cron in DUTIES.items():
+    app.periodic(
+        cron=_cron,
+        periodic_id=_duty,
+        lock=_duty,
+        queueing_lock=_duty,
+        task_kwargs={"duty": _duty},
+    )(attend)
+
+
+@app.periodic(cron="0 * * * *")
+@app.task(name="tidy", pass_context=True, queueing_lock="tidy")
+async def tidy(context: JobContext, timestamp: int) -> None:
+    """Forget old jobs that failed; the others are deleted when they end."""
+    await app.job_manager.delete_old_jobs(
+        KEPT, include_failed=True, include_cancelled=True, include_aborted=True
+    )
+
+
+async def _defer(task: Task[Any, Any, Any], **options: Any) -> None:
+    with suppress(AlreadyEnqueued):
+        await task.configure(**options).defer_async()
+
+
+def listen() -> None:
+    """From now on. Only where jobs are run: a worker on SQLite looks by itself."""
+    queued.connect(_defer_dispatch, dispatch_uid="send")
+
+
+def _defer_dispatch(**about: object) -> None:
+    send.defer()
