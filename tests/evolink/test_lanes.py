@@ -116,8 +116,13 @@ def test_what_comes_unasked_is_not_taken_for_the_next_answer(far: FarEnd) -> Non
 
     found = asking(one_by_one(3), far.url, lanes=1)
 
-    assert [found[0], found[2]] == ["task-0", "task-2"]
-    assert "another task" in found[1]
+    # Which of the later reads meets the surplus answer depends on when its bytes arrive.
+    wasted = [text for text in found if "another task" in text]
+    assert len(wasted) == 1
+    assert found[0] == "task-0"
+    assert [text for text in found if text not in wasted] == [
+        f"task-{number}" for number, text in enumerate(found) if text not in wasted
+    ]
     assert far.connections == 2
 
 
