@@ -6,7 +6,7 @@ from django.conf import settings
 from django.test import Client
 
 from evolink_studio.accounts.models import User
-from evolink_studio.generations.services import open_feed
+from evolink_studio.generations.services import ensure_feed
 
 CSRF = "b" * 32
 
@@ -42,7 +42,7 @@ def people(count: int) -> list[Person]:
 
 def _person(name: str) -> Person:
     user = User.objects.create(username=name, password="!")
-    open_feed(owner=user)
+    ensure_feed(owner=user)
     client = Client()
     client.force_login(user)
     return Person(user, client.cookies[settings.SESSION_COOKIE_NAME].value)

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from evolink_studio.accounts.models import User
-from evolink_studio.generations.models import Charge, Feed, Generation, Result
+from evolink_studio.generations.models import ChangeFeed, Charge, GeneratedVideo, Generation
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
 
@@ -37,7 +37,7 @@ def running(
             State.RUNNING,
             now,
             task_id=f"task-bench-{number}",
-            due=now + due + interval * number / count,
+            next_attempt_at=now + due + interval * number / count,
         )
         for number in range(count)
     ]
@@ -49,18 +49,26 @@ def kept(owner: User, count: int, *, now: datetime) -> None:
     moments = (now - SPACING * number for number in reversed(range(count)))
     for some in _batches(moments):
         _keep(owner, some)
-    Feed.objects.filter(pk=owner.pk).update(version=count)
+    ChangeFeed.objects.filter(pk=owner.pk).update(version=count)
 
 
 @transaction.atomic
 def _keep(owner: User, moments: list[tuple[int, datetime]]) -> None:
     films = Asset.objects.bulk_create(_asset(owner, number, at) for number, at in moments)
     rows = Generation.objects.bulk_create(
-        _generation(owner, State.COMPLETED, at, born=number, version=number, finished=at, used=COST)
+        _generation(
+            owner,
+            State.COMPLETED,
+            at,
+            created_version=number,
+            changed_version=number,
+            finished_at=at,
+            credits_charged=COST,
+        )
         for number, at in moments
     )
-    Result.objects.bulk_create(
-        Result(generation=row, asset=film, position=0)
+    GeneratedVideo.objects.bulk_create(
+        GeneratedVideo(generation=row, asset=film, position=0)
         for row, film in zip(rows, films, strict=True)
     )
 
@@ -87,12 +95,12 @@ def _generation(owner: User, state: State, at: datetime, **facts: Any) -> Genera
         state=state,
         model_used=MODEL,
         expected_seconds=165,
-        estimated=COST,
-        reserved=COST,
-        created=at,
-        sent=at,
-        accepted=at,
-        moved=at,
+        credits_estimated=COST,
+        credits_reserved=COST,
+        created_at=at,
+        sent_at=at,
+        accepted_at=at,
+        progressed_at=at,
         **standing,
         **facts,
     )
@@ -108,10 +116,10 @@ def _asset(owner: User, number: int, at: datetime) -> Asset:
         poster=f"{number}.webp",
         format="mp4",
         mime="video/mp4",
-        bytes=2_000_000,
+        size_bytes=2_000_000,
         sha256=f"{number:064x}",
         width=864,
         height=480,
         seconds=Decimal(5),
-        created=at,
+        created_at=at,
     )

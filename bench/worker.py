@@ -13,7 +13,9 @@ def main() -> None:
     django.setup()
     from evolink_studio.generations.pipeline import poll_schedule
 
-    poll_schedule.SANDBOX = interval  # a far end on this machine is read at this interval
+    poll_schedule.SANDBOX_POLL_INTERVAL_SECONDS = (
+        interval  # a far end on this machine is read at this interval
+    )
     call_command("worker")
 
 

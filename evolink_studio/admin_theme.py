@@ -9,13 +9,13 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 
-def _entry(title: Any, icon: str, page: str, **more: Any) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(page), **more}
+def _sidebar_item(title: Any, icon: str, page: str, **extra: Any) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(page), **extra}
 
 
-def _below(path: str, *, but: str) -> Callable[[HttpRequest], bool]:
+def _is_below(path: str, *, excluded_suffix: str) -> Callable[[HttpRequest], bool]:
     """Lit on the pages below a path, except one that has an entry of its own."""
-    return lambda request: path in request.path and not request.path.endswith(but)
+    return lambda request: path in request.path and not request.path.endswith(excluded_suffix)
 
 
 UNFOLD: dict[str, Any] = {
@@ -63,43 +63,49 @@ UNFOLD: dict[str, Any] = {
         "navigation": [
             {
                 "items": [
-                    _entry(
+                    _sidebar_item(
                         _("Overview"),
                         "dashboard",
                         "admin:index",
-                        badge="evolink_studio.generations.admin.dashboard.badge",
+                        badge="evolink_studio.generations.admin.dashboard.incident_badge",
                     ),
-                    _entry(
+                    _sidebar_item(
                         _("Generations"),
                         "movie",
                         "admin:generations_generation_changelist",
-                        active=_below("/generations/generation/", but="/usage/"),
+                        active=_is_below("/generations/generation/", excluded_suffix="/usage/"),
                     ),
-                    _entry(_("Usage"), "bar_chart", "admin:generations_usage"),
-                    _entry(_("Files"), "folder", "admin:library_asset_changelist"),
+                    _sidebar_item(_("Usage"), "bar_chart", "admin:generations_usage"),
+                    _sidebar_item(_("Files"), "folder", "admin:library_asset_changelist"),
                 ],
             },
             {
                 "title": _("Money"),
                 "separator": True,
                 "items": [
-                    _entry(_("Allowances"), "wallet", "admin:credits_allowance_changelist"),
-                    _entry(_("Credits in use"), "savings", "admin:credits_purse_changelist"),
-                    _entry(_("Book of credits"), "menu_book", "admin:credits_entry_changelist"),
-                    _entry(
+                    _sidebar_item(_("Allowances"), "wallet", "admin:credits_allowance_changelist"),
+                    _sidebar_item(
+                        _("Credits in use"), "savings", "admin:credits_allowancebalance_changelist"
+                    ),
+                    _sidebar_item(
+                        _("Book of credits"), "menu_book", "admin:credits_ledgerentry_changelist"
+                    ),
+                    _sidebar_item(
                         _("Prices"),
                         "sell",
                         "admin:credits_ratecard_changelist",
-                        active=_below("/credits/ratecard/", but="/off/"),
+                        active=_is_below("/credits/ratecard/", excluded_suffix="/off/"),
                     ),
-                    _entry(_("Where prices are off"), "difference", "admin:credits_drift"),
-                    _entry(
+                    _sidebar_item(_("Where prices are off"), "difference", "admin:credits_drift"),
+                    _sidebar_item(
                         _("Account at EvoLink"),
                         "account_balance",
-                        "admin:credits_faraccount_changelist",
+                        "admin:credits_provideraccount_changelist",
                     ),
-                    _entry(
-                        _("Callbacks"), "call_received", "admin:generations_delivery_changelist"
+                    _sidebar_item(
+                        _("Callbacks"),
+                        "call_received",
+                        "admin:generations_callbackdelivery_changelist",
                     ),
                 ],
             },
@@ -107,8 +113,8 @@ UNFOLD: dict[str, Any] = {
                 "title": _("People"),
                 "separator": True,
                 "items": [
-                    _entry(_("People"), "group", "admin:accounts_user_changelist"),
-                    _entry(
+                    _sidebar_item(_("People"), "group", "admin:accounts_user_changelist"),
+                    _sidebar_item(
                         _("Groups"),
                         "groups",
                         "admin:auth_group_changelist",
@@ -118,7 +124,9 @@ UNFOLD: dict[str, Any] = {
             },
             {
                 "separator": True,
-                "items": [_entry(_("Back to the studio"), "arrow_back", "home", active=False)],
+                "items": [
+                    _sidebar_item(_("Back to the studio"), "arrow_back", "home", active=False)
+                ],
             },
         ],
     },

@@ -16,9 +16,9 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
-EVOLINK_API = "https://api.evolink.ai"
-EVOLINK_FILES = "https://files-api.evolink.ai"
-DATABASES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
+DEFAULT_API_URL = "https://api.evolink.ai"
+DEFAULT_FILES_URL = "https://files-api.evolink.ai"
+DATABASE_ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
 
 
 class Environment(BaseSettings):
@@ -194,7 +194,7 @@ class Environment(BaseSettings):
         "evolink_api_url", "evolink_files_url", "public_url", "s3_endpoint_url", "s3_public_url"
     )
     @classmethod
-    def _is_address(cls, value: str) -> str:
+    def _validate_url(cls, value: str) -> str:
         if not value:
             return value
         parts = urlsplit(value)
@@ -204,19 +204,19 @@ class Environment(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _is_database(cls, value: str) -> str:
+    def _validate_database_url(cls, value: str) -> str:
         try:
-            engine = dj_database_url.parse(value)["ENGINE"] if value else DATABASES[0]
+            engine = dj_database_url.parse(value)["ENGINE"] if value else DATABASE_ENGINES[0]
         except ValueError:
             engine = ""
-        if engine not in DATABASES:
+        if engine not in DATABASE_ENGINES:
             # Never a part of the address: its password may be the very part that is mistyped.
             raise ValueError("must be postgres://user:password@host:port/name, or sqlite:///path")
         return value
 
     @field_validator("evolink_api_key")
     @classmethod
-    def _is_key(cls, value: SecretStr) -> SecretStr:
+    def _validate_api_key(cls, value: SecretStr) -> SecretStr:
         key = value.get_secret_value().strip()
         if not all("!" <= char <= "~" for char in key):
             raise ValueError("must be one word of plain letters, digits and signs")
@@ -224,18 +224,18 @@ class Environment(BaseSettings):
 
     @field_validator("public_url")
     @classmethod
-    def _is_https(cls, value: str) -> str:
+    def _validate_public_url(cls, value: str) -> str:
         if value and not value.startswith("https://"):
             raise ValueError("must start with https://, because EvoLink only calls https addresses")
         return value
 
     @field_validator("studio_data")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
+    def _resolve_path(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
     @property
-    def sandboxed(self) -> bool:
+    def is_sandbox(self) -> bool:
         """True when no key was given: nothing costs real money."""
         return not self.evolink_api_key.get_secret_value()
 
@@ -247,24 +247,24 @@ class Environment(BaseSettings):
     @property
     def api_url(self) -> str:
         """Address every EvoLink call goes to."""
-        if self.sandboxed:
+        if self.is_sandbox:
             return f"http://127.0.0.1:{self.sandbox_port}"
-        return self.evolink_api_url or EVOLINK_API
+        return self.evolink_api_url or DEFAULT_API_URL
 
     @property
     def files_url(self) -> str:
         """Address every upload to EvoLink goes to."""
-        if self.sandboxed:
+        if self.is_sandbox:
             return self.api_url
-        return self.evolink_files_url or self.evolink_api_url or EVOLINK_FILES
+        return self.evolink_files_url or self.evolink_api_url or DEFAULT_FILES_URL
 
     @property
-    def store_url(self) -> str:
+    def s3_service_url(self) -> str:
         """Address of the S3 store, without the bucket."""
         return self.s3_endpoint_url or f"https://s3.{self.s3_region}.amazonaws.com"
 
     @property
-    def store_addressing(self) -> str:
+    def s3_addressing_style(self) -> str:
         """Amazon wants the bucket in the host name; everybody understands it in the path."""
         return "path" if self.s3_endpoint_url or self.s3_public_url else "virtual"
 
@@ -273,32 +273,38 @@ class Environment(BaseSettings):
         """Origins besides the studio's own from which pages show pictures and films."""
         if not self.s3_bucket:
             return []
-        if self.store_addressing == "virtual":
+        if self.s3_addressing_style == "virtual":
             return [f"https://{self.s3_bucket}.s3.{self.s3_region}.amazonaws.com"]
-        parts = urlsplit(self.s3_public_url or self.store_url)
+        parts = urlsplit(self.s3_public_url or self.s3_service_url)
         return [f"{parts.scheme}://{parts.netloc}"]
 
     @property
     def hosts(self) -> list[str]:
         """Host names for Django's check of the Host header."""
-        named = [host.strip() for host in self.allowed_hosts.split(",") if host.strip()]
-        public = urlsplit(self.public_url).hostname
-        return ["localhost", "127.0.0.1", "[::1]", *named, *([public] if public else [])]
+        configured = [host.strip() for host in self.allowed_hosts.split(",") if host.strip()]
+        public_host = urlsplit(self.public_url).hostname
+        return [
+            "localhost",
+            "127.0.0.1",
+            "[::1]",
+            *configured,
+            *([public_host] if public_host else []),
+        ]
 
-    def secret(self) -> str:
+    def load_secret_key(self) -> str:
         """The signing secret; made and kept (mode 0600) at the first start."""
-        given = self.secret_key.get_secret_value()
-        return given or _kept_secret(self.studio_data / "secret_key")
+        configured = self.secret_key.get_secret_value()
+        return configured or _load_or_create_secret(self.studio_data / "secret_key")
 
 
-def _kept_secret(path: Path) -> str:
+def _load_or_create_secret(path: Path) -> str:
     # Web and worker may start at the same moment: a link either appears whole or not at all.
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".secret_key.{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(50), encoding="ascii")
+        temporary_path = path.with_name(f".secret_key.{os.getpid()}")
+        temporary_path.touch(mode=0o600)
+        temporary_path.write_text(secrets.token_urlsafe(50), encoding="ascii")
         with contextlib.suppress(FileExistsError):
-            path.hardlink_to(draft)
-        draft.unlink()
+            path.hardlink_to(temporary_path)
+        temporary_path.unlink()
     return path.read_text(encoding="ascii")

@@ -20,7 +20,7 @@ ENV = Environment()  # values come from the process environment
 BASE_DIR = ROOT
 DATA_DIR = ENV.studio_data
 DEBUG = False
-SECRET_KEY = ENV.secret()
+SECRET_KEY = ENV.load_secret_key()
 ALLOWED_HOSTS = ENV.hosts
 CSRF_TRUSTED_ORIGINS = [ENV.public_url] if ENV.public_url else []
 ROOT_URLCONF = "evolink_studio.urls"
@@ -54,18 +54,18 @@ MIDDLEWARE = [
     "evolink_studio.operations.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "evolink_studio.core.middleware.CompressedPagesMiddleware",
-    "evolink_studio.core.middleware.PolicyMiddleware",
+    "evolink_studio.core.middleware.HtmlGZipMiddleware",
+    "evolink_studio.core.middleware.ContentSecurityPolicyMiddleware",
     "evolink_studio.operations.middleware.ProbeMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "evolink_studio.accounts.middleware.PersonLocaleMiddleware",
+    "evolink_studio.accounts.middleware.UserLocaleMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "evolink_studio.accounts.middleware.SessionEndedMiddleware",
+    "evolink_studio.accounts.middleware.ExpiredSessionMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
 
@@ -91,7 +91,7 @@ INSTALLED_APPS.insert(INSTALLED_APPS.index("django.contrib.staticfiles"), "djang
 # --- Database -------------------------------------------------------------------------------
 # IMMEDIATE takes the write lock at BEGIN: a read-then-write can wait, but never fail half way.
 # FULL makes a commit survive power loss: an intent must not vanish after EvoLink was paid.
-_SQLITE = {
+_SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
@@ -107,7 +107,7 @@ DATABASES = {
 # Every thread keeps one connection (a pool would not see the worker's threads give theirs back).
 # Nothing here needs longer than milliseconds: what does is stuck, and must not hold locks for ever.
 # As on SQLite a commit survives power loss, whatever the server's own setting says.
-_POSTGRES = {
+_POSTGRES_OPTIONS = {
     "connect_timeout": 5,
     "tcp_user_timeout": 15_000,
     "application_name": "evolink-studio",
@@ -115,12 +115,18 @@ _POSTGRES = {
     "-c idle_in_transaction_session_timeout=20s -c synchronous_commit=on",
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    DATABASES["default"]["OPTIONS"] = _SQLITE
+    DATABASES["default"]["OPTIONS"] = _SQLITE_OPTIONS
     DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}
 else:
-    _given = DATABASES["default"].get("OPTIONS", {})  # from the address; what stands last counts
-    _both = f"{_POSTGRES['options']} {_given.get('options', '')}".strip()
-    DATABASES["default"]["OPTIONS"] = {**_POSTGRES, **_given, "options": _both}
+    _url_options = DATABASES["default"].get(
+        "OPTIONS", {}
+    )  # from the address; what stands last counts
+    _server_options = f"{_POSTGRES_OPTIONS['options']} {_url_options.get('options', '')}".strip()
+    DATABASES["default"]["OPTIONS"] = {
+        **_POSTGRES_OPTIONS,
+        **_url_options,
+        "options": _server_options,
+    }
     INSTALLED_APPS.append("procrastinate.contrib.django")
 
 CACHES = {
@@ -161,14 +167,16 @@ ALLAUTH_TRUSTED_PROXY_COUNT = ENV.trusted_proxies
 SESSION_ENGINE = "evolink_studio.accounts.sessions"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
-_MAIL = urlsplit(ENV.email_url)
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if _MAIL.hostname else 'console'}.EmailBackend"
-EMAIL_HOST = _MAIL.hostname or ""
-EMAIL_PORT = _MAIL.port or (465 if _MAIL.scheme == "smtps" else 587)
-EMAIL_HOST_USER = unquote(_MAIL.username or "")
-EMAIL_HOST_PASSWORD = unquote(_MAIL.password or "")
-EMAIL_USE_SSL = _MAIL.scheme == "smtps"
-EMAIL_USE_TLS = bool(_MAIL.hostname) and not EMAIL_USE_SSL
+_EMAIL_URL = urlsplit(ENV.email_url)
+EMAIL_BACKEND = (
+    f"django.core.mail.backends.{'smtp' if _EMAIL_URL.hostname else 'console'}.EmailBackend"
+)
+EMAIL_HOST = _EMAIL_URL.hostname or ""
+EMAIL_PORT = _EMAIL_URL.port or (465 if _EMAIL_URL.scheme == "smtps" else 587)
+EMAIL_HOST_USER = unquote(_EMAIL_URL.username or "")
+EMAIL_HOST_PASSWORD = unquote(_EMAIL_URL.password or "")
+EMAIL_USE_SSL = _EMAIL_URL.scheme == "smtps"
+EMAIL_USE_TLS = bool(_EMAIL_URL.hostname) and not EMAIL_USE_SSL
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = ENV.email_from
 
@@ -218,15 +226,15 @@ STORAGES: dict[str, dict[str, Any]] = {
 }
 if ENV.s3_bucket:
     STORAGES["default"] = {
-        "BACKEND": "evolink_studio.library.s3_storage.Store",
+        "BACKEND": "evolink_studio.library.s3_storage.S3LibraryStorage",
         "OPTIONS": {
             "bucket_name": ENV.s3_bucket,
-            "endpoint_url": ENV.store_url,
-            "public_url": ENV.s3_public_url or ENV.store_url,
+            "endpoint_url": ENV.s3_service_url,
+            "public_url": ENV.s3_public_url or ENV.s3_service_url,
             "region_name": ENV.s3_region,
             "access_key": ENV.s3_access_key.get_secret_value() or None,
             "secret_key": ENV.s3_secret_key.get_secret_value() or None,
-            "addressing_style": ENV.store_addressing,
+            "addressing_style": ENV.s3_addressing_style,
         },
     }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
@@ -246,7 +254,7 @@ EVOLINK_API_KEY = ENV.evolink_api_key.get_secret_value() or "sandbox"
 EVOLINK_API_URL = ENV.api_url
 EVOLINK_FILES_URL = ENV.files_url
 EVOLINK_USER_AGENT = "EvoLinkStudio/0.1"
-SANDBOXED = ENV.sandboxed
+SANDBOXED = ENV.is_sandbox
 CREDITS_PER_USD = ENV.credits_per_usd
 PUBLIC_URL = ENV.public_url
 METRICS_TOKEN = ENV.metrics_token.get_secret_value()

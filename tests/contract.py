@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evolink_studio.catalog import Media
+from evolink_studio.catalog import MediaFile
 
 FILE = Path(__file__).with_name("contract-cases.json")
 
@@ -22,8 +22,8 @@ class Picture:
     height: int
     format: str
 
-    def media(self, ref: str | None = None) -> Media:
-        return Media(
+    def media(self, ref: str | None = None) -> MediaFile:
+        return MediaFile(
             ref=ref or self.name,
             kind="image",
             format=self.format,

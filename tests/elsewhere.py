@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 
-from evolink_studio.library.s3_storage import StoreAway
+from evolink_studio.library.s3_storage import StorageUnavailableError
 
 
 class Elsewhere(Storage):
@@ -24,7 +24,7 @@ class Elsewhere(Storage):
     def _save(self, name: str, content: Any) -> str:
         Elsewhere.tried += 1
         if Elsewhere.away:
-            raise StoreAway("The store did not answer")
+            raise StorageUnavailableError("The store did not answer")
         self.kept[name] = b"".join(content.chunks())
         return name
 
@@ -33,7 +33,7 @@ class Elsewhere(Storage):
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         if Elsewhere.away:
-            raise StoreAway("The store did not answer")
+            raise StorageUnavailableError("The store did not answer")
         return [], [name.rpartition("/")[2] for name in self.kept if name.startswith(f"{path}/")]
 
     def get_modified_time(self, name: str) -> datetime:

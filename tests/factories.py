@@ -11,8 +11,8 @@ from factory.django import DjangoModelFactory
 
 from evolink_studio.accounts.models import User
 from evolink_studio.generations.models import Charge, Generation
-from evolink_studio.generations.services import fingerprint_of
-from evolink_studio.generations.states import ENDED, State
+from evolink_studio.generations.services import compute_fingerprint
+from evolink_studio.generations.states import ENDED_STATES, State
 from evolink_studio.library.models import Asset
 from tests.pictures import picture
 
@@ -53,14 +53,14 @@ class AssetFactory(DjangoModelFactory):
     mime = "image/png"
     width = factory.LazyAttribute(lambda it: 320 + it.number % 500)
     height = 320
-    bytes = factory.LazyAttribute(lambda it: len(it.content))
+    size_bytes = factory.LazyAttribute(lambda it: len(it.content))
     sha256 = factory.LazyAttribute(lambda it: hashlib.sha256(it.content).hexdigest())
     file = factory.LazyAttribute(
         lambda it: default_storage.save(
             f"assets/test/{it.number}.{it.format}", ContentFile(it.content)
         )
     )
-    created = NOW
+    created_at = NOW
 
 
 class GenerationFactory(DjangoModelFactory):
@@ -77,27 +77,27 @@ class GenerationFactory(DjangoModelFactory):
     params = factory.LazyAttribute(
         lambda it: {"prompt": it.prompt, "quality": "720p", "aspect_ratio": "auto"}
     )
-    fingerprint = factory.LazyAttribute(lambda it: fingerprint_of(it.model_id, it.params))
+    fingerprint = factory.LazyAttribute(lambda it: compute_fingerprint(it.model_id, it.params))
     state = State.QUEUED
-    created = NOW
-    moved = factory.SelfAttribute("created")
-    due = factory.LazyAttribute(lambda it: None if _idle(it.state) else it.created)
+    created_at = NOW
+    progressed_at = factory.SelfAttribute("created_at")
+    next_attempt_at = factory.LazyAttribute(lambda it: None if _idle(it.state) else it.created_at)
     expected_seconds = 180
-    estimated = Decimal("162.0000")
+    credits_estimated = Decimal("162.0000")
 
     sent_before = factory.LazyAttribute(
         lambda it: it.state not in (State.QUEUED, State.SENDING, State.UNKNOWN, State.CANCELLED)
     )
     task_id = factory.LazyAttribute(lambda it: f"task-{it.number:08d}" if it.sent_before else None)
-    sent = factory.LazyAttribute(
-        lambda it: None if it.state in (State.QUEUED, State.CANCELLED) else it.created
+    sent_at = factory.LazyAttribute(
+        lambda it: None if it.state in (State.QUEUED, State.CANCELLED) else it.created_at
     )
-    accepted = factory.LazyAttribute(lambda it: it.created if it.sent_before else None)
-    reserved = factory.LazyAttribute(lambda it: Decimal("25.7") if it.sent_before else None)
-    used = factory.LazyAttribute(lambda it: _USED.get(it.state))
+    accepted_at = factory.LazyAttribute(lambda it: it.created_at if it.sent_before else None)
+    credits_reserved = factory.LazyAttribute(lambda it: Decimal("25.7") if it.sent_before else None)
+    credits_charged = factory.LazyAttribute(lambda it: _USED.get(it.state))
     charge = factory.LazyAttribute(lambda it: _CHARGES[it.state])
-    finished = factory.LazyAttribute(
-        lambda it: it.created + timedelta(minutes=3) if it.state in ENDED else None
+    finished_at = factory.LazyAttribute(
+        lambda it: it.created_at + timedelta(minutes=3) if it.state in ENDED_STATES else None
     )
 
 
@@ -119,4 +119,4 @@ _CHARGES = {
 
 
 def _idle(state: str) -> bool:
-    return state in ENDED or state == State.UNKNOWN
+    return state in ENDED_STATES or state == State.UNKNOWN

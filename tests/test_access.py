@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from evolink_studio.accounts.models import User
-from evolink_studio.generations.models import Generation, Result
+from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.library.models import Asset
 from tests.factories import VEO, AssetFactory, GenerationFactory, UserFactory
 from tests.library.footage import film
@@ -126,7 +126,7 @@ def things(tmp_path):
     clip.poster = AssetFactory(owner=owner).file
     clip.save()
     done = GenerationFactory(owner=owner, state="completed")
-    Result.objects.create(generation=done, asset=clip, position=0)
+    GeneratedVideo.objects.create(generation=done, asset=clip, position=0)
     return {
         "generation": str(done.pk),
         "clip": str(clip.pk),

@@ -101,7 +101,7 @@ def test_its_settings_start_a_studio_that_scales(monkeypatch, name):
         monkeypatch.setenv(key, value)
     env = Environment()
     assert env.database_url.startswith("postgres://")
-    assert not env.sandboxed, "a sandbox on its own machine would answer only itself"
+    assert not env.is_sandbox, "a sandbox on its own machine would answer only itself"
     assert env.s3_endpoint_url == "http://store:8333"
     assert env.media_origins == ["http://127.0.0.1:8333"]
 

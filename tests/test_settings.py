@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from evolink_studio.environment import EVOLINK_API, EVOLINK_FILES, ROOT, Environment
+from evolink_studio.environment import DEFAULT_API_URL, DEFAULT_FILES_URL, ROOT, Environment
 
 README = (ROOT / "README.md").read_text("utf-8")
 FIELDS = Environment.model_fields
@@ -131,21 +131,21 @@ def test_an_empty_value_is_as_good_as_none(monkeypatch):
 
 def test_without_a_key_the_sandbox_on_the_next_port_is_the_far_end(monkeypatch):
     env = given(monkeypatch, PORT=9000)
-    assert env.sandboxed
+    assert env.is_sandbox
     assert (env.api_url, env.files_url) == ("http://127.0.0.1:9001", "http://127.0.0.1:9001")
     assert given(monkeypatch, PORT=65535).sandbox_port == 65534
 
 
 def test_without_a_key_nothing_goes_to_an_address_meant_for_one(monkeypatch):
     env = given(monkeypatch, EVOLINK_API_URL="https://api.evolink.ai", EVOLINK_API_KEY=" ")
-    assert env.sandboxed
+    assert env.is_sandbox
     assert env.api_url.startswith("http://127.0.0.1:")
 
 
 def test_with_a_key_evolink_is_the_far_end(monkeypatch):
     env = given(monkeypatch, EVOLINK_API_KEY="  sk-evo-1  ")
-    assert not env.sandboxed
-    assert (env.api_url, env.files_url) == (EVOLINK_API, EVOLINK_FILES)
+    assert not env.is_sandbox
+    assert (env.api_url, env.files_url) == (DEFAULT_API_URL, DEFAULT_FILES_URL)
     assert env.evolink_api_key.get_secret_value() == "sk-evo-1"
 
 
@@ -179,17 +179,17 @@ def test_it_answers_to_no_other_name(client, host):
 
 def test_the_secret_is_made_once_and_kept_for_us_alone(monkeypatch, tmp_path):
     env = given(monkeypatch, STUDIO_DATA=tmp_path / "new")
-    secret = env.secret()
+    secret = env.load_secret_key()
     kept = tmp_path / "new" / "secret_key"
     assert len(secret) >= 50
-    assert Environment().secret() == secret == kept.read_text()
+    assert Environment().load_secret_key() == secret == kept.read_text()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert [path.name for path in kept.parent.iterdir()] == ["secret_key"]
 
 
 def test_a_secret_that_was_given_is_used_and_not_written_down(monkeypatch, tmp_path):
     env = given(monkeypatch, STUDIO_DATA=tmp_path / "new", SECRET_KEY="given")
-    assert env.secret() == "given"
+    assert env.load_secret_key() == "given"
     assert not (tmp_path / "new").exists()
 
 
@@ -207,7 +207,7 @@ def test_processes_that_start_together_agree_on_one_secret(tmp_path):
 
 
 def test_two_data_folders_have_two_secrets(monkeypatch, tmp_path):
-    secrets = {given(monkeypatch, STUDIO_DATA=tmp_path / name).secret() for name in "ab"}
+    secrets = {given(monkeypatch, STUDIO_DATA=tmp_path / name).load_secret_key() for name in "ab"}
     assert len(secrets) == 2
 
 

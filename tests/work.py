@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 
 from asgiref.sync import async_to_sync
 
-from evolink_studio.evolink.client import Deadlines, EvoLink
+from evolink_studio.evolink.client import Deadlines, EvoLinkClient
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline.dispatch import send
-from evolink_studio.generations.pipeline.downloading import save
-from evolink_studio.generations.pipeline.leases import claim_due
-from evolink_studio.generations.pipeline.polling import follow
-from evolink_studio.generations.pipeline.provider import Far
-from evolink_studio.generations.pipeline.queue import Limits, claim_turns
-from evolink_studio.generations.pipeline.reconciliation import resolve, sweep
+from evolink_studio.generations.pipeline.dispatch import dispatch
+from evolink_studio.generations.pipeline.downloading import download_results
+from evolink_studio.generations.pipeline.leases import lease_due
+from evolink_studio.generations.pipeline.polling import poll_batch
+from evolink_studio.generations.pipeline.provider import Provider
+from evolink_studio.generations.pipeline.queue import ConcurrencyLimits, lease_next
+from evolink_studio.generations.pipeline.reconciliation import reconcile, recover_interrupted_sends
 from evolink_studio.generations.states import State
 from tests.factories import NOW
 
@@ -48,35 +48,35 @@ class Worker:
     files_url: str = ""
     key: str = KEY
 
-    def far(self) -> Far:
-        client = EvoLink(
+    def far(self) -> Provider:
+        client = EvoLinkClient(
             api_url=self.url,
             files_url=self.files_url or self.url,
-            key=self.key,
+            api_key=self.key,
             user_agent="EvoLinkStudio/test",
-            lanes=2,
+            max_connections=2,
             deadlines=self.deadlines,
         )
         addresses = (self.url, self.files_url or self.url)
-        return Far(client, NAME, addresses, self.callbacks, self.sandboxed)
+        return Provider(client, NAME, addresses, self.callbacks, self.sandboxed)
 
     def send(self) -> None:
         """Every queued generation whose time has come."""
-        held, rows = claim_turns(limit=100, now=self.clock(), limits=Limits())
-        self.step(send, rows, held)
+        held, rows = lease_next(limit=100, now=self.clock(), limits=ConcurrencyLimits())
+        self.step(dispatch, rows, held)
 
     def save(self) -> None:
         """Every made generation whose time has come."""
-        self._each(State.SAVING, save)
+        self._each(State.SAVING, download_results)
 
     def follow(self) -> int:
         """Every running generation whose time has come. Returns how many were read."""
-        held, rows = claim_due(State.RUNNING, limit=100, now=self.clock(), light=True)
+        held, rows = lease_due(State.RUNNING, limit=100, now=self.clock(), only_poll_columns=True)
 
         async def run() -> None:
             far = self.far()
             async with far.client:
-                await follow(rows, held=held, far=far, clock=self.clock)
+                await poll_batch(rows, lease_id=held, provider=far, clock=self.clock)
 
         if rows:
             async_to_sync(run)()
@@ -92,15 +92,15 @@ class Worker:
     def wait_for(self, generation: Generation) -> None:
         """Let the time pass until the generation is due."""
         generation.refresh_from_db()
-        assert generation.due is not None
-        self.clock.now = max(self.clock.now, generation.due)
+        assert generation.next_attempt_at is not None
+        self.clock.now = max(self.clock.now, generation.next_attempt_at)
 
     def search(self) -> None:
         """Every generation whose answer was lost and whose time has come."""
-        self._each(State.UNKNOWN, resolve)
+        self._each(State.UNKNOWN, reconcile)
 
     def sweep(self) -> int:
-        return sweep(now=self.clock())
+        return recover_interrupted_sends(now=self.clock())
 
     def everything(self) -> None:
         """One round of all steps, as the engine would."""
@@ -111,7 +111,7 @@ class Worker:
         self.save()
 
     def _each(self, state: State, step) -> None:
-        held, rows = claim_due(state, limit=100, now=self.clock())
+        held, rows = lease_due(state, limit=100, now=self.clock())
         self.step(step, rows, held)
 
     def step(self, step, rows: Iterable[Generation], held) -> None:

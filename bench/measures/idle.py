@@ -19,7 +19,7 @@ from bench.running import Running
 from bench.sizes import Size
 from bench.watching import Page
 from bench.wire import Answer, Line, lines, question, storm
-from evolink_studio.generations.services import beat
+from evolink_studio.generations.services import record_heartbeat
 
 CONNECTIONS = 16
 DAY = timedelta(days=1)
@@ -49,7 +49,7 @@ def measure(grounds: Grounds, size: Size) -> Iterator[Figure]:
             kept(person.user, 12, now=now)
             (row,) = running([person.user], 1, now=now, due=DAY, interval=DAY)
             # A worker that is never silent while this runs: its silence would be news.
-            beat(worker="bench", disk_free=10**12, now=now + DAY)
+            record_heartbeat(worker="bench", disk_free_bytes=10**12, now=now + DAY)
         with world.web() as server:
             bare, idle, answer = asyncio.run(_rounds(world, server, person, row.pk, size))
     ratios = [mine / least for mine, least in zip(idle.rates, bare.rates, strict=True)]

@@ -18,10 +18,10 @@ from bench.people import Person, people
 from bench.rows import MODEL, kept, running
 from bench.sizes import Size
 from evolink_studio.generations import queries
-from evolink_studio.generations.change_feed import pulse
-from evolink_studio.generations.models import Feed, Generation
-from evolink_studio.generations.pipeline.provider import far_name
-from evolink_studio.generations.views.gallery import PAGE
+from evolink_studio.generations.change_feed import feed_state
+from evolink_studio.generations.models import ChangeFeed, Generation
+from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.views.gallery import PAGE_SIZE
 
 ROUNDS = 9
 MOST = 15
@@ -51,14 +51,16 @@ def _fill(person: Person, count: int) -> None:
     now = timezone.now()
     kept(person.user, count, now=now)
     (row,) = running([person.user], 1, now=now, due=DAY, interval=DAY)
-    Generation.objects.filter(pk=row.pk).update(born=count + 1, version=count + 1)
-    Feed.objects.filter(pk=person.user.pk).update(version=count + 1)
+    Generation.objects.filter(pk=row.pk).update(
+        created_version=count + 1, changed_version=count + 1
+    )
+    ChangeFeed.objects.filter(pk=person.user.pk).update(version=count + 1)
 
 
 def _pages(person: Person, count: int) -> dict[str, Callable[[], object]]:
-    rows = Generation.objects.order_by("-created", "-id").values_list("created", "pk")
-    known = pulse(person.user, far_name()).token(timezone.now())
-    middle, deep = rows[count // 2], rows[count - 2 * PAGE]
+    rows = Generation.objects.order_by("-created_at", "-id").values_list("created_at", "pk")
+    known = feed_state(person.user, provider_key()).get_token(timezone.now())
+    middle, deep = rows[count // 2], rows[count - 2 * PAGE_SIZE]
     return {
         "films, first page": lambda: _films(person, None),
         "films, middle": lambda: _films(person, middle),
@@ -76,9 +78,9 @@ def _poll(person: Person, since: str, status: int) -> None:
 
 
 def _films(person: Person, before: Any) -> None:
-    found = queries.films_page(person.user, before=before, limit=PAGE + 1)
-    if len(found) != PAGE + 1:
-        raise RuntimeError(f"{len(found)} films instead of {PAGE + 1}")
+    found = queries.get_gallery_page(person.user, cursor=before, limit=PAGE_SIZE + 1)
+    if len(found) != PAGE_SIZE + 1:
+        raise RuntimeError(f"{len(found)} films instead of {PAGE_SIZE + 1}")
 
 
 def _asked(page: Callable[[], object]) -> Asked:

@@ -16,9 +16,9 @@ from bench.grounds import Grounds
 from bench.people import Person, people
 from bench.rows import kept, running
 from bench.sizes import Size
-from evolink_studio.generations.change_feed import Token, pulse
-from evolink_studio.generations.models import Feed, Generation
-from evolink_studio.generations.pipeline.provider import far_name
+from evolink_studio.generations.change_feed import FeedToken, feed_state
+from evolink_studio.generations.models import ChangeFeed, Generation
+from evolink_studio.generations.pipeline.provider import provider_key
 
 CARDS = 100
 MOST = 3
@@ -33,14 +33,20 @@ def measure(grounds: Grounds, size: Size) -> Iterator[Figure]:
         for version, row in enumerate(
             running([person.user], CARDS, now=now, due=DAY, interval=DAY), 2
         ):
-            Generation.objects.filter(pk=row.pk).update(version=version)
-        Generation.objects.update(born=0)  # the page knows these cards: they are changed, not new
-        Feed.objects.update(version=CARDS + 1)
-        token = pulse(person.user, far_name()).token(now)
+            Generation.objects.filter(pk=row.pk).update(changed_version=version)
+        Generation.objects.update(
+            created_version=0
+        )  # the page knows these cards: they are changed, not new
+        ChangeFeed.objects.update(version=CARDS + 1)
+        token = feed_state(person.user, provider_key()).get_token(now)
         idle, _ = _poll(person, token, cards=0)
         one, _ = _poll(person, replace(token, version=CARDS), cards=1)
         many, weight = _poll(person, replace(token, version=1), cards=CARDS)
-        done, _ = _poll(person, replace(token, version=0, money=token.money + 1), cards=CARDS)
+        done, _ = _poll(
+            person,
+            replace(token, version=0, credits_version=token.credits_version + 1),
+            cards=CARDS,
+        )
     yield Figure("queries of a poll, nothing new", idle, most=MOST)
     yield Figure("queries of a poll, 1 card with progress", one, most=MOST)
     yield Figure(f"queries of a poll, {CARDS} cards with progress", many, most=MOST)
@@ -48,7 +54,7 @@ def measure(grounds: Grounds, size: Size) -> Iterator[Figure]:
     yield Figure(f"  answer with {CARDS} cards", weight / 1000, "KB")
 
 
-def _poll(person: Person, since: Token, *, cards: int) -> tuple[int, int]:
+def _poll(person: Person, since: FeedToken, *, cards: int) -> tuple[int, int]:
     """Queries and bytes of an answer that must bring so many cards."""
     client, path = person.client, f"/live/?since={since}"
     with CaptureQueriesContext(connection) as asked:

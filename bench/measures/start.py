@@ -59,7 +59,7 @@ def _web_back(world: World, studio: Running) -> float:
 def _worker_back(studio: Running) -> float:
     kill(_child(studio, "manage.py worker"))
     begin, killed = time.monotonic(), timezone.now()
-    return _until(Heartbeat.objects.filter(seen__gt=killed).exists, studio) - begin
+    return _until(Heartbeat.objects.filter(seen_at__gt=killed).exists, studio) - begin
 
 
 def _child(studio: Running, words: str) -> int:

@@ -23,10 +23,10 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from evolink_studio.accounts.models import User
-from evolink_studio.accounts.services import LINK_LIFE, sign_in_link
-from evolink_studio.core.admin import StaffLookAdmin, is_owner
+from evolink_studio.accounts.services import SIGN_IN_LINK_LIFETIME, create_sign_in_link
+from evolink_studio.core.admin import StaffReadAdmin, is_owner
 
-LINKS_AT_ONCE = 20
+MAX_SIGN_IN_LINKS = 20
 
 # One door: the studio's own sign-in page, with its throttle, serves the admin pages too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # the documented way
@@ -34,7 +34,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, StaffLookAdmin):  # type: ignore[type-arg]  # not subscriptable
+class UserAdmin(DjangoUserAdmin, StaffReadAdmin):  # type: ignore[type-arg]  # not subscriptable
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -78,32 +78,32 @@ class UserAdmin(DjangoUserAdmin, StaffLookAdmin):  # type: ignore[type-arg]  # n
         self, request: HttpRequest, queryset: QuerySet[User]
     ) -> TemplateResponse | None:
         """Show each link once, in the answer itself: it is kept nowhere."""
-        people = list(queryset.filter(is_active=True).order_by("username")[: LINKS_AT_ONCE + 1])
-        if not people or len(people) > LINKS_AT_ONCE:
-            self.message_user(request, _refusal(len(people)), messages.WARNING)
+        users = list(queryset.filter(is_active=True).order_by("username")[: MAX_SIGN_IN_LINKS + 1])
+        if not users or len(users) > MAX_SIGN_IN_LINKS:
+            self.message_user(request, _refusal_text(len(users)), messages.WARNING)
             return None
         context = {
             **self.admin_site.each_context(request),
             "title": _("One-time sign-in links"),
-            "links": [(person, self._link(request, person)) for person in people],
-            "hours": int(LINK_LIFE.total_seconds() // 3600),
+            "links": [(user, self._create_link_url(request, user)) for user in users],
+            "hours": int(SIGN_IN_LINK_LIFETIME.total_seconds() // 3600),
         }
         response = TemplateResponse(request, "admin/accounts/user/sign_in_links.html", context)
         add_never_cache_headers(response)
         return response
 
-    def _link(self, request: HttpRequest, person: User) -> str:
-        token = sign_in_link(user=person, now=timezone.now())
-        self.log_change(request, person, _("One-time sign-in link made."))
+    def _create_link_url(self, request: HttpRequest, user: User) -> str:
+        token = create_sign_in_link(user=user, now=timezone.now())
+        self.log_change(request, user, _("One-time sign-in link made."))
         path = reverse("welcome", args=[token])
-        host = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
-        return f"{host}{path}"
+        base_url = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
+        return f"{base_url}{path}"
 
 
-def _refusal(count: int) -> str:
+def _refusal_text(count: int) -> str:
     if not count:
         return _("No link was made: a person who is switched off cannot sign in.")
-    return _("No link was made: choose at most {n} people at once.").format(n=LINKS_AT_ONCE)
+    return _("No link was made: choose at most {n} people at once.").format(n=MAX_SIGN_IN_LINKS)
 
 
 @admin.register(Group)

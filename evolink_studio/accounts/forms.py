@@ -22,7 +22,7 @@ class PreferencesForm(forms.Form):
     theme = forms.ChoiceField(label=_("Appearance"), choices=Theme.choices)
 
 
-def _label(form: forms.Form, **labels: "StrOrPromise") -> None:
+def _set_labels(form: forms.Form, **labels: "StrOrPromise") -> None:
     """Our words above the fields, and no second ones inside them."""
     for name, label in labels.items():
         form.fields[name].label = label
@@ -32,20 +32,20 @@ def _label(form: forms.Form, **labels: "StrOrPromise") -> None:
 class LoginForm(account.LoginForm):  # type: ignore[misc]  # allauth has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _label(self, login=_("User name or email address"), password=_("Password"))
+        _set_labels(self, login=_("User name or email address"), password=_("Password"))
         self.fields["login"].widget.attrs["autocomplete"] = "username"
 
 
 class SetPasswordForm(account.SetPasswordForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _label(self, password1=_("New password"), password2=_("New password, once more"))
+        _set_labels(self, password1=_("New password"), password2=_("New password, once more"))
 
 
 class ChangePasswordForm(account.ChangePasswordForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _label(
+        _set_labels(
             self,
             oldpassword=_("Password until now"),
             password1=_("New password"),
@@ -56,4 +56,4 @@ class ChangePasswordForm(account.ChangePasswordForm):  # type: ignore[misc]
 class ReauthenticateForm(account.ReauthenticateForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _label(self, password=_("Password"))
+        _set_labels(self, password=_("Password"))

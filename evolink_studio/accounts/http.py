@@ -5,7 +5,7 @@ from django.http import HttpRequest
 from evolink_studio.accounts.models import User
 
 
-class PersonRequest(HttpRequest):
+class AuthenticatedHttpRequest(HttpRequest):
     """`@login_required` stands before every view that takes this."""
 
     user: User

@@ -11,16 +11,18 @@ from django.utils.cache import patch_vary_headers
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
-class PersonLocaleMiddleware:
+class UserLocaleMiddleware:
     """Speak the person's own language; before sign-in, the browser's."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        chosen = getattr(request.user, "language", "") if request.user.is_authenticated else ""
-        known = dict(settings.LANGUAGES)
-        language = chosen if chosen in known else translation.get_language_from_request(request)
+        preferred = getattr(request.user, "language", "") if request.user.is_authenticated else ""
+        languages = dict(settings.LANGUAGES)
+        language = (
+            preferred if preferred in languages else translation.get_language_from_request(request)
+        )
         with translation.override(language):
             request.LANGUAGE_CODE = language
             response = self.get_response(request)
@@ -29,7 +31,7 @@ class PersonLocaleMiddleware:
         return response
 
 
-class SessionEndedMiddleware:
+class ExpiredSessionMiddleware:
     """A fragment asked for after the session ended must not swap the sign-in page into a card."""
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -37,11 +39,11 @@ class SessionEndedMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        target = response.headers.get("Location", "")
+        redirect_url = response.headers.get("Location", "")
         if (
             response.status_code == 302
             and request.headers.get("HX-Request") == "true"
-            and target.startswith(reverse(settings.LOGIN_URL))
+            and redirect_url.startswith(reverse(settings.LOGIN_URL))
         ):
             return HttpResponse(status=204, headers={"HX-Redirect": reverse(settings.LOGIN_URL)})
         return response

@@ -34,13 +34,13 @@ class SignInLink(models.Model):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_in_links")
     token_hash = models.CharField(max_length=64, unique=True)
-    created = models.DateTimeField()
-    expires = models.DateTimeField()
-    used = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("sign-in link")
         verbose_name_plural = _("sign-in links")
 
     def __str__(self) -> str:
-        return f"{self.user} {self.created:%Y-%m-%d %H:%M}"
+        return f"{self.user} {self.created_at:%Y-%m-%d %H:%M}"

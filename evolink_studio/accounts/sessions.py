@@ -6,7 +6,7 @@ from django.contrib.sessions.backends import db
 from django.db import connection
 from django.utils import timezone
 
-_FIND = "SELECT session_data FROM django_session WHERE session_key = %s AND expire_date > %s"
+_LOAD_SQL = "SELECT session_data FROM django_session WHERE session_key = %s AND expire_date > %s"
 
 
 class SessionStore(db.SessionStore):
@@ -16,9 +16,9 @@ class SessionStore(db.SessionStore):
         """What the session holds; {} for one that is unknown or over, which then has no key."""
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         with connection.cursor() as cursor:
-            cursor.execute(_FIND, [self.session_key, now])
-            found = cursor.fetchone()
-        if found is None:
+            cursor.execute(_LOAD_SQL, [self.session_key, now])
+            row = cursor.fetchone()
+        if row is None:
             self._session_key = None
             return {}
-        return self.decode(found[0])
+        return self.decode(row[0])

@@ -15,23 +15,23 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from evolink_studio.accounts import services
 from evolink_studio.accounts.forms import PreferencesForm
-from evolink_studio.accounts.http import PersonRequest
+from evolink_studio.accounts.http import AuthenticatedHttpRequest
 
 
 @never_cache
 @require_GET
-def welcome(request: PersonRequest, token: str) -> HttpResponse:
+def welcome(request: AuthenticatedHttpRequest, token: str) -> HttpResponse:
     """Sign in by a one-time link; a used or unknown one says how to get another."""
-    user = services.use_sign_in_link(token=token, now=timezone.now())
+    user = services.redeem_sign_in_link(token=token, now=timezone.now())
     if user is None:
         return render(request, "accounts/link_spent.html", status=410)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     if not user.has_usable_password():
-        messages.info(request, _no_password_yet())
+        messages.info(request, _set_password_hint())
     return redirect("home")
 
 
-def _no_password_yet() -> SafeString:
+def _set_password_hint() -> SafeString:
     return format_html(
         '{} <a href="{}">{}</a>',
         _("This link worked once. Set a password, and you can sign in again without one."),
@@ -42,13 +42,13 @@ def _no_password_yet() -> SafeString:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def preferences(request: PersonRequest) -> HttpResponse:
+def preferences(request: AuthenticatedHttpRequest) -> HttpResponse:
     """Language and appearance."""
-    person = request.user
-    initial = {"language": person.language, "theme": person.theme}
+    user = request.user
+    initial = {"language": user.language, "theme": user.theme}
     form = PreferencesForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
-        services.set_preferences(user=person, **form.cleaned_data)
+        services.set_preferences(user=user, **form.cleaned_data)
         messages.success(request, _("Saved."))
         return redirect("preferences")
     return render(request, "accounts/preferences.html", {"form": form})

@@ -13,12 +13,12 @@ To add an AI model, write its file in `models/`, name it below, and add its case
 """
 
 from evolink_studio.catalog.base import VideoRequest
-from evolink_studio.catalog.conversion import Carried, Dropped
+from evolink_studio.catalog.conversion import Conversion, DroppedValue
 from evolink_studio.catalog.fields import Control, Field, Option
-from evolink_studio.catalog.media import Accepts, Media
-from evolink_studio.catalog.messages import Problem, Sentence
-from evolink_studio.catalog.rules import Block
-from evolink_studio.catalog.spec import Checked, Lifecycle, Mode, Spec
+from evolink_studio.catalog.media import MediaConstraints, MediaFile
+from evolink_studio.catalog.messages import FieldError, Message
+from evolink_studio.catalog.rules import DisabledOption
+from evolink_studio.catalog.spec import Capability, CheckResult, Lifecycle, ModelSpec
 from evolink_studio.catalog.specs import (
     grok_imagine_text,
     kling_o3_image,
@@ -29,27 +29,27 @@ from evolink_studio.catalog.specs import (
 
 __all__ = [
     "SPECS",
-    "Accepts",
-    "Block",
-    "Carried",
-    "Checked",
+    "Capability",
+    "CheckResult",
     "Control",
-    "Dropped",
+    "Conversion",
+    "DisabledOption",
+    "DroppedValue",
     "Field",
+    "FieldError",
     "Lifecycle",
-    "Media",
-    "Mode",
+    "MediaConstraints",
+    "MediaFile",
+    "Message",
+    "ModelSpec",
     "Option",
-    "Problem",
-    "Sentence",
-    "Spec",
-    "UnknownModel",
+    "UnknownModelError",
     "VideoRequest",
-    "spec_for",
+    "get_spec",
 ]
 
 # In the order people see; an affordable one that takes text and pictures comes first.
-SPECS: dict[str, Spec] = {
+SPECS: dict[str, ModelSpec] = {
     module.SPEC.id: module.SPEC
     for module in (
         seedance10_pro_fast,
@@ -61,13 +61,13 @@ SPECS: dict[str, Spec] = {
 }
 
 
-class UnknownModel(KeyError):
+class UnknownModelError(KeyError):
     """No AI model of this id is in the catalogue."""
 
 
-def spec_for(model_id: str) -> Spec:
+def get_spec(model_id: str) -> ModelSpec:
     """UnknownModel when there is none."""
     try:
         return SPECS[model_id]
     except KeyError:
-        raise UnknownModel(model_id) from None
+        raise UnknownModelError(model_id) from None

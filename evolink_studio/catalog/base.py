@@ -3,11 +3,11 @@
 from pydantic import BaseModel, ConfigDict
 
 from evolink_studio.catalog.fields import Control, Param
-from evolink_studio.catalog.media import MEGABYTE, Accepts
+from evolink_studio.catalog.media import MEGABYTE, MediaConstraints
 from evolink_studio.catalog.messages import _
 
 
-class Row(BaseModel):
+class RequestRow(BaseModel):
     """One row of a list of rows, like a shot."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -25,7 +25,7 @@ class VideoRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-RATIOS = {
+ASPECT_RATIO_TEXTS = {
     "16:9": ("16:9", _("Landscape, for screens and YouTube.")),
     "9:16": ("9:16", _("Portrait, for phones and stories.")),
     "1:1": ("1:1", _("Square, for feeds.")),
@@ -43,4 +43,6 @@ PROMPT = Param(
     example=_("A cat playing piano"),
 )
 
-PICTURE = Accepts(kind="image", formats=("jpeg", "png", "webp"), max_bytes=10 * MEGABYTE)
+IMAGE_CONSTRAINTS = MediaConstraints(
+    kind="image", formats=("jpeg", "png", "webp"), max_bytes=10 * MEGABYTE
+)

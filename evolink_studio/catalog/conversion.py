@@ -5,127 +5,163 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evolink_studio.catalog.fields import Field
-from evolink_studio.catalog.media import Media
-from evolink_studio.catalog.parsing import UNREADABLE, read
-from evolink_studio.catalog.rules import amount
-from evolink_studio.catalog.validation import misfits
+from evolink_studio.catalog.media import MediaFile
+from evolink_studio.catalog.parsing import UNREADABLE, parse_value
+from evolink_studio.catalog.rules import count_values
+from evolink_studio.catalog.validation import validate_value
 
 if TYPE_CHECKING:
-    from evolink_studio.catalog.spec import Spec
+    from evolink_studio.catalog.spec import ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class DroppedValue:
     """A value that could not stay: `new` is what stands there now, None for nothing."""
 
     field: str
     label: str
-    old: object
-    new: object
+    old_value: object
+    new_value: object
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class Conversion:
     """`kept` can be given to the new spec as it is. `dropped` is what a person should hear of.
 
     `moved` are the labels of the fields that now hold pictures which meant something else before.
     """
 
-    kept: dict[str, Any]
-    dropped: tuple[Dropped, ...]
-    moved: tuple[str, ...] = ()
+    values: dict[str, Any]
+    dropped_values: tuple[DroppedValue, ...]
+    moved_labels: tuple[str, ...] = ()
 
 
-def carry(old: "Spec", raw: Mapping[str, object], new: "Spec") -> Carried:
+def convert_values(
+    old_spec: "ModelSpec", raw: Mapping[str, object], new_spec: "ModelSpec"
+) -> Conversion:
     """Keep each value that the new spec accepts.
 
     A text or a list that is too long keeps its beginning. A default of the old spec that does
     not fit goes without a word: nobody chose it. Frames become frames, whatever the fields are
     called; everything else stays under its name.
     """
-    untouched = old.defaults(raw)
-    given = {field.name: read(field, raw.get(field.name)) for field in old.fields}
-    placed = {**raw, **_placed(old, given, new)}
-    kept: dict[str, Any] = {}
-    for field in new.fields:
-        if field.name in placed and (fit := _fitting(new, field, placed[field.name])) is not None:
-            kept[field.name] = fit
-    lost = {
+    old_defaults = old_spec.defaults(raw)
+    old_values = {field.name: parse_value(field, raw.get(field.name)) for field in old_spec.fields}
+    candidate_values = {**raw, **_assign_frames(old_spec, old_values, new_spec)}
+    values: dict[str, Any] = {}
+    for field in new_spec.fields:
+        if (
+            field.name in candidate_values
+            and (fitting_value := _fit_value(new_spec, field, candidate_values[field.name]))
+            is not None
+        ):
+            values[field.name] = fitting_value
+    lost_values = {
         name: value
-        for name, value in given.items()
-        if value not in (None, UNREADABLE, untouched.get(name)) and not _stays(name, value, kept)
+        for name, value in old_values.items()
+        if value not in (None, UNREADABLE, old_defaults.get(name))
+        and not _is_preserved(name, value, values)
     }
-    for block in new.blocked(kept):
-        if block.option is not None and block.hits(kept):
-            lost.setdefault(block.field, kept.pop(block.field))
-    shown = new.defaults(kept) | kept
-    return Carried(
-        kept,
+    for disabled_option in new_spec.disabled_options(values):
+        if disabled_option.option is not None and disabled_option.is_chosen(values):
+            lost_values.setdefault(disabled_option.field, values.pop(disabled_option.field))
+    shown_values = new_spec.defaults(values) | values
+    return Conversion(
+        values,
         tuple(
-            Dropped(name, old.field(name).label, value, shown.get(name))
-            for name, value in lost.items()
+            DroppedValue(name, old_spec.get_field(name).label, value, shown_values.get(name))
+            for name, value in lost_values.items()
         ),
-        tuple(field.label for field in new.fields if _moved(old, given, field, kept)),
+        tuple(
+            field.label
+            for field in new_spec.fields
+            if _has_moved_media(old_spec, old_values, field, values)
+        ),
     )
 
 
-def _placed(old: "Spec", given: Mapping[str, Any], new: "Spec") -> dict[str, Any]:
+def _assign_frames(
+    old_spec: "ModelSpec", old_values: Mapping[str, Any], new_spec: "ModelSpec"
+) -> dict[str, Any]:
     """The frames, in their order, under the names they have in the new spec; None where none is."""
-    frames = [m for field in old.fields if field.frames for m in _files(given[field.name])]
-    places = [field for field in new.fields if field.frames]
-    if not frames or not places:
+    frames = [
+        m
+        for field in old_spec.fields
+        if field.is_frame
+        for m in _extract_files(old_values[field.name])
+    ]
+    frame_fields = [field for field in new_spec.fields if field.is_frame]
+    if not frames or not frame_fields:
         return {}
-    placed: dict[str, Any] = {f.name: None for f in (*old.fields, *places) if f.frames}
-    for field in places:
-        room = field.max_items if field.multiple else 1
-        mine = [m for m in frames if not misfits(new.request, field, _as(field, m))[1]][:room]
-        for media in mine:
+    assignments: dict[str, Any] = {
+        f.name: None for f in (*old_spec.fields, *frame_fields) if f.is_frame
+    }
+    for field in frame_fields:
+        limit = field.max_items if field.is_multiple else 1
+        fitting_frames = [
+            m
+            for m in frames
+            if not validate_value(new_spec.request_class, field, _to_field_value(field, m))[1]
+        ][:limit]
+        for media in fitting_frames:
             frames.remove(media)
-        placed[field.name] = mine if field.multiple else next(iter(mine), None)
-    return placed
+        assignments[field.name] = (
+            fitting_frames if field.is_multiple else next(iter(fitting_frames), None)
+        )
+    return assignments
 
 
-def _as(field: Field, media: Media) -> Any:
+def _to_field_value(field: Field, media: MediaFile) -> Any:
     """One file as the value of this field."""
-    return [media] if field.multiple else media
+    return [media] if field.is_multiple else media
 
 
-def _moved(old: "Spec", given: Mapping[str, Any], field: Field, kept: Mapping[str, Any]) -> bool:
+def _has_moved_media(
+    old_spec: "ModelSpec", old_values: Mapping[str, Any], field: Field, values: Mapping[str, Any]
+) -> bool:
     """Whether it holds a picture that was none of its kind before."""
-    same = any(was.name == field.name and was.frames == field.frames for was in old.fields)
-    before = _files(given[field.name]) if same else []
-    return any(media not in before for media in _files(kept.get(field.name)))
+    is_same_kind = any(
+        old_field.name == field.name and old_field.is_frame == field.is_frame
+        for old_field in old_spec.fields
+    )
+    old_files = _extract_files(old_values[field.name]) if is_same_kind else []
+    return any(media not in old_files for media in _extract_files(values.get(field.name)))
 
 
-def _files(value: Any) -> list[Media]:
+def _extract_files(value: Any) -> list[MediaFile]:
     items = value if isinstance(value, list) else [value]
-    return [item for item in items if isinstance(item, Media)]
+    return [item for item in items if isinstance(item, MediaFile)]
 
 
-def _stays(name: str, value: Any, kept: Mapping[str, Any]) -> bool:
+def _is_preserved(name: str, value: Any, values: Mapping[str, Any]) -> bool:
     """Whether all of it is there: files anywhere, other values under their name."""
-    files = _files(value)
+    files = _extract_files(value)
     if not files:
-        return bool(kept.get(name) == value)
-    everywhere = [media for other in kept.values() for media in _files(other)]
-    return all(media in everywhere for media in files)
+        return bool(values.get(name) == value)
+    all_files = [media for other in values.values() for media in _extract_files(other)]
+    return all(media in all_files for media in files)
 
 
-def _fitting(new: "Spec", field: Field, given: Any) -> Any:
+def _fit_value(new_spec: "ModelSpec", field: Field, raw: Any) -> Any:
     """As much of the value as the new spec accepts; None for nothing."""
-    value = read(field, given)
+    value = parse_value(field, raw)
     if value is None:
         return None
-    for candidate in (value, _shortened(new, field, value)):
-        if amount(candidate) and not misfits(new.request, field, candidate)[1]:
+    for candidate in (value, _shorten_value(new_spec, field, value)):
+        if (
+            count_values(candidate)
+            and not validate_value(new_spec.request_class, field, candidate)[1]
+        ):
             return candidate
     return None
 
 
-def _shortened(new: "Spec", field: Field, value: Any) -> Any:
+def _shorten_value(new_spec: "ModelSpec", field: Field, value: Any) -> Any:
     if isinstance(value, str):
         return value[: field.max_length].rstrip()
     if isinstance(value, list):
-        good = [item for item in value if not misfits(new.request, field, [item])[1]]
-        return good[: field.max_items]
+        valid_items = [
+            item for item in value if not validate_value(new_spec.request_class, field, [item])[1]
+        ]
+        return valid_items[: field.max_items]
     return None

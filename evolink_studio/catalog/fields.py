@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
-from evolink_studio.catalog.media import Accepts
+from evolink_studio.catalog.media import MediaConstraints
 
 
 class Control(StrEnum):
@@ -29,7 +29,7 @@ class Control(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class JsonEncoding:
     """Where and how a value stands in the JSON body.
 
     `path` "a.b" nests; "a[].b" makes every item of a list an object {b: item}.
@@ -41,10 +41,10 @@ class Wire:
     """
 
     path: str
-    unsent: object = None
-    along: Mapping[str, object] = field(default_factory=dict)
-    counted: str = ""
-    keyed: tuple[str, str] | None = None
+    omitted_value: object = None
+    extra_values: Mapping[str, object] = field(default_factory=dict)
+    index_key: str = ""
+    key_value_columns: tuple[str, str] | None = None
     as_text: bool = False
 
 
@@ -61,13 +61,13 @@ class Param:
     label: str
     help: str
     control: Control | None = None
-    advanced: bool = False
+    is_advanced: bool = False
     unit: str = ""
     example: str = ""
-    add: str = ""
-    frames: bool = False
-    words: Mapping[Any, tuple[str, str]] = field(default_factory=dict)
-    wire: Wire | None = None
+    add_label: str = ""
+    is_frame: bool = False
+    option_texts: Mapping[Any, tuple[str, str]] = field(default_factory=dict)
+    encoding: JsonEncoding | None = None
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -99,23 +99,23 @@ class Field:
     label: str
     help: str
     control: Control
-    required: bool = False
+    is_required: bool = False
     default: object = None
     options: tuple[Option, ...] = ()
     minimum: int | float | None = None
     maximum: int | float | None = None
     step: int | float | None = None
-    whole: bool = False
+    is_integer: bool = False
     min_length: int | None = None
     max_length: int | None = None
     min_items: int | None = None
     max_items: int | None = None
-    multiple: bool = False
-    accepts: Accepts | None = None
+    is_multiple: bool = False
+    media_constraints: MediaConstraints | None = None
     columns: tuple["Field", ...] = ()
-    add: str = ""
-    frames: bool = False
-    advanced: bool = False
+    add_label: str = ""
+    is_frame: bool = False
+    is_advanced: bool = False
     unit: str = ""
     example: str = ""
-    wire: Wire
+    encoding: JsonEncoding

@@ -9,69 +9,74 @@ from annotated_types import Ge, GroupedMetadata, Le, MaxLen, MinLen, MultipleOf
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from evolink_studio.catalog.fields import Control, Field, Option, Param, Wire
-from evolink_studio.catalog.media import Accepts, Media
+from evolink_studio.catalog.fields import Control, Field, JsonEncoding, Option, Param
+from evolink_studio.catalog.media import MediaConstraints, MediaFile
 from evolink_studio.catalog.messages import _
 
-PLAIN_CONTROLS: dict[Any, Control] = {
+CONTROL_BY_TYPE: dict[Any, Control] = {
     int: Control.NUMBER,
     float: Control.NUMBER,
     str: Control.TEXT,
     bool: Control.SWITCH,
-    Media: Control.MEDIA,
+    MediaFile: Control.MEDIA,
 }
-LIST_CONTROLS: dict[Any, Control] = {Media: Control.MEDIA, str: Control.TEXTS}
-UNDESCRIBED = _("A setting of this AI model. It is sent as you enter it.")
-ON_OFF = {True: (_("On"), _("Switched on.")), False: (_("Off"), _("Switched off."))}
+CONTROL_BY_ITEM_TYPE: dict[Any, Control] = {MediaFile: Control.MEDIA, str: Control.TEXTS}
+DEFAULT_HELP = _("A setting of this AI model. It is sent as you enter it.")
+ON_OFF_TEXTS = {True: (_("On"), _("Switched on.")), False: (_("Off"), _("Switched off."))}
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class TypeInfo:
     """An annotation taken apart: its types without None, its literal values, its metadata."""
 
     types: tuple[Any, ...]
     literals: tuple[Any, ...]
     metadata: tuple[Any, ...]
-    optional: bool
+    is_optional: bool
 
-    def last(self, kind: type[Any]) -> Any:
+    def find_metadata(self, metadata_type: type[Any]) -> Any:
         """The last metadata of this kind: the outermost one, which wins; None without any."""
-        found = [item for item in self.metadata if isinstance(item, kind)]
-        return found[-1] if found else None
+        matches = [item for item in self.metadata if isinstance(item, metadata_type)]
+        return matches[-1] if matches else None
 
-    def bound(self, kind: type[Any], name: str) -> Any:
-        return getattr(self.last(kind), name, None)
+    def get_bound(self, metadata_type: type[Any], name: str) -> Any:
+        return getattr(self.find_metadata(metadata_type), name, None)
 
 
-def fields_of(request: type[BaseModel]) -> tuple[Field, ...]:
+def build_fields(request_class: type[BaseModel]) -> tuple[Field, ...]:
     """The fields of a request class (or of a row), in the order they are written."""
-    return tuple(_field(name, info) for name, info in request.model_fields.items())
+    return tuple(_build_field(name, info) for name, info in request_class.model_fields.items())
 
 
-def shape_of(annotation: Any) -> Shape:
-    parts = list(_parts(annotation))
-    types = tuple(part for part, _meta in parts if get_origin(part) is not Literal)
+def inspect_type(annotation: Any) -> TypeInfo:
+    members = list(_flatten_union(annotation))
+    types = tuple(member for member, _meta in members if get_origin(member) is not Literal)
     literals = tuple(
-        value for part, _meta in parts for value in get_args(part) if get_origin(part) is Literal
+        value
+        for member, _meta in members
+        for value in get_args(member)
+        if get_origin(member) is Literal
     )
-    metadata = tuple(_spread(item for _part, items in parts for item in items))
-    known = tuple(kind for kind in types if kind is not NoneType)
-    return Shape(known, literals, metadata, optional=NoneType in types)
+    metadata = tuple(_flatten_metadata(item for _part, items in members for item in items))
+    value_types = tuple(kind for kind in types if kind is not NoneType)
+    return TypeInfo(value_types, literals, metadata, is_optional=NoneType in types)
 
 
-def _parts(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[tuple[Any, Sequence[Any]]]:
+def _flatten_union(
+    annotation: Any, metadata: Sequence[Any] = ()
+) -> Iterator[tuple[Any, Sequence[Any]]]:
     """The members of a union, each with the metadata of every layer around it."""
     if get_origin(annotation) is Annotated:
-        inner, *own = get_args(annotation)
-        yield from _parts(inner, [*own, *metadata])
+        inner_type, *own_metadata = get_args(annotation)
+        yield from _flatten_union(inner_type, [*own_metadata, *metadata])
     elif get_origin(annotation) in (Union, UnionType):
         for member in get_args(annotation):
-            yield from _parts(member, metadata)
+            yield from _flatten_union(member, metadata)
     else:
         yield annotation, metadata
 
 
-def _spread(metadata: Iterable[Any]) -> Iterator[Any]:
+def _flatten_metadata(metadata: Iterable[Any]) -> Iterator[Any]:
     for item in metadata:
         if isinstance(item, GroupedMetadata):
             yield from item
@@ -81,81 +86,90 @@ def _spread(metadata: Iterable[Any]) -> Iterator[Any]:
             yield item
 
 
-def _field(name: str, info: FieldInfo) -> Field:
-    shape = shape_of(info.rebuild_annotation())
-    param = shape.last(Param) or Param(name.replace("_", " ").capitalize(), UNDESCRIBED)
-    item = _item_of(shape)
-    control = param.control or _control(name, shape, item)
-    outer, inner = (shape, item) if item else (Shape((), (), (), False), shape)
+def _build_field(name: str, info: FieldInfo) -> Field:
+    type_info = inspect_type(info.rebuild_annotation())
+    param = type_info.find_metadata(Param) or Param(
+        name.replace("_", " ").capitalize(), DEFAULT_HELP
+    )
+    item_info = _inspect_list_item(type_info)
+    control = param.control or _choose_control(name, type_info, item_info)
+    list_info, value_info = (
+        (type_info, item_info) if item_info else (TypeInfo((), (), (), False), type_info)
+    )
     return Field(
         name=name,
         label=param.label,
         help=param.help,
         control=control,
-        required=info.is_required(),
-        default=None if info.is_required() else _default(info),
-        options=_options(shape, param),
-        minimum=inner.bound(Ge, "ge"),
-        maximum=inner.bound(Le, "le"),
-        step=_step(inner, control),
-        whole=control is Control.NUMBER and int in inner.types,
-        min_length=inner.bound(MinLen, "min_length"),
-        max_length=inner.bound(MaxLen, "max_length"),
-        min_items=outer.bound(MinLen, "min_length"),
-        max_items=outer.bound(MaxLen, "max_length"),
-        multiple=item is not None,
-        accepts=inner.last(Accepts) or shape.last(Accepts),
-        columns=fields_of(item.types[0]) if item and control is Control.ROWS else (),
-        add=param.add,
-        frames=param.frames,
-        advanced=param.advanced,
+        is_required=info.is_required(),
+        default=None if info.is_required() else _get_default(info),
+        options=_build_options(type_info, param),
+        minimum=value_info.get_bound(Ge, "ge"),
+        maximum=value_info.get_bound(Le, "le"),
+        step=_get_step(value_info, control),
+        is_integer=control is Control.NUMBER and int in value_info.types,
+        min_length=value_info.get_bound(MinLen, "min_length"),
+        max_length=value_info.get_bound(MaxLen, "max_length"),
+        min_items=list_info.get_bound(MinLen, "min_length"),
+        max_items=list_info.get_bound(MaxLen, "max_length"),
+        is_multiple=item_info is not None,
+        media_constraints=value_info.find_metadata(MediaConstraints)
+        or type_info.find_metadata(MediaConstraints),
+        columns=build_fields(item_info.types[0]) if item_info and control is Control.ROWS else (),
+        add_label=param.add_label,
+        is_frame=param.is_frame,
+        is_advanced=param.is_advanced,
         unit=param.unit,
         example=param.example,
-        wire=param.wire or Wire(name),
+        encoding=param.encoding or JsonEncoding(name),
     )
 
 
-def _item_of(shape: Shape) -> Shape | None:
+def _inspect_list_item(type_info: TypeInfo) -> TypeInfo | None:
     """What a list holds; None when it is no list."""
-    for kind in shape.types:
-        if get_origin(kind) is list:
-            return shape_of(get_args(kind)[0])
+    for member_type in type_info.types:
+        if get_origin(member_type) is list:
+            return inspect_type(get_args(member_type)[0])
     return None
 
 
-def _control(name: str, shape: Shape, item: Shape | None) -> Control:
-    if item:
-        kind = item.types[0] if item.types else None
-        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not Media:
+def _choose_control(name: str, type_info: TypeInfo, item_info: TypeInfo | None) -> Control:
+    if item_info:
+        item_type = item_info.types[0] if item_info.types else None
+        if (
+            isinstance(item_type, type)
+            and issubclass(item_type, BaseModel)
+            and item_type is not MediaFile
+        ):
             return Control.ROWS
-        known = LIST_CONTROLS.get(kind)
-    elif not shape.types or (shape.types == (bool,) and shape.optional):
-        known = Control.CHOICE  # an optional switch has three states: on, off, not said
+        control = CONTROL_BY_ITEM_TYPE.get(item_type)
+    elif not type_info.types or (type_info.types == (bool,) and type_info.is_optional):
+        control = Control.CHOICE  # an optional switch has three states: on, off, not said
     else:
-        known = PLAIN_CONTROLS.get(shape.types[0])
-    if known is None:
-        raise TypeError(f"no control for {name}: {shape.types}")
-    return known
+        control = CONTROL_BY_TYPE.get(type_info.types[0])
+    if control is None:
+        raise TypeError(f"no control for {name}: {type_info.types}")
+    return control
 
 
-def _options(shape: Shape, param: Param) -> tuple[Option, ...]:
-    values, words = shape.literals, param.words
-    if shape.types == (bool,) and shape.optional:
-        values, words = (True, False), {**ON_OFF, **param.words}
-    return tuple(_option(value, words.get(value), param.unit) for value in values)
+def _build_options(type_info: TypeInfo, param: Param) -> tuple[Option, ...]:
+    values, texts = type_info.literals, param.option_texts
+    if type_info.types == (bool,) and type_info.is_optional:
+        values, texts = (True, False), {**ON_OFF_TEXTS, **param.option_texts}
+    return tuple(_build_option(value, texts.get(value), param.unit) for value in values)
 
 
-def _option(value: Any, words: tuple[str, str] | None, unit: str) -> Option:
-    plain = f"{value} {unit}" if unit and not isinstance(value, str) else str(value)
-    return Option(value, *(words or (plain, "")))
+def _build_option(value: Any, texts: tuple[str, str] | None, unit: str) -> Option:
+    default_label = f"{value} {unit}" if unit and not isinstance(value, str) else str(value)
+    return Option(value, *(texts or (default_label, "")))
 
 
-def _step(shape: Shape, control: Control) -> Any:
+def _get_step(type_info: TypeInfo, control: Control) -> Any:
     if control is not Control.NUMBER:
         return None
-    return shape.bound(MultipleOf, "multiple_of") or (1 if int in shape.types else None)
+    return type_info.get_bound(MultipleOf, "multiple_of") or (1 if int in type_info.types else None)
 
 
-def _default(info: FieldInfo) -> object:
+def _get_default(info: FieldInfo) -> object:
     default = info.get_default(call_default_factory=True)
     return None if default in ("", []) else default

@@ -7,9 +7,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, field_validator
 from pydantic_core import CoreSchema
 
-from evolink_studio.catalog.messages import Sentence, _
+from evolink_studio.catalog.messages import Message, _
 
-Kind = Literal["image", "video", "audio"]
+MediaKind = Literal["image", "video", "audio"]
 
 # 10 MB is read as the smaller of its two meanings, so that nothing is sent only to be refused.
 MEGABYTE = 1_000_000
@@ -31,29 +31,29 @@ MIME_TYPES = {
     "flac": "audio/flac",
 }
 
-WRONG_KIND: dict[Kind, Sentence] = {
-    "image": Sentence(_("This needs a picture.")),
-    "video": Sentence(_("This needs a video.")),
-    "audio": Sentence(_("This needs a sound file.")),
+WRONG_MEDIA_KIND: dict[MediaKind, Message] = {
+    "image": Message(_("This needs a picture.")),
+    "video": Message(_("This needs a video.")),
+    "audio": Message(_("This needs a sound file.")),
 }
-WRONG_FORMAT = Sentence(
+WRONG_FILE_FORMAT = Message(
     _("{format} files are not accepted here. Convert it to one of these: {formats}.")
 )
-TOO_HEAVY = Sentence(_("This file has {megabytes} MB; at most {limit} MB are accepted."))
-TOO_SMALL = Sentence(
+FILE_TOO_LARGE = Message(_("This file has {megabytes} MB; at most {limit} MB are accepted."))
+SIDES_TOO_SMALL = Message(
     _("This is {width} × {height} pixels; each side needs at least {limit} pixels.")
 )
-TOO_NARROW = Sentence(
+RATIO_TOO_NARROW = Message(
     _("This is {width} × {height} pixels, which is too narrow: at most 1 to {limit} fits.")
 )
-TOO_WIDE = Sentence(
+RATIO_TOO_WIDE = Message(
     _("This is {width} × {height} pixels, which is too wide: at most {limit} to 1 fits.")
 )
-TOO_SHORT = Sentence(_("This runs for {seconds} s; at least {limit} s are needed."))
-TOO_LONG = Sentence(_("This runs for {seconds} s; at most {limit} s are accepted."))
+DURATION_TOO_SHORT = Message(_("This runs for {seconds} s; at least {limit} s are needed."))
+DURATION_TOO_LONG = Message(_("This runs for {seconds} s; at most {limit} s are accepted."))
 
 
-class Media(BaseModel):
+class MediaFile(BaseModel):
     """Facts about one file.
 
     `ref` names it to the studio and means nothing here ("asset:12", or a URL). `format` is
@@ -64,7 +64,7 @@ class Media(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     ref: str
-    kind: Kind = "image"
+    kind: MediaKind = "image"
     format: str
     bytes: int
     width: int | None = None
@@ -73,7 +73,7 @@ class Media(BaseModel):
 
     @field_validator("format")
     @classmethod
-    def _one_name_per_format(cls, value: str) -> str:
+    def _normalize_format(cls, value: str) -> str:
         return "jpeg" if value.lower() == "jpg" else value.lower()
 
     @classmethod
@@ -85,10 +85,10 @@ class Media(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepts:
+class MediaConstraints:
     """What a field takes: weight in bytes, sides in pixels, ratio as width / height, seconds."""
 
-    kind: Kind
+    kind: MediaKind
     formats: tuple[str, ...]
     max_bytes: int | None = None
     min_side: int | None = None
@@ -107,43 +107,47 @@ class Accepts:
         return tuple(MIME_TYPES[name] for name in self.formats)
 
     @property
-    def summary(self) -> Sentence:
+    def summary(self) -> Message:
         """One line for the empty slot: formats and weight."""
         if self.max_bytes is None:
-            return Sentence("{formats}", {"formats": self.format_names})
+            return Message("{formats}", {"formats": self.format_names})
         values = {"formats": self.format_names, "limit": self.max_bytes / MEGABYTE}
-        return Sentence(_("{formats}, up to {limit} MB"), values)
+        return Message(_("{formats}, up to {limit} MB"), values)
 
-    def problems(self, media: Media) -> tuple[Sentence, ...]:
+    def find_violations(self, media: MediaFile) -> tuple[Message, ...]:
         """Every reason why this file does not fit; of the wrong kind or format, only that."""
         if media.kind != self.kind:
-            return (WRONG_KIND[self.kind],)
+            return (WRONG_MEDIA_KIND[self.kind],)
         if media.format not in self.formats:
-            name = media.format.upper()
-            return (WRONG_FORMAT.filled(format=name, formats=self.format_names),)
-        return (*self._weight(media), *self._shape(media), *self._length(media))
+            format_name = media.format.upper()
+            return (WRONG_FILE_FORMAT.with_values(format=format_name, formats=self.format_names),)
+        return (
+            *self._check_size(media),
+            *self._check_dimensions(media),
+            *self._check_duration(media),
+        )
 
-    def _weight(self, media: Media) -> Iterator[Sentence]:
+    def _check_size(self, media: MediaFile) -> Iterator[Message]:
         if self.max_bytes is not None and media.bytes > self.max_bytes:
-            weight = round(media.bytes / MEGABYTE + 0.05, 1)  # never rounded down to the limit
-            yield TOO_HEAVY.filled(megabytes=weight, limit=self.max_bytes / MEGABYTE)
+            megabytes = round(media.bytes / MEGABYTE + 0.05, 1)  # never rounded down to the limit
+            yield FILE_TOO_LARGE.with_values(megabytes=megabytes, limit=self.max_bytes / MEGABYTE)
 
-    def _shape(self, media: Media) -> Iterator[Sentence]:
+    def _check_dimensions(self, media: MediaFile) -> Iterator[Message]:
         if not media.width or not media.height:
             return
         size = {"width": media.width, "height": media.height}
         ratio = media.width / media.height
         if self.min_side is not None and min(size.values()) < self.min_side:
-            yield TOO_SMALL.filled(**size, limit=self.min_side)
+            yield SIDES_TOO_SMALL.with_values(**size, limit=self.min_side)
         if self.min_ratio is not None and ratio < self.min_ratio:
-            yield TOO_NARROW.filled(**size, limit=1 / self.min_ratio)
+            yield RATIO_TOO_NARROW.with_values(**size, limit=1 / self.min_ratio)
         if self.max_ratio is not None and ratio > self.max_ratio:
-            yield TOO_WIDE.filled(**size, limit=self.max_ratio)
+            yield RATIO_TOO_WIDE.with_values(**size, limit=self.max_ratio)
 
-    def _length(self, media: Media) -> Iterator[Sentence]:
+    def _check_duration(self, media: MediaFile) -> Iterator[Message]:
         if media.seconds is None:
             return
         if self.min_seconds is not None and media.seconds < self.min_seconds:
-            yield TOO_SHORT.filled(seconds=media.seconds, limit=self.min_seconds)
+            yield DURATION_TOO_SHORT.with_values(seconds=media.seconds, limit=self.min_seconds)
         if self.max_seconds is not None and media.seconds > self.max_seconds:
-            yield TOO_LONG.filled(seconds=media.seconds, limit=self.max_seconds)
+            yield DURATION_TOO_LONG.with_values(seconds=media.seconds, limit=self.max_seconds)

@@ -10,40 +10,40 @@ def _(msgid: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
+class Message:
     """A sentence and the values that go into it.
 
     `text` is the msgid. A value that is a tuple is a list of words: each is translated by
     itself, then they are joined by commas.
     """
 
-    text: str
+    msgid: str
     values: Mapping[str, object] = field(default_factory=dict)
 
-    def filled(self, **values: object) -> "Sentence":
-        return Sentence(self.text, {**self.values, **values})
+    def with_values(self, **values: object) -> "Message":
+        return Message(self.msgid, {**self.values, **values})
 
     def render(self, translate: Callable[[str], str] = str) -> str:
-        def word(value: object) -> str:
+        def format_value(value: object) -> str:
             if isinstance(value, tuple):
                 return ", ".join(translate(str(part)) for part in value)
             return f"{value:g}" if isinstance(value, float) else str(value)
 
-        words = {name: word(value) for name, value in self.values.items()}
-        return translate(self.text).format_map(words)
+        texts = {name: format_value(value) for name, value in self.values.items()}
+        return translate(self.msgid).format_map(texts)
 
     def __str__(self) -> str:
         return self.render()
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FieldError:
     """Why a request is refused, and where the sentence stands.
 
     `item` is the place in a list, from 0; `column` the column of that row.
     """
 
     field: str
-    sentence: Sentence
-    item: int | None = None
+    message: Message
+    index: int | None = None
     column: str | None = None

@@ -9,35 +9,35 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from evolink_studio.catalog.fields import Control, Field
-from evolink_studio.catalog.media import Media
+from evolink_studio.catalog.media import MediaFile
 
-WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
-DECIMAL = re.compile(r"[+-]?[0-9]{0,19}\.[0-9]{1,19}")
-SWITCH = {"on": True, "true": True, "yes": True, "1": True} | {
+INTEGER_PATTERN = re.compile(r"[+-]?[0-9]{1,19}")
+DECIMAL_PATTERN = re.compile(r"[+-]?[0-9]{0,19}\.[0-9]{1,19}")
+SWITCH_VALUES = {"on": True, "true": True, "yes": True, "1": True} | {
     "off": False,
     "false": False,
     "no": False,
     "0": False,
 }
-LARGEST = 2**63 - 1  # what a JSON reader may be expected to hold
+MAX_NUMBER = 2**63 - 1  # what a JSON reader may be expected to hold
 
 
-class Unreadable:
+class UnreadableValue:
     """Stands for what no type accepts."""
 
 
-UNREADABLE = Unreadable()
+UNREADABLE = UnreadableValue()
 
 
-def read(field: Field, raw: object) -> Any:
+def parse_value(field: Field, raw: object) -> Any:
     """The value entered for a field, or None when nothing was."""
     if raw is None or (isinstance(raw, str) and not raw.strip()):
         return None
-    value = READERS[field.control](field, raw)
+    value = PARSER_BY_CONTROL[field.control](field, raw)
     return None if value == [] or value == "" else value
 
 
-def _text(_field: Field, raw: object) -> object:
+def _parse_text(_field: Field, raw: object) -> object:
     """Line ends as \\n, no blanks around, none of the NUL bytes a database cannot keep."""
     if not isinstance(raw, str):
         return UNREADABLE
@@ -50,82 +50,88 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def _choice(field: Field, raw: object) -> object:
+def _parse_choice(field: Field, raw: object) -> object:
     for option in field.options:
-        if _same(option.value, raw):
+        if _is_same_value(option.value, raw):
             return option.value
     return UNREADABLE
 
 
-def _same(value: object, raw: object) -> bool:
+def _is_same_value(value: object, raw: object) -> bool:
     if isinstance(raw, str):
         text = raw.strip()
-        return SWITCH.get(text.lower()) is value if isinstance(value, bool) else text == str(value)
+        return (
+            SWITCH_VALUES.get(text.lower()) is value
+            if isinstance(value, bool)
+            else text == str(value)
+        )
     return type(raw) is type(value) and raw == value
 
 
-def _number(field: Field, raw: object) -> object:
-    word = _choice(field, raw)
-    if word is not UNREADABLE:
-        return word
-    number = _parsed(raw.strip()) if isinstance(raw, str) else raw
-    if isinstance(number, float) and field.whole and number.is_integer():
+def _parse_number(field: Field, raw: object) -> object:
+    option_value = _parse_choice(field, raw)
+    if option_value is not UNREADABLE:
+        return option_value
+    number = _parse_numeral(raw.strip()) if isinstance(raw, str) else raw
+    if isinstance(number, float) and field.is_integer and number.is_integer():
         number = int(number)
     if not isinstance(number, int | float) or isinstance(number, bool):
         return UNREADABLE
-    return number if -LARGEST <= number <= LARGEST else UNREADABLE
+    return number if -MAX_NUMBER <= number <= MAX_NUMBER else UNREADABLE
 
 
-def _parsed(text: str) -> int | float | None:
-    if WHOLE.fullmatch(text):
+def _parse_numeral(text: str) -> int | float | None:
+    if INTEGER_PATTERN.fullmatch(text):
         return int(text)
-    return float(text) if DECIMAL.fullmatch(text) else None
+    return float(text) if DECIMAL_PATTERN.fullmatch(text) else None
 
 
-def _switch(_field: Field, raw: object) -> object:
+def _parse_switch(_field: Field, raw: object) -> object:
     if isinstance(raw, str):
-        return SWITCH.get(raw.strip().lower(), UNREADABLE)
+        return SWITCH_VALUES.get(raw.strip().lower(), UNREADABLE)
     return raw if isinstance(raw, bool) else UNREADABLE
 
 
-def _media(field: Field, raw: object) -> object:
+def _parse_media(field: Field, raw: object) -> object:
     # Only a Media is taken, never a mapping that looks like one: whoever makes a Media has
     # looked whose file it is.
     items = list(raw) if isinstance(raw, list | tuple) else [raw]
-    files = [item if isinstance(item, Media) else UNREADABLE for item in items if item]
-    if field.multiple:
+    files = [item if isinstance(item, MediaFile) else UNREADABLE for item in items if item]
+    if field.is_multiple:
         return files
     return files[0] if len(files) == 1 else files and UNREADABLE
 
 
-def _texts(field: Field, raw: object) -> object:
+def _parse_texts(field: Field, raw: object) -> object:
     lines = raw.splitlines() if isinstance(raw, str) else raw
     if not isinstance(lines, list | tuple):
         return UNREADABLE
-    texts = [_text(field, line) for line in lines if line is not None]
+    texts = [_parse_text(field, line) for line in lines if line is not None]
     return [text for text in texts if text != ""]
 
 
-def _rows(field: Field, raw: object) -> object:
+def _parse_rows(field: Field, raw: object) -> object:
     """Rows as dicts; a row in which nothing is entered is not there."""
     if not isinstance(raw, list | tuple):
         return UNREADABLE
-    rows = [_row(field, row) if isinstance(row, Mapping) else UNREADABLE for row in raw if row]
+    rows = [
+        _parse_row(field, row) if isinstance(row, Mapping) else UNREADABLE for row in raw if row
+    ]
     return [row for row in rows if row != {}]
 
 
-def _row(field: Field, raw: Mapping[Any, object]) -> dict[str, Any]:
-    cells = {column.name: read(column, raw.get(column.name)) for column in field.columns}
+def _parse_row(field: Field, raw: Mapping[Any, object]) -> dict[str, Any]:
+    cells = {column.name: parse_value(column, raw.get(column.name)) for column in field.columns}
     return {name: value for name, value in cells.items() if value is not None}
 
 
-READERS: dict[Control, Callable[[Field, object], object]] = {
-    Control.PROMPT: _text,
-    Control.TEXT: _text,
-    Control.CHOICE: _choice,
-    Control.NUMBER: _number,
-    Control.SWITCH: _switch,
-    Control.MEDIA: _media,
-    Control.ROWS: _rows,
-    Control.TEXTS: _texts,
+PARSER_BY_CONTROL: dict[Control, Callable[[Field, object], object]] = {
+    Control.PROMPT: _parse_text,
+    Control.TEXT: _parse_text,
+    Control.CHOICE: _parse_choice,
+    Control.NUMBER: _parse_number,
+    Control.SWITCH: _parse_switch,
+    Control.MEDIA: _parse_media,
+    Control.ROWS: _parse_rows,
+    Control.TEXTS: _parse_texts,
 }

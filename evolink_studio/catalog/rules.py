@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from evolink_studio.catalog.media import Media
-from evolink_studio.catalog.messages import Problem, Sentence
+from evolink_studio.catalog.media import MediaFile
+from evolink_studio.catalog.messages import FieldError, Message
 
-Values = Mapping[str, object]
+FieldValues = Mapping[str, object]
 
 
 class Condition(Protocol):
@@ -21,10 +21,10 @@ class Condition(Protocol):
     def field(self) -> str:
         """The field it asks about."""
 
-    def holds(self, values: Values) -> bool: ...
+    def is_met(self, values: FieldValues) -> bool: ...
 
 
-def amount(value: object) -> int:
+def count_values(value: object) -> int:
     """How much was entered: the length of a list, 1 for anything else, 0 for nothing."""
     if isinstance(value, list):
         return len(value)
@@ -32,103 +32,110 @@ def amount(value: object) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class IsSet:
     field: str
 
-    def holds(self, values: Values) -> bool:
-        return amount(values.get(self.field)) > 0
+    def is_met(self, values: FieldValues) -> bool:
+        return count_values(values.get(self.field)) > 0
 
 
 @dataclass(frozen=True, slots=True)
-class Empty:
+class IsEmpty:
     field: str
 
-    def holds(self, values: Values) -> bool:
-        return amount(values.get(self.field)) == 0
+    def is_met(self, values: FieldValues) -> bool:
+        return count_values(values.get(self.field)) == 0
 
 
 @dataclass(frozen=True, slots=True)
-class Is:
+class Equals:
     field: str
     value: object
 
-    def holds(self, values: Values) -> bool:
+    def is_met(self, values: FieldValues) -> bool:
         return values.get(self.field) == self.value
 
 
-Sizes = tuple[tuple[int, int], ...]
+PixelSizes = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class DisabledOption:
     """An option that cannot be chosen now, or with `option` None the whole control."""
 
     field: str
     option: object
-    sentence: Sentence
+    message: Message
 
-    def hits(self, values: Values) -> bool:
+    def is_chosen(self, values: FieldValues) -> bool:
         """Whether just this was entered all the same."""
         value = values.get(self.field)
-        return amount(value) > 0 if self.option is None else value == self.option
+        return count_values(value) > 0 if self.option is None else value == self.option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """The rule without effect; each kind overrides what it does."""
 
-    sentence: Sentence
+    message: Message
 
     @property
-    def fields(self) -> tuple[str, ...]:
+    def field_names(self) -> tuple[str, ...]:
         """Every field it reads or speaks of."""
         raise NotImplementedError
 
     @property
-    def drivers(self) -> tuple[str, ...]:
+    def trigger_fields(self) -> tuple[str, ...]:
         """Fields whose change shows elsewhere in the form: the form must look again."""
         return ()
 
-    def blocked(self, values: Values) -> Iterable[Block]:
+    def disabled_options(self, values: FieldValues) -> Iterable[DisabledOption]:
         return ()
 
-    def problems(self, values: Values) -> Iterable[Problem]:
+    def find_errors(self, values: FieldValues) -> Iterable[FieldError]:
         """What is blocked is also refused, with the same sentence."""
-        hits = (block for block in self.blocked(values) if block.hits(values))
-        return [Problem(block.field, block.sentence) for block in hits]
+        chosen_options = (
+            disabled_option
+            for disabled_option in self.disabled_options(values)
+            if disabled_option.is_chosen(values)
+        )
+        return [
+            FieldError(disabled_option.field, disabled_option.message)
+            for disabled_option in chosen_options
+        ]
 
-    def default(self, values: Values) -> Mapping[str, object]:
+    def defaults(self, values: FieldValues) -> Mapping[str, object]:
         return {}
 
-    def wanted(self, values: Values) -> Mapping[str, Sizes]:
+    def required_sizes(self, values: FieldValues) -> Mapping[str, PixelSizes]:
         """The sizes, in pixels, that pictures of a field may have; nothing where any will do."""
         return {}
 
-    def ignored(self, values: Values) -> Iterable[str]:
+    def ignored_fields(self, values: FieldValues) -> Iterable[str]:
         return ()
 
-    def required(self, values: Values) -> Iterable[str]:
+    def required_fields(self, values: FieldValues) -> Iterable[str]:
         return ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Needs(Rule):
+class RequiresField(Rule):
     """`field` can be given only together with `other`."""
 
     field: str
-    other: str
+    other_field: str
 
     @property
-    def fields(self) -> tuple[str, ...]:
-        return self.field, self.other
+    def field_names(self) -> tuple[str, ...]:
+        return self.field, self.other_field
 
     @property
-    def drivers(self) -> tuple[str, ...]:
-        return (self.other,)
+    def trigger_fields(self) -> tuple[str, ...]:
+        return (self.other_field,)
 
-    def blocked(self, values: Values) -> Iterable[Block]:
-        if not amount(values.get(self.other)):
-            yield Block(self.field, None, self.sentence)
+    def disabled_options(self, values: FieldValues) -> Iterable[DisabledOption]:
+        if not count_values(values.get(self.other_field)):
+            yield DisabledOption(self.field, None, self.message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,19 +151,19 @@ class OptionsWhen(Rule):
     preset: object = None
 
     @property
-    def fields(self) -> tuple[str, ...]:
+    def field_names(self) -> tuple[str, ...]:
         return self.field, self.when.field
 
     @property
-    def drivers(self) -> tuple[str, ...]:
+    def trigger_fields(self) -> tuple[str, ...]:
         return (self.when.field,)
 
-    def blocked(self, values: Values) -> Iterable[Block]:
-        if not self.when.holds(values):
-            yield from (Block(self.field, option, self.sentence) for option in self.options)
+    def disabled_options(self, values: FieldValues) -> Iterable[DisabledOption]:
+        if not self.when.is_met(values):
+            yield from (DisabledOption(self.field, option, self.message) for option in self.options)
 
-    def default(self, values: Values) -> Mapping[str, object]:
-        if self.preset is None or not self.when.holds(values):
+    def defaults(self, values: FieldValues) -> Mapping[str, object]:
+        if self.preset is None or not self.when.is_met(values):
             return {}
         return {self.field: self.preset}
 
@@ -169,19 +176,21 @@ class RequiredUnless(Rule):
     unless: Condition
 
     @property
-    def fields(self) -> tuple[str, ...]:
+    def field_names(self) -> tuple[str, ...]:
         return self.field, self.unless.field
 
     @property
-    def drivers(self) -> tuple[str, ...]:
+    def trigger_fields(self) -> tuple[str, ...]:
         return (self.unless.field,)
 
-    def required(self, values: Values) -> Iterable[str]:
-        return () if self.unless.holds(values) else (self.field,)
+    def required_fields(self, values: FieldValues) -> Iterable[str]:
+        return () if self.unless.is_met(values) else (self.field,)
 
-    def problems(self, values: Values) -> Iterable[Problem]:
-        empty = (name for name in self.required(values) if not amount(values.get(name)))
-        return [Problem(name, self.sentence) for name in empty]
+    def find_errors(self, values: FieldValues) -> Iterable[FieldError]:
+        missing_names = (
+            name for name in self.required_fields(values) if not count_values(values.get(name))
+        )
+        return [FieldError(name, self.message) for name in missing_names]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,56 +201,58 @@ class IgnoredWhen(Rule):
     when: Condition
 
     @property
-    def fields(self) -> tuple[str, ...]:
+    def field_names(self) -> tuple[str, ...]:
         return self.field, self.when.field
 
     @property
-    def drivers(self) -> tuple[str, ...]:
+    def trigger_fields(self) -> tuple[str, ...]:
         return (self.when.field,)
 
-    def blocked(self, values: Values) -> Iterable[Block]:
-        if self.when.holds(values):
-            yield Block(self.field, None, self.sentence)
+    def disabled_options(self, values: FieldValues) -> Iterable[DisabledOption]:
+        if self.when.is_met(values):
+            yield DisabledOption(self.field, None, self.message)
 
-    def problems(self, values: Values) -> Iterable[Problem]:
+    def find_errors(self, values: FieldValues) -> Iterable[FieldError]:
         return ()
 
-    def ignored(self, values: Values) -> Iterable[str]:
-        return (self.field,) if self.when.holds(values) else ()
+    def ignored_fields(self, values: FieldValues) -> Iterable[str]:
+        return (self.field,) if self.when.is_met(values) else ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class AtLeastOne(Rule):
     """Something of `among` must be given; the sentence stands at `at`."""
 
-    among: tuple[str, ...]
-    at: str
+    counted_fields: tuple[str, ...]
+    error_field: str
 
     @property
-    def fields(self) -> tuple[str, ...]:
-        return *self.among, self.at
+    def field_names(self) -> tuple[str, ...]:
+        return *self.counted_fields, self.error_field
 
-    def problems(self, values: Values) -> Iterable[Problem]:
-        if not _together(self.among, values):
-            yield Problem(self.at, self.sentence)
+    def find_errors(self, values: FieldValues) -> Iterable[FieldError]:
+        if not _count_total(self.counted_fields, values):
+            yield FieldError(self.error_field, self.message)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AtMostTogether(Rule):
     """Everything in `among` counts to at most `limit`, said at `at`. Fills {limit} and {count}."""
 
-    among: tuple[str, ...]
+    counted_fields: tuple[str, ...]
     limit: int
-    at: str
+    error_field: str
 
     @property
-    def fields(self) -> tuple[str, ...]:
-        return *self.among, self.at
+    def field_names(self) -> tuple[str, ...]:
+        return *self.counted_fields, self.error_field
 
-    def problems(self, values: Values) -> Iterable[Problem]:
-        count = _together(self.among, values)
+    def find_errors(self, values: FieldValues) -> Iterable[FieldError]:
+        count = _count_total(self.counted_fields, values)
         if count > self.limit:
-            yield Problem(self.at, self.sentence.filled(limit=self.limit, count=count))
+            yield FieldError(
+                self.error_field, self.message.with_values(limit=self.limit, count=count)
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,34 +264,34 @@ class AtMostWhen(Rule):
     when: Condition
 
     @property
-    def fields(self) -> tuple[str, ...]:
+    def field_names(self) -> tuple[str, ...]:
         return self.field, self.when.field
 
-    def problems(self, values: Values) -> Iterable[Problem]:
-        count = amount(values.get(self.field))
-        if count > self.limit and self.when.holds(values):
-            yield Problem(self.field, self.sentence.filled(limit=self.limit, count=count))
+    def find_errors(self, values: FieldValues) -> Iterable[FieldError]:
+        count = count_values(values.get(self.field))
+        if count > self.limit and self.when.is_met(values):
+            yield FieldError(self.field, self.message.with_values(limit=self.limit, count=count))
 
 
 @dataclass(frozen=True, kw_only=True)
-class NotWithMoreThan(Rule):
+class DisabledAboveLimit(Rule):
     """`field` cannot be given when, with it, `field` and `among` come to more than `limit`."""
 
     field: str
-    among: tuple[str, ...]
+    counted_fields: tuple[str, ...]
     limit: int
 
     @property
-    def fields(self) -> tuple[str, ...]:
-        return self.field, *self.among
+    def field_names(self) -> tuple[str, ...]:
+        return self.field, *self.counted_fields
 
     @property
-    def drivers(self) -> tuple[str, ...]:
-        return self.among
+    def trigger_fields(self) -> tuple[str, ...]:
+        return self.counted_fields
 
-    def blocked(self, values: Values) -> Iterable[Block]:
-        if _together(self.among, values) + 1 > self.limit:
-            yield Block(self.field, None, self.sentence)
+    def disabled_options(self, values: FieldValues) -> Iterable[DisabledOption]:
+        if _count_total(self.counted_fields, values) + 1 > self.limit:
+            yield DisabledOption(self.field, None, self.message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,25 +303,25 @@ class ExactSize(Rule):
     """
 
     field: str
-    by: str
+    option_field: str
     sizes: Mapping[object, tuple[int, int]]
 
     @property
-    def fields(self) -> tuple[str, ...]:
-        return self.field, self.by
+    def field_names(self) -> tuple[str, ...]:
+        return self.field, self.option_field
 
-    def wanted(self, values: Values) -> Mapping[str, Sizes]:
-        chosen = self.sizes.get(values.get(self.by))
-        return {self.field: (chosen,) if chosen else tuple(dict.fromkeys(self.sizes.values()))}
+    def required_sizes(self, values: FieldValues) -> Mapping[str, PixelSizes]:
+        size = self.sizes.get(values.get(self.option_field))
+        return {self.field: (size,) if size else tuple(dict.fromkeys(self.sizes.values()))}
 
-    def problems(self, values: Values) -> Iterable[Problem]:
-        allowed = self.wanted(values)[self.field]
-        names = tuple(f"{width} × {height}" for width, height in allowed)
-        for item, media in enumerate(_files(values.get(self.field))):
+    def find_errors(self, values: FieldValues) -> Iterable[FieldError]:
+        allowed_sizes = self.required_sizes(values)[self.field]
+        size_labels = tuple(f"{width} × {height}" for width, height in allowed_sizes)
+        for index, media in enumerate(_extract_files(values.get(self.field))):
             size = (media.width, media.height)
-            if None not in size and size not in allowed:
-                filled = self.sentence.filled(width=size[0], height=size[1], sizes=names)
-                yield Problem(self.field, filled, item)
+            if None not in size and size not in allowed_sizes:
+                message = self.message.with_values(width=size[0], height=size[1], sizes=size_labels)
+                yield FieldError(self.field, message, index)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -319,25 +330,27 @@ class SumEquals(Rule):
 
     field: str
     column: str
-    total: str
+    total_field: str
 
     @property
-    def fields(self) -> tuple[str, ...]:
-        return self.field, self.total
+    def field_names(self) -> tuple[str, ...]:
+        return self.field, self.total_field
 
-    def problems(self, values: Values) -> Iterable[Problem]:
-        rows, total = values.get(self.field), values.get(self.total)
+    def find_errors(self, values: FieldValues) -> Iterable[FieldError]:
+        rows, expected_sum = values.get(self.field), values.get(self.total_field)
         if not isinstance(rows, list) or not rows:
             return
-        added = sum(getattr(row, self.column) for row in rows)
-        if added != total:
-            yield Problem(self.field, self.sentence.filled(sum=added, total=total))
+        actual_sum = sum(getattr(row, self.column) for row in rows)
+        if actual_sum != expected_sum:
+            yield FieldError(
+                self.field, self.message.with_values(sum=actual_sum, total=expected_sum)
+            )
 
 
-def _together(names: Iterable[str], values: Values) -> int:
-    return sum(amount(values.get(name)) for name in names)
+def _count_total(names: Iterable[str], values: FieldValues) -> int:
+    return sum(count_values(values.get(name)) for name in names)
 
 
-def _files(value: object) -> list[Media]:
+def _extract_files(value: object) -> list[MediaFile]:
     files = value if isinstance(value, list) else [value]
-    return [media for media in files if isinstance(media, Media)]
+    return [media for media in files if isinstance(media, MediaFile)]

@@ -24,20 +24,20 @@ def is_owner(request: HttpRequest) -> bool:
     return is_staff(request) and request.user.is_superuser
 
 
-def coloured(
+def badge_column(
     description: "StrOrPromise", colours: Mapping[str, str], ordering: str | None = None
 ) -> Callable[[Column], Column]:
     """A list column shown as a coloured label: it returns (value, text), coloured by value."""
 
-    def mark(column: Column) -> Column:
+    def decorate(column: Column) -> Column:
         shown = admin.display(description=description, ordering=ordering)(column)
         shown.label = colours  # type: ignore[attr-defined]  # unfold looks for it on the function
         return shown
 
-    return mark
+    return decorate
 
 
-class StaffLookAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class StaffReadAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """Staff see it without a permission of their own; changing it is Django's usual matter."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -47,7 +47,7 @@ class StaffLookAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         return is_staff(request)
 
 
-class ReadOnlyAdmin(StaffLookAdmin):
+class ReadOnlyAdmin(StaffReadAdmin):
     """Rows that say what happened: nobody, not even the owner, writes them by hand."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -9,10 +9,10 @@ from django.templatetags.static import static
 
 def studio(request: HttpRequest) -> dict[str, object]:
     """For templates: whether the far end is the sandbox, and where the icons are."""
-    return {"sandboxed": settings.SANDBOXED, "icons": _icons()}
+    return {"sandboxed": settings.SANDBOXED, "icons": _icons_url()}
 
 
 @cache
-def _icons() -> str:
+def _icons_url() -> str:
     """Their address names their content, so it stays while this process lives."""
     return static("icons.svg")

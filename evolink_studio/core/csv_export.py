@@ -8,27 +8,29 @@ from decimal import Decimal
 from django.http import StreamingHttpResponse
 
 # A spreadsheet reads a cell that begins so as a formula (OWASP, "CSV Injection").
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
 
-class _Line:
+class _EchoBuffer:
     """A file of one line: what is written comes straight back."""
 
     def write(self, text: str) -> str:
         return text
 
 
-def csv_file(
-    name: str, head: Sequence[str], rows: Iterable[Sequence[object]]
+def csv_response(
+    filename: str, header: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> StreamingHttpResponse:
     """A download, sent while its rows are read."""
-    response = StreamingHttpResponse(_lines(head, rows), content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response = StreamingHttpResponse(
+        _csv_lines(header, rows), content_type="text/csv; charset=utf-8"
+    )
+    response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def cell(value: object) -> str:
+def escape_cell(value: object) -> str:
     """A value as text. Text that a spreadsheet would run gets an apostrophe in front."""
     if value is None:
         return ""
@@ -39,12 +41,12 @@ def cell(value: object) -> str:
     if isinstance(value, int | date):
         return str(value)
     text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.startswith(FORMULA_PREFIXES) else text
 
 
-def _lines(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    writer = csv.writer(_Line())
+def _csv_lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    writer = csv.writer(_EchoBuffer())
     yield "\ufeff"  # tells spreadsheets that it is UTF-8
-    yield writer.writerow(head)
+    yield writer.writerow(header)
     for row in rows:
-        yield writer.writerow([cell(value) for value in row])
+        yield writer.writerow([escape_cell(value) for value in row])

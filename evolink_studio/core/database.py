@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 
 @contextmanager
-def one_moment() -> Iterator[None]:
+def consistent_snapshot() -> Iterator[None]:
     """All reads inside see the same moment. Inside a transaction there is nothing to add.
 
     On SQLite a plain transaction of this studio would hold the write lock all the time; inside
@@ -17,7 +17,7 @@ def one_moment() -> Iterator[None]:
     if connection.in_atomic_block:
         yield
     elif connection.vendor == "sqlite":
-        yield from _deferred()
+        yield from _deferred_transaction()
     else:
         with transaction.atomic():
             with connection.cursor() as cursor:
@@ -25,7 +25,7 @@ def one_moment() -> Iterator[None]:
             yield
 
 
-def _deferred() -> Iterator[None]:
+def _deferred_transaction() -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute("BEGIN DEFERRED")
         try:
@@ -34,33 +34,33 @@ def _deferred() -> Iterator[None]:
             cursor.execute("ROLLBACK")
 
 
-AWAY = (OperationalError, InterfaceError)
-_EXTENDED = 0xFF  # of SQLite's codes, the last byte is the plain one
+UNAVAILABLE_ERRORS = (OperationalError, InterfaceError)
+_PRIMARY_CODE_MASK = 0xFF  # of SQLite's codes, the last byte is the plain one
 
 
 class CommitUnclear(OperationalError):
     """The answer to a commit was lost: what was written may be stored, or not."""
 
 
-def is_away(error: BaseException | None) -> bool:
+def is_unavailable(error: BaseException | None) -> bool:
     """Whether the database is locked, full or gone. Not so when we asked it for nonsense."""
-    if not isinstance(error, AWAY):
+    if not isinstance(error, UNAVAILABLE_ERRORS):
         return False
     # SQLite calls a missing table an operational error, too.
     code: int = getattr(error.__cause__, "sqlite_errorcode", sqlite3.SQLITE_BUSY)
-    return code & _EXTENDED != sqlite3.SQLITE_ERROR
+    return code & _PRIMARY_CODE_MASK != sqlite3.SQLITE_ERROR
 
 
 @contextmanager
-def stored() -> Iterator[None]:
+def durable_transaction() -> Iterator[None]:
     """A transaction. Raises CommitUnclear where only the answer to its commit is missing; with any
     other error nothing of it is stored."""
-    written = False
+    is_body_done = False
     try:
         with transaction.atomic():
             yield
-            written = True
-    except AWAY as error:
-        if written:
+            is_body_done = True
+    except UNAVAILABLE_ERRORS as error:
+        if is_body_done:
             raise CommitUnclear("The answer to the commit was lost") from error
         raise

@@ -7,14 +7,14 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.views import defaults
 
-from evolink_studio.core.database import is_away
+from evolink_studio.core.database import is_unavailable
 
 AGAIN = 30  # seconds until another try makes sense
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Called while the exception is being handled. Asks the database for nothing."""
-    if not is_away(sys.exception()):
+    if not is_unavailable(sys.exception()):
         return defaults.server_error(request)
     language = getattr(request, "LANGUAGE_CODE", "") or translation.get_language_from_request(
         request

@@ -9,33 +9,33 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 # Seen in a public price feed of 2026-10-10.
-DEFAULT = Decimal(68)
-CENT = Decimal("0.01")
+DEFAULT_CREDITS_PER_USD = Decimal(68)
+USD_CENT = Decimal("0.01")
 
 
-def usd(amount: Decimal) -> Decimal:
+def credits_to_usd(amount: Decimal) -> Decimal:
     """US dollars, to the cent, at the rate that the operator set."""
-    rate = Decimal(getattr(settings, "CREDITS_PER_USD", DEFAULT))
-    return (amount / rate).quantize(CENT)
+    rate = Decimal(getattr(settings, "CREDITS_PER_USD", DEFAULT_CREDITS_PER_USD))
+    return (amount / rate).quantize(USD_CENT)
 
 
-def usd_text(amount: Decimal) -> str:
+def format_usd(amount: Decimal) -> str:
     """≈ 12.34 $"""
-    return f"≈ {number_format(usd(amount), decimal_pos=2, force_grouping=True)} $"
+    return f"≈ {number_format(credits_to_usd(amount), decimal_pos=2, force_grouping=True)} $"
 
 
-def amount_text(amount: Decimal) -> str:
+def format_credits_exact(amount: Decimal) -> str:
     """Every place that is not 0, in the reader's language: nothing is rounded here."""
     return number_format(f"{amount.normalize():f}", force_grouping=True)
 
 
-def credits_text(amount: Decimal | None) -> str:
+def format_credits(amount: Decimal | None) -> str:
     """25.7, 162, 1 095.4 – at most two places, none when they are 0; "–" when not known."""
     if amount is None:
         return "–"
     rounded = amount.quantize(Decimal("0.01"))
-    places = 0 if rounded == rounded.to_integral() else max(1, -_exponent(rounded.normalize()))
-    return number_format(rounded, decimal_pos=places, use_l10n=True, force_grouping=True)
+    decimals = 0 if rounded == rounded.to_integral() else max(1, -_exponent(rounded.normalize()))
+    return number_format(rounded, decimal_pos=decimals, use_l10n=True, force_grouping=True)
 
 
 def _exponent(value: Decimal) -> int:
@@ -43,22 +43,22 @@ def _exponent(value: Decimal) -> int:
     return exponent if isinstance(exponent, int) else 0
 
 
-def weight_text(count: int) -> str:
+def format_size(byte_count: int) -> str:
     """Bytes as KB or MB."""
-    if count < 1_000_000:
-        return _("{n} KB").format(n=number_format(max(1, round(count / 1000))))
-    return _("{n} MB").format(n=number_format(Decimal(count) / 1_000_000, decimal_pos=1))
+    if byte_count < 1_000_000:
+        return _("{n} KB").format(n=number_format(max(1, round(byte_count / 1000))))
+    return _("{n} MB").format(n=number_format(Decimal(byte_count) / 1_000_000, decimal_pos=1))
 
 
-def clock_text(span: timedelta) -> str:
+def format_clock(duration: timedelta) -> str:
     """1:05 or 1:02:05."""
-    seconds = max(0, int(span.total_seconds()))
+    seconds = max(0, int(duration.total_seconds()))
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def about_text(seconds: int) -> str:
+def format_approx_duration(seconds: int) -> str:
     """Seconds, whole minutes or whole hours, for "usually 3 minutes". studio.js says the same."""
     if seconds < 90:
         return ngettext("{n} second", "{n} seconds", seconds).format(n=seconds)

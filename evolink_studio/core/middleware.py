@@ -11,7 +11,7 @@ from django.urls import reverse
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
-class PolicyMiddleware:
+class ContentSecurityPolicyMiddleware:
     """The strict content policy, and the one exception that the admin's theme needs.
 
     The admin theme evaluates its Alpine expressions and sets style attributes. Scripts still come
@@ -21,19 +21,21 @@ class PolicyMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
-        self.strict = build_policy()
-        self.admin = build_policy(
+        self.site_policy = build_policy()
+        self.admin_policy = build_policy(
             update={"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
         )
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        in_admin = request.path.startswith(reverse("admin:index"))
-        response.headers.setdefault(HEADER, self.admin if in_admin else self.strict)
+        is_admin_page = request.path.startswith(reverse("admin:index"))
+        response.headers.setdefault(
+            HEADER, self.admin_policy if is_admin_page else self.site_policy
+        )
         return response
 
 
-class CompressedPagesMiddleware(GZipMiddleware):
+class HtmlGZipMiddleware(GZipMiddleware):
     """Pages go out compressed; films do not, as their ranges are counted in plain bytes.
 
     Django pads compressed pages with random bytes and masks the CSRF token anew each time, so their

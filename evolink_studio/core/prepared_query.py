@@ -8,7 +8,7 @@ from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import QuerySet
 
 
-class Prepared:
+class PreparedQuery:
     """The SQL of a query. Writing it takes Django thirty times as long as the database to answer.
 
     `rows` is a query for columns; where a value differs from call to call, a mark stands in it: a
@@ -17,19 +17,24 @@ class Prepared:
 
     def __init__(self, rows: "QuerySet[Any, Any]") -> None:
         self._compiler = rows.query.get_compiler(DEFAULT_DB_ALIAS)
-        self._sql, self._places = self._compiler.as_sql()
+        self._sql, self._parameters = self._compiler.as_sql()
         columns = [column for column, *_ in self._compiler.select]
         self._converters = self._compiler.get_converters(columns)
 
-    def fetch(self, given: Mapping[Any, Any]) -> list[tuple[Any, ...]]:
+    def fetch(self, values: Mapping[Any, Any]) -> list[tuple[Any, ...]]:
         """All rows, with these values in the places of their marks. One query."""
-        values = {_adapted(mark): _adapted(value) for mark, value in given.items()}
+        values_by_placeholder = {
+            _adapt_value(placeholder): _adapt_value(value) for placeholder, value in values.items()
+        }
         with connection.cursor() as cursor:
-            cursor.execute(self._sql, [values.get(place, place) for place in self._places])
-            found = cursor.fetchall()
-        return [tuple(row) for row in self._compiler.apply_converters(found, self._converters)]
+            cursor.execute(
+                self._sql,
+                [values_by_placeholder.get(parameter, parameter) for parameter in self._parameters],
+            )
+            rows = cursor.fetchall()
+        return [tuple(row) for row in self._compiler.apply_converters(rows, self._converters)]
 
 
-def _adapted(value: Any) -> Any:
+def _adapt_value(value: Any) -> Any:
     """As it stands among the parameters: SQLite keeps moments as text."""
     return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value

@@ -9,77 +9,87 @@ from django.db.models import Q
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits.exceptions import (
+    ConcurrencyLimitExceeded,
+    GenerationLimitExceeded,
     ModelNotAllowed,
     NoAllowance,
-    OverCap,
     PriceUnknown,
-    TooManyRunning,
-    Whose,
+    SharingScope,
 )
 from evolink_studio.credits.models import Allowance
-from evolink_studio.credits.periods import Period, start
+from evolink_studio.credits.periods import Period, start_of_period
 
 
-def in_present_period(now: datetime, prefix: str = "", allowance: str = "allowance__") -> Q:
+def current_period_filter(
+    now: datetime, balance_prefix: str = "", allowance_prefix: str = "allowance__"
+) -> Q:
     """The purses of the period in which their allowance is now.
 
     `prefix` leads to the purse, `allowance` from where the query stands to the allowance.
     """
-    found = Q()
+    condition = Q()
     for period in Period.values:
-        began = {f"{prefix}period": period, f"{prefix}starts": start(period, now)}
-        found |= Q(**{f"{allowance}period": period}, **began)
-    return found
+        period_lookup = {
+            f"{balance_prefix}period": period,
+            f"{balance_prefix}starts": start_of_period(period, now),
+        }
+        condition |= Q(**{f"{allowance_prefix}period": period}, **period_lookup)
+    return condition
 
 
 Number = TypeVar("Number", int, Decimal)
 
 
-def applying(person: User) -> tuple[Allowance, ...]:
+def applicable_allowances(user: User) -> tuple[Allowance, ...]:
     """Every allowance that must have room, in the order in which purses are locked. One query.
 
     What everybody is given each counts only for people for whom nothing more personal is set.
     """
-    rows = Allowance.objects.filter(
-        Q(person=person)
-        | Q(group__in=person.groups.order_by().values("pk"))
-        | Q(person=None, group=None),
-        active=True,
+    allowances = Allowance.objects.filter(
+        Q(user=user) | Q(group__in=user.groups.order_by().values("pk")) | Q(user=None, group=None),
+        is_active=True,
     )
-    return _counting(rows.select_related("person", "group").order_by("pk"))
+    return _effective_allowances(allowances.select_related("user", "group").order_by("pk"))
 
 
-def applying_to(people: Collection[int]) -> dict[int, tuple[Allowance, ...]]:
+def applicable_allowances_by_user(user_ids: Collection[int]) -> dict[int, tuple[Allowance, ...]]:
     """The same for many people, by their numbers. Two queries."""
-    memberships = User.groups.through.objects.filter(user_id__in=people)
-    member_of = set(memberships.values_list("user_id", "group_id"))
-    rows = list(Allowance.objects.filter(active=True).select_related("group").order_by("pk"))
+    memberships = User.groups.through.objects.filter(user_id__in=user_ids)
+    member_pairs = set(memberships.values_list("user_id", "group_id"))
+    allowances = list(
+        Allowance.objects.filter(is_active=True).select_related("group").order_by("pk")
+    )
     return {
-        person: _counting(
-            row
-            for row in rows
-            if row.for_everybody or row.person_id == person or (person, row.group_id) in member_of
+        user_id: _effective_allowances(
+            allowance
+            for allowance in allowances
+            if allowance.is_for_everybody
+            or allowance.user_id == user_id
+            or (user_id, allowance.group_id) in member_pairs
         )
-        for person in people
+        for user_id in user_ids
     }
 
 
-def at_once_of(people: Collection[int]) -> dict[int, int]:
+def concurrency_limits_by_user(user_ids: Collection[int]) -> dict[int, int]:
     """How many generations each may have under way; who has no limit is left out. Two queries.
 
     For a queue that lets the others wait; `admit` refuses them instead.
     """
-    limits = {person: at_once(rows) for person, rows in applying_to(people).items()}
-    return {person: limit for person, limit in limits.items() if limit is not None}
+    limits = {
+        user_id: concurrency_limit(allowances)
+        for user_id, allowances in applicable_allowances_by_user(user_ids).items()
+    }
+    return {user_id: limit for user_id, limit in limits.items() if limit is not None}
 
 
-def admit(
+def authorize_amount(
     allowances: Sequence[Allowance],
     *,
     model_id: str,
     amount: Decimal | None,
-    at_most: Decimal | None = None,
-    running: int,
+    max_credits: Decimal | None = None,
+    active_count: int,
 ) -> Decimal:
     """The credits to reserve, if the rules of all allowances let this generation pass.
 
@@ -89,63 +99,83 @@ def admit(
     """
     if not allowances:
         raise NoAllowance
-    if not includes(allowances, model_id):
+    if not allows_model(allowances, model_id):
         raise ModelNotAllowed(model_id=model_id)
-    needed = _worst(allowances, model_id, at_most) if amount is None else amount
-    cap = cap_of(allowances)
-    if cap is not None and needed > cap:
-        raise OverCap(cap=cap, needed=needed)
-    limit = at_once(allowances)
-    if limit is not None and running >= limit:
-        raise TooManyRunning(limit=limit)
-    return needed
+    credits_needed = (
+        _unknown_price_amount(allowances, model_id, max_credits) if amount is None else amount
+    )
+    credits_limit = per_generation_limit(allowances)
+    if credits_limit is not None and credits_needed > credits_limit:
+        raise GenerationLimitExceeded(limit=credits_limit, credits_needed=credits_needed)
+    limit = concurrency_limit(allowances)
+    if limit is not None and active_count >= limit:
+        raise ConcurrencyLimitExceeded(limit=limit)
+    return credits_needed
 
 
-def includes(allowances: Iterable[Allowance], model_id: str) -> bool:
+def allows_model(allowances: Iterable[Allowance], model_id: str) -> bool:
     """Whether none of them names other models only."""
-    return all(not row.model_ids or model_id in row.model_ids for row in allowances)
+    return all(
+        not allowance.model_ids or model_id in allowance.model_ids for allowance in allowances
+    )
 
 
-def cap_of(allowances: Iterable[Allowance]) -> Decimal | None:
+def per_generation_limit(allowances: Iterable[Allowance]) -> Decimal | None:
     """What one generation may cost; None without a limit."""
-    return _smallest(row.per_generation for row in allowances)
+    return _strictest_limit(allowance.max_credits_per_generation for allowance in allowances)
 
 
-def at_once(allowances: Iterable[Allowance]) -> int | None:
+def concurrency_limit(allowances: Iterable[Allowance]) -> int | None:
     """How many generations may be under way at once; None without a limit."""
-    return _smallest(row.at_once for row in allowances)
+    return _strictest_limit(allowance.max_concurrent for allowance in allowances)
 
 
-def whose(allowance: Allowance) -> tuple[Whose, str]:
+def sharing_scope(allowance: Allowance) -> tuple[SharingScope, str]:
     """Who shares it, and the name of the group if it is one."""
-    if not allowance.shared:
-        return Whose.OWN, ""
-    return (Whose.GROUP, allowance.whose) if allowance.group_id else (Whose.STUDIO, "")
+    if not allowance.is_shared:
+        return SharingScope.OWN, ""
+    return (
+        (SharingScope.GROUP, allowance.holder_name)
+        if allowance.group_id
+        else (SharingScope.STUDIO, "")
+    )
 
 
-def _worst(allowances: Sequence[Allowance], model_id: str, at_most: Decimal | None) -> Decimal:
-    amounts = [row.unknown_price for row in allowances]
-    known = [amount for amount in amounts if amount is not None]
-    if len(known) < len(amounts):
+def _unknown_price_amount(
+    allowances: Sequence[Allowance], model_id: str, max_credits: Decimal | None
+) -> Decimal:
+    amounts = [allowance.unknown_price_credits for allowance in allowances]
+    known_amounts = [amount for amount in amounts if amount is not None]
+    if len(known_amounts) < len(amounts):
         raise PriceUnknown(model_id=model_id)
-    return max(known) if at_most is None else at_most
+    return max(known_amounts) if max_credits is None else max_credits
 
 
-def _counting(found: Iterable[Allowance]) -> tuple[Allowance, ...]:
+def _effective_allowances(candidates: Iterable[Allowance]) -> tuple[Allowance, ...]:
     """What everybody is given each steps back for what is more personal."""
-    rows = tuple(found)
-    personal = any(not row.shared and not row.for_everybody for row in rows)
-    return tuple(row for row in rows if row.shared or not (personal and row.for_everybody))
+    allowances = tuple(candidates)
+    has_personal = any(
+        not allowance.is_shared and not allowance.is_for_everybody for allowance in allowances
+    )
+    return tuple(
+        allowance
+        for allowance in allowances
+        if allowance.is_shared or not (has_personal and allowance.is_for_everybody)
+    )
 
 
-def _smallest(values: Iterable[Number | None]) -> Number | None:
+def _strictest_limit(values: Iterable[Number | None]) -> Number | None:
     """The strictest of what is set; None when nothing is."""
     return min((value for value in values if value is not None), default=None)
 
 
-def in_period(allowances: Sequence[Allowance], now: datetime) -> Q:
+def current_balances_filter(allowances: Sequence[Allowance], now: datetime) -> Q:
     """The purses of the present period of each of these allowances."""
-    found = Q(pk__in=[])
-    for row in allowances:
-        found |= Q(allowance=row, period=row.period, starts=row.starts(now))
-    return found
+    condition = Q(pk__in=[])
+    for allowance in allowances:
+        condition |= Q(
+            allowance=allowance,
+            period=allowance.period,
+            period_start=allowance.current_period_start(now),
+        )
+    return condition

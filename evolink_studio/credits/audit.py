@@ -14,209 +14,254 @@ from operator import itemgetter
 from django.db import connection
 from django.db.models import Count, ExpressionWrapper, F, Q, Sum, Window
 
-from evolink_studio.core.database import one_moment
+from evolink_studio.core.database import consistent_snapshot
 from evolink_studio.credits.fields import CreditsField
-from evolink_studio.credits.models import Entry, Hold, Purse
+from evolink_studio.credits.models import AllowanceBalance, LedgerEntry, Reservation
 
 ZERO = Decimal(0)
-ENDS = Q(kind__in=[Entry.Kind.SETTLE, Entry.Kind.RELEASE])
+IS_CLOSING_ENTRY = Q(kind__in=[LedgerEntry.Kind.SETTLE, LedgerEntry.Kind.RELEASE])
 
 # What a generation's entries must sum to; None while its credits are still held.
-Expected = Mapping[int, Decimal | None]
+ExpectedCharges = Mapping[int, Decimal | None]
 # Set by the app that knows the generations, so that the command can ask it.
-truth: Callable[[], Iterable[tuple[int, Decimal | None]]] | None = None
+expected_charges: Callable[[], Iterable[tuple[int, Decimal | None]]] | None = None
 
 
 @dataclass(frozen=True)
 class Finding:
     """One thing that does not add up. `credits` is by how much, where that can be said."""
 
-    what: str
-    generation: int | None = None
-    purse: int | None = None
+    description: str
+    generation_id: int | None = None
+    balance_id: int | None = None
     credits: Decimal | None = None
 
     def __str__(self) -> str:
-        places = (("generation", self.generation), ("purse", self.purse))
-        where = ", ".join(f"{name} {number}" for name, number in places if number is not None)
+        ids_by_name = (("generation", self.generation_id), ("purse", self.balance_id))
+        location = ", ".join(
+            f"{name} {number}" for name, number in ids_by_name if number is not None
+        )
         amount = f" ({self.credits:+} credits)" if self.credits else ""
-        return f"{where or 'book'}: {self.what}{amount}"
+        return f"{location or 'book'}: {self.description}{amount}"
 
 
 @dataclass(frozen=True)
-class Report:
+class AuditReport:
     """How much was looked at, and what was found. `compared`: with the generations as well."""
 
-    purses: int
-    generations: int
-    entries: int
-    compared: bool
+    balance_count: int
+    generation_count: int
+    entry_count: int
+    is_compared: bool
     findings: tuple[Finding, ...]
 
     @property
-    def clean(self) -> bool:
+    def is_clean(self) -> bool:
         return not self.findings
 
 
-def check(*, expected: Expected | None = None) -> Report:
+def audit_ledger(*, expected: ExpectedCharges | None = None) -> AuditReport:
     """Everything, as it was at one moment. `expected` must name every generation there is."""
-    with one_moment():
-        return _check(expected)
+    with consistent_snapshot():
+        return _run_audit(expected)
 
 
-def check_with_truth() -> Report:
+def audit_ledger_with_generations() -> AuditReport:
     """Everything, compared with the generations where their app is there to tell."""
-    with one_moment():
-        return _check(dict(truth()) if truth else None)
+    with consistent_snapshot():
+        return _run_audit(dict(expected_charges()) if expected_charges else None)
 
 
-def _check(expected: Expected | None) -> Report:
-    known: set[int] = set()
+def _run_audit(expected: ExpectedCharges | None) -> AuditReport:
+    generation_ids: set[int] = set()
     findings = (
-        *_unguarded(),
-        *_purses(),
-        *_balances(),
-        *_generations(expected, known),
-        *(_never_booked(expected, known) if expected is not None else ()),
+        *_check_triggers(),
+        *_check_balance_totals(),
+        *_check_running_totals(),
+        *_check_generations(expected, generation_ids),
+        *(_find_missing(expected, generation_ids) if expected is not None else ()),
     )
-    return Report(
-        purses=Purse.objects.count(),
-        generations=len(known),
-        entries=Entry.objects.count(),
-        compared=expected is not None,
+    return AuditReport(
+        balance_count=AllowanceBalance.objects.count(),
+        generation_count=len(generation_ids),
+        entry_count=LedgerEntry.objects.count(),
+        is_compared=expected is not None,
         findings=findings,
     )
 
 
-def _unguarded() -> Iterator[Finding]:
-    catalogue = {
+def _check_triggers() -> Iterator[Finding]:
+    trigger_queries = {
         "sqlite": "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND name IN (%s, %s)",
         "postgresql": "SELECT count(*) FROM pg_trigger WHERE tgname IN (%s, %s) "
         "AND tgenabled IN ('O', 'A')",
     }
-    names = ["credits_entry_no_update", "credits_entry_no_delete"]
+    trigger_names = ["credits_ledgerentry_no_update", "credits_ledgerentry_no_delete"]
     with connection.cursor() as cursor:
-        cursor.execute(catalogue[connection.vendor], names)
+        cursor.execute(trigger_queries[connection.vendor], trigger_names)
         (count,) = cursor.fetchone()
-    if count != len(names):
+    if count != len(trigger_names):
         yield Finding("the database no longer refuses to change entries")
 
 
-def _purses() -> Iterator[Finding]:
-    sums = Entry.objects.order_by().values("purse").annotate(r=Sum("reserved"), c=Sum("charged"))
-    booked = {purse: (r, c) for purse, r, c in sums.values_list("purse", "r", "c")}
-    for purse in Purse.objects.iterator():
-        reserved, charged = booked.pop(purse.pk, (ZERO, ZERO))
-        facts = (("reserved", purse.reserved, reserved), ("charged", purse.charged, charged))
-        for name, says, sums_to in facts:
-            if says != sums_to:
-                what = f"says {says} {name}, its entries sum to {sums_to}"
-                yield Finding(what, purse=purse.pk, credits=says - sums_to)
-            if says < 0:
-                yield Finding(f"{name} below 0", purse=purse.pk, credits=says)
+def _check_balance_totals() -> Iterator[Finding]:
+    entry_sums = (
+        LedgerEntry.objects.order_by()
+        .values("balance")
+        .annotate(r=Sum("credits_reserved_delta"), c=Sum("credits_charged_delta"))
+    )
+    entry_totals = {
+        balance: (r, c) for balance, r, c in entry_sums.values_list("balance", "r", "c")
+    }
+    for balance in AllowanceBalance.objects.iterator():
+        reserved, charged = entry_totals.pop(balance.pk, (ZERO, ZERO))
+        comparisons = (
+            ("reserved", balance.credits_reserved, reserved),
+            ("charged", balance.credits_charged, charged),
+        )
+        for name, stored_total, entry_total in comparisons:
+            if stored_total != entry_total:
+                description = f"says {stored_total} {name}, its entries sum to {entry_total}"
+                yield Finding(
+                    description, balance_id=balance.pk, credits=stored_total - entry_total
+                )
+            if stored_total < 0:
+                yield Finding(f"{name} below 0", balance_id=balance.pk, credits=stored_total)
 
 
-def _balances() -> Iterator[Finding]:
+def _check_running_totals() -> Iterator[Finding]:
     """Each entry says what its purse had used then: a missing or changed line breaks the chain."""
-    amount = ExpressionWrapper(F("reserved") + F("charged"), output_field=CreditsField())
-    running = Window(Sum(amount), partition_by="purse", order_by="pk")
-    wrong = Entry.objects.order_by().annotate(running=running).exclude(running=F("balance"))
-    for pk, generation, purse, balance, summed in wrong.values_list(
-        "pk", "generation", "purse", "balance", "running"
+    change = ExpressionWrapper(
+        F("credits_reserved_delta") + F("credits_charged_delta"), output_field=CreditsField()
+    )
+    running_total = Window(Sum(change), partition_by="balance", order_by="pk")
+    mismatches = (
+        LedgerEntry.objects.order_by()
+        .annotate(running=running_total)
+        .exclude(running=F("credits_used_after"))
+    )
+    for pk, generation_id, balance_id, used_after, entry_total in mismatches.values_list(
+        "pk", "generation_id", "balance", "credits_used_after", "running"
     ):
-        what = f"entry {pk} says {balance} used, the entries up to it sum to {summed}"
-        yield Finding(what, generation, purse, balance - summed)
-    sold = Entry.objects.filter(kind=Entry.Kind.RESERVE, balance__gt=F("limit"))
-    for entry in sold.order_by():
-        what = f"entry {entry.pk} reserved more than there was"
-        yield Finding(what, entry.generation, entry.purse_id, entry.balance - (entry.limit or ZERO))
+        description = (
+            f"entry {pk} says {used_after} used, the entries up to it sum to {entry_total}"
+        )
+        yield Finding(description, generation_id, balance_id, used_after - entry_total)
+    oversold = LedgerEntry.objects.filter(
+        kind=LedgerEntry.Kind.RESERVE, credits_used_after__gt=F("credits_limit")
+    )
+    for entry in oversold.order_by():
+        description = f"entry {entry.pk} reserved more than there was"
+        yield Finding(
+            description,
+            entry.generation_id,
+            entry.balance_id,
+            entry.credits_used_after - (entry.credits_limit or ZERO),
+        )
 
 
 @dataclass
-class _Sums:
+class _EntrySums:
     """What the entries of a generation in one purse say, beside its hold."""
 
     reserved: Decimal = ZERO
     charged: Decimal = ZERO
-    ends: int = 0
-    hold: tuple[str, Decimal] | None = None
+    closing_count: int = 0
+    reservation: tuple[str, Decimal] | None = None
 
     @property
-    def amount(self) -> Decimal:
+    def total(self) -> Decimal:
         return self.reserved + self.charged
 
 
-def _generations(expected: Expected | None, known: set[int]) -> Iterator[Finding]:
-    for generation, purses in _by_generation():
-        known.add(generation)
-        for purse, sums in purses.items():
-            for what, credits in _wrong(sums):
-                yield Finding(what, generation, purse, credits)
-        if len({(sums.hold, sums.amount) for sums in purses.values()}) > 1:
-            yield Finding("its purses do not agree", generation)
+def _check_generations(
+    expected: ExpectedCharges | None, generation_ids: set[int]
+) -> Iterator[Finding]:
+    for generation_id, sums_by_balance in _group_by_generation():
+        generation_ids.add(generation_id)
+        for balance_id, sums in sums_by_balance.items():
+            for description, credits in _find_mismatches(sums):
+                yield Finding(description, generation_id, balance_id, credits)
+        if len({(sums.reservation, sums.total) for sums in sums_by_balance.values()}) > 1:
+            yield Finding("its purses do not agree", generation_id)
         if expected is not None:
-            for purse, sums in purses.items():
-                for what, credits in _unexpected(sums, expected, generation):
-                    yield Finding(what, generation, purse, credits)
+            for balance_id, sums in sums_by_balance.items():
+                for description, credits in _compare_with_expected(sums, expected, generation_id):
+                    yield Finding(description, generation_id, balance_id, credits)
 
 
-def _by_generation() -> Iterator[tuple[int, dict[int, _Sums]]]:
+def _group_by_generation() -> Iterator[tuple[int, dict[int, _EntrySums]]]:
     """Entries and holds side by side, in the order of the generations, never all at once."""
-    both = merge(_entry_sums(), _holds(), key=itemgetter(0))
-    for generation, rows in groupby(both, itemgetter(0)):
-        purses: dict[int, _Sums] = {}
-        for _generation, purse, sums in rows:
-            known = purses.setdefault(purse, sums)
-            known.hold = known.hold or sums.hold
-        yield generation, purses
+    merged = merge(_read_entry_sums(), _read_reservations(), key=itemgetter(0))
+    for generation_id, rows in groupby(merged, itemgetter(0)):
+        sums_by_balance: dict[int, _EntrySums] = {}
+        for _generation_id, balance_id, sums in rows:
+            balance_sums = sums_by_balance.setdefault(balance_id, sums)
+            balance_sums.reservation = balance_sums.reservation or sums.reservation
+        yield generation_id, sums_by_balance
 
 
-def _entry_sums() -> Iterator[tuple[int, int, _Sums]]:
-    rows = Entry.objects.order_by("generation", "purse").values("generation", "purse")
-    sums = rows.annotate(r=Sum("reserved"), c=Sum("charged"), n=Count("pk", filter=ENDS))
-    columns = sums.values_list("generation", "purse", "r", "c", "n")
-    for generation, purse, reserved, charged, ends in columns.iterator():
-        yield generation, purse, _Sums(reserved, charged, ends)
+def _read_entry_sums() -> Iterator[tuple[int, int, _EntrySums]]:
+    rows = LedgerEntry.objects.order_by("generation_id", "balance").values(
+        "generation_id", "balance"
+    )
+    totals = rows.annotate(
+        r=Sum("credits_reserved_delta"),
+        c=Sum("credits_charged_delta"),
+        n=Count("pk", filter=IS_CLOSING_ENTRY),
+    )
+    columns = totals.values_list("generation_id", "balance", "r", "c", "n")
+    for generation_id, balance_id, reserved, charged, closing_count in columns.iterator():
+        yield generation_id, balance_id, _EntrySums(reserved, charged, closing_count)
 
 
-def _holds() -> Iterator[tuple[int, int, _Sums]]:
-    rows = Hold.objects.order_by("generation", "purse")
-    columns = rows.values_list("generation", "purse", "state", "amount")
-    for generation, purse, state, amount in columns.iterator():
-        yield generation, purse, _Sums(hold=(state, amount))
+def _read_reservations() -> Iterator[tuple[int, int, _EntrySums]]:
+    rows = Reservation.objects.order_by("generation_id", "balance")
+    columns = rows.values_list("generation_id", "balance", "state", "credits")
+    for generation_id, balance_id, state, amount in columns.iterator():
+        yield generation_id, balance_id, _EntrySums(reservation=(state, amount))
 
 
-def _wrong(sums: _Sums) -> Iterator[tuple[str, Decimal]]:
-    if sums.hold is None:
-        yield "entries without a reservation", sums.amount
+def _find_mismatches(sums: _EntrySums) -> Iterator[tuple[str, Decimal]]:
+    if sums.reservation is None:
+        yield "entries without a reservation", sums.total
         return
-    state, amount = sums.hold
-    held = amount if state == Hold.State.HELD else ZERO
-    charged = amount if state == Hold.State.SETTLED else ZERO
-    if (held, charged) != (sums.reserved, sums.charged):
-        said = f"{held} held and {charged} charged"
-        summed = f"{sums.reserved} held and {sums.charged} charged"
-        yield f"says {said}, its entries sum to {summed}", amount - sums.amount
-    ends = 0 if state == Hold.State.HELD else 1
-    if sums.ends != ends:
-        yield f"charged or returned {sums.ends} times instead of {ends}", ZERO
+    state, amount = sums.reservation
+    reserved = amount if state == Reservation.State.HELD else ZERO
+    charged = amount if state == Reservation.State.SETTLED else ZERO
+    if (reserved, charged) != (sums.reserved, sums.charged):
+        stored_text = f"{reserved} held and {charged} charged"
+        entries_text = f"{sums.reserved} held and {sums.charged} charged"
+        yield f"says {stored_text}, its entries sum to {entries_text}", amount - sums.total
+    expected_count = 0 if state == Reservation.State.HELD else 1
+    if sums.closing_count != expected_count:
+        yield f"charged or returned {sums.closing_count} times instead of {expected_count}", ZERO
 
 
-def _unexpected(sums: _Sums, expected: Expected, generation: int) -> Iterator[tuple[str, Decimal]]:
-    if generation not in expected:
-        yield "no such generation", sums.amount
+def _compare_with_expected(
+    sums: _EntrySums, expected: ExpectedCharges, generation_id: int
+) -> Iterator[tuple[str, Decimal]]:
+    if generation_id not in expected:
+        yield "no such generation", sums.total
         return
-    wanted = expected[generation]
-    held = sums.hold is not None and sums.hold[0] == Hold.State.HELD
-    if wanted is None and not held:
-        yield "under way, and yet charged or returned", sums.amount
-    elif wanted is not None and held:
-        yield f"ended with {wanted} credits, and yet held", sums.amount - wanted
-    elif wanted is not None and sums.amount != wanted:
-        yield f"EvoLink charged {wanted}, its entries sum to {sums.amount}", sums.amount - wanted
+    expected_charge = expected[generation_id]
+    is_held = sums.reservation is not None and sums.reservation[0] == Reservation.State.HELD
+    if expected_charge is None and not is_held:
+        yield "under way, and yet charged or returned", sums.total
+    elif expected_charge is not None and is_held:
+        yield f"ended with {expected_charge} credits, and yet held", sums.total - expected_charge
+    elif expected_charge is not None and sums.total != expected_charge:
+        yield (
+            f"EvoLink charged {expected_charge}, its entries sum to {sums.total}",
+            sums.total - expected_charge,
+        )
 
 
-def _never_booked(expected: Expected, known: set[int]) -> Iterator[Finding]:
-    for generation, wanted in expected.items():
-        if generation not in known:
-            yield Finding("not in the book", generation, credits=-wanted if wanted else None)
+def _find_missing(expected: ExpectedCharges, generation_ids: set[int]) -> Iterator[Finding]:
+    for generation_id, expected_charge in expected.items():
+        if generation_id not in generation_ids:
+            yield Finding(
+                "not in the book",
+                generation_id,
+                credits=-expected_charge if expected_charge else None,
+            )

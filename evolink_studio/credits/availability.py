@@ -13,32 +13,32 @@ from django.db.models import Q
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits.allowances import (
-    admit,
-    applying,
-    applying_to,
-    cap_of,
-    in_period,
-    includes,
-    whose,
+    allows_model,
+    applicable_allowances,
+    applicable_allowances_by_user,
+    authorize_amount,
+    current_balances_filter,
+    per_generation_limit,
+    sharing_scope,
 )
-from evolink_studio.credits.exceptions import NoRoom, OverAllowance
-from evolink_studio.credits.models import Allowance, Purse
-from evolink_studio.credits.periods import reset
+from evolink_studio.credits.exceptions import AllowanceExceeded, SpendingDenied
+from evolink_studio.credits.models import Allowance, AllowanceBalance
+from evolink_studio.credits.periods import end_of_period
 from evolink_studio.credits.queries import owner_names
 
-THRESHOLDS = (50, 80, 100)
+ALERT_THRESHOLDS_PERCENT = (50, 80, 100)
 ZERO = Decimal(0)
 
 
 @dataclass(frozen=True)
-class Standing:
+class AllowanceStatus:
     """An allowance in its present period. All amounts in credits; None means without a limit."""
 
     allowance: Allowance
     limit: Decimal | None
     reserved: Decimal
     charged: Decimal
-    resets: datetime | None
+    resets_at: datetime | None
 
     @property
     def used(self) -> Decimal:
@@ -49,23 +49,23 @@ class Standing:
         return None if self.limit is None else max(ZERO, self.limit - self.used)
 
     @property
-    def over(self) -> Decimal:
+    def overdraft(self) -> Decimal:
         """How much more than the limit was used."""
         return ZERO if self.limit is None else max(ZERO, self.used - self.limit)
 
     @property
-    def reached(self) -> tuple[int, ...]:
+    def reached_thresholds(self) -> tuple[int, ...]:
         """The thresholds, in percent, that are reached."""
-        return reached(self.limit, self.used)
+        return reached_thresholds(self.limit, self.used)
 
     @property
-    def percent(self) -> int | None:
+    def used_percent(self) -> int | None:
         """How much of the limit is used, rounded down."""
         return int(100 * self.used / self.limit) if self.limit else None
 
 
 @dataclass(frozen=True)
-class Room:
+class Availability:
     """What the button says. `available` is the least that is left anywhere, None without a limit.
 
     `resets` belongs to the allowance with the least. `warnings` are the thresholds (percent) of
@@ -73,116 +73,148 @@ class Room:
     `most` the most that would be let through. `tightest` has the least left of all `standings`.
     """
 
-    standings: tuple[Standing, ...]
-    tightest: Standing | None
+    statuses: tuple[AllowanceStatus, ...]
+    most_restrictive: AllowanceStatus | None
     available: Decimal | None
-    most: Decimal | None
-    needed: Decimal | None
-    allowed: bool
-    refusal: NoRoom | None
-    warnings: tuple[int, ...]
-    resets: datetime | None
+    max_allowed_credits: Decimal | None
+    credits_needed: Decimal | None
+    is_allowed: bool
+    denial: SpendingDenied | None
+    alert_percents: tuple[int, ...]
+    resets_at: datetime | None
 
-    def includes(self, model_id: str) -> bool:
+    def allows_model(self, model_id: str) -> bool:
         """Whether every allowance is for this model, too."""
-        return includes([one.allowance for one in self.standings], model_id)
+        return allows_model([status.allowance for status in self.statuses], model_id)
 
 
-def room(
+def check_availability(
     *,
-    person: User,
+    user: User,
     model_id: str,
     amount: Decimal | None,
-    at_most: Decimal | None = None,
-    running: int,
+    max_credits: Decimal | None = None,
+    active_count: int,
     now: datetime,
-) -> Room:
+) -> Availability:
     """Whether this could be sent now. Two queries, three when it could not.
 
     It is a look, not a promise: only `ledger.reserve` holds credits.
     """
-    standing = standings(person, now)
-    tightest = tightest_of(standing)
-    needed, refusal = None, None
-    allowances = [one.allowance for one in standing]
+    statuses = allowance_statuses(user, now)
+    strictest = most_restrictive(statuses)
+    credits_needed, denial = None, None
+    allowances = [status.allowance for status in statuses]
     try:
-        needed = admit(
-            allowances, model_id=model_id, amount=amount, at_most=at_most, running=running
+        credits_needed = authorize_amount(
+            allowances,
+            model_id=model_id,
+            amount=amount,
+            max_credits=max_credits,
+            active_count=active_count,
         )
-        _fits(tightest, needed)
-    except NoRoom as found:
-        refusal = found
-        refusal.owners = owner_names()
-    taken = needed or ZERO
-    available = tightest.available if tightest else None
-    limits = [limit for limit in (available, cap_of(allowances)) if limit is not None]
-    return Room(
-        standings=standing,
-        tightest=tightest,
+        _require_available(strictest, credits_needed)
+    except SpendingDenied as error:
+        denial = error
+        denial.owner_names = owner_names()
+    pending_credits = credits_needed or ZERO
+    available = strictest.available if strictest else None
+    limits = [limit for limit in (available, per_generation_limit(allowances)) if limit is not None]
+    return Availability(
+        statuses=statuses,
+        most_restrictive=strictest,
         available=available,
-        most=min(limits, default=None),
-        needed=needed,
-        allowed=refusal is None,
-        refusal=refusal,
-        warnings=max((reached(one.limit, one.used + taken) for one in standing), default=()),
-        resets=tightest.resets if tightest else None,
+        max_allowed_credits=min(limits, default=None),
+        credits_needed=credits_needed,
+        is_allowed=denial is None,
+        denial=denial,
+        alert_percents=max(
+            (
+                reached_thresholds(status.limit, status.used + pending_credits)
+                for status in statuses
+            ),
+            default=(),
+        ),
+        resets_at=strictest.resets_at if strictest else None,
     )
 
 
-def standings(person: User, now: datetime) -> tuple[Standing, ...]:
+def allowance_statuses(user: User, now: datetime) -> tuple[AllowanceStatus, ...]:
     """Every allowance that applies to a person, as it stands. Two queries."""
-    allowances = applying(person)
-    mine = Q(person=person) | Q(person=None)
-    purses = Purse.objects.filter(mine, in_period(allowances, now))
-    used = {purse.allowance_id: purse for purse in purses}
-    return tuple(_standing(row, used.get(row.pk), now) for row in allowances)
+    allowances = applicable_allowances(user)
+    own_or_shared = Q(user=user) | Q(user=None)
+    balances = AllowanceBalance.objects.filter(
+        own_or_shared, current_balances_filter(allowances, now)
+    )
+    balance_by_allowance = {balance.allowance_id: balance for balance in balances}
+    return tuple(
+        _build_status(allowance, balance_by_allowance.get(allowance.pk), now)
+        for allowance in allowances
+    )
 
 
-def standings_of(people: Collection[int], now: datetime) -> dict[int, tuple[Standing, ...]]:
+def allowance_statuses_by_user(
+    user_ids: Collection[int], now: datetime
+) -> dict[int, tuple[AllowanceStatus, ...]]:
     """The same for many people, by their numbers. Three queries."""
-    allowances = applying_to(people)
-    every = {row.pk: row for rows in allowances.values() for row in rows}
-    theirs = Q(person__in=people) | Q(person=None)
-    purses = Purse.objects.filter(theirs, in_period(list(every.values()), now))
-    used = {(purse.allowance_id, purse.person_id): purse for purse in purses}
+    allowances_by_user = applicable_allowances_by_user(user_ids)
+    all_allowances = {
+        allowance.pk: allowance
+        for allowances in allowances_by_user.values()
+        for allowance in allowances
+    }
+    own_or_shared = Q(user__in=user_ids) | Q(user=None)
+    balances = AllowanceBalance.objects.filter(
+        own_or_shared, current_balances_filter(list(all_allowances.values()), now)
+    )
+    balance_by_key = {(balance.allowance_id, balance.user_id): balance for balance in balances}
     return {
-        person: tuple(_standing(row, used.get((row.pk, row.purse_of(person))), now) for row in rows)
-        for person, rows in allowances.items()
+        user_id: tuple(
+            _build_status(
+                allowance,
+                balance_by_key.get((allowance.pk, allowance.balance_user_id(user_id))),
+                now,
+            )
+            for allowance in allowances
+        )
+        for user_id, allowances in allowances_by_user.items()
     }
 
 
-def tightest_of(standings: Iterable[Standing]) -> Standing | None:
+def most_restrictive(statuses: Iterable[AllowanceStatus]) -> AllowanceStatus | None:
     """The one with the least left; None where nothing is limited."""
-    limited = (one for one in standings if one.available is not None)
-    return min(limited, key=lambda one: one.available or ZERO, default=None)
+    limited_statuses = (status for status in statuses if status.available is not None)
+    return min(limited_statuses, key=lambda status: status.available or ZERO, default=None)
 
 
-def reached(limit: Decimal | None, used: Decimal) -> tuple[int, ...]:
+def reached_thresholds(limit: Decimal | None, used: Decimal) -> tuple[int, ...]:
     """The thresholds that `used` reaches."""
     if limit is None or not used:
         return ()
-    return tuple(percent for percent in THRESHOLDS if used * 100 >= limit * percent)
+    return tuple(percent for percent in ALERT_THRESHOLDS_PERCENT if used * 100 >= limit * percent)
 
 
-def _standing(allowance: Allowance, purse: Purse | None, now: datetime) -> Standing:
-    return Standing(
+def _build_status(
+    allowance: Allowance, balance: AllowanceBalance | None, now: datetime
+) -> AllowanceStatus:
+    return AllowanceStatus(
         allowance=allowance,
-        limit=allowance.amount,
-        reserved=purse.reserved if purse else ZERO,
-        charged=purse.charged if purse else ZERO,
-        resets=reset(allowance.period, allowance.starts(now)),
+        limit=allowance.credits_limit,
+        reserved=balance.credits_reserved if balance else ZERO,
+        charged=balance.credits_charged if balance else ZERO,
+        resets_at=end_of_period(allowance.period, allowance.current_period_start(now)),
     )
 
 
-def _fits(tightest: Standing | None, needed: Decimal) -> None:
-    if tightest is None or tightest.available is None:
+def _require_available(status: AllowanceStatus | None, credits_needed: Decimal) -> None:
+    if status is None or status.available is None:
         return
-    if needed > tightest.available or tightest.over:
-        kind, group = whose(tightest.allowance)
-        raise OverAllowance(
-            available=tightest.available,
-            needed=needed,
-            resets=tightest.resets,
-            whose=kind,
-            group=group,
+    if credits_needed > status.available or status.overdraft:
+        scope, group_name = sharing_scope(status.allowance)
+        raise AllowanceExceeded(
+            available=status.available,
+            credits_needed=credits_needed,
+            resets_at=status.resets_at,
+            scope=scope,
+            group_name=group_name,
         )

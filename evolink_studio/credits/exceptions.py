@@ -21,107 +21,111 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from evolink_studio.catalog import SPECS
-from evolink_studio.core.formatting import amount_text
+from evolink_studio.core.formatting import format_credits_exact
 
 
-def whom_to_ask(owners: Sequence[str]) -> str:
+def owner_contact_text(names: Sequence[str]) -> str:
     """Who can change an allowance."""
-    if not owners:
+    if not names:
         return _("Ask the owner of this studio to change that.")
-    return _("Ask {names} to change that.").format(names=_(" or ").join(owners))
+    return _("Ask {names} to change that.").format(names=_(" or ").join(names))
 
 
 @dataclass(eq=False, kw_only=True)
-class NoRoom(Exception):
+class SpendingDenied(Exception):
     """`owners` are the names of people who can change it; the texts are in the reader's language.
 
     `code` is stable, for logs and programs.
     """
 
     code: ClassVar[str] = "no_room"
-    owners: Sequence[str] = ()
+    owner_names: Sequence[str] = ()
 
     @property
-    def what(self) -> str:
+    def reason(self) -> str:
         """The reason."""
         raise NotImplementedError
 
     @property
-    def when(self) -> str:
+    def reset_text(self) -> str:
         """When it changes by itself; empty where time does not help."""
         return ""
 
     @property
-    def who(self) -> str:
+    def contact_text(self) -> str:
         """Whom to ask."""
-        return whom_to_ask(self.owners)
+        return owner_contact_text(self.owner_names)
 
     @property
-    def sentence(self) -> str:
+    def summary(self) -> str:
         """All of it: beside a button that cannot be pressed."""
-        return " ".join(part for part in (self.what, self.when, self.who) if part)
+        return " ".join(part for part in (self.reason, self.reset_text, self.contact_text) if part)
 
     @property
-    def answer(self) -> str:
+    def full_text(self) -> str:
         """All of it, and that nothing was spent: after the button was pressed."""
-        nothing = _("Nothing was sent, so nothing is charged.")
-        return " ".join(part for part in (self.what, nothing, self.when, self.who) if part)
+        not_charged = _("Nothing was sent, so nothing is charged.")
+        return " ".join(
+            part for part in (self.reason, not_charged, self.reset_text, self.contact_text) if part
+        )
 
     def __str__(self) -> str:
-        return self.sentence
+        return self.summary
 
 
-class NoAllowance(NoRoom):
+class NoAllowance(SpendingDenied):
     code = "no_allowance"
 
     @property
-    def what(self) -> str:
+    def reason(self) -> str:
         return _("You have no allowance to spend credits from yet.")
 
 
 @dataclass(eq=False, kw_only=True)
-class ModelNotAllowed(NoRoom):
+class ModelNotAllowed(SpendingDenied):
     code: ClassVar[str] = "model_not_allowed"
     model_id: str
 
     @property
-    def what(self) -> str:
-        return _("Your allowance does not include {model}.").format(model=_label(self.model_id))
-
-
-@dataclass(eq=False, kw_only=True)
-class PriceUnknown(NoRoom):
-    code: ClassVar[str] = "price_unknown"
-    model_id: str
-
-    @property
-    def what(self) -> str:
-        return _(
-            "What this will cost with {model} is not known beforehand, and your allowance is not "
-            "for generations of unknown price."
-        ).format(model=_label(self.model_id))
-
-
-@dataclass(eq=False, kw_only=True)
-class OverCap(NoRoom):
-    code: ClassVar[str] = "over_cap"
-    cap: Decimal
-    needed: Decimal
-
-    @property
-    def what(self) -> str:
-        return _("This needs {needed} credits, and one generation may cost {cap} at most.").format(
-            needed=amount_text(self.needed), cap=amount_text(self.cap)
+    def reason(self) -> str:
+        return _("Your allowance does not include {model}.").format(
+            model=_model_label(self.model_id)
         )
 
 
 @dataclass(eq=False, kw_only=True)
-class TooManyRunning(NoRoom):
+class PriceUnknown(SpendingDenied):
+    code: ClassVar[str] = "price_unknown"
+    model_id: str
+
+    @property
+    def reason(self) -> str:
+        return _(
+            "What this will cost with {model} is not known beforehand, and your allowance is not "
+            "for generations of unknown price."
+        ).format(model=_model_label(self.model_id))
+
+
+@dataclass(eq=False, kw_only=True)
+class GenerationLimitExceeded(SpendingDenied):
+    code: ClassVar[str] = "over_cap"
+    limit: Decimal
+    credits_needed: Decimal
+
+    @property
+    def reason(self) -> str:
+        return _("This needs {needed} credits, and one generation may cost {cap} at most.").format(
+            needed=format_credits_exact(self.credits_needed), cap=format_credits_exact(self.limit)
+        )
+
+
+@dataclass(eq=False, kw_only=True)
+class ConcurrencyLimitExceeded(SpendingDenied):
     code: ClassVar[str] = "too_many_running"
     limit: int
 
     @property
-    def what(self) -> str:
+    def reason(self) -> str:
         return ngettext(
             "You may have {limit} generation under way at once.",
             "You may have {limit} generations under way at once.",
@@ -129,11 +133,11 @@ class TooManyRunning(NoRoom):
         ).format(limit=self.limit)
 
     @property
-    def when(self) -> str:
+    def reset_text(self) -> str:
         return _("You can send this as soon as one has ended.")
 
 
-class Whose(StrEnum):
+class SharingScope(StrEnum):
     """Who shares the credits that have run out."""
 
     OWN = "own"
@@ -142,45 +146,45 @@ class Whose(StrEnum):
 
 
 @dataclass(eq=False, kw_only=True)
-class OverAllowance(NoRoom):
+class AllowanceExceeded(SpendingDenied):
     """`available` is what is left of the tightest allowance; `group` names the one that shares."""
 
     code: ClassVar[str] = "over_allowance"
     available: Decimal
-    needed: Decimal
-    resets: datetime | None
-    whose: Whose
-    group: str = ""
+    credits_needed: Decimal
+    resets_at: datetime | None
+    scope: SharingScope
+    group_name: str = ""
 
     @property
-    def what(self) -> str:
-        return _(_LEFT[self.whose]).format(
-            needed=amount_text(self.needed),
-            available=amount_text(self.available),
-            group=self.group,
+    def reason(self) -> str:
+        return _(_REASON_BY_SCOPE[self.scope]).format(
+            needed=format_credits_exact(self.credits_needed),
+            available=format_credits_exact(self.available),
+            group=self.group_name,
         )
 
     @property
-    def when(self) -> str:
-        if self.resets is None:
+    def reset_text(self) -> str:
+        if self.resets_at is None:
             return _("It does not refill by itself.")
         return _("It starts afresh on {date}, 0:00 UTC.").format(
-            date=date_format(self.resets, "DATE_FORMAT")
+            date=date_format(self.resets_at, "DATE_FORMAT")
         )
 
 
-_LEFT = {
-    Whose.OWN: gettext_noop(
+_REASON_BY_SCOPE = {
+    SharingScope.OWN: gettext_noop(
         "This needs {needed} credits, and your allowance has {available} left."
     ),
-    Whose.GROUP: gettext_noop(
+    SharingScope.GROUP: gettext_noop(
         "This needs {needed} credits, and the allowance that “{group}” share has {available} left."
     ),
-    Whose.STUDIO: gettext_noop(
+    SharingScope.STUDIO: gettext_noop(
         "This needs {needed} credits, and the whole studio has {available} left."
     ),
 }
 
 
-def _label(model_id: str) -> str:
+def _model_label(model_id: str) -> str:
     return SPECS[model_id].label if model_id in SPECS else model_id

@@ -10,34 +10,34 @@ from django.db.models.expressions import Combinable
 
 # Twelve places before the point, as the columns have. A larger figure makes no sense, and a row
 # that held one could never be read again.
-MOST = Decimal(10) ** 12
-PLACES = Decimal("0.0001")
+MAX_CREDITS = Decimal(10) ** 12
+CREDITS_QUANTUM = Decimal("0.0001")
 
 
-def kept(amount: Decimal | None) -> Decimal | None:
+def to_credits(amount: Decimal | None) -> Decimal | None:
     """The amount in four places; None for one that nobody can mean, such as less than nothing."""
-    if amount is None or not 0 <= amount < MOST:
+    if amount is None or not 0 <= amount < MAX_CREDITS:
         return None
-    rounded = amount.quantize(PLACES)
-    return rounded if rounded < MOST else None
+    rounded = amount.quantize(CREDITS_QUANTUM)
+    return rounded if rounded < MAX_CREDITS else None
 
 
-STEP = PLACES
-DIGITS = 4  # as many as EvoLink's balance has
+CREDITS_STEP = CREDITS_QUANTUM
+CREDITS_DECIMALS = 4  # as many as EvoLink's balance has
 
 
-def exact(amount: Decimal | int) -> Decimal:
+def quantize_credits(amount: Decimal | int) -> Decimal:
     """An amount with exactly four places; a change of one may be below 0.
 
     ValueError when it is no sensible figure.
     """
     figure = Decimal(amount)
-    if not figure.is_finite() or abs(figure) >= MOST:
+    if not figure.is_finite() or abs(figure) >= MAX_CREDITS:
         raise ValueError(f"not an amount of credits: {amount}")
-    return figure.quantize(STEP)
+    return figure.quantize(CREDITS_STEP)
 
 
-class AmountInput(forms.DecimalField):
+class CreditsFormField(forms.DecimalField):
     """Typed by people, and shown to them without places that are 0."""
 
     def prepare_value(self, value: Any) -> Any:
@@ -61,7 +61,11 @@ class CreditsField(models.BigIntegerField[SetType, GetType]):
     _pyi_lookup_exact_type: Decimal  # type: ignore[assignment]  # as above
 
     def from_db_value(self, value: Any, expression: object, connection: object) -> Decimal | None:
-        return None if value is None else Decimal(value).scaleb(-DIGITS).quantize(STEP)
+        return (
+            None
+            if value is None
+            else Decimal(value).scaleb(-CREDITS_DECIMALS).quantize(CREDITS_STEP)
+        )
 
     def to_python(self, value: Any) -> Decimal | None:
         if value is None or isinstance(value, Decimal):
@@ -71,13 +75,17 @@ class CreditsField(models.BigIntegerField[SetType, GetType]):
     def get_prep_value(self, value: Any) -> Any:
         if value is None or hasattr(value, "resolve_expression"):
             return value
-        return int(exact(value).scaleb(DIGITS))
+        return int(quantize_credits(value).scaleb(CREDITS_DECIMALS))
 
     def formfield(self, **kwargs: Any) -> Any:
-        number = {"form_class": AmountInput, "max_digits": 16, "decimal_places": DIGITS}
-        return models.Field.formfield(self, **{**number, **kwargs})
+        defaults = {
+            "form_class": CreditsFormField,
+            "max_digits": 16,
+            "decimal_places": CREDITS_DECIMALS,
+        }
+        return models.Field.formfield(self, **{**defaults, **kwargs})
 
 
-def amount_of(credits: Decimal) -> Value:
+def credits_value(credits: Decimal) -> Value:
     """An amount inside a database expression."""
     return Value(credits, output_field=CreditsField())

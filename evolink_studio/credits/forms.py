@@ -11,12 +11,12 @@ from unfold.widgets import (
 )
 
 from evolink_studio.catalog import SPECS
-from evolink_studio.credits.fields import DIGITS, STEP
+from evolink_studio.credits.fields import CREDITS_DECIMALS, CREDITS_STEP
 from evolink_studio.credits.models import Allowance, RateCard
-from evolink_studio.credits.validators import factor_problems
+from evolink_studio.credits.validators import find_factor_errors
 
 
-def _models() -> list[tuple[str, str]]:
+def _model_choices() -> list[tuple[str, str]]:
     return [(spec.id, f"{spec.label} ({spec.id})") for spec in SPECS.values()]
 
 
@@ -27,28 +27,39 @@ class RateCardForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
 
     class Meta:
         model = RateCard
-        fields = ("model_id", "effective", "unit", "price", "minimum", "factors", "source")
+        fields = (
+            "model_id",
+            "effective_at",
+            "unit",
+            "credits_per_unit",
+            "minimum_credits",
+            "factors",
+            "source",
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = _models()
+        choices = _model_choices()
         # A card of an AI model that left the catalogue stays readable and savable.
         if self.instance.model_id and self.instance.model_id not in SPECS:
             choices.append((self.instance.model_id, self.instance.model_id))
         self.fields["model_id"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
-        for name in {"price", "minimum"} & self.fields.keys():  # who may only look has neither
-            self.fields[name].validators.append(_not_negative)
+        for name in {
+            "credits_per_unit",
+            "minimum_credits",
+        } & self.fields.keys():  # who may only look has neither
+            self.fields[name].validators.append(_validate_not_negative)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
         if "factors" in cleaned and "model_id" in cleaned:
             cleaned["factors"] = cleaned["factors"] or []
-            for problem in factor_problems(cleaned["factors"], cleaned["model_id"]):
-                self.add_error("factors", problem)
+            for error in find_factor_errors(cleaned["factors"], cleaned["model_id"]):
+                self.add_error("factors", error)
         return cleaned
 
 
-def _not_negative(value: Any) -> None:
+def _validate_not_negative(value: Any) -> None:
     if value < 0:
         raise forms.ValidationError(_("A price cannot be below 0."))
 
@@ -59,7 +70,7 @@ class AllowanceForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
     model_ids = forms.MultipleChoiceField(
         label=_("Models"),
         help_text=_("None chosen: all of them."),
-        choices=_models,
+        choices=_model_choices,
         required=False,
         widget=UnfoldAdminSelect2MultipleWidget,
     )
@@ -67,42 +78,42 @@ class AllowanceForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
     class Meta:
         model = Allowance
         fields = (
-            "person",
+            "user",
             "group",
-            "shared",
-            "active",
-            "amount",
+            "is_shared",
+            "is_active",
+            "credits_limit",
             "period",
-            "per_generation",
-            "unknown_price",
-            "at_once",
+            "max_credits_per_generation",
+            "unknown_price_credits",
+            "max_concurrent",
             "model_ids",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # A model that left the catalogue stays chosen until somebody takes it out.
-        gone = [(i, i) for i in self.instance.model_ids if i not in SPECS]
-        if "model_ids" in self.fields and gone:
-            self.fields["model_ids"].choices = [*_models(), *gone]  # type: ignore[attr-defined]  # as above
+        retired_choices = [(i, i) for i in self.instance.model_ids if i not in SPECS]
+        if "model_ids" in self.fields and retired_choices:
+            self.fields["model_ids"].choices = [*_model_choices(), *retired_choices]  # type: ignore[attr-defined]  # as above
 
 
-class AmountForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
+class AllowanceAmountForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
     """The amount of one allowance in the list, named for a screen reader."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        name = _("Credits of {whose}").format(whose=self.instance)
-        self.fields["amount"].widget.attrs["aria-label"] = name
+        label = _("Credits of {whose}").format(whose=self.instance)
+        self.fields["credits_limit"].widget.attrs["aria-label"] = label
 
 
-class RaiseForm(forms.Form):
+class RaiseAllowancesForm(forms.Form):
     """By how many credits."""
 
     by = forms.DecimalField(
         label=_("Credits to add to each"),
-        min_value=STEP,
+        min_value=CREDITS_STEP,
         max_value=1_000_000,
-        decimal_places=DIGITS,
+        decimal_places=CREDITS_DECIMALS,
         widget=UnfoldAdminDecimalFieldWidget,
     )

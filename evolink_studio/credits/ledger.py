@@ -22,72 +22,84 @@ from django.db import transaction
 from django.db.models import ExpressionWrapper, F, QuerySet
 
 from evolink_studio.accounts.models import User
-from evolink_studio.credits.allowances import admit, applying, whose
-from evolink_studio.credits.exceptions import NoAllowance, NoRoom, OverAllowance
-from evolink_studio.credits.fields import CreditsField, amount_of, exact
-from evolink_studio.credits.models import Allowance, Entry, Hold, Purse
+from evolink_studio.credits.allowances import applicable_allowances, authorize_amount, sharing_scope
+from evolink_studio.credits.exceptions import AllowanceExceeded, NoAllowance, SpendingDenied
+from evolink_studio.credits.fields import CreditsField, credits_value, quantize_credits
+from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry, Reservation
 from evolink_studio.credits.queries import owner_names
 
 
-class Full(Exception):
+class InsufficientBalance(Exception):
     """`purse` has less left than was asked for; nothing was taken."""
 
-    def __init__(self, purse: Purse) -> None:
+    def __init__(self, balance: AllowanceBalance) -> None:
         super().__init__()
-        self.purse = purse
+        self.balance = balance
 
 
-def take(allowance: Allowance, person_id: int, amount: Decimal, now: datetime) -> Purse:
+def reserve_in_balance(
+    allowance: Allowance, user_id: int, amount: Decimal, now: datetime
+) -> AllowanceBalance:
     """Reserve in the present purse of an allowance, and return the purse as it stands then.
 
     One UPDATE looks and takes. Its conditions are on its own row only, so that both databases
     look again when another transaction has changed the row meanwhile. Raises Full.
     """
-    rows = present(allowance, person_id, now)
-    reserve = {"reserved": F("reserved") + amount_of(amount), "limit": allowance.amount}
-    roomy = _with_room(rows, allowance.amount, amount)
-    if not roomy.update(**reserve):
-        create(allowance, person_id, now)
-        if not roomy.update(**reserve):
-            raise Full(rows.get())
-    return rows.get()
+    balances = current_balance(allowance, user_id, now)
+    changes = {
+        "credits_reserved": F("credits_reserved") + credits_value(amount),
+        "credits_limit": allowance.credits_limit,
+    }
+    sufficient = _with_available(balances, allowance.credits_limit, amount)
+    if not sufficient.update(**changes):
+        ensure_balance(allowance, user_id, now)
+        if not sufficient.update(**changes):
+            raise InsufficientBalance(balances.get())
+    return balances.get()
 
 
-def put(purse_id: int, *, reserved: Decimal, charged: Decimal) -> Purse:
+def change_balance(balance_id: int, *, reserved: Decimal, charged: Decimal) -> AllowanceBalance:
     """Change a purse by these amounts, whatever its limit, and return it as it stands then."""
-    rows = Purse.objects.filter(pk=purse_id)
-    rows.update(
-        reserved=F("reserved") + amount_of(reserved), charged=F("charged") + amount_of(charged)
+    balances = AllowanceBalance.objects.filter(pk=balance_id)
+    balances.update(
+        credits_reserved=F("credits_reserved") + credits_value(reserved),
+        credits_charged=F("credits_charged") + credits_value(charged),
     )
-    return rows.get()
+    return balances.get()
 
 
-def present(allowance: Allowance, person_id: int, now: datetime) -> QuerySet[Purse]:
+def current_balance(
+    allowance: Allowance, user_id: int, now: datetime
+) -> QuerySet[AllowanceBalance]:
     """The purse of this period as a query; it may not exist yet."""
-    return Purse.objects.filter(**_key(allowance, person_id, now))
+    return AllowanceBalance.objects.filter(**_balance_key(allowance, user_id, now))
 
 
-def create(allowance: Allowance, person_id: int, now: datetime) -> None:
+def ensure_balance(allowance: Allowance, user_id: int, now: datetime) -> None:
     """Make the present purse unless there is one; waits for another transaction that makes it."""
-    purse = Purse(**_key(allowance, person_id, now), limit=allowance.amount)
-    Purse.objects.bulk_create([purse], ignore_conflicts=True)
+    balance = AllowanceBalance(
+        **_balance_key(allowance, user_id, now), credits_limit=allowance.credits_limit
+    )
+    AllowanceBalance.objects.bulk_create([balance], ignore_conflicts=True)
 
 
-def _key(allowance: Allowance, person_id: int, now: datetime) -> dict[str, object]:
+def _balance_key(allowance: Allowance, user_id: int, now: datetime) -> dict[str, object]:
     return {
         "allowance_id": allowance.pk,
-        "person_id": allowance.purse_of(person_id),
+        "user_id": allowance.balance_user_id(user_id),
         "period": allowance.period,
-        "starts": allowance.starts(now),
+        "period_start": allowance.current_period_start(now),
     }
 
 
-def _with_room(rows: QuerySet[Purse], limit: Decimal | None, amount: Decimal) -> QuerySet[Purse]:
+def _with_available(
+    balances: QuerySet[AllowanceBalance], limit: Decimal | None, amount: Decimal
+) -> QuerySet[AllowanceBalance]:
     if limit is None:
-        return rows
-    used = F("reserved") + F("charged") + amount_of(amount)
-    after = ExpressionWrapper(used, output_field=CreditsField())
-    return rows.alias(after=after).filter(after__lte=limit)
+        return balances
+    used = F("credits_reserved") + F("credits_charged") + credits_value(amount)
+    used_after = ExpressionWrapper(used, output_field=CreditsField())
+    return balances.alias(after=used_after).filter(after__lte=limit)
 
 
 log = structlog.get_logger(__name__)
@@ -95,18 +107,18 @@ log = structlog.get_logger(__name__)
 ZERO = Decimal(0)
 
 
-class EndedBefore(RuntimeError):
+class ReservationClosed(RuntimeError):
     """Its credits were charged or returned already: a new try needs a generation of its own."""
 
 
 def reserve(
     *,
     generation_id: int,
-    person: User,
+    user: User,
     model_id: str,
     amount: Decimal | None,
-    at_most: Decimal | None = None,
-    running: int,
+    max_credits: Decimal | None = None,
+    active_count: int,
     now: datetime,
 ) -> Decimal:
     """Hold credits for a generation before it is sent, in every allowance that applies.
@@ -117,88 +129,121 @@ def reserve(
     Returns the credits held; for a generation that holds credits already, those. Raises a NoRoom,
     whose texts say why, or EndedBefore; nothing is changed then.
     """
-    amount = None if amount is None else _not_negative(amount)
-    at_most = None if at_most is None else _not_negative(at_most)
+    amount = None if amount is None else _quantize_not_negative(amount)
+    max_credits = None if max_credits is None else _quantize_not_negative(max_credits)
     try:
         with transaction.atomic():
-            earlier = _locked(generation_id)
-            if earlier:
-                return _held_before(earlier)
-            allowances = applying(person)
-            amount = admit(
-                allowances, model_id=model_id, amount=amount, at_most=at_most, running=running
+            existing = _lock_reservations(generation_id)
+            if existing:
+                return _existing_amount(existing)
+            allowances = applicable_allowances(user)
+            amount = authorize_amount(
+                allowances,
+                model_id=model_id,
+                amount=amount,
+                max_credits=max_credits,
+                active_count=active_count,
             )
-            _hold(allowances, generation_id, person, amount, now)
+            _reserve_in_all(allowances, generation_id, user, amount, now)
             return amount
-    except NoRoom as refusal:
-        refusal.owners = owner_names()
-        log.info("no room", generation=generation_id, person=person.pk, reason=refusal.code)
+    except SpendingDenied as denial:
+        denial.owner_names = owner_names()
+        log.info("no room", generation=generation_id, person=user.pk, reason=denial.code)
         raise
 
 
-def adjust(*, generation_id: int, to: Decimal, now: datetime) -> bool:
+def adjust(*, generation_id: int, reserved: Decimal, now: datetime) -> bool:
     """EvoLink reserved another amount than was estimated. Never refuses.
 
     False when nothing is held any more, or just this amount.
     """
-    to = _not_negative(to)
+    reserved = _quantize_not_negative(reserved)
     with transaction.atomic():
-        changed = [hold for hold in _held(generation_id) if hold.amount != to]
-        for hold in changed:
-            entry = Entry(kind=Entry.Kind.ADJUST, reserved=to - hold.amount, at=now)
-            _post(hold, entry, Hold.State.HELD, to)
-    return bool(changed)
+        outdated = [
+            reservation
+            for reservation in _open_reservations(generation_id)
+            if reservation.credits != reserved
+        ]
+        for reservation in outdated:
+            entry = LedgerEntry(
+                kind=LedgerEntry.Kind.ADJUST,
+                credits_reserved_delta=reserved - reservation.credits,
+                created_at=now,
+            )
+            _post_entry(reservation, entry, Reservation.State.HELD, reserved)
+    return bool(outdated)
 
 
 def settle(
-    *, generation_id: int, charged: Decimal, now: datetime, by: User | None = None, note: str = ""
+    *,
+    generation_id: int,
+    charged: Decimal,
+    now: datetime,
+    actor: User | None = None,
+    note: str = "",
 ) -> bool:
     """EvoLink charged this, be it more or less than was held. False when it had ended before."""
-    charged = _not_negative(charged)
+    charged = _quantize_not_negative(charged)
     with transaction.atomic():
-        held = _held(generation_id)
-        for hold in held:
-            entry = Entry(kind=Entry.Kind.SETTLE, charged=charged, at=now, by=by, note=note)
-            entry.reserved = -hold.amount
-            _post(hold, entry, Hold.State.SETTLED, charged)
-    return bool(held)
+        reservations = _open_reservations(generation_id)
+        for reservation in reservations:
+            entry = LedgerEntry(
+                kind=LedgerEntry.Kind.SETTLE,
+                credits_charged_delta=charged,
+                created_at=now,
+                actor=actor,
+                note=note,
+            )
+            entry.credits_reserved_delta = -reservation.credits
+            _post_entry(reservation, entry, Reservation.State.SETTLED, charged)
+    return bool(reservations)
 
 
-def release(*, generation_id: int, now: datetime, by: User | None = None, note: str = "") -> bool:
+def release(
+    *, generation_id: int, now: datetime, actor: User | None = None, note: str = ""
+) -> bool:
     """Nothing was charged: all of it goes back. False when it had ended before."""
     with transaction.atomic():
-        held = _held(generation_id)
-        for hold in held:
-            entry = Entry(kind=Entry.Kind.RELEASE, at=now, by=by, note=note)
-            entry.reserved = -hold.amount
-            _post(hold, entry, Hold.State.RELEASED, ZERO)
-    return bool(held)
+        reservations = _open_reservations(generation_id)
+        for reservation in reservations:
+            entry = LedgerEntry(
+                kind=LedgerEntry.Kind.RELEASE, created_at=now, actor=actor, note=note
+            )
+            entry.credits_reserved_delta = -reservation.credits
+            _post_entry(reservation, entry, Reservation.State.RELEASED, ZERO)
+    return bool(reservations)
 
 
-def correct(*, generation_id: int, charged: Decimal, by: User, note: str, now: datetime) -> bool:
+def correct(*, generation_id: int, charged: Decimal, actor: User, note: str, now: datetime) -> bool:
     """An admin knows better what EvoLink charged. False when the book says so already.
 
     Whatever came before, the entries sum to `charged` afterwards; what was still held is settled.
     """
-    charged = _not_negative(charged)
+    charged = _quantize_not_negative(charged)
     with transaction.atomic():
-        if settle(generation_id=generation_id, charged=charged, now=now, by=by, note=note):
+        if settle(generation_id=generation_id, charged=charged, now=now, actor=actor, note=note):
             return True
-        changed = [hold for hold in _locked(generation_id) if hold.amount != charged]
-        for hold in changed:
-            entry = Entry(kind=Entry.Kind.CORRECT, at=now, by=by, note=note)
-            entry.charged = charged - hold.amount
-            _post(hold, entry, Hold.State.SETTLED, charged)
-    return bool(changed)
+        outdated = [
+            reservation
+            for reservation in _lock_reservations(generation_id)
+            if reservation.credits != charged
+        ]
+        for reservation in outdated:
+            entry = LedgerEntry(
+                kind=LedgerEntry.Kind.CORRECT, created_at=now, actor=actor, note=note
+            )
+            entry.credits_charged_delta = charged - reservation.credits
+            _post_entry(reservation, entry, Reservation.State.SETTLED, charged)
+    return bool(outdated)
 
 
-def enter(
+def record_external(
     *,
     generation_id: int,
-    person: User,
-    held: Decimal,
+    user: User,
+    reserved: Decimal,
     now: datetime,
-    by: User | None = None,
+    actor: User | None = None,
     note: str = "",
 ) -> bool:
     """Put a task into the book that is at EvoLink without a reservation here: a rescued one.
@@ -207,92 +252,118 @@ def enter(
     and settled like any other. False when the generation stands in the book. Raises NoAllowance
     for a person who has no purse to write it into.
     """
-    held = _not_negative(held)
+    reserved = _quantize_not_negative(reserved)
     with transaction.atomic():
-        if _locked(generation_id):
+        if _lock_reservations(generation_id):
             return False
-        allowances = applying(person)
+        allowances = applicable_allowances(user)
         if not allowances:
-            raise NoAllowance(owners=owner_names())
+            raise NoAllowance(owner_names=owner_names())
         for allowance in allowances:
-            create(allowance, person.pk, now)
-            purse = present(allowance, person.pk, now).get()
-            hold = Hold.objects.create(generation=generation_id, purse=purse, amount=ZERO)
-            entry = Entry(kind=Entry.Kind.ADJUST, reserved=held, at=now, by=by, note=note)
-            _post(hold, entry, Hold.State.HELD, held)
+            ensure_balance(allowance, user.pk, now)
+            balance = current_balance(allowance, user.pk, now).get()
+            reservation = Reservation.objects.create(
+                generation_id=generation_id, balance=balance, credits=ZERO
+            )
+            entry = LedgerEntry(
+                kind=LedgerEntry.Kind.ADJUST,
+                credits_reserved_delta=reserved,
+                created_at=now,
+                actor=actor,
+                note=note,
+            )
+            _post_entry(reservation, entry, Reservation.State.HELD, reserved)
     return True
 
 
-def _hold(
+def _reserve_in_all(
     allowances: Sequence[Allowance],
     generation_id: int,
-    person: User,
+    user: User,
     amount: Decimal,
     now: datetime,
 ) -> None:
     """All purses, or none: the caller's transaction goes back when one of them refuses."""
-    holds, entries = [], []
+    reservations, entries = [], []
     for allowance in allowances:
         try:
-            purse = take(allowance, person.pk, amount, now)
-        except Full as full:
-            raise _over(allowance, full.purse, amount) from full
-        holds.append(Hold(generation=generation_id, purse=purse, amount=amount))
+            balance = reserve_in_balance(allowance, user.pk, amount, now)
+        except InsufficientBalance as error:
+            raise _build_exceeded_error(allowance, error.balance, amount) from error
+        reservations.append(
+            Reservation(generation_id=generation_id, balance=balance, credits=amount)
+        )
         entries.append(
-            Entry(
-                generation=generation_id,
-                purse=purse,
-                kind=Entry.Kind.RESERVE,
-                reserved=amount,
-                balance=purse.used,
-                limit=purse.limit,
-                at=now,
+            LedgerEntry(
+                generation_id=generation_id,
+                balance=balance,
+                kind=LedgerEntry.Kind.RESERVE,
+                credits_reserved_delta=amount,
+                credits_used_after=balance.credits_used,
+                credits_limit=balance.credits_limit,
+                created_at=now,
             )
         )
-    Hold.objects.bulk_create(holds)
-    Entry.objects.bulk_create(entries)
+    Reservation.objects.bulk_create(reservations)
+    LedgerEntry.objects.bulk_create(entries)
 
 
-def _over(allowance: Allowance, purse: Purse, needed: Decimal) -> OverAllowance:
-    kind, group = whose(allowance)
-    return OverAllowance(
-        available=max(ZERO, (allowance.amount or ZERO) - purse.used),
-        needed=needed,
-        resets=purse.resets,
-        whose=kind,
-        group=group,
+def _build_exceeded_error(
+    allowance: Allowance, balance: AllowanceBalance, credits_needed: Decimal
+) -> AllowanceExceeded:
+    scope, group_name = sharing_scope(allowance)
+    return AllowanceExceeded(
+        available=max(ZERO, (allowance.credits_limit or ZERO) - balance.credits_used),
+        credits_needed=credits_needed,
+        resets_at=balance.resets_at,
+        scope=scope,
+        group_name=group_name,
     )
 
 
-def _held_before(holds: Sequence[Hold]) -> Decimal:
-    if any(hold.state != Hold.State.HELD for hold in holds):
-        raise EndedBefore
-    return holds[0].amount
+def _existing_amount(reservations: Sequence[Reservation]) -> Decimal:
+    if any(reservation.state != Reservation.State.HELD for reservation in reservations):
+        raise ReservationClosed
+    return reservations[0].credits
 
 
-def _held(generation_id: int) -> list[Hold]:
-    return [hold for hold in _locked(generation_id) if hold.state == Hold.State.HELD]
+def _open_reservations(generation_id: int) -> list[Reservation]:
+    return [
+        reservation
+        for reservation in _lock_reservations(generation_id)
+        if reservation.state == Reservation.State.HELD
+    ]
 
 
-def _locked(generation_id: int) -> list[Hold]:
+def _lock_reservations(generation_id: int) -> list[Reservation]:
     """The holds of a generation, in the order of the allowances; nobody else changes them now."""
-    rows = Hold.objects.select_for_update(of=("self",)).filter(generation=generation_id)
-    return list(rows.order_by("purse__allowance_id", "pk"))
+    reservations = Reservation.objects.select_for_update(of=("self",)).filter(
+        generation_id=generation_id
+    )
+    return list(reservations.order_by("balance__allowance_id", "pk"))
 
 
-def _post(hold: Hold, entry: Entry, state: Hold.State, amount: Decimal) -> None:
+def _post_entry(
+    reservation: Reservation, entry: LedgerEntry, state: Reservation.State, amount: Decimal
+) -> None:
     """Write one line: the purse changes by it, and the hold becomes what it says."""
-    same = Hold.objects.filter(pk=hold.pk, state=hold.state, amount=hold.amount)
-    if not same.update(state=state, amount=amount):
-        raise RuntimeError(f"hold {hold.pk} was changed without its lock")
-    purse = put(hold.purse_id, reserved=entry.reserved, charged=entry.charged)
-    entry.generation, entry.purse = hold.generation, purse
-    entry.balance, entry.limit = purse.used, purse.limit
+    unchanged = Reservation.objects.filter(
+        pk=reservation.pk, state=reservation.state, credits=reservation.credits
+    )
+    if not unchanged.update(state=state, credits=amount):
+        raise RuntimeError(f"hold {reservation.pk} was changed without its lock")
+    balance = change_balance(
+        reservation.balance_id,
+        reserved=entry.credits_reserved_delta,
+        charged=entry.credits_charged_delta,
+    )
+    entry.generation_id, entry.balance = reservation.generation_id, balance
+    entry.credits_used_after, entry.credits_limit = balance.credits_used, balance.credits_limit
     entry.save()
 
 
-def _not_negative(amount: Decimal) -> Decimal:
-    figure = exact(amount)
+def _quantize_not_negative(amount: Decimal) -> Decimal:
+    figure = quantize_credits(amount)
     if figure < 0:
         raise ValueError(f"not an amount of credits: {amount}")
     return figure

@@ -11,8 +11,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from evolink_studio.credits.fields import STEP, CreditsField
-from evolink_studio.credits.periods import Period, reset, start
+from evolink_studio.credits.fields import CREDITS_STEP, CreditsField
+from evolink_studio.credits.periods import Period, end_of_period, start_of_period
 
 
 class Allowance(models.Model):
@@ -27,7 +27,7 @@ class Allowance(models.Model):
     A person to whom nothing applies may not spend at all.
     """
 
-    person = models.ForeignKey(
+    user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
         null=True,
@@ -44,12 +44,12 @@ class Allowance(models.Model):
         related_name="allowances",
         verbose_name=_("group"),
     )
-    shared = models.BooleanField(
+    is_shared = models.BooleanField(
         _("one pot for all of them"),
         default=False,
         help_text=_("Otherwise each of them may spend this amount."),
     )
-    amount = CreditsField(
+    credits_limit = CreditsField(
         _("credits"),
         null=True,
         blank=True,
@@ -59,14 +59,14 @@ class Allowance(models.Model):
     period = models.CharField(
         _("period"), max_length=5, choices=Period.choices, default=Period.MONTH
     )
-    per_generation = CreditsField(
+    max_credits_per_generation = CreditsField(
         _("at most for one generation"),
         null=True,
         blank=True,
-        validators=[MinValueValidator(STEP)],
+        validators=[MinValueValidator(CREDITS_STEP)],
         help_text=_("Credits. Empty: no limit."),
     )
-    at_once = models.PositiveSmallIntegerField(
+    max_concurrent = models.PositiveSmallIntegerField(
         _("generations of one person at once"),
         null=True,
         blank=True,
@@ -76,14 +76,14 @@ class Allowance(models.Model):
     model_ids = models.JSONField(
         _("models"), default=list, blank=True, help_text=_("None chosen: all of them.")
     )
-    unknown_price = CreditsField(
+    unknown_price_credits = CreditsField(
         _("reserve when the price is not known"),
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
         help_text=_("Credits; choose the worst case. Empty: such a generation is refused."),
     )
-    active = models.BooleanField(
+    is_active = models.BooleanField(
         _("in force"),
         default=True,
         help_text=_("Switched off, it keeps its history and lets nobody spend."),
@@ -95,127 +95,135 @@ class Allowance(models.Model):
         ordering = ["pk"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(person=None) | Q(group=None),
-                name="for_one_kind",
+                condition=Q(user=None) | Q(group=None),
+                name="allowance_has_one_scope",
                 violation_error_message=_("Choose a person or a group, not both."),
             ),
             models.CheckConstraint(
-                condition=Q(person=None) | Q(shared=False),
-                name="shared_by_several",
+                condition=Q(user=None) | Q(is_shared=False),
+                name="shared_allowance_has_no_user",
                 violation_error_message=_("One person shares with nobody."),
             ),
             models.UniqueConstraint(
-                fields=["person", "period"],
-                condition=Q(person__isnull=False),
-                name="one_for_a_person",
+                fields=["user", "period"],
+                condition=Q(user__isnull=False),
+                name="one_allowance_per_user",
                 violation_error_message=_("This person has an allowance for this period already."),
             ),
             models.UniqueConstraint(
-                fields=["group", "shared", "period"],
+                fields=["group", "is_shared", "period"],
                 condition=Q(group__isnull=False),
-                name="one_for_a_group",
+                name="one_allowance_per_group",
                 violation_error_message=_("This group has an allowance for this period already."),
             ),
             models.UniqueConstraint(
-                fields=["shared", "period"],
-                condition=Q(person=None, group=None),
-                name="one_for_everybody",
+                fields=["is_shared", "period"],
+                condition=Q(user=None, group=None),
+                name="one_allowance_for_everybody",
                 violation_error_message=_("Everybody has an allowance for this period already."),
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.whose}: {self.get_period_display()}"
+        return f"{self.holder_name}: {self.get_period_display()}"
 
     @property
-    def whose(self) -> str:
+    def holder_name(self) -> str:
         """The person, the group or "everybody", in the reader's language."""
-        if self.person_id:
-            return str(self.person)
+        if self.user_id:
+            return str(self.user)
         return str(self.group) if self.group_id else str(_("everybody"))
 
     @property
-    def for_everybody(self) -> bool:
-        return self.person_id is None and self.group_id is None
+    def is_for_everybody(self) -> bool:
+        return self.user_id is None and self.group_id is None
 
-    def starts(self, now: datetime) -> date:
+    def current_period_start(self, now: datetime) -> date:
         """The first day of its present period."""
-        return start(self.period, now)
+        return start_of_period(self.period, now)
 
-    def purse_of(self, person_id: int) -> int | None:
+    def balance_user_id(self, user_id: int) -> int | None:
         """Whose purse a person spends from: their own, or (None) the one that is shared."""
-        return None if self.shared else person_id
+        return None if self.is_shared else user_id
 
 
 ZERO = Decimal(0)
 
 
-class Purse(models.Model):
+class AllowanceBalance(models.Model):
     """One period of an allowance: of one person, or shared (then `person` is empty).
 
     A generation stays with the purse it was reserved from, however long it runs.
     """
 
     allowance = models.ForeignKey(
-        Allowance, on_delete=models.PROTECT, related_name="purses", verbose_name=_("allowance")
+        Allowance, on_delete=models.PROTECT, related_name="balances", verbose_name=_("allowance")
     )
-    person = models.ForeignKey(
+    user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
         null=True,
-        related_name="purses",
+        related_name="allowance_balances",
         verbose_name=_("person"),
     )
     period = models.CharField(_("period"), max_length=5, choices=Period.choices)
-    starts = models.DateField(_("since"))
-    limit = CreditsField(
+    period_start = models.DateField(_("since"))
+    credits_limit = CreditsField(
         _("limit"), null=True, help_text=_("As it was when something was last reserved.")
     )
-    reserved = CreditsField(_("reserved"), default=ZERO)
-    charged = CreditsField(_("charged"), default=ZERO)
-    warned = models.PositiveSmallIntegerField(
+    credits_reserved = CreditsField(_("reserved"), default=ZERO)
+    credits_charged = CreditsField(_("charged"), default=ZERO)
+    alerted_percent = models.PositiveSmallIntegerField(
         default=0, help_text=_("The threshold, in percent, that was last announced.")
     )
 
     class Meta:
         verbose_name = _("purse")
         verbose_name_plural = _("purses")
-        ordering = ["-starts", "pk"]
+        ordering = ["-period_start", "pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["allowance", "person", "period", "starts"],
-                condition=Q(person__isnull=False),
-                name="one_purse_a_person",
+                fields=["allowance", "user", "period", "period_start"],
+                condition=Q(user__isnull=False),
+                name="one_balance_per_user",
             ),
             models.UniqueConstraint(
-                fields=["allowance", "period", "starts"],
-                condition=Q(person=None),
-                name="one_shared_purse",
+                fields=["allowance", "period", "period_start"],
+                condition=Q(user=None),
+                name="one_shared_balance",
             ),
-            models.CheckConstraint(condition=Q(reserved__gte=ZERO), name="reserved_not_negative"),
-            models.CheckConstraint(condition=Q(charged__gte=ZERO), name="charged_not_negative"),
+            models.CheckConstraint(
+                condition=Q(credits_reserved__gte=ZERO), name="reserved_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(credits_charged__gte=ZERO), name="charged_not_negative"
+            ),
         ]
-        indexes = [models.Index(fields=["period", "starts"], name="purse_by_period")]
+        indexes = [models.Index(fields=["period", "period_start"], name="balance_by_period")]
 
     def __str__(self) -> str:
-        return f"{self.allowance} {self.starts}"
+        return f"{self.allowance} {self.period_start}"
 
     @property
-    def used(self) -> Decimal:
+    def credits_used(self) -> Decimal:
         """Reserved and charged together."""
-        return self.reserved + self.charged
+        return self.credits_reserved + self.credits_charged
 
     @property
-    def resets(self) -> datetime | None:
-        return reset(self.period, self.starts)
+    def resets_at(self) -> datetime | None:
+        return end_of_period(self.period, self.period_start)
 
-    def limit_at(self, now: datetime) -> Decimal | None:
+    def effective_limit(self, now: datetime) -> Decimal | None:
         """What could be spent: of the allowance as it is now, or as it was in a period gone by."""
-        here = (self.allowance.period, self.allowance.starts(now))
-        return self.allowance.amount if here == (self.period, self.starts) else self.limit
+        current_period = (self.allowance.period, self.allowance.current_period_start(now))
+        return (
+            self.allowance.credits_limit
+            if current_period == (self.period, self.period_start)
+            else self.credits_limit
+        )
 
 
-class Hold(models.Model):
+class Reservation(models.Model):
     """How a generation stands with a purse. `amount` is what is held, or what was charged."""
 
     class State(models.TextChoices):
@@ -223,44 +231,49 @@ class Hold(models.Model):
         SETTLED = "settled", _("charged")
         RELEASED = "released", _("returned")
 
-    generation = models.PositiveBigIntegerField(_("generation"))
-    purse = models.ForeignKey(Purse, on_delete=models.PROTECT, related_name="holds")
-    amount = CreditsField(_("credits"))
+    generation_id = models.PositiveBigIntegerField(_("generation"))
+    balance = models.ForeignKey(
+        AllowanceBalance, on_delete=models.PROTECT, related_name="reservations"
+    )
+    credits = CreditsField(_("credits"))
     state = models.CharField(max_length=8, choices=State.choices, default=State.HELD)
 
     class Meta:
         verbose_name = _("reservation")
         verbose_name_plural = _("reservations")
         constraints = [
-            models.UniqueConstraint(fields=["generation", "purse"], name="one_hold_a_purse"),
-            models.CheckConstraint(condition=Q(amount__gte=ZERO), name="hold_not_negative"),
+            models.UniqueConstraint(
+                fields=["generation_id", "balance"], name="one_reservation_per_balance"
+            ),
+            models.CheckConstraint(condition=Q(credits__gte=ZERO), name="reservation_not_negative"),
             models.CheckConstraint(
-                condition=~Q(state="released") | Q(amount=ZERO), name="released_is_nothing"
+                condition=~Q(state="released") | Q(credits=ZERO),
+                name="released_reservation_is_zero",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"#{self.generation}: {self.amount} {self.get_state_display()}"
+        return f"#{self.generation_id}: {self.credits} {self.get_state_display()}"
 
 
-class EntriesAreFinal(TypeError):
+class ImmutableEntryError(TypeError):
     """Entries are only ever added. What was wrong is put right by another entry."""
 
 
-class EntryQuerySet(models.QuerySet["Entry"]):
+class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
     """Reads and adds. The database refuses the rest as well."""
 
     def update(self, **kwargs: Any) -> NoReturn:
-        raise EntriesAreFinal
+        raise ImmutableEntryError
 
     def delete(self) -> NoReturn:
-        raise EntriesAreFinal
+        raise ImmutableEntryError
 
     def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise EntriesAreFinal
+        raise ImmutableEntryError
 
 
-class Entry(models.Model):
+class LedgerEntry(models.Model):
     """One line of the book: what a purse's reserved and charged credits changed by.
 
     The entries of a generation in a purse sum to what is held; in the end to what EvoLink charged,
@@ -274,17 +287,17 @@ class Entry(models.Model):
         RELEASE = "release", _("returned")
         CORRECT = "correct", _("corrected")
 
-    generation = models.PositiveBigIntegerField(_("generation"))
-    purse = models.ForeignKey(
-        Purse, on_delete=models.PROTECT, related_name="entries", verbose_name=_("purse")
+    generation_id = models.PositiveBigIntegerField(_("generation"))
+    balance = models.ForeignKey(
+        AllowanceBalance, on_delete=models.PROTECT, related_name="entries", verbose_name=_("purse")
     )
     kind = models.CharField(_("kind"), max_length=7, choices=Kind.choices)
-    reserved = CreditsField(_("change of reserved"), default=ZERO)
-    charged = CreditsField(_("change of charged"), default=ZERO)
-    balance = CreditsField(_("used afterwards"))
-    limit = CreditsField(_("limit at that moment"), null=True)
-    at = models.DateTimeField(_("at"))
-    by = models.ForeignKey(
+    credits_reserved_delta = CreditsField(_("change of reserved"), default=ZERO)
+    credits_charged_delta = CreditsField(_("change of charged"), default=ZERO)
+    credits_used_after = CreditsField(_("used afterwards"))
+    credits_limit = CreditsField(_("limit at that moment"), null=True)
+    created_at = models.DateTimeField(_("at"))
+    actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
         null=True,
@@ -294,7 +307,7 @@ class Entry(models.Model):
     )
     note = models.CharField(_("note"), max_length=300, blank=True)
 
-    objects = EntryQuerySet.as_manager()
+    objects = LedgerEntryQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("entry")
@@ -302,49 +315,55 @@ class Entry(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["generation", "purse"],
+                fields=["generation_id", "balance"],
                 condition=Q(kind="reserve"),
-                name="reserved_once",
+                name="entry_reserves_once",
             ),
             models.UniqueConstraint(
-                fields=["generation", "purse"],
+                fields=["generation_id", "balance"],
                 condition=Q(kind__in=["settle", "release"]),
-                name="ended_once",
+                name="entry_ends_once",
             ),
             # The heart of it: nothing is ever reserved beyond the limit, whoever wrote the line.
             models.CheckConstraint(
-                condition=~Q(kind="reserve") | Q(limit__isnull=True) | Q(balance__lte=F("limit")),
-                name="never_oversold",
+                condition=~Q(kind="reserve")
+                | Q(credits_limit__isnull=True)
+                | Q(credits_used_after__lte=F("credits_limit")),
+                name="entry_within_limit",
             ),
             models.CheckConstraint(
-                condition=Q(kind="reserve", charged=ZERO, reserved__gte=ZERO)
-                | Q(kind="adjust", charged=ZERO)
-                | Q(kind="settle", reserved__lte=ZERO, charged__gte=ZERO)
-                | Q(kind="release", charged=ZERO, reserved__lte=ZERO)
-                | Q(kind="correct", reserved=ZERO),
-                name="entry_does_what_it_says",
+                condition=Q(
+                    kind="reserve", credits_charged_delta=ZERO, credits_reserved_delta__gte=ZERO
+                )
+                | Q(kind="adjust", credits_charged_delta=ZERO)
+                | Q(
+                    kind="settle", credits_reserved_delta__lte=ZERO, credits_charged_delta__gte=ZERO
+                )
+                | Q(kind="release", credits_charged_delta=ZERO, credits_reserved_delta__lte=ZERO)
+                | Q(kind="correct", credits_reserved_delta=ZERO),
+                name="entry_kind_matches_deltas",
             ),
         ]
         indexes = [
-            models.Index(fields=["generation"], name="entry_by_generation"),
-            models.Index(fields=["-at"], name="entry_newest"),
+            models.Index(fields=["generation_id"], name="entry_by_generation"),
+            models.Index(fields=["-created_at"], name="entry_newest"),
         ]
 
     def __str__(self) -> str:
-        return f"#{self.generation}: {self.get_kind_display()} {self.amount}"
+        return f"#{self.generation_id}: {self.get_kind_display()} {self.credits_delta}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
-            raise EntriesAreFinal
+            raise ImmutableEntryError
         super().save(*args, **{**kwargs, "force_insert": True})
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise EntriesAreFinal
+        raise ImmutableEntryError
 
     @property
-    def amount(self) -> Decimal:
+    def credits_delta(self) -> Decimal:
         """What this line changed in all."""
-        return self.reserved + self.charged
+        return self.credits_reserved_delta + self.credits_charged_delta
 
 
 class RateCard(models.Model):
@@ -358,10 +377,10 @@ class RateCard(models.Model):
         SECOND = "second", _("a second")
 
     model_id = models.CharField(_("model"), max_length=100)
-    effective = models.DateTimeField(_("valid from"))
+    effective_at = models.DateTimeField(_("valid from"))
     unit = models.CharField(_("counted by"), max_length=6, choices=Unit.choices)
-    price = models.DecimalField(_("credits"), max_digits=16, decimal_places=4)
-    minimum = models.DecimalField(
+    credits_per_unit = models.DecimalField(_("credits"), max_digits=16, decimal_places=4)
+    minimum_credits = models.DecimalField(
         _("at least"), max_digits=16, decimal_places=4, default=Decimal(0)
     )
     factors = models.JSONField(
@@ -378,33 +397,35 @@ class RateCard(models.Model):
     class Meta:
         verbose_name = _("price")
         verbose_name_plural = _("prices")
-        ordering = ["model_id", "-effective"]
+        ordering = ["model_id", "-effective_at"]
         constraints = [
-            models.UniqueConstraint(fields=["model_id", "effective"], name="one_price_a_moment")
+            models.UniqueConstraint(
+                fields=["model_id", "effective_at"], name="one_rate_card_per_moment"
+            )
         ]
 
     def __str__(self) -> str:
-        return f"{self.model_id} {self.effective:%Y-%m-%d}"
+        return f"{self.model_id} {self.effective_at:%Y-%m-%d}"
 
 
-class FarAccount(models.Model):
+class ProviderAccount(models.Model):
     """The account at EvoLink as the worker last read it: one row a far end."""
 
     class KeyState(models.TextChoices):
         UNKNOWN = "unknown", _("not asked yet")
         ACCEPTED = "accepted", _("accepted")
-        REFUSED = "refused", _("refused")
+        REJECTED = "refused", _("refused")
 
-    far_end = models.CharField(max_length=200, unique=True)
-    spendable = models.DecimalField(max_digits=16, decimal_places=4, null=True)
+    provider_key = models.CharField(max_length=200, unique=True)
+    credits_available = models.DecimalField(max_digits=16, decimal_places=4, null=True)
     key_state = models.CharField(max_length=8, choices=KeyState.choices, default=KeyState.UNKNOWN)
-    read = models.DateTimeField(null=True, help_text=_("Last time EvoLink answered."))
-    tried = models.DateTimeField(null=True, help_text=_("Last time we asked."))
-    problem = models.CharField(max_length=200, blank=True)
+    read_at = models.DateTimeField(null=True, help_text=_("Last time EvoLink answered."))
+    tried_at = models.DateTimeField(null=True, help_text=_("Last time we asked."))
+    last_error = models.CharField(max_length=200, blank=True)
 
     class Meta:
         verbose_name = _("account at EvoLink")
         verbose_name_plural = _("accounts at EvoLink")
 
     def __str__(self) -> str:
-        return self.far_end
+        return self.provider_key

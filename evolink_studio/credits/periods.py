@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-BEGINNING = date(2000, 1, 1)  # the start of a period that never ends
+UNLIMITED_PERIOD_START = date(2000, 1, 1)  # the start of a period that never ends
 
 
 class Period(models.TextChoices):
@@ -15,23 +15,23 @@ class Period(models.TextChoices):
     NONE = "none", _("once, without refill")
 
 
-def start(period: str, now: datetime) -> date:
+def start_of_period(period: str, now: datetime) -> date:
     """The first day of the period in which `now` lies."""
     today = now.astimezone(UTC).date()
     return {
         Period.DAY: today,
         Period.WEEK: today - timedelta(days=today.weekday()),
         Period.MONTH: today.replace(day=1),
-        Period.NONE: BEGINNING,
+        Period.NONE: UNLIMITED_PERIOD_START,
     }[Period(period)]
 
 
-def reset(period: str, starts: date) -> datetime | None:
+def end_of_period(period: str, start_date: date) -> datetime | None:
     """When a period that began on `starts` is over; None when it never is."""
-    following = {
-        Period.DAY: starts + timedelta(days=1),
-        Period.WEEK: starts + timedelta(days=7),
-        Period.MONTH: (starts.replace(day=1) + timedelta(days=32)).replace(day=1),
+    end_date = {
+        Period.DAY: start_date + timedelta(days=1),
+        Period.WEEK: start_date + timedelta(days=7),
+        Period.MONTH: (start_date.replace(day=1) + timedelta(days=32)).replace(day=1),
         Period.NONE: None,
     }[Period(period)]
-    return datetime.combine(following, time.min, UTC) if following else None
+    return datetime.combine(end_date, time.min, UTC) if end_date else None

@@ -7,14 +7,14 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from evolink_studio.core.formatting import amount_text
-from evolink_studio.credits.allowances import whose
-from evolink_studio.credits.availability import Room, Standing
-from evolink_studio.credits.exceptions import Whose, whom_to_ask
+from evolink_studio.core.formatting import format_credits_exact
+from evolink_studio.credits.allowances import sharing_scope
+from evolink_studio.credits.availability import AllowanceStatus, Availability
+from evolink_studio.credits.exceptions import SharingScope, owner_contact_text
 from evolink_studio.credits.periods import Period
 from evolink_studio.credits.queries import owner_names
 
-_OWN = {
+_OWN_TITLES = {
     Period.DAY: gettext_lazy("Your allowance today"),
     Period.WEEK: gettext_lazy("Your allowance this week"),
     Period.MONTH: gettext_lazy("Your allowance this month"),
@@ -23,72 +23,72 @@ _OWN = {
 
 
 @dataclass(frozen=True)
-class Told:
+class AllowanceLine:
     """One line: `left` is "12.5 of 100", `percent` (of 100 at most) is None without a limit."""
 
     title: str
-    left: str
-    percent: int | None
-    when: str
+    remaining_text: str
+    used_percent: int | None
+    reset_text: str
 
 
 @dataclass(frozen=True)
-class Standings:
+class AllowanceSummary:
     """How a person stands: the tightest limit in one line, then every line, and whom to ask.
 
     `near`: half of an allowance or more is used once what is on the form is sent.
     """
 
-    short: str
-    lines: list[Told]
-    who: str
-    near: bool
+    summary: str
+    lines: list[AllowanceLine]
+    contact_text: str
+    is_near_limit: bool
 
 
-def standing_words(space: Room) -> Standings | None:
+def summarize_allowances(availability: Availability) -> AllowanceSummary | None:
     """None for who has no limit: there is nothing to keep an eye on. One query."""
-    if space.tightest is None:
+    if availability.most_restrictive is None:
         return None
-    (tightest,) = told([space.tightest])
-    return Standings(
-        short=f"{tightest.title}: {tightest.left}",
-        lines=told(space.standings),
-        who=whom_to_ask(owner_names()),
-        near=bool(space.warnings),
+    (strictest,) = allowance_lines([availability.most_restrictive])
+    return AllowanceSummary(
+        summary=f"{strictest.title}: {strictest.remaining_text}",
+        lines=allowance_lines(availability.statuses),
+        contact_text=owner_contact_text(owner_names()),
+        is_near_limit=bool(availability.alert_percents),
     )
 
 
-def told(standings: Iterable[Standing]) -> list[Told]:
+def allowance_lines(statuses: Iterable[AllowanceStatus]) -> list[AllowanceLine]:
     """Every allowance of a person as a page shows it."""
     return [
-        Told(
-            title=_title(one),
-            left=_left(one),
-            percent=None if one.percent is None else min(100, one.percent),
-            when=_when(one),
+        AllowanceLine(
+            title=_line_title(status),
+            remaining_text=_remaining_text(status),
+            used_percent=None if status.used_percent is None else min(100, status.used_percent),
+            reset_text=_reset_text(status),
         )
-        for one in standings
+        for status in statuses
     ]
 
 
-def _title(standing: Standing) -> str:
-    kind, group = whose(standing.allowance)
-    if kind is Whose.GROUP:
-        return _("Shared by “{group}”").format(group=group)
-    if kind is Whose.STUDIO:
+def _line_title(status: AllowanceStatus) -> str:
+    scope, group_name = sharing_scope(status.allowance)
+    if scope is SharingScope.GROUP:
+        return _("Shared by “{group}”").format(group=group_name)
+    if scope is SharingScope.STUDIO:
         return _("Shared by the whole studio")
-    return str(_OWN[Period(standing.allowance.period)])
+    return str(_OWN_TITLES[Period(status.allowance.period)])
 
 
-def _left(standing: Standing) -> str:
-    if standing.limit is None or standing.available is None:
-        return _("{used} used, no limit").format(used=amount_text(standing.used))
+def _remaining_text(status: AllowanceStatus) -> str:
+    if status.limit is None or status.available is None:
+        return _("{used} used, no limit").format(used=format_credits_exact(status.used))
     return _("{left} of {limit} left").format(
-        left=amount_text(standing.available), limit=amount_text(standing.limit)
+        left=format_credits_exact(status.available), limit=format_credits_exact(status.limit)
     )
 
 
-def _when(standing: Standing) -> str:
-    if standing.limit is None or standing.resets is None:
+def _reset_text(status: AllowanceStatus) -> str:
+    if status.limit is None or status.resets_at is None:
         return ""
-    return _("afresh on {date}").format(date=date_format(standing.resets, "DATE_FORMAT"))
+    return _("afresh on {date}").format(date=date_format(status.resets_at, "DATE_FORMAT"))

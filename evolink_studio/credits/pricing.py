@@ -6,78 +6,80 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django.utils.translation import gettext_noop as _
 
-from evolink_studio.catalog import SPECS, Spec
+from evolink_studio.catalog import SPECS, ModelSpec
 from evolink_studio.catalog.fields import Control, Field
 from evolink_studio.credits.models import RateCard
 
-PLACES = Decimal("0.0001")
+PRICE_QUANTUM = Decimal("0.0001")
 
 
-def price(card: RateCard, params: Mapping[str, object]) -> Decimal:
+def calculate_price(rate_card: RateCard, params: Mapping[str, object]) -> Decimal:
     """Credits for one generation with these parameters (`duration` in seconds).
 
     A card counted by the second needs a `duration`; where it is missing or automatic, one minimum
     charge is the honest guess.
     """
-    amount = card.price * _factor(card.factors, params)
-    if card.unit == RateCard.Unit.SECOND:
-        amount *= _seconds(params)
-    return max(amount, card.minimum).quantize(PLACES, ROUND_HALF_UP)
+    amount = rate_card.credits_per_unit * _find_multiplier(rate_card.factors, params)
+    if rate_card.unit == RateCard.Unit.SECOND:
+        amount *= _duration_seconds(params)
+    return max(amount, rate_card.minimum_credits).quantize(PRICE_QUANTUM, ROUND_HALF_UP)
 
 
 @dataclass(frozen=True)
-class Bill:
+class Estimate:
     """What one generation will take, before EvoLink names the figure.
 
     `estimate` is None where the price or the length is open; `at_most` is the worst case then,
     None where nobody knows that either.
     """
 
-    estimate: Decimal | None
-    at_most: Decimal | None = None
+    credits: Decimal | None
+    max_credits: Decimal | None = None
 
 
-def bill(card: RateCard | None, params: Mapping[str, object]) -> Bill:
+def estimate_price(rate_card: RateCard | None, params: Mapping[str, object]) -> Estimate:
     """An estimate where one can be made; a guess is never passed off as one."""
-    if card is None:
-        return Bill(None)
-    if length_is_known(card, params):
-        return Bill(price(card, params))
-    return Bill(None, at_most=worst(card))
+    if rate_card is None:
+        return Estimate(None)
+    if is_length_known(rate_card, params):
+        return Estimate(calculate_price(rate_card, params))
+    return Estimate(None, max_credits=highest_price(rate_card))
 
 
-def cheapest(card: RateCard) -> Decimal:
+def lowest_unit_price(rate_card: RateCard) -> Decimal:
     """The lowest price of one unit: what "from … credits" says."""
-    times = [Decimal(1), *(Decimal(str(factor["times"])) for factor in card.factors)]
-    return (card.price * min(times)).quantize(PLACES, ROUND_HALF_UP)
+    multipliers = [Decimal(1), *(Decimal(str(factor["times"])) for factor in rate_card.factors)]
+    return (rate_card.credits_per_unit * min(multipliers)).quantize(PRICE_QUANTUM, ROUND_HALF_UP)
 
 
-def worst(card: RateCard) -> Decimal | None:
+def highest_price(rate_card: RateCard) -> Decimal | None:
     """The dearest generation of this model: highest factor, longest film.
 
     None when it is counted by the second and nobody knows how long it may get.
     """
-    times = [Decimal(1), *(Decimal(str(factor["times"])) for factor in card.factors)]
-    amount = card.price * max(times)
-    if card.unit == RateCard.Unit.SECOND:
-        spec = SPECS.get(card.model_id)
-        if spec is None or spec.seconds is None:
+    multipliers = [Decimal(1), *(Decimal(str(factor["times"])) for factor in rate_card.factors)]
+    amount = rate_card.credits_per_unit * max(multipliers)
+    if rate_card.unit == RateCard.Unit.SECOND:
+        spec = SPECS.get(rate_card.model_id)
+        if spec is None or spec.duration_range is None:
             return None
-        amount *= Decimal(str(spec.seconds[1]))
-    return max(amount, card.minimum).quantize(PLACES, ROUND_HALF_UP)
+        amount *= Decimal(str(spec.duration_range[1]))
+    return max(amount, rate_card.minimum_credits).quantize(PRICE_QUANTUM, ROUND_HALF_UP)
 
 
-def length_is_known(card: RateCard, params: Mapping[str, object]) -> bool:
+def is_length_known(rate_card: RateCard, params: Mapping[str, object]) -> bool:
     """Whether `price` is more than the guess for a film of unknown length."""
-    return card.unit == RateCard.Unit.CALL or bool(_seconds(params))
+    return rate_card.unit == RateCard.Unit.CALL or bool(_duration_seconds(params))
 
 
-def _seconds(params: Mapping[str, object]) -> Decimal:
+def _duration_seconds(params: Mapping[str, object]) -> Decimal:
     value = str(params.get("duration") or "")
     return Decimal(value) if value.isdecimal() else Decimal(0)
 
 
-def _factor(factors: Iterable[Mapping[str, object]], params: Mapping[str, object]) -> Decimal:
+def _find_multiplier(
+    factors: Iterable[Mapping[str, object]], params: Mapping[str, object]
+) -> Decimal:
     for factor in factors:
         when = factor["when"]
         assert isinstance(when, Mapping)
@@ -86,60 +88,64 @@ def _factor(factors: Iterable[Mapping[str, object]], params: Mapping[str, object
     return Decimal(1)
 
 
-LENGTH = "duration"
+DURATION_FIELD = "duration"
 
 
 @dataclass(frozen=True)
-class Saving:
+class CheaperOption:
     """One changed setting. `field` and `option` are labels to translate, `value` is what to set."""
 
-    name: str
-    field: str
-    option: str
+    field_name: str
+    field_label: str
+    option_label: str
     value: object
     price: Decimal
-    saves: Decimal
+    saved_credits: Decimal
 
 
-def savings(card: RateCard, spec: Spec, params: Mapping[str, object]) -> tuple[Saving, ...]:
+def cheaper_options(
+    rate_card: RateCard, spec: ModelSpec, params: Mapping[str, object]
+) -> tuple[CheaperOption, ...]:
     """Every single change that makes it cheaper and that the model's rules allow, least first."""
-    now = price(card, params)
-    found = [
-        Saving(field.name, field.label, label, value, cost, now - cost)
-        for field, value, label in _alternatives(card, spec, params)
-        if (cost := price(card, {**params, field.name: value})) < now
+    current_price = calculate_price(rate_card, params)
+    options = [
+        CheaperOption(field.name, field.label, label, value, new_price, current_price - new_price)
+        for field, value, label in _allowed_alternatives(rate_card, spec, params)
+        if (new_price := calculate_price(rate_card, {**params, field.name: value})) < current_price
     ]
-    return tuple(sorted(found, key=lambda saving: saving.saves))
+    return tuple(sorted(options, key=lambda option: option.saved_credits))
 
 
-def cheaper(
-    card: RateCard, spec: Spec, params: Mapping[str, object], *, at_most: Decimal
-) -> Saving | None:
+def best_cheaper_option(
+    rate_card: RateCard, spec: ModelSpec, params: Mapping[str, object], *, max_credits: Decimal
+) -> CheaperOption | None:
     """The smallest single change that costs no more than this; None when there is none."""
-    fitting = (saving for saving in savings(card, spec, params) if saving.price <= at_most)
-    return next(fitting, None)
+    affordable = (
+        option for option in cheaper_options(rate_card, spec, params) if option.price <= max_credits
+    )
+    return next(affordable, None)
 
 
-def _alternatives(
-    card: RateCard, spec: Spec, params: Mapping[str, object]
+def _allowed_alternatives(
+    rate_card: RateCard, spec: ModelSpec, params: Mapping[str, object]
 ) -> Iterator[tuple[Field, object, str]]:
-    priced = {name for factor in card.factors for name in factor["when"]}
-    if card.unit == RateCard.Unit.SECOND and length_is_known(card, params):
-        priced.add(LENGTH)
-    before = spec.check(params).problems
+    priced_names = {name for factor in rate_card.factors for name in factor["when"]}
+    if rate_card.unit == RateCard.Unit.SECOND and is_length_known(rate_card, params):
+        priced_names.add(DURATION_FIELD)
+    current_errors = spec.check(params).errors
     for field in spec.fields:
-        if field.name in priced:
-            for value, label in _options(field):
+        if field.name in priced_names:
+            for value, label in _field_options(field):
                 # The files of stored parameters are only named, so some problems are always there.
-                after = spec.check({**params, field.name: value}).problems
-                if all(problem in before for problem in after):
+                new_errors = spec.check({**params, field.name: value}).errors
+                if all(error in current_errors for error in new_errors):
                     yield field, value, label
 
 
-def _options(field: Field) -> Iterator[tuple[object, str]]:
+def _field_options(field: Field) -> Iterator[tuple[object, str]]:
     if field.control is Control.SWITCH:
         yield from ((True, _("on")), (False, _("off")))
-    elif field.whole and field.minimum is not None and field.maximum is not None:
+    elif field.is_integer and field.minimum is not None and field.maximum is not None:
         for number in range(int(field.minimum), int(field.maximum) + 1):
             yield number, f"{number} {field.unit}".strip()
     else:

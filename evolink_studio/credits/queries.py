@@ -6,51 +6,61 @@ from decimal import Decimal
 from django.db.models import ExpressionWrapper, F, Q, QuerySet
 
 from evolink_studio.accounts.models import User
-from evolink_studio.credits.allowances import in_present_period
+from evolink_studio.credits.allowances import current_period_filter
 from evolink_studio.credits.fields import CreditsField
-from evolink_studio.credits.models import FarAccount, Hold, Purse, RateCard
+from evolink_studio.credits.models import AllowanceBalance, ProviderAccount, RateCard, Reservation
 
-MOST_NAMES = 3
+MAX_OWNER_NAMES = 3
 
 
-def current_card(*, model_id: str, now: datetime) -> RateCard | None:
+def current_rate_card(*, model_id: str, now: datetime) -> RateCard | None:
     """The newest rate card of a model that has begun."""
-    cards = RateCard.objects.filter(model_id=model_id, effective__lte=now)
-    return cards.order_by("-effective").first()
+    rate_cards = RateCard.objects.filter(model_id=model_id, effective_at__lte=now)
+    return rate_cards.order_by("-effective_at").first()
 
 
-def current_cards(*, now: datetime) -> dict[str, RateCard]:
+def current_rate_cards(*, now: datetime) -> dict[str, RateCard]:
     """The rate card of every priced model, by model id, in one query."""
-    cards = RateCard.objects.filter(effective__lte=now).order_by("effective")
-    return {card.model_id: card for card in cards}
+    rate_cards = RateCard.objects.filter(effective_at__lte=now).order_by("effective_at")
+    return {rate_card.model_id: rate_card for rate_card in rate_cards}
 
 
-def far_account(*, far_end: str) -> FarAccount:
+def provider_account(*, provider_key: str) -> ProviderAccount:
     """The account as last read; an unsaved empty one before the first read."""
-    return FarAccount.objects.filter(far_end=far_end).first() or FarAccount(far_end=far_end)
+    return ProviderAccount.objects.filter(provider_key=provider_key).first() or ProviderAccount(
+        provider_key=provider_key
+    )
 
 
 def owner_names() -> tuple[str, ...]:
     """The people who can raise an allowance, those who were there first first. One query."""
     owners = User.objects.filter(is_superuser=True, is_active=True).order_by("pk")
-    return tuple(owner.get_full_name() or owner.username for owner in owners[:MOST_NAMES])
+    return tuple(owner.get_full_name() or owner.username for owner in owners[:MAX_OWNER_NAMES])
 
 
-def booked(generation_id: int) -> Decimal | None:
+def ledger_amount(generation_id: int) -> Decimal | None:
     """Credits that are held for a generation or were charged for it, as the book says.
 
     None when it does not stand in the book. One query.
     """
-    return Hold.objects.filter(generation=generation_id).values_list("amount", flat=True).first()
+    return (
+        Reservation.objects.filter(generation_id=generation_id)
+        .values_list("credits", flat=True)
+        .first()
+    )
 
 
-def overdrawn(*, now: datetime) -> QuerySet[Purse]:
+def overdrawn_balances(*, now: datetime) -> QuerySet[AllowanceBalance]:
     """Purses that are used beyond their limit, the newest first.
 
     EvoLink took more than it was asked to reserve, or the allowance was lowered.
     """
-    used = ExpressionWrapper(F("reserved") + F("charged"), output_field=CreditsField())
-    present = in_present_period(now)
-    over = (present & Q(taken__gt=F("allowance__amount"))) | (~present & Q(taken__gt=F("limit")))
-    rows = Purse.objects.alias(taken=used).filter(over)
-    return rows.select_related("person", "allowance__group").order_by("-starts", "pk")
+    credits_used = ExpressionWrapper(
+        F("credits_reserved") + F("credits_charged"), output_field=CreditsField()
+    )
+    is_current = current_period_filter(now)
+    is_overdrawn = (is_current & Q(taken__gt=F("allowance__credits_limit"))) | (
+        ~is_current & Q(taken__gt=F("credits_limit"))
+    )
+    balances = AllowanceBalance.objects.alias(taken=credits_used).filter(is_overdrawn)
+    return balances.select_related("user", "allowance__group").order_by("-period_start", "pk")

@@ -9,100 +9,113 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from evolink_studio.core.formatting import amount_text
-from evolink_studio.credits.allowances import in_period
-from evolink_studio.credits.availability import reached
-from evolink_studio.credits.fields import kept
-from evolink_studio.credits.models import Allowance, FarAccount, Purse
+from evolink_studio.core.formatting import format_credits_exact
+from evolink_studio.credits.allowances import current_balances_filter
+from evolink_studio.credits.availability import reached_thresholds
+from evolink_studio.credits.fields import to_credits
+from evolink_studio.credits.models import Allowance, AllowanceBalance, ProviderAccount
 
 
-def record_balance(*, far_end: str, spendable: Decimal, now: datetime) -> None:
+def record_balance(*, provider_key: str, credits_available: Decimal, now: datetime) -> None:
     """EvoLink told us what is left, so it also accepted the key."""
-    FarAccount.objects.update_or_create(
-        far_end=far_end,
+    ProviderAccount.objects.update_or_create(
+        provider_key=provider_key,
         defaults={
-            "spendable": kept(spendable),
-            "key_state": FarAccount.KeyState.ACCEPTED,
-            "read": now,
-            "tried": now,
-            "problem": "",
+            "credits_available": to_credits(credits_available),
+            "key_state": ProviderAccount.KeyState.ACCEPTED,
+            "read_at": now,
+            "tried_at": now,
+            "last_error": "",
         },
     )
 
 
-def record_key_refused(*, far_end: str, now: datetime) -> None:
+def record_key_rejected(*, provider_key: str, now: datetime) -> None:
     """EvoLink does not accept the key: nothing more is sent until it does again."""
-    FarAccount.objects.update_or_create(
-        far_end=far_end,
+    ProviderAccount.objects.update_or_create(
+        provider_key=provider_key,
         defaults={
-            "key_state": FarAccount.KeyState.REFUSED,
-            "tried": now,
-            "problem": "key refused",
+            "key_state": ProviderAccount.KeyState.REJECTED,
+            "tried_at": now,
+            "last_error": "key refused",
         },
     )
 
 
-def record_unreachable(*, far_end: str, problem: str, now: datetime) -> None:
+def record_unreachable(*, provider_key: str, error_name: str, now: datetime) -> None:
     """EvoLink did not answer; the last known balance stays, with its age."""
-    FarAccount.objects.update_or_create(
-        far_end=far_end, defaults={"tried": now, "problem": problem[:200]}
+    ProviderAccount.objects.update_or_create(
+        provider_key=provider_key, defaults={"tried_at": now, "last_error": error_name[:200]}
     )
 
 
-def raise_allowances(*, chosen: QuerySet[Allowance], by: Decimal) -> list[Allowance]:
+def raise_allowances(*, queryset: QuerySet[Allowance], credits_added: Decimal) -> list[Allowance]:
     """Add credits to each chosen allowance that has a limit, and return those.
 
     It counts at once: what may be spent is always read from the allowance.
     """
     with transaction.atomic():
-        limited = Allowance.objects.filter(pk__in=chosen.order_by().values("pk"))
-        rows = list(limited.exclude(amount=None).select_for_update().order_by("pk"))
-        for row in rows:
-            row.amount = (row.amount or Decimal(0)) + by
-            row.save(update_fields=["amount"])
-    return rows
+        limited = Allowance.objects.filter(pk__in=queryset.order_by().values("pk"))
+        allowances = list(limited.exclude(credits_limit=None).select_for_update().order_by("pk"))
+        for allowance in allowances:
+            allowance.credits_limit = (allowance.credits_limit or Decimal(0)) + credits_added
+            allowance.save(update_fields=["credits_limit"])
+    return allowances
 
 
 @dataclass(frozen=True)
-class Reached:
+class ThresholdAlert:
     """A purse that reached a threshold (percent) since it was last looked at."""
 
-    purse: Purse
+    balance: AllowanceBalance
     percent: int
 
     @property
-    def sentence(self) -> str:
+    def text(self) -> str:
         """For a mail to the admins, in the language that is active."""
         return _("{who}: {percent} % of {limit} credits are used ({period}).").format(
-            who=self.purse.person or self.purse.allowance.whose,
+            who=self.balance.user or self.balance.allowance.holder_name,
             percent=self.percent,
-            limit=amount_text(self.purse.allowance.amount or Decimal(0)),
-            period=self.purse.get_period_display(),
+            limit=format_credits_exact(self.balance.allowance.credits_limit or Decimal(0)),
+            period=self.balance.get_period_display(),
         )
 
 
-def take_reached(*, now: datetime) -> list[Reached]:
+def claim_threshold_alerts(*, now: datetime) -> list[ThresholdAlert]:
     """What has to be told now. It counts as told from here on, whoever asks at the same time.
 
     When an allowance is raised, its purses fall below thresholds and may reach them again.
     """
-    allowances = list(Allowance.objects.filter(active=True, amount__gt=0))
+    allowances = list(Allowance.objects.filter(is_active=True, credits_limit__gt=0))
     return [
-        Reached(purse, percent)
-        for purse, percent in _changed(allowances, now)
-        if _mark(purse, percent) and percent > purse.warned
+        ThresholdAlert(balance, percent)
+        for balance, percent in _changed_thresholds(allowances, now)
+        if _record_alert(balance, percent) and percent > balance.alerted_percent
     ]
 
 
-def _changed(allowances: Sequence[Allowance], now: datetime) -> list[tuple[Purse, int]]:
-    purses = Purse.objects.filter(in_period(allowances, now)).order_by("pk")
-    found = [
-        (purse, max(reached(purse.allowance.amount, purse.used), default=0))
-        for purse in purses.select_related("allowance__person", "allowance__group", "person")
+def _changed_thresholds(
+    allowances: Sequence[Allowance], now: datetime
+) -> list[tuple[AllowanceBalance, int]]:
+    balances = AllowanceBalance.objects.filter(current_balances_filter(allowances, now)).order_by(
+        "pk"
+    )
+    percents = [
+        (
+            balance,
+            max(
+                reached_thresholds(balance.allowance.credits_limit, balance.credits_used), default=0
+            ),
+        )
+        for balance in balances.select_related("allowance__user", "allowance__group", "user")
     ]
-    return [(purse, percent) for purse, percent in found if percent != purse.warned]
+    return [
+        (balance, percent) for balance, percent in percents if percent != balance.alerted_percent
+    ]
 
 
-def _mark(purse: Purse, percent: int) -> bool:
-    same = Purse.objects.filter(pk=purse.pk, warned=purse.warned)
-    return same.update(warned=percent) == 1
+def _record_alert(balance: AllowanceBalance, percent: int) -> bool:
+    unchanged = AllowanceBalance.objects.filter(
+        pk=balance.pk, alerted_percent=balance.alerted_percent
+    )
+    return unchanged.update(alerted_percent=percent) == 1

@@ -5,15 +5,15 @@ from decimal import Decimal, InvalidOperation
 
 from django.utils.translation import gettext as _
 
-from evolink_studio.catalog import SPECS, Spec
+from evolink_studio.catalog import SPECS, ModelSpec
 from evolink_studio.catalog.fields import Control
 
-MOST = Decimal(1000)
+MAX_MULTIPLIER = Decimal(1000)
 # What a switch is called where prices compare values as text.
-_SWITCH = ("True", "False")
+_SWITCH_VALUES = ("True", "False")
 
 
-def factor_problems(factors: object, model_id: str) -> list[str]:
+def find_factor_errors(factors: object, model_id: str) -> list[str]:
     """Every reason why these factors cannot be used; empty when they can.
 
     `factors` is parsed JSON: a list of {"when": {setting: value, …}, "times": "1.334"}.
@@ -21,15 +21,15 @@ def factor_problems(factors: object, model_id: str) -> list[str]:
     if not isinstance(factors, list):
         return [_('Write a list: [{"when": {"quality": "1080p"}, "times": "2.2"}]')]
     spec = SPECS.get(model_id)
-    problems = [
-        _("Entry {n}: {problem}").format(n=place, problem=problem)
-        for place, factor in enumerate(factors, 1)
-        for problem in _entry_problems(factor, spec)
+    errors = [
+        _("Entry {n}: {problem}").format(n=position, problem=error)
+        for position, factor in enumerate(factors, 1)
+        for error in _find_entry_errors(factor, spec)
     ]
-    return problems or list(_never_reached(factors))
+    return errors or list(_find_unreachable_entries(factors))
 
 
-def _entry_problems(factor: object, spec: Spec | None) -> Iterator[str]:
+def _find_entry_errors(factor: object, spec: ModelSpec | None) -> Iterator[str]:
     if not isinstance(factor, Mapping) or set(factor) != {"when", "times"}:
         yield _("needs exactly “when” and “times”.")
         return
@@ -40,7 +40,7 @@ def _entry_problems(factor: object, spec: Spec | None) -> Iterator[str]:
         yield _("“when” needs at least one setting and its value.")
     elif spec is not None:
         for name, value in when.items():
-            yield from _setting_problems(spec, name, value)
+            yield from _find_setting_errors(spec, name, value)
 
 
 def _is_multiplier(times: object) -> bool:
@@ -48,35 +48,35 @@ def _is_multiplier(times: object) -> bool:
         number = Decimal(times) if isinstance(times, str) else Decimal("NaN")
     except InvalidOperation:
         return False
-    return number.is_finite() and 0 < number <= MOST
+    return number.is_finite() and 0 < number <= MAX_MULTIPLIER
 
 
-def _setting_problems(spec: Spec, name: str, value: object) -> Iterator[str]:
+def _find_setting_errors(spec: ModelSpec, name: str, value: object) -> Iterator[str]:
     fields = {field.name: field for field in spec.fields}
     if name not in fields:
-        known = ", ".join(fields)
+        known_names = ", ".join(fields)
         yield _("this model has no setting “{name}”. It has: {known}.").format(
-            name=name, known=known
+            name=name, known=known_names
         )
         return
     if not isinstance(value, str | int):
         yield _("“{name}” needs one plain value.").format(name=name)
         return
     field = fields[name]
-    offered = [str(option.value) for option in field.options]
-    offered = list(_SWITCH) if field.control is Control.SWITCH else offered
-    if offered and field.minimum is None and str(value) not in offered:
+    allowed_values = [str(option.value) for option in field.options]
+    allowed_values = list(_SWITCH_VALUES) if field.control is Control.SWITCH else allowed_values
+    if allowed_values and field.minimum is None and str(value) not in allowed_values:
         yield _("“{name}” cannot be “{value}”. It can be: {offered}.").format(
-            name=name, value=value, offered=", ".join(offered)
+            name=name, value=value, offered=", ".join(allowed_values)
         )
 
 
-def _never_reached(factors: list[Mapping[str, Mapping[str, object]]]) -> Iterator[str]:
+def _find_unreachable_entries(factors: list[Mapping[str, Mapping[str, object]]]) -> Iterator[str]:
     """The first entry that fits counts, so a narrower one below a wider one never does."""
-    for place, factor in enumerate(factors):
-        for earlier, wider in enumerate(factors[:place]):
-            if wider["when"].items() <= factor["when"].items():
+    for index, factor in enumerate(factors):
+        for earlier_index, earlier_factor in enumerate(factors[:index]):
+            if earlier_factor["when"].items() <= factor["when"].items():
                 yield _("Entry {n} never counts, because entry {m} fits first.").format(
-                    n=place + 1, m=earlier + 1
+                    n=index + 1, m=earlier_index + 1
                 )
                 break

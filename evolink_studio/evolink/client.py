@@ -15,14 +15,25 @@ import httpx
 from pydantic import SecretStr
 
 from evolink_studio.evolink import responses
-from evolink_studio.evolink.errors import KeyRefused, NotFound, NotSent, Unavailable, Unclear
-from evolink_studio.evolink.redaction import scrub
+from evolink_studio.evolink.errors import (
+    AuthenticationError,
+    NotFoundError,
+    OutcomeUnknown,
+    RequestNotSent,
+    ServiceUnavailableError,
+)
+from evolink_studio.evolink.redaction import redact
 from evolink_studio.evolink.timestamps import utc_now
-from evolink_studio.evolink.transport import Lanes, Reply, exchange, fresh_client
-from evolink_studio.evolink.types import Balance, RemoteFile, Task, TaskSummary, is_task_id
+from evolink_studio.evolink.transport import (
+    ConnectionPool,
+    RawResponse,
+    send_once,
+    temporary_client,
+)
+from evolink_studio.evolink.types import ProviderBalance, RemoteFile, Task, TaskSummary, is_task_id
 
-_KEY = re.compile(r"[\x21-\x7e]+")
-_IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9._-]{16,96}")
+_API_KEY_PATTERN = re.compile(r"[\x21-\x7e]+")
+_IDEMPOTENCY_KEY_PATTERN = re.compile(r"[A-Za-z0-9._-]{16,96}")
 
 
 @dataclass(frozen=True)
@@ -34,10 +45,10 @@ class Deadlines:
     upload: float = 120.0
 
 
-_DEADLINES = Deadlines()
+_DEFAULT_DEADLINES = Deadlines()
 
 
-class EvoLink:
+class EvoLinkClient:
     """EvoLink over HTTP, for one account key. Use as `async with EvoLink(…) as evolink:`.
 
     `api_url` and `files_url` without a path; `user_agent` names the product honestly (EvoLink
@@ -50,25 +61,25 @@ class EvoLink:
         *,
         api_url: str,
         files_url: str,
-        key: str,
+        api_key: str,
         user_agent: str,
-        lanes: int = 200,
-        deadlines: Deadlines = _DEADLINES,
+        max_connections: int = 200,
+        deadlines: Deadlines = _DEFAULT_DEADLINES,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        key = key.strip()
-        if not _KEY.fullmatch(key):
-            raise KeyRefused("An API key is one word of plain letters, digits and signs")
+        api_key = api_key.strip()
+        if not _API_KEY_PATTERN.fullmatch(api_key):
+            raise AuthenticationError("An API key is one word of plain letters, digits and signs")
         if not user_agent.isascii() or not user_agent.isprintable():
             raise ValueError("A user agent is one line of plain ASCII")
         self._api_url = api_url.rstrip("/")
         self._files_url = files_url.rstrip("/")
-        self._key = SecretStr(key)
+        self._api_key = SecretStr(api_key)
         self._user_agent = user_agent
         self._deadlines = deadlines
         self._clock = clock
-        self._base = httpx.URL(self._api_url)
-        self._lanes = Lanes(self._base, lanes)
+        self._base_url = httpx.URL(self._api_url)
+        self._pool = ConnectionPool(self._base_url, max_connections)
 
     def __repr__(self) -> str:
         return f"<EvoLink {self._api_url}>"
@@ -82,82 +93,82 @@ class EvoLink:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._lanes.close()
+        await self._pool.close()
 
-    async def create(self, payload: Mapping[str, object], *, idempotency_key: str) -> Task:
+    async def create_video(self, payload: Mapping[str, object], *, idempotency_key: str) -> Task:
         """Start a video: THE request that spends money, sent once, on a connection of its own.
 
         Raises NotSent (may be sent again), Refused (nothing is charged), RateLimited (later), or
         Unclear: EvoLink may have taken the job, so it must never be sent again by itself.
         """
-        if not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-            raise NotSent("An idempotency key is 16 to 96 of A-Z a-z 0-9 . _ -")
+        if not _IDEMPOTENCY_KEY_PATTERN.fullmatch(idempotency_key):
+            raise RequestNotSent("An idempotency key is 16 to 96 of A-Z a-z 0-9 . _ -")
         try:
             content = json.dumps(payload, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError) as error:
-            raise NotSent("The request cannot be written as JSON") from error
+            raise RequestNotSent("The request cannot be written as JSON") from error
         headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
         url = f"{self._api_url}/v1/videos/generations"
-        reply = await self._post(url, self._deadlines.create, headers=headers, content=content)
-        return responses.task(reply, otherwise=Unclear)
+        response = await self._post(url, self._deadlines.create, headers=headers, content=content)
+        return responses.parse_created_task(response, fallback_error=OutcomeUnknown)
 
-    async def read(self, task_id: str) -> Task:
+    async def get_task(self, task_id: str) -> Task:
         """The state of a task. Raises NotFound, KeyRefused, Refused, RateLimited, Unavailable."""
         if not is_task_id(task_id):  # `../credits` would read something else
-            raise NotFound("That is not a task id")
-        return responses.read_task(await self._get(f"/v1/tasks/{task_id}"), asked=task_id)
+            raise NotFoundError("That is not a task id")
+        return responses.parse_task(await self._get(f"/v1/tasks/{task_id}"), expected_id=task_id)
 
-    async def balance(self) -> Balance:
+    async def get_balance(self) -> ProviderBalance:
         """The credits left: the free way to check a key. Raises as `read` does."""
-        return responses.balance(await self._get("/v1/credits"))
+        return responses.parse_balance(await self._get("/v1/credits"))
 
-    async def tasks(self, page: int = 1, page_size: int = 50) -> list[TaskSummary] | None:
+    async def list_tasks(self, page: int = 1, page_size: int = 50) -> list[TaskSummary] | None:
         """The newest tasks of the account, at most 50 a page; None where EvoLink has no such list.
 
         Undocumented, so nothing may depend on it. Raises as `read` does.
         """
         query = f"page={max(1, page)}&page_size={min(50, max(1, page_size))}"
-        return responses.summaries(await self._get(f"/v1/tasks?{query}"))
+        return responses.parse_task_list(await self._get(f"/v1/tasks?{query}"))
 
-    async def upload(self, content: bytes, *, name: str, mime: str) -> RemoteFile:
+    async def upload_file(self, content: bytes, *, name: str, mime: str) -> RemoteFile:
         """Put a picture where EvoLink can read it, for 72 hours. Free, but counts for a quota.
 
         Raises Refused (also for `success: false`), RateLimited or Unavailable.
         """
         url = f"{self._files_url}/api/v1/files/upload/stream"
         try:
-            reply = await self._post(
+            response = await self._post(
                 url, self._deadlines.upload, files={"file": (name, content, mime)}
             )
-        except (NotSent, Unclear) as error:
-            raise Unavailable(error.message) from error
-        return responses.remote_file(reply)
+        except (RequestNotSent, OutcomeUnknown) as error:
+            raise ServiceUnavailableError(error.message) from error
+        return responses.parse_remote_file(response)
 
     async def _post(
         self, url: str, deadline: float, headers: Mapping[str, str] | None = None, **body: Any
-    ) -> Reply:
+    ) -> RawResponse:
         """POST on a fresh connection: one kept from before may be dead, which makes it unclear."""
-        fresh = {**self._headers(), "Connection": "close", **(headers or {})}
-        secret = self._key.get_secret_value()
-        async with fresh_client() as client:
-            request = client.build_request("POST", url, headers=fresh, **body)
-            return await exchange(
+        request_headers = {**self._build_headers(), "Connection": "close", **(headers or {})}
+        secret = self._api_key.get_secret_value()
+        async with temporary_client() as client:
+            request = client.build_request("POST", url, headers=request_headers, **body)
+            return await send_once(
                 client, request, deadline=deadline, secret=secret, clock=self._clock
             )
 
-    async def _get(self, path: str) -> Reply:
+    async def _get(self, path: str) -> RawResponse:
         """GET on a kept connection. Raises Unavailable where not even a status came back."""
         url = self._api_url + path
-        async with self._lanes.lane() as line:
-            heard = await line.ask(url, self._headers(), deadline=self._deadlines.read)
-            if not heard.status:
-                raise Unavailable(f"GET {self._base.host}: {heard.flaw}")
-        body = scrub(bytes(heard.body), self._key.get_secret_value().encode())
-        return Reply(heard.status, body, heard.headers, heard.flaw, self._clock())
+        async with self._pool.connection() as connection:
+            result = await connection.get(url, self._build_headers(), deadline=self._deadlines.read)
+            if not result.status:
+                raise ServiceUnavailableError(f"GET {self._base_url.host}: {result.error}")
+        body = redact(bytes(result.body), self._api_key.get_secret_value().encode())
+        return RawResponse(result.status, body, result.headers, result.error, self._clock())
 
-    def _headers(self) -> dict[str, str]:
+    def _build_headers(self) -> dict[str, str]:
         return {
-            "Authorization": f"Bearer {self._key.get_secret_value()}",
+            "Authorization": f"Bearer {self._api_key.get_secret_value()}",
             "User-Agent": self._user_agent,
             "Accept": "application/json",
             "Accept-Encoding": "identity",

@@ -19,9 +19,11 @@ The paid POST raises `NotSent`, `Unclear`, `Refused` or `RateLimited`; everythin
 copies raises `Refused`, `RateLimited`, `Unavailable` or, for downloads, `NotSaved`.
 """
 
-from evolink_studio.evolink.redaction import clean
+from evolink_studio.evolink.redaction import sanitize_text
 
-KEPT_BODY = 4_000  # characters: enough to see what was meant, small enough for a table row
+MAX_ERROR_BODY_LENGTH = (
+    4_000  # characters: enough to see what was meant, small enough for a table row
+)
 
 
 class EvoLinkError(Exception):
@@ -33,7 +35,7 @@ class EvoLinkError(Exception):
     stands in any of them.
     """
 
-    words = ""
+    provider_message = ""
 
     def __init__(
         self,
@@ -48,34 +50,34 @@ class EvoLinkError(Exception):
         self.status = status
         self.code = code
         self.field = field
-        self.body = clean(body, limit=KEPT_BODY)
+        self.body = sanitize_text(body, max_length=MAX_ERROR_BODY_LENGTH)
 
 
-class NotSent(EvoLinkError):
+class RequestNotSent(EvoLinkError):
     """Nothing left this machine (no address, no connection, no TLS): sending again is safe."""
 
 
-class Unclear(EvoLinkError):
+class OutcomeUnknown(EvoLinkError):
     """The request left and no sound answer came back: EvoLink may be working, and charging."""
 
 
-class Refused(EvoLinkError):
+class RequestRejected(EvoLinkError):
     """EvoLink said no: nothing was made, nothing is charged."""
 
 
-class KeyRefused(Refused):
+class AuthenticationError(RequestRejected):
     """The API key is unknown, disabled or expired: only an admin can mend this."""
 
 
-class OutOfCredits(Refused):
+class InsufficientCreditsError(RequestRejected):
     """The account, or the allowance of the key, has too few credits left."""
 
 
-class NotFound(Refused):
+class NotFoundError(RequestRejected):
     """EvoLink knows no such task (any more)."""
 
 
-class RateLimited(EvoLinkError):
+class RateLimitError(EvoLinkError):
     """Too many requests. `retry_after`: seconds, 0 < x ≤ 120, None if not given or not sane."""
 
     def __init__(
@@ -91,25 +93,25 @@ class RateLimited(EvoLinkError):
         self.retry_after = retry_after
 
 
-class Unavailable(EvoLinkError):
+class ServiceUnavailableError(EvoLinkError):
     """A call that costs nothing found trouble on the way: keep the state, look again later."""
 
 
-class NotSaved(EvoLinkError):
+class DownloadError(EvoLinkError):
     """A file could not be copied here, and trying the same again at once will not help."""
 
 
-class LinkDead(NotSaved):
+class LinkExpiredError(DownloadError):
     """The link has ended, or never led anywhere."""
 
 
-class LinkForbidden(NotSaved):
+class UnsafeUrlError(DownloadError):
     """The link is not one this studio follows: its scheme, its address, or a redirect."""
 
 
-class TooLarge(NotSaved):
+class FileTooLargeError(DownloadError):
     """The file is larger than the limit given."""
 
 
-class NoSpace(NotSaved):
+class DiskFullError(DownloadError):
     """The disk is full, or this user's share of it."""

@@ -18,65 +18,67 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from evolink_studio.evolink.errors import Unavailable
+from evolink_studio.evolink.errors import ServiceUnavailableError
 
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
-_CHUNK = 1 << 20
-NOTE, WHOLE = ".note", ".whole"
+_CONTENT_RANGE_PATTERN = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
+_CHUNK_BYTES = 1 << 20
+SIDECAR_SUFFIX, COMPLETED_SUFFIX = ".note", ".whole"
 
 
-def whole_of(path: Path) -> Path:
+def completed_path(path: Path) -> Path:
     """Where a file that arrives at `path` stands once it is complete."""
-    return path.with_name(path.name + WHOLE)
+    return path.with_name(path.name + COMPLETED_SUFFIX)
 
 
-def take_over(path: Path, left: Iterable[Path]) -> None:
+def adopt_partial_file(path: Path, leftovers: Iterable[Path]) -> None:
     """Let a file at `path` go on from the best of those that others `left`, whole ones first.
 
     A whole one is moved: nobody writes to it any more. Of the others the largest is copied: who
     began it may still be writing there. Afterwards those are gone.
     """
-    others = [other for other in left if other not in (path, whole_of(path))]
+    others = [other for other in leftovers if other not in (path, completed_path(path))]
     for other in others:
-        if other.suffix == WHOLE:
+        if other.suffix == COMPLETED_SUFFIX:
             with suppress(FileNotFoundError):  # somebody else was first
-                other.replace(whole_of(path))
-    if not whole_of(path).exists():
-        _go_on_from(path, others)
+                other.replace(completed_path(path))
+    if not completed_path(path).exists():
+        _copy_largest(path, others)
     for other in others:
-        for name in (other, _note_of(other)) if other.suffix != WHOLE else ():
-            name.unlink(missing_ok=True)
+        for old_path in (
+            (other, _get_sidecar_path(other)) if other.suffix != COMPLETED_SUFFIX else ()
+        ):
+            old_path.unlink(missing_ok=True)
 
 
-def _go_on_from(path: Path, others: Iterable[Path]) -> None:
-    begun = (other for other in others if _note_of(other).exists())
-    largest = max(begun, key=_size, default=None)
+def _copy_largest(path: Path, others: Iterable[Path]) -> None:
+    resumable_files = (other for other in others if _get_sidecar_path(other).exists())
+    largest = max(resumable_files, key=_get_size, default=None)
     with suppress(OSError):  # no room, or it was finished meanwhile: then it begins anew
         if largest is not None:
-            shutil.copyfile(_note_of(largest), _note_of(path))
+            shutil.copyfile(_get_sidecar_path(largest), _get_sidecar_path(path))
             shutil.copyfile(largest, path)
 
 
-def _note_of(path: Path) -> Path:
-    return path.with_name(path.name + NOTE)
+def _get_sidecar_path(path: Path) -> Path:
+    return path.with_name(path.name + SIDECAR_SUFFIX)
 
 
-def _size(path: Path) -> int:
+def _get_size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-class Part:
+class PartialFile:
     """Context manager around the file at `path`. With `resume` it goes on where the last one
     ended, if the far end agrees; otherwise it starts anew. Raises OSError from the disk."""
 
     def __init__(self, path: Path, *, resume: bool) -> None:
         self._path = path
-        self._note_path = _note_of(path)
+        self._sidecar_path = _get_sidecar_path(path)
         self._resume = resume
-        self._note = self._read_note() if resume else {}
+        self._sidecar = self._read_sidecar() if resume else {}
         self._file: FileIO | None = None
         self._hash = hashlib.sha256()
-        self._total: int | None = None
+        self._expected_size: int | None = None
         self.size = 0
 
     def __enter__(self) -> Self:
@@ -91,89 +93,91 @@ class Part:
         if self._file is not None:
             self._file.close()
 
-    def wishes(self) -> dict[str, str]:
+    def resume_headers(self) -> dict[str, str]:
         """The headers that ask for the rest; none if there is nothing to go on from."""
-        if not self._note:
+        if not self._sidecar:
             return {}
-        wishes = {"Range": f"bytes={self._path.stat().st_size}-"}
-        return wishes | ({"If-Range": self._note["mark"]} if self._note["mark"] else {})
+        headers = {"Range": f"bytes={self._path.stat().st_size}-"}
+        return headers | ({"If-Range": self._sidecar["mark"]} if self._sidecar["mark"] else {})
 
-    def forget(self) -> None:
+    def discard(self) -> None:
         """Give up what is there: the next start is a new one."""
-        self._note = {}
-        self._note_path.unlink(missing_ok=True)
+        self._sidecar = {}
+        self._sidecar_path.unlink(missing_ok=True)
 
-    async def begin(self, status: int, headers: Mapping[str, str]) -> int | None:
+    async def open(self, status: int, headers: Mapping[str, str]) -> int | None:
         """Open the file as the reply wants it (206: go on, else anew) and tell the size that it
         will have, None if unknown. Raises Unavailable if the rest offered is not ours."""
         if status == 206:
-            self._total = await self._go_on(headers)
+            self._expected_size = await self._continue(headers)
         else:
-            self._total = self._start(headers)
-        return self._total
+            self._expected_size = self._start_new(headers)
+        return self._expected_size
 
     def write(self, chunk: bytes) -> None:
         """Add a piece."""
-        rest = memoryview(chunk)
-        while rest:
-            rest = rest[self._opened.write(rest) :]
+        remaining = memoryview(chunk)
+        while remaining:
+            remaining = remaining[self._opened_file.write(remaining) :]
         self._hash.update(chunk)
         self.size += len(chunk)
 
     async def finish(self) -> str:
         """Put it on the disk for good; the answer is the SHA-256. Raises Unavailable if it is
         empty or not as long as announced."""
-        if self.size == 0 or self._total not in (None, self.size):
-            self.forget()
-            raise Unavailable(f"{self.size} bytes came, {self._total} were announced")
-        await asyncio.to_thread(os.fsync, self._opened.fileno())
-        self.forget()
+        if self.size == 0 or self._expected_size not in (None, self.size):
+            self.discard()
+            raise ServiceUnavailableError(
+                f"{self.size} bytes came, {self._expected_size} were announced"
+            )
+        await asyncio.to_thread(os.fsync, self._opened_file.fileno())
+        self.discard()
         return self._hash.hexdigest()
 
     @property
-    def _opened(self) -> FileIO:
+    def _opened_file(self) -> FileIO:
         # Unbuffered: a full disk then speaks at the write, not again at the close, where it would
         # cover a cancellation.
         assert self._file is not None
         return self._file
 
-    def _start(self, headers: Mapping[str, str]) -> int | None:
+    def _start_new(self, headers: Mapping[str, str]) -> int | None:
         self._file = FileIO(self._path, "wb")
         length = headers.get("content-length", "")
-        total = int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
-        self.forget()
-        if self._resume and total:
-            mark = _mark(headers)
-            self._note_path.write_text(json.dumps({"mark": mark, "total": total}))
-        return total
+        expected_size = int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
+        self.discard()
+        if self._resume and expected_size:
+            validator = _get_validator(headers)
+            self._sidecar_path.write_text(json.dumps({"mark": validator, "total": expected_size}))
+        return expected_size
 
-    async def _go_on(self, headers: Mapping[str, str]) -> int:
-        offset = self._path.stat().st_size if self._note else 0
-        found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
-        if not found or [int(n) for n in found.groups()] != [offset, self._note.get("total")]:
-            self.forget()
-            raise Unavailable("The rest that was offered does not fit what is here")
+    async def _continue(self, headers: Mapping[str, str]) -> int:
+        offset = self._path.stat().st_size if self._sidecar else 0
+        match = _CONTENT_RANGE_PATTERN.fullmatch(headers.get("content-range", ""))
+        if not match or [int(n) for n in match.groups()] != [offset, self._sidecar.get("total")]:
+            self.discard()
+            raise ServiceUnavailableError("The rest that was offered does not fit what is here")
         self._file = FileIO(self._path, "ab")
         self.size = offset
         await asyncio.to_thread(self._hash_beginning)
-        return int(found[2])
+        return int(match[2])
 
     def _hash_beginning(self) -> None:
         with self._path.open("rb") as beginning:
-            while chunk := beginning.read(_CHUNK):
+            while chunk := beginning.read(_CHUNK_BYTES):
                 self._hash.update(chunk)
 
-    def _read_note(self) -> dict[str, Any]:
+    def _read_sidecar(self) -> dict[str, Any]:
         try:
-            note = json.loads(self._note_path.read_text())
-            begun = self._path.stat().st_size > 0
-            fits = isinstance(note["mark"], str) and isinstance(note["total"], int)
+            sidecar = json.loads(self._sidecar_path.read_text())
+            has_content = self._path.stat().st_size > 0
+            is_valid = isinstance(sidecar["mark"], str) and isinstance(sidecar["total"], int)
         except (OSError, ValueError, TypeError, KeyError):
             return {}
-        return note if begun and fits else {}
+        return sidecar if has_content and is_valid else {}
 
 
-def _mark(headers: Mapping[str, str]) -> str:
+def _get_validator(headers: Mapping[str, str]) -> str:
     """What If-Range may carry: a strong ETag or a date; "" if the far end gives neither."""
     etag = headers.get("etag", "")
     return etag if etag.startswith('"') else headers.get("last-modified", "")

@@ -4,25 +4,25 @@ import re
 
 # Control characters forge log lines, PostgreSQL refuses NUL, and half of a surrogate pair (which
 # JSON can spell) cannot be written as UTF-8 at all.
-_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_UNSAFE_PATTERN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 # No real key is as short; a made-up one may be a word that stands in any answer.
-_SHORTEST_SECRET = 8
+_MIN_SECRET_LENGTH = 8
 
 
-def clean(text: str, *, limit: int) -> str:
+def sanitize_text(text: str, *, max_length: int) -> str:
     """`text` with unfit characters as spaces, at most `limit` characters."""
-    return _UNFIT.sub(" ", text[:limit]).strip()
+    return _UNSAFE_PATTERN.sub(" ", text[:max_length]).strip()
 
 
-def whole(text: str) -> bool:
+def is_clean_text(text: str) -> bool:
     """Whether `text` holds no unfit character at all."""
-    return _UNFIT.search(text) is None
+    return _UNSAFE_PATTERN.search(text) is None
 
 
-def scrub(body: bytes, secret: bytes) -> bytes:
+def redact(body: bytes, secret: bytes) -> bytes:
     """`body` without `secret`, and without the beginning of it where `body` was cut short."""
-    if len(secret) < _SHORTEST_SECRET:
+    if len(secret) < _MIN_SECRET_LENGTH:
         return body
     body = body.replace(secret, b"[key]")
     for length in range(len(secret) - 1, 3, -1):

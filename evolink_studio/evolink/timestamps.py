@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 # EvoLink says nowhere which clock a stamp without an offset follows. Read as China's, it lies
 # earlier than read as UTC: a file is then uploaded again too early, never used too late.
-_UNSTATED = timezone(timedelta(hours=8))
-_MILLISECONDS_FROM = 100_000_000_000  # as seconds this would be the year 5138
+_ASSUMED_TIMEZONE = timezone(timedelta(hours=8))
+_MIN_MILLISECOND_TIMESTAMP = 100_000_000_000  # as seconds this would be the year 5138
 
 
 def utc_now() -> datetime:
@@ -13,22 +13,22 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def moment(value: object) -> datetime | None:
+def parse_timestamp(value: object) -> datetime | None:
     """An aware UTC time from unix seconds, unix milliseconds or ISO 8601; None if it is neither."""
     try:
         if isinstance(value, str) and not value.strip().isdecimal():
-            return _aware(datetime.fromisoformat(value.strip()))
+            return _to_utc(datetime.fromisoformat(value.strip()))
         if isinstance(value, str | int) and not isinstance(value, bool):
-            return _from_unix(int(value))
+            return _parse_unix_time(int(value))
     except (ValueError, OverflowError, OSError):
         pass
     return None
 
 
-def _aware(stamp: datetime) -> datetime:
-    return (stamp if stamp.tzinfo else stamp.replace(tzinfo=_UNSTATED)).astimezone(UTC)
+def _to_utc(stamp: datetime) -> datetime:
+    return (stamp if stamp.tzinfo else stamp.replace(tzinfo=_ASSUMED_TIMEZONE)).astimezone(UTC)
 
 
-def _from_unix(number: int) -> datetime:
-    seconds = number / 1000 if number >= _MILLISECONDS_FROM else number
+def _parse_unix_time(number: int) -> datetime:
+    seconds = number / 1000 if number >= _MIN_MILLISECOND_TIMESTAMP else number
     return datetime.fromtimestamp(seconds, UTC)

@@ -14,15 +14,15 @@ from typing import Any
 import httpcore
 import httpx
 
-from evolink_studio.evolink.errors import NotSent, Unclear
-from evolink_studio.evolink.redaction import scrub
+from evolink_studio.evolink.errors import OutcomeUnknown, RequestNotSent
+from evolink_studio.evolink.redaction import redact
 from evolink_studio.evolink.timestamps import utc_now
 
-BODY_CAP = 1_000_000  # bytes; EvoLink's answers are a few hundred
+MAX_BODY_BYTES = 1_000_000  # bytes; EvoLink's answers are a few hundred
 
 
 @dataclass(frozen=True)
-class Reply:
+class RawResponse:
     """A status line and headers that arrived whole, and what arrived of the body.
 
     `flaw` says why the body is not whole, "" if it is. `at`: when it was read (aware).
@@ -31,11 +31,11 @@ class Reply:
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=httpx.Headers)
-    flaw: str = ""
-    at: datetime = field(default_factory=utc_now)
+    error: str = ""
+    received_at: datetime = field(default_factory=utc_now)
 
 
-class _Trail:
+class _SendTrace:
     """How far a request got, by httpcore's own trace.
 
     The events of getting a connection are named `connection.…` (address, TCP, TLS). Any other
@@ -43,61 +43,63 @@ class _Trail:
     """
 
     def __init__(self) -> None:
-        self.left = False
+        self.has_started_sending = False
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         if not event.startswith("connection."):
-            self.left = True
+            self.has_started_sending = True
 
 
-async def exchange(
+async def send_once(
     client: httpx.AsyncClient,
     request: httpx.Request,
     *,
     deadline: float,
     secret: str,
     clock: Callable[[], datetime],
-) -> Reply:
+) -> RawResponse:
     """Send a POST once and read the reply, all within `deadline` seconds.
 
     Once the headers of a reply are here it is returned, even if its body breaks off. Before that
     raises NotSent if nothing can have left this machine, else Unclear. `secret` is taken out of
     the body. Cancellation passes through.
     """
-    trail, body = _Trail(), bytearray()
-    request.extensions["trace"] = trail
+    send_trace, body = _SendTrace(), bytearray()
+    request.extensions["trace"] = send_trace
     response: httpx.Response | None = None
-    flaw = ""
+    error_text = ""
     try:
         async with asyncio.timeout(deadline):
             response = await client.send(request, stream=True)
             async with aclosing(response):
-                flaw = await receive(response.headers, response.aiter_raw(), into=body)
+                error_text = await read_body(response.headers, response.aiter_raw(), buffer=body)
     except Exception as error:  # whatever it is: money may be on its way, so it gets its class
-        flaw = type(error).__name__
+        error_text = type(error).__name__
         if response is None:
-            what = f"{request.method} {request.url.host}: {flaw}"
-            raise (Unclear if trail.left else NotSent)(what) from error
-    kept = scrub(bytes(body), secret.encode())
-    return Reply(response.status_code, kept, response.headers, flaw, clock())
+            message = f"{request.method} {request.url.host}: {error_text}"
+            raise (OutcomeUnknown if send_trace.has_started_sending else RequestNotSent)(
+                message
+            ) from error
+    redacted_body = redact(bytes(body), secret.encode())
+    return RawResponse(response.status_code, redacted_body, response.headers, error_text, clock())
 
 
-async def receive(
-    headers: Mapping[str, str], chunks: AsyncIterable[bytes], *, into: bytearray
+async def read_body(
+    headers: Mapping[str, str], chunks: AsyncIterable[bytes], *, buffer: bytearray
 ) -> str:
     """Take a body as it is on the wire, up to the cap; the answer is the flaw, if any."""
-    coding = headers.get("content-encoding", "identity").strip().lower()
-    if coding not in ("", "identity"):
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
         return "encoded although identity was asked for"  # a small body may unfold to gigabytes
     async for chunk in chunks:
-        into.extend(chunk[: BODY_CAP - len(into)])
-        if len(into) >= BODY_CAP:
+        buffer.extend(chunk[: MAX_BODY_BYTES - len(buffer)])
+        if len(buffer) >= MAX_BODY_BYTES:
             return "longer than the limit"
     return ""
 
 
 @dataclass
-class Heard:
+class ReadResult:
     """What came of a question: `status` 0 if not even the head of an answer did.
 
     `flaw` says why the body is not whole, "" if it is.
@@ -106,46 +108,46 @@ class Heard:
     status: int = 0
     headers: httpx.Headers = field(default_factory=httpx.Headers)
     body: bytearray = field(default_factory=bytearray)
-    flaw: str = ""
+    error: str = ""
 
 
-class Line:
+class Connection:
     """Connects for its first question, and is asked one at a time."""
 
-    def __init__(self, server: httpx.URL, tls: ssl.SSLContext) -> None:
-        self._host = server.netloc.decode()
-        origin = httpcore.URL(str(server)).origin
-        self._connection = httpcore.AsyncHTTPConnection(origin, ssl_context=tls)
+    def __init__(self, base_url: httpx.URL, tls_context: ssl.SSLContext) -> None:
+        self._host = base_url.netloc.decode()
+        origin = httpcore.URL(str(base_url)).origin
+        self._connection = httpcore.AsyncHTTPConnection(origin, ssl_context=tls_context)
 
     @property
-    def whole(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether the last answer came to its end, and left the line as it was."""
         return self._connection.is_idle()
 
     @property
-    def sound(self) -> bool:
+    def is_reusable(self) -> bool:
         """May be asked again: it is whole, and the far end has not closed it meanwhile."""
-        return self.whole and not self._connection.has_expired()
+        return self.is_idle and not self._connection.has_expired()
 
-    async def ask(self, url: str, headers: Mapping[str, str], *, deadline: float) -> Heard:
+    async def get(self, url: str, headers: Mapping[str, str], *, deadline: float) -> ReadResult:
         """GET `url` within `deadline` seconds, connecting included. Trouble becomes a flaw;
         cancellation passes through, and the line is not sound any more."""
-        heard = Heard()
-        fields = [("Host", self._host), *headers.items()]
-        request = httpcore.Request("GET", url, headers=fields)
+        result = ReadResult()
+        request_headers = [("Host", self._host), *headers.items()]
+        request = httpcore.Request("GET", url, headers=request_headers)
         try:
             async with asyncio.timeout(deadline):
                 response = await self._connection.handle_async_request(request)
-                heard.status, heard.headers = response.status, httpx.Headers(response.headers)
+                result.status, result.headers = response.status, httpx.Headers(response.headers)
                 try:
-                    heard.flaw = await receive(
-                        heard.headers, response.aiter_stream(), into=heard.body
+                    result.error = await read_body(
+                        result.headers, response.aiter_stream(), buffer=result.body
                     )
                 finally:
                     await response.aclose()
         except Exception as error:  # whatever it is, it is only a read
-            heard.flaw = type(error).__name__
-        return heard
+            result.error = type(error).__name__
+        return result
 
     async def close(self) -> None:
         """At once, whatever is under way."""
@@ -153,14 +155,16 @@ class Line:
             await self._connection.aclose()
 
 
-KEPT_FOR = 30.0  # seconds: longer than the pause between two reads, shorter than servers hold on
+MAX_IDLE_SECONDS = (
+    30.0  # seconds: longer than the pause between two reads, shorter than servers hold on
+)
 
 # These only notice a dead line early; the limit of a whole exchange is a deadline of its own.
-_PATIENCE = httpx.Timeout(connect=10, read=60, write=60, pool=10)
+_SOCKET_TIMEOUT = httpx.Timeout(connect=10, read=60, write=60, pool=10)
 
 
 @functools.cache
-def tls() -> ssl.SSLContext:
+def get_tls_context() -> ssl.SSLContext:
     """The one TLS context of this process, with certificates checked. Building one takes longer
     than a request."""
     return httpx.create_ssl_context(trust_env=False)
@@ -169,18 +173,18 @@ def tls() -> ssl.SSLContext:
 def open_client() -> httpx.AsyncClient:
     """A client that looks at no environment, follows nothing and remembers nothing."""
     return httpx.AsyncClient(
-        verify=tls(),
+        verify=get_tls_context(),
         http2=False,
         trust_env=False,
         follow_redirects=False,
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
-        timeout=_PATIENCE,
+        timeout=_SOCKET_TIMEOUT,
         limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
     )
 
 
 @asynccontextmanager
-async def fresh_client() -> AsyncIterator[httpx.AsyncClient]:
+async def temporary_client() -> AsyncIterator[httpx.AsyncClient]:
     """A client for one exchange, with a connection of its own. Closing it covers no answer."""
     client = open_client()
     try:
@@ -190,55 +194,55 @@ async def fresh_client() -> AsyncIterator[httpx.AsyncClient]:
             await client.aclose()
 
 
-class Lanes:
+class ConnectionPool:
     """`count` connections to one server; each is made when those before it are busy."""
 
-    def __init__(self, server: httpx.URL, count: int) -> None:
-        self._server = server
-        self._free: deque[tuple[Line, float]] = deque()  # and since when; the latest is last
-        self._slots = asyncio.Semaphore(count)
+    def __init__(self, base_url: httpx.URL, max_connections: int) -> None:
+        self._base_url = base_url
+        self._idle: deque[tuple[Connection, float]] = deque()  # and since when; the latest is last
+        self._slots = asyncio.Semaphore(max_connections)
 
     @asynccontextmanager
-    async def lane(self) -> AsyncIterator[Line]:
+    async def connection(self) -> AsyncIterator[Connection]:
         """A free line. Waits for one outside of any deadline: that time is ours, not EvoLink's.
 
         One on which anything went wrong is not asked again.
         """
         async with self._slots:
-            line = await self._taken()
+            pooled_connection = await self._acquire()
             try:
-                yield line
+                yield pooled_connection
             except BaseException:
-                await line.close()
+                await pooled_connection.close()
                 raise
-            await self._take_back(line)
+            await self._release(pooled_connection)
 
     @property
-    def free(self) -> int:
+    def idle_count(self) -> int:
         """How many connections are kept and have nothing to do."""
-        return len(self._free)
+        return len(self._idle)
 
     async def close(self) -> None:
         """Close every connection that has nothing to do."""
-        while self._free:
-            await self._free.pop()[0].close()
+        while self._idle:
+            await self._idle.pop()[0].close()
 
-    async def _taken(self) -> Line:
-        await self._drop_old()
-        while self._free:
-            line, _since = self._free.pop()
-            if line.sound:
-                return line
-            await line.close()
-        return Line(self._server, tls())
+    async def _acquire(self) -> Connection:
+        await self._close_expired()
+        while self._idle:
+            pooled_connection, _idle_since = self._idle.pop()
+            if pooled_connection.is_reusable:
+                return pooled_connection
+            await pooled_connection.close()
+        return Connection(self._base_url, get_tls_context())
 
-    async def _take_back(self, line: Line) -> None:
-        if line.whole:
-            self._free.append((line, asyncio.get_running_loop().time()))
+    async def _release(self, pooled_connection: Connection) -> None:
+        if pooled_connection.is_idle:
+            self._idle.append((pooled_connection, asyncio.get_running_loop().time()))
         else:
-            await line.close()
+            await pooled_connection.close()
 
-    async def _drop_old(self) -> None:
+    async def _close_expired(self) -> None:
         now = asyncio.get_running_loop().time()
-        while self._free and now - self._free[0][1] > KEPT_FOR:
-            await self._free.popleft()[0].close()
+        while self._idle and now - self._idle[0][1] > MAX_IDLE_SECONDS:
+            await self._idle.popleft()[0].close()

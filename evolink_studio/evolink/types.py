@@ -12,56 +12,56 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
-from evolink_studio.evolink.redaction import clean, whole
-from evolink_studio.evolink.timestamps import moment
+from evolink_studio.evolink.redaction import is_clean_text, sanitize_text
+from evolink_studio.evolink.timestamps import parse_timestamp
 
-_TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_URL = re.compile(r"https?://[^\s<>\"\\]{1,4000}", re.IGNORECASE)
-_LONGEST_TEXT = 4_000
-_MOST = Decimal(10) ** 12  # beyond it a figure is nonsense, and costly to compute with
-_PLACES = 10  # EvoLink shows 4
+_TASK_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_URL_PATTERN = re.compile(r"https?://[^\s<>\"\\]{1,4000}", re.IGNORECASE)
+_MAX_TEXT_LENGTH = 4_000
+_MAX_NUMBER = Decimal(10) ** 12  # beyond it a figure is nonsense, and costly to compute with
+_MAX_DECIMAL_PLACES = 10  # EvoLink shows 4
 
 
 def is_task_id(text: str) -> bool:
     """Whether `text` may stand in a path: ^[A-Za-z0-9_-]{1,128}$ and nothing else."""
-    return _TASK_ID.fullmatch(text) is not None
+    return _TASK_ID_PATTERN.fullmatch(text) is not None
 
 
-def _checked_id(value: str) -> str:
+def _validate_task_id(value: str) -> str:
     if not is_task_id(value):
         raise ValueError("not a task id")
     return value
 
 
-def _text(value: object) -> str:
-    readable = isinstance(value, str | int | Decimal) and not isinstance(value, bool)
-    return clean(str(value), limit=_LONGEST_TEXT) if readable else ""
+def _parse_text(value: object) -> str:
+    is_readable = isinstance(value, str | int | Decimal) and not isinstance(value, bool)
+    return sanitize_text(str(value), max_length=_MAX_TEXT_LENGTH) if is_readable else ""
 
 
-def _figure(value: object) -> Decimal | None:
+def _parse_decimal(value: object) -> Decimal | None:
     if not isinstance(value, str | int | float | Decimal) or isinstance(value, bool):
         return None
     try:
-        figure = Decimal(str(value).strip())
+        number = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    if not figure.is_finite() or not -_MOST <= figure <= _MOST:
+    if not number.is_finite() or not -_MAX_NUMBER <= number <= _MAX_NUMBER:
         return None
-    rounded = round(figure, _PLACES)
-    return figure if figure == rounded else rounded
+    rounded_number = round(number, _MAX_DECIMAL_PLACES)
+    return number if number == rounded_number else rounded_number
 
 
-def _count(value: object) -> int | None:
-    figure = _figure(value)
-    return None if figure is None else int(figure)
+def _parse_integer(value: object) -> int | None:
+    number = _parse_decimal(value)
+    return None if number is None else int(number)
 
 
-def _percent(value: object) -> int | None:
-    count = _count(value)
-    return None if count is None else max(0, min(100, count))
+def _parse_percent(value: object) -> int | None:
+    number = _parse_integer(value)
+    return None if number is None else max(0, min(100, number))
 
 
-def _links(value: object) -> tuple[str, ...]:
+def _parse_links(value: object) -> tuple[str, ...]:
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list | tuple):
         return ()
@@ -70,45 +70,45 @@ def _links(value: object) -> tuple[str, ...]:
 
 def is_link(value: object) -> bool:
     """Whether `value` is the text of an http(s) URL."""
-    return isinstance(value, str) and bool(_URL.fullmatch(value)) and whole(value)
+    return isinstance(value, str) and bool(_URL_PATTERN.fullmatch(value)) and is_clean_text(value)
 
 
-def _object(value: object) -> object:
+def _parse_object(value: object) -> object:
     return value if isinstance(value, Mapping | BaseModel) else {}
 
 
-def _error(value: object) -> object:
+def _parse_error(value: object) -> object:
     if isinstance(value, str) and value.strip():
         return {"message": value}
     return value if isinstance(value, Mapping | BaseModel) and value else None
 
 
-def _flag(value: object) -> bool:
+def _parse_flag(value: object) -> bool:
     return value is True
 
 
-def _part(value: object, name: str) -> Mapping[str, Any]:
-    part = value.get(name) if isinstance(value, Mapping) else None
-    return part if isinstance(part, Mapping) else {}
+def _get_object(value: object, name: str) -> Mapping[str, Any]:
+    child = value.get(name) if isinstance(value, Mapping) else None
+    return child if isinstance(child, Mapping) else {}
 
 
-TaskId = Annotated[str, AfterValidator(_checked_id)]
-Text = Annotated[str, BeforeValidator(_text)]
-Credits = Annotated[Decimal | None, BeforeValidator(_figure)]
-Count = Annotated[int | None, BeforeValidator(_count)]
-Percent = Annotated[int | None, BeforeValidator(_percent)]
-Links = Annotated[tuple[str, ...], BeforeValidator(_links)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
-Moment = Annotated[datetime | None, BeforeValidator(moment)]
+TaskId = Annotated[str, AfterValidator(_validate_task_id)]
+Text = Annotated[str, BeforeValidator(_parse_text)]
+Credits = Annotated[Decimal | None, BeforeValidator(_parse_decimal)]
+Count = Annotated[int | None, BeforeValidator(_parse_integer)]
+Percent = Annotated[int | None, BeforeValidator(_parse_percent)]
+Links = Annotated[tuple[str, ...], BeforeValidator(_parse_links)]
+Flag = Annotated[bool, BeforeValidator(_parse_flag)]
+Timestamp = Annotated[datetime | None, BeforeValidator(parse_timestamp)]
 
 
-class Wire(BaseModel):
+class ApiModel(BaseModel):
     """An answer, or part of one: read once, never changed."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class TaskInfo(Wire):
+class TaskInfo(ApiModel):
     """Facts about the work. After the POST; later EvoLink may give `can_cancel` alone."""
 
     can_cancel: Flag = False  # a flag without a documented call: nothing can be cancelled with it
@@ -116,7 +116,7 @@ class TaskInfo(Wire):
     video_duration: Count = None  # seconds of film; absent for some models
 
 
-class Usage(Wire):
+class TaskUsage(ApiModel):
     """What EvoLink set aside for the task, in credits."""
 
     billing_rule: Text = ""  # per_call, per_second, per_token
@@ -125,7 +125,7 @@ class Usage(Wire):
     user_group: Text = ""
 
 
-class Billing(Wire):
+class TaskBilling(ApiModel):
     """Seen: how the charge ended, in credits."""
 
     charge_status: Text = ""
@@ -135,7 +135,7 @@ class Billing(Wire):
     refunded_credits: Credits = None
 
 
-class TaskError(Wire):
+class TaskError(ApiModel):
     """Why a task failed. `code` is text, also where EvoLink sends a number; the list is open."""
 
     code: Text = ""
@@ -143,7 +143,7 @@ class TaskError(Wire):
     type: Text = ""
 
 
-class Task(Wire):
+class Task(ApiModel):
     """A remote job, as the POST answers it and as a read finds it.
 
     `status` is EvoLink's word as it came: pending, processing, completed, failed, cancelled, or
@@ -154,65 +154,65 @@ class Task(Wire):
     status: Text = ""
     model: Text = ""  # the model really used: may be an alias of the one asked for
     type: Text = ""  # text, image, audio, video
-    created: Moment = None
+    created: Timestamp = None
     progress: Percent = None
     results: Links = ()  # http(s) only; dead 24 h after completion
-    error: Annotated[TaskError | None, BeforeValidator(_error)] = None
-    task_info: Annotated[TaskInfo, BeforeValidator(_object)] = TaskInfo()
-    usage: Annotated[Usage, BeforeValidator(_object)] = Usage()
-    billing: Annotated[Billing, BeforeValidator(_object)] = Billing()  # seen
+    error: Annotated[TaskError | None, BeforeValidator(_parse_error)] = None
+    task_info: Annotated[TaskInfo, BeforeValidator(_parse_object)] = TaskInfo()
+    usage: Annotated[TaskUsage, BeforeValidator(_parse_object)] = TaskUsage()
+    billing: Annotated[TaskBilling, BeforeValidator(_parse_object)] = TaskBilling()  # seen
     duration: Count = None  # seen: seconds of work
     request_id: Text = ""  # seen
 
 
-class TaskSummary(Wire):
+class TaskSummary(ApiModel):
     """A line of the task list (seen): enough to find a task whose POST reply was lost."""
 
     id: TaskId
     status: Text = ""
     model: Text = ""
     progress: Percent = None
-    created_at: Moment = None
+    created_at: Timestamp = None
     credits_used: Credits = None
 
 
-class Balance(Wire):
+class ProviderBalance(ApiModel):
     """Credits left and used: `token_…` limits this key, `user_…` is the account."""
 
     token_remaining: Credits = None  # None where the key has no limit of its own
-    token_unlimited: bool = False
+    is_token_unlimited: bool = False
     token_used: Credits = None
     user_remaining: Decimal
     user_used: Credits = None
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "Balance":
+    def from_document(cls, document: Mapping[str, Any]) -> "ProviderBalance":
         """Read `{"data": {"token": {…}, "user": {…}}}`. Raises ValueError without the figures."""
         data = document.get("data")
-        token, user = (_part(data, name) for name in ("token", "user"))
-        unlimited = token.get("unlimited_credits") is True
-        token_remaining = _figure(token.get("remaining_credits"))
-        user_remaining = _figure(user.get("remaining_credits"))
-        if user_remaining is None or (token_remaining is None and not unlimited):
+        token, user = (_get_object(data, name) for name in ("token", "user"))
+        is_unlimited = token.get("unlimited_credits") is True
+        token_remaining = _parse_decimal(token.get("remaining_credits"))
+        user_remaining = _parse_decimal(user.get("remaining_credits"))
+        if user_remaining is None or (token_remaining is None and not is_unlimited):
             raise ValueError("the credits left are missing")
         return cls(
             token_remaining=token_remaining,
-            token_unlimited=unlimited,
-            token_used=_figure(token.get("used_credits")),
+            is_token_unlimited=is_unlimited,
+            token_used=_parse_decimal(token.get("used_credits")),
             user_remaining=user_remaining,
-            user_used=_figure(user.get("used_credits")),
+            user_used=_parse_decimal(user.get("used_credits")),
         )
 
     @property
-    def spendable(self) -> Decimal:
+    def credits_available(self) -> Decimal:
         """Credits this key can spend now: the smaller of the two limits, never below 0."""
         limits = [self.user_remaining]
-        if not self.token_unlimited and self.token_remaining is not None:
+        if not self.is_token_unlimited and self.token_remaining is not None:
             limits.append(self.token_remaining)
         return max(Decimal(0), min(limits))
 
 
-class RemoteFile(Wire):
+class RemoteFile(ApiModel):
     """A file at EvoLink. It lives 72 hours; `expires_at` is aware and errs on the early side."""
 
     file_url: str

@@ -13,16 +13,16 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import httpx
 
-from evolink_studio.evolink.errors import LinkForbidden, Unavailable
+from evolink_studio.evolink.errors import ServiceUnavailableError, UnsafeUrlError
 from evolink_studio.evolink.types import is_link
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
-_PORTS = {"http": 80, "https": 443}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # `ipaddress` calls some of these global. They carry other addresses inside them, lead to nobody
 # in particular, or to the machine next door.
-_BLOCKED = tuple(
+_BLOCKED_NETWORKS = tuple(
     ip_network(network)
     for network in (
         "0.0.0.0/8",  # this network
@@ -41,80 +41,82 @@ _BLOCKED = tuple(
     )
 )
 # All public unicast IPv6 lies here; outside are ::1, IPv4-mapped, NAT64, local and multicast ones.
-_IPV6_UNICAST = ip_network("2000::/3")
+_IPV6_UNICAST_NETWORK = ip_network("2000::/3")
 
 
 @dataclass(frozen=True)
-class Target:
+class ResolvedUrl:
     """A link whose every address was checked; `addresses` in the order to try them."""
 
     url: httpx.URL
     addresses: tuple[str, ...]
 
 
-def is_public(address: str) -> bool:
+def is_public_address(address: str) -> bool:
     """Whether the IP address belongs to the public internet, beyond any doubt."""
     try:
         ip = ip_address(address)
     except ValueError:
         return False
-    if isinstance(ip, IPv6Address) and (ip.scope_id or ip not in _IPV6_UNICAST):
+    if isinstance(ip, IPv6Address) and (ip.scope_id or ip not in _IPV6_UNICAST_NETWORK):
         return False
     return ip.is_global and not _is_blocked(ip)
 
 
-async def resolve(host: str, port: int) -> list[str]:
+async def resolve_host(host: str, port: int) -> list[str]:
     """The addresses of a host, by the system's own rules (which also read 0x7f.1 and 2130706433).
 
     Raises OSError or UnicodeError.
     """
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+    address_infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in address_infos))
 
 
-async def checked(
-    link: str, *, far_ends: Collection[str] = (), resolver: Resolver = resolve
-) -> Target:
+async def resolve_public_url(
+    link: str, *, trusted_urls: Collection[str] = (), resolver: Resolver = resolve_host
+) -> ResolvedUrl:
     """Where `link` may be fetched from.
 
     `far_ends`: base URLs of EvoLink as configured. A link to exactly their host and port is
     allowed on any address: whoever runs this studio chose it.
     Raises LinkForbidden, or Unavailable if the name cannot be resolved now.
     """
-    url = _parsed(link)
+    url = _parse_url(link)
     host = url.raw_host.decode("ascii")
     try:
-        addresses = tuple(await resolver(host, _port(url)))
+        addresses = tuple(await resolver(host, _get_port(url)))
     except (OSError, UnicodeError) as error:
-        raise Unavailable(f"The name {host} cannot be resolved") from error
+        raise ServiceUnavailableError(f"The name {host} cannot be resolved") from error
     if not addresses:
-        raise Unavailable(f"The name {host} has no address")
-    trusted = _place(url) in {_place(httpx.URL(base)) for base in far_ends}
-    if not trusted and not all(is_public(address) for address in addresses):
-        raise LinkForbidden(f"The link leads to {host}, which is not a public address")
-    return Target(url, addresses)
+        raise ServiceUnavailableError(f"The name {host} has no address")
+    is_trusted = _get_host_and_port(url) in {
+        _get_host_and_port(httpx.URL(trusted_url)) for trusted_url in trusted_urls
+    }
+    if not is_trusted and not all(is_public_address(address) for address in addresses):
+        raise UnsafeUrlError(f"The link leads to {host}, which is not a public address")
+    return ResolvedUrl(url, addresses)
 
 
-def _parsed(link: str) -> httpx.URL:
+def _parse_url(link: str) -> httpx.URL:
     try:
         url = httpx.URL(link) if is_link(link) else httpx.URL()
     except (httpx.InvalidURL, UnicodeError) as error:
-        raise LinkForbidden("The link cannot be read") from error
-    if url.scheme not in _PORTS or not url.host or not 0 < _port(url) < 65536:
-        raise LinkForbidden("The link is not an http or https address")
+        raise UnsafeUrlError("The link cannot be read") from error
+    if url.scheme not in _DEFAULT_PORTS or not url.host or not 0 < _get_port(url) < 65536:
+        raise UnsafeUrlError("The link is not an http or https address")
     if url.userinfo:
-        raise LinkForbidden("The link carries a name or a password")
+        raise UnsafeUrlError("The link carries a name or a password")
     return url
 
 
 def _is_blocked(ip: IPv4Address | IPv6Address) -> bool:
-    return any(ip in network for network in _BLOCKED)
+    return any(ip in network for network in _BLOCKED_NETWORKS)
 
 
-def _port(url: httpx.URL) -> int:
-    return url.port or _PORTS[url.scheme]
+def _get_port(url: httpx.URL) -> int:
+    return url.port or _DEFAULT_PORTS[url.scheme]
 
 
-def _place(url: httpx.URL) -> tuple[str, int]:
-    return url.host.lower(), _port(url)
+def _get_host_and_port(url: httpx.URL) -> tuple[str, int]:
+    return url.host.lower(), _get_port(url)

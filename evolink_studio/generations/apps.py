@@ -14,6 +14,6 @@ class GenerationsConfig(AppConfig):
         from evolink_studio.credits import audit, price_accuracy
         from evolink_studio.generations import accounting
 
-        audit.truth = accounting.truth
-        price_accuracy.provider = accounting.samples
-        price_accuracy.page_of = accounting.page_of
+        audit.expected_charges = accounting.expected_charges
+        price_accuracy.usage_source = accounting.usage_samples
+        price_accuracy.generation_url = accounting.get_admin_url

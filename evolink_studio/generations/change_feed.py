@@ -8,21 +8,21 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Exists, FilteredRelation, Q, Subquery
 
 from evolink_studio.accounts.models import User
-from evolink_studio.core.prepared_query import Prepared
-from evolink_studio.credits.models import FarAccount
-from evolink_studio.generations.models import WORKER_SILENT, Feed, Generation, Heartbeat
-from evolink_studio.generations.queries import with_films
-from evolink_studio.generations.states import LIVE
+from evolink_studio.core.prepared_query import PreparedQuery
+from evolink_studio.credits.models import ProviderAccount
+from evolink_studio.generations.models import MAX_HEARTBEAT_AGE, ChangeFeed, Generation, Heartbeat
+from evolink_studio.generations.queries import with_results
+from evolink_studio.generations.states import LIVE_STATES
 
 # No page shows more of them.
-MOST = 100
+MAX_CHANGES = 100
 # A lost answer that the worker no longer looks for has no `due`: it only changes by a person, and
 # nothing is gained by asking for it every two seconds. What was put away nobody waits for.
-WATCHED = Q(state__in=LIVE, due__isnull=False, put_away__isnull=True)
+WATCHED_FILTER = Q(state__in=LIVE_STATES, next_attempt_at__isnull=False, dismissed_at__isnull=True)
 
 
 @dataclass(frozen=True)
-class Token:
+class FeedToken:
     """What a page was drawn from, as the word with which it asks for more.
 
     `version` counts the changes of one person's generations, `money` those that may have touched
@@ -30,98 +30,111 @@ class Token:
     """
 
     version: int
-    money: int
-    around: str
+    credits_version: int
+    header_state: str
 
     def __str__(self) -> str:
-        return f"{self.version}.{self.money}.{self.around}"
+        return f"{self.version}.{self.credits_version}.{self.header_state}"
 
 
-NOTHING = Token(0, -1, "")
+EMPTY_TOKEN = FeedToken(0, -1, "")
 
 
-def token_of(text: str) -> Token:
+def parse_token(text: str) -> FeedToken:
     """The token that a page brought back; NOTHING for anything else."""
-    version, _, rest = text.partition(".")
-    money, _, around = rest.partition(".")
-    if not all(number.isdecimal() and len(number) < 19 for number in (version, money)):
-        return NOTHING
-    return Token(int(version), int(money), around)
+    version, _, remainder = text.partition(".")
+    credits_version, _, header_state = remainder.partition(".")
+    if not all(number.isdecimal() and len(number) < 19 for number in (version, credits_version)):
+        return EMPTY_TOKEN
+    return FeedToken(int(version), int(credits_version), header_state)
 
 
 @dataclass(frozen=True)
-class Pulse:
+class FeedState:
     """What a page is compared with: one person's feed, the balance, the worker."""
 
     version: int = 0
-    money: int = 0
-    balance_read: datetime | None = None
-    balance_tried: datetime | None = None
-    worker_seen: datetime | None = None
-    watched: bool = False
+    credits_version: int = 0
+    balance_read_at: datetime | None = None
+    balance_tried_at: datetime | None = None
+    worker_seen_at: datetime | None = None
+    has_watched: bool = False
 
-    def token(self, now: datetime) -> Token:
+    def get_token(self, now: datetime) -> FeedToken:
         """Differs exactly when the page would look different."""
-        read = int(self.balance_read.timestamp()) if self.balance_read else 0
-        down = self.balance_tried != self.balance_read
-        return Token(self.version, self.money, f"{read}.{int(down)}{int(self.worker_away(now))}")
+        read_seconds = int(self.balance_read_at.timestamp()) if self.balance_read_at else 0
+        is_balance_stale = self.balance_tried_at != self.balance_read_at
+        return FeedToken(
+            self.version,
+            self.credits_version,
+            f"{read_seconds}.{int(is_balance_stale)}{int(self.is_worker_away(now))}",
+        )
 
-    def worker_away(self, now: datetime) -> bool:
-        return self.worker_seen is None or now - self.worker_seen > WORKER_SILENT
+    def is_worker_away(self, now: datetime) -> bool:
+        return self.worker_seen_at is None or now - self.worker_seen_at > MAX_HEARTBEAT_AGE
 
 
-def pulse(user: User, far_end: str) -> Pulse:
+def feed_state(user: User, provider_key: str) -> FeedState:
     """One query."""
-    return news(user, far_end, since=None)[0]
+    return changes_since(user, provider_key, since=None)[0]
 
 
-def news(user: User, far_end: str, *, since: int | None) -> tuple[Pulse, list[Generation]]:
+def changes_since(
+    user: User, provider_key: str, *, since: int | None
+) -> tuple[FeedState, list[Generation]]:
     """The pulse, and what changed after this version, the oldest first. None changed since None.
 
     Of very many only those that changed last. One query, and one more when a film was finished.
     """
-    after = _NEVER if since is None else since
-    found = _question().fetch({_OWNER: user.pk, _FAR_END: far_end, _SINCE: after})
-    if not found:
-        return Pulse(), []
-    count = len(_PULSE)
-    some = found[0][count] is not None
-    return Pulse(*found[0][:count]), _changed([row[count:] for row in found]) if some else []
+    after_version = _NO_VERSION if since is None else since
+    rows = _change_query().fetch(
+        {_OWNER: user.pk, _PROVIDER_KEY: provider_key, _SINCE_VERSION: after_version}
+    )
+    if not rows:
+        return FeedState(), []
+    state_width = len(_STATE_COLUMNS)
+    has_changes = rows[0][state_width] is not None
+    return FeedState(*rows[0][:state_width]), _load_generations(
+        [row[state_width:] for row in rows]
+    ) if has_changes else []
 
 
-def _changed(rows: list[tuple[object, ...]]) -> list[Generation]:
-    changed = [Generation.from_db(DEFAULT_DB_ALIAS, _COLUMNS, row) for row in rows]
-    changed.sort(key=lambda generation: (generation.created, generation.pk))
-    return with_films(changed)
+def _load_generations(rows: list[tuple[object, ...]]) -> list[Generation]:
+    generations = [Generation.from_db(DEFAULT_DB_ALIAS, _CARD_COLUMNS, row) for row in rows]
+    generations.sort(key=lambda generation: (generation.created_at, generation.pk))
+    return with_results(generations)
 
 
 # Marks in the prepared query: nothing else in it has these values. A version below 0 would not do:
 # Django knows that every version is greater, and leaves the comparison out.
-_OWNER, _SINCE, _FAR_END = -1, 2**62, "?"
-_NEVER = 2**62 + 1
-_PULSE = ("version", "money", "read", "tried", "seen", "watched")
+_OWNER, _SINCE_VERSION, _PROVIDER_KEY = -1, 2**62, "?"
+_NO_VERSION = 2**62 + 1
+_STATE_COLUMNS = ("version", "money", "read", "tried", "seen", "watched")
 # What no card shows.
-_UNSEEN = {
+_HIDDEN_COLUMNS = {
     *("form_key", "fingerprint", "callback_token", "candidate", "vouched"),
     *("last_reply", "result_urls", "claim"),
 }
-_COLUMNS = [
-    field.attname for field in Generation._meta.concrete_fields if field.attname not in _UNSEEN
+_CARD_COLUMNS = [
+    field.attname
+    for field in Generation._meta.concrete_fields
+    if field.attname not in _HIDDEN_COLUMNS
 ]
 
 
 @cache
-def _question() -> Prepared:
-    account = FarAccount.objects.filter(far_end=_FAR_END)
-    rows = Feed.objects.filter(pk=_OWNER).annotate(
+def _change_query() -> PreparedQuery:
+    account = ProviderAccount.objects.filter(provider_key=_PROVIDER_KEY)
+    rows = ChangeFeed.objects.filter(pk=_OWNER).annotate(
         changed=FilteredRelation(
-            "owner__generations", condition=Q(owner__generations__version__gt=_SINCE)
+            "owner__generations",
+            condition=Q(owner__generations__changed_version__gt=_SINCE_VERSION),
         ),
-        read=Subquery(account.values("read")[:1]),
-        tried=Subquery(account.values("tried")[:1]),
-        seen=Subquery(Heartbeat.objects.order_by("-seen").values("seen")[:1]),
-        watched=Exists(Generation.objects.filter(WATCHED, owner_id=_OWNER)),
+        read=Subquery(account.values("read_at")[:1]),
+        tried=Subquery(account.values("tried_at")[:1]),
+        seen=Subquery(Heartbeat.objects.order_by("-seen_at").values("seen_at")[:1]),
+        watched=Exists(Generation.objects.filter(WATCHED_FILTER, owner_id=_OWNER)),
     )
-    columns = [*_PULSE, *(f"changed__{name}" for name in _COLUMNS)]
+    columns = [*_STATE_COLUMNS, *(f"changed__{name}" for name in _CARD_COLUMNS)]
     # In this order the index over versions is used; over `created`, a poll walks the whole library.
-    return Prepared(rows.order_by("-changed__version").values_list(*columns)[:MOST])
+    return PreparedQuery(rows.order_by("-changed__version").values_list(*columns)[:MAX_CHANGES])

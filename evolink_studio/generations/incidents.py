@@ -10,70 +10,84 @@ from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, Sum, V
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from evolink_studio.generations.models import OPEN, Alert, Charge, Delivery, Generation
-from evolink_studio.generations.pipeline.retry_policy import INTERNAL
+from evolink_studio.generations.models import (
+    OPEN_CHARGES,
+    Alert,
+    CallbackDelivery,
+    Charge,
+    Generation,
+)
+from evolink_studio.generations.pipeline.retry_policy import INTERNAL_ERROR
 from evolink_studio.generations.states import State
 
-SAVING_PATIENCE = timedelta(minutes=30)
-RESERVED_PATIENCE = timedelta(minutes=30)
+SAVING_INCIDENT_DELAY = timedelta(minutes=30)
+RESERVED_INCIDENT_DELAY = timedelta(minutes=30)
 # For one that still moves, or whose model takes longer than that by itself.
-MOVING_PATIENCE = timedelta(hours=2)
+PROGRESSING_INCIDENT_DELAY = timedelta(hours=2)
 # EvoLink's links live for a day: half of it is left to do something about a film.
-LINK_ALARM = timedelta(hours=12)
+LINK_EXPIRY_INCIDENT_WINDOW = timedelta(hours=12)
 
 # A machine that has a film's only copy on its disk was not heard of for so long.
-COPY_ALARM = timedelta(days=1)
+LOCAL_COPY_INCIDENT_DELAY = timedelta(days=1)
 
 # No code could work on it, and nothing of it was sent.
-UNSENDABLE = Q(state=State.QUEUED, due__isnull=False, error_code=INTERNAL)
+UNSENDABLE_FILTER = Q(state=State.QUEUED, next_attempt_at__isnull=False, error_code=INTERNAL_ERROR)
 # Every row that a reason may fit. Each part is found in an index; SQLite takes the one on
 # (state, due) only where the query says that `due` is set, which it always is in these states.
-UNSETTLED = Q(charge__in=OPEN) | Q(state=State.SAVING, due__isnull=False) | UNSENDABLE
+UNSETTLED_FILTER = (
+    Q(charge__in=OPEN_CHARGES)
+    | Q(state=State.SAVING, next_attempt_at__isnull=False)
+    | UNSENDABLE_FILTER
+)
 
 
-class Action(StrEnum):
+class IncidentAction(StrEnum):
     """What an admin can do about it."""
 
-    LOOK = "look"  # read, search or copy it at once
-    SETTLE = "settle"  # say what became of its money
+    REFRESH = "look"  # read, search or copy it at once
+    RESOLVE = "settle"  # say what became of its money
     CALLBACKS = "callbacks"  # see who called
     CANCEL = "cancel"  # take it back before it is sent
 
 
 @dataclass(frozen=True)
-class Reason:
+class IncidentType:
     """Why to look: `name` in addresses, what it is called, what to do, and which rows it fits."""
 
     name: str
     label: str | Promise
     advice: str | Promise
-    rows: Callable[[datetime], Q]
-    actions: tuple[Action, ...] = (Action.LOOK,)
+    build_filter: Callable[[datetime], Q]
+    actions: tuple[IncidentAction, ...] = (IncidentAction.REFRESH,)
 
 
-def _held(now: datetime) -> Q:
-    quiet = Q(
-        moved__lt=now - RESERVED_PATIENCE,
-        accepted__lt=now - RESERVED_PATIENCE,
-        expected_seconds__lte=RESERVED_PATIENCE.seconds,
+def _long_reserved_filter(now: datetime) -> Q:
+    without_news = Q(
+        progressed_at__lt=now - RESERVED_INCIDENT_DELAY,
+        accepted_at__lt=now - RESERVED_INCIDENT_DELAY,
+        expected_seconds__lte=RESERVED_INCIDENT_DELAY.seconds,
     )
-    return Q(charge=Charge.RESERVED) & (quiet | Q(accepted__lt=now - MOVING_PATIENCE))
+    return Q(charge=Charge.RESERVED) & (
+        without_news | Q(accepted_at__lt=now - PROGRESSING_INCIDENT_DELAY)
+    )
 
 
-def _called_wrongly(now: datetime) -> Q:
+def _rejected_callbacks_filter(now: datetime) -> Q:
     # Only while the generation is open: once our own read has settled it, what a stranger said to
     # its address puts no money at risk any more. The log of callbacks keeps it.
-    refused = Delivery.objects.filter(generation=OuterRef("pk")).exclude(refused="")
-    return Q(Exists(refused))
+    rejected_deliveries = CallbackDelivery.objects.filter(generation=OuterRef("pk")).exclude(
+        rejection=""
+    )
+    return Q(Exists(rejected_deliveries))
 
 
-def _unsaved(now: datetime) -> Q:
-    return Q(state=State.SAVING, moved__lt=now - SAVING_PATIENCE)
+def _long_saving_filter(now: datetime) -> Q:
+    return Q(state=State.SAVING, progressed_at__lt=now - SAVING_INCIDENT_DELAY)
 
 
 # The first that fits is the one that is shown.
-REASONS = (
-    Reason(
+INCIDENT_TYPES = (
+    IncidentType(
         "unknown",
         _("Answer lost"),
         _(
@@ -82,9 +96,9 @@ REASONS = (
             "itself."
         ),
         lambda now: Q(state=State.UNKNOWN),
-        (Action.SETTLE, Action.LOOK),
+        (IncidentAction.RESOLVE, IncidentAction.REFRESH),
     ),
-    Reason(
+    IncidentType(
         "astray",
         _("Film on the disk of a machine that is away"),
         _(
@@ -92,9 +106,9 @@ REASONS = (
             "Start the worker on that machine again, with the same data folder. Without it the "
             "film is given up two weeks after its copy was last seen."
         ),
-        lambda now: Q(state=State.SAVING, parked__lt=now - COPY_ALARM),
+        lambda now: Q(state=State.SAVING, local_copy_seen_at__lt=now - LOCAL_COPY_INCIDENT_DELAY),
     ),
-    Reason(
+    IncidentType(
         "parked",
         _("Film copied here, but not yet in the library"),
         _(
@@ -103,25 +117,29 @@ REASONS = (
             "or its disk full. It goes in by itself as soon as it can; until then keep the data "
             "folder of that machine."
         ),
-        lambda now: _unsaved(now) & Q(parked__isnull=False),
+        lambda now: _long_saving_filter(now) & Q(local_copy_seen_at__isnull=False),
     ),
-    Reason(
+    IncidentType(
         "expiring",
         _("Film not saved, and its link ends within 12 hours"),
         _(
             "It is made and paid, and soon lost. Make room on the disk, or download it from your "
             "EvoLink account. We keep trying."
         ),
-        lambda now: Q(state=State.SAVING, parked=None, results_expire__lt=now + LINK_ALARM),
+        lambda now: Q(
+            state=State.SAVING,
+            local_copy_seen_at=None,
+            results_expire_at__lt=now + LINK_EXPIRY_INCIDENT_WINDOW,
+        ),
     ),
-    Reason(
+    IncidentType(
         "unreturned",
         _("Failed, and its credits are not returned"),
         _("Compare with your EvoLink account, then say on its page what it charged."),
-        lambda now: Q(state=State.FAILED, charge__in=OPEN),
-        (Action.SETTLE,),
+        lambda now: Q(state=State.FAILED, charge__in=OPEN_CHARGES),
+        (IncidentAction.RESOLVE,),
     ),
-    Reason(
+    IncidentType(
         "unsendable",
         _("Cannot be sent: something in this studio is wrong"),
         _(
@@ -129,127 +147,145 @@ REASONS = (
             "number. It is tried again by itself, and goes on once that is mended; an hour after "
             "its press it fails, and its credits are free again."
         ),
-        lambda now: UNSENDABLE,
-        (Action.CANCEL,),
+        lambda now: UNSENDABLE_FILTER,
+        (IncidentAction.CANCEL,),
     ),
-    Reason(
+    IncidentType(
         "callbacks",
         _("Callbacks refused"),
         _(
             "Somebody who knows its secret address called with another task, too much or too "
             "often. Nothing of it was believed; reading it again tells how it stands."
         ),
-        _called_wrongly,
-        (Action.CALLBACKS, Action.LOOK),
+        _rejected_callbacks_filter,
+        (IncidentAction.CALLBACKS, IncidentAction.REFRESH),
     ),
-    Reason(
+    IncidentType(
         "stalled",
         _("No news"),
         _("EvoLink still says that it is working on it. We keep looking, which costs nothing."),
-        lambda now: Q(state=State.RUNNING, stalled__isnull=False),
+        lambda now: Q(state=State.RUNNING, stalled_since__isnull=False),
     ),
-    Reason(
+    IncidentType(
         "unsaved",
         _("Film not saved for over 30 minutes"),
         _("It is made and paid, but not copied here yet. We keep trying while EvoLink keeps it."),
-        lambda now: _unsaved(now) & Q(parked=None),
+        lambda now: _long_saving_filter(now) & Q(local_copy_seen_at=None),
     ),
-    Reason(
+    IncidentType(
         "held",
         _("Credits reserved for over 30 minutes"),
         _("EvoLink neither charged nor returned them yet. Compare with your EvoLink account."),
-        _held,
+        _long_reserved_filter,
     ),
 )
-BY_NAME = {reason.name: reason for reason in REASONS}
+INCIDENT_TYPE_BY_NAME = {reason.name: reason for reason in INCIDENT_TYPES}
 
 
 @dataclass(frozen=True)
-class Needy:
+class Incident:
     """A generation, and the first reason to look at it."""
 
     generation: Generation
-    reason: Reason
+    type: IncidentType
 
 
 @dataclass(frozen=True)
-class Open:
+class UnsettledTotals:
     """What is not settled: credits held, films not copied yet, and how many fit each reason."""
 
-    reserved: Decimal
+    credits_reserved: Decimal
     reserved_count: int
-    unsaved: int
-    counts: dict[str, int]
+    unsaved_count: int
+    counts_by_type: dict[str, int]
 
 
-def open_figures(*, now: datetime) -> Open:
+def unsettled_totals(*, now: datetime) -> UnsettledTotals:
     """One query."""
-    held = Q(charge=Charge.RESERVED)
-    found = Generation.objects.filter(UNSETTLED).aggregate(
-        reserved=Sum("reserved", filter=held),
-        reserved_count=Count("pk", filter=held),
+    is_reserved = Q(charge=Charge.RESERVED)
+    totals = Generation.objects.filter(UNSETTLED_FILTER).aggregate(
+        credits_reserved=Sum("credits_reserved", filter=is_reserved),
+        reserved_count=Count("pk", filter=is_reserved),
         saving=Count("pk", filter=Q(state=State.SAVING)),
-        **{f"n_{reason.name}": Count("pk", filter=reason.rows(now)) for reason in REASONS},
+        **{
+            f"n_{incident_type.name}": Count("pk", filter=incident_type.build_filter(now))
+            for incident_type in INCIDENT_TYPES
+        },
     )
-    return Open(
-        reserved=found["reserved"] or Decimal(0),
-        reserved_count=found["reserved_count"],
-        unsaved=found["saving"],
-        counts={reason.name: found[f"n_{reason.name}"] for reason in REASONS},
+    return UnsettledTotals(
+        credits_reserved=totals["reserved"] or Decimal(0),
+        reserved_count=totals["reserved_count"],
+        unsaved_count=totals["saving"],
+        counts_by_type={
+            incident_type.name: totals[f"n_{incident_type.name}"]
+            for incident_type in INCIDENT_TYPES
+        },
     )
 
 
-def needy_count(*, now: datetime) -> int:
+def count_incidents(*, now: datetime) -> int:
     """How many generations need a look. One query."""
-    return Generation.objects.filter(any_of(REASONS, now)).count()
+    return Generation.objects.filter(incident_filter(INCIDENT_TYPES, now)).count()
 
 
-def needy(*, now: datetime, limit: int, untold: bool = False) -> list[Needy]:
+def open_incidents(*, now: datetime, limit: int, only_unannounced: bool = False) -> list[Incident]:
     """The oldest generations that need a look, each once. One query.
 
     `untold`: only those of whose reason no admin was told yet.
     """
-    reasons = [When(reason.rows(now), then=Value(reason.name)) for reason in REASONS]
+    cases = [
+        When(incident_type.build_filter(now), then=Value(incident_type.name))
+        for incident_type in INCIDENT_TYPES
+    ]
     rows = (
-        Generation.objects.filter(any_of(REASONS, now))
-        .annotate(reason=Case(*reasons, output_field=CharField()))
+        Generation.objects.filter(incident_filter(INCIDENT_TYPES, now))
+        .annotate(reason=Case(*cases, output_field=CharField()))
         .select_related("owner")
         .defer("last_reply", "params", "result_urls")
-        .order_by("created", "pk")
+        .order_by("created_at", "pk")
     )
-    if untold:
-        told = Alert.objects.filter(generation=OuterRef("pk"), reason=OuterRef("reason"))
-        rows = rows.exclude(Exists(told))
-    return [Needy(row, BY_NAME[row.reason]) for row in rows[:limit]]
+    if only_unannounced:
+        alerts = Alert.objects.filter(
+            generation=OuterRef("pk"), incident_type=OuterRef("incident_type")
+        )
+        rows = rows.exclude(Exists(alerts))
+    return [Incident(row, INCIDENT_TYPE_BY_NAME[row.reason]) for row in rows[:limit]]
 
 
-def any_of(reasons: Iterable[Reason], now: datetime) -> Q:
+def incident_filter(incident_types: Iterable[IncidentType], now: datetime) -> Q:
     """Rows that fit at least one of these reasons; none of them when there is no reason."""
-    fits = Q(pk__in=[])
-    for reason in reasons:
-        fits |= reason.rows(now)
-    return UNSETTLED & fits
+    condition = Q(pk__in=[])
+    for incident_type in incident_types:
+        condition |= incident_type.build_filter(now)
+    return UNSETTLED_FILTER & condition
 
 
-MOST = 200
+MAX_ALERTS = 200
 # Reasons that mend themselves within minutes are not worth waking anybody for.
-PATIENCE = {
+ALERT_DELAYS = {
     "unknown": timedelta(minutes=15),
     "unsendable": timedelta(minutes=5),
     "stalled": timedelta(hours=1),
 }
 
 
-def new_alerts(*, now: datetime) -> list[Needy]:
+def claim_new_alerts(*, now: datetime) -> list[Incident]:
     """What an admin has to hear now and was not told yet. It counts as told from here on."""
-    fresh = [item for item in needy(now=now, limit=MOST, untold=True) if _is_due(item, now)]
+    incidents = [
+        incident
+        for incident in open_incidents(now=now, limit=MAX_ALERTS, only_unannounced=True)
+        if _is_alert_due(incident, now)
+    ]
     Alert.objects.bulk_create(
-        [Alert(generation=i.generation, reason=i.reason.name, told=now) for i in fresh],
+        [
+            Alert(generation=i.generation, incident_type=i.type.name, announced_at=now)
+            for i in incidents
+        ],
         ignore_conflicts=True,
     )
-    return fresh
+    return incidents
 
 
-def _is_due(item: Needy, now: datetime) -> bool:
-    since = item.generation.moved or item.generation.created
-    return now - since >= PATIENCE.get(item.reason.name, timedelta(0))
+def _is_alert_due(incident: Incident, now: datetime) -> bool:
+    last_progress_at = incident.generation.progressed_at or incident.generation.created_at
+    return now - last_progress_at >= ALERT_DELAYS.get(incident.type.name, timedelta(0))

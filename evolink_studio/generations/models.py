@@ -11,11 +11,12 @@ from django.db.models import (
 )
 from django.utils.translation import gettext_lazy as _
 
-from evolink_studio.generations.states import ENDED, LIVE, State
+from evolink_studio.credits.fields import CreditsField
+from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 from evolink_studio.library.models import Asset
 
 
-def new_token() -> str:
+def create_callback_token() -> str:
     """128 bits for the path of a callback."""
     return secrets.token_urlsafe(16)
 
@@ -31,7 +32,7 @@ class Charge(models.TextChoices):
 
 
 # Nobody knows yet what it will have cost.
-OPEN = frozenset({Charge.RESERVED, Charge.UNCLEAR})
+OPEN_CHARGES = frozenset({Charge.RESERVED, Charge.UNCLEAR})
 
 
 class Generation(models.Model):
@@ -54,27 +55,29 @@ class Generation(models.Model):
 
     state = models.CharField(_("state"), max_length=9, choices=State.choices, default=State.QUEUED)
     progress = models.PositiveSmallIntegerField(_("progress"), default=0)
-    stalled = models.DateTimeField(_("no news since"), null=True)
+    stalled_since = models.DateTimeField(_("no news since"), null=True)
     last_status = models.CharField(_("EvoLink's state"), max_length=20, blank=True)
-    born = models.PositiveBigIntegerField(default=0, help_text=_("The feed version it began with."))
-    version = models.PositiveBigIntegerField(default=0)
+    created_version = models.PositiveBigIntegerField(
+        default=0, help_text=_("The feed version it began with.")
+    )
+    changed_version = models.PositiveBigIntegerField(default=0)
 
     task_id = models.CharField(_("task at EvoLink"), max_length=128, null=True, unique=True)
-    callback_token = models.CharField(max_length=32, unique=True, default=new_token)
-    candidate = models.CharField(
+    callback_token = models.CharField(max_length=32, unique=True, default=create_callback_token)
+    candidate_task_id = models.CharField(
         _("possible task"),
         max_length=128,
         blank=True,
         help_text=_("Named by a callback while the answer is lost; looked up before it counts."),
     )
-    vouched = models.BooleanField(
+    candidate_confirmed = models.BooleanField(
         default=False, help_text=_("An admin named the possible task, so its time is not compared.")
     )
     model_used = models.CharField(_("model used"), max_length=100, blank=True)
     expected_seconds = models.PositiveIntegerField(_("expected seconds"), default=0)
     result_urls = models.JSONField(default=list)
-    results_expire = models.DateTimeField(_("links valid until"), null=True)
-    parked = models.DateTimeField(
+    results_expire_at = models.DateTimeField(_("links valid until"), null=True)
+    local_copy_seen_at = models.DateTimeField(
         _("copy seen here"),
         null=True,
         help_text=_(
@@ -83,30 +86,26 @@ class Generation(models.Model):
     )
     last_reply = models.JSONField(_("last reply"), null=True)
 
-    estimated = models.DecimalField(
-        _("estimated credits"), max_digits=16, decimal_places=4, null=True
-    )
-    reserved = models.DecimalField(
-        _("reserved credits"), max_digits=16, decimal_places=4, null=True
-    )
-    used = models.DecimalField(_("used credits"), max_digits=16, decimal_places=4, null=True)
+    credits_estimated = CreditsField(_("estimated credits"), null=True)
+    credits_reserved = CreditsField(_("reserved credits"), null=True)
+    credits_charged = CreditsField(_("used credits"), null=True)
     charge = models.CharField(_("money"), max_length=8, choices=Charge.choices, default=Charge.NONE)
     error_code = models.CharField(_("error code"), max_length=100, blank=True)
     error_text = models.TextField(_("EvoLink's own words"), blank=True)
     error_field = models.CharField(max_length=100, blank=True)
 
-    created = models.DateTimeField(_("created"))
-    sent = models.DateTimeField(_("sent"), null=True)
-    accepted = models.DateTimeField(_("accepted"), null=True)
-    moved = models.DateTimeField(_("last news"), null=True)
-    finished = models.DateTimeField(_("finished"), null=True)
-    put_away = models.DateTimeField(
+    created_at = models.DateTimeField(_("created"))
+    sent_at = models.DateTimeField(_("sent"), null=True)
+    accepted_at = models.DateTimeField(_("accepted"), null=True)
+    progressed_at = models.DateTimeField(_("last news"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    dismissed_at = models.DateTimeField(
         _("put away"), null=True, help_text=_("The person stopped watching; the work goes on.")
     )
 
     # A claim pushes `due` into the future: when its worker dies the row simply becomes due again.
-    due = models.DateTimeField(_("next look"), null=True)
-    claim = models.UUIDField(null=True)
+    next_attempt_at = models.DateTimeField(_("next look"), null=True)
+    lease_id = models.UUIDField(null=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
 
     class Meta:
@@ -115,50 +114,54 @@ class Generation(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["owner", "form_key"], name="one_generation_per_form"),
             models.CheckConstraint(
-                condition=Q(state__in=[s.value for s in State]), name="known_state"
+                condition=Q(state__in=[s.value for s in State]), name="generation_state_is_known"
             ),
-            models.CheckConstraint(condition=Q(progress__lte=100), name="progress_is_percent"),
+            models.CheckConstraint(
+                condition=Q(progress__lte=100), name="generation_progress_is_percent"
+            ),
         ]
         indexes = [
-            models.Index(fields=["owner", "-created", "-id"], name="generation_by_owner"),
-            models.Index(fields=["owner", "version"], name="generation_by_version"),
+            models.Index(fields=["owner", "-created_at", "-id"], name="generation_by_owner"),
+            models.Index(fields=["owner", "changed_version"], name="generation_by_version"),
             models.Index(fields=["owner", "state"], name="generation_by_owner_state"),
             models.Index(
-                fields=["owner", "charge", "finished", "used", "reserved"],
+                fields=["owner", "charge", "finished_at", "credits_charged", "credits_reserved"],
                 name="generation_spending",
             ),
-            models.Index(fields=["charge", "accepted"], name="generation_by_charge"),
+            models.Index(fields=["charge", "accepted_at"], name="generation_by_charge"),
             # SQLite uses a partial index only when the query repeats its condition word for word:
             # `due <= now` says that it is not null, but no query lists the states.
             models.Index(
-                fields=["state", "due"], name="generation_due", condition=Q(due__isnull=False)
+                fields=["state", "next_attempt_at"],
+                name="generation_due",
+                condition=Q(next_attempt_at__isnull=False),
             ),
-            models.Index(fields=["-created"], name="generation_newest"),
-            models.Index(fields=["model_id", "-created"], name="generation_by_model"),
+            models.Index(fields=["-created_at"], name="generation_newest"),
+            models.Index(fields=["model_id", "-created_at"], name="generation_by_model"),
         ]
 
     def __str__(self) -> str:
         return f"{self.model_id} #{self.pk}"
 
     @property
-    def ended(self) -> bool:
-        return self.state in ENDED
+    def is_ended(self) -> bool:
+        return self.state in ENDED_STATES
 
     @property
-    def live(self) -> bool:
-        return self.state in LIVE
+    def is_live(self) -> bool:
+        return self.state in LIVE_STATES
 
     @property
-    def left_alone(self) -> bool:
+    def is_dismissed(self) -> bool:
         """The person stopped watching it, and it is not over yet."""
-        return self.put_away is not None and self.live
+        return self.dismissed_at is not None and self.is_live
 
-    def elapsed(self, now: datetime) -> timedelta:
+    def get_elapsed(self, now: datetime) -> timedelta:
         """From the press of the button to the end, or to `now`."""
-        return (self.finished or now) - self.created
+        return (self.finished_at or now) - self.created_at
 
 
-class Result(models.Model):
+class GeneratedVideo(models.Model):
     """A film of a generation, kept in the library."""
 
     generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="results")
@@ -170,17 +173,19 @@ class Result(models.Model):
         verbose_name_plural = _("films")
         ordering = ["position"]
         constraints = [
-            models.UniqueConstraint(fields=["generation", "position"], name="one_film_a_place")
+            models.UniqueConstraint(
+                fields=["generation", "position"], name="one_video_per_position"
+            )
         ]
 
     def __str__(self) -> str:
         return f"{self.generation_id}/{self.position}"
 
 
-class Delivery(models.Model):
+class CallbackDelivery(models.Model):
     """A callback that came for a generation. It proves nothing; it only made us look."""
 
-    class Refused(models.TextChoices):
+    class Rejection(models.TextChoices):
         """Why a callback was not listened to."""
 
         OTHER_TASK = "other_task", _("names another task")
@@ -188,47 +193,49 @@ class Delivery(models.Model):
         TOO_MANY = "too_many", _("too many")
 
     generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="deliveries")
-    at = models.DateTimeField(_("at"))
-    size = models.PositiveIntegerField(_("bytes"))
-    says = models.CharField(_("says"), max_length=40, blank=True)
-    task_named = models.CharField(_("task it names"), max_length=128, blank=True)
-    refused = models.CharField(_("refused"), max_length=10, choices=Refused.choices, blank=True)
+    received_at = models.DateTimeField(_("at"))
+    size_bytes = models.PositiveIntegerField(_("bytes"))
+    reported_status = models.CharField(_("says"), max_length=40, blank=True)
+    reported_task_id = models.CharField(_("task it names"), max_length=128, blank=True)
+    rejection = models.CharField(_("refused"), max_length=10, choices=Rejection.choices, blank=True)
 
     class Meta:
         verbose_name = _("callback")
         verbose_name_plural = _("callbacks")
-        ordering = ["-at"]
-        indexes = [models.Index(fields=["-at", "-id"], name="callback_newest")]
+        ordering = ["-received_at"]
+        indexes = [models.Index(fields=["-received_at", "-id"], name="callback_newest")]
 
     def __str__(self) -> str:
-        return f"{self.generation_id} {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.generation_id} {self.received_at:%Y-%m-%d %H:%M:%S}"
 
 
 class Alert(models.Model):
     """An admin was told of this reason to look at a generation: once, not every minute."""
 
     generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="alerts")
-    reason = models.CharField(max_length=20)
-    told = models.DateTimeField()
+    incident_type = models.CharField(max_length=20)
+    announced_at = models.DateTimeField()
 
     class Meta:
         verbose_name = _("alert")
         constraints = [
-            models.UniqueConstraint(fields=["generation", "reason"], name="one_alert_a_reason")
+            models.UniqueConstraint(
+                fields=["generation", "incident_type"], name="one_alert_per_incident_type"
+            )
         ]
 
     def __str__(self) -> str:
-        return f"{self.generation_id} {self.reason}"
+        return f"{self.generation_id} {self.incident_type}"
 
 
-class Feed(models.Model):
+class ChangeFeed(models.Model):
     """Counts the changes of one person's generations: a page asks "anything since N?"."""
 
     owner = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="feed"
     )
     version = models.PositiveBigIntegerField(default=0)
-    money = models.PositiveBigIntegerField(
+    credits_version = models.PositiveBigIntegerField(
         default=0, help_text=_("Counts the changes that may have touched credits.")
     )
 
@@ -247,12 +254,12 @@ class Draft(models.Model):
     )
     model_id = models.CharField(max_length=100)
     values = models.JSONField()
-    saved = models.DateTimeField()
+    saved_at = models.DateTimeField()
 
     class Meta:
         verbose_name = _("draft")
         constraints = [
-            models.UniqueConstraint(fields=["owner", "model_id"], name="one_draft_a_model")
+            models.UniqueConstraint(fields=["owner", "model_id"], name="one_draft_per_model")
         ]
 
     def __str__(self) -> str:
@@ -263,8 +270,8 @@ class Heartbeat(models.Model):
     """Says that a worker is alive, and how much room its disk has."""
 
     worker = models.CharField(max_length=100, primary_key=True)
-    seen = models.DateTimeField()
-    disk_free = models.PositiveBigIntegerField(help_text=_("bytes"))
+    seen_at = models.DateTimeField()
+    disk_free_bytes = models.PositiveBigIntegerField(help_text=_("bytes"))
 
     class Meta:
         verbose_name = _("worker")
@@ -274,6 +281,6 @@ class Heartbeat(models.Model):
         return self.worker
 
 
-LOW_DISK = 300 * 1024 * 1024
+MIN_FREE_DISK_BYTES = 300 * 1024 * 1024
 
-WORKER_SILENT = timedelta(seconds=30)
+MAX_HEARTBEAT_AGE = timedelta(seconds=30)

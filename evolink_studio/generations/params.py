@@ -9,88 +9,94 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from evolink_studio.catalog import spec_for
+from evolink_studio.catalog import get_spec
 from evolink_studio.catalog.base import VideoRequest
 from evolink_studio.catalog.fields import Control
-from evolink_studio.catalog.media import Media
-from evolink_studio.catalog.messages import Problem
-from evolink_studio.catalog.spec import Spec
-from evolink_studio.core.http import number_in
+from evolink_studio.catalog.media import MediaFile
+from evolink_studio.catalog.messages import FieldError
+from evolink_studio.catalog.spec import ModelSpec
+from evolink_studio.core.http import parse_id
 from evolink_studio.generations.models import Generation
 from evolink_studio.library.models import Asset, facts
 
-PREFIX = "asset:"
+ASSET_REF_PREFIX = "asset:"
 
 
 @dataclass
-class Entered:
+class FormData:
     """What a person gave: `values` for the check, the files behind them, and files not taken."""
 
     values: dict[str, object] = field(default_factory=dict)
     assets: dict[str, Asset] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    field_errors: list[FieldError] = field(default_factory=list)
 
-    def plain(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """The values as JSON, to store."""
-        return {name: plain(value) for name, value in self.values.items()}
+        return {name: to_json(value) for name, value in self.values.items()}
 
 
-def plain(value: object) -> object:
+def to_json(value: object) -> object:
     """A value as JSON: a picture becomes its name."""
-    if isinstance(value, Media):
+    if isinstance(value, MediaFile):
         return value.ref
     if isinstance(value, BaseModel):
-        return plain(dict(value))
+        return to_json(dict(value))
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [to_json(item) for item in value]
     return value
 
 
-def stored_params(spec: Spec, request: VideoRequest) -> dict[str, object]:
+def serialize_params(spec: ModelSpec, request: VideoRequest) -> dict[str, object]:
     """An accepted request as JSON for the row; pictures by their names."""
-    return {field.name: plain(getattr(request, field.name)) for field in spec.fields}
+    return {field.name: to_json(getattr(request, field.name)) for field in spec.fields}
 
 
-def restore(spec: Spec, stored: Mapping[str, object], owner_id: int) -> Entered:
+def load_params(spec: ModelSpec, stored_params: Mapping[str, object], owner_id: int) -> FormData:
     """Stored values for this model again, with the files of their owner looked up in one query."""
-    names = {f.name for f in spec.fields if f.control == Control.MEDIA}
-    refs = {name: _refs(stored.get(name)) for name in names}
-    assets = assets_by_ref((ref for some in refs.values() for ref in some), owner_id)
-    values = dict(stored)
-    for name in names & stored.keys():
-        values[name] = [media_of(assets[ref]) for ref in refs[name] if ref in assets]
-    return Entered(values, assets)
+    media_names = {f.name for f in spec.fields if f.control == Control.MEDIA}
+    refs = {name: _list_refs(stored_params.get(name)) for name in media_names}
+    assets = get_assets_by_ref(
+        (ref for field_refs in refs.values() for ref in field_refs), owner_id
+    )
+    values = dict(stored_params)
+    for name in media_names & stored_params.keys():
+        values[name] = [build_media_file(assets[ref]) for ref in refs[name] if ref in assets]
+    return FormData(values, assets)
 
 
-class FileGone(Exception):
+class AssetMissing(Exception):
     """A file that belongs to this request is no longer in the library."""
 
 
-def stored_values(generation: Generation) -> tuple[dict[str, object], list[Asset]]:
+def load_params_for_dispatch(generation: Generation) -> tuple[dict[str, object], list[Asset]]:
     """What the worker sends: the stored values with their files. Raises FileGone."""
-    spec = spec_for(generation.model_id)
-    entered = restore(spec, generation.params, generation.owner_id)
-    media = [field.name for field in spec.fields if field.control == Control.MEDIA]
-    asked = {ref for name in media for ref in _refs(generation.params.get(name))}
-    if asked - entered.assets.keys():
-        raise FileGone
-    return entered.values, list(entered.assets.values())
+    spec = get_spec(generation.model_id)
+    form_data = load_params(spec, generation.params, generation.owner_id)
+    media_names = [field.name for field in spec.fields if field.control == Control.MEDIA]
+    required_refs = {ref for name in media_names for ref in _list_refs(generation.params.get(name))}
+    if required_refs - form_data.assets.keys():
+        raise AssetMissing
+    return form_data.values, list(form_data.assets.values())
 
 
-def assets_by_ref(refs: Iterable[str], owner_id: int) -> dict[str, Asset]:
+def get_assets_by_ref(refs: Iterable[str], owner_id: int) -> dict[str, Asset]:
     """Files of this person by name; others, and unknown ones, are simply not there."""
-    found = (number_in(ref.removeprefix(PREFIX)) for ref in refs if ref.startswith(PREFIX))
-    numbers = [number for number in found if number is not None]
-    return {a.ref: a for a in Asset.objects.filter(owner_id=owner_id, pk__in=numbers)}
+    parsed_ids = (
+        parse_id(ref.removeprefix(ASSET_REF_PREFIX))
+        for ref in refs
+        if ref.startswith(ASSET_REF_PREFIX)
+    )
+    asset_ids = [asset_id for asset_id in parsed_ids if asset_id is not None]
+    return {asset.ref: asset for asset in Asset.objects.filter(owner_id=owner_id, pk__in=asset_ids)}
 
 
-def media_of(asset: Asset) -> Media:
+def build_media_file(asset: Asset) -> MediaFile:
     """A file as facts for the catalogue."""
-    return Media.model_validate(facts(asset))
+    return MediaFile.model_validate(facts(asset))
 
 
-def _refs(value: object) -> list[str]:
+def _list_refs(value: object) -> list[str]:
     items = value if isinstance(value, list) else [value]
     return [item for item in items if isinstance(item, str)]

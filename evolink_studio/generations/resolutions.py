@@ -8,13 +8,13 @@ from django.db import transaction
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits import ledger
-from evolink_studio.generations.models import Charge, Feed, Generation
-from evolink_studio.generations.services import fingerprint_of
+from evolink_studio.generations.models import ChangeFeed, Charge, Generation
+from evolink_studio.generations.services import compute_fingerprint
 from evolink_studio.generations.states import State
-from evolink_studio.generations.transitions import Decision, move
+from evolink_studio.generations.transitions import ChargeDecision, transition
 
 
-class AlreadyLinked(Exception):
+class TaskAlreadyLinkedError(Exception):
     """Another generation has this task."""
 
 
@@ -23,21 +23,26 @@ def propose_task(*, generation: Generation, task_id: str, now: datetime) -> bool
 
     Raises AlreadyLinked. False when the answer is no longer missing.
     """
-    _must_be_free(task_id)
-    lost = Generation.objects.filter(pk=generation.pk, state=State.UNKNOWN)
-    return lost.update(candidate=task_id, vouched=True, due=now, claim=None) == 1
+    _check_task_unlinked(task_id)
+    lost_rows = Generation.objects.filter(pk=generation.pk, state=State.UNKNOWN)
+    return (
+        lost_rows.update(
+            candidate_task_id=task_id, candidate_confirmed=True, next_attempt_at=now, lease_id=None
+        )
+        == 1
+    )
 
 
 def mark_not_charged(
-    *, generation: Generation, by: User | None = None, note: str = "", now: datetime
+    *, generation: Generation, actor: User | None = None, note: str = "", now: datetime
 ) -> bool:
     """A person looked: EvoLink never took it. It ends; what was held is free again."""
-    return move(
+    return transition(
         generation,
         State.FAILED,
         now=now,
-        standing=State.UNKNOWN,
-        decision=Decision(by, note),
+        expected_state=State.UNKNOWN,
+        decision=ChargeDecision(actor, note),
         charge=Charge.NONE,
         error_code="never_taken",
         error_text="",
@@ -48,31 +53,31 @@ def mark_charged(
     *,
     generation: Generation,
     amount: Decimal,
-    by: User | None = None,
+    actor: User | None = None,
     note: str = "",
     now: datetime,
 ) -> bool:
     """A person looked: EvoLink charged `amount` credits, and there is no film to be had."""
-    return move(
+    return transition(
         generation,
         State.FAILED,
         now=now,
-        standing=State.UNKNOWN,
-        decision=Decision(by, note),
+        expected_state=State.UNKNOWN,
+        decision=ChargeDecision(actor, note),
         charge=Charge.CHARGED,
-        used=amount,
+        credits_charged=amount,
         error_code="charged_without_film",
         error_text="",
     )
 
 
 @transaction.atomic
-def rescue(
+def import_task(
     *,
     owner: User,
     model_id: str,
     task_id: str,
-    by: User | None = None,
+    actor: User | None = None,
     note: str = "",
     now: datetime,
 ) -> Generation:
@@ -82,27 +87,34 @@ def rescue(
     then follows and saves it like any other. Raises AlreadyLinked, and NoAllowance for a person out
     of whose credits nothing can be paid.
     """
-    _must_be_free(task_id)
-    Feed.objects.get_or_create(pk=owner.pk)
-    rescued = Generation.objects.create(
+    _check_task_unlinked(task_id)
+    ChangeFeed.objects.get_or_create(pk=owner.pk)
+    generation = Generation.objects.create(
         owner=owner,
         model_id=model_id,
         params={},
-        fingerprint=fingerprint_of(model_id, {"rescued": task_id}),
+        fingerprint=compute_fingerprint(model_id, {"rescued": task_id}),
         form_key=uuid.uuid4(),
         state=State.UNKNOWN,
         charge=Charge.UNCLEAR,
-        candidate=task_id,
-        vouched=True,
-        created=now,
-        sent=now,
-        moved=now,
-        due=now,
+        candidate_task_id=task_id,
+        candidate_confirmed=True,
+        created_at=now,
+        sent_at=now,
+        progressed_at=now,
+        next_attempt_at=now,
     )
-    ledger.enter(generation_id=rescued.pk, person=owner, held=Decimal(0), now=now, by=by, note=note)
-    return rescued
+    ledger.record_external(
+        generation_id=generation.pk,
+        user=owner,
+        reserved=Decimal(0),
+        now=now,
+        actor=actor,
+        note=note,
+    )
+    return generation
 
 
-def _must_be_free(task_id: str) -> None:
+def _check_task_unlinked(task_id: str) -> None:
     if Generation.objects.filter(task_id=task_id).exists():
-        raise AlreadyLinked
+        raise TaskAlreadyLinkedError

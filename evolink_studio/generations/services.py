@@ -13,62 +13,75 @@ from django.db.models import Count, Q, QuerySet
 from django.dispatch import Signal
 
 from evolink_studio.accounts.models import User
-from evolink_studio.catalog.spec import Spec
-from evolink_studio.core.database import stored
+from evolink_studio.catalog.spec import ModelSpec
+from evolink_studio.core.database import durable_transaction
 from evolink_studio.credits import ledger
-from evolink_studio.generations.models import Delivery, Draft, Feed, Generation, Heartbeat
-from evolink_studio.generations.states import LIVE, State
-from evolink_studio.generations.transitions import bump, free, mark, move
+from evolink_studio.generations.models import (
+    CallbackDelivery,
+    ChangeFeed,
+    Draft,
+    Generation,
+    Heartbeat,
+)
+from evolink_studio.generations.states import LIVE_STATES, State
+from evolink_studio.generations.transitions import (
+    increment_feed_version,
+    lock_available,
+    transition,
+    update_flags,
+)
 from evolink_studio.library.models import Asset
 
-LARGEST = 64 * 1024  # bytes; a larger body is not even read
-MOST_HEARD = 20  # callbacks of one address
+MAX_CALLBACK_BYTES = 64 * 1024  # bytes; a larger body is not even read
+MAX_CALLBACKS_PER_GENERATION = 20  # callbacks of one address
 
 
-def why_refused(generation: Generation, *, came: int, size: int, task_id: str) -> str:
+def callback_rejection(
+    generation: Generation, *, earlier_count: int, size_bytes: int, task_id: str
+) -> str:
     """Why this callback is not listened to; "" when it is. `came`: how many came before it."""
-    other = task_id and generation.task_id and task_id != generation.task_id
+    names_other_task = task_id and generation.task_id and task_id != generation.task_id
     reasons = (
-        (came >= MOST_HEARD, Delivery.Refused.TOO_MANY),
-        (size > LARGEST, Delivery.Refused.TOO_LARGE),
-        (other, Delivery.Refused.OTHER_TASK),
+        (earlier_count >= MAX_CALLBACKS_PER_GENERATION, CallbackDelivery.Rejection.TOO_MANY),
+        (size_bytes > MAX_CALLBACK_BYTES, CallbackDelivery.Rejection.TOO_LARGE),
+        (names_other_task, CallbackDelivery.Rejection.OTHER_TASK),
     )
-    return next((reason.value for fits, reason in reasons if fits), "")
+    return next((reason.value for applies, reason in reasons if applies), "")
 
 
 # A generation waits to be sent. Told inside the transaction that stores it, with its `generation`.
-queued = Signal()
+generation_queued = Signal()
 
-LARGEST_SIZE = 2**31 - 1  # as its column can hold
+MAX_RECORDED_BYTES = 2**31 - 1  # as its column can hold
 # What a look can bring forward: searching, reading and copying are free.
-LOOKED_AT = frozenset({State.UNKNOWN, State.RUNNING, State.SAVING})
+REFRESHABLE_STATES = frozenset({State.UNKNOWN, State.RUNNING, State.SAVING})
 # What a person may stop watching: it goes on without them. What was not sent yet is cancelled.
-LEAVABLE = LIVE - {State.QUEUED}
+DISMISSIBLE_STATES = LIVE_STATES - {State.QUEUED}
 
 
-class FormKeyReused(Exception):
+class IdempotencyConflict(Exception):
     """This form was already sent with other content: nothing was sent now."""
 
 
 @dataclass(frozen=True)
-class Submitted:
+class CreateResult:
     """A generation, and whether this very call created it."""
 
     generation: Generation
-    created: bool
+    is_new: bool
 
 
-def submit(
+def create_generation(
     *,
     owner: User,
-    spec: Spec,
+    spec: ModelSpec,
     params: Mapping[str, object],
     assets: Sequence[Asset],
     form_key: uuid.UUID,
-    estimated: Decimal | None,
-    at_most: Decimal | None = None,
+    credits_estimated: Decimal | None,
+    max_credits: Decimal | None = None,
     now: datetime,
-) -> Submitted:
+) -> CreateResult:
     """Store one wish, durably, before anything is sent. `params` has been checked by the spec.
 
     `at_most` is the worst case where there is no estimate, because price or length is open.
@@ -78,12 +91,12 @@ def submit(
     an allowance has no room for it; nothing is stored then. Raises CommitUnclear when the database
     went away at the very end: the same form, sent again, tells what became of it.
     """
-    fingerprint = fingerprint_of(spec.id, params)
-    known = Generation.objects.filter(owner=owner, form_key=form_key).first()
-    if known is None:
+    fingerprint = compute_fingerprint(spec.id, params)
+    existing = Generation.objects.filter(owner=owner, form_key=form_key).first()
+    if existing is None:
         try:
-            with stored():
-                version = bump(owner.pk)
+            with durable_transaction():
+                version = increment_feed_version(owner.pk)
                 generation = Generation.objects.create(
                     owner=owner,
                     model_id=spec.id,
@@ -91,35 +104,35 @@ def submit(
                     params=dict(params),
                     form_key=form_key,
                     fingerprint=fingerprint,
-                    estimated=estimated,
+                    credits_estimated=credits_estimated,
                     expected_seconds=spec.typical_seconds,
-                    born=version,
-                    version=version,
-                    created=now,
-                    moved=now,
-                    due=now,
+                    created_version=version,
+                    changed_version=version,
+                    created_at=now,
+                    progressed_at=now,
+                    next_attempt_at=now,
                 )
                 generation.inputs.set(assets)
                 ledger.reserve(
                     generation_id=generation.pk,
-                    person=owner,
+                    user=owner,
                     model_id=spec.id,
-                    amount=estimated,
-                    at_most=at_most,
-                    running=0,  # more than a person may have at once wait for their turn
+                    amount=credits_estimated,
+                    max_credits=max_credits,
+                    active_count=0,  # more than a person may have at once wait for their turn
                     now=now,
                 )
                 Draft.objects.filter(owner=owner, model_id=spec.id).delete()
-                queued.send(Generation, generation=generation)
-            return Submitted(generation, created=True)
+                generation_queued.send(Generation, generation=generation)
+            return CreateResult(generation, is_new=True)
         except IntegrityError:
-            known = Generation.objects.get(owner=owner, form_key=form_key)
-    if known.fingerprint != fingerprint:
-        raise FormKeyReused
-    return Submitted(known, created=False)
+            existing = Generation.objects.get(owner=owner, form_key=form_key)
+    if existing.fingerprint != fingerprint:
+        raise IdempotencyConflict
+    return CreateResult(existing, is_new=False)
 
 
-def fingerprint_of(model_id: str, params: Mapping[str, object]) -> str:
+def compute_fingerprint(model_id: str, params: Mapping[str, object]) -> str:
     """One hash for one content, whatever the order of its keys."""
     text = json.dumps([model_id, params], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -127,21 +140,23 @@ def fingerprint_of(model_id: str, params: Mapping[str, object]) -> str:
 
 def cancel(*, generation: Generation, now: datetime) -> bool:
     """Drop a generation that was not sent yet: nothing is charged. False when it was too late."""
-    return move(generation, State.CANCELLED, now=now)
+    return transition(generation, State.CANCELLED, now=now)
 
 
-def put_away(*, generation: Generation, now: datetime) -> bool:
+def dismiss(*, generation: Generation, now: datetime) -> bool:
     """Stop watching: the worker goes on, and what it costs stays as it is. False when too late."""
-    where = Q(state__in=LEAVABLE, put_away=None)
-    return mark(generation, where=where, put_away=now)
+    condition = Q(state__in=DISMISSIBLE_STATES, dismissed_at=None)
+    return update_flags(generation, condition=condition, dismissed_at=now)
 
 
-def watch_again(*, generation: Generation) -> bool:
+def restore(*, generation: Generation) -> bool:
     """Take it back to the others. False when it was not put away."""
-    return mark(generation, where=Q(put_away__isnull=False), put_away=None)
+    return update_flags(generation, condition=Q(dismissed_at__isnull=False), dismissed_at=None)
 
 
-def wake(*, token: str, size: int, says: str, task_id: str, now: datetime) -> None:
+def record_callback(
+    *, token: str, size_bytes: int, status: str, task_id: str, now: datetime
+) -> None:
     """A callback came: look at this task now. It changes nothing else, whatever it says.
 
     For a generation whose answer was lost, the task it names becomes a candidate: the worker reads
@@ -156,57 +171,61 @@ def wake(*, token: str, size: int, says: str, task_id: str, now: datetime) -> No
         .only("pk", "state", "task_id")
         .first()
     )
-    if generation is None or generation.came > MOST_HEARD:
+    if generation is None or generation.came > MAX_CALLBACKS_PER_GENERATION:
         return
-    refused = why_refused(generation, came=generation.came, size=size, task_id=task_id)
-    Delivery.objects.create(
-        generation=generation,
-        at=now,
-        size=min(size, LARGEST_SIZE),
-        says=says[:40],
-        task_named=task_id[:128],
-        refused=refused,
+    rejection = callback_rejection(
+        generation, earlier_count=generation.came, size_bytes=size_bytes, task_id=task_id
     )
-    if refused:
+    CallbackDelivery.objects.create(
+        generation=generation,
+        received_at=now,
+        size_bytes=min(size_bytes, MAX_RECORDED_BYTES),
+        reported_status=status[:40],
+        reported_task_id=task_id[:128],
+        rejection=rejection,
+    )
+    if rejection:
         return
-    rows = Generation.objects.filter(pk=generation.pk, due__gt=now)
+    rows = Generation.objects.filter(pk=generation.pk, next_attempt_at__gt=now)
     # A read or search that is under way may have asked too early: it gives way to the next one.
-    rows.filter(state=State.RUNNING).update(due=now, claim=None)
+    rows.filter(state=State.RUNNING).update(next_attempt_at=now, lease_id=None)
     if task_id:
         # What an admin named is looked up first.
-        lost = Generation.objects.filter(pk=generation.pk, state=State.UNKNOWN)
-        named = Q(vouched=True, candidate__gt="")
-        lost.exclude(named).update(due=now, candidate=task_id, vouched=False, claim=None)
+        lost_rows = Generation.objects.filter(pk=generation.pk, state=State.UNKNOWN)
+        named_by_admin = Q(candidate_confirmed=True, candidate_task_id__gt="")
+        lost_rows.exclude(named_by_admin).update(
+            next_attempt_at=now, candidate_task_id=task_id, candidate_confirmed=False, lease_id=None
+        )
 
 
-def look_now(*, chosen: QuerySet[Generation], now: datetime) -> int:
+def refresh_now(*, queryset: QuerySet[Generation], now: datetime) -> int:
     """Read running tasks, search lost ones, copy finished films: at once instead of when due.
 
     Reading is free and nothing is ever sent by it. Returns how many will be looked at: rows that
     have ended, were not sent yet or are in a worker's hands at this moment are left alone.
     """
     rows = Generation.objects.filter(
-        pk__in=chosen.order_by().values("pk"), state__in=LOOKED_AT, claim=None
+        pk__in=queryset.order_by().values("pk"), state__in=REFRESHABLE_STATES, lease_id=None
     )
     with transaction.atomic():
-        return Generation.objects.filter(pk__in=free(rows)).update(due=now)
+        return Generation.objects.filter(pk__in=lock_available(rows)).update(next_attempt_at=now)
 
 
 def save_draft(*, owner: User, model_id: str, values: Mapping[str, object], now: datetime) -> None:
     """Remember what a person typed for one AI model."""
     Draft.objects.update_or_create(
-        owner=owner, model_id=model_id, defaults={"values": dict(values), "saved": now}
+        owner=owner, model_id=model_id, defaults={"values": dict(values), "saved_at": now}
     )
 
 
-def open_feed(*, owner: User) -> None:
+def ensure_feed(*, owner: User) -> None:
     """Every person's page asks its feed; it exists from the first visit on."""
-    Feed.objects.get_or_create(pk=owner.pk)
+    ChangeFeed.objects.get_or_create(pk=owner.pk)
 
 
-def beat(*, worker: str, disk_free: int, now: datetime) -> None:
+def record_heartbeat(*, worker: str, disk_free_bytes: int, now: datetime) -> None:
     """A worker says that it lives. Rows of workers silent for a day are dropped."""
     Heartbeat.objects.update_or_create(
-        worker=worker, defaults={"seen": now, "disk_free": disk_free}
+        worker=worker, defaults={"seen_at": now, "disk_free_bytes": disk_free_bytes}
     )
-    Heartbeat.objects.filter(seen__lt=now - timedelta(days=1)).delete()
+    Heartbeat.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()

@@ -23,7 +23,7 @@ class State(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
-MOVES: dict[State, frozenset[State]] = {
+TRANSITIONS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.SENDING, State.CANCELLED, State.FAILED}),
     State.SENDING: frozenset({State.QUEUED, State.RUNNING, State.UNKNOWN, State.FAILED}),
     State.UNKNOWN: frozenset({State.RUNNING, State.FAILED}),
@@ -34,10 +34,10 @@ MOVES: dict[State, frozenset[State]] = {
     State.CANCELLED: frozenset(),
 }
 
-ENDED = frozenset(state for state, onward in MOVES.items() if not onward)
-LIVE = frozenset(State) - ENDED
+ENDED_STATES = frozenset(state for state, onward in TRANSITIONS.items() if not onward)
+LIVE_STATES = frozenset(State) - ENDED_STATES
 
 
-def sources(to: State) -> frozenset[State]:
+def source_states(target: State) -> frozenset[State]:
     """The states from which a generation may move to `to`."""
-    return frozenset(state for state, onward in MOVES.items() if to in onward)
+    return frozenset(state for state, targets in TRANSITIONS.items() if target in targets)

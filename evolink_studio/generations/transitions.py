@@ -18,64 +18,70 @@ from django.db.models import F, Q, QuerySet
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits import ledger
-from evolink_studio.generations.models import Charge, Feed, Generation
-from evolink_studio.generations.states import ENDED, State, sources
+from evolink_studio.generations.models import ChangeFeed, Charge, Generation
+from evolink_studio.generations.states import ENDED_STATES, State, source_states
 
 
 @dataclass(frozen=True)
-class Decision:
+class ChargeDecision:
     """Who said what a generation cost, and why; without a person it was EvoLink who said so."""
 
-    by: User | None = None
+    actor: User | None = None
     note: str = ""
 
 
-EVOLINK = Decision()
+PROVIDER_DECISION = ChargeDecision()
 
 
-def follow_move(
+def apply_to_ledger(
     generation_id: int,
-    to: State,
-    facts: Mapping[str, Any],
+    target: State,
+    changes: Mapping[str, Any],
     now: datetime,
-    decision: Decision = EVOLINK,
+    decision: ChargeDecision = PROVIDER_DECISION,
 ) -> None:
     """Keep in the book what a move says about the money. What arrives twice changes nothing."""
-    charge = facts.get("charge")
+    charge = changes.get("charge")
     if charge == Charge.CHARGED:
-        if facts.get("used") is not None:
+        if changes.get("credits_charged") is not None:
             ledger.settle(
                 generation_id=generation_id,
-                charged=facts["used"],
+                charged=changes["credits_charged"],
                 now=now,
-                by=decision.by,
+                actor=decision.actor,
                 note=decision.note,
             )
     elif charge == Charge.RESERVED:
-        if facts.get("reserved") is not None:
-            ledger.adjust(generation_id=generation_id, to=facts["reserved"], now=now)
-    elif to in ENDED and to != State.COMPLETED and charge != Charge.UNCLEAR:
-        ledger.release(generation_id=generation_id, now=now, by=decision.by, note=decision.note)
+        if changes.get("credits_reserved") is not None:
+            ledger.adjust(
+                generation_id=generation_id, reserved=changes["credits_reserved"], now=now
+            )
+    elif target in ENDED_STATES and target != State.COMPLETED and charge != Charge.UNCLEAR:
+        ledger.release(
+            generation_id=generation_id, now=now, actor=decision.actor, note=decision.note
+        )
 
 
 # What was never sent cannot have cost anything.
-CORRECTABLE = frozenset({State.COMPLETED, State.FAILED})
+CORRECTABLE_STATES = frozenset({State.COMPLETED, State.FAILED})
 
 
-def bump(owner_id: int, *, money: bool = True) -> int:
+def increment_feed_version(owner_id: int, *, affects_credits: bool = True) -> int:
     """Count one more change of this person's generations and return its number.
 
     Without `money` their credits stay as they are, and the page need not draw them anew.
     """
-    feed = Feed.objects.filter(pk=owner_id)
-    more = {"version": F("version") + 1} | ({"money": F("money") + 1} if money else {})
-    if not feed.update(**more):
-        Feed.objects.get_or_create(pk=owner_id)
-        feed.update(**more)
+    feed = ChangeFeed.objects.filter(pk=owner_id)
+    increments = {"changed_version": F("changed_version") + 1} | (
+        {"money": F("money") + 1} if affects_credits else {}
+    )
+    if not feed.update(**increments):
+        ChangeFeed.objects.get_or_create(pk=owner_id)
+        feed.update(**increments)
     return feed.values_list("version", flat=True).get()
 
 
-def free(rows: "QuerySet[Generation]") -> list[int]:
+def lock_available(rows: "QuerySet[Generation]") -> list[int]:
     """Lock those of these rows that nobody is writing at this moment, and return their numbers.
 
     Whoever changes several rows at once waits for none of them: who holds one of them may be
@@ -84,15 +90,15 @@ def free(rows: "QuerySet[Generation]") -> list[int]:
     return list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
 
 
-def move(
+def transition(
     generation: Generation,
-    to: State,
+    target: State,
     *,
     now: datetime,
-    held: uuid.UUID | None = None,
-    standing: State | None = None,
-    decision: Decision = EVOLINK,
-    **facts: object,
+    lease_id: uuid.UUID | None = None,
+    expected_state: State | None = None,
+    decision: ChargeDecision = PROVIDER_DECISION,
+    **changes: object,
 ) -> bool:
     """Move to another state, if the generation still stands where that move is allowed.
 
@@ -101,52 +107,58 @@ def move(
     `decision` says for the book who decided it.
     Returns False when somebody else was first; nothing is changed then.
     """
-    rows = Generation.objects.filter(pk=generation.pk, state__in=sources(to))
-    if held is not None:
-        rows = rows.filter(claim=held)
-    if standing is not None:
-        rows = rows.filter(state=standing)
-    if to in ENDED:
-        facts = {"finished": now, "due": None, "stalled": None, **facts}
+    rows = Generation.objects.filter(pk=generation.pk, state__in=source_states(target))
+    if lease_id is not None:
+        rows = rows.filter(lease_id=lease_id)
+    if expected_state is not None:
+        rows = rows.filter(state=expected_state)
+    if target in ENDED_STATES:
+        changes = {"finished_at": now, "next_attempt_at": None, "stalled_since": None, **changes}
     with transaction.atomic():
-        version = bump(generation.owner_id)
-        changed = rows.update(
-            state=to,
-            version=version,
-            moved=now,
-            claim=held if to == State.SENDING else None,
-            **facts,
+        version = increment_feed_version(generation.owner_id)
+        updated_count = rows.update(
+            state=target,
+            changed_version=version,
+            progressed_at=now,
+            lease_id=lease_id if target == State.SENDING else None,
+            **changes,
         )
-        if changed:
-            follow_move(generation.pk, to, facts, now, decision)
-    return changed == 1
+        if updated_count:
+            apply_to_ledger(generation.pk, target, changes, now, decision)
+    return updated_count == 1
 
 
-def note(generation: Generation, *, held: uuid.UUID, visible: bool, **facts: object) -> bool:
+def update_in_state(
+    generation: Generation, *, lease_id: uuid.UUID, is_visible: bool, **changes: object
+) -> bool:
     """Keep facts without leaving the state, and give the claim back.
 
     `visible` facts are announced to the owner's page.
     """
-    rows = Generation.objects.filter(pk=generation.pk, state=generation.state, claim=held)
+    rows = Generation.objects.filter(pk=generation.pk, state=generation.state, lease_id=lease_id)
     with transaction.atomic():
-        if visible:
-            facts["version"] = bump(generation.owner_id, money=False)
-        return rows.update(claim=None, **facts) == 1
+        if is_visible:
+            changes["changed_version"] = increment_feed_version(
+                generation.owner_id, affects_credits=False
+            )
+        return rows.update(lease_id=None, **changes) == 1
 
 
 @dataclass(frozen=True)
-class Note:
+class StateUpdate:
     """Facts to be kept about a generation that stays in its state. `visible`: the page shows them.
 
     What is not visible is small and hashable, and often the same for many.
     """
 
     generation: Generation
-    visible: bool
-    facts: Mapping[str, Any]
+    is_visible: bool
+    changes: Mapping[str, Any]
 
 
-def note_all(notes: Sequence[Note], state: State, *, held: uuid.UUID) -> list[Note]:
+def bulk_update_in_state(
+    updates: Sequence[StateUpdate], state: State, *, lease_id: uuid.UUID
+) -> list[StateUpdate]:
     """Keep notes of generations in one state, all in one transaction, and give the claims back.
 
     It waits for no row: feeds are locked first, in one order, then those rows that nobody else is
@@ -154,74 +166,92 @@ def note_all(notes: Sequence[Note], state: State, *, held: uuid.UUID) -> list[No
     has them in hand for a moment, or their owner has no feed yet.
     """
     with transaction.atomic():
-        versions = locked_feeds({one.generation.owner_id for one in notes if one.visible})
-        ready = [one for one in notes if not one.visible or one.generation.owner_id in versions]
-        claimed = Generation.objects.filter(state=state, claim=held)
-        mine = set(free(claimed.filter(pk__in=[one.generation.pk for one in ready])))
-        kept = [one for one in ready if one.generation.pk in mine]
-        told = {one.generation.owner_id for one in kept if one.visible}
-        Feed.objects.filter(pk__in=told).update(version=F("version") + 1)
-        for facts, numbers in _alike(kept, versions):
-            claimed.filter(pk__in=numbers).update(claim=None, **facts)
-    return [one for one in notes if one.generation.pk not in mine]
+        versions = lock_feeds(
+            {update.generation.owner_id for update in updates if update.is_visible}
+        )
+        writable = [
+            update
+            for update in updates
+            if not update.is_visible or update.generation.owner_id in versions
+        ]
+        leased_rows = Generation.objects.filter(state=state, lease_id=lease_id)
+        locked_ids = set(
+            lock_available(leased_rows.filter(pk__in=[update.generation.pk for update in writable]))
+        )
+        locked_updates = [update for update in writable if update.generation.pk in locked_ids]
+        visible_owner_ids = {
+            update.generation.owner_id for update in locked_updates if update.is_visible
+        }
+        ChangeFeed.objects.filter(pk__in=visible_owner_ids).update(version=F("version") + 1)
+        for changes, generation_ids in _group_by_changes(locked_updates, versions):
+            leased_rows.filter(pk__in=generation_ids).update(lease_id=None, **changes)
+    return [update for update in updates if update.generation.pk not in locked_ids]
 
 
-def locked_feeds(owners: "Iterable[int] | QuerySet[Any, Any]") -> dict[int, int]:
+def lock_feeds(owner_ids: "Iterable[int] | QuerySet[Any, Any]") -> dict[int, int]:
     """Lock these people's feeds, and return their versions. Needs a transaction.
 
     Before any row and in one order, as everywhere: nobody waits for somebody who waits for them,
     and versions become visible in the order they were given.
     """
     return dict(
-        Feed.objects.filter(pk__in=owners)
+        ChangeFeed.objects.filter(pk__in=owner_ids)
         .order_by("pk")
         .select_for_update()
         .values_list("pk", "version")
     )
 
 
-def _alike(
-    notes: Iterable[Note], versions: Mapping[int, int]
+def _group_by_changes(
+    updates: Iterable[StateUpdate], versions: Mapping[int, int]
 ) -> Iterable[tuple[dict[str, Any], list[int]]]:
     """What one statement each can write: the same facts, and the rows they are for."""
-    same: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
-    for one in notes:
-        if one.visible:
-            version = versions[one.generation.owner_id] + 1
-            yield {**one.facts, "version": version}, [one.generation.pk]
+    ids_by_changes: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
+    for update in updates:
+        if update.is_visible:
+            version = versions[update.generation.owner_id] + 1
+            yield {**update.changes, "changed_version": version}, [update.generation.pk]
         else:
-            same[tuple(one.facts.items())].append(one.generation.pk)
-    for facts, numbers in same.items():
-        yield dict(facts), numbers
+            ids_by_changes[tuple(update.changes.items())].append(update.generation.pk)
+    for changes, generation_ids in ids_by_changes.items():
+        yield dict(changes), generation_ids
 
 
-def mark(generation: Generation, *, where: Q, **facts: object) -> bool:
+def update_flags(generation: Generation, *, condition: Q, **changes: object) -> bool:
     """Keep what the person says about it, whoever holds it: state, money and claim stay.
 
     False when it is not `where` this may be said any more; nothing is changed then.
     """
-    rows = Generation.objects.filter(where, pk=generation.pk)
+    rows = Generation.objects.filter(condition, pk=generation.pk)
     with transaction.atomic():
-        version = bump(generation.owner_id, money=False)
-        return rows.update(version=version, **facts) == 1
+        version = increment_feed_version(generation.owner_id, affects_credits=False)
+        return rows.update(changed_version=version, **changes) == 1
 
 
-def correct(
-    generation: Generation, *, charged: Decimal, by: User, note: str, now: datetime
+def correct_charge(
+    generation: Generation, *, credits_charged: Decimal, actor: User, note: str, now: datetime
 ) -> bool:
     """Put right what an ended generation cost, on its row and in the book; its state stays.
 
     It counts only for the row as it was when the person decided (`generation.version`), so the
     same decision sent twice is carried out once. Returns False when the row has changed since.
     """
-    seen = Generation.objects.filter(pk=generation.pk, version=generation.version)
+    unchanged_rows = Generation.objects.filter(
+        pk=generation.pk, changed_version=generation.changed_version
+    )
     with transaction.atomic():
-        version = bump(generation.owner_id)
-        changed = seen.filter(state__in=CORRECTABLE).update(
-            version=version,
-            used=charged,
-            charge=Charge.CHARGED if charged else Charge.RETURNED,
+        version = increment_feed_version(generation.owner_id)
+        updated_count = unchanged_rows.filter(state__in=CORRECTABLE_STATES).update(
+            changed_version=version,
+            credits_charged=credits_charged,
+            charge=Charge.CHARGED if credits_charged else Charge.RETURNED,
         )
-        if changed:
-            ledger.correct(generation_id=generation.pk, charged=charged, by=by, note=note, now=now)
-    return changed == 1
+        if updated_count:
+            ledger.correct(
+                generation_id=generation.pk,
+                charged=credits_charged,
+                actor=actor,
+                note=note,
+                now=now,
+            )
+    return updated_count == 1

@@ -12,8 +12,8 @@ urlpatterns = [
     path("live/", workspace.live, name="live"),
     path("show/<int:pk>/", workspace.show, name="show"),
     path("generations/<int:pk>/cancel/", workspace.cancel, name="cancel"),
-    path("generations/<int:pk>/put-away/", workspace.put_away, name="put_away"),
-    path("generations/<int:pk>/watch-again/", workspace.watch_again, name="watch_again"),
-    path("films/", gallery.films, name="films"),
+    path("generations/<int:pk>/put-away/", workspace.dismiss, name="put_away"),
+    path("generations/<int:pk>/watch-again/", workspace.restore, name="watch_again"),
+    path("films/", gallery.gallery, name="films"),
     path("callbacks/<str:token>/", callbacks.callback, name="callback"),
 ]

@@ -18,184 +18,203 @@ from evolink_studio.catalog import SPECS
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 
-DAYS_ONE_BY_ONE = 92  # a longer period is shown by months
+MAX_DAILY_BARS = 92  # a longer period is shown by months
 
 
 @dataclass(frozen=True)
-class Figures:
+class UsageTotals:
     """How many generations, how many of them failed, and their credits."""
 
     count: int = 0
-    failed: int = 0
-    estimated: Decimal = Decimal(0)
-    reserved: Decimal = Decimal(0)
-    used: Decimal = Decimal(0)
+    failed_count: int = 0
+    credits_estimated: Decimal = Decimal(0)
+    credits_reserved: Decimal = Decimal(0)
+    credits_charged: Decimal = Decimal(0)
 
-    def __add__(self, other: "Figures") -> "Figures":
-        return Figures(
+    def __add__(self, other: "UsageTotals") -> "UsageTotals":
+        return UsageTotals(
             self.count + other.count,
-            self.failed + other.failed,
-            self.estimated + other.estimated,
-            self.reserved + other.reserved,
-            self.used + other.used,
+            self.failed_count + other.failed_count,
+            self.credits_estimated + other.credits_estimated,
+            self.credits_reserved + other.credits_reserved,
+            self.credits_charged + other.credits_charged,
         )
 
 
 @dataclass(frozen=True)
-class Choice:
+class UsageFilter:
     """Which generations: pressed on these days (both included); empty means any."""
 
-    first: date
-    last: date
+    first_day: date
+    last_day: date
     owner_id: int | None = None
     model_id: str = ""
     state: str = ""
 
 
 @dataclass(frozen=True)
-class Line:
+class UsageRow:
     """One line of a table; `key` is the value to filter by."""
 
     key: str
     label: str
-    figures: Figures
+    totals: UsageTotals
 
 
 @dataclass(frozen=True)
-class Span:
+class UsagePeriod:
     """One bar of the chart: a day, or a month of a long period. Both days are included."""
 
-    first: date
-    last: date
-    figures: Figures
+    first_day: date
+    last_day: date
+    totals: UsageTotals
 
 
 @dataclass(frozen=True)
-class Usage:
+class UsageReport:
     """Everything the usage page shows."""
 
-    total: Figures
-    people: list[Line]
-    models: list[Line]
-    spans: list[Span]
-    monthly: bool
+    totals: UsageTotals
+    user_rows: list[UsageRow]
+    model_rows: list[UsageRow]
+    periods: list[UsagePeriod]
+    is_monthly: bool
 
 
-def chosen(choice: Choice) -> QuerySet[Generation]:
+def filter_generations(usage_filter: UsageFilter) -> QuerySet[Generation]:
     """The generations of a choice."""
-    rows = Generation.objects.filter(created_within(choice.first, choice.last))
-    exact = {"owner_id": choice.owner_id, "model_id": choice.model_id, "state": choice.state}
-    return rows.filter(**{name: value for name, value in exact.items() if value})
+    rows = Generation.objects.filter(created_filter(usage_filter.first_day, usage_filter.last_day))
+    conditions = {
+        "owner_id": usage_filter.owner_id,
+        "model_id": usage_filter.model_id,
+        "state": usage_filter.state,
+    }
+    return rows.filter(**{name: value for name, value in conditions.items() if value})
 
 
-def created_within(first: date | None, last: date | None) -> Q:
+def created_filter(first_day: date | None, last_day: date | None) -> Q:
     """Pressed on these days, both included; a missing one leaves that side open."""
-    within = Q()
-    if first:
-        within &= Q(created__gte=_midnight(first))
-    if last:
-        within &= Q(created__lt=_midnight(last) + timedelta(days=1))
-    return within
+    condition = Q()
+    if first_day:
+        condition &= Q(created_at__gte=_start_of_day(first_day))
+    if last_day:
+        condition &= Q(created_at__lt=_start_of_day(last_day) + timedelta(days=1))
+    return condition
 
 
-def figures(rows: QuerySet[Generation]) -> Figures:
+def usage_totals(rows: QuerySet[Generation]) -> UsageTotals:
     """Count and sums of exactly these rows. One query."""
-    return _figures(rows.order_by().aggregate(**_SUMS))
+    return _totals_from_row(rows.order_by().aggregate(**_SUMS))
 
 
-def usage(choice: Choice) -> Usage:
+def usage_report(usage_filter: UsageFilter) -> UsageReport:
     """Three queries, however many generations there are."""
-    rows = chosen(choice).order_by()
+    rows = filter_generations(usage_filter).order_by()
     # Grouping by an expression keeps SQLite on the index of the period, where it would else walk
     # the whole index of that column (measured: 23 ms instead of 190 ms at 1 000 000 rows).
     pairs = [
-        (row["person"], row["kind"], _figures(row))
-        for row in rows.annotate(person=F("owner_id") + 0, kind=Concat("model_id", Value("")))
-        .values("person", "kind")
+        (row["user"], row["kind"], _totals_from_row(row))
+        for row in rows.annotate(user=F("owner_id") + 0, kind=Concat("model_id", Value("")))
+        .values("user", "kind")
         .annotate(**_SUMS)
     ]
-    people = _folded((person, found) for person, _kind, found in pairs)
-    kinds = _folded((kind, found) for _person, kind, found in pairs)
-    monthly = (choice.last - choice.first).days >= DAYS_ONE_BY_ONE
-    return Usage(
-        total=sum(people.values(), Figures()),
-        people=_lines(people, _names(people)),
-        models=_lines(kinds, {kind: _label(kind) for kind in kinds}),
-        spans=_spans(choice, by_day(rows), monthly),
-        monthly=monthly,
+    totals_by_user = _sum_by_key((user_id, totals) for user_id, _model_id, totals in pairs)
+    totals_by_model = _sum_by_key((model_id, totals) for _user_id, model_id, totals in pairs)
+    is_monthly = (usage_filter.last_day - usage_filter.first_day).days >= MAX_DAILY_BARS
+    return UsageReport(
+        totals=sum(totals_by_user.values(), UsageTotals()),
+        user_rows=_build_rows(totals_by_user, _get_usernames(totals_by_user)),
+        model_rows=_build_rows(
+            totals_by_model, {model_id: _model_label(model_id) for model_id in totals_by_model}
+        ),
+        periods=_build_periods(usage_filter, totals_by_day(rows), is_monthly),
+        is_monthly=is_monthly,
     )
 
 
-def by_day(rows: QuerySet[Generation]) -> dict[date, Figures]:
+def totals_by_day(rows: QuerySet[Generation]) -> dict[date, UsageTotals]:
     """Figures of every day that has any. One query."""
-    days = rows.annotate(day=Cast("created", DateField())).values("day").annotate(**_SUMS)
-    return {row["day"]: _figures(row) for row in days}
+    days = rows.annotate(day=Cast("created_at", DateField())).values("day").annotate(**_SUMS)
+    return {row["day"]: _totals_from_row(row) for row in days}
 
 
 _SUMS: dict[str, Any] = {
     "count_": Count("pk"),
     "failed_": Count("pk", filter=Q(state=State.FAILED)),
-    "estimated_": Sum("estimated"),
-    "reserved_": Sum("reserved"),
-    "used_": Sum("used"),
+    "estimated_": Sum("credits_estimated"),
+    "reserved_": Sum("credits_reserved"),
+    "used_": Sum("credits_charged"),
 }
 
 
-def _figures(row: Mapping[str, Any]) -> Figures:
-    return Figures(
+def _totals_from_row(row: Mapping[str, Any]) -> UsageTotals:
+    return UsageTotals(
         count=row["count_"],
-        failed=row["failed_"],
-        estimated=row["estimated_"] or Decimal(0),
-        reserved=row["reserved_"] or Decimal(0),
-        used=row["used_"] or Decimal(0),
+        failed_count=row["failed_"],
+        credits_estimated=row["estimated_"] or Decimal(0),
+        credits_reserved=row["reserved_"] or Decimal(0),
+        credits_charged=row["used_"] or Decimal(0),
     )
 
 
-def _midnight(day: date) -> datetime:
+def _start_of_day(day: date) -> datetime:
     return datetime.combine(day, time.min, UTC)
 
 
-def _folded(pairs: Iterable[tuple[Any, Figures]]) -> dict[Any, Figures]:
-    folded: dict[Any, Figures] = defaultdict(Figures)
-    for key, found in pairs:
-        folded[key] += found
-    return folded
+def _sum_by_key(pairs: Iterable[tuple[Any, UsageTotals]]) -> dict[Any, UsageTotals]:
+    totals_by_key: dict[Any, UsageTotals] = defaultdict(UsageTotals)
+    for key, totals in pairs:
+        totals_by_key[key] += totals
+    return totals_by_key
 
 
-def _names(people: Iterable[int]) -> dict[int, str]:
-    known = User.objects.filter(pk__in=list(people)).values_list("pk", "username")
-    return dict(known)
+def _get_usernames(user_ids: Iterable[int]) -> dict[int, str]:
+    rows = User.objects.filter(pk__in=list(user_ids)).values_list("pk", "username")
+    return dict(rows)
 
 
-def _label(model_id: str) -> str:
+def _model_label(model_id: str) -> str:
     return SPECS[model_id].label if model_id in SPECS else model_id
 
 
-def _lines(folded: Mapping[Any, Figures], labels: Mapping[Any, str]) -> list[Line]:
-    lines = [Line(str(key), labels.get(key, str(key)), found) for key, found in folded.items()]
-    return sorted(lines, key=lambda line: (-line.figures.used, -line.figures.count, line.label))
+def _build_rows(
+    totals_by_key: Mapping[Any, UsageTotals], labels: Mapping[Any, str]
+) -> list[UsageRow]:
+    rows = [
+        UsageRow(str(key), labels.get(key, str(key)), totals)
+        for key, totals in totals_by_key.items()
+    ]
+    return sorted(
+        rows, key=lambda line: (-line.totals.credits_charged, -line.totals.count, line.label)
+    )
 
 
-def _spans(choice: Choice, days: Mapping[date, Figures], monthly: bool) -> list[Span]:
+def _build_periods(
+    usage_filter: UsageFilter, totals_per_day: Mapping[date, UsageTotals], is_monthly: bool
+) -> list[UsagePeriod]:
     """Every day or month of the period, the quiet ones too."""
-    ends = _months(choice) if monthly else _days(choice)
+    day_ranges = _month_ranges(usage_filter) if is_monthly else _day_ranges(usage_filter)
     return [
-        Span(first, last, sum((f for d, f in days.items() if first <= d <= last), Figures()))
-        for first, last in ends
+        UsagePeriod(
+            first,
+            last,
+            sum((f for d, f in totals_per_day.items() if first <= d <= last), UsageTotals()),
+        )
+        for first, last in day_ranges
     ]
 
 
-def _days(choice: Choice) -> list[tuple[date, date]]:
-    count = (choice.last - choice.first).days + 1
-    days = [choice.first + timedelta(days=n) for n in range(count)]
+def _day_ranges(usage_filter: UsageFilter) -> list[tuple[date, date]]:
+    count = (usage_filter.last_day - usage_filter.first_day).days + 1
+    days = [usage_filter.first_day + timedelta(days=n) for n in range(count)]
     return [(day, day) for day in days]
 
 
-def _months(choice: Choice) -> list[tuple[date, date]]:
-    months = []
-    first = choice.first
-    while first <= choice.last:
-        following = (first.replace(day=1) + timedelta(days=32)).replace(day=1)
-        months.append((first, min(following - timedelta(days=1), choice.last)))
-        first = following
-    return months
+def _month_ranges(usage_filter: UsageFilter) -> list[tuple[date, date]]:
+    ranges = []
+    first = usage_filter.first_day
+    while first <= usage_filter.last_day:
+        next_month = (first.replace(day=1) + timedelta(days=32)).replace(day=1)
+        ranges.append((first, min(next_month - timedelta(days=1), usage_filter.last_day)))
+        first = next_month
+    return ranges

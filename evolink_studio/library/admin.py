@@ -12,10 +12,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from evolink_studio.core.admin import ReadOnlyAdmin
-from evolink_studio.library.file_responses import file_of, poster_of, serve
+from evolink_studio.library.file_responses import asset_file, asset_poster_file, file_response
 from evolink_studio.library.models import Asset, RemoteCopy
 
-_PREVIEWS = {
+_PREVIEW_HTML_BY_KIND = {
     Asset.Kind.IMAGE: '<img src="{file}" alt="{name}" width="640">',
     Asset.Kind.VIDEO: '<video src="{file}" poster="{poster}" controls preload="metadata" '
     'width="640"></video>',
@@ -25,13 +25,22 @@ _PREVIEWS = {
 
 @admin.register(Asset)
 class AssetAdmin(ReadOnlyAdmin):
-    list_display = ("thumbnail", "name", "owner", "kind", "origin", "format", "weight", "created")
+    list_display = (
+        "thumbnail",
+        "name",
+        "owner",
+        "kind",
+        "origin",
+        "format",
+        "size_text",
+        "created_at",
+    )
     list_display_links = ("name",)
-    list_filter = ("kind", "origin", "format", "created")
+    list_filter = ("kind", "origin", "format", "created_at")
     list_select_related = ("owner",)
     search_fields = ("name", "owner__username", "owner__email", "sha256")
     search_help_text = _("Name, person or checksum")
-    ordering = ("-created", "-id")
+    ordering = ("-created_at", "-id")
     show_full_result_count = False
     fields = (
         "preview",
@@ -40,40 +49,40 @@ class AssetAdmin(ReadOnlyAdmin):
         "kind",
         "origin",
         "format",
-        "weight",
+        "size_text",
         "width",
         "height",
         "seconds",
-        "created",
+        "created_at",
         "sha256",
     )
-    readonly_fields = ("preview", "weight")
+    readonly_fields = ("preview", "size_text")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Asset]:
-        files: QuerySet[Asset] = super().get_queryset(request)
-        return files
+        assets: QuerySet[Asset] = super().get_queryset(request)
+        return assets
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
-            path("<int:pk>/file/", view(self.file), name="library_asset_file"),
-            path("<int:pk>/poster/", view(self.poster), name="library_asset_poster"),
+            path("<int:pk>/file/", view(self.serve_file), name="library_asset_file"),
+            path("<int:pk>/poster/", view(self.serve_poster), name="library_asset_poster"),
             *super().get_urls(),
         ]
 
-    def file(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        return serve(request, file_of(self._opened(request, pk)))
+    def serve_file(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        return file_response(request, asset_file(self._get_asset_or_404(request, pk)))
 
-    def poster(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        small = poster_of(self._opened(request, pk))
-        if small is None:
+    def serve_poster(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        poster_file = asset_poster_file(self._get_asset_or_404(request, pk))
+        if poster_file is None:
             raise Http404
-        return serve(request, small)
+        return file_response(request, poster_file)
 
     @admin.display(description=_("preview"))
     def preview(self, asset: Asset) -> SafeString:
         return format_html(
-            _PREVIEWS[Asset.Kind(asset.kind)],
+            _PREVIEW_HTML_BY_KIND[Asset.Kind(asset.kind)],
             file=reverse("admin:library_asset_file", args=[asset.pk]),
             poster=reverse("admin:library_asset_poster", args=[asset.pk]),
             name=asset.name,
@@ -86,11 +95,11 @@ class AssetAdmin(ReadOnlyAdmin):
         url = reverse("admin:library_asset_poster", args=[asset.pk])
         return format_html('<img src="{}" alt="" width="96" loading="lazy">', url)
 
-    @admin.display(description=_("size"), ordering="bytes")
-    def weight(self, asset: Asset) -> str:
-        return filesizeformat(asset.bytes)
+    @admin.display(description=_("size"), ordering="size_bytes")
+    def size_text(self, asset: Asset) -> str:
+        return filesizeformat(asset.size_bytes)
 
-    def _opened(self, request: HttpRequest, pk: int) -> Asset:
+    def _get_asset_or_404(self, request: HttpRequest, pk: int) -> Asset:
         if not self.has_view_permission(request):
             raise PermissionDenied
         asset = Asset.objects.filter(pk=pk).first()
@@ -101,8 +110,8 @@ class AssetAdmin(ReadOnlyAdmin):
 
 @admin.register(RemoteCopy)
 class RemoteCopyAdmin(ReadOnlyAdmin):
-    list_display = ("file_id", "sha256", "far_end", "expires")
-    list_filter = ("far_end", "expires")
+    list_display = ("file_id", "sha256", "provider_key", "expires_at")
+    list_filter = ("provider_key", "expires_at")
     search_fields = ("file_id", "sha256")
-    ordering = ("-expires",)
+    ordering = ("-expires_at",)
     show_full_result_count = False

@@ -4,48 +4,50 @@ import unicodedata
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-LONGEST = 120  # characters
-_UNSEEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
-_ENDINGS = {"jpeg": "jpg"}
-_KNOWN = {
+MAX_NAME_LENGTH = 120  # characters
+_INVISIBLE_CATEGORIES = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+_EXTENSION_BY_FORMAT = {"jpeg": "jpg"}
+_MEDIA_EXTENSIONS = {
     *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".heif", ".avif"),
     *(".mp4", ".m4v", ".mov", ".webm"),
     *(".mp3", ".wav", ".m4a", ".ogg"),
 }
 
 
-def clean(name: str, *, otherwise: str = "file") -> str:
+def clean_name(name: str, *, fallback: str = "file") -> str:
     """A name in one visible line: no folders, no control or direction marks, not too long."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    spaced = "".join(" " if char.isspace() else char for char in last)
-    seen = "".join(char for char in spaced if unicodedata.category(char) not in _UNSEEN)
-    words = " ".join(unicodedata.normalize("NFC", seen).split()).strip(". ")
-    return _shortened(words) or otherwise
+    basename = name.replace("\\", "/").rsplit("/", 1)[-1]
+    spaced_text = "".join(" " if char.isspace() else char for char in basename)
+    visible_text = "".join(
+        char for char in spaced_text if unicodedata.category(char) not in _INVISIBLE_CATEGORIES
+    )
+    text = " ".join(unicodedata.normalize("NFC", visible_text).split()).strip(". ")
+    return _shorten(text) or fallback
 
 
-def from_address(url: str) -> str:
+def name_from_url(url: str) -> str:
     """The last part of an address, as a name."""
-    return clean(unquote(urlsplit(url).path), otherwise="picture")
+    return clean_name(unquote(urlsplit(url).path), fallback="picture")
 
 
-def with_ending(name: str, format: str) -> str:
+def replace_extension(name: str, format: str) -> str:
     """The name with the ending of what the file is now: "cat.heic" kept as JPEG is "cat.jpg"."""
-    return f"{without_ending(name)}.{ending(format)}"
+    return f"{strip_extension(name)}.{get_extension(format)}"
 
 
-def without_ending(name: str) -> str:
+def strip_extension(name: str) -> str:
     """The name without an ending that says what kind of file it is."""
     path = PurePosixPath(name)
-    return path.stem if path.suffix.lower() in _KNOWN else name
+    return path.stem if path.suffix.lower() in _MEDIA_EXTENSIONS else name
 
 
-def ending(format: str) -> str:
+def get_extension(format: str) -> str:
     """The usual ending of a format, without the dot."""
-    return _ENDINGS.get(format, format)
+    return _EXTENSION_BY_FORMAT.get(format, format)
 
 
-def _shortened(name: str) -> str:
-    if len(name) <= LONGEST:
+def _shorten(name: str) -> str:
+    if len(name) <= MAX_NAME_LENGTH:
         return name
     suffix = PurePosixPath(name).suffix[:8]
-    return name[: LONGEST - len(suffix)].rstrip() + suffix
+    return name[: MAX_NAME_LENGTH - len(suffix)].rstrip() + suffix

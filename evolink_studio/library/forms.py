@@ -2,8 +2,8 @@
 
 from django import forms
 
-from evolink_studio.library.media.containers import MAX_SECONDS
-from evolink_studio.library.media.images import MAX_SIDE
+from evolink_studio.library.media.containers import MAX_DURATION_SECONDS
+from evolink_studio.library.media.images import MAX_SIDE_PIXELS
 from evolink_studio.library.models import Asset
 
 
@@ -11,18 +11,18 @@ class KindForm(forms.Form):
     kind = forms.ChoiceField(choices=Asset.Kind.choices, required=False)
 
 
-class AddressForm(KindForm):
+class UrlImportForm(KindForm):
     url = forms.CharField(max_length=2048)
 
 
 class EditForm(forms.Form):
     action = forms.ChoiceField(choices=[("fit", ""), ("jpeg", "")])
-    width = forms.IntegerField(min_value=1, max_value=MAX_SIDE, required=False)
-    height = forms.IntegerField(min_value=1, max_value=MAX_SIDE, required=False)
+    width = forms.IntegerField(min_value=1, max_value=MAX_SIDE_PIXELS, required=False)
+    height = forms.IntegerField(min_value=1, max_value=MAX_SIDE_PIXELS, required=False)
 
 
 class FrameForm(forms.Form):
-    second = forms.DecimalField(min_value=0, max_value=MAX_SECONDS)
+    second = forms.DecimalField(min_value=0, max_value=MAX_DURATION_SECONDS)
 
 
 class PickerForm(KindForm):

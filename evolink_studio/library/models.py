@@ -39,12 +39,12 @@ class Asset(models.Model):
     poster = models.FileField(max_length=200, blank=True)
     format = models.CharField(max_length=10, help_text=_("jpeg, png, webp, gif, mp4 …"))
     mime = models.CharField(max_length=60)
-    bytes = models.PositiveBigIntegerField()
+    size_bytes = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
     seconds = models.DecimalField(max_digits=9, decimal_places=3, null=True)
-    created = models.DateTimeField()
+    created_at = models.DateTimeField()
 
     objects = AssetQuerySet.as_manager()
 
@@ -52,7 +52,7 @@ class Asset(models.Model):
         verbose_name = _("file")
         verbose_name_plural = _("files")
         indexes = [
-            models.Index(fields=["owner", "-created", "-id"], name="asset_by_owner"),
+            models.Index(fields=["owner", "-created_at", "-id"], name="asset_by_owner"),
             models.Index(fields=["sha256"], name="asset_by_content"),
         ]
         constraints = [
@@ -77,16 +77,18 @@ class RemoteCopy(models.Model):
     """A copy of one content at EvoLink's Files API. It lives 72 hours and is used until then."""
 
     sha256 = models.CharField(max_length=64)
-    far_end = models.CharField(max_length=200, help_text=_("Address and key it was uploaded with."))
+    provider_key = models.CharField(
+        max_length=200, help_text=_("Address and key it was uploaded with.")
+    )
     file_id = models.CharField(max_length=200)
     file_url = models.URLField(max_length=2048)
-    expires = models.DateTimeField()
+    expires_at = models.DateTimeField()
 
     class Meta:
         verbose_name = _("copy at EvoLink")
         verbose_name_plural = _("copies at EvoLink")
         constraints = [
-            models.UniqueConstraint(fields=["sha256", "far_end"], name="one_copy_per_content"),
+            models.UniqueConstraint(fields=["sha256", "provider_key"], name="one_copy_per_content"),
             models.CheckConstraint(
                 condition=Q(file_url__startswith="https://") | Q(file_url__startswith="http://"),
                 name="copy_has_web_address",
@@ -97,7 +99,7 @@ class RemoteCopy(models.Model):
         return self.file_id
 
 
-class Facts(TypedDict):
+class AssetFacts(TypedDict):
     """`bytes` is the weight, the sides are pixels; None where a kind has no such thing."""
 
     ref: str
@@ -109,13 +111,13 @@ class Facts(TypedDict):
     seconds: float | None
 
 
-def facts(asset: Asset) -> Facts:
+def facts(asset: Asset) -> AssetFacts:
     """The facts of one file. `ref` names it in forms and requests."""
     return {
         "ref": asset.ref,
         "kind": asset.kind,
         "format": asset.format,
-        "bytes": asset.bytes,
+        "bytes": asset.size_bytes,
         "width": asset.width,
         "height": asset.height,
         "seconds": None if asset.seconds is None else float(asset.seconds),

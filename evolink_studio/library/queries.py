@@ -7,21 +7,21 @@ from django.db.models import Q
 from django.http import Http404
 
 from evolink_studio.accounts.models import User
-from evolink_studio.library.filenames import clean
+from evolink_studio.library.filenames import clean_name
 from evolink_studio.library.models import Asset
 
-PAGE = 24
+PAGE_SIZE = 24
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CLOCKS = timedelta(minutes=5)
+_CLOCK_TOLERANCE = timedelta(minutes=5)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
-class Page:
+class AssetPage:
     """Some files, newest first. `after` asks for the next page; "" on the last one."""
 
     items: list[Asset]
-    after: str
+    next_cursor: str
 
 
 def get_asset_or_404(user: User, pk: int) -> Asset:
@@ -32,36 +32,38 @@ def get_asset_or_404(user: User, pk: int) -> Asset:
     return asset
 
 
-def kept_result(*, owner_id: int, name: str, since: datetime) -> Asset | None:
+def find_stored_result(*, owner_id: int, name: str, since: datetime) -> Asset | None:
     """The film that an earlier `add_result` of this `name` has kept, `since` some time."""
     # Clocks of two machines may differ by a little.
     return Asset.objects.filter(
         owner_id=owner_id,
-        created__gte=since - _CLOCKS,
+        created_at__gte=since - _CLOCK_TOLERANCE,
         origin=Asset.Origin.RESULT,
-        name__startswith=f"{clean(name)}.",
+        name__startswith=f"{clean_name(name)}.",
     ).first()
 
 
-def recent(user: User, *, kind: str, after: str = "", count: int = PAGE) -> Page:
+def recent_assets(user: User, *, kind: str, cursor: str = "", limit: int = PAGE_SIZE) -> AssetPage:
     """A person's files of one kind. An `after` that makes no sense begins at the newest."""
     files = Asset.objects.readable_by(user).filter(kind=kind)
-    if (place := _read_place(after)) is not None:
-        created, pk = place
+    if (position := _parse_cursor(cursor)) is not None:
+        created_at, pk = position
         # The first condition says nothing new, but lets the database go straight to the place.
-        files = files.filter(created__lte=created).filter(Q(created__lt=created) | Q(pk__lt=pk))
-    items = list(files.order_by("-created", "-pk")[: count + 1])
-    more = len(items) > count
-    return Page(items[:count], _place(items[count - 1]) if more else "")
+        files = files.filter(created_at__lte=created_at).filter(
+            Q(created_at__lt=created_at) | Q(pk__lt=pk)
+        )
+    items = list(files.order_by("-created_at", "-pk")[: limit + 1])
+    has_more = len(items) > limit
+    return AssetPage(items[:limit], _format_cursor(items[limit - 1]) if has_more else "")
 
 
-def _place(asset: Asset) -> str:
-    return f"{(asset.created - _EPOCH) // _MICROSECOND}-{asset.pk}"
+def _format_cursor(asset: Asset) -> str:
+    return f"{(asset.created_at - _EPOCH) // _MICROSECOND}-{asset.pk}"
 
 
-def _read_place(text: str) -> tuple[datetime, int] | None:
-    moment, _, pk = text.partition("-")
+def _parse_cursor(text: str) -> tuple[datetime, int] | None:
+    microseconds, _, pk = text.partition("-")
     try:
-        return _EPOCH + int(moment) * _MICROSECOND, int(pk)
+        return _EPOCH + int(microseconds) * _MICROSECOND, int(pk)
     except (ValueError, OverflowError):
         return None

@@ -17,14 +17,14 @@ from botocore.exceptions import (  # type: ignore[import-untyped]  # has no type
 from django.core.files.base import File
 from storages.backends.s3 import S3Storage  # type: ignore[import-untyped]  # has no types
 
-IN_MEMORY = 8 * 1024 * 1024  # a larger file that is read goes through a temporary one
+MAX_MEMORY_BYTES = 8 * 1024 * 1024  # a larger file that is read goes through a temporary one
 
 
-class StoreAway(OSError):
+class StorageUnavailableError(OSError):
     """The store did not answer, or not as it should."""
 
 
-class Store(S3Storage):  # type: ignore[misc]  # its base has no types
+class S3LibraryStorage(S3Storage):  # type: ignore[misc]  # its base has no types
     """A bucket that nobody can read without a link signed here.
 
     Names are made by the library and never used twice, so nothing is looked up before a write.
@@ -44,23 +44,25 @@ class Store(S3Storage):  # type: ignore[misc]  # its base has no types
             response_checksum_validation="when_required",
         )
         super().__init__(
-            client_config=config, file_overwrite=True, max_memory_size=IN_MEMORY, **options
+            client_config=config, file_overwrite=True, max_memory_size=MAX_MEMORY_BYTES, **options
         )
 
-    def signed_link(self, name: str, *, mime: str, disposition: str, seconds: int) -> str:
+    def sign_link(self, name: str, *, mime: str, disposition: str, seconds: int) -> str:
         """An address at the store that gives this file, as this type, to whoever has it in time."""
-        wish = {
+        params = {
             "Bucket": self.bucket_name,
             "Key": self._normalize_name(name),
             "ResponseContentType": mime,
             "ResponseContentDisposition": disposition,
             "ResponseCacheControl": f"private, max-age={seconds}",
         }
-        link: str = self._signer.generate_presigned_url("get_object", wish, ExpiresIn=seconds)
+        link: str = self._signing_client.generate_presigned_url(
+            "get_object", params, ExpiresIn=seconds
+        )
         return link
 
     @cached_property
-    def _signer(self) -> Any:
+    def _signing_client(self) -> Any:
         return self._create_session().client(
             "s3",
             region_name=self.region_name,
@@ -69,44 +71,44 @@ class Store(S3Storage):  # type: ignore[misc]  # its base has no types
         )
 
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
-        with _as_os_error():
+        with _errors_as_os_error():
             file: File[Any] = super()._open(name, mode)
             file.open()  # fetched here, where its troubles are understood
             return file
 
     def _save(self, name: str, content: IO[Any]) -> str:
-        with _as_os_error():
+        with _errors_as_os_error():
             return str(super()._save(name, content))
 
     def delete(self, name: str) -> None:
-        with _as_os_error():
+        with _errors_as_os_error():
             super().delete(name)
 
     def exists(self, name: str) -> bool:
-        with _as_os_error():
+        with _errors_as_os_error():
             return bool(super().exists(name))
 
     def size(self, name: str) -> int:
-        with _as_os_error():
+        with _errors_as_os_error():
             return int(super().size(name))
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
-        with _as_os_error():
+        with _errors_as_os_error():
             folders, files = super().listdir(path)
             return folders, files
 
     def get_modified_time(self, name: str) -> Any:
-        with _as_os_error():
+        with _errors_as_os_error():
             return super().get_modified_time(name)
 
 
 @contextmanager
-def _as_os_error() -> Iterator[None]:
+def _errors_as_os_error() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
             raise FileNotFoundError("The store has no such file") from error
-        raise StoreAway("The store refused") from error
+        raise StorageUnavailableError("The store refused") from error
     except BotoCoreError as error:
-        raise StoreAway("The store did not answer") from error
+        raise StorageUnavailableError("The store did not answer") from error

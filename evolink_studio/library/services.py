@@ -16,30 +16,30 @@ from django.db.models import Q
 from django.utils.translation import gettext_noop as _
 
 from evolink_studio.accounts.models import User
-from evolink_studio.core.database import AWAY, is_away
+from evolink_studio.core.database import UNAVAILABLE_ERRORS, is_unavailable
 from evolink_studio.library import filenames, storage, url_import
 from evolink_studio.library.exceptions import (
-    NoSpace,
-    NotAFilm,
-    NotAPicture,
-    NotChanged,
-    NotNoted,
-    NotReached,
-    NotTaken,
+    DatabaseUnavailable,
+    DiskFull,
+    EditFailed,
+    FileRejected,
+    InvalidImage,
+    InvalidVideo,
+    StorageUnavailable,
 )
 from evolink_studio.library.media import audio, containers, images, video
-from evolink_studio.library.media.images import Picture
+from evolink_studio.library.media.images import EncodedImage
 from evolink_studio.library.models import Asset
-from evolink_studio.library.models import Facts as Facts
+from evolink_studio.library.models import AssetFacts as AssetFacts
 from evolink_studio.library.models import facts as facts
-from evolink_studio.library.remote_copies import ensure_at_evolink as ensure_at_evolink
-from evolink_studio.library.remote_copies import keep_remote_copy as keep_remote_copy
-from evolink_studio.library.remote_copies import remote_copy as remote_copy
-from evolink_studio.library.upload_handlers import too_heavy
+from evolink_studio.library.remote_copies import ensure_remote_copy as ensure_remote_copy
+from evolink_studio.library.remote_copies import find_remote_copy as find_remote_copy
+from evolink_studio.library.remote_copies import save_remote_copy as save_remote_copy
+from evolink_studio.library.upload_handlers import build_too_large_error
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class NewAsset:
     """What is known about a file on its way into the library; `poster` is a WebP."""
 
     owner_id: int
@@ -54,48 +54,48 @@ class Entry:
     seconds: Decimal | None = None
 
 
-def keep(path: Path, entry: Entry, now: datetime) -> Asset:
+def store_asset(path: Path, new_asset: NewAsset, now: datetime) -> Asset:
     """Move the file in and write its row. The same content again gives the asset that is there.
 
     A result is the same only under the same name: two generations may give equal films.
     Raises NoSpace.
     """
-    name = filenames.with_ending(filenames.clean(entry.name), entry.format)
-    sha256 = storage.digest(path)
-    same = Asset.objects.filter(owner_id=entry.owner_id, sha256=sha256)
-    if entry.origin == Asset.Origin.RESULT:
-        same = same.filter(origin=entry.origin, name=name)
-    if (known := same.first()) is not None:
+    name = filenames.replace_extension(filenames.clean_name(new_asset.name), new_asset.format)
+    sha256 = storage.sha256_of(path)
+    duplicates = Asset.objects.filter(owner_id=new_asset.owner_id, sha256=sha256)
+    if new_asset.origin == Asset.Origin.RESULT:
+        duplicates = duplicates.filter(origin=new_asset.origin, name=name)
+    if (existing_asset := duplicates.first()) is not None:
         path.unlink(missing_ok=True)
-        return known
+        return existing_asset
     try:
-        return _enter(path, entry, name, sha256, now)
+        return _create_asset(path, new_asset, name, sha256, now)
     except IntegrityError:  # the same upload twice at the same moment
-        return same.get()
+        return duplicates.get()
 
 
-def _enter(path: Path, entry: Entry, name: str, sha256: str, now: datetime) -> Asset:
-    size = path.stat().st_size
-    ending = filenames.ending(entry.format)
+def _create_asset(path: Path, new_asset: NewAsset, name: str, sha256: str, now: datetime) -> Asset:
+    size_bytes = path.stat().st_size
+    extension = filenames.get_extension(new_asset.format)
     with (
-        storage.placed(path, ending, entry.poster, now) as (file, poster),
+        storage.stored_files(path, extension, new_asset.poster, now) as (file, poster),
         transaction.atomic(),
     ):
         return Asset.objects.create(
-            owner_id=entry.owner_id,
-            kind=entry.kind,
-            origin=entry.origin,
+            owner_id=new_asset.owner_id,
+            kind=new_asset.kind,
+            origin=new_asset.origin,
             name=name,
             file=file,
             poster=poster,
-            format=entry.format,
-            mime=entry.mime,
-            bytes=size,
+            format=new_asset.format,
+            mime=new_asset.mime,
+            size_bytes=size_bytes,
             sha256=sha256,
-            width=entry.width,
-            height=entry.height,
-            seconds=entry.seconds,
-            created=now,
+            width=new_asset.width,
+            height=new_asset.height,
+            seconds=new_asset.seconds,
+            created_at=now,
         )
 
 
@@ -115,7 +115,7 @@ class _Adder(Protocol):
     ) -> Asset: ...
 
 
-def add_picture(
+def add_image(
     *,
     owner: User,
     content: BinaryIO | bytes,
@@ -128,70 +128,70 @@ def add_picture(
     Raises NotAPicture, TooManyPixels, TooHeavy or NoSpace.
     """
     limit = settings.MAX_UPLOAD_BYTES
-    raw = content if isinstance(content, bytes) else content.read(limit + 1)
-    if len(raw) > limit:
-        raise too_heavy()
-    return _keep_picture(images.read(raw), owner.pk, name, origin, now)
+    data = content if isinstance(content, bytes) else content.read(limit + 1)
+    if len(data) > limit:
+        raise build_too_large_error()
+    return _store_image(images.normalize_image(data), owner.pk, name, origin, now)
 
 
-def add_film(
+def add_video(
     *, owner: User, content: BinaryIO, name: str, origin: str = Origin.UPLOAD, now: datetime
 ) -> Asset:
     """Keep a film that a person gave, as it is. Raises NotAFilm, TooHeavy or NoSpace."""
-    with storage.desk() as desk:
-        path = desk / "film"
-        storage.note_down(content, path)
-        return _keep_film(path, owner.pk, name, origin, now)
+    with storage.temporary_folder() as folder:
+        path = folder / "film"
+        storage.copy_limited(content, path)
+        return _store_video(path, owner.pk, name, origin, now)
 
 
-def add_sound(
+def add_audio(
     *, owner: User, content: BinaryIO, name: str, origin: str = Origin.UPLOAD, now: datetime
 ) -> Asset:
     """Keep a sound that a person gave, as it is. Raises NotASound, TooHeavy or NoSpace."""
-    with storage.desk() as desk:
-        path = desk / "sound"
-        storage.note_down(content, path)
-        sound = audio.probe(path)
-        entry = Entry(
+    with storage.temporary_folder() as folder:
+        path = folder / "sound"
+        storage.copy_limited(content, path)
+        info = audio.probe_audio(path)
+        new_asset = NewAsset(
             owner_id=owner.pk,
             origin=origin,
             name=name,
             kind=Kind.AUDIO,
-            format=sound.format,
-            mime=sound.mime,
-            seconds=sound.seconds,
+            format=info.format,
+            mime=info.mime,
+            seconds=info.seconds,
         )
-        return keep(path, entry, now)
+        return store_asset(path, new_asset, now)
 
 
-_ADDERS: dict[str, _Adder] = {
-    Kind.IMAGE: add_picture,
-    Kind.VIDEO: add_film,
-    Kind.AUDIO: add_sound,
+_ADDER_BY_KIND: dict[str, _Adder] = {
+    Kind.IMAGE: add_image,
+    Kind.VIDEO: add_video,
+    Kind.AUDIO: add_audio,
 }
 
 
 def add_upload(*, owner: User, file: "UploadedFile[Any]", kind: str = "", now: datetime) -> Asset:
     """Keep an uploaded file of this kind; without a kind, of the kind that it is."""
-    kind = kind or containers.kind_of(file.read(containers.HEAD))
+    kind = kind or containers.detect_kind(file.read(containers.HEAD_BYTES))
     file.seek(0)
     content: BinaryIO = file  # type: ignore[assignment]  # Django's File reads like one
-    with _said_to_the_person():
-        return _ADDERS[kind](
+    with _reject_on_outage():
+        return _ADDER_BY_KIND[kind](
             owner=owner, content=content, name=file.name or "", origin=Origin.UPLOAD, now=now
         )
 
 
-def add_from_address(*, owner: User, url: str, kind: str = Kind.IMAGE, now: datetime) -> Asset:
+def add_from_url(*, owner: User, url: str, kind: str = Kind.IMAGE, now: datetime) -> Asset:
     """Fetch a file from an address that a person gave, and keep it.
 
     Raises NotFetched for an address that may not be opened or gives nothing, else as the others.
     """
-    with _said_to_the_person(), storage.desk() as desk:
-        path = url_import.fetch(url, desk / "fetched")
-        name = filenames.from_address(url)
+    with _reject_on_outage(), storage.temporary_folder() as folder:
+        path = url_import.fetch_url(url, folder / "fetched")
+        name = filenames.name_from_url(url)
         with path.open("rb") as content:
-            return _ADDERS[kind](
+            return _ADDER_BY_KIND[kind](
                 owner=owner, content=content, name=name, origin=Origin.LINK, now=now
             )
 
@@ -204,27 +204,27 @@ def add_result(*, owner_id: int, path: Path, name: str, now: datetime) -> Asset:
     (OSErrors) while its place cannot take it.
     """
     try:
-        return _keep_film(path, owner_id, name, Origin.RESULT, now)
-    except NotAFilm as error:
-        raise NotAFilm(RESULT_DAMAGED) from error
-    except NoSpace as error:
-        raise NoSpace(RESULT_NO_SPACE) from error
+        return _store_video(path, owner_id, name, Origin.RESULT, now)
+    except InvalidVideo as error:
+        raise InvalidVideo(RESULT_DAMAGED) from error
+    except DiskFull as error:
+        raise DiskFull(RESULT_NO_SPACE) from error
     except OSError as error:
-        raise NotReached(RESULT_NOT_STORED) from error
+        raise StorageUnavailable(RESULT_NOT_STORED) from error
 
 
 def add_frame(*, asset: Asset, second: Decimal, now: datetime) -> Asset:
     """Keep the frame of a film that is shown at `second`, as a picture. Raises NotAFilm."""
     if asset.kind != Kind.VIDEO:
-        raise NotAFilm
-    name = f"{filenames.without_ending(asset.name)} {second:.2f} s"
-    with _said_to_the_person():
-        with storage.local(str(asset.file)) as path:
-            picture = video.frame(path, second)
-        return _keep_picture(picture, asset.owner_id, name, Origin.FRAME, now)
+        raise InvalidVideo
+    name = f"{filenames.strip_extension(asset.name)} {second:.2f} s"
+    with _reject_on_outage():
+        with storage.local_copy(str(asset.file)) as path:
+            image = video.extract_frame(path, second)
+        return _store_image(image, asset.owner_id, name, Origin.FRAME, now)
 
 
-def edit_picture(
+def edit_image(
     *, asset: Asset, action: str, width: int = 0, height: int = 0, now: datetime
 ) -> Asset:
     """Keep an adjusted copy: `fit` to width × height, or `jpeg`. The picture itself stays.
@@ -232,91 +232,93 @@ def edit_picture(
     Raises NotAPicture or NotChanged.
     """
     if asset.kind != Kind.IMAGE:
-        raise NotAPicture
-    with _said_to_the_person():
-        content = storage.content(str(asset.file))
-    picture = Picture(content, asset.format, asset.width or 0, asset.height or 0)
+        raise InvalidImage
+    with _reject_on_outage():
+        content = storage.read_content(str(asset.file))
+    image = EncodedImage(content, asset.format, asset.width or 0, asset.height or 0)
     if action == "fit":
-        changed = images.fit(picture, width, height)
+        edited_image = images.fit_image(image, width, height)
     elif action == "jpeg":
-        changed = images.convert(picture, "jpeg")
+        edited_image = images.convert_image(image, "jpeg")
     else:
-        raise NotChanged
-    with _said_to_the_person():
-        return _keep_picture(changed, asset.owner_id, asset.name, Origin.EDIT, now)
+        raise EditFailed
+    with _reject_on_outage():
+        return _store_image(edited_image, asset.owner_id, asset.name, Origin.EDIT, now)
 
 
-def sweep(*, now: datetime, needed: storage.Needed) -> int:
+def delete_orphans(*, now: datetime, still_needed: storage.NeededFilter) -> int:
     """Remove files that a killed process left without a row. Returns how many.
 
     `needed` says which unfinished ones somebody still waits for, by their names.
     """
-    storage.clear_desks(now, needed)
+    storage.remove_stale_temporary_files(now, still_needed)
     try:
-        return _sweep_nameless(now)
+        return _delete_orphan_files(now)
     except OSError as error:  # tomorrow is another day
         log.warning("not swept", reason=type(error).__name__)
         return 0
 
 
-def _sweep_nameless(now: datetime) -> int:
+def _delete_orphan_files(now: datetime) -> int:
     removed = 0
-    for some in storage.left_behind(now):
-        rows = Asset.objects.filter(Q(file__in=some) | Q(poster__in=some))
-        named = {name for pair in rows.values_list("file", "poster") for name in pair}
-        nameless = set(some) - named
-        storage.remove(nameless)
-        removed += len(nameless)
+    for candidates in storage.orphan_candidates(now):
+        rows = Asset.objects.filter(Q(file__in=candidates) | Q(poster__in=candidates))
+        used_names = {name for pair in rows.values_list("file", "poster") for name in pair}
+        orphan_names = set(candidates) - used_names
+        storage.delete_files(orphan_names)
+        removed += len(orphan_names)
     return removed
 
 
 @contextmanager
-def _said_to_the_person() -> Iterator[None]:
+def _reject_on_outage() -> Iterator[None]:
     """A disk, store or database that fails is the studio's trouble, and no error page."""
     try:
         yield
-    except NotTaken:
+    except FileRejected:
         raise
-    except AWAY as error:
-        if not is_away(error):
+    except UNAVAILABLE_ERRORS as error:
+        if not is_unavailable(error):
             raise
         log.warning("file not noted", reason=type(error).__name__)
-        raise NotNoted from error
+        raise DatabaseUnavailable from error
     except OSError as error:
         log.exception("files cannot be reached")
-        raise NotReached from error
+        raise StorageUnavailable from error
 
 
-def _keep_picture(picture: Picture, owner_id: int, name: str, origin: str, now: datetime) -> Asset:
-    entry = Entry(
+def _store_image(
+    image: EncodedImage, owner_id: int, name: str, origin: str, now: datetime
+) -> Asset:
+    new_asset = NewAsset(
         owner_id=owner_id,
         origin=origin,
         name=name,
         kind=Kind.IMAGE,
-        format=picture.format,
-        mime=picture.mime,
-        poster=images.poster(picture),
-        width=picture.width,
-        height=picture.height,
+        format=image.format,
+        mime=image.mime,
+        poster=images.render_poster(image),
+        width=image.width,
+        height=image.height,
     )
-    with storage.desk() as desk:
-        path = desk / "picture"
-        path.write_bytes(picture.content)
-        return keep(path, entry, now)
+    with storage.temporary_folder() as folder:
+        path = folder / "picture"
+        path.write_bytes(image.content)
+        return store_asset(path, new_asset, now)
 
 
-def _keep_film(path: Path, owner_id: int, name: str, origin: str, now: datetime) -> Asset:
-    film = video.probe(path)
-    entry = Entry(
+def _store_video(path: Path, owner_id: int, name: str, origin: str, now: datetime) -> Asset:
+    info = video.probe_video(path)
+    new_asset = NewAsset(
         owner_id=owner_id,
         origin=origin,
         name=name,
         kind=Kind.VIDEO,
-        format=film.format,
-        mime=film.mime,
-        poster=video.poster(path),
-        width=film.width,
-        height=film.height,
-        seconds=film.seconds,
+        format=info.format,
+        mime=info.mime,
+        poster=video.render_poster(path),
+        width=info.width,
+        height=info.height,
+        seconds=info.seconds,
     )
-    return keep(path, entry, now)
+    return store_asset(path, new_asset, now)

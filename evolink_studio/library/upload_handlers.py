@@ -13,10 +13,10 @@ from django.core.files.uploadhandler import (
 )
 from django.http import HttpRequest
 
-from evolink_studio.library.exceptions import NoFile, NoSpace, NotTaken, TooHeavy
+from evolink_studio.library.exceptions import DiskFull, FileRejected, FileTooLarge, NoFileUploaded
 
-_MARK = "upload_stopped"
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_UPLOAD_ERROR_ATTRIBUTE = "upload_stopped"
+_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class CappedUploadHandler(TemporaryFileUploadHandler):
@@ -29,65 +29,65 @@ class CappedUploadHandler(TemporaryFileUploadHandler):
     def handle_raw_input(
         self, input_data: Any, META: dict[str, str], content_length: int, *rest: Any, **more: Any
     ) -> None:
-        self._announced = content_length
-        self._received = 0
+        self._content_length = content_length
+        self._received_bytes = 0
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
-        if not _signed_in(self.request):
+        if not _is_signed_in(self.request):
             raise StopUpload(connection_reset=True)
         # The fields around a file have a limit of their own.
-        if self._announced > _limit() + (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
-            self._stop(too_heavy())
-        self._room(lambda: super(CappedUploadHandler, self).new_file(*args, **kwargs))
+        if self._content_length > _get_upload_limit() + (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
+            self._stop_upload(build_too_large_error())
+        self._write_or_stop(lambda: super(CappedUploadHandler, self).new_file(*args, **kwargs))
         raise StopFutureHandlers
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        self._received += len(raw_data)
-        if self._received > _limit():
-            self._stop(too_heavy())
-        self._room(lambda: self.file.write(raw_data))
+        self._received_bytes += len(raw_data)
+        if self._received_bytes > _get_upload_limit():
+            self._stop_upload(build_too_large_error())
+        self._write_or_stop(lambda: self.file.write(raw_data))
 
-    def _room(self, write: Callable[[], object]) -> None:
+    def _write_or_stop(self, write: Callable[[], object]) -> None:
         try:
             write()
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno not in _DISK_FULL_ERRNOS:
                 raise
-            self._stop(NoSpace())
+            self._stop_upload(DiskFull())
 
-    def _stop(self, reason: NotTaken) -> None:
-        setattr(self.request, _MARK, reason)
+    def _stop_upload(self, error: FileRejected) -> None:
+        setattr(self.request, _UPLOAD_ERROR_ATTRIBUTE, error)
         raise StopUpload(connection_reset=True)
 
 
-def stopped(request: HttpRequest) -> NotTaken | None:
+def upload_error(request: HttpRequest) -> FileRejected | None:
     """Why the upload of this request was stopped; None when everything arrived."""
     _ = request.FILES  # reads the body, if nobody did yet
-    reason: NotTaken | None = getattr(request, _MARK, None)
-    return reason
+    error: FileRejected | None = getattr(request, _UPLOAD_ERROR_ATTRIBUTE, None)
+    return error
 
 
-def arrived(request: HttpRequest, field: str = "file") -> "UploadedFile[Any]":
+def uploaded_file(request: HttpRequest, field_name: str = "file") -> "UploadedFile[Any]":
     """The file of this field. Raises the reason when it was stopped, NoFile when there is none."""
-    reason = stopped(request)
-    if reason is not None:
-        raise reason
-    file = request.FILES.get(field)
+    error = upload_error(request)
+    if error is not None:
+        raise error
+    file = request.FILES.get(field_name)
     if not isinstance(file, UploadedFile):
-        raise NoFile
+        raise NoFileUploaded
     return file
 
 
-def too_heavy() -> TooHeavy:
+def build_too_large_error() -> FileTooLarge:
     """The refusal of a file over the limit."""
-    return TooHeavy(limit=_limit() // 1024**2)
+    return FileTooLarge(limit=_get_upload_limit() // 1024**2)
 
 
-def _limit() -> int:
+def _get_upload_limit() -> int:
     limit: int = settings.MAX_UPLOAD_BYTES
     return limit
 
 
-def _signed_in(request: HttpRequest | None) -> bool:
+def _is_signed_in(request: HttpRequest | None) -> bool:
     user = getattr(request, "user", None)
     return user is not None and user.is_authenticated

@@ -7,47 +7,47 @@ from django.conf import settings
 from django.utils.translation import gettext_noop as _
 
 from evolink_studio.evolink import errors as far
-from evolink_studio.evolink.download import download
-from evolink_studio.library.exceptions import NoSpace, NotFetched, NotTaken
-from evolink_studio.library.upload_handlers import too_heavy
+from evolink_studio.evolink.download import download_file
+from evolink_studio.library.exceptions import DiskFull, FetchFailed, FileRejected
+from evolink_studio.library.upload_handlers import build_too_large_error
 
-DEADLINE = 20.0  # seconds for the whole file
+FETCH_DEADLINE_SECONDS = 20.0  # seconds for the whole file
 
-FORBIDDEN = _(
+URL_FORBIDDEN = _(
     "This address cannot be opened: only public http and https addresses that lead straight to "
     "a file are. Nothing was sent or charged. Download the file yourself and add it from your "
     "device."
 )
-NOTHING_THERE = _(
+NO_FILE_AT_URL = _(
     "There is no file at this address (any more). Nothing was sent or charged. Check the address, "
     "or add the file from your device."
 )
 
 
-def fetch(url: str, to: Path) -> Path:
+def fetch_url(url: str, destination: Path) -> Path:
     """Download `url` into `to`, and return it.
 
     Only public addresses, and EvoLink's own as configured. Raises NotFetched, TooHeavy or NoSpace.
     """
     try:
-        async_to_sync(download)(
+        async_to_sync(download_file)(
             url,
-            to,
-            far_ends=(settings.EVOLINK_API_URL, settings.EVOLINK_FILES_URL),
-            cap=settings.MAX_UPLOAD_BYTES,
-            deadline=DEADLINE,
+            destination,
+            trusted_urls=(settings.EVOLINK_API_URL, settings.EVOLINK_FILES_URL),
+            max_bytes=settings.MAX_UPLOAD_BYTES,
+            deadline=FETCH_DEADLINE_SECONDS,
             user_agent=settings.EVOLINK_USER_AGENT,
         )
     except far.EvoLinkError as error:
-        raise _refusal(error) from error
-    return to
+        raise _build_rejection(error) from error
+    return destination
 
 
-def _refusal(error: far.EvoLinkError) -> NotTaken:
-    refusals: dict[type[far.EvoLinkError], NotTaken] = {
-        far.LinkForbidden: NotFetched(FORBIDDEN),
-        far.LinkDead: NotFetched(NOTHING_THERE),
-        far.TooLarge: too_heavy(),
-        far.NoSpace: NoSpace(),
+def _build_rejection(error: far.EvoLinkError) -> FileRejected:
+    rejection_by_error: dict[type[far.EvoLinkError], FileRejected] = {
+        far.UnsafeUrlError: FetchFailed(URL_FORBIDDEN),
+        far.LinkExpiredError: FetchFailed(NO_FILE_AT_URL),
+        far.FileTooLargeError: build_too_large_error(),
+        far.DiskFullError: DiskFull(),
     }
-    return refusals.get(type(error), NotFetched())
+    return rejection_by_error.get(type(error), FetchFailed())

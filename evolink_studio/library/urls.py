@@ -11,6 +11,6 @@ urlpatterns = [
     path("<int:pk>/edit", views.edit_asset, name="edit_asset"),
     path("<int:pk>/frame", views.frame, name="frame"),
     path("upload", views.upload, name="upload"),
-    path("from-address", views.from_address, name="from_address"),
+    path("from-address", views.import_from_url, name="from_address"),
     path("picker", views.picker, name="picker"),
 ]

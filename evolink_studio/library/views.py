@@ -10,123 +10,132 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from evolink_studio.accounts.http import PersonRequest
+from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.library import services, upload_handlers
-from evolink_studio.library.exceptions import NotChanged, NotFetched, NotTaken
-from evolink_studio.library.file_responses import file_of, poster_of, serve
-from evolink_studio.library.forms import AddressForm, EditForm, FrameForm, KindForm, PickerForm
+from evolink_studio.library.exceptions import EditFailed, FetchFailed, FileRejected
+from evolink_studio.library.file_responses import asset_file, asset_poster_file, file_response
+from evolink_studio.library.forms import EditForm, FrameForm, KindForm, PickerForm, UrlImportForm
 from evolink_studio.library.models import Asset
-from evolink_studio.library.queries import get_asset_or_404, recent
+from evolink_studio.library.queries import get_asset_or_404, recent_assets
 
 
 @login_required
 @require_safe
-def asset(request: PersonRequest, pk: int) -> HttpResponseBase:
+def asset(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
     """The file itself, to look at or to play."""
-    return serve(request, file_of(get_asset_or_404(request.user, pk)))
+    return file_response(request, asset_file(get_asset_or_404(request.user, pk)))
 
 
 @login_required
 @require_safe
-def asset_download(request: PersonRequest, pk: int) -> HttpResponseBase:
+def asset_download(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
     """The file, to keep."""
-    return serve(request, file_of(get_asset_or_404(request.user, pk), attachment=True))
+    return file_response(
+        request, asset_file(get_asset_or_404(request.user, pk), is_attachment=True)
+    )
 
 
 @login_required
 @require_safe
-def asset_poster(request: PersonRequest, pk: int) -> HttpResponseBase:
+def asset_poster(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
     """The small picture of a file."""
-    small = poster_of(get_asset_or_404(request.user, pk))
-    if small is None:
+    poster_file = asset_poster_file(get_asset_or_404(request.user, pk))
+    if poster_file is None:
         raise Http404
-    return serve(request, small)
+    return file_response(request, poster_file)
 
 
 @login_required
 @require_POST
-def upload(request: PersonRequest) -> JsonResponse:
+def upload(request: AuthenticatedHttpRequest) -> JsonResponse:
     """Take one file, of this kind or of whatever kind it is. Answers what it is, or why not."""
     form = KindForm(request.POST)
     kind = form.cleaned_data["kind"] if form.is_valid() else ""
-    return _answer(
+    return _asset_response(
         lambda: services.add_upload(
-            owner=request.user, file=upload_handlers.arrived(request), kind=kind, now=timezone.now()
+            owner=request.user,
+            file=upload_handlers.uploaded_file(request),
+            kind=kind,
+            now=timezone.now(),
         )
     )
 
 
 @login_required
 @require_POST
-def from_address(request: PersonRequest) -> JsonResponse:
+def import_from_url(request: AuthenticatedHttpRequest) -> JsonResponse:
     """Take one file from a web address."""
-    form = AddressForm(request.POST)
+    form = UrlImportForm(request.POST)
     if not form.is_valid():
-        return _refused(NotFetched())
+        return _rejection_response(FetchFailed())
     url, kind = form.cleaned_data["url"], form.cleaned_data["kind"] or Asset.Kind.IMAGE
-    return _answer(
-        lambda: services.add_from_address(
-            owner=request.user, url=url, kind=kind, now=timezone.now()
-        )
+    return _asset_response(
+        lambda: services.add_from_url(owner=request.user, url=url, kind=kind, now=timezone.now())
     )
 
 
 @login_required
 @require_POST
-def edit_asset(request: PersonRequest, pk: int) -> JsonResponse:
+def edit_asset(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
     """An adjusted copy of a picture: cut to a size, or as a JPEG."""
     original = get_asset_or_404(request.user, pk)
     form = EditForm(request.POST)
     if not form.is_valid():
-        return _refused(NotChanged())
-    wish = {name: value for name, value in form.cleaned_data.items() if value is not None}
-    return _answer(lambda: services.edit_picture(asset=original, now=timezone.now(), **wish))
+        return _rejection_response(EditFailed())
+    options = {name: value for name, value in form.cleaned_data.items() if value is not None}
+    return _asset_response(
+        lambda: services.edit_image(asset=original, now=timezone.now(), **options)
+    )
 
 
 @login_required
 @require_POST
-def frame(request: PersonRequest, pk: int) -> JsonResponse:
+def frame(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
     """One frame of a film, as a picture."""
-    film = get_asset_or_404(request.user, pk)
+    video = get_asset_or_404(request.user, pk)
     form = FrameForm(request.POST)
     if not form.is_valid():
-        return _refused(NotChanged())
+        return _rejection_response(EditFailed())
     second = form.cleaned_data["second"]
-    return _answer(lambda: services.add_frame(asset=film, second=second, now=timezone.now()))
+    return _asset_response(
+        lambda: services.add_frame(asset=video, second=second, now=timezone.now())
+    )
 
 
 @login_required
 @require_GET
-def picker(request: PersonRequest) -> HttpResponse:
+def picker(request: AuthenticatedHttpRequest) -> HttpResponse:
     """ "From my library": the dialog, or with `after` only its next files."""
     form = PickerForm(request.GET)
     form.is_valid()
-    wish = {"kind": Asset.Kind.IMAGE.value, "param": "", "after": ""}
-    wish |= {name: value for name, value in form.cleaned_data.items() if value}
-    page = recent(request.user, kind=wish["kind"], after=wish["after"])
-    template = "library/_picker_items.html" if wish["after"] else "library/_picker.html"
-    return render(request, template, {"page": page, "kind": wish["kind"], "param": wish["param"]})
+    params = {"kind": Asset.Kind.IMAGE.value, "param": "", "after": ""}
+    params |= {name: value for name, value in form.cleaned_data.items() if value}
+    page = recent_assets(request.user, kind=params["kind"], cursor=params["after"])
+    template = "library/_picker_items.html" if params["after"] else "library/_picker.html"
+    return render(
+        request, template, {"page": page, "kind": params["kind"], "param": params["param"]}
+    )
 
 
-def _answer(add: Callable[[], Asset]) -> JsonResponse:
+def _asset_response(add: Callable[[], Asset]) -> JsonResponse:
     try:
-        added = add()
-    except NotTaken as refusal:
-        return _refused(refusal)
+        new_asset = add()
+    except FileRejected as rejection:
+        return _rejection_response(rejection)
     return JsonResponse(
         {
-            "ref": added.ref,
-            "name": added.name,
-            "kind": added.kind,
-            "format": added.format,
-            "bytes": added.bytes,
-            "width": added.width,
-            "height": added.height,
-            "seconds": None if added.seconds is None else str(added.seconds),
-            "thumbnail": reverse("asset_poster", args=[added.pk]) if added.poster else None,
+            "ref": new_asset.ref,
+            "name": new_asset.name,
+            "kind": new_asset.kind,
+            "format": new_asset.format,
+            "bytes": new_asset.size_bytes,
+            "width": new_asset.width,
+            "height": new_asset.height,
+            "seconds": None if new_asset.seconds is None else str(new_asset.seconds),
+            "thumbnail": reverse("asset_poster", args=[new_asset.pk]) if new_asset.poster else None,
         }
     )
 
 
-def _refused(refusal: NotTaken) -> JsonResponse:
-    return JsonResponse({"error": str(refusal)}, status=refusal.status)
+def _rejection_response(rejection: FileRejected) -> JsonResponse:
+    return JsonResponse({"error": str(rejection)}, status=rejection.status)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from evolink_studio.generations.models import LOW_DISK, WORKER_SILENT, Heartbeat
+from evolink_studio.generations.models import MAX_HEARTBEAT_AGE, MIN_FREE_DISK_BYTES, Heartbeat
 
 MEGABYTE = 1024 * 1024
 NOT_ASKED = "not asked, because the database is not ready"
@@ -65,15 +65,15 @@ def _newest_migrations() -> frozenset[tuple[str, str]]:
 
 
 def _fresh(beat: Heartbeat, now: datetime) -> bool:
-    return now - beat.seen <= WORKER_SILENT
+    return now - beat.seen_at <= MAX_HEARTBEAT_AGE
 
 
 def _worker(beats: Iterable[Heartbeat], now: datetime) -> str:
-    seen = max((beat.seen for beat in beats), default=None)
+    seen = max((beat.seen_at for beat in beats), default=None)
     if seen is None:
         return "none was ever heard of"
     silent = now - seen
-    return f"silent for {int(silent.total_seconds())} s" if silent > WORKER_SILENT else ""
+    return f"silent for {int(silent.total_seconds())} s" if silent > MAX_HEARTBEAT_AGE else ""
 
 
 def _disk(workers: Iterable[Heartbeat]) -> str:
@@ -82,7 +82,7 @@ def _disk(workers: Iterable[Heartbeat]) -> str:
         own = shutil.disk_usage(settings.DATA_DIR).free
     except OSError:
         return "the data folder cannot be looked at"
-    free = min([own, *(beat.disk_free for beat in workers)])
-    if free >= LOW_DISK:
+    free = min([own, *(beat.disk_free_bytes for beat in workers)])
+    if free >= MIN_FREE_DISK_BYTES:
         return ""
-    return f"only {free // MEGABYTE} MB are free of the {LOW_DISK // MEGABYTE} MB needed"
+    return f"only {free // MEGABYTE} MB are free of the {MIN_FREE_DISK_BYTES // MEGABYTE} MB needed"

@@ -21,12 +21,12 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from evolink_studio.credits.queries import far_account
-from evolink_studio.generations.incidents import open_figures
+from evolink_studio.credits.queries import provider_account
+from evolink_studio.generations.incidents import unsettled_totals
 from evolink_studio.generations.models import Generation, Heartbeat
-from evolink_studio.generations.pipeline.provider import far_name
-from evolink_studio.generations.states import ENDED, LIVE, State
-from evolink_studio.generations.usage_report import created_within, figures
+from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
+from evolink_studio.generations.usage_report import created_filter, usage_totals
 
 LATELY = timedelta(hours=24)
 Families = Iterator[GaugeMetricFamily]
@@ -70,20 +70,22 @@ class StudioCollector(Collector):
 
 def _queue(now: datetime) -> Families:
     """What is under way. `due` in the condition lets the index of due rows answer."""
-    late = Q(due__lt=now)
+    late = Q(next_attempt_at__lt=now)
     rows = (
-        Generation.objects.filter(state__in=LIVE - {State.UNKNOWN}, due__isnull=False)
+        Generation.objects.filter(
+            state__in=LIVE_STATES - {State.UNKNOWN}, next_attempt_at__isnull=False
+        )
         .order_by()
         .values("state")
         .annotate(
             n=Count("pk"),
             waiting=Count("pk", filter=late),
-            oldest=Min("due", filter=late),
+            oldest=Min("next_attempt_at", filter=late),
             troubled=Count("pk", filter=Q(attempts__gt=0)),
         )
     )
     found = {row["state"]: row for row in rows}
-    states = [state.value for state in sorted(LIVE - {State.UNKNOWN})]
+    states = [state.value for state in sorted(LIVE_STATES - {State.UNKNOWN})]
     columns: tuple[tuple[str, str, Callable[[str], float]], ...] = (
         ("generations", "Generations under way.", lambda s: found[s]["n"]),
         ("due", "Due, and not in a worker's hands.", lambda s: found[s]["waiting"]),
@@ -100,41 +102,49 @@ def _queue(now: datetime) -> Families:
 
 def _outcomes(now: datetime) -> Families:
     rows = (
-        Generation.objects.filter(created__gte=now - LATELY, state__in=ENDED)
+        Generation.objects.filter(created_at__gte=now - LATELY, state__in=ENDED_STATES)
         .order_by()
         .values_list("state")
         .annotate(n=Count("pk"))
     )
-    counts = dict.fromkeys((state.value for state in sorted(ENDED)), 0) | dict(rows)
+    counts = dict.fromkeys((state.value for state in sorted(ENDED_STATES)), 0) | dict(rows)
     text = "How generations of the last 24 hours ended."
     yield _many("ended_24h", text, "state", counts)
 
 
 def _money(now: datetime) -> Families:
-    unsettled = open_figures(now=now)
-    today = figures(Generation.objects.filter(created_within(now.date(), now.date())))
-    yield _one("credits_reserved", "Credits reserved at EvoLink.", unsettled.reserved)
-    yield _one("credits_charged_today", "Credits charged for today's, since 0:00 UTC.", today.used)
-    yield _one("unsaved_films", "Made and paid, not copied here yet.", unsettled.unsaved)
+    unsettled = unsettled_totals(now=now)
+    today = usage_totals(Generation.objects.filter(created_filter(now.date(), now.date())))
+    yield _one("credits_reserved", "Credits reserved at EvoLink.", unsettled.credits_reserved)
+    yield _one(
+        "credits_charged_today",
+        "Credits charged for today's, since 0:00 UTC.",
+        today.credits_charged,
+    )
+    yield _one("unsaved_films", "Made and paid, not copied here yet.", unsettled.unsaved_count)
     text = "Generations whose money or film a person should look at."
-    yield _many("attention", text, "reason", unsettled.counts)
+    yield _many("attention", text, "reason", unsettled.counts_by_type)
 
 
 def _account(now: datetime) -> Families:
-    account = far_account(far_end=far_name())
-    if account.spendable is not None:
-        yield _one("balance_credits", "Credits left at EvoLink, as last read.", account.spendable)
-    if account.read is not None:
-        yield _one("balance_age_seconds", "Since EvoLink last told.", _seconds(now, account.read))
-    refused = account.key_state == account.KeyState.REFUSED
+    account = provider_account(provider_key=provider_key())
+    if account.credits_available is not None:
+        yield _one(
+            "balance_credits", "Credits left at EvoLink, as last read.", account.credits_available
+        )
+    if account.read_at is not None:
+        yield _one(
+            "balance_age_seconds", "Since EvoLink last told.", _seconds(now, account.read_at)
+        )
+    refused = account.key_state == account.KeyState.REJECTED
     yield _one("key_refused", "1 when EvoLink does not accept the key.", int(refused))
 
 
 def _workers(now: datetime) -> Families:
     beats = list(Heartbeat.objects.all())
-    ages = {beat.worker: _seconds(now, beat.seen) for beat in beats}
+    ages = {beat.worker: _seconds(now, beat.seen_at) for beat in beats}
     yield _many("heartbeat_age_seconds", "Since a worker was last heard of.", "worker", ages)
-    disks = {beat.worker: beat.disk_free for beat in beats}
+    disks = {beat.worker: beat.disk_free_bytes for beat in beats}
     yield _many("worker_disk_free_bytes", "Free on the disk of a worker.", "worker", disks)
 
 

@@ -157,7 +157,7 @@ def web(env: Environment) -> list[str]:
 def children(env: Environment) -> list[Child]:
     """Web, worker and, without a key, the sandbox."""
     found = [Child("web", web(env)), Child("worker", [*MANAGE, "worker"])]
-    return [*found, Child("sandbox", sandbox(env))] if env.sandboxed else found
+    return [*found, Child("sandbox", sandbox(env))] if env.is_sandbox else found
 
 
 def sandbox(env: Environment) -> list[str]:

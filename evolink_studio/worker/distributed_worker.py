@@ -21,10 +21,10 @@ from procrastinate.contrib.django import app, connector_params
 from procrastinate.exceptions import ProcrastinateException
 
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline.downloading import needed
-from evolink_studio.generations.pipeline.queue import Limits, claim_turns
+from evolink_studio.generations.pipeline.downloading import still_needed
+from evolink_studio.generations.pipeline.queue import ConcurrencyLimits, lease_next
 from evolink_studio.generations.states import State
-from evolink_studio.library.storage import clear_desks
+from evolink_studio.library.storage import remove_stale_temporary_files
 from evolink_studio.worker.tasks import SLOTS, wake
 from evolink_studio.worker.worker import BEAT, DRAIN, LOOK, RENEW, LocalEngine
 
@@ -48,12 +48,14 @@ def handover(slot: int, now: float, shift: float) -> float:
     return left if left >= shift / 2 else left + shift
 
 
-def claim_alone(*, limit: int, now: datetime, limits: Limits) -> tuple[uuid.UUID, list[Generation]]:
+def claim_alone(
+    *, limit: int, now: datetime, limits: ConcurrencyLimits
+) -> tuple[uuid.UUID, list[Generation]]:
     """Choose whose turn it is, one worker at a time: else two would count the same free places."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TURNS])
-        return claim_turns(limit=limit, now=now, limits=limits)
+        return lease_next(limit=limit, now=now, limits=limits)
 
 
 @dataclass
@@ -176,5 +178,5 @@ class DistributedEngine(LocalEngine):
 
     async def _clear(self) -> bool:
         # Films on their way lie on the machine that fetches them: each looks after its own.
-        await sync_to_async(clear_desks)(self.clock(), needed)
+        await sync_to_async(remove_stale_temporary_files)(self.clock(), still_needed)
         return False

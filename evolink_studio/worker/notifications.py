@@ -10,23 +10,26 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.utils import translation
 
-from evolink_studio.credits.services import take_reached
-from evolink_studio.generations.incidents import BY_NAME, Needy, new_alerts
+from evolink_studio.credits.services import claim_threshold_alerts
+from evolink_studio.generations.incidents import INCIDENT_TYPE_BY_NAME, Incident, claim_new_alerts
 
 
-def message(alerts: Sequence[Needy], *, address: str) -> tuple[str, str]:
+def alert_mail(incidents: Sequence[Incident], *, address: str) -> tuple[str, str]:
     """Subject and body of one mail for all of them, in English."""
     with translation.override("en"):
         lines = [
-            f"- {item.reason.label}: generation {item.generation.pk} ({item.generation.model_id}) "
-            f"of {item.generation.owner}"
-            for item in alerts
+            f"- {incident.type.label}: generation {incident.generation.pk} ({incident.generation.model_id}) "
+            f"of {incident.generation.owner}"
+            for incident in incidents
         ]
-        reasons = {item.reason.name for item in alerts}
-        advice = [f"{BY_NAME[name].label}: {BY_NAME[name].advice}" for name in sorted(reasons)]
-    subject = f"EvoLink Studio: {len(alerts)} to look at"
-    where = f"{address}/admin/generations/generation/" if address else "the admin pages"
-    return subject, "\n".join([*lines, "", *advice, "", f"See {where}."])
+        type_names = {incident.type.name for incident in incidents}
+        advice = [
+            f"{INCIDENT_TYPE_BY_NAME[name].label}: {INCIDENT_TYPE_BY_NAME[name].advice}"
+            for name in sorted(type_names)
+        ]
+    subject = f"EvoLink Studio: {len(incidents)} to look at"
+    list_url = f"{address}/admin/generations/generation/" if address else "the admin pages"
+    return subject, "\n".join([*lines, "", *advice, "", f"See {list_url}."])
 
 
 log = structlog.get_logger(__name__)
@@ -34,17 +37,15 @@ log = structlog.get_logger(__name__)
 
 async def tell_admins(*, now: datetime) -> int:
     """Tell of everything new. A mail or webhook that fails is logged; the list in admin stays."""
-    for reached in await sync_to_async(take_reached)(now=now):
-        log.warning("allowance", purse=reached.purse.pk, percent=reached.percent)
-        await deliver(
-            "EvoLink Studio: an allowance", reached.sentence, {"percent": reached.percent}
-        )
-    alerts = await sync_to_async(new_alerts)(now=now)
+    for reached in await sync_to_async(claim_threshold_alerts)(now=now):
+        log.warning("allowance", purse=reached.balance.pk, percent=reached.percent)
+        await deliver("EvoLink Studio: an allowance", reached.text, {"percent": reached.percent})
+    alerts = await sync_to_async(claim_new_alerts)(now=now)
     if not alerts:
         return 0
     for item in alerts:
-        log.warning("needs a look", generation=item.generation.pk, reason=item.reason.name)
-    subject, body = message(alerts, address=settings.PUBLIC_URL)
+        log.warning("needs a look", generation=item.generation.pk, reason=item.type.name)
+    subject, body = alert_mail(alerts, address=settings.PUBLIC_URL)
     await deliver(subject, body, {"generations": [_plain(item) for item in alerts]})
     return len(alerts)
 
@@ -57,10 +58,10 @@ async def deliver(subject: str, body: str, content: Mapping[str, object]) -> Non
         await _post({"text": subject, **content})
 
 
-def _plain(item: Needy) -> dict[str, object]:
+def _plain(item: Incident) -> dict[str, object]:
     return {
         "id": item.generation.pk,
-        "reason": item.reason.name,
+        "reason": item.type.name,
         "model": item.generation.model_id,
     }
 

@@ -7,26 +7,28 @@ from asgiref.sync import sync_to_async
 from django.core.cache import cache
 
 from evolink_studio.credits import services
-from evolink_studio.credits.audit import check_with_truth
-from evolink_studio.evolink.errors import EvoLinkError, KeyRefused
-from evolink_studio.generations.pipeline.downloading import needed
-from evolink_studio.generations.pipeline.provider import Far
-from evolink_studio.library.services import sweep as sweep_files
+from evolink_studio.credits.audit import audit_ledger_with_generations
+from evolink_studio.evolink.errors import AuthenticationError, EvoLinkError
+from evolink_studio.generations.pipeline.downloading import still_needed
+from evolink_studio.generations.pipeline.provider import Provider
+from evolink_studio.library.services import delete_orphans as sweep_files
 from evolink_studio.worker.notifications import deliver
 
 
-async def read_balance(far: Far, *, now: datetime) -> None:
+async def read_balance(far: Provider, *, now: datetime) -> None:
     """One free call, which also tells whether the key is accepted."""
     try:
-        balance = await far.client.balance()
-    except KeyRefused:
-        await sync_to_async(services.record_key_refused)(far_end=far.name, now=now)
+        balance = await far.client.get_balance()
+    except AuthenticationError:
+        await sync_to_async(services.record_key_rejected)(provider_key=far.provider_key, now=now)
     except EvoLinkError as error:
         problem = type(error).__name__
-        await sync_to_async(services.record_unreachable)(far_end=far.name, problem=problem, now=now)
+        await sync_to_async(services.record_unreachable)(
+            provider_key=far.provider_key, error_name=problem, now=now
+        )
     else:
         await sync_to_async(services.record_balance)(
-            far_end=far.name, spendable=balance.spendable, now=now
+            provider_key=far.provider_key, credits_available=balance.credits_available, now=now
         )
 
 
@@ -62,10 +64,12 @@ def _last_hour(now: datetime) -> datetime:
 
 async def _prove(now: datetime) -> None:
     """Prove the book and tell admins of every credit that is not explained; sweep the library."""
-    swept = await sync_to_async(sweep_files, thread_sensitive=False)(now=now, needed=needed)
-    report = await sync_to_async(check_with_truth, thread_sensitive=False)()
-    log.info("daily", files_swept=swept, entries=report.entries, findings=len(report.findings))
-    if report.clean:
+    swept = await sync_to_async(sweep_files, thread_sensitive=False)(
+        now=now, still_needed=still_needed
+    )
+    report = await sync_to_async(audit_ledger_with_generations, thread_sensitive=False)()
+    log.info("daily", files_swept=swept, entries=report.entry_count, findings=len(report.findings))
+    if report.is_clean:
         return
     lines = [str(finding) for finding in report.findings]
     log.error("the book does not add up", findings=lines[:SHOWN])

@@ -16,8 +16,8 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, Unique
 from procrastinate.jobs import Job, Status
 from procrastinate.tasks import Task
 
-from evolink_studio.generations.pipeline.leases import next_due
-from evolink_studio.generations.services import queued
+from evolink_studio.generations.pipeline.leases import next_due_at
+from evolink_studio.generations.services import generation_queued
 from evolink_studio.generations.states import State
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ HANDS: dict[State, Task[Any, Any, Any]] = {
 
 async def wake(state: State) -> None:
     """Ask for hands if a row of this state is due, unless somebody is asked already."""
-    due = await sync_to_async(next_due)([state])
+    due = await sync_to_async(next_due_at)([state])
     if due is not None and due <= timezone.now():
         await _defer(HANDS[state], queueing_lock=HANDS[state].name)
 
@@ -147,7 +147,7 @@ async def _defer(task: Task[Any, Any, Any], **options: Any) -> None:
 
 def listen() -> None:
     """From now on. Only where jobs are run: a worker on SQLite looks by itself."""
-    queued.connect(_defer_dispatch, dispatch_uid="send")
+    generation_queued.connect(_defer_dispatch, dispatch_uid="send")
 
 
 def _defer_dispatch(**about: object) -> None:

@@ -15,21 +15,21 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from structlog.contextvars import bound_contextvars
 
-from evolink_studio.generations.models import LOW_DISK, Generation
-from evolink_studio.generations.pipeline.dispatch import send
-from evolink_studio.generations.pipeline.downloading import save
-from evolink_studio.generations.pipeline.leases import claim_due, renew
-from evolink_studio.generations.pipeline.polling import follow
-from evolink_studio.generations.pipeline.provider import Clock, Far
+from evolink_studio.generations.models import MIN_FREE_DISK_BYTES, Generation
+from evolink_studio.generations.pipeline.dispatch import dispatch
+from evolink_studio.generations.pipeline.downloading import download_results
+from evolink_studio.generations.pipeline.leases import lease_due, renew_leases
+from evolink_studio.generations.pipeline.polling import poll_batch
+from evolink_studio.generations.pipeline.provider import Clock, Provider
 from evolink_studio.generations.pipeline.queue import (
-    Limits,
-    claim_turns,
-    hold,
-    limits_from_settings,
-    release,
+    ConcurrencyLimits,
+    concurrency_limits_from_settings,
+    lease_next,
+    pause_queue,
+    resume_queue,
 )
-from evolink_studio.generations.pipeline.reconciliation import resolve, sweep
-from evolink_studio.generations.services import beat
+from evolink_studio.generations.pipeline.reconciliation import reconcile, recover_interrupted_sends
+from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.generations.states import State
 from evolink_studio.worker.circuit_breaker import Breaker
 from evolink_studio.worker.notifications import tell_admins
@@ -63,13 +63,13 @@ class Capacity:
 class LocalEngine:
     """Runs until `stop()`; then takes nothing new and lets what is in hand end."""
 
-    far: Far
+    far: Provider
     clock: Clock
     capacity: Capacity = field(default_factory=Capacity)
-    limits: Limits = field(default_factory=limits_from_settings)
+    limits: ConcurrencyLimits = field(default_factory=concurrency_limits_from_settings)
     name: str = field(default_factory=socket.gethostname)
 
-    _claim_turns = staticmethod(claim_turns)
+    _claim_turns = staticmethod(lease_next)
 
     def __post_init__(self) -> None:
         self._stopping = asyncio.Event()
@@ -135,26 +135,28 @@ class LocalEngine:
         for row in rows:
             with bound_contextvars(generation=row.pk):
                 self._start(
-                    State.QUEUED, held, send(row, held=held, far=self.far, clock=self.clock)
+                    State.QUEUED,
+                    held,
+                    dispatch(row, lease_id=held, provider=self.far, clock=self.clock),
                 )
         return len(rows) == free
 
     async def _has_room(self) -> bool:
         """Whether this disk could keep a film: one that cannot be kept must not be paid."""
-        room = shutil.disk_usage(settings.DATA_DIR).free >= LOW_DISK
+        room = shutil.disk_usage(settings.DATA_DIR).free >= MIN_FREE_DISK_BYTES
         if not room:
-            await sync_to_async(hold)(now=self.clock())
+            await sync_to_async(pause_queue)(now=self.clock())
         elif not self._roomy:
-            await sync_to_async(release)()
+            await sync_to_async(resume_queue)()
         self._roomy = room
         return room
 
     async def _take_saves(self) -> bool:
-        return await self._take_single(State.SAVING, self.capacity.saves, save)
+        return await self._take_single(State.SAVING, self.capacity.saves, download_results)
 
     async def _take_searches(self) -> bool:
         # One at a time: two searches at once could both find the same task.
-        return await self._take_single(State.UNKNOWN, self.capacity.searches, resolve)
+        return await self._take_single(State.UNKNOWN, self.capacity.searches, reconcile)
 
     async def _take_single(
         self, state: State, most: int, step: Callable[..., Coroutine[None, None, None]]
@@ -162,7 +164,7 @@ class LocalEngine:
         free = most - self._running(state)
         if free <= 0:
             return False
-        held, rows = await sync_to_async(claim_due)(state, limit=free, now=self.clock())
+        held, rows = await sync_to_async(lease_due)(state, limit=free, now=self.clock())
         for row in rows:
             with bound_contextvars(generation=row.pk):
                 self._start(state, held, step(row, held=held, far=self.far, clock=self.clock))
@@ -173,15 +175,15 @@ class LocalEngine:
             return False
         if self._running(State.RUNNING) >= self.capacity.batches:
             return True  # one may end at any moment
-        held, rows = await sync_to_async(claim_due)(
-            State.RUNNING, limit=self.capacity.batch, now=self.clock(), light=True
+        held, rows = await sync_to_async(lease_due)(
+            State.RUNNING, limit=self.capacity.batch, now=self.clock(), only_poll_columns=True
         )
         if rows:
             self._start(State.RUNNING, held, self._read(rows, held))
         return len(rows) == self.capacity.batch
 
     async def _read(self, rows: list[Generation], held: uuid.UUID) -> None:
-        barren = await follow(rows, held=held, far=self.far, clock=self.clock)
+        barren = await poll_batch(rows, lease_id=held, provider=self.far, clock=self.clock)
         self._breaker.note(barren, len(rows), self.clock())
 
     def _running(self, state: State) -> int:
@@ -202,18 +204,20 @@ class LocalEngine:
     async def _renew(self) -> bool:
         held = set(self._work.values())
         if held:
-            await sync_to_async(renew)(list(held), now=self.clock())
+            await sync_to_async(renew_leases)(list(held), now=self.clock())
         return False
 
     async def _sweep(self) -> bool:
-        found = await sync_to_async(sweep)(now=self.clock())
+        found = await sync_to_async(recover_interrupted_sends)(now=self.clock())
         if found:
             log.warning("answers lost", count=found)
         return False
 
     async def _beat(self) -> bool:
         free = shutil.disk_usage(settings.DATA_DIR).free
-        await sync_to_async(beat)(worker=self.name, disk_free=free, now=self.clock())
+        await sync_to_async(record_heartbeat)(
+            worker=self.name, disk_free_bytes=free, now=self.clock()
+        )
         return False
 
     async def _balance(self) -> bool:

@@ -10,10 +10,10 @@ from django.test import Client
 
 from evolink_studio.accounts.models import SignInLink, User
 from evolink_studio.accounts.services import (
-    first_owner_link,
-    owner_from_environment,
-    sign_in_link,
-    use_sign_in_link,
+    create_first_owner_link,
+    create_owner_from_environment,
+    create_sign_in_link,
+    redeem_sign_in_link,
 )
 from tests.factories import NOW, UserFactory
 from tests.page import Page
@@ -33,7 +33,7 @@ def open_door(token, client=None):
 
 
 def test_the_first_link_makes_the_owner_and_signs_them_in_once():
-    token = first_owner_link(now=NOW)
+    token = create_first_owner_link(now=NOW)
     browser = Client()
     assert open_door(token, browser)["Location"] == "/"
     owner = User.objects.get()
@@ -48,38 +48,38 @@ def test_the_first_link_makes_the_owner_and_signs_them_in_once():
 
 
 def test_a_second_link_takes_the_place_of_the_first():
-    first, second = first_owner_link(now=NOW), first_owner_link(now=NOW)
+    first, second = create_first_owner_link(now=NOW), create_first_owner_link(now=NOW)
     assert open_door(first).status_code == 410
     assert open_door(second).status_code == 302
     assert User.objects.count() == 1
 
 
 def test_a_link_ends_after_a_day(noon):
-    token = first_owner_link(now=NOW)
+    token = create_first_owner_link(now=NOW)
     noon.shift(timedelta(hours=24))
     assert open_door(token).status_code == 410
 
 
 def test_a_link_lives_almost_a_day(noon):
-    token = first_owner_link(now=NOW)
+    token = create_first_owner_link(now=NOW)
     noon.shift(timedelta(hours=23, minutes=59))
     assert open_door(token).status_code == 302
 
 
 def test_there_is_no_first_link_once_anybody_has_a_password():
     UserFactory()
-    assert first_owner_link(now=NOW) is None
+    assert create_first_owner_link(now=NOW) is None
     assert not SignInLink.objects.exists()
 
 
 def test_before_that_there_is_always_one():
-    token = first_owner_link(now=NOW)
+    token = create_first_owner_link(now=NOW)
     open_door(token)
-    assert first_owner_link(now=NOW) is not None
+    assert create_first_owner_link(now=NOW) is not None
 
 
 def test_only_the_hash_of_a_link_is_kept():
-    token = sign_in_link(user=UserFactory(), now=NOW)
+    token = create_sign_in_link(user=UserFactory(), now=NOW)
     kept = str(SignInLink.objects.values().get())
     assert token not in kept
     assert len(token) >= 43  # 256 bits
@@ -87,19 +87,19 @@ def test_only_the_hash_of_a_link_is_kept():
 
 def test_a_link_of_somebody_switched_off_opens_nothing():
     person = UserFactory(is_active=False)
-    assert use_sign_in_link(token=sign_in_link(user=person, now=NOW), now=NOW) is None
+    assert redeem_sign_in_link(token=create_sign_in_link(user=person, now=NOW), now=NOW) is None
 
 
 @pytest.mark.parametrize("token", ["x", "x" * 500, "%00", "é", "..", "' OR 1=1 --"])
 def test_a_link_that_nobody_made_opens_nothing(token):
-    first_owner_link(now=NOW)
+    create_first_owner_link(now=NOW)
     answer = Client().get(f"/account/welcome/{token}/")
     assert answer.status_code in (404, 410)
 
 
 def test_the_page_behind_a_link_is_never_kept_by_anybody_in_between():
     assert "no-store" in open_door("spent")["Cache-Control"]
-    assert "no-store" in open_door(first_owner_link(now=NOW))["Cache-Control"]
+    assert "no-store" in open_door(create_first_owner_link(now=NOW))["Cache-Control"]
 
 
 def test_a_link_does_not_tell_its_address_to_other_sites():
@@ -111,19 +111,19 @@ def test_signing_in_begins_a_new_session():
     browser.get("/account/login/")
     browser.session["planted"] = "by somebody"
     before = browser.session.session_key
-    open_door(first_owner_link(now=NOW), browser)
+    open_door(create_first_owner_link(now=NOW), browser)
     assert browser.session.session_key != before
     assert "planted" not in browser.session
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_link_used_twice_at_the_same_moment_opens_once():
-    token = sign_in_link(user=UserFactory(), now=NOW)
+    token = create_sign_in_link(user=UserFactory(), now=NOW)
     found, start = [], threading.Barrier(8)
 
     def use():
         start.wait()
-        found.append(use_sign_in_link(token=token, now=NOW))
+        found.append(redeem_sign_in_link(token=token, now=NOW))
         connection.close()
 
     threads = [threading.Thread(target=use) for _ in range(8)]
@@ -145,27 +145,27 @@ OWNER = {
 
 
 def test_the_environment_may_name_the_owner_instead():
-    owner = owner_from_environment(environ=OWNER)
+    owner = create_owner_from_environment(environ=OWNER)
     assert (owner.username, owner.email, owner.is_superuser) == ("root", "root@example.org", True)
     assert owner.check_password("correct horse")
-    assert first_owner_link(now=NOW) is None
+    assert create_first_owner_link(now=NOW) is None
 
 
 @pytest.mark.parametrize("missing", ["DJANGO_SUPERUSER_USERNAME", "DJANGO_SUPERUSER_PASSWORD"])
 def test_half_of_it_names_nobody(missing):
-    assert owner_from_environment(environ={**OWNER, missing: ""}) is None
+    assert create_owner_from_environment(environ={**OWNER, missing: ""}) is None
     assert not User.objects.exists()
 
 
 def test_it_is_not_used_once_there_are_people():
     UserFactory()
-    assert owner_from_environment(environ=OWNER) is None
+    assert create_owner_from_environment(environ=OWNER) is None
     assert User.objects.count() == 1
 
 
 def test_who_comes_in_without_a_password_is_told_how_to_set_one():
     browser = Client()
-    open_door(first_owner_link(now=NOW), browser)
+    open_door(create_first_owner_link(now=NOW), browser)
     page = Page(browser.get("/", follow=True))
     assert [a.get("href") for a in page.all("p[@role='status']/span/a")] == [SET_PASSWORD]
     assert Page(browser.get("/films/")).all("p[@role='status']/span/a") == []
@@ -174,13 +174,13 @@ def test_who_comes_in_without_a_password_is_told_how_to_set_one():
 def test_who_has_a_password_is_not_told_to_set_one():
     ada = UserFactory(username="ada")
     browser = Client()
-    open_door(sign_in_link(user=ada, now=NOW), browser)
+    open_door(create_sign_in_link(user=ada, now=NOW), browser)
     assert Page(browser.get("/", follow=True)).all("p[@role='status']/span/a") == []
 
 
 def test_after_the_first_password_work_begins():
     browser = Client()
-    open_door(first_owner_link(now=NOW), browser)
+    open_door(create_first_owner_link(now=NOW), browser)
     wish = {"password1": "a-long-secret", "password2": "a-long-secret"}
     assert browser.post(SET_PASSWORD, wish)["Location"] == "/"
     assert User.objects.get().check_password("a-long-secret")

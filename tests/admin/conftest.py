@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from evolink_studio.generations.models import Generation, Result
+from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
 from tests.factories import AssetFactory, GenerationFactory, UserFactory
@@ -27,7 +27,7 @@ def with_film(**given) -> Generation:
         mime="video/mp4",
         poster="posters/some.webp",
     )
-    Result.objects.create(generation=generation, asset=film, position=0)
+    GeneratedVideo.objects.create(generation=generation, asset=film, position=0)
     return generation
 
 

@@ -8,8 +8,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from evolink_studio.generations.incidents import needy
-from evolink_studio.generations.models import Delivery, Generation
+from evolink_studio.generations.incidents import open_incidents
+from evolink_studio.generations.models import CallbackDelivery, Generation
 from evolink_studio.generations.states import State
 from tests.admin.conftest import page_of
 from tests.factories import NOW, GenerationFactory
@@ -17,9 +17,9 @@ from tests.factories import NOW, GenerationFactory
 LOG = "/admin/generations/delivery/"
 
 
-def came(generation, refused="", **given) -> Delivery:
+def came(generation, refused="", **given) -> CallbackDelivery:
     facts = {"at": NOW, "size": 1234, "says": "completed", "task_named": "task-7", **given}
-    return Delivery.objects.create(generation=generation, refused=refused, **facts)
+    return CallbackDelivery.objects.create(generation=generation, rejection=refused, **facts)
 
 
 def rows(browser, query="") -> int:
@@ -69,7 +69,7 @@ def test_the_newest_and_those_of_some_days_are_found_in_an_index(staff, query):
 
 def test_staff_have_the_generations_of_callbacks_read_again(staff):
     later = NOW + timedelta(days=9999)
-    running = GenerationFactory(state=State.RUNNING, due=later)
+    running = GenerationFactory(state=State.RUNNING, next_attempt_at=later)
     done = GenerationFactory(state=State.COMPLETED)
     chosen = [came(running).pk, came(running).pk, came(done).pk]
     asked = {"action": "read_again", "_selected_action": chosen}
@@ -77,7 +77,7 @@ def test_staff_have_the_generations_of_callbacks_read_again(staff):
     assert "looks at 1 generation now" in answer.content.decode()
     running.refresh_from_db()
     assert running.due < later
-    assert Generation.objects.get(pk=done.pk).due is None
+    assert Generation.objects.get(pk=done.pk).next_attempt_at is None
 
 
 def test_nobody_writes_in_the_log(owner, staff, creator):
@@ -88,7 +88,7 @@ def test_nobody_writes_in_the_log(owner, staff, creator):
         assert browser.post(f"{LOG}{delivery.pk}/change/", {"says": "x"}).status_code == 403
         assert browser.post(f"{LOG}{delivery.pk}/delete/", {"post": "yes"}).status_code == 403
     assert creator.get(LOG, follow=True).status_code == 403
-    assert Delivery.objects.get().says == "completed"
+    assert CallbackDelivery.objects.get().reported_status == "completed"
 
 
 def test_many_callbacks_take_as_many_queries_as_few(staff, django_assert_max_num_queries):
@@ -109,13 +109,13 @@ def test_a_refused_callback_is_a_reason_to_look_until_the_generation_is_settled(
         called, quiet = (GenerationFactory(state=State.RUNNING) for _number in range(2))
         came(called, "other_task")
         came(quiet)
-        found = [(item.generation.pk, item.reason.name) for item in needy(now=NOW, limit=9)]
+        found = [(item.generation.pk, item.type.name) for item in open_incidents(now=NOW, limit=9)]
         assert found == [(called.pk, "callbacks")]
         overview = staff.get("/admin/").content.decode()
         assert "Callbacks refused" in overview
         assert f'href="{LOG}?q={called.pk}"' in overview
         Generation.objects.filter(pk=called.pk).update(state=State.COMPLETED, charge="charged")
-        assert needy(now=NOW, limit=9) == []
+        assert open_incidents(now=NOW, limit=9) == []
         assert rows(staff, "?refused__exact=other_task") == 1
 
 

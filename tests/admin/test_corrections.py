@@ -5,11 +5,11 @@ from decimal import Decimal
 import pytest
 
 from evolink_studio.credits import ledger
-from evolink_studio.credits.audit import check_with_truth
-from evolink_studio.credits.models import Allowance, Entry, Purse
+from evolink_studio.credits.audit import audit_ledger_with_generations
+from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry
 from evolink_studio.generations.models import Charge, Generation
 from evolink_studio.generations.states import State
-from evolink_studio.generations.transitions import move
+from evolink_studio.generations.transitions import transition
 from tests.admin.conftest import LIST, page_of
 from tests.factories import NOW, VEO, GenerationFactory, UserFactory
 
@@ -19,10 +19,10 @@ REASON = "Refunded on the invoice of November"
 def booked(state=State.COMPLETED, charged="25.7", **given) -> Generation:
     """A generation with its lines in the book; `charged` None: its credits came back."""
     used = Decimal(charged or 0)
-    generation = GenerationFactory(state=state, used=used, **given)
+    generation = GenerationFactory(state=state, credits_charged=used, **given)
     facts = {"generation_id": generation.pk, "now": NOW}
     ledger.reserve(
-        person=generation.owner, model_id=VEO, amount=Decimal("25.7"), running=0, **facts
+        user=generation.owner, model_id=VEO, amount=Decimal("25.7"), active_count=0, **facts
     )
     if charged is None:
         ledger.release(**facts)
@@ -33,13 +33,16 @@ def booked(state=State.COMPLETED, charged="25.7", **given) -> Generation:
 
 def correct(browser, generation, amount, *, version=None, note=REASON):
     given = {"decision": "correct", "amount": amount, "note": note}
-    given["version"] = generation.version if version is None else version
+    given["version"] = generation.changed_version if version is None else version
     return browser.post(f"{LIST}{generation.pk}/settle/", given, follow=True)
 
 
 def corrections(generation) -> list[tuple[Decimal, str | None, str]]:
-    lines = Entry.objects.filter(generation=generation.pk, kind=Entry.Kind.CORRECT)
-    return [(line.charged, line.by.username if line.by else None, line.note) for line in lines]
+    lines = LedgerEntry.objects.filter(generation_id=generation.pk, kind=LedgerEntry.Kind.CORRECT)
+    return [
+        (line.credits_charged_delta, line.actor.username if line.actor else None, line.note)
+        for line in lines
+    ]
 
 
 @pytest.mark.parametrize(
@@ -57,14 +60,14 @@ def test_what_it_cost_in_truth_stands_on_its_row_and_in_the_book(
 ):
     given = {"charge": Charge.RETURNED if before is None else Charge.CHARGED}
     generation = booked(state, before, **given)
-    assert check_with_truth().clean
+    assert audit_ledger_with_generations().is_clean
     correct(owner, generation, truth)
     generation.refresh_from_db()
     assert (generation.state, generation.charge) == (state, charge)
-    assert generation.used == Decimal(truth)
+    assert generation.credits_charged == Decimal(truth)
     assert corrections(generation) == [(Decimal(truth) - Decimal(before or 0), "olga", REASON)]
-    assert Purse.objects.get().used == Decimal(truth)
-    assert check_with_truth().findings == ()
+    assert AllowanceBalance.objects.get().credits_used == Decimal(truth)
+    assert audit_ledger_with_generations().findings == ()
 
 
 def test_its_page_and_its_history_say_what_it_was_before_who_changed_it_and_why(owner):
@@ -96,9 +99,9 @@ def test_a_correction_on_a_page_that_has_grown_old_changes_nothing(owner):
 
 def test_a_correction_is_announced_to_the_person_whose_credits_they_are(owner):
     generation = booked()
-    before = Generation.objects.get(pk=generation.pk).version
+    before = Generation.objects.get(pk=generation.pk).changed_version
     correct(owner, generation, "20")
-    assert Generation.objects.get(pk=generation.pk).version > before
+    assert Generation.objects.get(pk=generation.pk).changed_version > before
 
 
 @pytest.mark.parametrize(
@@ -111,7 +114,7 @@ def test_a_correction_that_makes_no_sense_changes_nothing(owner, given):
     answer = correct(owner, generation, **{"amount": "20", **given})
     assert 'class="studio-sight"' in answer.content.decode()
     assert corrections(generation) == []
-    assert Generation.objects.get(pk=generation.pk).used == Decimal("25.7")
+    assert Generation.objects.get(pk=generation.pk).credits_charged == Decimal("25.7")
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.SAVING, State.CANCELLED])
@@ -127,7 +130,7 @@ def test_what_does_not_stand_in_the_book_is_not_corrected(owner):
     generation = GenerationFactory(state=State.COMPLETED)
     answer = correct(owner, generation, "20")
     assert "does not stand in the book" in answer.content.decode()
-    assert Generation.objects.get(pk=generation.pk).used == Decimal("25.7")
+    assert Generation.objects.get(pk=generation.pk).credits_charged == Decimal("25.7")
 
 
 def test_staff_see_the_book_and_correct_nothing(staff, owner):
@@ -143,7 +146,7 @@ def test_staff_see_the_book_and_correct_nothing(staff, owner):
 def lost() -> Generation:
     generation = GenerationFactory(state=State.UNKNOWN)
     facts = {"model_id": VEO, "amount": Decimal(162), "running": 0, "now": NOW}
-    ledger.reserve(generation_id=generation.pk, person=generation.owner, **facts)
+    ledger.reserve(generation_id=generation.pk, user=generation.owner, **facts)
     return generation
 
 
@@ -159,25 +162,25 @@ def lost() -> Generation:
 def test_the_book_says_who_settled_a_lost_answer_and_why(owner, decision, kind, usual, note):
     generation = lost()
     owner.post(f"{LIST}{generation.pk}/settle/", {**decision, "note": note})
-    line = Entry.objects.get(generation=generation.pk, kind=kind)
-    assert line.by
-    assert line.by.username == "olga"
+    line = LedgerEntry.objects.get(generation_id=generation.pk, kind=kind)
+    assert line.actor
+    assert line.actor.username == "olga"
     assert line.note.startswith(note or usual)
-    assert check_with_truth().clean
+    assert audit_ledger_with_generations().is_clean
 
 
 def test_the_book_says_who_brought_in_a_film(owner):
     ada = UserFactory(username="ada")
     owner.post(f"{LIST}rescue/", {"task_id": "task-9", "owner": ada.pk, "model": VEO})
-    line = Entry.objects.get()
-    assert line.by
-    assert (line.by.username, line.note) == ("olga", "Brought in: task task-9")
-    assert check_with_truth().clean
+    line = LedgerEntry.objects.get()
+    assert line.actor
+    assert (line.actor.username, line.note) == ("olga", "Brought in: task task-9")
+    assert audit_ledger_with_generations().is_clean
 
 
 def test_a_film_is_not_brought_in_for_a_person_whose_credits_nobody_could_write_down(owner):
     ada = UserFactory(username="ada")
-    Allowance.objects.update(active=False)
+    Allowance.objects.update(is_active=False)
     given = {"task_id": "task-9", "owner": ada.pk, "model": VEO}
     answer = owner.post(f"{LIST}rescue/", given)
     assert "has no allowance" in answer.content.decode()
@@ -186,15 +189,15 @@ def test_a_film_is_not_brought_in_for_a_person_whose_credits_nobody_could_write_
 
 def test_a_failed_one_whose_credits_are_unclear_is_at_risk_until_the_owner_says(owner):
     generation = lost()
-    assert move(generation, State.FAILED, now=NOW, charge=Charge.UNCLEAR)
+    assert transition(generation, State.FAILED, now=NOW, charge=Charge.UNCLEAR)
     generation.refresh_from_db()
-    assert Purse.objects.get().reserved == 162
-    assert check_with_truth().clean
+    assert AllowanceBalance.objects.get().credits_reserved == 162
+    assert audit_ledger_with_generations().is_clean
     overview = owner.get("/admin/").content.decode()
     assert "Failed, and its credits are not returned" in overview
     assert f'href="{page_of(generation)}#decide"' in overview
     said = correct(owner, generation, "0").content.decode()
     assert f"Settled at 0 credits; 162 were reserved: {REASON}" in said
     assert "not returned" not in owner.get("/admin/").content.decode()
-    assert Purse.objects.get().used == 0
-    assert check_with_truth().clean
+    assert AllowanceBalance.objects.get().credits_used == 0
+    assert audit_ledger_with_generations().is_clean

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from evolink_studio.generations.models import Charge, Delivery, Generation
+from evolink_studio.generations.models import CallbackDelivery, Charge, Generation
 from evolink_studio.generations.states import State
 from tests.admin.conftest import LIST, page_of, with_film
 from tests.factories import NOW, AssetFactory, GenerationFactory, UserFactory
@@ -33,7 +33,9 @@ def shown(page: str) -> set[int]:
 
 def test_the_list_says_who_what_state_and_credits(staff):
     generation = with_film(
-        owner=UserFactory(username="ada"), estimated=Decimal("30"), used=Decimal("25.7")
+        owner=UserFactory(username="ada"),
+        credits_estimated=Decimal("30"),
+        credits_charged=Decimal("25.7"),
     )
     page = staff.get(LIST).content.decode()
     for word in ("ada", "Veo 3.1 Pro", "Done", "720p", "30", "25.7", "20 Nov 2026, 12:00", "3:00"):
@@ -44,8 +46,10 @@ def test_the_list_says_who_what_state_and_credits(staff):
 
 def test_the_totals_are_those_of_exactly_what_is_filtered(staff):
     for used in ("10", "20.5"):
-        GenerationFactory(state=State.COMPLETED, used=Decimal(used), reserved=Decimal(used))
-    GenerationFactory(state=State.FAILED, used=0, reserved=Decimal(40))
+        GenerationFactory(
+            state=State.COMPLETED, credits_charged=Decimal(used), credits_reserved=Decimal(used)
+        )
+    GenerationFactory(state=State.FAILED, credits_charged=0, credits_reserved=Decimal(40))
     every = totals(staff.get(LIST).content.decode())
     assert every == {
         "Charged": "30.5",
@@ -63,7 +67,7 @@ def test_the_totals_are_those_of_exactly_what_is_filtered(staff):
 def test_the_totals_count_rows_that_are_on_other_pages_too(staff):
     person = UserFactory()
     for _number in range(53):
-        GenerationFactory(owner=person, state=State.COMPLETED, used=1)
+        GenerationFactory(owner=person, state=State.COMPLETED, credits_charged=1)
     assert totals(staff.get(f"{LIST}?p=2").content.decode())["Charged"] == "53"
 
 
@@ -91,10 +95,10 @@ def test_the_list_is_narrowed(staff, query, expected):
             owner=ada, model_id=KLING, state=State.COMPLETED, task_id="task-of-kling"
         ),
         "failed": GenerationFactory(
-            state=State.FAILED, created=NOW.replace(hour=23, minute=59, second=59)
+            state=State.FAILED, created_at=NOW.replace(hour=23, minute=59, second=59)
         ),
         "old": GenerationFactory(
-            state=State.COMPLETED, created=NOW - timedelta(days=30), prompt="A quiet harbour"
+            state=State.COMPLETED, created_at=NOW - timedelta(days=30), prompt="A quiet harbour"
         ),
         "lost": GenerationFactory(state=State.UNKNOWN),
     }
@@ -112,8 +116,8 @@ def test_a_filter_that_makes_no_sense_is_not_taken_for_another(staff, query):
 
 
 def test_dates_lead_from_years_to_months_to_days(staff):
-    GenerationFactory(created=NOW.replace(year=2025))
-    GenerationFactory(created=NOW)
+    GenerationFactory(created_at=NOW.replace(year=2025))
+    GenerationFactory(created_at=NOW)
     assert "?created__year=2025" in staff.get(LIST).content.decode()
     year = staff.get(f"{LIST}?created__year=2026").content.decode()
     assert "November 2026" in year
@@ -163,7 +167,13 @@ def test_stored_replies_are_folded_pretty_and_only_text(staff):
         error_text=evil,
         prompt=evil,
     )
-    Delivery.objects.create(generation=generation, at=NOW, size=9, says=evil, task_named=evil)
+    CallbackDelivery.objects.create(
+        generation=generation,
+        received_at=NOW,
+        size_bytes=9,
+        reported_status=evil,
+        reported_task_id=evil,
+    )
     page = staff.get(page_of(generation)).content.decode()
     assert evil not in page
     assert page.count("<details") >= 4
@@ -193,7 +203,7 @@ def test_the_secret_of_a_callback_stands_on_no_page(owner):
 @pytest.mark.parametrize("state", [State.RUNNING, State.SAVING, State.UNKNOWN])
 def test_looking_again_makes_it_due_now_and_returns_to_its_page(staff, state):
     later = NOW + timedelta(days=900)
-    generation = GenerationFactory(state=state, due=later)
+    generation = GenerationFactory(state=state, next_attempt_at=later)
     page = staff.get(page_of(generation)).content.decode()
     assert "Look at it again now" in page
     asked = {

@@ -10,9 +10,14 @@ from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.credits import services as money
 from evolink_studio.generations import services
-from evolink_studio.generations.incidents import BY_NAME, needy, needy_count, open_figures
-from evolink_studio.generations.models import Delivery, Generation
-from evolink_studio.generations.pipeline.provider import far_name
+from evolink_studio.generations.incidents import (
+    INCIDENT_TYPE_BY_NAME,
+    count_incidents,
+    open_incidents,
+    unsettled_totals,
+)
+from evolink_studio.generations.models import CallbackDelivery, Generation
+from evolink_studio.generations.pipeline.provider import provider_key
 from evolink_studio.generations.states import State
 from tests.admin.conftest import LIST, page_of
 from tests.factories import NOW, GenerationFactory
@@ -29,12 +34,14 @@ def _noon():
 def tiles(browser) -> dict[str, tuple[str, str, str]]:
     """The figures of the page by their names: figure, note, mood."""
     shown = browser.get("/admin/").context["tiles"]
-    return {tile.label: (tile.figure, tile.note, tile.mood) for tile in shown}
+    return {tile.label: (tile.figure, tile.note, tile.tone) for tile in shown}
 
 
 def test_the_balance_is_shown_with_its_age(staff):
     money.record_balance(
-        far_end=far_name(), spendable=Decimal("1283.42"), now=NOW - timedelta(minutes=4)
+        provider_key=provider_key(),
+        credits_available=Decimal("1283.42"),
+        now=NOW - timedelta(minutes=4),
     )
     figure, note, mood = tiles(staff)["Balance at EvoLink"]
     assert figure == "1,283.42"
@@ -43,13 +50,13 @@ def test_the_balance_is_shown_with_its_age(staff):
 
 
 def test_an_old_balance_is_called_old(staff):
-    money.record_balance(far_end=far_name(), spendable=Decimal(5), now=NOW - HOUR)
+    money.record_balance(provider_key=provider_key(), credits_available=Decimal(5), now=NOW - HOUR)
     assert tiles(staff)["Balance at EvoLink"][1].startswith("Old: read")
 
 
 def test_a_refused_key_is_shown_in_red_with_what_to_do(staff):
-    money.record_balance(far_end=far_name(), spendable=Decimal(5), now=NOW - HOUR)
-    money.record_key_refused(far_end=far_name(), now=NOW)
+    money.record_balance(provider_key=provider_key(), credits_available=Decimal(5), now=NOW - HOUR)
+    money.record_key_rejected(provider_key=provider_key(), now=NOW)
     figure, note, mood = tiles(staff)["Balance at EvoLink"]
     assert (figure, mood) == ("5", "bad")
     assert "EVOLINK_API_KEY" in note
@@ -57,11 +64,15 @@ def test_a_refused_key_is_shown_in_red_with_what_to_do(staff):
 
 
 def test_the_money_of_now_of_today_and_of_this_month(staff):
-    GenerationFactory(state=State.RUNNING, reserved=Decimal("12.5"))
-    GenerationFactory(state=State.RUNNING, reserved=Decimal("7"))
-    GenerationFactory(state=State.COMPLETED, used=Decimal("25.7"))
-    GenerationFactory(state=State.COMPLETED, used=Decimal("100"), created=NOW - timedelta(days=19))
-    GenerationFactory(state=State.COMPLETED, used=Decimal("999"), created=NOW - timedelta(days=20))
+    GenerationFactory(state=State.RUNNING, credits_reserved=Decimal("12.5"))
+    GenerationFactory(state=State.RUNNING, credits_reserved=Decimal("7"))
+    GenerationFactory(state=State.COMPLETED, credits_charged=Decimal("25.7"))
+    GenerationFactory(
+        state=State.COMPLETED, credits_charged=Decimal("100"), created_at=NOW - timedelta(days=19)
+    )
+    GenerationFactory(
+        state=State.COMPLETED, credits_charged=Decimal("999"), created_at=NOW - timedelta(days=20)
+    )
     shown = tiles(staff)
     assert shown["Reserved now"][0] == "19.5"
     assert shown["Charged today"][0] == "25.7"
@@ -70,10 +81,10 @@ def test_the_money_of_now_of_today_and_of_this_month(staff):
 
 def test_the_share_of_failures_is_that_of_the_last_seven_days(staff):
     for _number in range(3):
-        GenerationFactory(state=State.COMPLETED, created=NOW - timedelta(days=6))
+        GenerationFactory(state=State.COMPLETED, created_at=NOW - timedelta(days=6))
     GenerationFactory(state=State.FAILED)
     GenerationFactory(state=State.RUNNING)
-    GenerationFactory(state=State.FAILED, created=NOW - timedelta(days=8))
+    GenerationFactory(state=State.FAILED, created_at=NOW - timedelta(days=8))
     assert tiles(staff)["Failed in 7 days"][:2] == ("25.0 %", "1 of 4 that ended")
 
 
@@ -96,7 +107,9 @@ def test_lost_answers_and_unsaved_films_are_counted_and_lead_to_their_list(staff
     ("silent", "figure", "mood"), [(5, "running", "good"), (31, "not running", "bad")]
 )
 def test_a_silent_worker_is_told(staff, silent, figure, mood):
-    services.beat(worker="host", disk_free=9 * 10**9, now=NOW - timedelta(seconds=silent))
+    services.record_heartbeat(
+        worker="host", disk_free_bytes=9 * 10**9, now=NOW - timedelta(seconds=silent)
+    )
     shown = tiles(staff)["Worker"]
     assert (shown[0], shown[2]) == (figure, mood)
 
@@ -109,32 +122,40 @@ def test_a_worker_that_never_ran_is_told(staff):
     ("free", "mood"), [(84 * 10**9, "good"), (3 * 10**9, "care"), (10**8, "bad")]
 )
 def test_little_room_on_the_disk_is_told(staff, free, mood):
-    services.beat(worker="host", disk_free=free, now=NOW)
+    services.record_heartbeat(worker="host", disk_free_bytes=free, now=NOW)
     assert tiles(staff)["Disk free"][2] == mood
 
 
 def test_what_needs_a_look_is_listed_once_with_the_reason_and_a_link(staff):
     lost = GenerationFactory(state=State.UNKNOWN)
-    quiet = GenerationFactory(state=State.RUNNING, stalled=NOW - HOUR, created=NOW - 3 * HOUR)
-    unsaved = GenerationFactory(state=State.SAVING, created=NOW - HOUR)
-    held = GenerationFactory(state=State.RUNNING, created=NOW - 3 * HOUR)
-    ending = GenerationFactory(state=State.SAVING, results_expire=NOW + 11 * HOUR)
+    quiet = GenerationFactory(
+        state=State.RUNNING, stalled_since=NOW - HOUR, created_at=NOW - 3 * HOUR
+    )
+    unsaved = GenerationFactory(state=State.SAVING, created_at=NOW - HOUR)
+    held = GenerationFactory(state=State.RUNNING, created_at=NOW - 3 * HOUR)
+    ending = GenerationFactory(state=State.SAVING, results_expire_at=NOW + 11 * HOUR)
     unreturned = GenerationFactory(state=State.FAILED, charge="unclear")
     over = NOW - 5 * HOUR
     copied = GenerationFactory(
-        state=State.SAVING, created=NOW - 30 * HOUR, results_expire=over, parked=NOW
+        state=State.SAVING,
+        created_at=NOW - 30 * HOUR,
+        results_expire_at=over,
+        local_copy_seen_at=NOW,
     )
     astray = GenerationFactory(
-        state=State.SAVING, created=NOW - 60 * HOUR, results_expire=over, parked=NOW - 25 * HOUR
+        state=State.SAVING,
+        created_at=NOW - 60 * HOUR,
+        results_expire_at=over,
+        local_copy_seen_at=NOW - 25 * HOUR,
     )
     unsendable = GenerationFactory(error_code="internal")
     GenerationFactory(error_code="unreachable")
-    GenerationFactory(state=State.SAVING, parked=NOW)
+    GenerationFactory(state=State.SAVING, local_copy_seen_at=NOW)
     GenerationFactory(state=State.FAILED)
     GenerationFactory(state=State.RUNNING)
-    GenerationFactory(state=State.SAVING, results_expire=NOW + 23 * HOUR)
-    GenerationFactory(state=State.COMPLETED, created=NOW - 9 * HOUR)
-    found = {item.generation.pk: item.reason.name for item in needy(now=NOW, limit=20)}
+    GenerationFactory(state=State.SAVING, results_expire_at=NOW + 23 * HOUR)
+    GenerationFactory(state=State.COMPLETED, created_at=NOW - 9 * HOUR)
+    found = {item.generation.pk: item.type.name for item in open_incidents(now=NOW, limit=20)}
     assert found == {
         lost.pk: "unknown",
         quiet.pk: "stalled",
@@ -151,20 +172,24 @@ def test_what_needs_a_look_is_listed_once_with_the_reason_and_a_link(staff):
         assert f'href="{page_of(generation)}"' in page
 
 
-@pytest.mark.parametrize("reason", sorted(BY_NAME))
+@pytest.mark.parametrize("reason", sorted(INCIDENT_TYPE_BY_NAME))
 def test_the_count_of_a_reason_is_that_of_the_list_it_leads_to(staff, reason):
     for age in (0, 1, 3):
         created = NOW - age * HOUR
-        GenerationFactory(state=State.UNKNOWN, created=created)
-        GenerationFactory(state=State.RUNNING, created=created, stalled=created)
+        GenerationFactory(state=State.UNKNOWN, created_at=created)
+        GenerationFactory(state=State.RUNNING, created_at=created, stalled_since=created)
         soon = created + 12 * HOUR
-        called = GenerationFactory(state=State.SAVING, created=created, results_expire=soon)
-        GenerationFactory(state=State.FAILED, created=created, charge="reserved")
-        GenerationFactory(state=State.SAVING, created=created, parked=NOW)
-        GenerationFactory(state=State.SAVING, created=created, parked=NOW - 25 * HOUR)
-        GenerationFactory(error_code="internal", created=created)
-        Delivery.objects.create(generation=called, at=NOW, size=1, refused="too_many")
-    count = open_figures(now=NOW).counts[reason]
+        called = GenerationFactory(state=State.SAVING, created_at=created, results_expire_at=soon)
+        GenerationFactory(state=State.FAILED, created_at=created, charge="credits_reserved")
+        GenerationFactory(state=State.SAVING, created_at=created, local_copy_seen_at=NOW)
+        GenerationFactory(
+            state=State.SAVING, created_at=created, local_copy_seen_at=NOW - 25 * HOUR
+        )
+        GenerationFactory(error_code="internal", created_at=created)
+        CallbackDelivery.objects.create(
+            generation=called, received_at=NOW, size_bytes=1, rejection="too_many"
+        )
+    count = unsettled_totals(now=NOW).counts_by_type[reason]
     assert count > 0
     assert staff.get(f"{LIST}?look={reason}").context["cl"].result_count == count
 
@@ -173,7 +198,7 @@ def test_what_is_at_risk_is_counted_on_every_page_and_nothing_is_said_when_there
     words = 'class="studio-badge"'
     assert words not in staff.get(LIST).content.decode()
     GenerationFactory(state=State.UNKNOWN)
-    GenerationFactory(state=State.RUNNING, stalled=NOW - HOUR, created=NOW - 3 * HOUR)
+    GenerationFactory(state=State.RUNNING, stalled_since=NOW - HOUR, created_at=NOW - 3 * HOUR)
     GenerationFactory(state=State.RUNNING)
     assert f"<span {words}>2</span>" in staff.get(LIST).content.decode()
 
@@ -206,7 +231,7 @@ def test_the_overview_and_the_sidebar_lead_to_where_prices_are_off(staff):
 
 
 def test_a_generation_in_the_report_of_prices_leads_to_its_page(staff):
-    other = GenerationFactory(state=State.COMPLETED, estimated=Decimal(20))
+    other = GenerationFactory(state=State.COMPLETED, credits_estimated=Decimal(20))
     page = staff.get("/admin/credits/ratecard/off/").content.decode()
     assert f'href="{page_of(other)}"' in page
 
@@ -214,10 +239,10 @@ def test_a_generation_in_the_report_of_prices_leads_to_its_page(staff):
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the words of SQLite's plan")
 def test_the_figures_and_the_list_are_found_in_indexes(db):
     with CaptureQueriesContext(connection) as seen:
-        open_figures(now=NOW)
-        needy(now=NOW, limit=20)
-        needy(now=NOW, limit=20, untold=True)
-        needy_count(now=NOW)
+        unsettled_totals(now=NOW)
+        open_incidents(now=NOW, limit=20)
+        open_incidents(now=NOW, limit=20, only_unannounced=True)
+        count_incidents(now=NOW)
     for query in seen.captured_queries:
         with connection.cursor() as cursor:
             cursor.execute(f"EXPLAIN QUERY PLAN {query['sql'].replace('%', '%%')}")

@@ -78,9 +78,12 @@ def test_links_for_many_people_at_once_are_refused(owner):
 def test_the_list_counts_generations_and_the_charges_of_this_month(staff):
     ada = UserFactory(username="ada")
     with time_machine.travel(NOW, tick=False):
-        GenerationFactory(owner=ada, state=State.COMPLETED, used=Decimal("25.7"))
+        GenerationFactory(owner=ada, state=State.COMPLETED, credits_charged=Decimal("25.7"))
         GenerationFactory(
-            owner=ada, state=State.COMPLETED, used=99, created=NOW - timedelta(days=30)
+            owner=ada,
+            state=State.COMPLETED,
+            credits_charged=99,
+            created_at=NOW - timedelta(days=30),
         )
         page = staff.get(PEOPLE).content.decode()
     row = page[page.index(f'href="{PEOPLE}{ada.pk}/change/') :]
@@ -104,16 +107,18 @@ COLUMNS = ("may_spend", "used", "reserved", "left", "afresh", "at_once")
 
 def test_the_list_says_what_each_may_spend_and_what_is_left(staff):
     ada, ben, cleo = (UserFactory(username=name) for name in ("ada", "ben", "cleo"))
-    Allowance.objects.update(active=False)
-    Allowance.objects.create(person=ada, amount=100, at_once=3)
+    Allowance.objects.update(is_active=False)
+    Allowance.objects.create(user=ada, credits_limit=100, max_concurrent=3)
     films = Group.objects.create(name="Films")
     films.user_set.add(ada, ben)
-    Allowance.objects.create(group=films, shared=True, amount=300, period="day", at_once=2)
+    Allowance.objects.create(
+        group=films, is_shared=True, credits_limit=300, period="day", max_concurrent=2
+    )
     with time_machine.travel(NOW, tick=False):
         for number, amount in ((1, "10"), (2, "30.5")):
             facts = {"generation_id": number, "now": NOW}
             ledger.reserve(
-                person=ada, model_id="veo3.1-pro", amount=Decimal(amount), running=0, **facts
+                user=ada, model_id="veo3.1-pro", amount=Decimal(amount), active_count=0, **facts
             )
         ledger.settle(generation_id=1, charged=Decimal("12.5"), now=NOW)
         rows = [shown_of(staff, person) for person in (ada, ben, cleo)]
@@ -128,7 +133,7 @@ def test_who_has_no_limit_is_listed_with_what_they_used(staff):
     ada = UserFactory(username="ada")
     with time_machine.travel(NOW, tick=False):
         facts = {"model_id": "veo3.1-pro", "amount": Decimal(30), "running": 0, "now": NOW}
-        ledger.reserve(generation_id=1, person=ada, **facts)
+        ledger.reserve(generation_id=1, user=ada, **facts)
         row = shown_of(staff, ada)
     assert [row[name] for name in COLUMNS] == ["no limit", "0", "30", "–", "–", "–"]
 
@@ -141,7 +146,7 @@ def test_fifty_people_take_as_many_queries_as_five(staff, django_assert_max_num_
 
     def some(number: int) -> None:
         for _number in range(number):
-            Allowance.objects.create(person=GenerationFactory().owner, amount=5)
+            Allowance.objects.create(user=GenerationFactory().owner, credits_limit=5)
 
     some(5)
     five = count()

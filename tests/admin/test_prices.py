@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from evolink_studio.credits.models import RateCard
-from evolink_studio.credits.validators import factor_problems
+from evolink_studio.credits.validators import find_factor_errors
 
 PRICES = "/admin/credits/ratecard/"
 VEO, KLING = "veo3.1-pro", "kling-o3-image-to-video"
@@ -31,7 +31,7 @@ def test_a_price_is_entered(owner):
     answer = owner.post(f"{PRICES}add/", entered())
     assert answer.status_code == 302
     card = RateCard.objects.get(source="a letter")
-    assert card.price == Decimal(6)
+    assert card.credits_per_unit == Decimal(6)
     assert card.factors == [{"when": {"quality": "1080p"}, "times": "1.5"}]
 
 
@@ -72,20 +72,20 @@ def test_what_cannot_be_used_is_refused_at_its_field(owner, changed, field, word
     ],
 )
 def test_each_mistake_in_the_factors_has_its_own_words(factor, words):
-    assert words in " ".join(factor_problems([factor], KLING))
+    assert words in " ".join(find_factor_errors([factor], KLING))
 
 
 def test_a_factor_that_never_counts_is_named():
     wide = {"when": {"sound": "on"}, "times": "1.3"}
     narrow = {"when": {"sound": "on", "quality": "1080p"}, "times": "1.6"}
-    assert factor_problems([narrow, wide], KLING) == []
+    assert find_factor_errors([narrow, wide], KLING) == []
     words = "Entry 2 never counts, because entry 1 fits first."
-    assert factor_problems([wide, narrow], KLING) == [words]
+    assert find_factor_errors([wide, narrow], KLING) == [words]
 
 
 def test_the_prices_that_come_with_the_studio_can_be_saved_again(db):
     for card in RateCard.objects.all():
-        assert factor_problems(card.factors, card.model_id) == []
+        assert find_factor_errors(card.factors, card.model_id) == []
 
 
 def test_the_list_is_newest_first_and_marks_the_price_in_force(staff):
@@ -94,9 +94,9 @@ def test_the_list_is_newest_first_and_marks_the_price_in_force(staff):
     for days, source in ((-9, "older"), (-1, "current"), (9, "coming")):
         RateCard.objects.create(
             model_id=VEO,
-            effective=now + timedelta(days=days),
+            effective_at=now + timedelta(days=days),
             unit="call",
-            price=100,
+            credits_per_unit=100,
             source=source,
         )
     answer = staff.get(f"{PRICES}?model_id={VEO}")
@@ -111,14 +111,14 @@ def test_the_list_is_newest_first_and_marks_the_price_in_force(staff):
 def test_the_list_shows_what_the_models_defaults_would_cost(staff):
     RateCard.objects.filter(model_id=KLING).delete()
     RateCard.objects.create(
-        model_id=KLING, effective=timezone.now(), unit="second", price=Decimal("5.4")
+        model_id=KLING, effective_at=timezone.now(), unit="second", credits_per_unit=Decimal("5.4")
     )
     assert "27 credits (Duration: 5" in staff.get(PRICES).content.decode()
 
 
 def test_a_price_of_a_model_that_left_the_catalogue_can_still_be_read_and_saved(owner):
     card = RateCard.objects.create(
-        model_id="gone-model", effective=timezone.now(), unit="call", price=1
+        model_id="gone-model", effective_at=timezone.now(), unit="call", credits_per_unit=1
     )
     assert "gone-model" in owner.get(PRICES).content.decode()
     answer = owner.post(f"{PRICES}{card.pk}/change/", entered(model_id="gone-model"))

@@ -32,7 +32,11 @@ def test_a_named_task_is_only_looked_up_by_the_worker(owner, lost):
     answer = settle(owner, lost, decision="task", task_id="task-unified-7")
     assert "links it if it fits" in answer.content.decode()
     lost.refresh_from_db()
-    assert (lost.state, lost.candidate, lost.task_id) == (State.UNKNOWN, "task-unified-7", None)
+    assert (lost.state, lost.candidate_task_id, lost.task_id) == (
+        State.UNKNOWN,
+        "task-unified-7",
+        None,
+    )
 
 
 def test_settled_as_never_taken_it_has_failed_and_is_not_charged(owner, lost):
@@ -45,7 +49,7 @@ def test_settled_as_never_taken_it_has_failed_and_is_not_charged(owner, lost):
 def test_settled_as_charged_it_keeps_the_amount(owner, lost):
     settle(owner, lost, decision="charged", amount="25.7")
     lost.refresh_from_db()
-    assert (lost.state, lost.charge, lost.used) == (
+    assert (lost.state, lost.charge, lost.credits_charged) == (
         State.FAILED,
         Charge.CHARGED,
         Decimal("25.7"),
@@ -81,7 +85,7 @@ def test_a_task_of_another_generation_is_refused(owner, lost):
     answer = settle(owner, lost, decision="task", task_id=other.task_id)
     assert "A generation here has this task already." in answer.content.decode()
     lost.refresh_from_db()
-    assert lost.candidate == ""
+    assert lost.candidate_task_id == ""
 
 
 def test_what_has_ended_is_not_settled_again(owner):
@@ -106,7 +110,7 @@ def test_the_film_of_a_task_is_brought_into_a_persons_library(owner):
     answer = owner.post(RESCUE, given, follow=True)
     made = Generation.objects.get(owner=ada)
     assert answer.redirect_chain[-1][0] == page_of(made)
-    assert (made.state, made.candidate) == (State.UNKNOWN, "task-unified-9")
+    assert (made.state, made.candidate_task_id) == (State.UNKNOWN, "task-unified-9")
     again = owner.post(RESCUE, given)
     assert "A generation here has this task already." in again.content.decode()
     assert Generation.objects.count() == 1

@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from evolink_studio.credits.audit import check_with_truth
-from evolink_studio.credits.models import Entry
-from evolink_studio.generations.incidents import needy, new_alerts
+from evolink_studio.credits.audit import audit_ledger_with_generations
+from evolink_studio.credits.models import LedgerEntry
+from evolink_studio.generations.incidents import claim_new_alerts, open_incidents
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline import dispatch as sending
 from evolink_studio.generations.states import State
-from evolink_studio.worker.notifications import message
+from evolink_studio.worker.notifications import alert_mail
 from tests.admin.conftest import LIST, page_of
 from tests.factories import NOW, GenerationFactory, UserFactory
 from tests.farend import FarEnd
@@ -34,7 +34,7 @@ def poisoned(monkeypatch) -> Generation:
     def broken(*_):
         raise ZeroDivisionError("poisoned")
 
-    monkeypatch.setattr(sending, "_payload", broken)
+    monkeypatch.setattr(sending, "_build_payload", broken)
     (wish,) = wishes(UserFactory(), 1)
     with FarEnd() as far:
         Worker(far.url, Clock(NOW)).send()
@@ -45,8 +45,8 @@ def poisoned(monkeypatch) -> Generation:
 
 
 def test_it_is_on_the_list_from_the_first_try_on(staff, poisoned):
-    (item,) = needy(now=NOW, limit=9)
-    assert (item.generation, item.reason.name) == (poisoned, "unsendable")
+    (item,) = open_incidents(now=NOW, limit=9)
+    assert (item.generation, item.type.name) == (poisoned, "unsendable")
     page = staff.get("/admin/").content.decode()
     assert f'href="{page_of(poisoned)}"' in page
     assert "Nothing was sent, so EvoLink charges nothing." in page
@@ -54,15 +54,15 @@ def test_it_is_on_the_list_from_the_first_try_on(staff, poisoned):
 
 
 def test_admins_are_told_once_when_it_did_not_mend_itself(poisoned):
-    assert new_alerts(now=NOW + timedelta(minutes=4)) == []
-    (alert,) = new_alerts(now=NOW + timedelta(minutes=6))
-    assert "Cannot be sent" in message([alert], address="")[1]
-    assert new_alerts(now=NOW + timedelta(minutes=7)) == []
+    assert claim_new_alerts(now=NOW + timedelta(minutes=4)) == []
+    (alert,) = claim_new_alerts(now=NOW + timedelta(minutes=6))
+    assert "Cannot be sent" in alert_mail([alert], address="")[1]
+    assert claim_new_alerts(now=NOW + timedelta(minutes=7)) == []
 
 
 def test_once_it_goes_on_it_is_on_the_list_no_more(poisoned):
     Generation.objects.update(error_code="unreachable")
-    assert needy(now=NOW, limit=9) == []
+    assert open_incidents(now=NOW, limit=9) == []
 
 
 @pytest.mark.parametrize("where", [{"overview": "1"}, {"back_to": True}, {}])
@@ -76,8 +76,8 @@ def test_the_owner_takes_it_back_and_its_credits_are_free(owner, poisoned, where
         assert answer.redirect_chain[-1][0] == shown[next(iter(given))]
     poisoned.refresh_from_db()
     assert (poisoned.state, poisoned.charge) == ("cancelled", "none")
-    assert sum(entry.reserved for entry in Entry.objects.all()) == 0
-    assert check_with_truth().findings == ()
+    assert sum(entry.credits_reserved_delta for entry in LedgerEntry.objects.all()) == 0
+    assert audit_ledger_with_generations().findings == ()
     history = owner.get(f"{LIST}{poisoned.pk}/history/").content.decode()
     assert "Cancelled before it was sent." in history
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.generations.admin.usage_charts import chart
+from evolink_studio.generations.admin.usage_charts import build_chart
 from evolink_studio.generations.states import State
-from evolink_studio.generations.usage_report import Choice, usage
+from evolink_studio.generations.usage_report import UsageFilter, usage_report
 from tests.admin.conftest import LIST, USAGE
 from tests.factories import NOW, GenerationFactory, UserFactory
 
@@ -23,30 +23,40 @@ def lines(answer) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text)))
 
 
-def november(**given) -> Choice:
-    return Choice(date(2026, 11, 1), date(2026, 11, 30), **given)
+def november(**given) -> UsageFilter:
+    return UsageFilter(date(2026, 11, 1), date(2026, 11, 30), **given)
 
 
 def test_figures_are_told_by_person_by_model_and_by_day(db):
     ada, bob = UserFactory(username="ada"), UserFactory(username="bob")
-    GenerationFactory(owner=ada, state=State.COMPLETED, used=10)
-    GenerationFactory(owner=bob, state=State.COMPLETED, used=Decimal("5.4"), model_id=KLING)
-    GenerationFactory(owner=bob, state=State.FAILED, used=0, created=NOW - timedelta(days=3))
-    GenerationFactory(owner=bob, state=State.COMPLETED, used=99, created=NOW - timedelta(days=40))
-    found = usage(november())
-    assert (found.total.count, found.total.failed, found.total.used) == (3, 1, Decimal("15.4"))
-    assert [(line.label, line.figures.used) for line in found.people] == [
+    GenerationFactory(owner=ada, state=State.COMPLETED, credits_charged=10)
+    GenerationFactory(
+        owner=bob, state=State.COMPLETED, credits_charged=Decimal("5.4"), model_id=KLING
+    )
+    GenerationFactory(
+        owner=bob, state=State.FAILED, credits_charged=0, created_at=NOW - timedelta(days=3)
+    )
+    GenerationFactory(
+        owner=bob, state=State.COMPLETED, credits_charged=99, created_at=NOW - timedelta(days=40)
+    )
+    found = usage_report(november())
+    assert (found.totals.count, found.totals.failed_count, found.totals.credits_charged) == (
+        3,
+        1,
+        Decimal("15.4"),
+    )
+    assert [(line.label, line.totals.credits_charged) for line in found.user_rows] == [
         ("ada", Decimal(10)),
         ("bob", Decimal("5.4")),
     ]
-    assert [(line.label, line.figures.count) for line in found.models] == [
+    assert [(line.label, line.totals.count) for line in found.model_rows] == [
         ("Veo 3.1 Pro", 2),
         ("Kling O3", 1),
     ]
-    days = {span.first.day: span.figures for span in found.spans}
+    days = {span.first_day.day: span.totals for span in found.periods}
     assert len(days) == 30
-    assert days[20].used == Decimal("15.4")
-    assert days[17].failed == 1
+    assert days[20].credits_charged == Decimal("15.4")
+    assert days[17].failed_count == 1
     assert days[18].count == 0
 
 
@@ -60,38 +70,38 @@ def test_the_figures_are_those_of_what_was_chosen(db, given, count):
     GenerationFactory(owner=bob, state=State.COMPLETED, model_id=KLING)
     GenerationFactory(owner=bob, state=State.FAILED)
     owner = {"bob": bob.pk}.get(given.pop("owner", ""))
-    assert usage(november(owner_id=owner, **given)).total.count == count
+    assert usage_report(november(owner_id=owner, **given)).totals.count == count
 
 
 def test_the_last_day_is_counted_to_its_end_and_not_further(db):
-    GenerationFactory(created=NOW.replace(day=30, hour=23, minute=59, second=59))
-    GenerationFactory(created=NOW.replace(month=12, day=1, hour=0, minute=0))
-    assert usage(november()).total.count == 1
+    GenerationFactory(created_at=NOW.replace(day=30, hour=23, minute=59, second=59))
+    GenerationFactory(created_at=NOW.replace(month=12, day=1, hour=0, minute=0))
+    assert usage_report(november()).totals.count == 1
 
 
 def test_a_year_is_told_by_months_that_leave_out_no_day(db):
-    GenerationFactory(created=NOW, state=State.COMPLETED, used=7)
-    found = usage(Choice(date(2026, 1, 15), date(2026, 12, 20)))
-    assert found.monthly
-    assert len(found.spans) == 12
-    for earlier, later in zip(found.spans, found.spans[1:], strict=False):
-        assert later.first == earlier.last + timedelta(days=1)
-    assert found.spans[0].first == date(2026, 1, 15)
-    assert found.spans[-1].last == date(2026, 12, 20)
-    assert found.spans[10].figures.used == 7
+    GenerationFactory(created_at=NOW, state=State.COMPLETED, credits_charged=7)
+    found = usage_report(UsageFilter(date(2026, 1, 15), date(2026, 12, 20)))
+    assert found.is_monthly
+    assert len(found.periods) == 12
+    for earlier, later in zip(found.periods, found.periods[1:], strict=False):
+        assert later.first_day == earlier.last_day + timedelta(days=1)
+    assert found.periods[0].first_day == date(2026, 1, 15)
+    assert found.periods[-1].last_day == date(2026, 12, 20)
+    assert found.periods[10].totals.credits_charged == 7
 
 
 def test_many_generations_take_no_more_queries_than_one(db, django_assert_num_queries):
     for _number in range(12):
         GenerationFactory()
     with django_assert_num_queries(3):
-        usage(november())
+        usage_report(november())
 
 
 def test_the_chart_reaches_from_nothing_to_a_round_number(db):
-    GenerationFactory(state=State.COMPLETED, used=Decimal("162"))
-    drawn = chart(usage(november()).spans, monthly=False)
-    assert drawn.scale == ("200", "100", "0")
+    GenerationFactory(state=State.COMPLETED, credits_charged=Decimal("162"))
+    drawn = build_chart(usage_report(november()).periods, is_monthly=False)
+    assert drawn.scale_labels == ("200", "100", "0")
     assert len(drawn.bars) == 30
     assert drawn.bars[19].height == "81.00"
     assert drawn.bars[0].height == "0.00"
@@ -99,12 +109,12 @@ def test_the_chart_reaches_from_nothing_to_a_round_number(db):
 
 
 def test_a_period_without_charges_has_a_chart_that_says_so(db):
-    drawn = chart(usage(november()).spans, monthly=False)
+    drawn = build_chart(usage_report(november()).periods, is_monthly=False)
     assert drawn.summary == "Nothing was charged in this period."
 
 
 def test_the_page_shows_the_chart_and_the_same_figures_below(staff):
-    GenerationFactory(state=State.COMPLETED, used=Decimal("25.7"))
+    GenerationFactory(state=State.COMPLETED, credits_charged=Decimal("25.7"))
     page = staff.get(f"{USAGE}?{NOVEMBER}").content.decode()
     assert 'role="img"' in page
     assert "<title>20 Nov 2026: 25.7 credits</title>" in page
@@ -116,7 +126,7 @@ def test_without_a_choice_the_page_shows_the_last_thirty_days(staff):
     page = staff.get(USAGE)
     form = page.context["form"]
     assert form.is_valid()
-    choice = form.choice()
+    choice = form.to_filter()
     assert (choice.last - choice.first).days == 29
 
 
@@ -148,10 +158,13 @@ def test_a_line_leads_to_exactly_its_generations(staff):
 def test_the_csv_has_exactly_the_rows_that_are_filtered(staff):
     ada = UserFactory(username="ada")
     mine = GenerationFactory(
-        owner=ada, state=State.COMPLETED, estimated=Decimal("30"), used=Decimal("25.7")
+        owner=ada,
+        state=State.COMPLETED,
+        credits_estimated=Decimal("30"),
+        credits_charged=Decimal("25.7"),
     )
     GenerationFactory(state=State.COMPLETED)
-    GenerationFactory(owner=ada, created=NOW - timedelta(days=60))
+    GenerationFactory(owner=ada, created_at=NOW - timedelta(days=60))
     answer = staff.get(f"{USAGE}?{NOVEMBER}&owner__id__exact={ada.pk}&as=csv")
     head, *rows = lines(answer)
     assert answer.headers["Content-Disposition"] == (
@@ -167,10 +180,10 @@ def test_the_csv_has_exactly_the_rows_that_are_filtered(staff):
 
 def test_the_csv_and_the_page_say_the_same_sum(staff):
     for used in ("0.0001", "25.7", "162"):
-        GenerationFactory(state=State.COMPLETED, used=Decimal(used))
+        GenerationFactory(state=State.COMPLETED, credits_charged=Decimal(used))
     head, *rows = lines(staff.get(f"{USAGE}?{NOVEMBER}&as=csv"))
     assert sum(Decimal(row[head.index("used")]) for row in rows) == Decimal("187.7001")
-    assert usage(november()).total.used == Decimal("187.7001")
+    assert usage_report(november()).totals.credits_charged == Decimal("187.7001")
 
 
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])

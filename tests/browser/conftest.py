@@ -16,8 +16,8 @@ from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from evolink_studio.accounts.models import User
-from evolink_studio.generations.pipeline.provider import far_from_settings
-from evolink_studio.generations.services import beat
+from evolink_studio.generations.pipeline.provider import provider_from_settings
+from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.sandbox import server
 from evolink_studio.sandbox.database import Store
 from evolink_studio.sandbox.settings import SandboxSettings
@@ -79,7 +79,7 @@ def worker() -> Iterator[LocalEngine]:
     started = threading.Event()
 
     async def work() -> None:
-        far = far_from_settings()
+        far = provider_from_settings()
         async with far.client:
             ready.append(LocalEngine(far, timezone.now))
             started.set()
@@ -171,7 +171,7 @@ def page(browser: Browser, studio: Studio) -> Iterator[Page]:
 def still(live_server, settings) -> Studio:
     """Pages only. Its worker was heard of, and will not be missed during a test."""
     settings.ENV = settings.ENV.model_copy(update={"running_per_person": 3})
-    beat(worker="here", disk_free=10**12, now=timezone.now() + timedelta(hours=1))
+    record_heartbeat(worker="here", disk_free_bytes=10**12, now=timezone.now() + timedelta(hours=1))
     return Studio(live_server.url, User.objects.create_superuser("ada", "", "a-long-secret"))
 
 

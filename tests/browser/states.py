@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 from playwright.sync_api import Page
 
-from evolink_studio.generations.models import Charge, Generation, Result
+from evolink_studio.generations.models import Charge, GeneratedVideo, Generation
 from evolink_studio.generations.states import State
 from tests.browser.conftest import Studio
 from tests.factories import VEO, AssetFactory, GenerationFactory
@@ -221,7 +221,7 @@ def put(studio: Studio, seen: Seen, tmp_path: Path, **fields: object) -> Generat
         )
         asset.poster = AssetFactory(owner=studio.owner).file
         asset.save()
-        Result.objects.create(generation=generation, asset=asset, position=0)
+        GeneratedVideo.objects.create(generation=generation, asset=asset, position=0)
     return generation
 
 

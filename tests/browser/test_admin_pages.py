@@ -9,7 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from evolink_studio.credits import ledger
-from evolink_studio.generations.models import Delivery
+from evolink_studio.generations.models import CallbackDelivery
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
 from tests.admin.conftest import LIST, USAGE, page_of, with_film
@@ -23,22 +23,26 @@ def generations(db) -> dict[str, str]:
     now = timezone.now()
     old = now - timedelta(hours=3)
     done = with_film(
-        created=old,
+        created_at=old,
         params={"prompt": "A quiet harbour", "quality": "720p"},
         last_reply={"status": "completed"},
         result_urls=["javascript:alert(1)"],
     )
     Asset.objects.update(poster="")
-    ledger.enter(generation_id=done.pk, person=done.owner, held=Decimal("25.7"), now=old)
+    ledger.record_external(
+        generation_id=done.pk, user=done.owner, reserved=Decimal("25.7"), now=old
+    )
     ledger.settle(generation_id=done.pk, charged=Decimal("25.7"), now=old)
-    called = GenerationFactory(state=State.RUNNING, created=old)
-    Delivery.objects.create(generation=called, at=now, size=9, refused="other_task")
+    called = GenerationFactory(state=State.RUNNING, created_at=old)
+    CallbackDelivery.objects.create(
+        generation=called, received_at=now, size_bytes=9, rejection="other_task"
+    )
     return {
         "done": page_of(done),
         "held": page_of(called),
-        "lost": page_of(GenerationFactory(state=State.UNKNOWN, created=now)),
+        "lost": page_of(GenerationFactory(state=State.UNKNOWN, created_at=now)),
         "failed": page_of(
-            GenerationFactory(state=State.FAILED, created=now, error_code="service_error")
+            GenerationFactory(state=State.FAILED, created_at=now, error_code="service_error")
         ),
     }
 

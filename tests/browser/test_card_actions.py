@@ -4,7 +4,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from evolink_studio.generations.models import Draft, Generation
-from evolink_studio.generations.states import LIVE
+from evolink_studio.generations.states import LIVE_STATES
 from tests.browser.states import put, row, show
 from tests.browser.steps import violations, write
 from tests.factories import VEO
@@ -14,7 +14,7 @@ from tests.factories import VEO
 
 def test_a_draft_is_restored_and_can_be_left(desk, still):
     Draft.objects.create(
-        owner=still.owner, model_id=VEO, values={"prompt": "A whale"}, saved=timezone.now()
+        owner=still.owner, model_id=VEO, values={"prompt": "A whale"}, saved_at=timezone.now()
     )
     desk.goto(still.url(f"/create/{VEO}/"))
     note = desk.locator("[data-note]")
@@ -67,7 +67,7 @@ def test_what_is_no_longer_watched_leaves_goes_on_and_comes_back(desk, still, tm
     desk.get_by_role("button", name="Watch again").click()
     expect(stage.locator("[data-status=running]")).to_be_visible()
     expect(desk.locator("#live[hx-get]")).to_have_count(1)
-    assert Generation.objects.get().state in LIVE
+    assert Generation.objects.get().state in LIVE_STATES
 
 
 def test_a_small_card_is_put_away_in_its_place_and_comes_back_onto_the_stage(desk, still, tmp_path):

@@ -78,7 +78,7 @@ def test_credits_are_counted_by_the_same_poll(page, studio):
 
 
 def test_the_button_hears_of_credits_that_came_back(page, studio):
-    Allowance.objects.create(person=studio.owner, amount=100, period="week")
+    Allowance.objects.create(user=studio.owner, credits_limit=100, period="week")
     open_model(page, studio, "grok-imagine-text-to-video")
     button = page.locator("[data-action=generate]")
     before = button.inner_text()
@@ -95,9 +95,9 @@ def test_signing_in_by_the_first_link_and_out_again(browser, studio):
     from django.urls import reverse
     from django.utils import timezone
 
-    from evolink_studio.accounts.services import sign_in_link
+    from evolink_studio.accounts.services import create_sign_in_link
 
-    token = sign_in_link(user=studio.owner, now=timezone.now())
+    token = create_sign_in_link(user=studio.owner, now=timezone.now())
     context = browser.new_context()
     with watched(context, studio.address) as page:
         page.goto(studio.url(reverse("welcome", args=[token])))

@@ -30,7 +30,7 @@ def test_a_person_makes_a_film_and_downloads_it(page, studio, tmp_path, model_id
     assert generation.params["prompt"] == "[quick] A cat playing piano"
     for name, value in MODELS[model_id].items():
         assert str(generation.params[name]) == value
-    assert generation.used == generation.reserved == generation.estimated
+    assert generation.credits_charged == generation.credits_reserved == generation.credits_estimated
 
 
 def test_the_keyboard_alone_is_enough(page, studio):

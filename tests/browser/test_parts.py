@@ -7,9 +7,9 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
-from evolink_studio.generations.queries import RAIL
+from evolink_studio.generations.queries import RECENT_LIMIT
 from evolink_studio.generations.states import State
-from evolink_studio.generations.transitions import move
+from evolink_studio.generations.transitions import transition
 from tests.browser.conftest import Studio, sign_in, watched
 from tests.browser.steps import card, open_model, press, settled, write
 from tests.factories import GenerationFactory
@@ -34,7 +34,7 @@ def ids(page: Page, where: str) -> list[str]:
 
 def test_a_bar_moves_and_nothing_else_of_its_card_is_touched(desk, still):
     rows = [
-        GenerationFactory(owner=still.owner, state=State.RUNNING, created=timezone.now())
+        GenerationFactory(owner=still.owner, state=State.RUNNING, created_at=timezone.now())
         for _ in range(2)
     ]
     open_model(desk, still, GROK)
@@ -49,25 +49,25 @@ def test_a_bar_moves_and_nothing_else_of_its_card_is_touched(desk, still):
     progress(rows[0], 50)
     expect(desk.locator("#main progress[aria-valuenow='50']")).to_have_count(1)
     expect(desk.locator("article[data-mine]")).to_have_count(2)
-    move(rows[0], State.SAVING, now=timezone.now())
+    transition(rows[0], State.SAVING, now=timezone.now())
     expect(desk.locator("[data-status=saving]")).to_have_count(1)
     expect(desk.locator("article[data-mine]")).to_have_count(1)
 
 
 def test_after_presses_the_desk_is_as_a_fresh_page_shows_it(desk, still):
     begin = timezone.now() - timedelta(hours=1)
-    for minute in range(RAIL + 2):
+    for minute in range(RECENT_LIMIT + 2):
         at = begin + timedelta(minutes=minute)
-        GenerationFactory(owner=still.owner, state=State.FAILED, created=at)
+        GenerationFactory(owner=still.owner, state=State.FAILED, created_at=at)
     open_model(desk, still, GROK)
     for prompt in ("The first", "The second", "The third"):
         write(desk, prompt)
         press(desk)
         expect(card(desk)).to_contain_text(prompt)
-        expect(desk.locator("#rail-list > article")).to_have_count(RAIL - 1)
+        expect(desk.locator("#rail-list > article")).to_have_count(RECENT_LIMIT - 1)
     settled(desk)
     laid = ids(desk, "#stage article"), ids(desk, "#rail-list > article")
     everything = ids(desk, "[data-generation]")
-    assert len(everything) == len(set(everything)) == RAIL
+    assert len(everything) == len(set(everything)) == RECENT_LIMIT
     desk.reload()
     assert (ids(desk, "#stage article"), ids(desk, "#rail-list > article")) == laid

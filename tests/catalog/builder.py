@@ -11,15 +11,15 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import create_model
 
-from evolink_studio.catalog import Media, Mode, Spec, VideoRequest
-from evolink_studio.catalog.base import Row
-from evolink_studio.catalog.fields import Control, Param, Wire
-from evolink_studio.catalog.media import Accepts
+from evolink_studio.catalog import Capability, MediaFile, ModelSpec, VideoRequest
+from evolink_studio.catalog.base import RequestRow
+from evolink_studio.catalog.fields import Control, JsonEncoding, Param
+from evolink_studio.catalog.media import MediaConstraints
 
 FILES = {
-    "image": Accepts(kind="image", formats=("jpeg", "png", "webp")),
-    "video": Accepts(kind="video", formats=("mp4", "mov")),
-    "audio": Accepts(kind="audio", formats=("mp3", "wav")),
+    "image": MediaConstraints(kind="image", formats=("jpeg", "png", "webp")),
+    "video": MediaConstraints(kind="video", formats=("mp4", "mov")),
+    "audio": MediaConstraints(kind="audio", formats=("mp3", "wav")),
 }
 PLAIN = {"integer": int, "number": float, "string": str, "boolean": bool}
 
@@ -50,19 +50,19 @@ def leaves(
             yield Leaf(path, schema, needed)
 
 
-def spec_of(entry: dict[str, Any]) -> Spec:
+def spec_of(entry: dict[str, Any]) -> ModelSpec:
     """The spec of an entry of the published list."""
     model_id = entry["ids"][0]
-    return Spec(
+    return ModelSpec(
         id=model_id,
         label=model_id,
         family=model_id.split("-")[0],
         summary="From the published list.",
-        modes=(Mode.TEXT,),
+        capabilities=(Capability.TEXT,),
         typical_seconds=entry["estimated_time_example"] or 120,
         documentation="EvoLink documentation",
-        checked=date(2026, 8, 31),
-        request=_request(entry),
+        checked_on=date(2026, 8, 31),
+        request_class=_request(entry),
     )
 
 
@@ -75,29 +75,29 @@ def _field(leaf: Leaf) -> tuple[Any, Any]:
     path, kind = _type(leaf)
     default = leaf.schema.get("default", [] if getattr(kind, "__origin__", None) is list else None)
     control = Control.PROMPT if leaf.path == "prompt" else None
-    param = Param(leaf.name, "A parameter of this AI model.", control=control, wire=path)
+    param = Param(leaf.name, "A parameter of this AI model.", control=control, encoding=path)
     if leaf.required:
         return Annotated[kind, *_items(leaf.schema), param], ...
     kind = Annotated[kind, *_items(leaf.schema), param]
     return (kind if default is not None else kind | None), default
 
 
-def _type(leaf: Leaf) -> tuple[Wire, Any]:
+def _type(leaf: Leaf) -> tuple[JsonEncoding, Any]:
     schema = leaf.schema
     if schema.get("type") == "object":
-        row = create_model("Pair", __base__=Row, key=(str, ...), value=(str, ...))
-        return Wire(leaf.path, keyed=("key", "value")), list[row]
+        row = create_model("Pair", __base__=RequestRow, key=(str, ...), value=(str, ...))
+        return JsonEncoding(leaf.path, key_value_columns=("key", "value")), list[row]
     if schema.get("type") != "array":
-        return Wire(leaf.path), _scalar(leaf.name, schema)
+        return JsonEncoding(leaf.path), _scalar(leaf.name, schema)
     item = schema.get("items", {"type": "string"})
     inside = item.get("properties", {})
     if len(inside) == 1:
         name, only = next(iter(inside.items()))
-        return Wire(f"{leaf.path}[].{name}"), list[_scalar(name, only)]
+        return JsonEncoding(f"{leaf.path}[].{name}"), list[_scalar(name, only)]
     if inside:
         columns = {name: (_scalar(name, column), ...) for name, column in inside.items()}
-        return Wire(leaf.path), list[create_model("Built", __base__=Row, **columns)]
-    return Wire(leaf.path), list[_scalar(leaf.name, item)]
+        return JsonEncoding(leaf.path), list[create_model("Built", __base__=RequestRow, **columns)]
+    return JsonEncoding(leaf.path), list[_scalar(leaf.name, item)]
 
 
 def _scalar(name: str, schema: dict[str, Any]) -> Any:
@@ -107,7 +107,7 @@ def _scalar(name: str, schema: dict[str, Any]) -> Any:
     if "enum" in schema:
         return Literal[tuple(schema["enum"])]
     if (kind := file_kind(name, schema)) is not None:
-        return Annotated[Media, FILES[kind]]
+        return Annotated[MediaFile, FILES[kind]]
     bounds = [
         mark(schema[key])
         for key, mark in {"minimum": Ge, "maximum": Le, "maxLength": MaxLen}.items()

@@ -1,17 +1,17 @@
 """Files as facts, for the tests of the catalogue."""
 
-from evolink_studio.catalog import Media
+from evolink_studio.catalog import MediaFile
 
 
 def picture(ref="picture", width=1280, height=720, format="png", size=1000):
-    return Media(ref=ref, kind="image", format=format, bytes=size, width=width, height=height)
+    return MediaFile(ref=ref, kind="image", format=format, bytes=size, width=width, height=height)
 
 
 def film(ref="film", seconds=5.0):
-    return Media(
+    return MediaFile(
         ref=ref, kind="video", format="mp4", bytes=1000, width=1280, height=720, seconds=seconds
     )
 
 
 def sound(ref="sound", seconds=5.0):
-    return Media(ref=ref, kind="audio", format="mp3", bytes=1000, seconds=seconds)
+    return MediaFile(ref=ref, kind="audio", format="mp3", bytes=1000, seconds=seconds)

@@ -9,35 +9,42 @@ from typing import Annotated, Literal
 
 from annotated_types import Interval, Len, MaxLen
 
-from evolink_studio.catalog import Media, Mode, Sentence, Spec, VideoRequest
-from evolink_studio.catalog.base import PICTURE, PROMPT, RATIOS, Row
-from evolink_studio.catalog.fields import Control, Param, Wire
-from evolink_studio.catalog.media import MEGABYTE, Accepts
+from evolink_studio.catalog import Capability, MediaFile, Message, ModelSpec, VideoRequest
+from evolink_studio.catalog.base import ASPECT_RATIO_TEXTS, IMAGE_CONSTRAINTS, PROMPT, RequestRow
+from evolink_studio.catalog.fields import Control, JsonEncoding, Param
+from evolink_studio.catalog.media import MEGABYTE, MediaConstraints
 from evolink_studio.catalog.rules import AtLeastOne, AtMostTogether
 
-FILM = Accepts(kind="video", formats=("mp4", "mov"), max_bytes=100 * MEGABYTE, max_seconds=30)
-SOUND = Accepts(
+FILM = MediaConstraints(
+    kind="video", formats=("mp4", "mov"), max_bytes=100 * MEGABYTE, max_seconds=30
+)
+SOUND = MediaConstraints(
     kind="audio", formats=("mp3", "wav"), max_bytes=15 * MEGABYTE, min_seconds=1, max_seconds=10
 )
 
 
-class Voice(Row):
+class Voice(RequestRow):
     who: Annotated[str, MaxLen(40), Param("Who", "Who speaks with this voice.")]
-    voice: Annotated[Media, SOUND, Param("Voice", "A recording of the voice.")]
+    voice: Annotated[MediaFile, SOUND, Param("Voice", "A recording of the voice.")]
 
 
 class Wan27Reference(VideoRequest):
     prompt: Annotated[str, MaxLen(5000), PROMPT]
     negative_prompt: Annotated[str, MaxLen(500), Param("Not shown", "What to leave out.")] = ""
-    image_start: Annotated[Media, PICTURE, Param("First frame", "Where it starts.")] | None = None
+    image_start: (
+        Annotated[MediaFile, IMAGE_CONSTRAINTS, Param("First frame", "Where it starts.")] | None
+    ) = None
     image_urls: Annotated[
-        list[Media], MaxLen(5), PICTURE, Param("Pictures", "People and things by picture.")
+        list[MediaFile],
+        MaxLen(5),
+        IMAGE_CONSTRAINTS,
+        Param("Pictures", "People and things by picture."),
     ] = []
     video_urls: Annotated[
-        list[Media], MaxLen(5), FILM, Param("Films", "People and things by film.")
+        list[MediaFile], MaxLen(5), FILM, Param("Films", "People and things by film.")
     ] = []
     audio_urls: Annotated[
-        list[Media], MaxLen(5), SOUND, Param("Sounds", "Voices, in the order of the files.")
+        list[MediaFile], MaxLen(5), SOUND, Param("Sounds", "Voices, in the order of the files.")
     ] = []
     voices: Annotated[
         list[Voice],
@@ -45,13 +52,15 @@ class Wan27Reference(VideoRequest):
         Param(
             "Voices",
             "Gives each one a voice.",
-            wire=Wire("model_params.voice_bindings", keyed=("who", "voice")),
+            encoding=JsonEncoding(
+                "model_params.voice_bindings", key_value_columns=("who", "voice")
+            ),
         ),
     ] = []
     quality: Annotated[Literal["720p", "1080p"], Param("Quality", "The resolution.")] = "720p"
     aspect_ratio: Annotated[
         Literal["16:9", "9:16", "1:1", "4:3", "3:4"],
-        Param("Aspect ratio", "The shape of the video.", words=RATIOS),
+        Param("Aspect ratio", "The shape of the video.", option_texts=ASPECT_RATIO_TEXTS),
     ] = "16:9"
     duration: Annotated[
         float, Interval(ge=2, le=15), Param("Duration", "How long it runs.", unit="s")
@@ -60,7 +69,7 @@ class Wan27Reference(VideoRequest):
         Annotated[
             int,
             Interval(ge=1, le=2147483647),
-            Param("Seed", "The same seed gives a similar video again.", advanced=True),
+            Param("Seed", "The same seed gives a similar video again.", is_advanced=True),
         ]
         | None
     ) = None
@@ -69,35 +78,43 @@ class Wan27Reference(VideoRequest):
 
 class GeminiOmniImage(VideoRequest):
     prompt: Annotated[str, PROMPT]
-    image_urls: Annotated[list[Media], MaxLen(1), PICTURE, Param("Picture", "The start.")] = []
+    image_urls: Annotated[
+        list[MediaFile], MaxLen(1), IMAGE_CONSTRAINTS, Param("Picture", "The start.")
+    ] = []
     duration: Annotated[
         Annotated[int, Interval(ge=3, le=10)] | Literal["auto"],
-        Param("Duration", "How long it runs.", unit="s", words={"auto": ("Automatic", "Fitting.")}),
+        Param(
+            "Duration",
+            "How long it runs.",
+            unit="s",
+            option_texts={"auto": ("Automatic", "Fitting.")},
+        ),
     ] = 10
     aspect_ratio: Annotated[
-        Literal["16:9", "9:16", "auto"], Param("Aspect ratio", "The shape.", words=RATIOS)
+        Literal["16:9", "9:16", "auto"],
+        Param("Aspect ratio", "The shape.", option_texts=ASPECT_RATIO_TEXTS),
     ] = "16:9"
 
 
 class TopazUpscale(VideoRequest):
-    video_urls: Annotated[list[Media], Len(1, 1), FILM, Param("Film", "What is enlarged.")]
+    video_urls: Annotated[list[MediaFile], Len(1, 1), FILM, Param("Film", "What is enlarged.")]
     upscale_factor: Annotated[
         Literal["1", "2", "4"],
         Param(
             "Enlarge",
             "How many times larger.",
             control=Control.CHOICE,
-            wire=Wire("model_params.upscale_factor"),
+            encoding=JsonEncoding("model_params.upscale_factor"),
         ),
     ] = "2"
 
 
 def _spec(**facts):
-    return Spec(
+    return ModelSpec(
         summary="For tests.",
         typical_seconds=60,
         documentation="EvoLink documentation",
-        checked=date(2026, 8, 31),
+        checked_on=date(2026, 8, 31),
         **facts,
     )
 
@@ -106,19 +123,19 @@ WAN = _spec(
     id="wan2.7-reference-video",
     label="Wan 2.7 Reference",
     family="Wan",
-    modes=(Mode.TEXT, Mode.IMAGE, Mode.VIDEO, Mode.AUDIO),
+    modes=(Capability.TEXT, Capability.IMAGE, Capability.VIDEO, Capability.AUDIO),
     request=Wan27Reference,
     rules=(
         AtLeastOne(
-            among=("image_urls", "video_urls"),
-            at="image_urls",
-            sentence=Sentence("Add a picture or a film of who or what is to be seen."),
+            counted_fields=("image_urls", "video_urls"),
+            error_field="image_urls",
+            message=Message("Add a picture or a film of who or what is to be seen."),
         ),
         AtMostTogether(
-            among=("image_urls", "video_urls"),
+            counted_fields=("image_urls", "video_urls"),
             limit=5,
-            at="video_urls",
-            sentence=Sentence("At most {limit} pictures and films fit; these are {count}."),
+            error_field="video_urls",
+            message=Message("At most {limit} pictures and films fit; these are {count}."),
         ),
     ),
 )
@@ -126,14 +143,14 @@ GEMINI = _spec(
     id="gemini-omni-flash-image-to-video",
     label="Gemini Omni Flash",
     family="Gemini",
-    modes=(Mode.TEXT, Mode.IMAGE),
+    modes=(Capability.TEXT, Capability.IMAGE),
     request=GeminiOmniImage,
 )
 TOPAZ = _spec(
     id="topaz-video-upscale",
     label="Topaz Upscale",
     family="Topaz",
-    modes=(Mode.VIDEO,),
+    modes=(Capability.VIDEO,),
     request=TopazUpscale,
 )
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evolink_studio.catalog import SPECS, spec_for
+from evolink_studio.catalog import SPECS, get_spec
 from tests.contract import CASES, Case
 
 ACCEPTED = [case for case in CASES if case.accept]
@@ -33,10 +33,10 @@ def test_all_the_cases_are_read():
 @pytest.mark.parametrize("as_strings", [False, True], ids=["values", "strings"])
 @pytest.mark.parametrize("case", ACCEPTED, ids=str)
 def test_what_the_documentation_allows_is_sent_as_documented(case, as_strings):
-    spec = spec_for(case.model)
+    spec = get_spec(case.model)
     checked = spec.check(entered(case, as_strings))
-    assert checked.problems == ()
-    payload = spec.payload(checked.request, case.urls())
+    assert checked.errors == ()
+    payload = spec.build_payload(checked.request, case.urls())
     expected = case.expected(case.urls())
     assert {key: payload.get(key) for key in expected} == expected
     assert not set(case.absent) & set(payload)
@@ -45,6 +45,6 @@ def test_what_the_documentation_allows_is_sent_as_documented(case, as_strings):
 @pytest.mark.parametrize("as_strings", [False, True], ids=["values", "strings"])
 @pytest.mark.parametrize("case", REFUSED, ids=str)
 def test_what_the_documentation_forbids_is_refused_at_its_field(case, as_strings):
-    checked = spec_for(case.model).check(entered(case, as_strings))
+    checked = get_spec(case.model).check(entered(case, as_strings))
     assert checked.request is None
-    assert {problem.field for problem in checked.problems} == {case.field}
+    assert {problem.field for problem in checked.errors} == {case.field}

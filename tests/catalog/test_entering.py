@@ -6,13 +6,13 @@ from typing import Annotated
 import pytest
 from pydantic import Field as PydanticField
 
-from evolink_studio.catalog import Media, Problem, Sentence, VideoRequest, spec_for
+from evolink_studio.catalog import FieldError, MediaFile, Message, VideoRequest, get_spec
 from tests.catalog.files import picture
 
-GROK = spec_for("grok-imagine-text-to-video")
-KLING = spec_for("kling-o3-image-to-video")
-SEEDANCE = spec_for("doubao-seedance-1.0-pro-fast")
-VEO = spec_for("veo3.1-pro")
+GROK = get_spec("grok-imagine-text-to-video")
+KLING = get_spec("kling-o3-image-to-video")
+SEEDANCE = get_spec("doubao-seedance-1.0-pro-fast")
+VEO = get_spec("veo3.1-pro")
 
 
 class Odd(VideoRequest):
@@ -23,14 +23,14 @@ class Odd(VideoRequest):
     any_whole: int = 1
     code: Annotated[str, PydanticField(min_length=3)] = "abc"
     two: Annotated[list[str], PydanticField(min_length=2)] = []
-    file: Annotated[Media, "anything"] | None = None
+    file: Annotated[MediaFile, "anything"] | None = None
 
 
-ODD = replace(VEO, id="odd", request=Odd, rules=())
+ODD = replace(VEO, id="odd", request_class=Odd, rules=())
 
 
 def said(spec, **raw):
-    return [(found.field, str(found.sentence)) for found in spec.check(raw).problems]
+    return [(found.field, str(found.sentence)) for found in spec.check(raw).errors]
 
 
 @pytest.mark.parametrize("prompt", ["", "   ", "\r\n", None])
@@ -70,8 +70,8 @@ def test_what_is_no_number_of_the_range_is_told_the_range(duration):
 
 
 def test_a_number_too_long_to_be_printed_is_refused_like_any_other():
-    (problem,) = ODD.check({"any_whole": 10**5000}).problems
-    assert str(problem.sentence) == "Enter a whole number."
+    (problem,) = ODD.check({"any_whole": 10**5000}).errors
+    assert str(problem.message) == "Enter a whole number."
 
 
 @pytest.mark.parametrize("duration", ["10", 10, " 10 "])
@@ -107,8 +107,8 @@ def test_a_switch_takes_nothing_else():
 
 def test_unknown_names_are_left_alone():
     raw = {"prompt": "x", "csrfmiddlewaretoken": "y", "model": "z", "callback_url": "http://me"}
-    assert VEO.payload(VEO.check(raw).request, {})["model"] == "veo3.1-pro"
-    assert "callback_url" not in VEO.payload(VEO.check(raw).request, {})
+    assert VEO.build_payload(VEO.check(raw).request, {})["model"] == "veo3.1-pro"
+    assert "callback_url" not in VEO.build_payload(VEO.check(raw).request, {})
 
 
 def test_one_file_is_as_good_as_a_list_of_one():
@@ -146,29 +146,29 @@ def test_each_cell_of_a_row_gets_its_own_sentence():
         "no row",
     ]
     raw = {"multi_shot": "on", "image_start": picture(), "shots": shots}
-    assert KLING.check(raw).problems == (
-        Problem("shots", Sentence("Write what the video should show."), 1, "prompt"),
-        Problem(
+    assert KLING.check(raw).errors == (
+        FieldError("shots", Message("Write what the video should show."), 1, "prompt"),
+        FieldError(
             "shots",
-            Sentence("At most {limit} characters; this has {count}.", {"limit": 512, "count": 513}),
+            Message("At most {limit} characters; this has {count}.", {"limit": 512, "count": 513}),
             2,
             "prompt",
         ),
-        Problem(
+        FieldError(
             "shots",
-            Sentence(
+            Message(
                 "Choose a whole number from {minimum} to {maximum}.", {"minimum": 1, "maximum": 15}
             ),
             2,
             "duration",
         ),
-        Problem("shots", Sentence("This cannot be read. Please enter it again."), 3),
+        FieldError("shots", Message("This cannot be read. Please enter it again."), 3),
     )
 
 
 def test_everything_wrong_is_told_at_once_in_the_order_of_the_form():
     raw = {"prompt": "", "quality": "8k", "duration": "99", "aspect_ratio": "keep_ratio"}
-    fields = [found.field for found in SEEDANCE.check(raw).problems]
+    fields = [found.field for found in SEEDANCE.check(raw).errors]
     assert fields == ["prompt", "duration", "quality", "aspect_ratio"]
 
 
@@ -201,6 +201,6 @@ def test_a_sentence_is_translated_with_its_words():
         "Fun": "Lustig",
         "Normal": "Normal",
     }
-    sentence = Sentence("Choose one of: {options}.", {"options": ("Normal", "Fun")})
+    sentence = Message("Choose one of: {options}.", {"options": ("Normal", "Fun")})
     assert sentence.render(german.__getitem__) == "Wählen Sie eines: Normal, Lustig."
     assert str(sentence) == "Choose one of: Normal, Fun."

@@ -6,9 +6,16 @@ import pytest
 from annotated_types import MaxLen
 from pydantic import Field as PydanticField
 
-from evolink_studio.catalog import SPECS, Control, Media, UnknownModel, VideoRequest, spec_for
+from evolink_studio.catalog import (
+    SPECS,
+    Control,
+    MediaFile,
+    UnknownModelError,
+    VideoRequest,
+    get_spec,
+)
 from evolink_studio.catalog.fields import Param
-from evolink_studio.catalog.introspection import fields_of
+from evolink_studio.catalog.introspection import build_fields
 from tests.catalog.files import picture
 
 # Name, control, default, options or bounds: the documentation as stated on 2026-11-20.
@@ -61,7 +68,7 @@ DOCUMENTED = {
     ],
 }
 TABLE = [
-    pytest.param(spec_for(model), *row, id=f"{model} {row[0]}")
+    pytest.param(get_spec(model), *row, id=f"{model} {row[0]}")
     for model, rows in DOCUMENTED.items()
     for row in rows
 ]
@@ -75,7 +82,7 @@ def limits(field):
 
 @pytest.mark.parametrize(("spec", "name", "control", "default", "limit"), TABLE)
 def test_a_field_is_as_documented(spec, name, control, default, limit):
-    field = spec.field(name)
+    field = spec.get_field(name)
     assert (field.control, field.default, limits(field)) == (control, default, limit)
 
 
@@ -92,7 +99,7 @@ def test_every_field_and_option_has_its_words(spec):
 
 
 def test_the_rows_of_kling_have_columns():
-    prompt, duration = spec_for("kling-o3-image-to-video").field("shots").columns
+    prompt, duration = get_spec("kling-o3-image-to-video").get_field("shots").columns
     assert (prompt.control, prompt.min_length, prompt.max_length) == (Control.PROMPT, 1, 512)
     assert (duration.control, duration.minimum, duration.unit) == (Control.NUMBER, 1, "s")
 
@@ -108,23 +115,23 @@ def test_the_rows_of_kling_have_columns():
     ],
 )
 def test_the_shortest_and_longest_video_are_known(model, seconds):
-    assert spec_for(model).seconds == seconds
+    assert get_spec(model).duration_range == seconds
 
 
 def test_an_unknown_ai_model_is_named():
-    with pytest.raises(UnknownModel, match="veo9"):
-        spec_for("veo9")
+    with pytest.raises(UnknownModelError, match="veo9"):
+        get_spec("veo9")
 
 
 def test_sora_warns_and_does_not_come_first():
-    sora = spec_for("sora-2-preview")
+    sora = get_spec("sora-2-preview")
     assert sora.lifecycle == "preview"
     assert "24 September 2026" in str(sora.notice)
     assert next(iter(SPECS)) != sora.id
 
 
 def test_the_schema_says_limits_and_words():
-    schema = spec_for("veo3.1-pro").schema()
+    schema = get_spec("veo3.1-pro").build_json_schema()
     assert schema["title"] == "veo3.1-pro"
     assert schema["required"] == ["prompt"]
     assert schema["properties"]["prompt"]["maxLength"] == 2000
@@ -139,17 +146,17 @@ class Odd(VideoRequest):
     by_pydantic: Annotated[str, PydanticField(max_length=3)] = ""
     three_states: bool | None = None
     names: list[Annotated[str, MaxLen(4)]] = []
-    needed: Annotated[Media, Param("File", "Any file.")]
+    needed: Annotated[MediaFile, Param("File", "Any file.")]
     fifth: Annotated[float, PydanticField(ge=1, multiple_of=0.5)] = 1
     several: Annotated[Literal["a", "b"], Param("Several", "Letters.")] | None = None
 
 
-ODD = {field.name: field for field in fields_of(Odd)}
+ODD = {field.name: field for field in build_fields(Odd)}
 
 
 def test_a_parameter_nobody_described_is_shown_plainly():
     field = ODD["undescribed"]
-    assert (field.label, field.control, field.whole) == ("Undescribed", Control.NUMBER, True)
+    assert (field.label, field.control, field.is_integer) == ("Undescribed", Control.NUMBER, True)
     assert field.help
 
 
@@ -163,8 +170,8 @@ def test_bounds_are_found_wherever_they_stand():
     assert ODD["by_pydantic"].max_length == 3
     assert (ODD["names"].max_length, ODD["names"].max_items) == (4, None)
     assert (ODD["fifth"].minimum, ODD["fifth"].step) == (1, 0.5)
-    assert ODD["needed"].required
-    assert not ODD["several"].required
+    assert ODD["needed"].is_required
+    assert not ODD["several"].is_required
 
 
 def test_a_type_without_a_control_is_found_at_once():
@@ -172,12 +179,12 @@ def test_a_type_without_a_control_is_found_at_once():
         colour: complex = 1j
 
     with pytest.raises(TypeError, match="colour"):
-        fields_of(Impossible)
+        build_fields(Impossible)
 
 
 def test_a_file_without_a_url_cannot_be_sent():
-    spec = spec_for("veo3.1-pro")
+    spec = get_spec("veo3.1-pro")
     request = spec.check({"prompt": "A cat playing piano", "image_urls": [picture()]}).request
     assert request is not None
     with pytest.raises(KeyError):
-        spec.payload(request, {})
+        spec.build_payload(request, {})

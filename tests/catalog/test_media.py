@@ -2,11 +2,11 @@
 
 import pytest
 
-from evolink_studio.catalog import SPECS, Media
-from evolink_studio.catalog.media import Accepts
+from evolink_studio.catalog import SPECS, MediaFile
+from evolink_studio.catalog.media import MediaConstraints
 from tests.catalog.files import film, picture, sound
 
-FRAME = Accepts(
+FRAME = MediaConstraints(
     kind="image",
     formats=("jpeg", "png"),
     max_bytes=10_000_000,
@@ -14,7 +14,7 @@ FRAME = Accepts(
     min_ratio=0.4,
     max_ratio=2.5,
 )
-SOUND = Accepts(kind="audio", formats=("mp3",), min_seconds=2, max_seconds=10)
+SOUND = MediaConstraints(kind="audio", formats=("mp3",), min_seconds=2, max_seconds=10)
 
 
 def said(accepts, media):
@@ -79,7 +79,7 @@ def test_a_file_with_two_faults_hears_of_both():
 
 
 def test_a_format_has_one_name():
-    assert Media(ref="a", kind="image", format="JPG", bytes=1).format == "jpeg"
+    assert MediaFile(ref="a", kind="image", format="JPG", bytes=1).format == "jpeg"
 
 
 def test_the_empty_slot_says_what_it_takes():
@@ -89,7 +89,12 @@ def test_the_empty_slot_says_what_it_takes():
 
 
 def test_a_browser_can_be_told_of_every_format_of_the_catalogue():
-    accepted = [field.accepts for spec in SPECS.values() for field in spec.fields if field.accepts]
+    accepted = [
+        field.media_constraints
+        for spec in SPECS.values()
+        for field in spec.fields
+        if field.media_constraints
+    ]
     assert accepted
     assert all(mime.startswith("image/") for accepts in accepted for mime in accepts.mime_types)
 
@@ -97,12 +102,12 @@ def test_a_browser_can_be_told_of_every_format_of_the_catalogue():
 def test_the_place_of_a_wrong_file_is_given():
     veo = SPECS["veo3.1-pro"]
     raw = {"prompt": "x", "image_urls": [picture(), picture(format="gif")]}
-    (problem,) = veo.check(raw).problems
-    assert (problem.field, problem.item) == ("image_urls", 1)
+    (problem,) = veo.check(raw).errors
+    assert (problem.field, problem.index) == ("image_urls", 1)
 
 
 def test_what_only_looks_like_a_file_is_refused():
     veo = SPECS["veo3.1-pro"]
     lookalike = picture().model_dump()
-    (problem,) = veo.check({"prompt": "x", "image_urls": [lookalike]}).problems
-    assert (problem.field, str(problem.sentence)) == ("image_urls", "This needs a picture.")
+    (problem,) = veo.check({"prompt": "x", "image_urls": [lookalike]}).errors
+    assert (problem.field, str(problem.message)) == ("image_urls", "This needs a picture.")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from evolink_studio.catalog import SPECS, Control, Media
+from evolink_studio.catalog import SPECS, Control, MediaFile
 from tests.catalog.files import film, picture, sound
 from tests.catalog.foreign import FOREIGN
 
@@ -19,7 +19,7 @@ FILES = [
     film(),
     film("long", 400),
     sound(),
-    Media(ref="bare", kind="audio", format="", bytes=0),
+    MediaFile(ref="bare", kind="audio", format="", bytes=0),
 ]
 URLS = {media.ref: f"https://files.example/{media.ref}" for media in FILES}
 
@@ -50,7 +50,11 @@ garbage = st.recursive(
 
 def right(field):
     """What a person who reads the form would enter."""
-    files = [media for media in FILES if field.accepts and not field.accepts.problems(media)]
+    files = [
+        media
+        for media in FILES
+        if field.media_constraints and not field.media_constraints.problems(media)
+    ]
     top = min(field.max_items or 4, 4)
     low, high = field.minimum or 1, field.maximum or 15
     by_control = {
@@ -65,7 +69,7 @@ def right(field):
     if field.control is Control.ROWS:
         columns = {column.name: right(column) for column in field.columns}
         return st.lists(st.fixed_dictionaries(columns), max_size=3)
-    if not field.multiple and field.control is Control.MEDIA:
+    if not field.is_multiple and field.control is Control.MEDIA:
         return st.sampled_from([None, *files])
     return by_control[field.control]
 
@@ -88,8 +92,8 @@ some = settings(deadline=None, max_examples=40)
 
 def own_problems(spec, raw):
     """Problems that are not of a rule."""
-    of_rules = {rule.sentence.text for rule in spec.rules}
-    return [found for found in spec.check(raw).problems if found.sentence.text not in of_rules]
+    of_rules = {rule.message.msgid for rule in spec.rules}
+    return [found for found in spec.check(raw).errors if found.sentence.msgid not in of_rules]
 
 
 @each_spec
@@ -99,11 +103,11 @@ def test_nothing_that_is_entered_breaks_a_spec(spec, data):
     raw = data.draw(RAWS[spec.id])
     names = {field.name for field in spec.fields}
     checked = spec.check(raw)
-    assert (checked.request is None) == bool(checked.problems)
-    assert all(str(problem.sentence) for problem in checked.problems)
-    assert {problem.field for problem in checked.problems} <= names
-    assert all(str(block.sentence) for block in spec.blocked(raw))
-    assert spec.required(raw) <= names
+    assert (checked.request is None) == bool(checked.errors)
+    assert all(str(problem.message) for problem in checked.errors)
+    assert {problem.field for problem in checked.errors} <= names
+    assert all(str(block.message) for block in spec.disabled_options(raw))
+    assert spec.required_fields(raw) <= names
     assert spec.defaults(raw).keys() <= names
 
 
@@ -114,12 +118,12 @@ def test_whatever_is_accepted_can_be_sent_and_stored_as_json(spec, data):
     checked = spec.check(data.draw(RAWS[spec.id]))
     event(f"accepted: {checked.request is not None}")
     if checked.request is not None:
-        payload = spec.payload(checked.request, URLS)
+        payload = spec.build_payload(checked.request, URLS)
         sent = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
         assert json.loads(sent) == payload
         assert payload["model"] == spec.id
-        stored = spec.request.model_validate_json(checked.request.model_dump_json())
-        assert spec.payload(stored, URLS) == payload
+        stored = spec.request_class.model_validate_json(checked.request.model_dump_json())
+        assert spec.build_payload(stored, URLS) == payload
 
 
 @each_spec
@@ -128,9 +132,9 @@ def test_whatever_is_accepted_can_be_sent_and_stored_as_json(spec, data):
 def test_what_another_ai_model_takes_over_is_right_by_itself(spec, data):
     raw = data.draw(RAWS[spec.id])
     into = data.draw(st.sampled_from(list(ALL.values())))
-    carried = spec.carry(raw, into)
+    carried = spec.convert_values(raw, into)
     assert not {found.field for found in own_problems(into, carried.kept)} & carried.kept.keys()
-    assert all(dropped.label for dropped in carried.dropped)
+    assert all(dropped.label for dropped in carried.dropped_values)
 
 
 @each_spec
@@ -140,4 +144,4 @@ def test_an_ai_model_takes_over_from_itself_all_that_it_accepts(spec, data):
     raw = data.draw(RAWS[spec.id])
     checked = spec.check(raw)
     if checked.request is not None:
-        assert spec.check(spec.carry(raw, spec).kept).request == checked.request
+        assert spec.check(spec.convert_values(raw, spec).kept).request == checked.request

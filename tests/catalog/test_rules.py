@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from evolink_studio.catalog import SPECS, Control, Sentence, spec_for
-from evolink_studio.catalog.rules import IgnoredWhen, Needs
+from evolink_studio.catalog import SPECS, Control, Message, get_spec
+from evolink_studio.catalog.rules import IgnoredWhen, RequiresField
 from tests.catalog.files import film, picture
 from tests.catalog.foreign import FOREIGN
 
@@ -103,43 +103,43 @@ RAWS = [
 
 
 def texts_at(spec, raw, field):
-    return [found.sentence.text for found in spec.check(raw).problems if found.field == field]
+    return [found.message.msgid for found in spec.check(raw).errors if found.field == field]
 
 
 @pytest.mark.parametrize(("spec", "rule", "example"), REFUSING)
 def test_a_broken_rule_says_its_own_sentence_at_its_field_and_nothing_else(spec, rule, example):
     checked = spec.check(example.bad)
-    found = [(problem.field, problem.sentence.text) for problem in checked.problems]
-    assert found == [(example.at, rule.sentence.text)]
+    found = [(problem.field, problem.message.msgid) for problem in checked.errors]
+    assert found == [(example.at, rule.message.msgid)]
     assert checked.request is None
 
 
 @pytest.mark.parametrize(("spec", "rule", "example"), RULES)
 def test_a_kept_rule_says_nothing(spec, rule, example):
-    assert spec.check(example.good).problems == ()
+    assert spec.check(example.good).errors == ()
 
 
 @pytest.mark.parametrize(("spec", "rule", "example"), IGNORING)
 def test_what_a_rule_ignores_is_disabled_with_its_sentence_and_neither_checked_nor_sent(
     spec, rule, example
 ):
-    assert [block.sentence for block in spec.blocked(example.bad) if block.field == rule.field] == [
-        rule.sentence
-    ]
+    assert [
+        block.message for block in spec.disabled_options(example.bad) if block.field == rule.field
+    ] == [rule.message]
     checked = spec.check(example.bad)
-    assert checked.problems == ()
-    assert rule.field not in spec.payload(checked.request, {"picture": "https://x.example/1"})
+    assert checked.errors == ()
+    assert rule.field not in spec.build_payload(checked.request, {"picture": "https://x.example/1"})
 
 
 @pytest.mark.parametrize(("spec", "rule", "example"), IGNORING)
 def test_what_a_rule_ignored_comes_back_with_the_mode(spec, rule, example):
-    assert rule.sentence not in [block.sentence for block in spec.blocked(example.good)]
+    assert rule.message not in [block.message for block in spec.disabled_options(example.good)]
 
 
 def test_an_ignored_value_is_not_sent_even_if_the_request_holds_it():
-    kling = spec_for("kling-o3-image-to-video")
+    kling = get_spec("kling-o3-image-to-video")
     request = kling.check(SHOTS).request.model_copy(update={"prompt": "resting"})
-    assert "prompt" not in kling.payload(request, {"picture": "https://x.example/1"})
+    assert "prompt" not in kling.build_payload(request, {"picture": "https://x.example/1"})
 
 
 @pytest.mark.parametrize(("spec", "raw"), RAWS)
@@ -147,11 +147,11 @@ def test_an_option_is_disabled_exactly_when_choosing_it_is_refused_with_the_same
     spec, raw
 ):
     blocks = {
-        (block.field, block.option): block.sentence.text
-        for block in spec.blocked(raw)
+        (block.field, block.option): block.message.msgid
+        for block in spec.disabled_options(raw)
         if block.option is not None
     }
-    of_rules = {rule.sentence.text for rule in spec.rules}
+    of_rules = {rule.message.msgid for rule in spec.rules}
     for field in spec.fields:
         for option in field.options:
             said = set(texts_at(spec, raw | {field.name: option.value}, field.name)) & of_rules
@@ -161,58 +161,58 @@ def test_an_option_is_disabled_exactly_when_choosing_it_is_refused_with_the_same
 
 @pytest.mark.parametrize(("spec", "raw"), RAWS)
 def test_a_control_is_disabled_exactly_when_filling_it_is_refused_or_has_no_effect(spec, raw):
-    resting = {rule.sentence.text for rule in spec.rules if isinstance(rule, IgnoredWhen)}
-    for block in spec.blocked(raw):
-        if block.option is None and block.sentence.text not in resting:
+    resting = {rule.message.msgid for rule in spec.rules if isinstance(rule, IgnoredWhen)}
+    for block in spec.disabled_options(raw):
+        if block.option is None and block.message.msgid not in resting:
             anyway = raw | {block.field: picture()}
-            assert block.sentence.text in texts_at(spec, anyway, block.field)
+            assert block.message.msgid in texts_at(spec, anyway, block.field)
 
 
 @pytest.mark.parametrize(("spec", "raw"), RAWS)
 def test_a_field_that_drives_nothing_changes_nothing_elsewhere(spec, raw):
     def picture_of_the_form(entered):
         defaults = spec.defaults(entered)
-        return spec.blocked(entered), defaults, spec.required(entered)
+        return spec.disabled_options(entered), defaults, spec.required_fields(entered)
 
-    for name in raw.keys() - spec.drivers:
+    for name in raw.keys() - spec.trigger_fields:
         without = {key: value for key, value in raw.items() if key != name}
         assert picture_of_the_form(without) == picture_of_the_form(raw)
 
 
 @pytest.mark.parametrize(("spec", "raw"), RAWS)
 def test_every_sentence_reads_without_gaps(spec, raw):
-    said = [problem.sentence for problem in spec.check(raw).problems]
-    said += [block.sentence for block in spec.blocked(raw)]
+    said = [problem.message for problem in spec.check(raw).errors]
+    said += [block.message for block in spec.disabled_options(raw)]
     assert not [text for text in map(str, said) if "{" in text or not text.endswith(".")]
 
 
 @pytest.mark.parametrize("spec", ALL.values(), ids=ALL)
 def test_each_rule_of_a_spec_has_a_sentence_of_its_own(spec):
-    sentences = [rule.sentence.text for rule in spec.rules]
+    sentences = [rule.message.msgid for rule in spec.rules]
     assert len(set(sentences)) == len(sentences)
 
 
 def test_a_rule_about_a_field_that_does_not_exist_is_found_at_once():
-    grok = spec_for("grok-imagine-text-to-video")
-    rule = Needs(field="seed", other="prompt", sentence=Sentence("Never."))
+    grok = get_spec("grok-imagine-text-to-video")
+    rule = RequiresField(field="seed", other_field="prompt", message=Message("Never."))
     with pytest.raises(ValueError, match="seed"):
         replace(grok, rules=(rule,))
 
 
 def test_a_rule_is_silent_while_a_field_it_reads_is_wrong_by_itself():
-    checked = spec_for("kling-o3-image-to-video").check(SHOTS | {"duration": "soon"})
-    assert [problem.field for problem in checked.problems] == ["duration"]
+    checked = get_spec("kling-o3-image-to-video").check(SHOTS | {"duration": "soon"})
+    assert [problem.field for problem in checked.errors] == ["duration"]
 
 
 def test_a_form_hears_what_must_be_filled_in_as_things_stand():
-    kling = spec_for("kling-o3-image-to-video")
-    assert kling.required(START) == {"prompt"}
-    assert kling.required(SHOTS) == {"shots"}
-    assert spec_for("veo3.1-pro").required({}) == {"prompt"}
+    kling = get_spec("kling-o3-image-to-video")
+    assert kling.required_fields(START) == {"prompt"}
+    assert kling.required_fields(SHOTS) == {"shots"}
+    assert get_spec("veo3.1-pro").required_fields({}) == {"prompt"}
 
 
 def test_the_default_ratio_of_seedance_follows_the_picture():
-    seedance = spec_for("doubao-seedance-1.0-pro-fast")
+    seedance = get_spec("doubao-seedance-1.0-pro-fast")
     assert seedance.defaults({})["aspect_ratio"] == "16:9"
     assert seedance.defaults(ONE)["aspect_ratio"] == "adaptive"
 
@@ -235,13 +235,13 @@ def test_the_default_ratio_of_seedance_follows_the_picture():
 def test_sora_wants_the_very_pixels_of_the_format(ratio, size, fits):
     media = picture(width=size[0], height=size[1])
     raw = {"prompt": "x", "aspect_ratio": ratio, "image_urls": [media]}
-    assert (spec_for("sora-2-preview").check(raw).request is not None) is fits
+    assert (get_spec("sora-2-preview").check(raw).request is not None) is fits
 
 
 def test_choices_of_the_rules_are_options_of_their_fields():
     for spec in ALL.values():
         for rule in spec.rules:
             options = getattr(rule, "options", ())
-            offered = [option.value for option in spec.field(rule.fields[0]).options]
+            offered = [option.value for option in spec.get_field(rule.field_names[0]).options]
             assert set(options) <= set(offered)
-            assert not options or spec.field(rule.fields[0]).control is Control.CHOICE
+            assert not options or spec.get_field(rule.field_names[0]).control is Control.CHOICE

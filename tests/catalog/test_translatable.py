@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import evolink_studio.catalog as catalog
-from evolink_studio.catalog import SPECS, Sentence, media, validation
+from evolink_studio.catalog import SPECS, Message, media, validation
 
 FOLDER = Path(catalog.__file__).parent
 
@@ -28,15 +28,15 @@ MARKED = marked()
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_the_words_of_a_spec_can_be_translated(spec):
     fields = [*spec.fields, *(column for field in spec.fields for column in field.columns)]
-    texts = {spec.summary, *(rule.sentence.text for rule in spec.rules)}
+    texts = {spec.summary, *(rule.message.msgid for rule in spec.rules)}
     texts |= {text for field in fields for text in (field.label, field.help)}
     texts |= {option.help for field in fields for option in field.options}
-    texts |= {spec.notice.text} if spec.notice else set()
+    texts |= {spec.notice.msgid} if spec.notice else set()
     assert texts - MARKED == set()
 
 
 @pytest.mark.parametrize("module", [validation, media], ids=["checking", "media"])
 def test_the_sentences_about_mistakes_can_be_translated(module):
-    sentences = [value for value in vars(module).values() if isinstance(value, Sentence)]
+    sentences = [value for value in vars(module).values() if isinstance(value, Message)]
     assert sentences
-    assert {sentence.text for sentence in sentences} <= MARKED
+    assert {sentence.msgid for sentence in sentences} <= MARKED

@@ -25,7 +25,7 @@ def filled(field):
         Control.CHOICE: lambda: str(field.options[-1].value),
         Control.NUMBER: lambda: str(number),
         Control.SWITCH: lambda: "on",
-        Control.MEDIA: lambda: [FILES[field.accepts.kind]] * (field.max_items or 1),
+        Control.MEDIA: lambda: [FILES[field.media_constraints.kind]] * (field.max_items or 1),
         Control.ROWS: lambda: [{column.name: filled(column) for column in field.columns}],
         Control.TEXTS: lambda: ["word"],
     }
@@ -48,7 +48,7 @@ def conforms(schema, value):
     within &= isinstance(value, bool) <= (schema["type"] == "boolean")
     within &= value in schema.get("enum", [value])
     if isinstance(value, int | float):
-        within &= schema.get("minimum", value) <= value <= schema.get("maximum", value)
+        within &= schema.get("minimum_credits", value) <= value <= schema.get("maximum", value)
     if isinstance(value, str):
         within &= len(value) <= schema.get("maxLength", len(value))
     if isinstance(value, list):
@@ -77,9 +77,12 @@ def test_each_parameter_becomes_a_field_that_knows_its_limits(spec, entry):
     published = list(leaves(entry["params"], entry["required"]))
     assert [field.name for field in spec.fields] == [leaf.name for leaf in published]
     for leaf in published:
-        field, schema = spec.field(leaf.name), leaf.schema
+        field, schema = spec.get_field(leaf.name), leaf.schema
         number = schema.get("oneOf", [schema])[0]
-        assert (field.minimum, field.maximum) == (number.get("minimum"), number.get("maximum"))
+        assert (field.minimum, field.maximum) == (
+            number.get("minimum_credits"),
+            number.get("maximum"),
+        )
         assert (field.min_items, field.max_items) == (
             schema.get("minItems"),
             schema.get("maxItems"),
@@ -90,7 +93,7 @@ def test_each_parameter_becomes_a_field_that_knows_its_limits(spec, entry):
         ]
         if number["type"] != "boolean":
             assert [option.value for option in field.options] == words
-        assert field.required is leaf.required
+        assert field.is_required is leaf.required
         assert field.default == (None if schema.get("default") == [] else schema.get("default"))
         assert field.label
         assert field.help
@@ -99,8 +102,8 @@ def test_each_parameter_becomes_a_field_that_knows_its_limits(spec, entry):
 @pytest.mark.parametrize(("spec", "entry"), BUILT)
 def test_a_full_form_gives_the_body_the_list_describes(spec, entry):
     checked = spec.check({field.name: filled(field) for field in spec.fields})
-    assert checked.problems == ()
-    body = spec.payload(checked.request, URLS)
+    assert checked.errors == ()
+    body = spec.build_payload(checked.request, URLS)
     assert body.pop("model") == entry["ids"][0]
     assert conforms(
         {"type": "object", "properties": entry["params"], "required": entry["required"]}, body
@@ -113,9 +116,9 @@ def test_a_full_form_gives_the_body_the_list_describes(spec, entry):
 def test_an_empty_form_gives_the_published_defaults_and_names_what_is_needed(spec, entry):
     published = list(leaves(entry["params"], entry["required"]))
     needed = {leaf.name for leaf in published if leaf.required}
-    assert {problem.field for problem in spec.check({}).problems} == needed
-    body = spec.payload(
-        spec.check({name: filled(spec.field(name)) for name in needed}).request, URLS
+    assert {problem.field for problem in spec.check({}).errors} == needed
+    body = spec.build_payload(
+        spec.check({name: filled(spec.get_field(name)) for name in needed}).request, URLS
     )
     defaults = {
         leaf.path: leaf.schema["default"]
@@ -140,7 +143,7 @@ def test_beyond_a_published_limit_nothing_is_accepted(spec, entry):
         if field.max_items is not None:
             beyond = full[field.name] * (field.max_items + 1)
         if beyond is not None:
-            problems = spec.check(full | {field.name: beyond}).problems
+            problems = spec.check(full | {field.name: beyond}).errors
             assert [problem.field for problem in problems] == [field.name]
 
 
@@ -158,7 +161,7 @@ def test_sounds_and_films_and_a_voice_each_reach_the_body():
         "voices": [{"who": "Video 1", "voice": sound()}, {"who": "", "voice": None}],
         "duration": "2.5",
     }
-    body = WAN.payload(WAN.check(raw).request, URLS)
+    body = WAN.build_payload(WAN.check(raw).request, URLS)
     assert body["video_urls"] == [URLS["film"]]
     assert body["audio_urls"] == [URLS["sound"]]
     assert body["model_params"] == {"voice_bindings": {"Video 1": URLS["sound"]}}
@@ -168,9 +171,9 @@ def test_sounds_and_films_and_a_voice_each_reach_the_body():
 def test_a_file_in_a_row_is_judged_too():
     raw = {"prompt": "x", "image_urls": [picture()], "voices": [{"who": "A", "voice": sound()}] * 2}
     raw["voices"][1] = {"who": "B", "voice": sound(seconds=11)}
-    (problem,) = WAN.check(raw).problems
-    assert (problem.field, problem.item, problem.column) == ("voices", 1, "voice")
-    assert str(problem.sentence) == "This runs for 11 s; at most 10 s are accepted."
+    (problem,) = WAN.check(raw).errors
+    assert (problem.field, problem.index, problem.column) == ("voices", 1, "voice")
+    assert str(problem.message) == "This runs for 11 s; at most 10 s are accepted."
 
 
 @pytest.mark.parametrize(
@@ -178,18 +181,18 @@ def test_a_file_in_a_row_is_judged_too():
 )
 def test_a_number_or_a_word(duration, sent):
     checked = GEMINI.check({"prompt": "x", "duration": duration})
-    assert GEMINI.payload(checked.request, {})["duration"] == sent
+    assert GEMINI.build_payload(checked.request, {})["duration"] == sent
 
 
 @pytest.mark.parametrize("duration", ["2", "11", "soon", 3.5, True])
 def test_a_number_or_a_word_is_nothing_else(duration):
-    (problem,) = GEMINI.check({"prompt": "x", "duration": duration}).problems
-    assert str(problem.sentence) == "Choose a number from 3 to 10, or: Automatic."
+    (problem,) = GEMINI.check({"prompt": "x", "duration": duration}).errors
+    assert str(problem.message) == "Choose a number from 3 to 10, or: Automatic."
 
 
 def test_an_ai_model_without_a_prompt_works_on_a_film():
-    assert [problem.field for problem in TOPAZ.check({}).problems] == ["video_urls"]
-    body = TOPAZ.payload(TOPAZ.check({"video_urls": film()}).request, URLS)
+    assert [problem.field for problem in TOPAZ.check({}).errors] == ["video_urls"]
+    body = TOPAZ.build_payload(TOPAZ.check({"video_urls": film()}).request, URLS)
     assert body == {
         "model": "topaz-video-upscale",
         "video_urls": [URLS["film"]],

@@ -13,7 +13,7 @@ from django.db import connection
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits import audit, ledger, price_accuracy
-from evolink_studio.credits.models import Allowance, Entry, Hold, Purse
+from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry, Reservation
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
 VEO = "veo3.1-pro"
@@ -45,14 +45,14 @@ class Desk:
         given = {"model_id": VEO, "running": 0, "now": self.now, **more}
         ledger.reserve(
             generation_id=number,
-            person=person,
+            user=person,
             amount=None if amount is None else Decimal(amount),
             **given,
         )
         return number
 
     def adjust(self, number: int, to: str) -> bool:
-        return ledger.adjust(generation_id=number, to=Decimal(to), now=self.now)
+        return ledger.adjust(generation_id=number, reserved=Decimal(to), now=self.now)
 
     def settle(self, number: int, charged: str) -> bool:
         return ledger.settle(generation_id=number, charged=Decimal(charged), now=self.now)
@@ -91,20 +91,22 @@ def films(ada, ben) -> Group:
 
 def allow(amount: str | int | None, **more) -> Allowance:
     """An allowance; `None` is without a limit."""
-    return Allowance.objects.create(amount=None if amount is None else Decimal(amount), **more)
+    return Allowance.objects.create(
+        credits_limit=None if amount is None else Decimal(amount), **more
+    )
 
 
 def figures(person: User | None = None) -> list[tuple[Decimal, Decimal]]:
     """(reserved, charged) of the purses of a person, the oldest first; None: of shared ones."""
-    purses = Purse.objects.filter(person=person).order_by("starts", "pk")
-    return [(purse.reserved, purse.charged) for purse in purses]
+    purses = AllowanceBalance.objects.filter(user=person).order_by("period_start", "pk")
+    return [(purse.credits_reserved, purse.credits_charged) for purse in purses]
 
 
 def total(number: int) -> Decimal:
     """What the entries of a generation sum to, if all its purses agree on it."""
     sums: dict[int, Decimal] = {}
-    for entry in Entry.objects.filter(generation=number):
-        sums[entry.purse_id] = sums.get(entry.purse_id, Decimal(0)) + entry.amount
+    for entry in LedgerEntry.objects.filter(generation_id=number):
+        sums[entry.balance_id] = sums.get(entry.balance_id, Decimal(0)) + entry.credits_delta
     found = set(sums.values())
     assert len(found) == 1, sums
     return found.pop()
@@ -113,7 +115,8 @@ def total(number: int) -> Decimal:
 def everything() -> tuple[object, ...]:
     """All of the book, to see whether something changed."""
     return tuple(
-        tuple(table.objects.order_by("pk").values_list()) for table in (Purse, Hold, Entry)
+        tuple(table.objects.order_by("pk").values_list())
+        for table in (AllowanceBalance, Reservation, LedgerEntry)
     )
 
 

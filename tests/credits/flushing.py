@@ -7,9 +7,9 @@ from importlib import import_module
 from django.apps import apps
 from django.db import connection
 
-rules = import_module("evolink_studio.credits.migrations.0005_entries_are_final")
-prices = import_module("evolink_studio.credits.migrations.0002_first_prices")
-beginning = import_module("evolink_studio.credits.migrations.0004_everybody_may_spend")
+rules = import_module("evolink_studio.credits.migrations.0004_ledger_entries_are_final")
+prices = import_module("evolink_studio.credits.migrations.0002_first_rate_cards")
+beginning = import_module("evolink_studio.credits.migrations.0003_default_allowance")
 
 
 class Statements:
@@ -28,14 +28,14 @@ def ledger_may_be_emptied() -> Iterator[None]:
     plain = type(connection.ops).execute_sql_flush
 
     def flush(operations, statements):
-        there = "credits_entry" in connection.introspection.table_names()
+        there = "credits_ledgerentry" in connection.introspection.table_names()
         if there:
-            rules.free(apps, Statements())
+            rules.unprotect_entries(apps, Statements())
         plain(operations, statements)
         if there:
-            rules.protect(apps, Statements())
-            prices.add(apps, Statements())
-            beginning.add(apps, Statements())
+            rules.protect_entries(apps, Statements())
+            prices.add_rate_cards(apps, Statements())
+            beginning.add_allowance(apps, Statements())
 
     type(connection.ops).execute_sql_flush = flush
     try:

@@ -6,20 +6,20 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError
 
-from evolink_studio.credits.allowances import at_once_of
-from evolink_studio.credits.availability import room, standings
+from evolink_studio.credits.allowances import concurrency_limits_by_user
+from evolink_studio.credits.availability import allowance_statuses, check_availability
 from evolink_studio.credits.exceptions import (
+    AllowanceExceeded,
+    ConcurrencyLimitExceeded,
+    GenerationLimitExceeded,
     ModelNotAllowed,
     NoAllowance,
-    OverAllowance,
-    OverCap,
     PriceUnknown,
-    TooManyRunning,
-    Whose,
+    SharingScope,
 )
 from evolink_studio.credits.ledger import reserve
 from evolink_studio.credits.models import Allowance
-from evolink_studio.credits.periods import Period, reset, start
+from evolink_studio.credits.periods import Period, end_of_period, start_of_period
 from tests.credits.conftest import NOW, VEO, allow, everything, figures
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def only(amount, **more) -> Allowance:
 
 
 def left(person, now=NOW) -> list[Decimal | None]:
-    return [standing.available for standing in standings(person, now)]
+    return [standing.available for standing in allowance_statuses(person, now)]
 
 
 def test_in_a_fresh_studio_everybody_may_spend(ada, desk):
@@ -45,7 +45,7 @@ def test_without_any_allowance_nothing_may_be_spent(ada, root, desk):
     Allowance.objects.all().delete()
     with pytest.raises(NoAllowance) as refused:
         desk.reserve(ada, "0.0001")
-    assert "Ask Grace Hopper" in refused.value.sentence
+    assert "Ask Grace Hopper" in refused.value.summary
     assert everything() == ((), (), ())
 
 
@@ -60,7 +60,7 @@ def test_what_everybody_is_given_each_spends_alone(ada, ben, desk):
     desk.reserve(ada, "50")
     desk.reserve(ben, "50")
     for person in (ada, ben):
-        with pytest.raises(OverAllowance):
+        with pytest.raises(AllowanceExceeded):
             desk.reserve(person, "1")
 
 
@@ -82,9 +82,9 @@ def test_own_and_group_must_both_have_room(ada, ben, films, desk):
     allow(60, group=films, shared=True)
     desk.reserve(ben, "40")
     before = everything()
-    with pytest.raises(OverAllowance) as refused:
+    with pytest.raises(AllowanceExceeded) as refused:
         desk.reserve(ada, "30")
-    assert (refused.value.whose, refused.value.group) == (Whose.GROUP, "Film team")
+    assert (refused.value.scope, refused.value.group_name) == (SharingScope.GROUP, "Film team")
     assert refused.value.available == 20
     assert everything() == before
     desk.reserve(ada, "20")
@@ -95,9 +95,9 @@ def test_own_and_group_must_both_have_room(ada, ben, films, desk):
 def test_when_the_second_purse_refuses_the_first_keeps_everything(ada, films, desk):
     allow(10, group=films, shared=True)
     allow(5, person=ada)
-    with pytest.raises(OverAllowance) as refused:
+    with pytest.raises(AllowanceExceeded) as refused:
         desk.reserve(ada, "8")
-    assert refused.value.whose is Whose.OWN
+    assert refused.value.scope is SharingScope.OWN
     assert everything() == ((), (), ())
 
 
@@ -105,9 +105,9 @@ def test_the_pot_of_the_whole_studio_always_counts(ada, ben, desk):
     allow(100, shared=True)
     allow(90, person=ada)
     desk.reserve(ada, "90")
-    with pytest.raises(OverAllowance) as refused:
+    with pytest.raises(AllowanceExceeded) as refused:
         desk.reserve(ben, "11")
-    assert refused.value.whose is Whose.STUDIO
+    assert refused.value.scope is SharingScope.STUDIO
     desk.reserve(ben, "10")
 
 
@@ -117,10 +117,10 @@ def test_a_day_and_a_month_can_both_be_limited(ada, desk):
     for _ in range(2):
         desk.reserve(ada, "20")
         desk.now += timedelta(days=1)
-    with pytest.raises(OverAllowance) as refused:
+    with pytest.raises(AllowanceExceeded) as refused:
         desk.reserve(ada, "20")
     assert refused.value.available == 10
-    assert refused.value.resets == datetime(2026, 12, 1, tzinfo=UTC)
+    assert refused.value.resets_at == datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def test_the_same_person_cannot_have_two_for_one_period(ada):
@@ -144,14 +144,14 @@ def test_the_same_person_cannot_have_two_for_one_period(ada):
 )
 def test_a_period_begins_and_ends_at_midnight_utc(period, moment, first, next_one):
     now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
-    began = start(period, now)
+    began = start_of_period(period, now)
     assert began.isoformat() == first
-    assert reset(period, began) == datetime.fromisoformat(next_one).replace(tzinfo=UTC)
+    assert end_of_period(period, began) == datetime.fromisoformat(next_one).replace(tzinfo=UTC)
 
 
 def test_a_moment_elsewhere_counts_by_its_utc_day():
     tokyo = datetime.fromisoformat("2026-12-01T08:00:00+09:00")
-    assert start("month", tokyo).isoformat() == "2026-11-01"
+    assert start_of_period("month", tokyo).isoformat() == "2026-11-01"
 
 
 @pytest.mark.parametrize(
@@ -169,10 +169,10 @@ def test_without_a_period_nothing_ever_refills(ada, desk):
     allow(30, person=ada, period=Period.NONE)
     desk.reserve(ada, "30")
     desk.now += timedelta(days=4000)
-    with pytest.raises(OverAllowance) as refused:
+    with pytest.raises(AllowanceExceeded) as refused:
         desk.reserve(ada, "1")
-    assert refused.value.resets is None
-    assert "does not refill" in refused.value.sentence
+    assert refused.value.resets_at is None
+    assert "does not refill" in refused.value.summary
 
 
 def test_what_was_reserved_last_month_is_charged_to_last_month(ada, desk):
@@ -187,7 +187,7 @@ def test_what_was_reserved_last_month_is_charged_to_last_month(ada, desk):
 def test_a_raised_allowance_counts_at_once(ada, desk):
     allowance = allow(30, person=ada)
     desk.reserve(ada, "30")
-    allowance.amount = Decimal(50)
+    allowance.credits_limit = Decimal(50)
     allowance.save()
     assert left(ada) == [20]
     desk.reserve(ada, "20")
@@ -196,11 +196,11 @@ def test_a_raised_allowance_counts_at_once(ada, desk):
 def test_a_lowered_allowance_is_never_shown_below_nothing(ada, desk):
     allowance = allow(30, person=ada)
     desk.reserve(ada, "30")
-    allowance.amount = Decimal(10)
+    allowance.credits_limit = Decimal(10)
     allowance.save()
-    (standing,) = standings(ada, NOW)
-    assert (standing.available, standing.over) == (0, 20)
-    with pytest.raises(OverAllowance) as refused:
+    (standing,) = allowance_statuses(ada, NOW)
+    assert (standing.available, standing.overdraft) == (0, 20)
+    with pytest.raises(AllowanceExceeded) as refused:
         desk.reserve(ada, "0")
     assert refused.value.available == 0
 
@@ -208,9 +208,9 @@ def test_a_lowered_allowance_is_never_shown_below_nothing(ada, desk):
 def test_one_generation_may_not_cost_more_than_its_cap(ada, films, desk):
     allow(None, person=ada, per_generation=Decimal(50))
     allow(None, group=films, per_generation=Decimal(40))
-    with pytest.raises(OverCap) as refused:
+    with pytest.raises(GenerationLimitExceeded) as refused:
         desk.reserve(ada, "40.0001")
-    assert (refused.value.cap, refused.value.needed) == (40, Decimal("40.0001"))
+    assert (refused.value.limit, refused.value.credits_needed) == (40, Decimal("40.0001"))
     desk.reserve(ada, "40")
 
 
@@ -218,10 +218,10 @@ def test_only_so_many_may_run_at_once(ada, films, desk):
     allow(None, person=ada, at_once=3)
     allow(None, group=films, at_once=2)
     desk.reserve(ada, running=1)
-    with pytest.raises(TooManyRunning) as refused:
+    with pytest.raises(ConcurrencyLimitExceeded) as refused:
         desk.reserve(ada, running=2)
     assert refused.value.limit == 2
-    assert "2 generations" in refused.value.sentence
+    assert "2 generations" in refused.value.summary
 
 
 def test_the_queue_can_ask_how_many_of_each_person_may_run(ada, ben, root, films):
@@ -229,7 +229,7 @@ def test_the_queue_can_ask_how_many_of_each_person_may_run(ada, ben, root, films
     allow(None, person=ada, at_once=3)
     allow(None, group=films, shared=True, at_once=5)
     allow(None, person=root)
-    assert at_once_of([ada.pk, ben.pk, root.pk]) == {ada.pk: 3, ben.pk: 5}
+    assert concurrency_limits_by_user([ada.pk, ben.pk, root.pk]) == {ada.pk: 3, ben.pk: 5}
 
 
 def test_only_chosen_models_may_be_used(ada, films, desk):
@@ -238,7 +238,7 @@ def test_only_chosen_models_may_be_used(ada, films, desk):
     desk.reserve(ada, model_id="sora-2-preview")
     with pytest.raises(ModelNotAllowed) as refused:
         desk.reserve(ada, model_id=VEO)
-    assert "Veo 3.1 Pro" in refused.value.sentence
+    assert "Veo 3.1 Pro" in refused.value.summary
 
 
 def test_an_unknown_price_reserves_the_worst_case(ada, films, desk):
@@ -258,7 +258,7 @@ def test_an_unknown_price_is_refused_where_nobody_set_a_worst_case(ada, films, d
 
 def test_a_worst_case_beyond_the_cap_is_refused(ada, desk):
     allow(1000, person=ada, unknown_price=Decimal(150), per_generation=Decimal(100))
-    with pytest.raises(OverCap):
+    with pytest.raises(GenerationLimitExceeded):
         desk.reserve(ada, None)
 
 
@@ -277,13 +277,13 @@ def test_reserving_costs_the_same_few_queries_whatever_was_spent_before(
     for _ in range(5):
         desk.reserve(ada)
     with django_assert_max_num_queries(8):  # two of them begin and end the transaction
-        reserve(generation_id=99, person=ada, model_id=VEO, amount=1, running=0, now=NOW)
+        reserve(generation_id=99, user=ada, model_id=VEO, amount=1, active_count=0, now=NOW)
 
 
 def test_the_button_asks_in_two_queries(ada, films, desk, django_assert_num_queries):
     allow(100, person=ada)
     allow(100, group=films, shared=True)
     with django_assert_num_queries(2):
-        room(person=ada, model_id=VEO, amount=Decimal(10), running=0, now=NOW)
+        check_availability(user=ada, model_id=VEO, amount=Decimal(10), active_count=0, now=NOW)
     with django_assert_num_queries(3):
-        room(person=ada, model_id=VEO, amount=Decimal(900), running=0, now=NOW)
+        check_availability(user=ada, model_id=VEO, amount=Decimal(900), active_count=0, now=NOW)

@@ -6,15 +6,15 @@ import pytest
 from django.db import transaction
 
 from evolink_studio.credits import audit, ledger
-from evolink_studio.credits.exceptions import OverAllowance
-from evolink_studio.credits.models import Entry
+from evolink_studio.credits.exceptions import AllowanceExceeded
+from evolink_studio.credits.models import LedgerEntry
 from tests.credits.conftest import NOW, VEO, allow, everything, figures, total
 
 
 @pytest.fixture(autouse=True)
 def _the_book_adds_up(db):
     yield
-    assert audit.check().findings == ()
+    assert audit.audit_ledger().findings == ()
 
 
 def test_reserved_credits_are_held_until_they_are_charged(ada, desk):
@@ -29,7 +29,7 @@ def test_reserved_credits_are_held_until_they_are_charged(ada, desk):
 def test_returned_credits_are_free_again(ada, desk):
     allow(40, person=ada)
     number = desk.reserve(ada, "36")
-    with pytest.raises(OverAllowance):
+    with pytest.raises(AllowanceExceeded):
         desk.reserve(ada, "36")
     assert desk.release(number)
     assert total(number) == 0
@@ -61,7 +61,7 @@ def test_evolink_may_charge_more_than_there_is_and_it_is_written_down(ada, desk)
     assert desk.adjust(number, "45")
     assert desk.settle(number, "47")
     assert total(number) == 47
-    with pytest.raises(OverAllowance) as refused:
+    with pytest.raises(AllowanceExceeded) as refused:
         desk.reserve(ada, "0.0001")
     assert refused.value.available == 0
 
@@ -101,9 +101,9 @@ def test_what_has_ended_cannot_be_reserved_for_again(ada, desk):
     allow(100, person=ada)
     number = desk.reserve(ada, "36")
     desk.release(number)
-    with pytest.raises(ledger.EndedBefore):
+    with pytest.raises(ledger.ReservationClosed):
         ledger.reserve(
-            generation_id=number, person=ada, model_id=VEO, amount=Decimal(1), running=0, now=NOW
+            generation_id=number, user=ada, model_id=VEO, amount=Decimal(1), active_count=0, now=NOW
         )
 
 
@@ -121,8 +121,8 @@ def test_late_truth_is_entered_by_an_admin(ada, root, desk, end, charged):
     assert ledger.correct(note="Seen on the invoice", **truth)
     assert total(number) == Decimal(charged)
     assert figures(ada) == [(Decimal(0), Decimal(charged))]
-    last = Entry.objects.filter(generation=number).first()
-    assert (last.by, last.note) == (root, "Seen on the invoice")
+    last = LedgerEntry.objects.filter(generation_id=number).first()
+    assert (last.actor, last.note) == (root, "Seen on the invoice")
     assert not ledger.correct(note="Again", **truth)
 
 
@@ -132,7 +132,7 @@ def test_a_correction_may_be_corrected(ada, root, desk):
     desk.release(number)
     for charged in ("36", "0", "7.5"):
         ledger.correct(
-            generation_id=number, charged=Decimal(charged), by=root, note="Better", now=NOW
+            generation_id=number, charged=Decimal(charged), actor=root, note="Better", now=NOW
         )
         assert total(number) == Decimal(charged)
 
@@ -140,8 +140,8 @@ def test_a_correction_may_be_corrected(ada, root, desk):
 def test_a_rescued_task_counts_for_its_person_even_beyond_the_allowance(ada, root, desk):
     allow(10, person=ada)
     facts = {"generation_id": 5, "person": ada, "now": NOW, "by": root, "note": "Rescued"}
-    assert ledger.enter(held=Decimal(0), **facts)
-    assert not ledger.enter(held=Decimal(3), **facts)
+    assert ledger.record_external(reserved=Decimal(0), **facts)
+    assert not ledger.record_external(reserved=Decimal(3), **facts)
     assert desk.adjust(5, "162")
     assert desk.settle(5, "162")
     assert total(5) == 162
@@ -164,7 +164,7 @@ def test_amounts_are_exact(ada, desk):
     desk.reserve(ada, "0.0999")
     desk.reserve(ada, "0.0001")
     assert figures(ada) == [(Decimal(1), Decimal(0))]
-    with pytest.raises(OverAllowance):
+    with pytest.raises(AllowanceExceeded):
         desk.reserve(ada, "0.0001")
 
 

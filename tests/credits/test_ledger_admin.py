@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits import price_accuracy
-from evolink_studio.credits.models import Allowance, Entry
-from evolink_studio.credits.queries import overdrawn
+from evolink_studio.credits.models import Allowance, LedgerEntry
+from evolink_studio.credits.queries import overdrawn_balances
 from tests.credits.conftest import allow
 
 ALLOWANCES = "/admin/credits/allowance/"
@@ -50,8 +50,12 @@ def test_an_allowance_is_entered(owner, ada):
         entered(person=ada.pk, per_generation="12.5", model_ids=["veo3.1-pro"], at_once="2"),
     )
     assert answer.status_code == 302
-    made = Allowance.objects.get(person=ada)
-    assert (made.amount, made.per_generation, made.at_once) == (50, Decimal("12.5"), 2)
+    made = Allowance.objects.get(user=ada)
+    assert (made.credits_limit, made.max_credits_per_generation, made.max_concurrent) == (
+        50,
+        Decimal("12.5"),
+        2,
+    )
     assert made.model_ids == ["veo3.1-pro"]
 
 
@@ -74,7 +78,7 @@ def test_what_makes_no_sense_is_refused_in_words(owner, ada, films, changed, wor
     answer = owner.post(f"{ALLOWANCES}add/", entered(person=ada.pk, **changed))
     assert answer.status_code == 200
     assert words in text(answer)
-    assert Allowance.objects.filter(person=ada).count() == 1
+    assert Allowance.objects.filter(user=ada).count() == 1
 
 
 def test_the_list_says_how_everything_stands(owner, ada, desk, now):
@@ -106,17 +110,17 @@ def test_what_was_charged_beyond_the_limit_is_shown(owner, ada, desk, now):
 def test_raising_an_allowance_makes_good_what_was_charged_beyond_it(owner, ada, desk, now):
     row = allow(10, person=ada)
     desk.settle(desk.reserve(ada, "10"), "12.25")
-    assert [purse.person for purse in overdrawn(now=now)] == [ada]
-    row.amount = Decimal(20)
+    assert [purse.user for purse in overdrawn_balances(now=now)] == [ada]
+    row.credits_limit = Decimal(20)
     row.save()
     assert "7.75" in text(owner.get(ALLOWANCES))
     assert "7.75" in text(owner.get(PURSES))
-    assert not overdrawn(now=now)
-    assert [purse.person for purse in overdrawn(now=now + timedelta(days=62))] == [ada]
+    assert not overdrawn_balances(now=now)
+    assert [purse.user for purse in overdrawn_balances(now=now + timedelta(days=62))] == [ada]
 
 
 def test_what_everybody_has_leads_to_their_purses(owner, ada, ben, desk, now):
-    Allowance.objects.update(amount=Decimal(500))
+    Allowance.objects.update(credits_limit=Decimal(500))
     desk.reserve(ada)
     desk.reserve(ben)
     page = owner.get(ALLOWANCES).content.decode()
@@ -129,7 +133,7 @@ def test_what_everybody_has_leads_to_their_purses(owner, ada, ben, desk, now):
 def test_an_amount_is_changed_in_the_list(owner, ada, desk, now):
     row = allow(10, person=ada)
     desk.reserve(ada, "10")
-    everybody = Allowance.objects.get(person=None)
+    everybody = Allowance.objects.get(user=None)
     form = {
         "form-TOTAL_FORMS": "2",
         "form-INITIAL_FORMS": "2",
@@ -146,7 +150,7 @@ def test_an_amount_is_changed_in_the_list(owner, ada, desk, now):
 def test_several_are_raised_in_one_go(owner, ada, ben, desk, now):
     rows = [allow(10, person=ada), allow(20, person=ben)]
     desk.reserve(ada, "10")
-    everybody = Allowance.objects.get(person=None)
+    everybody = Allowance.objects.get(user=None)
     chosen = {"action": "raise_amounts", "_selected_action": [r.pk for r in [*rows, everybody]]}
     asked = owner.post(ALLOWANCES, chosen)
     assert "ada: a month" in text(asked)
@@ -154,7 +158,7 @@ def test_several_are_raised_in_one_go(owner, ada, ben, desk, now):
     assert "greater than or equal to" in text(wrong)
     done = owner.post(ALLOWANCES, {**chosen, "by": "7.5"}, follow=True)
     assert "2 allowances were raised." in text(done)
-    amounts = Allowance.objects.order_by("pk").values_list("amount", flat=True)
+    amounts = Allowance.objects.order_by("pk").values_list("credits_limit", flat=True)
     assert list(amounts) == [None, Decimal("17.5"), Decimal("27.5")]
     assert "Raised by 7.5 to 17.5." in LogEntry.objects.values_list("change_message", flat=True)
     desk.reserve(ada, "7.5")
@@ -169,19 +173,19 @@ def test_an_allowance_that_was_used_is_switched_off_instead_of_deleted(owner, ad
     change = entered(person=ada.pk, amount="10")
     del change["active"]
     assert owner.post(f"{ALLOWANCES}{row.pk}/change/", change).status_code == 302
-    assert not Allowance.objects.get(pk=row.pk).active
+    assert not Allowance.objects.get(pk=row.pk).is_active
 
 
 @pytest.mark.parametrize("page", [PURSES, ENTRIES])
 def test_nobody_writes_in_the_book_by_hand(owner, ada, desk, now, page):
     desk.reserve(ada)
-    one = Entry.objects.get().pk if page == ENTRIES else Entry.objects.get().purse_id
+    one = LedgerEntry.objects.get().pk if page == ENTRIES else LedgerEntry.objects.get().balance_id
     assert owner.get(page).status_code == 200
     assert owner.get(f"{page}{one}/change/").status_code == 200
     assert owner.get(f"{page}add/").status_code == 403
     assert owner.post(f"{page}{one}/change/", {"note": "x"}).status_code == 403
     assert owner.post(f"{page}{one}/delete/", {"post": "yes"}).status_code == 403
-    assert Entry.objects.get().note == ""
+    assert LedgerEntry.objects.get().note == ""
 
 
 def test_entries_are_found_by_generation_and_kind(owner, ada, desk, now):
@@ -198,7 +202,7 @@ def test_entries_are_found_by_generation_and_kind(owner, ada, desk, now):
 
 def test_an_entry_leads_to_its_generation_where_there_is_a_page(owner, ada, desk, now, monkeypatch):
     number = desk.reserve(ada)
-    monkeypatch.setattr(price_accuracy, "page_of", lambda pk: f"/somewhere/{pk}/")
+    monkeypatch.setattr(price_accuracy, "generation_url", lambda pk: f"/somewhere/{pk}/")
     assert f'href="/somewhere/{number}/"' in owner.get(ENTRIES).content.decode()
 
 
@@ -257,4 +261,4 @@ def test_staff_may_look_at_an_allowance_but_not_change_it(client, ada):
     raised = {"action": "raise_amounts", "_selected_action": [row.pk], "by": "5"}
     client.post(ALLOWANCES, raised)
     row.refresh_from_db()
-    assert row.amount == 10
+    assert row.credits_limit == 10

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from evolink_studio.credits import audit
-from evolink_studio.credits.models import Entry, Hold, Purse
+from evolink_studio.credits.models import AllowanceBalance, LedgerEntry, Reservation
 from tests.credits.conftest import NOW, allow
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +25,7 @@ def book(ada, films, desk) -> dict[str, int]:
 
 
 def found(**more) -> str:
-    return "\n".join(str(finding) for finding in audit.check(**more).findings)
+    return "\n".join(str(finding) for finding in audit.audit_ledger(**more).findings)
 
 
 def run() -> str:
@@ -46,8 +46,8 @@ def test_an_empty_book_adds_up():
 
 
 def test_a_planted_credit_in_a_purse_is_found_and_the_command_fails(book):
-    purse = Purse.objects.filter(person=None).get()
-    Purse.objects.filter(pk=purse.pk).update(charged=purse.charged + 5)
+    purse = AllowanceBalance.objects.filter(user=None).get()
+    AllowanceBalance.objects.filter(pk=purse.pk).update(credits_charged=purse.credits_charged + 5)
     with pytest.raises(CommandError, match="Findings: 1"):
         run()
     assert found() == (
@@ -57,14 +57,14 @@ def test_a_planted_credit_in_a_purse_is_found_and_the_command_fails(book):
 
 def test_a_planted_entry_is_found(book):
     """Adding a line is all that the database allows: it breaks the sums and the chain."""
-    purse = Purse.objects.filter(person=None).get()
-    Entry.objects.create(
-        generation=book["settled"],
-        purse=purse,
+    purse = AllowanceBalance.objects.filter(user=None).get()
+    LedgerEntry.objects.create(
+        generation_id=book["settled"],
+        balance=purse,
         kind="correct",
-        charged=Decimal("-5"),
-        balance=0,
-        at=NOW,
+        credits_charged_delta=Decimal("-5"),
+        credits_used_after=0,
+        created_at=NOW,
     )
     said = found()
     assert f"purse {purse.pk}: says 25.7000 charged, its entries sum to 20.7000" in said
@@ -73,9 +73,14 @@ def test_a_planted_entry_is_found(book):
 
 
 def test_an_entry_of_no_generation_is_found(book):
-    purse = Purse.objects.filter(person=None).get()
-    Entry.objects.create(
-        generation=4711, purse=purse, kind="correct", charged=7, balance=purse.used + 7, at=NOW
+    purse = AllowanceBalance.objects.filter(user=None).get()
+    LedgerEntry.objects.create(
+        generation_id=4711,
+        balance=purse,
+        kind="correct",
+        credits_charged_delta=7,
+        credits_used_after=purse.credits_used + 7,
+        created_at=NOW,
     )
     said = found()
     assert f"generation 4711, purse {purse.pk}: entries without a reservation" in said
@@ -95,19 +100,19 @@ def test_an_entry_of_no_generation_is_found(book):
 def test_a_reservation_that_says_something_else_than_its_entries_is_found(
     book, state, change, words
 ):
-    Hold.objects.filter(generation=book[state]).update(**change)
+    Reservation.objects.filter(generation_id=book[state]).update(**change)
     assert words in found()
 
 
 def test_a_lost_reservation_is_found(book):
-    Hold.objects.filter(generation=book["held"]).delete()
+    Reservation.objects.filter(generation_id=book["held"]).delete()
     assert found().count("entries without a reservation (+36.0000 credits)") == 2
 
 
 def test_the_book_agrees_with_the_generations(book):
     truth = {book["held"]: None, book["settled"]: Decimal("25.7"), book["released"]: Decimal(0)}
-    report = audit.check(expected=truth)
-    assert report.compared
+    report = audit.audit_ledger(expected=truth)
+    assert report.is_compared
     assert report.findings == ()
 
 
@@ -135,6 +140,6 @@ def test_a_generation_without_entries_and_entries_without_one_are_found(book):
 
 
 def test_the_command_asks_the_generations_when_they_can_answer(book, monkeypatch):
-    monkeypatch.setattr(audit, "truth", lambda: [(book["held"], None)])
+    monkeypatch.setattr(audit, "expected_charges", lambda: [(book["held"], None)])
     with pytest.raises(CommandError, match="Findings: 4"):
         run()

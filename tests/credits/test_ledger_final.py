@@ -5,7 +5,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from evolink_studio.credits import audit
-from evolink_studio.credits.models import EntriesAreFinal, Entry, Hold
+from evolink_studio.credits.models import ImmutableEntryError, LedgerEntry, Reservation
 from tests.credits.conftest import NOW, allow, everything, on_postgres
 from tests.credits.flushing import Statements, rules
 
@@ -13,10 +13,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def entry(ada, desk) -> Entry:
+def entry(ada, desk) -> LedgerEntry:
     allow(100, person=ada)
     desk.reserve(ada, "36")
-    return Entry.objects.get()
+    return LedgerEntry.objects.get()
 
 
 @pytest.mark.parametrize(
@@ -24,14 +24,14 @@ def entry(ada, desk) -> Entry:
     [
         lambda entry: entry.save(),
         lambda entry: entry.delete(),
-        lambda entry: Entry.objects.update(note="x"),
-        lambda entry: Entry.objects.filter(pk=entry.pk).delete(),
-        lambda entry: Entry.objects.bulk_update([entry], ["note"]),
+        lambda entry: LedgerEntry.objects.update(note="x"),
+        lambda entry: LedgerEntry.objects.filter(pk=entry.pk).delete(),
+        lambda entry: LedgerEntry.objects.bulk_update([entry], ["note"]),
     ],
 )
 def test_the_studio_itself_cannot_change_an_entry(entry, attempt):
     before = everything()
-    with pytest.raises(EntriesAreFinal):
+    with pytest.raises(ImmutableEntryError):
         attempt(entry)
     assert everything() == before
 
@@ -39,10 +39,10 @@ def test_the_studio_itself_cannot_change_an_entry(entry, attempt):
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE credits_entry SET reserved = 0",
-        "UPDATE credits_entry SET note = note",
-        "DELETE FROM credits_entry",
-        "DELETE FROM credits_entry WHERE generation = 1",
+        "UPDATE credits_ledgerentry SET credits_reserved_delta = 0",
+        "UPDATE credits_ledgerentry SET note = note",
+        "DELETE FROM credits_ledgerentry",
+        "DELETE FROM credits_ledgerentry WHERE generation_id = 1",
     ],
 )
 def test_the_database_refuses_to_change_an_entry(entry, statement):
@@ -58,16 +58,20 @@ def test_the_database_refuses_to_change_an_entry(entry, statement):
 
 def test_the_audit_notices_when_the_database_no_longer_refuses(entry):
     rules.free(None, Statements())
-    (finding,) = audit.check().findings
+    (finding,) = audit.audit_ledger().findings
     assert "no longer refuses" in str(finding)
     rules.protect(None, Statements())
-    assert audit.check().clean
+    assert audit.audit_ledger().is_clean
 
 
 def test_the_whole_book_cannot_be_emptied_by_a_command(entry):
     """`flush` is what an operator might type; only the tests lift the protection for it."""
     before = everything()
-    emptying = "TRUNCATE credits_entry CASCADE" if on_postgres() else "DELETE FROM credits_entry"
+    emptying = (
+        "TRUNCATE credits_ledgerentry CASCADE"
+        if on_postgres()
+        else "DELETE FROM credits_ledgerentry"
+    )
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(emptying)
     assert everything() == before
@@ -82,24 +86,29 @@ def test_the_whole_book_cannot_be_emptied_by_a_command(entry):
     ],
 )
 def test_the_database_takes_no_second_beginning_and_no_second_end(entry, desk, kind, more):
-    desk.settle(entry.generation, "36")
-    second = Entry(
-        generation=entry.generation, purse=entry.purse, kind=kind, balance=0, at=NOW, **more
+    desk.settle(entry.generation_id, "36")
+    second = LedgerEntry(
+        generation_id=entry.generation_id,
+        balance=entry.balance,
+        kind=kind,
+        credits_used_after=0,
+        created_at=NOW,
+        **more,
     )
     with pytest.raises(IntegrityError), transaction.atomic():
         second.save()
-    assert Hold.objects.get().amount == 36
+    assert Reservation.objects.get().credits == 36
 
 
 def test_the_database_takes_no_reservation_beyond_the_limit(entry):
-    oversold = Entry(
-        generation=99,
-        purse=entry.purse,
+    oversold = LedgerEntry(
+        generation_id=99,
+        balance=entry.balance,
         kind="reserve",
-        reserved=65,
-        balance=101,
-        limit=100,
-        at=NOW,
+        credits_reserved_delta=65,
+        credits_used_after=101,
+        credits_limit=100,
+        created_at=NOW,
     )
     with pytest.raises(IntegrityError), transaction.atomic():
         oversold.save()

@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits import audit, ledger
-from evolink_studio.credits.availability import room, standings
-from evolink_studio.credits.exceptions import OverAllowance
-from evolink_studio.credits.models import Allowance, Entry, Purse
+from evolink_studio.credits.availability import allowance_statuses, check_availability
+from evolink_studio.credits.exceptions import AllowanceExceeded
+from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry
 from tests.credits.conftest import NOW, ROUNDS, VEO, everything
 
 AMOUNTS = st.decimals(min_value=0, max_value=60, places=4)
@@ -73,7 +73,7 @@ class Histories(RuleBasedStateMachine):
         targets = {"ada": {"person": self.people["ada"]}, "team": {"group": team}}
         self.allowances = {
             name: Allowance.objects.create(
-                amount=limit, period=period, shared=shared, **targets.get(name, {})
+                credits_limit=limit, period=period, is_shared=shared, **targets.get(name, {})
             )
             for name, (limit, period, shared) in POTS.items()
         }
@@ -107,13 +107,13 @@ class Histories(RuleBasedStateMachine):
         number = len(self.generations) + 1
         wish = {"person": self.people[person], "model_id": VEO, "running": 0, "now": self.now}
         fits = amount <= self.left(person)
-        assert room(amount=amount, **wish).allowed == fits
+        assert check_availability(amount=amount, **wish).is_allowed == fits
         if fits:
             assert ledger.reserve(generation_id=number, amount=amount, **wish) == amount
             self.generations[number] = Known(self.pots(person, self.now), amount)
             return
         before = everything()
-        with pytest.raises(OverAllowance) as refused:
+        with pytest.raises(AllowanceExceeded) as refused:
             ledger.reserve(generation_id=number, amount=amount, **wish)
         assert refused.value.available >= 0
         assert everything() == before
@@ -122,7 +122,7 @@ class Histories(RuleBasedStateMachine):
     @rule(pick=PICK, to=AMOUNTS)
     def evolink_reserves(self, pick: int, to: Decimal) -> None:
         number, generation = self.some(pick)
-        changed = ledger.adjust(generation_id=number, to=to, now=self.now)
+        changed = ledger.adjust(generation_id=number, reserved=to, now=self.now)
         assert changed == (generation.held and generation.amount != to)
         if generation.held:
             generation.amount = to
@@ -148,7 +148,7 @@ class Histories(RuleBasedStateMachine):
     def an_admin_knows_better(self, pick: int, charged: Decimal) -> None:
         number, generation = self.some(pick)
         changed = ledger.correct(
-            generation_id=number, charged=charged, by=self.admin, note="seen", now=self.now
+            generation_id=number, charged=charged, actor=self.admin, note="seen", now=self.now
         )
         assert changed == (generation.held or generation.amount != charged)
         generation.amount, generation.held = charged, False
@@ -162,14 +162,14 @@ class Histories(RuleBasedStateMachine):
         before = everything()
         assert not ledger.settle(generation_id=number, charged=Decimal(9), now=self.now)
         assert not ledger.release(generation_id=number, now=self.now)
-        assert not ledger.adjust(generation_id=number, to=Decimal(9), now=self.now)
+        assert not ledger.adjust(generation_id=number, reserved=Decimal(9), now=self.now)
         assert everything() == before
 
     @rule(person=st.sampled_from(sorted(SPENDS)), held=AMOUNTS)
     def a_task_is_rescued(self, person: str, held: Decimal) -> None:
         number = len(self.generations) + 1
-        assert ledger.enter(
-            generation_id=number, person=self.people[person], held=held, now=self.now
+        assert ledger.record_external(
+            generation_id=number, user=self.people[person], reserved=held, now=self.now
         )
         self.generations[number] = Known(self.pots(person, self.now), held)
 
@@ -181,31 +181,31 @@ class Histories(RuleBasedStateMachine):
     def the_owner_changes_an_allowance(self, pot: str, limit: int) -> None:
         self.limits[pot] = Decimal(limit)
         allowance = self.allowances[pot]
-        allowance.amount = Decimal(limit)
+        allowance.credits_limit = Decimal(limit)
         allowance.save()
 
     @invariant()
     def the_audit_finds_nothing(self) -> None:
         truth = {n: None if g.held else g.amount for n, g in self.generations.items()}
-        assert audit.check(expected=truth).findings == ()
+        assert audit.audit_ledger(expected=truth).findings == ()
 
     @invariant()
     def both_bookkeepings_agree(self) -> None:
         names = {allowance.pk: name for name, allowance in self.allowances.items()}
-        booked = sum((purse.used for purse in Purse.objects.all()), Decimal(0))
+        booked = sum((purse.credits_used for purse in AllowanceBalance.objects.all()), Decimal(0))
         known = {pot for generation in self.generations.values() for pot in generation.pots}
         assert booked == sum((self.used(pot) for pot in known), Decimal(0))
         for name, person in self.people.items():
-            shown = {names[s.allowance.pk]: s for s in standings(person, self.now)}
+            shown = {names[s.allowance.pk]: s for s in allowance_statuses(person, self.now)}
             for pot in self.pots(name, self.now):
                 left = self.limits[pot[0]] - self.used(pot)
                 standing = shown[pot[0]]
-                assert (standing.available, standing.over) == (max(0, left), max(0, -left))
+                assert (standing.available, standing.overdraft) == (max(0, left), max(0, -left))
 
     @invariant()
     def nothing_was_ever_oversold(self) -> None:
-        for entry in Entry.objects.filter(kind="reserve"):
-            assert entry.balance <= entry.limit
+        for entry in LedgerEntry.objects.filter(kind="reserve"):
+            assert entry.credits_used_after <= entry.credits_limit
 
 
 @pytest.mark.django_db

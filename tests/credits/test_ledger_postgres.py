@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from evolink_studio.credits import audit, ledger
-from evolink_studio.credits.exceptions import NoRoom
+from evolink_studio.credits.exceptions import SpendingDenied
 from tests.credits.conftest import NOW, VEO, allow, everything, figures
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
@@ -27,13 +27,13 @@ def reserve(number: int, person, amount: int = 10) -> bool:
     try:
         ledger.reserve(
             generation_id=number,
-            person=person,
+            user=person,
             model_id=VEO,
             amount=Decimal(amount),
-            running=0,
+            active_count=0,
             now=NOW,
         )
-    except NoRoom:
+    except SpendingDenied:
         return False
     return True
 
@@ -65,7 +65,7 @@ def test_a_reservation_waits_for_one_that_is_not_decided_yet(ada, desk, beside, 
         transaction.set_rollback(not kept)
     assert second.result(30) == (not kept)
     assert figures(ada)[-1][0] == left
-    assert audit.check().clean
+    assert audit.audit_ledger().is_clean
 
 
 def test_other_people_do_not_wait_for_an_undecided_reservation(ada, ben, beside):
@@ -74,7 +74,7 @@ def test_other_people_do_not_wait_for_an_undecided_reservation(ada, ben, beside)
     with transaction.atomic():
         assert reserve(100, ada)
         assert beside.submit(reserve, 101, ben).result(30)
-    assert audit.check().clean
+    assert audit.audit_ledger().is_clean
 
 
 def test_an_end_waits_for_another_end_and_then_changes_nothing(ada, desk, beside):

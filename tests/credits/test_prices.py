@@ -7,8 +7,8 @@ import pytest
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.credits.models import RateCard
-from evolink_studio.credits.pricing import cheapest, price
-from evolink_studio.credits.queries import current_card, current_cards
+from evolink_studio.credits.pricing import calculate_price, lowest_unit_price
+from evolink_studio.credits.queries import current_rate_card, current_rate_cards
 from tests.credits.conftest import NOW, VEO
 
 pytestmark = pytest.mark.django_db
@@ -49,8 +49,8 @@ PRICES = [
 
 def estimate(*, model_id, params, now) -> Decimal | None:
     """By the rate card of that day; None when there is none."""
-    card = current_card(model_id=model_id, now=now)
-    return price(card, params) if card else None
+    card = current_rate_card(model_id=model_id, now=now)
+    return calculate_price(card, params) if card else None
 
 
 @pytest.mark.parametrize(("model", "wish", "credits_"), PRICES, ids=str)
@@ -71,7 +71,7 @@ def test_a_duration_that_is_no_number_is_one_minimum_charge(typed):
 
 
 def test_every_model_we_ship_has_its_price():
-    assert current_cards(now=NOW).keys() >= SPECS.keys()
+    assert current_rate_cards(now=NOW).keys() >= SPECS.keys()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_every_model_we_ship_has_its_price():
     [(VEO, "162"), (KLING, "5.4"), (SORA, "5.76"), (GROK, "1.36"), (SEEDANCE, "0.405")],
 )
 def test_from_so_many_credits_is_the_lowest_unit_price(model, least):
-    assert cheapest(current_cards(now=NOW)[model]) == Decimal(least)
+    assert lowest_unit_price(current_rate_cards(now=NOW)[model]) == Decimal(least)
 
 
 def test_the_first_factor_that_fits_counts():
@@ -87,17 +87,23 @@ def test_the_first_factor_that_fits_counts():
         {"when": {"sound": "on", "quality": "1080p"}, "times": "3"},
         {"when": {"sound": "on"}, "times": "2"},
     ]
-    card = RateCard(unit="call", price=Decimal(10), minimum=Decimal(0), factors=factors)
-    assert price(card, {"sound": "on", "quality": "1080p"}) == 30
-    assert price(card, {"sound": "on", "quality": "720p"}) == 20
-    assert price(card, {"quality": "1080p"}) == 10
+    card = RateCard(
+        unit="call", credits_per_unit=Decimal(10), minimum_credits=Decimal(0), factors=factors
+    )
+    assert calculate_price(card, {"sound": "on", "quality": "1080p"}) == 30
+    assert calculate_price(card, {"sound": "on", "quality": "720p"}) == 20
+    assert calculate_price(card, {"quality": "1080p"}) == 10
 
 
 def test_amounts_are_exact_to_four_places():
-    card = RateCard(unit="second", price=Decimal("0.3333"), minimum=Decimal(0), factors=[])
-    assert price(card, {"duration": 3}) == Decimal("0.9999")
-    half = RateCard(unit="call", price=Decimal("0.00005"), minimum=Decimal(0), factors=[])
-    assert str(price(half, {})) == "0.0001"
+    card = RateCard(
+        unit="second", credits_per_unit=Decimal("0.3333"), minimum_credits=Decimal(0), factors=[]
+    )
+    assert calculate_price(card, {"duration": 3}) == Decimal("0.9999")
+    half = RateCard(
+        unit="call", credits_per_unit=Decimal("0.00005"), minimum_credits=Decimal(0), factors=[]
+    )
+    assert str(calculate_price(half, {})) == "0.0001"
 
 
 # --- from a day on ----------------------------------------------------------------------------
@@ -105,7 +111,11 @@ def test_amounts_are_exact_to_four_places():
 
 def card(effective, amount, model=VEO) -> RateCard:
     return RateCard.objects.create(
-        model_id=model, effective=effective, unit="call", price=Decimal(amount), factors=[]
+        model_id=model,
+        effective_at=effective,
+        unit="call",
+        credits_per_unit=Decimal(amount),
+        factors=[],
     )
 
 
@@ -121,7 +131,7 @@ def test_of_several_the_newest_that_has_begun_counts():
     card(NOW - timedelta(days=2), "300")
     card(NOW + timedelta(days=1), "900")
     assert estimate(model_id=VEO, params={}, now=NOW) == 100
-    assert current_cards(now=NOW)[VEO] == current_card(model_id=VEO, now=NOW)
+    assert current_rate_cards(now=NOW)[VEO] == current_rate_card(model_id=VEO, now=NOW)
 
 
 def test_before_any_price_and_for_an_unknown_model_there_is_none():

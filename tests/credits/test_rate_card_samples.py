@@ -6,13 +6,20 @@ from decimal import Decimal
 import pytest
 
 from evolink_studio.accounts.models import User
-from evolink_studio.catalog import spec_for
-from evolink_studio.core.formatting import usd, usd_text
+from evolink_studio.catalog import get_spec
+from evolink_studio.core.formatting import credits_to_usd, format_usd
 from evolink_studio.credits import price_accuracy
 from evolink_studio.credits.models import RateCard
-from evolink_studio.credits.price_accuracy import Sample, drift, preview
-from evolink_studio.credits.pricing import Bill, bill, cheaper, price, savings, worst
-from evolink_studio.credits.queries import current_card
+from evolink_studio.credits.price_accuracy import UsageSample, measure_accuracy, preview_prices
+from evolink_studio.credits.pricing import (
+    Estimate,
+    best_cheaper_option,
+    calculate_price,
+    cheaper_options,
+    estimate_price,
+    highest_price,
+)
+from evolink_studio.credits.queries import current_rate_card
 from tests.credits.conftest import NOW, allow
 
 PRICES = "/admin/credits/ratecard/"
@@ -24,11 +31,11 @@ def sample(number=1, model_id=SORA, duration=4, estimated="23.04", reserved="23.
     def figure(text):
         return None if text is None else Decimal(text)
 
-    return Sample(
-        generation=number,
+    return UsageSample(
+        generation_id=number,
         model_id=model_id,
         params={"duration": duration, "quality": "720p"},
-        created=datetime(2026, 11, 20, 9, 30, tzinfo=UTC),
+        created_at=datetime(2026, 11, 20, 9, 30, tzinfo=UTC),
         estimated=figure(estimated),
         reserved=figure(reserved),
         charged=figure(charged),
@@ -37,21 +44,21 @@ def sample(number=1, model_id=SORA, duration=4, estimated="23.04", reserved="23.
 
 def card(model_id=SORA, **more) -> RateCard:
     given = {"unit": "second", "price": Decimal(6), "minimum": Decimal(0), "factors": [], **more}
-    return RateCard(model_id=model_id, effective=NOW, **given)
+    return RateCard(model_id=model_id, effective_at=NOW, **given)
 
 
 def test_a_card_is_tried_without_being_saved():
-    tried = preview(card(), [sample(), sample(2, duration=8, charged="50")])
-    assert [(one.price, one.actual, one.off) for one in tried] == [
+    tried = preview_prices(card(), [sample(), sample(2, duration=8, charged="50")])
+    assert [(one.price, one.actual, one.difference) for one in tried] == [
         (Decimal(24), Decimal("23.04"), Decimal("0.96")),
         (Decimal(48), Decimal(50), Decimal(-2)),
     ]
 
 
 def test_figures_that_are_the_same_do_not_drift():
-    found = drift([sample(), sample(2, charged="23.04")])
-    assert found.rows == ()
-    assert [(m.count, m.differing, m.off) for m in found.models] == [(2, 0, 0)]
+    found = measure_accuracy([sample(), sample(2, charged="23.04")])
+    assert found.differing_samples == ()
+    assert [(m.count, m.differing_count, m.difference) for m in found.by_model] == [(2, 0, 0)]
 
 
 def test_models_that_are_off_most_come_first():
@@ -61,17 +68,17 @@ def test_models_that_are_off_most_come_first():
         sample(3, VEO, estimated=None, reserved="162"),
         sample(4, estimated="23.04", reserved=None),
     ]
-    found = drift(rows)
-    assert [row.generation for row in found.rows] == [1, 2]
-    assert [(m.model_id, m.off, m.percent) for m in found.models] == [
+    found = measure_accuracy(rows)
+    assert [row.generation_id for row in found.differing_samples] == [1, 2]
+    assert [(m.model_id, m.difference, m.difference_percent) for m in found.by_model] == [
         (VEO, Decimal(-38), Decimal("-19.0")),
         (SORA, Decimal(3), Decimal("15.0")),
     ]
 
 
 def test_nothing_charged_has_no_percentage():
-    (model,) = drift([sample(charged="0")]).models
-    assert model.percent is None
+    (model,) = measure_accuracy([sample(charged="0")]).by_model
+    assert model.difference_percent is None
 
 
 @pytest.mark.django_db
@@ -86,32 +93,32 @@ def test_nothing_charged_has_no_percentage():
     ],
 )
 def test_the_worst_case_is_the_longest_film_at_the_highest_factor(model_id, amount):
-    assert worst(current_card(model_id=model_id, now=NOW)) == Decimal(amount)
+    assert highest_price(current_rate_card(model_id=model_id, now=NOW)) == Decimal(amount)
 
 
 def test_the_worst_case_of_an_unknown_length_is_not_known():
-    assert worst(card("no-such-model")) is None
-    assert worst(card("no-such-model", unit="call")) == 6
+    assert highest_price(card("no-such-model")) is None
+    assert highest_price(card("no-such-model", unit="call")) == 6
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("model_id", "params", "expected"),
     [
-        (SORA, {"duration": 8}, Bill(Decimal("46.08"))),
-        (SORA, {}, Bill(None, at_most=Decimal("69.12"))),
-        (SORA, {"duration": "auto"}, Bill(None, at_most=Decimal("69.12"))),
-        (VEO, {}, Bill(Decimal(162))),
-        ("no-such-model", {"duration": 5}, Bill(None)),
+        (SORA, {"duration": 8}, Estimate(Decimal("46.08"))),
+        (SORA, {}, Estimate(None, max_credits=Decimal("69.12"))),
+        (SORA, {"duration": "auto"}, Estimate(None, max_credits=Decimal("69.12"))),
+        (VEO, {}, Estimate(Decimal(162))),
+        ("no-such-model", {"duration": 5}, Estimate(None)),
     ],
 )
 def test_where_the_length_is_open_there_is_a_worst_case_and_no_estimate(model_id, params, expected):
-    assert bill(current_card(model_id=model_id, now=NOW), params) == expected
+    assert estimate_price(current_rate_card(model_id=model_id, now=NOW), params) == expected
 
 
 @pytest.mark.django_db
 def test_cheaper_settings_are_single_changes_that_the_model_allows():
-    kling = current_card(model_id=KLING, now=NOW)
+    kling = current_rate_card(model_id=KLING, now=NOW)
     params = {
         "prompt": "A cat",
         "image_start": "asset:1",
@@ -119,37 +126,43 @@ def test_cheaper_settings_are_single_changes_that_the_model_allows():
         "sound": "on",
         "quality": "1080p",
     }
-    found = savings(kling, spec_for(KLING), params)
-    now = price(kling, params)
+    found = cheaper_options(kling, get_spec(KLING), params)
+    now = calculate_price(kling, params)
     assert found
-    assert all(saving.price + saving.saves == now for saving in found)
-    assert [saving.saves for saving in found] == sorted(saving.saves for saving in found)
-    assert ("sound", "off") in [(saving.name, saving.value) for saving in found]
-    assert {saving.name for saving in found} == {"sound", "quality", "duration"}
+    assert all(saving.price + saving.saved_credits == now for saving in found)
+    assert [saving.saved_credits for saving in found] == sorted(
+        saving.saved_credits for saving in found
+    )
+    assert ("sound", "off") in [(saving.field_name, saving.value) for saving in found]
+    assert {saving.field_name for saving in found} == {"sound", "quality", "duration"}
 
 
 @pytest.mark.django_db
 def test_the_smallest_change_that_fits_is_proposed():
-    seedance = current_card(model_id=SEEDANCE, now=NOW)
+    seedance = current_rate_card(model_id=SEEDANCE, now=NOW)
     params = {"prompt": "A cat", "duration": 10, "quality": "1080p"}  # 19.8
-    spec = spec_for(SEEDANCE)
-    assert cheaper(seedance, spec, params, at_most=Decimal(18)).value == 9
-    quality = cheaper(seedance, spec, params, at_most=Decimal("9"))
-    assert (quality.name, quality.value, quality.saves) == ("quality", "720p", Decimal("10.8"))
-    assert cheaper(seedance, spec, params, at_most=Decimal(1)) is None
+    spec = get_spec(SEEDANCE)
+    assert best_cheaper_option(seedance, spec, params, max_credits=Decimal(18)).value == 9
+    quality = best_cheaper_option(seedance, spec, params, max_credits=Decimal("9"))
+    assert (quality.field_name, quality.value, quality.saved_credits) == (
+        "quality",
+        "720p",
+        Decimal("10.8"),
+    )
+    assert best_cheaper_option(seedance, spec, params, max_credits=Decimal(1)) is None
 
 
 @pytest.mark.django_db
 def test_a_price_by_the_call_has_no_cheaper_setting():
-    veo = current_card(model_id=VEO, now=NOW)
-    assert savings(veo, spec_for(VEO), {"prompt": "A cat", "quality": "4k"}) == ()
+    veo = current_rate_card(model_id=VEO, now=NOW)
+    assert cheaper_options(veo, get_spec(VEO), {"prompt": "A cat", "quality": "4k"}) == ()
 
 
 def test_credits_in_dollars(settings):
     settings.CREDITS_PER_USD = Decimal(68)
-    assert usd(Decimal(162)) == Decimal("2.38")
+    assert credits_to_usd(Decimal(162)) == Decimal("2.38")
     settings.CREDITS_PER_USD = 50
-    assert usd_text(Decimal(5000)) == "≈ 100.00 $"
+    assert format_usd(Decimal(5000)) == "≈ 100.00 $"
 
 
 @pytest.fixture
@@ -174,7 +187,9 @@ def entered(**changed) -> dict[str, str]:
 
 def test_an_owner_tries_a_price_before_saving_it(owner, monkeypatch):
     asked = []
-    monkeypatch.setattr(price_accuracy, "provider", lambda *what: asked.append(what) or [sample(7)])
+    monkeypatch.setattr(
+        price_accuracy, "usage_source", lambda *what: asked.append(what) or [sample(7)]
+    )
     answer = owner.post(f"{PRICES}add/", {**entered(), "_try": "1"})
     page = answer.content.decode()
     assert answer.status_code == 200
@@ -187,16 +202,16 @@ def test_an_owner_tries_a_price_before_saving_it(owner, monkeypatch):
 
 
 def test_a_saved_price_is_tried_with_what_was_typed_and_stays_as_it_is(owner, monkeypatch):
-    monkeypatch.setattr(price_accuracy, "provider", lambda *what: [sample(7)])
+    monkeypatch.setattr(price_accuracy, "usage_source", lambda *what: [sample(7)])
     saved = RateCard.objects.get(model_id=SORA)
     page = owner.post(f"{PRICES}{saved.pk}/change/", {**entered(price="9"), "_try": "1"})
     assert "+12.96" in page.content.decode()
     saved.refresh_from_db()
-    assert saved.price == Decimal("5.76")
+    assert saved.credits_per_unit == Decimal("5.76")
 
 
 def test_a_price_with_a_mistake_is_not_tried(owner, monkeypatch):
-    monkeypatch.setattr(price_accuracy, "provider", lambda *what: [sample(7)])
+    monkeypatch.setattr(price_accuracy, "usage_source", lambda *what: [sample(7)])
     page = owner.post(f"{PRICES}add/", {**entered(price="-1"), "_try": "1"}).content.decode()
     assert "A price cannot be below 0." in page
     assert "#7" not in page
@@ -212,8 +227,8 @@ def test_staff_who_may_not_change_prices_cannot_try_them(client, db):
 
 def test_the_page_says_where_prices_are_off(owner, ada, desk, monkeypatch):
     rows = [sample(7, charged="30.04"), sample(8)]
-    monkeypatch.setattr(price_accuracy, "provider", lambda *what: rows)
-    monkeypatch.setattr(price_accuracy, "page_of", lambda pk: f"/somewhere/{pk}/")
+    monkeypatch.setattr(price_accuracy, "usage_source", lambda *what: rows)
+    monkeypatch.setattr(price_accuracy, "generation_url", lambda pk: f"/somewhere/{pk}/")
     allow(10, person=ada)
     desk.settle(desk.reserve(ada, "10"), "12.5")
     page = owner.get(f"{PRICES}off/").content.decode()
@@ -225,7 +240,7 @@ def test_the_page_says_where_prices_are_off(owner, ada, desk, monkeypatch):
 
 
 def test_the_page_says_when_there_is_nothing_to_say(owner, monkeypatch):
-    monkeypatch.setattr(price_accuracy, "provider", None)
+    monkeypatch.setattr(price_accuracy, "usage_source", None)
     page = owner.get(f"{PRICES}off/").content.decode()
     assert "Nothing to compare yet." in page
     assert "None." in page

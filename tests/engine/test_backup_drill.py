@@ -15,14 +15,14 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from evolink_studio.catalog import spec_for
+from evolink_studio.catalog import get_spec
 from evolink_studio.credits.models import Allowance
 from evolink_studio.generations import services
-from evolink_studio.generations.models import Feed, Generation, Result
+from evolink_studio.generations.models import ChangeFeed, GeneratedVideo, Generation
 from evolink_studio.generations.states import State
 from evolink_studio.library import storage
 from evolink_studio.library.media import video
-from evolink_studio.library.services import add_picture, add_result
+from evolink_studio.library.services import add_image, add_result
 from evolink_studio.operations.backup import take
 from tests.engine.apart import Place, elsewhere
 from tests.factories import VEO, GenerationFactory, UserFactory
@@ -35,10 +35,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 TABLES = (
     "accounts_user",
     "credits_ratecard",
-    "generations_feed",
+    "generations_changefeed",
     "generations_generation",
     "generations_generation_inputs",
-    "generations_result",
+    "generations_generatedvideo",
     "library_asset",
 )
 STATES = "SELECT id, state, charge, error_code, task_id FROM generations_generation ORDER BY id"
@@ -54,16 +54,18 @@ def far():
 def studio(tmp_path) -> dict[str, Generation]:
     """A generation in every state, one with a kept film and a picture it was made from."""
     ada, now = UserFactory(username="ada"), timezone.now()
-    services.open_feed(owner=ada)
+    services.ensure_feed(owner=ada)
     made = {
-        state.value: GenerationFactory(owner=ada, state=state, created=now - timedelta(minutes=2))
+        state.value: GenerationFactory(
+            owner=ada, state=state, created_at=now - timedelta(minutes=2)
+        )
         for state in State
     }
-    cat = add_picture(owner=ada, content=picture(), name="cat.png", now=now)
+    cat = add_image(owner=ada, content=picture(), name="cat.png", now=now)
     made["completed"].inputs.add(cat)
     clip = film(tmp_path / "clip.mp4", sound=True)
     asset = add_result(owner_id=ada.pk, path=clip, name="clip-1", now=now)
-    Result.objects.create(generation=made["completed"], asset=asset, position=0)
+    GeneratedVideo.objects.create(generation=made["completed"], asset=asset, position=0)
     return made
 
 
@@ -75,7 +77,7 @@ def pressing(owner):
     def press():
         try:
             while not over.is_set():
-                GenerationFactory(owner=owner, state=State.COMPLETED, created=timezone.now())
+                GenerationFactory(owner=owner, state=State.COMPLETED, created_at=timezone.now())
                 begun.set()
         finally:
             connection.close()
@@ -119,8 +121,8 @@ def test_everything_comes_back_from_a_backup_made_while_people_worked(studio, tm
     kept = place.ask("SELECT file, poster, sha256 FROM library_asset WHERE kind = 'video'")
     for name, poster, sha256 in kept:
         path = place.folder / "media" / name
-        assert storage.digest(path) == sha256
-        assert video.probe(path).seconds >= 2
+        assert storage.sha256_of(path) == sha256
+        assert video.probe_video(path).seconds >= 2
         assert (place.folder / "media" / poster).stat().st_size > 0
     assert len(kept) == 1
 
@@ -174,9 +176,9 @@ def test_only_a_lost_answer_from_well_before_the_backup_is_searched_for(studio, 
     """A task of the last minute could belong to a press that the backup knows nothing of."""
     lately, long_ago, now = studio["unknown"], studio["completed"], timezone.now()
     lost = Generation.objects.filter(pk__in=[lately.pk, long_ago.pk])
-    lost.update(state=State.UNKNOWN, due=now)
-    lost.filter(pk=lately.pk).update(sent=now - timedelta(seconds=30))
-    lost.filter(pk=long_ago.pk).update(sent=now - timedelta(minutes=5))
+    lost.update(state=State.UNKNOWN, next_attempt_at=now)
+    lost.filter(pk=lately.pk).update(sent_at=now - timedelta(seconds=30))
+    lost.filter(pk=long_ago.pk).update(sent_at=now - timedelta(minutes=5))
     take(tmp_path / "safe", now=now)
     place = restored(tmp_path / "safe", tmp_path / "new")
     searched = place.ask(
@@ -186,16 +188,16 @@ def test_only_a_lost_answer_from_well_before_the_backup_is_searched_for(studio, 
 
 
 def test_the_book_of_a_restored_studio_adds_up(tmp_path):
-    ada, spec = UserFactory(username="ada"), spec_for(VEO)
-    Allowance.objects.create(person=ada, amount=Decimal(1000))
+    ada, spec = UserFactory(username="ada"), get_spec(VEO)
+    Allowance.objects.create(user=ada, credits_limit=Decimal(1000))
     for press in range(3):
-        made = services.submit(
+        made = services.create_generation(
             owner=ada,
             spec=spec,
             params={"prompt": "A cat playing piano"},
             assets=(),
             form_key=uuid.uuid4(),
-            estimated=Decimal("162"),
+            credits_estimated=Decimal("162"),
             now=timezone.now(),
         )
         if press == 0:
@@ -212,9 +214,9 @@ def test_a_page_open_from_before_hears_of_what_comes_after(studio, tmp_path):
     owner = studio["queued"].owner
     for _ in range(50):
         GenerationFactory(owner=owner)
-    shown = Feed.objects.get(pk=owner.pk).version + 50
+    shown = ChangeFeed.objects.get(pk=owner.pk).version + 50
     place = restored(tmp_path / "safe", tmp_path / "new")
-    assert place.ask("SELECT version FROM generations_feed")[0][0] > shown
+    assert place.ask("SELECT version FROM generations_changefeed")[0][0] > shown
 
 
 def test_a_restored_studio_can_be_backed_up_and_restored_again(studio, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.core.cache import cache
 
-from evolink_studio.credits.audit import Finding, Report
+from evolink_studio.credits.audit import AuditReport, Finding
 from evolink_studio.worker import periodic as duty
 from evolink_studio.worker import worker
 from evolink_studio.worker.periodic import daily
@@ -24,19 +24,19 @@ class Proofs:
         self.made = 0
         self.finds: list[Exception | tuple[Finding, ...]] = []
 
-    def __call__(self) -> Report:
+    def __call__(self) -> AuditReport:
         self.made += 1
         found = self.finds.pop() if self.finds else ()
         if isinstance(found, Exception):
             raise found
-        return Report(1, 1, 1, compared=True, findings=found)
+        return AuditReport(1, 1, 1, is_compared=True, findings=found)
 
 
 @pytest.fixture
 def proofs(monkeypatch) -> Proofs:
     cache.delete(duty.DONE)  # no test empties the cache's table
     made = Proofs()
-    monkeypatch.setattr(duty, "check_with_truth", made)
+    monkeypatch.setattr(duty, "audit_ledger_with_generations", made)
     return made
 
 
@@ -77,7 +77,7 @@ def test_a_proof_that_broke_off_is_made_again(proofs):
 
 def test_what_is_not_explained_is_told_to_the_admins(proofs, settings, monkeypatch, mailoutbox):
     monkeypatch.setattr(settings.ENV, "alert_email", "owner@example.org")
-    proofs.finds.append((Finding("is charged twice", generation=7),))
+    proofs.finds.append((Finding("is charged twice", generation_id=7),))
     assert at(NIGHT)
     (mail,) = mailoutbox
     assert "does not add up (1)" in mail.subject

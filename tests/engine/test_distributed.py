@@ -15,7 +15,7 @@ import pytest
 from django.db import connection
 
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.states import ENDED, State
+from evolink_studio.generations.states import ENDED_STATES, State
 from evolink_studio.worker.worker import Capacity
 from tests.answers import Received, Reply, answer, drip, task
 from tests.engine.apart import here
@@ -106,7 +106,7 @@ def states() -> Counter[str]:
 
 
 def all_ended() -> bool:
-    return not Generation.objects.exclude(state__in=[*ENDED, State.UNKNOWN]).exists()
+    return not Generation.objects.exclude(state__in=[*ENDED_STATES, State.UNKNOWN]).exists()
 
 
 def posts(far: FarEnd) -> Counter[str]:

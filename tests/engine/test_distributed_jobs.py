@@ -18,7 +18,7 @@ from procrastinate.contrib.django import app, connector_params
 from procrastinate.jobs import Job
 
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline.queue import Limits
+from evolink_studio.generations.pipeline.queue import ConcurrencyLimits
 from evolink_studio.generations.states import State
 from evolink_studio.worker import tasks
 from evolink_studio.worker.distributed_worker import DistributedEngine, claim_alone, handover
@@ -187,14 +187,16 @@ def test_two_searches_never_run_at_once():
     [(State.QUEUED, "send"), (State.SAVING, "save"), (State.UNKNOWN, "search")],
 )
 def test_what_is_due_finds_hands_though_its_job_was_lost(ada, state, name):
-    GenerationFactory(owner=ada, state=state, due=timezone.now())
+    GenerationFactory(owner=ada, state=state, next_attempt_at=timezone.now())
     as_a_worker(lambda: tasks.wake(state))
     as_a_worker(lambda: tasks.wake(state))
     assert jobs() == {(name, "todo"): 1}
 
 
 def test_nothing_due_asks_for_no_hands(ada):
-    GenerationFactory(owner=ada, state=State.SAVING, due=timezone.now() + timedelta(hours=1))
+    GenerationFactory(
+        owner=ada, state=State.SAVING, next_attempt_at=timezone.now() + timedelta(hours=1)
+    )
     as_a_worker(lambda: tasks.wake(State.SAVING))
     assert jobs() == {}
 
@@ -214,7 +216,7 @@ def test_workers_that_choose_at_once_keep_the_limit_and_leave_no_place_empty():
 
     def claim(_: int) -> int:
         try:
-            _, rows = claim_alone(limit=2, now=NOW, limits=Limits(everyone=5))
+            _, rows = claim_alone(limit=2, now=NOW, limits=ConcurrencyLimits(total=5))
             return len(rows)
         finally:
             connection.close()

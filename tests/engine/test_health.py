@@ -9,7 +9,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from evolink_studio.generations.models import Heartbeat
-from evolink_studio.generations.services import beat
+from evolink_studio.generations.services import record_heartbeat
 
 PLENTY = 10 * 1024**3
 
@@ -17,7 +17,7 @@ PLENTY = 10 * 1024**3
 @pytest.fixture
 def working(db):
     """A worker that was heard of just now."""
-    beat(worker="anvil", disk_free=PLENTY, now=timezone.now())
+    record_heartbeat(worker="anvil", disk_free_bytes=PLENTY, now=timezone.now())
 
 
 def told(client, **headers) -> tuple[int, dict[str, str]]:
@@ -51,13 +51,15 @@ def test_asking_is_cheap(client, working, django_assert_max_num_queries):
 
 
 def test_a_silent_worker_is_told(client, working):
-    Heartbeat.objects.update(seen=timezone.now() - timedelta(seconds=45))
+    Heartbeat.objects.update(seen_at=timezone.now() - timedelta(seconds=45))
     status, checks = told(client)
     assert (status, checks["worker"]) == (503, "silent for 45 s")
 
 
 def test_one_living_worker_is_enough(client, working):
-    beat(worker="bellows", disk_free=PLENTY, now=timezone.now() - timedelta(seconds=90))
+    record_heartbeat(
+        worker="bellows", disk_free_bytes=PLENTY, now=timezone.now() - timedelta(seconds=90)
+    )
     assert told(client)[0] == 200
 
 
@@ -67,13 +69,13 @@ def test_a_studio_whose_worker_never_started_is_not_ready(client, db):
 
 
 def test_a_full_disk_of_a_worker_is_told(client, db):
-    beat(worker="anvil", disk_free=120 * 1024**2, now=timezone.now())
+    record_heartbeat(worker="anvil", disk_free_bytes=120 * 1024**2, now=timezone.now())
     status, checks = told(client)
     assert (status, checks["disk"]) == (503, "only 120 MB are free of the 300 MB needed")
 
 
 def test_a_full_disk_of_a_worker_that_is_gone_is_not_counted(client, working):
-    beat(worker="bellows", disk_free=0, now=timezone.now() - timedelta(hours=2))
+    record_heartbeat(worker="bellows", disk_free_bytes=0, now=timezone.now() - timedelta(hours=2))
     assert told(client)[1]["disk"] == "ok"
 
 

@@ -133,7 +133,9 @@ def test_a_page_that_is_not_there_is_told_with_the_id(client, db, lines):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_step_that_breaks_names_its_generation(lines):
-    broken = GenerationFactory(params=["not", "what", "a", "form", "gives"], created=timezone.now())
+    broken = GenerationFactory(
+        params=["not", "what", "a", "form", "gives"], created_at=timezone.now()
+    )
 
     async def work(far_end: FarEnd) -> None:
         far = Worker(far_end.url).far()

@@ -37,7 +37,7 @@ def wishes() -> tuple[Generation, Generation]:
     """One that waits to be sent, one whose film waits to be saved."""
     ada, now = UserFactory(username="ada"), timezone.now()
     made = (
-        GenerationFactory(owner=ada, state=s, created=now) for s in (State.QUEUED, State.SAVING)
+        GenerationFactory(owner=ada, state=s, created_at=now) for s in (State.QUEUED, State.SAVING)
     )
     waiting, saving = made
     return waiting, saving
@@ -116,7 +116,7 @@ def test_what_is_in_hand_is_finished(far, wishes, tmp_path):
     assert (waiting.state, far.paid) == (State.RUNNING, 1)
     assert waiting.task_id == far.accepted[0].task_id
     assert saving.state == State.COMPLETED
-    assert saving.results.get().asset.bytes == len(content)
+    assert saving.results.get().asset.size_bytes == len(content)
 
 
 @pytest.mark.faults

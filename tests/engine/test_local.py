@@ -11,10 +11,10 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import OperationalError, connections
 
-from evolink_studio.credits.models import FarAccount
+from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.evolink.client import Deadlines
 from evolink_studio.generations.models import Generation, Heartbeat
-from evolink_studio.generations.pipeline.leases import LEASE
+from evolink_studio.generations.pipeline.leases import LEASE_DURATION
 from evolink_studio.worker import worker as worker_module
 from evolink_studio.worker.worker import LocalEngine
 from tests.answers import answer, drip, error, film, task
@@ -102,7 +102,7 @@ def test_from_a_wish_to_a_kept_film(far, ada, clip):
     for wish in Generation.objects.filter(pk__in=[wish.pk for wish in wishes]):
         (result,) = wish.results.all()
         assert result.asset.owner == ada
-        assert (wish.used, wish.charge) == (Decimal("25.7"), "charged")
+        assert (wish.credits_charged, wish.charge) == (Decimal("25.7"), "charged")
 
 
 def test_a_row_that_cannot_be_worked_on_stops_no_other_one(far, ada, clip):
@@ -136,20 +136,20 @@ def test_a_database_that_is_away_for_a_moment_stops_no_loop(far, ada, monkeypatc
 
 def test_a_long_download_stays_in_the_hands_that_have_it(far, ada, monkeypatch, tmp_path):
     """Most of a lease goes by after each renewal, until many are over before the film is here."""
-    renew, clock = worker_module.renew, [NOW]
+    renew, clock = worker_module.renew_leases, [NOW]
 
     def renew_and_wait(claims, *, now: datetime) -> None:
         renew(claims, now=now)
-        clock[0] = now + LEASE * 0.9
+        clock[0] = now + LEASE_DURATION * 0.9
 
     content = footage(tmp_path / "clip.mp4", seconds=1).read_bytes()
     whole = film(content)
     far.files["/slow.mp4"] = lambda request: drip(whole(request), pause=1.5 / len(content))
     monkeypatch.setattr(worker_module, "RENEW", 0.02)
-    monkeypatch.setattr(worker_module, "renew", renew_and_wait)
+    monkeypatch.setattr(worker_module, "renew_leases", renew_and_wait)
     GenerationFactory(owner=ada, state="saving", result_urls=[far.url + "/slow.mp4"])
     run(far.url, lambda: states() == ["completed"], clock=lambda: clock[0], engines=2)
-    assert clock[0] > NOW + 3 * LEASE
+    assert clock[0] > NOW + 3 * LEASE_DURATION
     assert len(far.media.requests) == 1
 
 
@@ -163,20 +163,20 @@ def test_told_to_end_it_lets_what_is_in_hand_end(far, ada):
 def test_it_says_that_it_lives_and_how_much_room_there_is(far):
     run(far.url, lambda: Heartbeat.objects.exists())
     beat = Heartbeat.objects.get()
-    assert (beat.worker, beat.disk_free > 0) == ("w0", True)
-    assert beat.seen >= NOW
+    assert (beat.worker, beat.disk_free_bytes > 0) == ("w0", True)
+    assert beat.seen_at >= NOW
 
 
 # --- the balance ------------------------------------------------------------------------------
 
 
-def account() -> FarAccount | None:
-    return FarAccount.objects.filter(far_end=NAME).first()
+def account() -> ProviderAccount | None:
+    return ProviderAccount.objects.filter(provider_key=NAME).first()
 
 
 def test_the_balance_is_read_at_the_start_and_then_once_a_minute(far):
-    run(far.url, lambda: account() and account().read, clock=Hurry(1))
-    assert account().spendable == Decimal("1000.5")
+    run(far.url, lambda: account() and account().read_at, clock=Hurry(1))
+    assert account().credits_available == Decimal("1000.5")
     assert account().key_state == "accepted"
     assert len(far.credits.requests) == 1
 
@@ -194,11 +194,13 @@ def test_a_refused_key_is_found_out_without_spending_anything(far):
     ids=["500", "garbage", "no success", "no figures"],
 )
 def test_a_far_end_that_is_away_keeps_the_last_balance(far, reply):
-    FarAccount.objects.create(far_end=NAME, spendable=5, read=NOW, tried=NOW)
+    ProviderAccount.objects.create(
+        provider_key=NAME, credits_available=5, read_at=NOW, tried_at=NOW
+    )
     far.credits.always(reply)
-    run(far.url, lambda: account().tried > NOW, clock=Hurry(1))
-    assert (account().spendable, account().read) == (5, NOW)
-    assert account().problem
+    run(far.url, lambda: account().tried_at > NOW, clock=Hurry(1))
+    assert (account().credits_available, account().read_at) == (5, NOW)
+    assert account().last_error
 
 
 def test_a_far_end_that_is_not_there_at_all_stops_nothing(far, ada):
@@ -206,4 +208,4 @@ def test_a_far_end_that_is_not_there_at_all_stops_nothing(far, ada):
     nowhere = f"http://127.0.0.1:{closed_port()}"
     run(nowhere, lambda: account() and Generation.objects.get().attempts > 1)
     assert states() == ["queued"]
-    assert account().problem == "Unavailable"
+    assert account().last_error == "Unavailable"

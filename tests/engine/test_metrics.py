@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from evolink_studio.credits.services import record_balance
 from evolink_studio.generations.models import Charge, Generation
-from evolink_studio.generations.pipeline.provider import far_name
-from evolink_studio.generations.services import beat
+from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.generations.states import State
 from tests.factories import GenerationFactory, UserFactory
 
@@ -62,9 +62,9 @@ def test_an_empty_studio_has_figures(client, db):
 
 def test_the_queue_is_counted_with_its_lateness(client, ada):
     now = timezone.now()
-    GenerationFactory(owner=ada, created=now - timedelta(seconds=40))
-    GenerationFactory(owner=ada, created=now, due=now + timedelta(seconds=60))
-    GenerationFactory(owner=ada, created=now, state=State.RUNNING, attempts=2)
+    GenerationFactory(owner=ada, created_at=now - timedelta(seconds=40))
+    GenerationFactory(owner=ada, created_at=now, next_attempt_at=now + timedelta(seconds=60))
+    GenerationFactory(owner=ada, created_at=now, state=State.RUNNING, attempts=2)
     found = figures(client)
     assert found["generations", "queued"] == 2
     assert found["due", "queued"] == 1
@@ -74,10 +74,14 @@ def test_the_queue_is_counted_with_its_lateness(client, ada):
 
 def test_money_is_told(client, ada):
     now = timezone.now()
-    GenerationFactory(owner=ada, created=now, state=State.RUNNING, reserved=Decimal("25.5"))
-    GenerationFactory(owner=ada, created=now, state=State.COMPLETED, used=Decimal("12.25"))
-    GenerationFactory(owner=ada, created=now, state=State.SAVING, used=Decimal("3"))
-    GenerationFactory(owner=ada, created=now, state=State.UNKNOWN)
+    GenerationFactory(
+        owner=ada, created_at=now, state=State.RUNNING, credits_reserved=Decimal("25.5")
+    )
+    GenerationFactory(
+        owner=ada, created_at=now, state=State.COMPLETED, credits_charged=Decimal("12.25")
+    )
+    GenerationFactory(owner=ada, created_at=now, state=State.SAVING, credits_charged=Decimal("3"))
+    GenerationFactory(owner=ada, created_at=now, state=State.UNKNOWN)
     found = figures(client)
     assert found["credits_reserved",] == 25.5
     assert found["credits_charged_today",] == 15.25
@@ -87,7 +91,7 @@ def test_money_is_told(client, ada):
 
 def test_the_account_is_told_with_its_age(client, db):
     then = timezone.now() - timedelta(minutes=3)
-    record_balance(far_end=far_name(), spendable=Decimal("812.5"), now=then)
+    record_balance(provider_key=provider_key(), credits_available=Decimal("812.5"), now=then)
     found = figures(client)
     assert found["balance_credits",] == 812.5
     assert 180 <= found["balance_age_seconds",] < 200
@@ -100,17 +104,19 @@ def test_a_balance_that_was_never_read_is_not_told_as_zero(client, db):
 
 def test_outcomes_of_the_last_day_are_told(client, ada):
     now = timezone.now()
-    GenerationFactory.create_batch(2, owner=ada, created=now, state=State.COMPLETED)
-    GenerationFactory(owner=ada, created=now, state=State.FAILED)
-    GenerationFactory(owner=ada, created=now - timedelta(hours=25), state=State.FAILED)
+    GenerationFactory.create_batch(2, owner=ada, created_at=now, state=State.COMPLETED)
+    GenerationFactory(owner=ada, created_at=now, state=State.FAILED)
+    GenerationFactory(owner=ada, created_at=now - timedelta(hours=25), state=State.FAILED)
     found = figures(client)
     assert (found["ended_24h", "completed"], found["ended_24h", "failed"]) == (2, 1)
     assert found["ended_24h", "cancelled"] == 0
 
 
 def test_every_worker_is_told(client, db):
-    beat(worker="anvil", disk_free=5_000, now=timezone.now() - timedelta(seconds=20))
-    beat(worker="bellows", disk_free=7_000, now=timezone.now())
+    record_heartbeat(
+        worker="anvil", disk_free_bytes=5_000, now=timezone.now() - timedelta(seconds=20)
+    )
+    record_heartbeat(worker="bellows", disk_free_bytes=7_000, now=timezone.now())
     found = figures(client)
     assert found["heartbeat_age_seconds", "anvil"] >= 20
     assert found["worker_disk_free_bytes", "bellows"] == 7_000

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from evolink_studio.generations.models import LOW_DISK, Feed, Generation, Heartbeat
-from evolink_studio.generations.pipeline.queue import hold, release
-from evolink_studio.generations.presenters.cards import card
-from evolink_studio.generations.services import beat
+from evolink_studio.generations.models import MIN_FREE_DISK_BYTES, ChangeFeed, Generation, Heartbeat
+from evolink_studio.generations.pipeline.queue import pause_queue, resume_queue
+from evolink_studio.generations.presenters.cards import present_card
+from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.worker import worker
 from tests.answers import answer
 from tests.engine.test_local import Hurry, run, states
@@ -23,7 +23,7 @@ class Disk:
     """The disk as the worker sees it."""
 
     def __init__(self) -> None:
-        self.free = LOW_DISK - 1
+        self.free = MIN_FREE_DISK_BYTES - 1
 
     def __call__(self, path: object) -> Usage:
         return Usage(10**12, 10**12 - self.free, self.free)
@@ -55,13 +55,13 @@ def why() -> set[str]:
 def test_on_a_full_disk_nothing_that_waits_is_sent_and_what_runs_is_read_on(far, ada, disk):
     going = GenerationFactory(owner=ada, state="running")
     waiting = GenerationFactory.create_batch(3, owner=ada)
-    shown = Feed.objects.filter(pk=ada.pk).values_list("version", flat=True).first() or 0
+    shown = ChangeFeed.objects.filter(pk=ada.pk).values_list("version", flat=True).first() or 0
     run(far.url, lambda: why() == {"disk_full"} and far.read.requests)
     assert far.create.requests == []
     assert states() == ["running", *["queued"] * 3]
     for row in Generation.objects.filter(pk__in=[row.pk for row in waiting]):
-        assert row.version > shown, "the open page hears of it"
-        words = card(row, now=NOW)
+        assert row.changed_version > shown, "the open page hears of it"
+        words = present_card(row, now=NOW)
         assert "disk is nearly full" in words.message
         assert "Nothing was sent" in words.message
         assert words.can_cancel
@@ -73,7 +73,7 @@ def test_when_there_is_room_again_they_are_sent_without_anybody_doing_anything(f
 
     def room_was_made() -> bool:
         if why() == {"disk_full"}:
-            disk.free = LOW_DISK
+            disk.free = MIN_FREE_DISK_BYTES
         return states() == ["running"] * 2
 
     run(far.url, room_was_made, clock=Hurry(1))
@@ -83,24 +83,28 @@ def test_when_there_is_room_again_they_are_sent_without_anybody_doing_anything(f
 
 def test_what_another_worker_will_send_is_not_said_to_wait_for_the_disk(ada):
     GenerationFactory(owner=ada)
-    beat(worker="roomy", disk_free=LOW_DISK, now=NOW)
-    hold(now=NOW + timedelta(seconds=20))
+    record_heartbeat(worker="roomy", disk_free_bytes=MIN_FREE_DISK_BYTES, now=NOW)
+    pause_queue(now=NOW + timedelta(seconds=20))
     assert why() == {""}
-    hold(now=NOW + timedelta(minutes=1))  # it is silent: nobody will
+    pause_queue(now=NOW + timedelta(minutes=1))  # it is silent: nobody will
     assert why() == {"disk_full"}
-    beat(worker="roomy", disk_free=LOW_DISK, now=NOW + timedelta(minutes=2))
-    hold(now=NOW + timedelta(minutes=2))
+    record_heartbeat(
+        worker="roomy", disk_free_bytes=MIN_FREE_DISK_BYTES, now=NOW + timedelta(minutes=2)
+    )
+    pause_queue(now=NOW + timedelta(minutes=2))
     assert why() == {""}
 
 
 def test_a_worker_that_starts_takes_back_what_its_predecessor_said(ada):
-    GenerationFactory(owner=ada, error_code="disk_full", due=NOW + timedelta(hours=1))
-    far_off = GenerationFactory(owner=ada, error_code="unreachable", due=NOW + timedelta(hours=1))
-    release()
+    GenerationFactory(owner=ada, error_code="disk_full", next_attempt_at=NOW + timedelta(hours=1))
+    far_off = GenerationFactory(
+        owner=ada, error_code="unreachable", next_attempt_at=NOW + timedelta(hours=1)
+    )
+    resume_queue()
     assert why() == {"", "unreachable"}
     assert Generation.objects.get(pk=far_off.pk).error_code == "unreachable"
 
 
 def test_a_full_disk_is_told_by_the_heartbeat_that_refuses_presses(far, disk):
     run(far.url, lambda: Heartbeat.objects.exists(), clock=Hurry(1))
-    assert Heartbeat.objects.get().disk_free < LOW_DISK
+    assert Heartbeat.objects.get().disk_free_bytes < MIN_FREE_DISK_BYTES

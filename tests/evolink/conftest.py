@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from evolink_studio.evolink.client import Deadlines, EvoLink
+from evolink_studio.evolink.client import Deadlines, EvoLinkClient
 from tests.farend import FarEnd
 
 KEY = "sk-evo-0123456789abcdefghij"
@@ -14,12 +14,12 @@ T = TypeVar("T")
 Ask = Callable[..., Any]
 
 
-def asking(call: Callable[[EvoLink], Awaitable[T]], base: str, **options: Any) -> T:
+def asking(call: Callable[[EvoLinkClient], Awaitable[T]], base: str, **options: Any) -> T:
     """Run one call of a client on a loop of its own."""
 
     async def run() -> T:
         given = {"files_url": base, "key": KEY, "user_agent": "EvoLinkStudio/1.0"} | options
-        async with EvoLink(api_url=base, **given) as evolink:
+        async with EvoLinkClient(api_url=base, **given) as evolink:
             return await call(evolink)
 
     return asyncio.run(run())
@@ -29,7 +29,7 @@ def creating(base: str, seconds: float = 5, **options: Any) -> Any:
     """One paid POST."""
     payload = {"model": "veo3.1-pro", "prompt": "A cat playing piano"}
     return asking(
-        lambda evolink: evolink.create(payload, idempotency_key=INTENT),
+        lambda evolink: evolink.create_video(payload, idempotency_key=INTENT),
         base,
         deadlines=Deadlines(create=seconds),
         **options,

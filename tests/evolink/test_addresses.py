@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.evolink import download
-from evolink_studio.evolink.errors import LinkForbidden, Unavailable
-from evolink_studio.evolink.url_safety import checked, is_public, resolve
+from evolink_studio.evolink.download import download_file
+from evolink_studio.evolink.errors import ServiceUnavailableError, UnsafeUrlError
+from evolink_studio.evolink.url_safety import is_public_address, resolve_host, resolve_public_url
 from tests.farend import FarEnd
 
 TABLE = Path(__file__).with_name("addresses.txt").read_text().splitlines()
@@ -33,7 +33,7 @@ def answering(*addresses: str):
 
 
 def check(link: str, **options: object):
-    return asyncio.run(checked(link, **options))
+    return asyncio.run(resolve_public_url(link, **options))
 
 
 def test_more_than_sixty_addresses_are_checked() -> None:
@@ -43,21 +43,21 @@ def test_more_than_sixty_addresses_are_checked() -> None:
 
 @pytest.mark.parametrize("address", PRIVATE)
 def test_an_address_that_is_not_public_beyond_doubt_is_refused(address: str) -> None:
-    assert not is_public(address)
-    with pytest.raises(LinkForbidden):
+    assert not is_public_address(address)
+    with pytest.raises(UnsafeUrlError):
         check("https://media.example/a.mp4", resolver=answering(address))
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_a_public_address_is_allowed(address: str) -> None:
-    assert is_public(address)
+    assert is_public_address(address)
     target = check("https://media.example/a.mp4", resolver=answering(address))
     assert target.addresses == (address,)
 
 
 @pytest.mark.parametrize("text", NO_ADDRESS)
 def test_what_is_no_address_is_not_public(text: str) -> None:
-    assert not is_public(text)
+    assert not is_public_address(text)
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -65,7 +65,7 @@ def test_one_bad_answer_among_good_ones_is_enough(place: int) -> None:
     addresses = ["8.8.8.8", "1.1.1.1"]
     addresses.insert(place, "10.0.0.1")
 
-    with pytest.raises(LinkForbidden):
+    with pytest.raises(UnsafeUrlError):
         check("https://media.example/", resolver=answering(*addresses))
 
 
@@ -81,7 +81,7 @@ NOTATIONS = [
 @pytest.mark.parametrize("host", NOTATIONS)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_every_way_to_write_an_inner_address_is_seen_through(scheme: str, host: str) -> None:
-    with pytest.raises(LinkForbidden):
+    with pytest.raises(UnsafeUrlError):
         check(f"{scheme}://{host}/a.mp4")
 
 
@@ -121,7 +121,7 @@ def test_a_link_of_another_kind_is_refused_before_any_look_up(link: str) -> None
         asked.append(host)
         return ["8.8.8.8"]
 
-    with pytest.raises(LinkForbidden):
+    with pytest.raises(UnsafeUrlError):
         check(link, resolver=resolver)
     assert asked == []
 
@@ -150,7 +150,7 @@ def test_only_the_exact_host_and_port_of_the_far_end_may_be_private(
     allowed = True
     try:
         check(link, far_ends=[FAR_END])
-    except LinkForbidden:
+    except UnsafeUrlError:
         allowed = False
 
     assert allowed is trusted
@@ -171,22 +171,22 @@ def test_a_name_that_cannot_be_resolved_may_be_so_later(trouble: Exception) -> N
     async def resolver(host: str, port: int) -> Sequence[str]:
         raise trouble
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailableError):
         check("https://media.example/", resolver=resolver)
 
 
 def test_a_name_without_addresses_may_have_some_later() -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailableError):
         check("https://media.example/", resolver=answering())
 
 
 def test_the_system_tells_each_address_once() -> None:
-    assert asyncio.run(resolve("127.0.0.1", 80)) == ["127.0.0.1"]
+    assert asyncio.run(resolve_host("127.0.0.1", 80)) == ["127.0.0.1"]
 
 
 def fetching(link: str, to: Path, **options: object):
     return asyncio.run(
-        download(link, to, **({"far_ends": [], "cap": 1000, "deadline": 5} | options))
+        download_file(link, to, **({"far_ends": [], "cap": 1000, "deadline": 5} | options))
     )
 
 
@@ -212,14 +212,14 @@ def test_over_tls_the_hello_names_the_host_and_goes_to_the_checked_address(
 ) -> None:
     base = f"https://media.example:{far.port}"
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailableError):
         fetching(base, tmp_path / "a", far_ends=[base], resolver=answering("127.0.0.1"))
 
     assert b"media.example" in far.hellos[0]
 
 
 def test_a_forbidden_link_is_never_connected_to(far: FarEnd, tmp_path: Path) -> None:
-    with pytest.raises(LinkForbidden):
+    with pytest.raises(UnsafeUrlError):
         fetching(far.serve("/a.mp4", b"film"), tmp_path / "a")
 
     assert far.connections == 0

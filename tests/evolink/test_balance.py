@@ -2,15 +2,19 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.evolink.errors import KeyRefused, Refused, Unavailable
-from evolink_studio.evolink.types import Balance
+from evolink_studio.evolink.errors import (
+    AuthenticationError,
+    RequestRejected,
+    ServiceUnavailableError,
+)
+from evolink_studio.evolink.types import ProviderBalance
 from tests.answers import answer, error
 from tests.evolink.conftest import asking
 from tests.farend import FarEnd
 
 
-def balance_of(far: FarEnd) -> Balance:
-    return asking(lambda evolink: evolink.balance(), far.url)
+def balance_of(far: FarEnd) -> ProviderBalance:
+    return asking(lambda evolink: evolink.get_balance(), far.url)
 
 
 def credits_document(token: object, user: object, **more: object) -> object:
@@ -32,14 +36,14 @@ def test_the_documented_answer_is_read_to_the_last_place(far: FarEnd) -> None:
 
     found = balance_of(far)
 
-    assert found == Balance(
+    assert found == ProviderBalance(
         token_remaining=Decimal("99416.4429"),
-        token_unlimited=False,
+        is_token_unlimited=False,
         token_used=Decimal("583.5571"),
         user_remaining=Decimal("1095.3996"),
         user_used=Decimal("135.9048"),
     )
-    assert found.spendable == Decimal("1095.3996")
+    assert found.credits_available == Decimal("1095.3996")
 
 
 SPENDABLE = [
@@ -56,7 +60,7 @@ SPENDABLE = [
 def test_what_can_be_spent_is_the_smaller_limit(far: FarEnd, token, user, spendable) -> None:
     far.credits.answers(answer(credits_document(token, user)))
 
-    assert balance_of(far).spendable == spendable
+    assert balance_of(far).credits_available == spendable
 
 
 SENSELESS = {
@@ -76,7 +80,7 @@ SENSELESS = {
 def test_a_balance_without_sense_is_unavailable_never_a_guess(far: FarEnd, document) -> None:
     far.credits.answers(answer(document))
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailableError):
         balance_of(far)
 
 
@@ -87,17 +91,17 @@ def test_not_a_number_is_no_balance(far: FarEnd) -> None:
         )
     )
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailableError):
         balance_of(far)
 
 
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [
-        (error(401, 401, "Invalid token"), KeyRefused),
-        (answer({"success": False, "message": "Invalid token", "code": 401}), KeyRefused),
-        (error(403, "permission_denied"), Refused),
-        (answer({"success": False, "message": "Sorry"}), Unavailable),
+        (error(401, 401, "Invalid token"), AuthenticationError),
+        (answer({"success": False, "message": "Invalid token", "code": 401}), AuthenticationError),
+        (error(403, "permission_denied"), RequestRejected),
+        (answer({"success": False, "message": "Sorry"}), ServiceUnavailableError),
     ],
 )
 def test_a_key_that_is_not_accepted_says_so(far: FarEnd, reply, kind: type) -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.evolink.client import Deadlines, EvoLink
+from evolink_studio.evolink.client import Deadlines, EvoLinkClient
 from tests.answers import Received, Reply, silence, task
 from tests.evolink.conftest import INTENT, KEY, asking, creating
 from tests.farend import FarEnd
@@ -36,9 +36,9 @@ def test_the_request_carries_the_payload_the_key_and_an_honest_name(far: FarEnd)
 
 
 def test_every_paid_post_has_a_connection_of_its_own(far: FarEnd) -> None:
-    async def thrice(evolink: EvoLink) -> None:
+    async def thrice(evolink: EvoLinkClient) -> None:
         for _ in range(3):
-            await evolink.create({"model": "m"}, idempotency_key=INTENT)
+            await evolink.create_video({"model": "m"}, idempotency_key=INTENT)
 
     asking(thrice, far.url)
 
@@ -46,9 +46,9 @@ def test_every_paid_post_has_a_connection_of_its_own(far: FarEnd) -> None:
 
 
 def test_a_paid_post_never_takes_over_the_connection_of_a_read(far: FarEnd) -> None:
-    async def read_then_create(evolink: EvoLink) -> None:
-        await evolink.balance()
-        await evolink.create({"model": "m"}, idempotency_key=INTENT)
+    async def read_then_create(evolink: EvoLinkClient) -> None:
+        await evolink.get_balance()
+        await evolink.create_video({"model": "m"}, idempotency_key=INTENT)
 
     asking(read_then_create, far.url)
 
@@ -64,7 +64,7 @@ def test_a_task_that_failed_at_once_is_a_task(far: FarEnd) -> None:
 
 
 def test_cancelling_passes_through_untouched(far: FarEnd) -> None:
-    async def cancelled(evolink: EvoLink) -> bool:
+    async def cancelled(evolink: EvoLinkClient) -> bool:
         loop, arrived = asyncio.get_running_loop(), asyncio.Event()
 
         def never(_: Received) -> Reply:
@@ -72,7 +72,7 @@ def test_cancelling_passes_through_untouched(far: FarEnd) -> None:
             return silence()
 
         far.create.answers(never)
-        post = asyncio.create_task(evolink.create({"model": "m"}, idempotency_key=INTENT))
+        post = asyncio.create_task(evolink.create_video({"model": "m"}, idempotency_key=INTENT))
         await arrived.wait()
         post.cancel()
         await asyncio.wait([post])

@@ -2,31 +2,37 @@
 
 import pytest
 
-from evolink_studio.evolink.errors import KeyRefused, NotFound, OutOfCredits, RateLimited, Refused
+from evolink_studio.evolink.errors import (
+    AuthenticationError,
+    InsufficientCreditsError,
+    NotFoundError,
+    RateLimitError,
+    RequestRejected,
+)
 from tests.answers import answer, cut_body, error
 from tests.evolink.conftest import creating
 from tests.farend import FarEnd
 
 REFUSALS = [
-    (400, "invalid_request", Refused),
-    (400, "invalid_parameter", Refused),
-    (401, "unauthorized", KeyRefused),
-    (402, "insufficient_quota", OutOfCredits),
-    (402, "insufficient_user_quota", OutOfCredits),
-    (402, "insufficient_token_quota", OutOfCredits),
-    (402, "key_quota_exhausted", OutOfCredits),
-    (402, "key_disabled", KeyRefused),
-    (402, "key_expired", KeyRefused),
-    (402, "key_model_not_allowed", Refused),
-    (402, "something_new", OutOfCredits),
-    (403, "model_access_denied", Refused),
-    (403, "insufficient_user_quota", OutOfCredits),
-    (404, "model_not_found", NotFound),
-    (408, "timeout", Refused),
-    (409, "conflict", Refused),
-    (413, "request_too_large_error", Refused),
-    (422, 42, Refused),
-    (429, "rate_limit_exceeded", RateLimited),
+    (400, "invalid_request", RequestRejected),
+    (400, "invalid_parameter", RequestRejected),
+    (401, "unauthorized", AuthenticationError),
+    (402, "insufficient_quota", InsufficientCreditsError),
+    (402, "insufficient_user_quota", InsufficientCreditsError),
+    (402, "insufficient_token_quota", InsufficientCreditsError),
+    (402, "key_quota_exhausted", InsufficientCreditsError),
+    (402, "key_disabled", AuthenticationError),
+    (402, "key_expired", AuthenticationError),
+    (402, "key_model_not_allowed", RequestRejected),
+    (402, "something_new", InsufficientCreditsError),
+    (403, "model_access_denied", RequestRejected),
+    (403, "insufficient_user_quota", InsufficientCreditsError),
+    (404, "model_not_found", NotFoundError),
+    (408, "timeout", RequestRejected),
+    (409, "conflict", RequestRejected),
+    (413, "request_too_large_error", RequestRejected),
+    (422, 42, RequestRejected),
+    (429, "rate_limit_exceeded", RateLimitError),
 ]
 
 
@@ -51,17 +57,17 @@ def test_a_4xx_is_a_clear_no_with_its_words(
 def test_a_4xx_whose_body_is_no_json_is_still_a_clear_no(far: FarEnd, body: bytes) -> None:
     far.create.answers(answer(body, 400))
 
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         creating(far.url)
 
-    assert (caught.value.message, caught.value.words) == ("HTTP 400", "")
+    assert (caught.value.message, caught.value.provider_message) == ("HTTP 400", "")
     assert caught.value.body == body.decode()
 
 
 def test_a_4xx_with_a_cut_body_is_still_a_clear_no(far: FarEnd) -> None:
     far.create.answers(cut_body(error(400, "invalid_request"), 5))
 
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         creating(far.url)
 
     assert caught.value.status == 400
@@ -72,22 +78,22 @@ def test_an_error_may_be_worded_in_one_string_or_at_the_top(far: FarEnd) -> None
         answer({"error": "Not like this"}, 400), answer({"code": 7, "message": "Nor so"}, 400)
     )
 
-    with pytest.raises(Refused, match="Not like this"):
+    with pytest.raises(RequestRejected, match="Not like this"):
         creating(far.url)
-    with pytest.raises(Refused, match="Nor so") as caught:
+    with pytest.raises(RequestRejected, match="Nor so") as caught:
         creating(far.url)
     assert caught.value.code == "7"
 
 
 SAID_IN_A_200 = [
-    ("invalid_request", Refused),
-    (400, Refused),
-    ("401", KeyRefused),
-    ("unauthorized", KeyRefused),
-    ("insufficient_quota", OutOfCredits),
-    ("key_disabled", KeyRefused),
-    ("content_policy_violation", Refused),
-    ("rate_limit_exceeded", RateLimited),
+    ("invalid_request", RequestRejected),
+    (400, RequestRejected),
+    ("401", AuthenticationError),
+    ("unauthorized", AuthenticationError),
+    ("insufficient_quota", InsufficientCreditsError),
+    ("key_disabled", AuthenticationError),
+    ("content_policy_violation", RequestRejected),
+    ("rate_limit_exceeded", RateLimitError),
 ]
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from evolink_studio.evolink.client import Deadlines
-from evolink_studio.evolink.errors import Unclear
+from evolink_studio.evolink.errors import OutcomeUnknown
 from tests.answers import answer, cut, drip, error, gzip_bomb, hang_up, redirect, silence, task
 from tests.evolink.conftest import INTENT, asking, creating
 from tests.farend import FarEnd
@@ -51,7 +51,7 @@ UNCLEAR = {
 def test_an_answer_that_is_not_sound_is_unclear_and_never_sent_again(far: FarEnd, reply) -> None:
     far.create.answers(reply)
 
-    with pytest.raises(Unclear):
+    with pytest.raises(OutcomeUnknown):
         creating(far.url)
 
     assert len(far.create.requests) == 1
@@ -61,11 +61,11 @@ def test_an_answer_that_is_not_sound_is_unclear_and_never_sent_again(far: FarEnd
 def test_a_server_error_may_hide_a_task_that_was_taken(far: FarEnd) -> None:
     far.create.answers(replace(error(503, "service_unavailable"), accepts=True))
 
-    with pytest.raises(Unclear):
+    with pytest.raises(OutcomeUnknown):
         creating(far.url)
 
     (taken,) = far.accepted
-    assert asking(lambda evolink: evolink.read(taken.task_id), far.url).status == "pending"
+    assert asking(lambda evolink: evolink.get_task(taken.task_id), far.url).status == "pending"
     assert taken.request.headers["idempotency-key"] == INTENT
 
 
@@ -82,7 +82,7 @@ def test_a_reply_cut_at_any_byte_is_unclear_unless_the_whole_task_arrived(
         far.create.answers(cut(whole, after))
         try:
             heard = creating(far.url).id
-        except Unclear:
+        except OutcomeUnknown:
             heard = "unclear"
         if heard != ("task-unified-1757169743-abcdefgh" if after >= complete else "unclear"):
             wrong.append((after, heard))
@@ -94,7 +94,7 @@ def test_a_reply_cut_at_any_byte_is_unclear_unless_the_whole_task_arrived(
 def test_a_reply_reset_in_the_middle_is_unclear(far: FarEnd) -> None:
     far.create.answers(cut(task(), 80, reset=True))
 
-    with pytest.raises(Unclear):
+    with pytest.raises(OutcomeUnknown):
         creating(far.url)
     assert far.paid == 1
 
@@ -102,7 +102,7 @@ def test_a_reply_reset_in_the_middle_is_unclear(far: FarEnd) -> None:
 def test_a_line_closed_right_after_connecting_is_unclear(far: FarEnd) -> None:
     far.closes_at_once = 1
 
-    with pytest.raises(Unclear):
+    with pytest.raises(OutcomeUnknown):
         creating(far.url)
 
 
@@ -111,9 +111,9 @@ def test_trouble_while_a_long_request_is_being_written_is_unclear(far: FarEnd, f
     setattr(far, fault, 1)
     payload = {"prompt": "x" * 20_000_000}
 
-    with pytest.raises(Unclear):
+    with pytest.raises(OutcomeUnknown):
         asking(
-            lambda evolink: evolink.create(payload, idempotency_key=INTENT),
+            lambda evolink: evolink.create_video(payload, idempotency_key=INTENT),
             far.url,
             deadlines=Deadlines(create=1.5),
         )
@@ -123,6 +123,6 @@ def test_trouble_while_a_long_request_is_being_written_is_unclear(far: FarEnd, f
 def test_a_deadline_that_strikes_after_sending_is_unclear(far: FarEnd, reply) -> None:
     far.create.answers(reply)
 
-    with pytest.raises(Unclear):
+    with pytest.raises(OutcomeUnknown):
         creating(far.url, seconds=1.5)
     assert far.paid == 1

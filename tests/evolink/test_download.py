@@ -8,16 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.evolink import download
-from evolink_studio.evolink.download import Downloaded
+from evolink_studio.evolink.download import DownloadResult, download_file
 from evolink_studio.evolink.errors import (
-    LinkDead,
-    LinkForbidden,
-    NoSpace,
-    NotSaved,
-    RateLimited,
-    TooLarge,
-    Unavailable,
+    DiskFullError,
+    DownloadError,
+    FileTooLargeError,
+    LinkExpiredError,
+    RateLimitError,
+    ServiceUnavailableError,
+    UnsafeUrlError,
 )
 from tests.answers import (
     Reply,
@@ -36,9 +35,9 @@ from tests.farend import FarEnd
 FILM = random.Random(7).randbytes(300_000)
 
 
-def fetch(far: FarEnd, to: Path, path: str = "/film.mp4", **options: object) -> Downloaded:
+def fetch(far: FarEnd, to: Path, path: str = "/film.mp4", **options: object) -> DownloadResult:
     given = {"far_ends": [far.url], "cap": 1_000_000, "deadline": 5} | options
-    return asyncio.run(download(far.url + path, to, **given))
+    return asyncio.run(download_file(far.url + path, to, **given))
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def test_a_file_arrives_whole_with_its_size_hash_and_type(far: FarEnd, to: Path)
     found = fetch(far, to)
 
     assert to.read_bytes() == FILM
-    assert found == Downloaded(len(FILM), hashlib.sha256(FILM).hexdigest(), "video/mp4")
+    assert found == DownloadResult(len(FILM), hashlib.sha256(FILM).hexdigest(), "video/mp4")
     assert [each.name for each in to.parent.iterdir()] == ["film.part"]
 
 
@@ -72,27 +71,33 @@ def test_the_query_of_a_signed_link_is_kept(far: FarEnd, to: Path) -> None:
 
 
 ENDINGS = {
-    "forbidden": (Reply(403), LinkDead),
-    "not found": (Reply(404), LinkDead),
-    "gone": (Reply(410), LinkDead),
-    "often": (Reply(429), RateLimited),
-    "moved": (redirect("http://127.0.0.1:9/"), LinkForbidden),
-    "moved for good": (redirect("/film2.mp4", 308), LinkForbidden),
-    "bad request": (Reply(400), Unavailable),
-    "server": (Reply(500), Unavailable),
-    "no content": (Reply(204), Unavailable),
-    "zero bytes": (Reply(200), Unavailable),
-    "closed": (hang_up(), Unavailable),
-    "reset": (hang_up(reset=True), Unavailable),
-    "cut": (cut_body(answer(FILM), 100_000), Unavailable),
-    "cut at the last byte": (cut_body(answer(FILM), len(FILM) - 1), Unavailable),
-    "cut before the body": (cut_body(answer(FILM), 0), Unavailable),
-    "shorter than announced": (replace(answer(b"x", content_length="9"), cut=10**6), Unavailable),
-    "cut chunks": (cut(Reply(200, FILM, chunked=True), 200_000), Unavailable),
-    "part not asked for": (answer(b"xx", 206, content_range="bytes 5-6/7"), Unavailable),
-    "unfolding": (gzip_bomb(), Unavailable),
-    "too large": (answer(b"x" * 1_000_001), TooLarge),
-    "too large in chunks": (Reply(200, b"x" * 1_000_001, chunked=True), TooLarge),
+    "forbidden": (Reply(403), LinkExpiredError),
+    "not found": (Reply(404), LinkExpiredError),
+    "gone": (Reply(410), LinkExpiredError),
+    "often": (Reply(429), RateLimitError),
+    "moved": (redirect("http://127.0.0.1:9/"), UnsafeUrlError),
+    "moved for good": (redirect("/film2.mp4", 308), UnsafeUrlError),
+    "bad request": (Reply(400), ServiceUnavailableError),
+    "server": (Reply(500), ServiceUnavailableError),
+    "no content": (Reply(204), ServiceUnavailableError),
+    "zero bytes": (Reply(200), ServiceUnavailableError),
+    "closed": (hang_up(), ServiceUnavailableError),
+    "reset": (hang_up(reset=True), ServiceUnavailableError),
+    "cut": (cut_body(answer(FILM), 100_000), ServiceUnavailableError),
+    "cut at the last byte": (cut_body(answer(FILM), len(FILM) - 1), ServiceUnavailableError),
+    "cut before the body": (cut_body(answer(FILM), 0), ServiceUnavailableError),
+    "shorter than announced": (
+        replace(answer(b"x", content_length="9"), cut=10**6),
+        ServiceUnavailableError,
+    ),
+    "cut chunks": (cut(Reply(200, FILM, chunked=True), 200_000), ServiceUnavailableError),
+    "part not asked for": (
+        answer(b"xx", 206, content_range="bytes 5-6/7"),
+        ServiceUnavailableError,
+    ),
+    "unfolding": (gzip_bomb(), ServiceUnavailableError),
+    "too large": (answer(b"x" * 1_000_001), FileTooLargeError),
+    "too large in chunks": (Reply(200, b"x" * 1_000_001, chunked=True), FileTooLargeError),
 }
 
 
@@ -110,21 +115,21 @@ def test_every_bad_ending_has_its_name(far: FarEnd, to: Path, reply: Reply, kind
 def test_a_file_too_large_is_refused_by_what_it_announces(far: FarEnd, to: Path) -> None:
     far.media.answers(cut_body(answer(b"", content_length="3000000000"), 0))
 
-    with pytest.raises(TooLarge):
+    with pytest.raises(FileTooLargeError):
         fetch(far, to)
 
 
 def test_a_file_of_just_the_limit_is_fine(far: FarEnd, to: Path) -> None:
     far.serve("/film.mp4", b"x" * 1000)
 
-    assert fetch(far, to, cap=1000).bytes == 1000
+    assert fetch(far, to, cap=1000).size_bytes == 1000
 
 
 @pytest.mark.parametrize("reply", [drip(answer(FILM), 0.01), silence()], ids=["drip", "silence"])
 def test_the_deadline_counts_for_the_whole_download(far: FarEnd, to: Path, reply: Reply) -> None:
     far.media.answers(reply)
 
-    with pytest.raises(Unavailable, match="longer than"):
+    with pytest.raises(ServiceUnavailableError, match="longer than"):
         fetch(far, to, deadline=0.2)
 
 
@@ -132,16 +137,16 @@ def test_a_full_disk_has_a_name_of_its_own(far: FarEnd, to: Path) -> None:
     far.serve("/film.mp4", FILM)
     to.symlink_to("/dev/full")
 
-    with pytest.raises(NoSpace):
+    with pytest.raises(DiskFullError):
         fetch(far, to)
 
 
 def test_a_folder_that_is_missing_is_not_called_a_full_disk(far: FarEnd, to: Path) -> None:
     far.serve("/film.mp4", FILM)
 
-    with pytest.raises(NotSaved) as caught:
+    with pytest.raises(DownloadError) as caught:
         fetch(far, to.parent / "missing" / "film.part")
-    assert type(caught.value) is NotSaved
+    assert type(caught.value) is DownloadError
 
 
 def test_a_new_download_replaces_what_was_there(far: FarEnd, to: Path) -> None:
@@ -159,7 +164,7 @@ def broken_off(far: FarEnd, to: Path, after: int, *, etag: str | None = '"1"') -
     serve = film(FILM, etag=etag)
     far.files["/film.mp4"] = serve
     far.media.answers(lambda request: cut_body(serve(request), after))
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailableError):
         fetch(far, to, resume=True)
 
 
@@ -172,7 +177,7 @@ def test_a_broken_download_goes_on_where_it_ended(far: FarEnd, to: Path, after: 
 
     assert to.read_bytes() == FILM
     assert found.sha256 == hashlib.sha256(FILM).hexdigest()
-    assert found.bytes == len(FILM)
+    assert found.size_bytes == len(FILM)
     assert far.media.requests[1].headers["range"] == f"bytes={after}-"
     assert far.media.requests[1].headers["if-range"] == '"1"'
     assert [each.name for each in to.parent.iterdir()] == ["film.part"]
@@ -212,7 +217,7 @@ def test_a_rest_that_does_not_fit_is_not_glued_on(far: FarEnd, to: Path) -> None
     size = len(FILM)
     far.media.answers(answer(FILM[5:], 206, content_range=f"bytes 5-{size - 1}/{size}"))
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailableError):
         fetch(far, to, resume=True)
     fetch(far, to, resume=True)
 
@@ -224,7 +229,7 @@ def test_a_rest_of_another_size_is_not_glued_on(far: FarEnd, to: Path) -> None:
     broken_off(far, to, 100_000, etag=None)
     far.serve("/film.mp4", FILM + b"more", etag=None)
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailableError):
         fetch(far, to, resume=True)
     fetch(far, to, resume=True)
 
@@ -267,7 +272,7 @@ def test_a_rest_that_breaks_off_again_and_again_gets_there(far: FarEnd, to: Path
     far.media.answers(*[lambda request: cut_body(serve(request), 70_000)] * 4)
 
     for _ in range(4):
-        with pytest.raises(Unavailable):
+        with pytest.raises(ServiceUnavailableError):
             fetch(far, to, resume=True)
     fetch(far, to, resume=True)
 
@@ -281,7 +286,9 @@ def test_four_downloads_at_once_do_not_mix(far: FarEnd, tmp_path: Path) -> None:
     async def all_at_once() -> None:
         await asyncio.gather(
             *(
-                download(link, tmp_path / str(n), far_ends=[far.url], cap=10**6, deadline=10)
+                download_file(
+                    link, tmp_path / str(n), trusted_urls=[far.url], max_bytes=10**6, deadline=10
+                )
                 for n, link in enumerate(links)
             )
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.evolink.errors import Unavailable
+from evolink_studio.evolink.errors import ServiceUnavailableError
 from tests.answers import answer, drip, film
 from tests.evolink.test_download import FILM, fetch, to
 from tests.farend import FarEnd
@@ -22,12 +22,12 @@ def test_what_drips_gives_its_place_away_and_goes_on_later(
     far.files["/film.mp4"] = serve
     far.media.answers(lambda request: drip(serve(request), 0.002))
 
-    with pytest.raises(Unavailable, match="bytes came in"):
+    with pytest.raises(ServiceUnavailableError, match="bytes came in"):
         fetch(far, to, resume=True)
 
     begun = to.stat().st_size
     assert 0 < begun < len(FILM)
-    assert fetch(far, to, resume=True).bytes == len(FILM)
+    assert fetch(far, to, resume=True).size_bytes == len(FILM)
     assert far.media.requests[1].headers["range"] == f"bytes={begun}-"
 
 
@@ -38,4 +38,4 @@ def test_what_comes_slowly_but_comes_is_waited_for(
     monkeypatch.setattr(DOWNLOAD, "PACE_BYTES", 4)
     far.media.answers(drip(answer(FILM[:150]), 0.003))
 
-    assert fetch(far, to).bytes == 150
+    assert fetch(far, to).size_bytes == 150

@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack, suppress
 import httpx
 import pytest
 
-from evolink_studio.evolink.client import Deadlines, EvoLink
-from evolink_studio.evolink.errors import Unavailable
-from evolink_studio.evolink.transport import Lanes, tls
+from evolink_studio.evolink.client import Deadlines, EvoLinkClient
+from evolink_studio.evolink.errors import ServiceUnavailableError
+from evolink_studio.evolink.transport import ConnectionPool, get_tls_context
 from tests.answers import Received, Reply, answer, hang_up, task
 from tests.evolink.conftest import asking
 from tests.farend import FarEnd, closed_port
@@ -18,21 +18,21 @@ def echo(request: Received) -> Reply:
     return task(id=request.path.rpartition("/")[2])
 
 
-def reads(count: int) -> Callable[[EvoLink], object]:
-    async def read_all(evolink: EvoLink) -> list[str]:
-        found = await asyncio.gather(*(evolink.read(f"task-{n}") for n in range(count)))
+def reads(count: int) -> Callable[[EvoLinkClient], object]:
+    async def read_all(evolink: EvoLinkClient) -> list[str]:
+        found = await asyncio.gather(*(evolink.get_task(f"task-{n}") for n in range(count)))
         return [one.id for one in found]
 
     return read_all
 
 
-def one_by_one(count: int) -> Callable[[EvoLink], object]:
-    async def read_all(evolink: EvoLink) -> list[str]:
+def one_by_one(count: int) -> Callable[[EvoLinkClient], object]:
+    async def read_all(evolink: EvoLinkClient) -> list[str]:
         found = []
         for number in range(count):
             try:
-                found.append((await evolink.read(f"task-{number}")).id)
-            except Unavailable as error:
+                found.append((await evolink.get_task(f"task-{number}")).id)
+            except ServiceUnavailableError as error:
                 found.append(error.message)
         return found
 
@@ -76,10 +76,10 @@ def test_a_busy_far_end_does_not_eat_the_time_of_the_reads_that_wait_here(far: F
 
 def test_a_cancelled_read_gives_its_place_back() -> None:
     async def cancel_all() -> int:
-        lanes = Lanes(httpx.URL("http://127.0.0.1"), 2)
+        lanes = ConnectionPool(httpx.URL("http://127.0.0.1"), 2)
 
         async def hold() -> None:
-            async with lanes.lane():
+            async with lanes.connection():
                 await asyncio.Event().wait()
 
         holders = [asyncio.create_task(hold()) for _ in range(2)]
@@ -87,19 +87,19 @@ def test_a_cancelled_read_gives_its_place_back() -> None:
         for holder in holders:
             holder.cancel()
         await asyncio.wait(holders)
-        async with asyncio.timeout(1), lanes.lane():
-            return lanes.free
+        async with asyncio.timeout(1), lanes.connection():
+            return lanes.idle_count
 
     assert asyncio.run(cancel_all()) == 0
 
 
 def test_the_answer_to_a_cancelled_read_is_not_taken_for_the_next_one(far: FarEnd) -> None:
-    async def give_up(evolink: EvoLink) -> str:
-        await evolink.read("task-0")
+    async def give_up(evolink: EvoLinkClient) -> str:
+        await evolink.get_task("task-0")
         with suppress(TimeoutError):
             async with asyncio.timeout(0.1):
-                await evolink.read("task-slow")
-        return (await evolink.read("task-1")).id
+                await evolink.get_task("task-slow")
+        return (await evolink.get_task("task-1")).id
 
     far.read.answers(echo, lambda request: Reply(200, echo(request).body, pause=0.01))
     far.read.always(echo)
@@ -161,7 +161,7 @@ def test_an_answer_in_pieces_is_put_together(far: FarEnd, how) -> None:
 def test_a_line_that_was_long_without_work_is_closed(far: FarEnd, monkeypatch) -> None:
     """Servers hold on longer; asking on a line that they close at this moment would be in vain."""
     far.read.always(echo)
-    monkeypatch.setattr("evolink_studio.evolink.transport.KEPT_FOR", -1)
+    monkeypatch.setattr("evolink_studio.evolink.transport.MAX_IDLE_SECONDS", -1)
 
     assert asking(one_by_one(3), far.url, lanes=1) == ["task-0", "task-1", "task-2"]
     assert far.connections == 3
@@ -186,18 +186,18 @@ def spoken(*pieces: bytes, ends: bool = False) -> tuple[list[str], bool]:
     async def main() -> tuple[list[str], bool]:
         server = await asyncio.start_server(speak, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        lanes = Lanes(httpx.URL(f"http://127.0.0.1:{port}"), 1)
-        async with lanes.lane() as lane:
-            heard = await lane.ask(f"http://127.0.0.1:{port}/", {}, deadline=5)
-            before = lane.sound
+        lanes = ConnectionPool(httpx.URL(f"http://127.0.0.1:{port}"), 1)
+        async with lanes.connection() as lane:
+            heard = await lane.get(f"http://127.0.0.1:{port}/", {}, deadline=5)
+            before = lane.is_reusable
             asked.set()
             async with asyncio.timeout(5):
-                while lane.sound and len(pieces) > 1:  # noqa: ASYNC110
+                while lane.is_reusable and len(pieces) > 1:  # noqa: ASYNC110
                     await asyncio.sleep(0)  # nobody tells when bytes have come
         await lanes.close()
         await asyncio.wait_for(over.wait(), 5)
         server.close()
-        return [heard.body.decode(), heard.flaw], before
+        return [heard.body.decode(), heard.error], before
 
     asked, over = asyncio.Event(), asyncio.Event()
     return asyncio.run(main())
@@ -223,20 +223,23 @@ def test_what_is_no_http_is_a_flaw() -> None:
 
 def test_every_free_connection_is_closed_at_the_end(far: FarEnd) -> None:
     async def main() -> list[int]:
-        lanes = Lanes(httpx.URL(far.url), 5)
+        lanes = ConnectionPool(httpx.URL(far.url), 5)
         async with AsyncExitStack() as stack:
-            held = [await stack.enter_async_context(lanes.lane()) for _ in range(3)]
+            held = [await stack.enter_async_context(lanes.connection()) for _ in range(3)]
             for lane in held:
-                await lane.ask(far.url + "/v1/credits", {}, deadline=5)
-        before = lanes.free
+                await lane.get(far.url + "/v1/credits", {}, deadline=5)
+        before = lanes.idle_count
         await lanes.close()
-        return [before, lanes.free]
+        return [before, lanes.idle_count]
 
     assert asyncio.run(main()) == [3, 0]
 
 
 def test_certificates_and_names_are_checked_on_kept_lines_too(far: FarEnd) -> None:
-    assert (tls().verify_mode, tls().check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert (get_tls_context().verify_mode, get_tls_context().check_hostname) == (
+        ssl.CERT_REQUIRED,
+        True,
+    )
 
     secure = f"https://127.0.0.1:{far.port}"
     (said,) = asking(one_by_one(1), secure, deadlines=Deadlines(read=2))

@@ -4,8 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.evolink.client import Deadlines, EvoLink
-from evolink_studio.evolink.errors import KeyRefused, NotFound, RateLimited, Refused, Unavailable
+from evolink_studio.evolink.client import Deadlines, EvoLinkClient
+from evolink_studio.evolink.errors import (
+    AuthenticationError,
+    NotFoundError,
+    RateLimitError,
+    RequestRejected,
+    ServiceUnavailableError,
+)
 from tests.answers import answer, cut_body, drip, error, gzip_bomb, hang_up, redirect, silence, task
 from tests.evolink.conftest import KEY, asking
 from tests.farend import FarEnd, closed_port
@@ -14,7 +20,9 @@ ID = "task-unified-1757169743-abcdefgh"
 
 
 def reading(base: str, task_id: str = ID, seconds: float = 5):
-    return asking(lambda evolink: evolink.read(task_id), base, deadlines=Deadlines(read=seconds))
+    return asking(
+        lambda evolink: evolink.get_task(task_id), base, deadlines=Deadlines(read=seconds)
+    )
 
 
 def test_a_finished_task_tells_its_results_and_what_it_cost(far: FarEnd) -> None:
@@ -86,40 +94,40 @@ TROUBLE = {
 def test_trouble_with_a_read_is_only_unavailable(far: FarEnd, reply) -> None:
     far.read.answers(reply)
 
-    with pytest.raises(Unavailable) as caught:
+    with pytest.raises(ServiceUnavailableError) as caught:
         reading(far.url)
-    assert type(caught.value) is Unavailable
+    assert type(caught.value) is ServiceUnavailableError
 
 
 @pytest.mark.parametrize("reply", [silence(), drip(task(id=ID), 0.02)], ids=["silent", "drip"])
 def test_a_read_has_a_deadline_in_all(far: FarEnd, reply) -> None:
     far.read.answers(reply)
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailableError):
         reading(far.url, seconds=0.3)
 
 
 def test_a_body_without_end_is_read_only_up_to_the_limit(far: FarEnd) -> None:
     far.read.answers(answer(b"x" * 1_100_000, content_length="9000000000"))
 
-    with pytest.raises(Unavailable, match="longer than the limit"):
+    with pytest.raises(ServiceUnavailableError, match="longer than the limit"):
         reading(far.url)
 
 
 def test_nobody_there_is_unavailable() -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailableError):
         reading(f"http://127.0.0.1:{closed_port()}")
 
 
 ANSWERS = [
-    (400, "invalid_task_id", Refused),
-    (401, "unauthorized", KeyRefused),
-    (403, "permission_denied", Refused),
-    (403, "key_disabled", KeyRefused),
-    (404, "task_not_found", NotFound),
-    (429, "rate_limit_exceeded", RateLimited),
-    (200, "task_not_found", NotFound),
-    (200, 401, KeyRefused),
+    (400, "invalid_task_id", RequestRejected),
+    (401, "unauthorized", AuthenticationError),
+    (403, "permission_denied", RequestRejected),
+    (403, "key_disabled", AuthenticationError),
+    (404, "task_not_found", NotFoundError),
+    (429, "rate_limit_exceeded", RateLimitError),
+    (200, "task_not_found", NotFoundError),
+    (200, 401, AuthenticationError),
 ]
 
 
@@ -137,7 +145,7 @@ ODD_IDS = ["", "..", "../credits", "a/b", "a?b", "a#b", "a%2fb", "a b", "a\n", "
 
 @pytest.mark.parametrize("task_id", ODD_IDS)
 def test_an_odd_id_is_not_asked_for_at_all(far: FarEnd, task_id: str) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         reading(far.url, task_id)
     assert far.received == []
 
@@ -151,9 +159,9 @@ def test_a_slash_at_the_end_of_the_base_url_changes_nothing(far: FarEnd) -> None
 def test_reads_keep_their_connection(far: FarEnd) -> None:
     far.read.always(task(id=ID))
 
-    async def thrice(evolink: EvoLink) -> None:
+    async def thrice(evolink: EvoLinkClient) -> None:
         for _ in range(3):
-            await evolink.read(ID)
+            await evolink.get_task(ID)
 
     asking(thrice, far.url)
 
@@ -163,9 +171,9 @@ def test_reads_keep_their_connection(far: FarEnd) -> None:
 def test_cookies_of_the_far_end_are_not_kept(far: FarEnd) -> None:
     far.read.always(answer({"id": ID}, set_cookie="track=1; Path=/"))
 
-    async def twice(evolink: EvoLink) -> None:
-        await evolink.read(ID)
-        await evolink.read(ID)
+    async def twice(evolink: EvoLinkClient) -> None:
+        await evolink.get_task(ID)
+        await evolink.get_task(ID)
 
     asking(twice, far.url)
 
@@ -182,7 +190,7 @@ def test_the_task_list_finds_a_task_whose_reply_was_lost(far: FarEnd) -> None:
     far.list.answers(answer({"data": rows}), answer(rows), answer({"data": {"items": rows}}))
 
     for _ in range(3):
-        found = asking(lambda evolink: evolink.tasks(2, 500), far.url)
+        found = asking(lambda evolink: evolink.list_tasks(2, 500), far.url)
         assert [line.id for line in found] == [ID, "task-2"]
         assert found[0].credits_used == Decimal("5.5")
         assert found[0].created_at.year == 2025
@@ -194,12 +202,12 @@ def test_the_task_list_finds_a_task_whose_reply_was_lost(far: FarEnd) -> None:
 def test_an_account_without_a_task_list_is_no_error(far: FarEnd, status: int) -> None:
     far.list.answers(answer(b"", status))
 
-    assert asking(lambda evolink: evolink.tasks(), far.url) is None
+    assert asking(lambda evolink: evolink.list_tasks(), far.url) is None
 
 
 @pytest.mark.parametrize("body", [{"x": 1}, {"data": {"x": 1}}, "text", {"data": 5}, b"<html>"])
 def test_a_task_list_that_is_none_is_unavailable(far: FarEnd, body: object) -> None:
     far.list.answers(answer(body))
 
-    with pytest.raises(Unavailable):
-        asking(lambda evolink: evolink.tasks(), far.url)
+    with pytest.raises(ServiceUnavailableError):
+        asking(lambda evolink: evolink.list_tasks(), far.url)

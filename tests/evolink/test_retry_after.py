@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evolink_studio.evolink.errors import RateLimited
-from evolink_studio.evolink.responses import retry_after
-from evolink_studio.evolink.transport import Reply
+from evolink_studio.evolink.errors import RateLimitError
+from evolink_studio.evolink.responses import parse_retry_after
+from evolink_studio.evolink.transport import RawResponse
 from tests.answers import answer
 from tests.evolink.conftest import creating
 from tests.farend import FarEnd
@@ -37,19 +37,19 @@ GIVEN = [
 ]
 
 
-def reply_with(value: str) -> Reply:
-    return Reply(429, headers={"retry-after": value}, at=NOW)
+def reply_with(value: str) -> RawResponse:
+    return RawResponse(429, headers={"retry-after": value}, received_at=NOW)
 
 
 @pytest.mark.parametrize(("value", "seconds"), GIVEN)
 def test_only_a_sane_wait_is_taken_over(value: str, seconds: float | None) -> None:
-    assert retry_after(reply_with(value)) == seconds
+    assert parse_retry_after(reply_with(value)) == seconds
 
 
 @given(st.text() | st.from_regex(r"\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ \S*", fullmatch=True))
 @settings(deadline=None)
 def test_whatever_stands_there_is_a_sane_wait_or_none(value: str) -> None:
-    seconds = retry_after(reply_with(value))
+    seconds = parse_retry_after(reply_with(value))
 
     assert seconds is None or 0 < seconds <= 120
 
@@ -58,10 +58,10 @@ def test_whatever_stands_there_is_a_sane_wait_or_none(value: str) -> None:
 def test_the_wait_comes_with_the_error(far: FarEnd, value: str, seconds: float | None) -> None:
     far.create.answers(answer({"error": {"code": "rate_limit_exceeded"}}, 429, retry_after=value))
 
-    with pytest.raises(RateLimited) as caught:
+    with pytest.raises(RateLimitError) as caught:
         creating(far.url, clock=lambda: NOW)
     assert caught.value.retry_after == seconds
 
 
 def test_no_header_is_no_wait() -> None:
-    assert retry_after(Reply(429, headers=httpx.Headers())) is None
+    assert parse_retry_after(RawResponse(429, headers=httpx.Headers())) is None

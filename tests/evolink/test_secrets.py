@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.evolink import download
-from evolink_studio.evolink.client import EvoLink
-from evolink_studio.evolink.errors import EvoLinkError, KeyRefused
+from evolink_studio.evolink.client import EvoLinkClient
+from evolink_studio.evolink.download import download_file
+from evolink_studio.evolink.errors import AuthenticationError, EvoLinkError
 from tests.answers import answer, cut, error, hang_up
 from tests.evolink.conftest import KEY, asking, creating
 from tests.farend import FarEnd
@@ -20,7 +20,9 @@ def everything(caught: EvoLinkError) -> str:
 
 
 def test_no_picture_of_the_client_shows_the_key() -> None:
-    evolink = EvoLink(api_url="http://a", files_url="http://b", key=KEY, user_agent="Studio")
+    evolink = EvoLinkClient(
+        api_url="http://a", files_url="http://b", api_key=KEY, user_agent="Studio"
+    )
 
     assert KEY not in f"{evolink!r} {evolink} {vars(evolink)}"
 
@@ -64,7 +66,7 @@ def test_a_failed_task_that_repeats_the_key_is_read_without_it(far: FarEnd) -> N
     far.tasks[task_id] = {"id": task_id}
     far.fail(task_id, "unauthorized", f"upstream refused {KEY}")
 
-    found = asking(lambda evolink: evolink.read(task_id), far.url)
+    found = asking(lambda evolink: evolink.get_task(task_id), far.url)
 
     assert found.error.message == "upstream refused [key]"
 
@@ -75,7 +77,7 @@ def test_a_short_made_up_key_may_stand_in_an_answer(far: FarEnd) -> None:
 
 @pytest.mark.parametrize("key", ["", "   ", "two words", "line\nbreak", "schlüssel", "a\x00b"])
 def test_a_key_that_cannot_be_one_is_refused_without_asking(far: FarEnd, key: str) -> None:
-    with pytest.raises(KeyRefused) as caught:
+    with pytest.raises(AuthenticationError) as caught:
         creating(far.url, key=key)
 
     assert far.connections == 0
@@ -91,7 +93,9 @@ def test_a_key_pasted_with_blanks_around_it_works(far: FarEnd) -> None:
 def test_a_media_host_never_sees_the_key(far: FarEnd, tmp_path: Path) -> None:
     link = far.serve("/film.mp4", b"film")
 
-    asyncio.run(download(link, tmp_path / "f", far_ends=[far.url], cap=100, deadline=5))
+    asyncio.run(
+        download_file(link, tmp_path / "f", trusted_urls=[far.url], max_bytes=100, deadline=5)
+    )
 
     (request,) = far.media.requests
     assert "authorization" not in request.headers
@@ -101,4 +105,4 @@ def test_a_media_host_never_sees_the_key(far: FarEnd, tmp_path: Path) -> None:
 
 def test_a_user_agent_that_breaks_the_headers_is_a_mistake_found_at_once() -> None:
     with pytest.raises(ValueError, match="one line"):
-        EvoLink(api_url="http://a", files_url="http://b", key=KEY, user_agent="a\r\nX: y")
+        EvoLinkClient(api_url="http://a", files_url="http://b", api_key=KEY, user_agent="a\r\nX: y")

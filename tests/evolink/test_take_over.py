@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.evolink.partial_file import NOTE, WHOLE, take_over, whole_of
+from evolink_studio.evolink.partial_file import (
+    COMPLETED_SUFFIX,
+    SIDECAR_SUFFIX,
+    adopt_partial_file,
+    completed_path,
+)
 
 
 @pytest.fixture
@@ -16,7 +21,7 @@ def left(path: Path, name: str, content: bytes, *, note: bool = False) -> Path:
     other = path.with_name(f"7-0-{name}")
     other.write_bytes(content)
     if note:
-        other.with_name(other.name + NOTE).write_text(f"of {name}")
+        other.with_name(other.name + SIDECAR_SUFFIX).write_text(f"of {name}")
     return other
 
 
@@ -25,28 +30,28 @@ def names(path: Path) -> list[str]:
 
 
 def test_a_whole_file_wins_over_a_longer_one_that_is_only_begun(mine):
-    whole = left(mine, f"a{WHOLE}", b"all of it")
+    whole = left(mine, f"a{COMPLETED_SUFFIX}", b"all of it")
     begun = left(mine, "b", b"x" * 999, note=True)
-    take_over(mine, [begun, whole])
-    assert names(mine) == [whole_of(mine).name]
-    assert whole_of(mine).read_bytes() == b"all of it"
+    adopt_partial_file(mine, [begun, whole])
+    assert names(mine) == [completed_path(mine).name]
+    assert completed_path(mine).read_bytes() == b"all of it"
 
 
 def test_without_a_whole_one_the_longest_is_gone_on_with(mine):
     others = [left(mine, name, b"x" * size, note=True) for name, size in (("a", 3), ("b", 9))]
-    take_over(mine, [*others, left(mine, "c", b"y" * 99)])
-    assert names(mine) == [mine.name, mine.name + NOTE]
+    adopt_partial_file(mine, [*others, left(mine, "c", b"y" * 99)])
+    assert names(mine) == [mine.name, mine.name + SIDECAR_SUFFIX]
     assert mine.read_bytes() == b"x" * 9
-    assert mine.with_name(mine.name + NOTE).read_text() == "of b"
+    assert mine.with_name(mine.name + SIDECAR_SUFFIX).read_text() == "of b"
 
 
 def test_what_is_ones_own_stays_as_it_is(mine):
-    whole_of(mine).write_bytes(b"mine")
-    take_over(mine, [whole_of(mine)])
-    assert whole_of(mine).read_bytes() == b"mine"
-    assert names(mine) == [whole_of(mine).name]
+    completed_path(mine).write_bytes(b"mine")
+    adopt_partial_file(mine, [completed_path(mine)])
+    assert completed_path(mine).read_bytes() == b"mine"
+    assert names(mine) == [completed_path(mine).name]
 
 
 def test_a_whole_file_that_somebody_else_took_first_is_no_trouble(mine):
-    take_over(mine, [mine.with_name(f"7-0-gone{WHOLE}")])
+    adopt_partial_file(mine, [mine.with_name(f"7-0-gone{COMPLETED_SUFFIX}")])
     assert names(mine) == []

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evolink_studio.evolink import responses
-from evolink_studio.evolink.errors import EvoLinkError, Unavailable, Unclear
-from evolink_studio.evolink.transport import Reply
+from evolink_studio.evolink.errors import EvoLinkError, OutcomeUnknown, ServiceUnavailableError
+from evolink_studio.evolink.transport import RawResponse
 from evolink_studio.evolink.types import Task, is_task_id
 
 ID = "task-unified-1757169743-abcdefgh"
@@ -64,21 +64,23 @@ files = st.fixed_dictionaries(
 statuses = st.sampled_from([200, 200, 200, 201, 302, 400, 402, 403, 404, 418, 429, 500, 999])
 whole = st.builds(lambda document: json.dumps(document).encode(), tasks | balances | files | odd)
 broken = st.binary(max_size=80) | st.builds(lambda body, n: body[:n], whole, st.integers(0, 80))
-answers = st.builds(lambda status, body: Reply(status, body, at=NOW), statuses, whole | broken)
+answers = st.builds(
+    lambda status, body: RawResponse(status, body, received_at=NOW), statuses, whole | broken
+)
 
 READINGS = {
-    "create": lambda reply: responses.task(reply, otherwise=Unclear),
-    "read": lambda reply: responses.read_task(reply, asked=ID),
-    "balance": responses.balance,
-    "upload": responses.remote_file,
-    "tasks": responses.summaries,
+    "create": lambda reply: responses.parse_created_task(reply, fallback_error=OutcomeUnknown),
+    "read": lambda reply: responses.parse_task(reply, expected_id=ID),
+    "balance": responses.parse_balance,
+    "upload": responses.parse_remote_file,
+    "tasks": responses.parse_task_list,
 }
 
 
 @pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS.keys())
 @given(reply=answers)
 @settings(max_examples=200, deadline=None)
-def test_any_answer_gives_a_value_or_an_error_of_ours(reading, reply: Reply) -> None:
+def test_any_answer_gives_a_value_or_an_error_of_ours(reading, reply: RawResponse) -> None:
     value, error = None, None
     try:
         value = reading(reply)
@@ -98,7 +100,7 @@ def test_any_answer_gives_a_value_or_an_error_of_ours(reading, reply: Reply) -> 
 def test_a_task_with_a_sound_id_is_always_readable_and_sane(document: dict[str, object]) -> None:
     body = json.dumps(document | {"id": ID}).encode()
 
-    task = responses.task(Reply(200, body), otherwise=Unclear)
+    task = responses.parse_created_task(RawResponse(200, body), fallback_error=OutcomeUnknown)
 
     assert task.id == ID
     assert task.progress is None or 0 <= task.progress <= 100
@@ -118,7 +120,7 @@ def test_an_id_is_plain_or_no_id(name: str) -> None:
 
 def read(**fields: object) -> Task:
     body = json.dumps({"id": ID, "status": "processing"} | fields).encode()
-    return responses.read_task(Reply(200, body), asked=ID)
+    return responses.parse_task(RawResponse(200, body), expected_id=ID)
 
 
 PROGRESS = [
@@ -145,7 +147,7 @@ def test_progress_is_a_percentage_or_unknown(given_value: object, percent: int |
 def test_an_absurd_exponent_costs_nothing() -> None:
     body = b'{"id": "%s", "progress": 1e999999999, "usage": {"credits_reserved": 1e-999999999}}'
 
-    found = responses.read_task(Reply(200, body % ID.encode()), asked=ID)
+    found = responses.parse_task(RawResponse(200, body % ID.encode()), expected_id=ID)
 
     assert found.progress is None
     assert found.usage.credits_reserved < Decimal("0.0001")
@@ -206,13 +208,15 @@ def test_text_that_no_database_would_take_is_mended() -> None:
 
 
 def test_a_404_of_the_list_is_none_but_of_a_task_is_an_error() -> None:
-    reply = Reply(404, b"")
+    reply = RawResponse(404, b"")
 
-    assert responses.summaries(reply) is None
+    assert responses.parse_task_list(reply) is None
     with pytest.raises(EvoLinkError):
-        responses.read_task(reply, asked=ID)
+        responses.parse_task(reply, expected_id=ID)
 
 
 def test_an_answer_about_another_task_is_not_taken_for_ours() -> None:
-    with pytest.raises(Unavailable):
-        responses.read_task(Reply(200, b'{"id": "task-other", "status": "completed"}'), asked=ID)
+    with pytest.raises(ServiceUnavailableError):
+        responses.parse_task(
+            RawResponse(200, b'{"id": "task-other", "status": "completed"}'), expected_id=ID
+        )

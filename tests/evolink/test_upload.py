@@ -3,7 +3,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from evolink_studio.evolink.client import Deadlines
-from evolink_studio.evolink.errors import KeyRefused, RateLimited, Refused, Unavailable
+from evolink_studio.evolink.errors import (
+    AuthenticationError,
+    RateLimitError,
+    RequestRejected,
+    ServiceUnavailableError,
+)
 from evolink_studio.evolink.types import RemoteFile
 from tests.answers import answer, error, hang_up, redirect, silence
 from tests.evolink.conftest import KEY, asking
@@ -15,7 +20,9 @@ LINK = "https://files.evolink.ai/a/b.png"
 
 def uploading(base: str, **options: object) -> RemoteFile:
     return asking(
-        lambda evolink: evolink.upload(b"\x89PNG\r\n\x00bytes", name="a.png", mime="image/png"),
+        lambda evolink: evolink.upload_file(
+            b"\x89PNG\r\n\x00bytes", name="a.png", mime="image/png"
+        ),
         "http://127.0.0.1:9",
         files_url=base,
         clock=lambda: NOW,
@@ -68,19 +75,25 @@ def test_the_end_of_life_is_read_or_assumed_on_the_early_side(
 
 
 FAILURES = {
-    "no": (answer({"success": False, "code": 200, "msg": "Quota exhausted"}), Refused),
-    "no, as 400": (answer({"success": False, "code": 400, "msg": "Format"}), Refused),
-    "no, as 401": (answer({"success": False, "code": 401, "msg": "Key"}), KeyRefused),
-    "not now": (answer({"success": False, "code": 500, "msg": "Sorry"}), Unavailable),
-    "too large": (error(413, "request_too_large_error"), Refused),
-    "key": (error(401, "unauthorized"), KeyRefused),
-    "often": (error(429, "rate_limit_exceeded"), RateLimited),
-    "server": (error(500, "internal_error"), Unavailable),
-    "moved": (redirect("/x"), Unavailable),
-    "closed": (hang_up(), Unavailable),
-    "no data": (answer({"success": True}), Unavailable),
-    "no URL": (answer({"success": True, "data": {"file_url": "javascript:x"}}), Unavailable),
-    "URL is a number": (answer({"success": True, "data": {"file_url": 5}}), Unavailable),
+    "no": (answer({"success": False, "code": 200, "msg": "Quota exhausted"}), RequestRejected),
+    "no, as 400": (answer({"success": False, "code": 400, "msg": "Format"}), RequestRejected),
+    "no, as 401": (answer({"success": False, "code": 401, "msg": "Key"}), AuthenticationError),
+    "not now": (answer({"success": False, "code": 500, "msg": "Sorry"}), ServiceUnavailableError),
+    "too large": (error(413, "request_too_large_error"), RequestRejected),
+    "key": (error(401, "unauthorized"), AuthenticationError),
+    "often": (error(429, "rate_limit_exceeded"), RateLimitError),
+    "server": (error(500, "internal_error"), ServiceUnavailableError),
+    "moved": (redirect("/x"), ServiceUnavailableError),
+    "closed": (hang_up(), ServiceUnavailableError),
+    "no data": (answer({"success": True}), ServiceUnavailableError),
+    "no URL": (
+        answer({"success": True, "data": {"file_url": "javascript:x"}}),
+        ServiceUnavailableError,
+    ),
+    "URL is a number": (
+        answer({"success": True, "data": {"file_url": 5}}),
+        ServiceUnavailableError,
+    ),
 }
 
 
@@ -96,17 +109,17 @@ def test_a_failed_upload_says_what_it_was(far: FarEnd, reply, kind: type) -> Non
 def test_success_false_keeps_the_words_of_evolink(far: FarEnd) -> None:
     far.upload.answers(answer({"success": False, "code": 200, "msg": "Quota exhausted"}))
 
-    with pytest.raises(Refused, match="Quota exhausted"):
+    with pytest.raises(RequestRejected, match="Quota exhausted"):
         uploading(far.url)
 
 
 def test_an_upload_has_a_deadline_in_all(far: FarEnd) -> None:
     far.upload.answers(silence())
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailableError):
         uploading(far.url, deadlines=Deadlines(upload=0.2))
 
 
 def test_nobody_there_is_unavailable() -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailableError):
         uploading(f"http://127.0.0.1:{closed_port()}")

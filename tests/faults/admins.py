@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.resolutions import (
-    AlreadyLinked,
+    TaskAlreadyLinkedError,
     mark_charged,
     mark_not_charged,
     propose_task,
@@ -68,7 +68,7 @@ class Admins:
     def an_admin_names_a_task_that_is_taken(self, pick: int, other: int) -> None:
         taken = [row.task_id for row in self.rows if row.task_id]
         row = self.some(pick)
-        with pytest.raises(AlreadyLinked):
+        with pytest.raises(TaskAlreadyLinkedError):
             propose_task(generation=row, task_id=taken[other % len(taken)], now=self.clock())
 
     def old_pages(self) -> list[Generation]:

@@ -17,11 +17,11 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
-from evolink_studio.catalog import spec_for
-from evolink_studio.credits.audit import check_with_truth
+from evolink_studio.catalog import get_spec
+from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.environment import ROOT
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.services import submit
+from evolink_studio.generations.services import create_generation
 from tests.engine.apart import KEY, Place, here
 from tests.factories import VEO, UserFactory
 from tests.farend import FarEnd
@@ -55,13 +55,13 @@ def wishes(owner, count: int, assets=()) -> list[Generation]:
     """So many presses of the button."""
     params = {"prompt": "A cat playing piano", "image_urls": [asset.ref for asset in assets]}
     return [
-        submit(
+        create_generation(
             owner=owner,
-            spec=spec_for(VEO),
+            spec=get_spec(VEO),
             params=params,
             assets=list(assets),
             form_key=uuid.uuid4(),
-            estimated=Decimal(162),
+            credits_estimated=Decimal(162),
             now=timezone.now(),
         ).generation
         for _ in range(count)
@@ -153,7 +153,9 @@ def until(condition: Callable[[], object], what: str) -> None:
 
 def time_passes(**span: float) -> None:
     """For the rows: whatever was to happen in that time is due now."""
-    Generation.objects.exclude(due=None).update(due=F("due") - timedelta(**span))
+    Generation.objects.exclude(next_attempt_at=None).update(
+        next_attempt_at=F("next_attempt_at") - timedelta(**span)
+    )
 
 
 def fresh_worker(far: FarEnd) -> Worker:
@@ -178,4 +180,4 @@ def nothing_was_paid_twice_and_nothing_is_hidden(far: FarEnd) -> None:
     assert not in_doubt.exists()
     linked = [row.task_id for row in by_key.values() if row.task_id]
     assert set(linked) <= {accepted.task_id for accepted in far.accepted}
-    assert check_with_truth().findings == ()
+    assert audit_ledger_with_generations().findings == ()

@@ -24,13 +24,13 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.utils import timezone
 
-from evolink_studio.evolink.client import EvoLink
+from evolink_studio.evolink.client import EvoLinkClient
 from evolink_studio.generations.pipeline import downloading as saving
-from evolink_studio.generations.pipeline.dispatch import send
-from evolink_studio.generations.pipeline.downloading import save
-from evolink_studio.generations.pipeline.leases import claim_due
-from evolink_studio.generations.pipeline.provider import far_from_settings
-from evolink_studio.generations.pipeline.queue import Limits, claim_turns
+from evolink_studio.generations.pipeline.dispatch import dispatch
+from evolink_studio.generations.pipeline.downloading import download_results
+from evolink_studio.generations.pipeline.leases import lease_due
+from evolink_studio.generations.pipeline.provider import provider_from_settings
+from evolink_studio.generations.pipeline.queue import ConcurrencyLimits, lease_next
 from evolink_studio.generations.states import State
 from evolink_studio.library import storage
 from evolink_studio.worker.management.commands.worker import work
@@ -63,10 +63,10 @@ class Fuse:
             lambda connection, **_: connection.execute_wrappers.append(self._execute), weak=False
         )
         BaseDatabaseWrapper._commit = self._around(BaseDatabaseWrapper._commit, "commit")
-        EvoLink.create = self._around_call(EvoLink.create, "POST")
-        EvoLink.upload = self._around_call(EvoLink.upload, "upload")
-        saving.download = self._around_call(saving.download, "download")
-        storage._move = self._around(storage._move, "moving the file")
+        EvoLinkClient.create_video = self._around_call(EvoLinkClient.create_video, "POST")
+        EvoLinkClient.upload_file = self._around_call(EvoLinkClient.upload_file, "upload")
+        saving.download_file = self._around_call(saving.download_file, "download")
+        storage._move_into_place = self._around(storage._move_into_place, "moving the file")
 
     def _execute(self, execute, sql, params, many, context):
         word = sql.split(None, 1)[0].upper()
@@ -99,16 +99,16 @@ class Fuse:
 def one_step(name: str) -> None:
     """What the engine does with the first row that is due."""
     if name == "send":
-        held, rows = claim_turns(limit=1, now=timezone.now(), limits=Limits())
+        held, rows = lease_next(limit=1, now=timezone.now(), limits=ConcurrencyLimits())
     else:
-        held, rows = claim_due(State.SAVING, limit=1, now=timezone.now())
+        held, rows = lease_due(State.SAVING, limit=1, now=timezone.now())
 
     async def run() -> None:
-        far = far_from_settings()
+        far = provider_from_settings()
         async with far.client:
             for row in rows:
-                step = send if name == "send" else save
-                await step(row, held=held, far=far, clock=timezone.now)
+                step = dispatch if name == "send" else download_results
+                await step(row, lease_id=held, provider=far, clock=timezone.now)
 
     asyncio.run(run())
 

@@ -13,26 +13,26 @@ from hypothesis.stateful import (
     rule,
 )
 
-from evolink_studio.catalog import spec_for
-from evolink_studio.credits.exceptions import NoRoom
+from evolink_studio.catalog import get_spec
+from evolink_studio.credits.exceptions import SpendingDenied
 from evolink_studio.credits.models import Allowance
-from evolink_studio.evolink.errors import NotFound, RateLimited, Unavailable
+from evolink_studio.evolink.errors import NotFoundError, RateLimitError, ServiceUnavailableError
 from evolink_studio.evolink.types import Task
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline.dispatch import accepted, send
-from evolink_studio.generations.pipeline.downloading import save
-from evolink_studio.generations.pipeline.leases import claim_due, next_due
-from evolink_studio.generations.pipeline.polling import follow
-from evolink_studio.generations.pipeline.provider import Far
-from evolink_studio.generations.pipeline.queue import Limits, claim_turns
-from evolink_studio.generations.pipeline.reconciliation import resolve, sweep
+from evolink_studio.generations.pipeline.dispatch import dispatch, record_accepted
+from evolink_studio.generations.pipeline.downloading import download_results
+from evolink_studio.generations.pipeline.leases import lease_due, next_due_at
+from evolink_studio.generations.pipeline.polling import poll_batch
+from evolink_studio.generations.pipeline.provider import Provider
+from evolink_studio.generations.pipeline.queue import ConcurrencyLimits, lease_next
+from evolink_studio.generations.pipeline.reconciliation import reconcile, recover_interrupted_sends
 from evolink_studio.generations.services import (
-    FormKeyReused,
+    IdempotencyConflict,
     cancel,
-    put_away,
-    submit,
-    wake,
-    watch_again,
+    create_generation,
+    dismiss,
+    record_callback,
+    restore,
 )
 from evolink_studio.generations.states import State
 from tests.factories import UserFactory
@@ -45,9 +45,16 @@ from tests.work import NAME, Clock
 
 MODELS = ("veo3.1-pro", "sora-2-preview")
 CREDITS = st.decimals(min_value=0, max_value=60, places=4)
-TROUBLES = (None, None, None, Unavailable("away"), RateLimited("wait", 429), NotFound("?", 404))
+TROUBLES = (
+    None,
+    None,
+    None,
+    ServiceUnavailableError("away"),
+    RateLimitError("wait", 429),
+    NotFoundError("?", 404),
+)
 SPANS = {"seconds": 5, "half a minute": 30, "minutes": 150, "an hour": 4000, "days": 200_000}
-WORK = {State.RUNNING: follow, State.SAVING: save, State.UNKNOWN: resolve}
+WORK = {State.RUNNING: poll_batch, State.SAVING: download_results, State.UNKNOWN: reconcile}
 
 
 class Histories(Admins, Promises, RuleBasedStateMachine):
@@ -61,9 +68,9 @@ class Histories(Admins, Promises, RuleBasedStateMachine):
         self.undone.__enter__()
         self.clock = Clock()
         self.truth = Truth(self.clock)
-        self.far = Far(Line(self.truth), NAME, (), "", False)
+        self.far = Provider(Line(self.truth), NAME, (), "", False)
         self.people = [UserFactory(), UserFactory()]
-        Allowance.objects.create(person=self.people[0], amount=Decimal(100), period="day")
+        Allowance.objects.create(user=self.people[0], credits_limit=Decimal(100), period="day")
         self.forms: list[dict] = []
         self.in_hand: list[tuple] = []  # rows that a frozen worker holds
         self.answers: list[tuple] = []  # answers that a frozen worker has not written down
@@ -92,15 +99,15 @@ class Histories(Admins, Promises, RuleBasedStateMachine):
     def press(self, who: int, model: str, price: Decimal) -> None:
         form = {
             "owner": self.people[who],
-            "spec": spec_for(model),
+            "spec": get_spec(model),
             "params": {"prompt": f"A cat {len(self.forms)}"},
             "assets": [],
             "form_key": uuid.uuid4(),
             "estimated": price,
         }
         try:
-            assert submit(**form, now=self.clock()).created
-        except NoRoom:
+            assert create_generation(**form, now=self.clock()).is_new
+        except SpendingDenied:
             return
         self.forms.append(form)
 
@@ -108,10 +115,10 @@ class Histories(Admins, Promises, RuleBasedStateMachine):
     def press_the_same_again(self, pick: int, changed: bool) -> None:
         form = self.forms[pick % len(self.forms)]
         if not changed:
-            assert not submit(**form, now=self.clock()).created
+            assert not create_generation(**form, now=self.clock()).is_new
             return
-        with pytest.raises(FormKeyReused):
-            submit(**form | {"params": {"prompt": "Another"}}, now=self.clock())
+        with pytest.raises(IdempotencyConflict):
+            create_generation(**form | {"params": {"prompt": "Another"}}, now=self.clock())
 
     @happens(possible=lambda self: self.forms, pick=PICK)
     def press_cancel(self, pick: int) -> None:
@@ -121,9 +128,9 @@ class Histories(Admins, Promises, RuleBasedStateMachine):
     def press_stop_or_resume_watching(self, pick: int, back: bool) -> None:
         row = self.some(pick)
         if back:
-            watch_again(generation=row)
+            restore(generation=row)
         else:
-            put_away(generation=row, now=self.clock())
+            dismiss(generation=row, now=self.clock())
         self.ended.pop(row.pk, None)  # of what has ended it may change this alone
         after = self.some(pick)
         assert money_and_task(after) == money_and_task(row)
@@ -140,7 +147,7 @@ class Histories(Admins, Promises, RuleBasedStateMachine):
         held, rows = self.take(State.QUEUED, 1)
         self.truth.post, self.truth.reserves = post, reserves
         for row in rows:
-            self.work(send, row, held)
+            self.work(dispatch, row, held)
 
     @happens(
         often=6,
@@ -160,14 +167,14 @@ class Histories(Admins, Promises, RuleBasedStateMachine):
         possible=lambda self: any(row.state == State.SENDING for row in self.rows),
     )
     def the_worker_sweeps(self) -> None:
-        sweep(now=self.clock())
+        recover_interrupted_sends(now=self.clock())
 
     @happens(possible=lambda self: self.waiting() or self.busy(), pick=PICK)
     def a_worker_takes_rows_and_freezes(self, pick: int) -> None:
         states = [*self.busy(), *([State.QUEUED] if self.waiting() else [])]
         state = states[pick % len(states)]
         held, rows = self.take(state, 2)
-        self.in_hand += [(WORK.get(state, send), row, held) for row in rows]
+        self.in_hand += [(WORK.get(state, dispatch), row, held) for row in rows]
 
     @happens(
         possible=lambda self: self.in_hand,
@@ -184,7 +191,7 @@ class Histories(Admins, Promises, RuleBasedStateMachine):
     def a_frozen_worker_writes_its_answer(self, pick: int, again: bool) -> None:
         row, task, held = self.answers[pick % len(self.answers)]
         for _ in range(1 + again):
-            accepted(row, task, held, self.far, self.clock())
+            record_accepted(row, task, held, self.far, self.clock())
 
     @happens(
         possible=lambda self: self.truth.tasks,
@@ -222,17 +229,19 @@ class Histories(Admins, Promises, RuleBasedStateMachine):
             "none there": "task-of-nobody",
         }[names]
         for _ in range(1 + other % 3 * 10):
-            wake(
+            record_callback(
                 token=row.callback_token,
-                size=50,
-                says="completed",
+                size_bytes=50,
+                status="completed",
                 task_id=named,
                 now=self.clock(),
             )
 
     @happens(token=st.text(max_size=20))
     def a_callback_is_forged(self, token: str) -> None:
-        wake(token=token, size=9, says="completed", task_id="task-000001", now=self.clock())
+        record_callback(
+            token=token, size_bytes=9, status="completed", task_id="task-000001", now=self.clock()
+        )
 
     @happens(span=st.sampled_from(sorted(SPANS)))
     def time_passes(self, span: str) -> None:
@@ -243,7 +252,7 @@ class Histories(Admins, Promises, RuleBasedStateMachine):
         self.every_promise_holds()
 
     def work(self, step, row: Generation, held: uuid.UUID) -> None:
-        what = [row] if step is follow else row
+        what = [row] if step is poll_batch else row
         try:
             async_to_sync(step)(what, held=held, far=self.far, clock=self.clock)
         except Killed:
@@ -254,12 +263,12 @@ class Histories(Admins, Promises, RuleBasedStateMachine):
 
     def take(self, state: State, turns: int) -> tuple[uuid.UUID, list[Generation]]:
         """Wait until such a row is due, and take what is due: so many turns, or all of it."""
-        due = next_due([state])
+        due = next_due_at([state])
         if due is not None:
             self.clock.now = max(self.clock.now, due)
         if state == State.QUEUED:
-            return claim_turns(limit=turns, now=self.clock(), limits=Limits())
-        held, rows = claim_due(state, limit=100, now=self.clock())
+            return lease_next(limit=turns, now=self.clock(), limits=ConcurrencyLimits())
+        held, rows = lease_due(state, limit=100, now=self.clock())
         return held, sorted(rows, key=lambda row: row.pk)
 
     def waiting(self) -> bool:
@@ -278,4 +287,12 @@ class Histories(Admins, Promises, RuleBasedStateMachine):
 
 def money_and_task(row: Generation) -> tuple:
     """What watching or not watching changes nothing of."""
-    return (row.state, row.charge, row.reserved, row.used, row.task_id, row.candidate, row.due)
+    return (
+        row.state,
+        row.charge,
+        row.credits_reserved,
+        row.credits_charged,
+        row.task_id,
+        row.candidate_task_id,
+        row.next_attempt_at,
+    )

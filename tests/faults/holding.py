@@ -20,7 +20,7 @@ def main(address: str, seconds: float) -> None:
             held.rollback()
     else:
         with psycopg.connect(address) as held:
-            held.execute("LOCK TABLE generations_feed IN EXCLUSIVE MODE")
+            held.execute("LOCK TABLE generations_changefeed IN EXCLUSIVE MODE")
             _hold(seconds)
 
 

@@ -16,13 +16,13 @@ from django.db.models import Sum
 from django.test import Client
 
 from evolink_studio.accounts.models import User
-from evolink_studio.catalog import spec_for
-from evolink_studio.credits.audit import check_with_truth
-from evolink_studio.credits.models import Entry, Purse
-from evolink_studio.generations.incidents import needy
+from evolink_studio.catalog import get_spec
+from evolink_studio.credits.audit import audit_ledger_with_generations
+from evolink_studio.credits.models import AllowanceBalance, LedgerEntry
+from evolink_studio.generations.incidents import open_incidents
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.services import submit
-from evolink_studio.generations.states import ENDED, State
+from evolink_studio.generations.services import create_generation
+from evolink_studio.generations.states import ENDED_STATES, State
 from tests.answers import Reply, task
 from tests.factories import VEO, UserFactory
 from tests.farend import FarEnd
@@ -48,13 +48,13 @@ class Journey:
     def press(self, count: int = 1, *, price: Decimal = Decimal(162), by: User | None = None):
         """So many wishes, stored."""
         return [
-            submit(
+            create_generation(
                 owner=by or self.ada,
-                spec=spec_for(VEO),
+                spec=get_spec(VEO),
                 params={"prompt": "A cat playing piano"},
                 assets=[],
                 form_key=uuid.uuid4(),
-                estimated=price,
+                credits_estimated=price,
                 now=self.clock(),
             ).generation
             for _ in range(count)
@@ -67,7 +67,9 @@ class Journey:
 
     def send_all(self, worker: Worker | None = None) -> None:
         """Until nothing is due to be sent."""
-        while Generation.objects.filter(state=State.QUEUED, due__lte=self.clock()).exists():
+        while Generation.objects.filter(
+            state=State.QUEUED, next_attempt_at__lte=self.clock()
+        ).exists():
             (worker or self.worker).send()
 
     def task_of(self, row: Generation) -> str:
@@ -94,11 +96,11 @@ class Journey:
     def until_all_ended(self, most: int = 12, **span: float) -> None:
         """Rounds of the worker, so far apart (default 5 minutes)."""
         for _ in range(most):
-            if not Generation.objects.exclude(state__in=ENDED).exists():
+            if not Generation.objects.exclude(state__in=ENDED_STATES).exists():
                 return
             self.worker.everything()
             self.clock.forward(**(span or {"minutes": 5}))
-        assert states() - Counter(ENDED) == Counter()
+        assert states() - Counter(ENDED_STATES) == Counter()
 
     def clears(self, rows: Iterable[Generation], *urls: str) -> None:
         """To the end of these, after which the far end, the rows and the book name one sum."""
@@ -143,27 +145,30 @@ def taken_at_most_once(far: FarEnd) -> None:
     """Also where a POST that surely was not taken may be tried again."""
     taken = Counter(accepted.request.headers[KEY] for accepted in far.accepted)
     assert not [key for key, count in taken.items() if count > 1]
-    assert check_with_truth().findings == ()
+    assert audit_ledger_with_generations().findings == ()
 
 
 def what_is_lost_is_shown(now) -> None:
     """Every answer that was lost stands in the admins' list of money at risk."""
     lost = set(Generation.objects.filter(state=State.UNKNOWN).values_list("pk", flat=True))
-    assert lost <= {needs.generation.pk for needs in needy(now=now, limit=10_000)}
+    assert lost <= {needs.generation.pk for needs in open_incidents(now=now, limit=10_000)}
 
 
 def all_is_cleared(far: FarEnd) -> None:
     """All has ended: far end, rows, book and purses name the same sum, and nothing is held."""
     rows = list(Generation.objects.all())
-    assert {row.state for row in rows} <= ENDED
+    assert {row.state for row in rows} <= ENDED_STATES
     linked = {row.task_id for row in rows if row.task_id}
     assert linked == {accepted.task_id for accepted in far.accepted}
     charged = sum((charge_of(far.tasks[task_id]) for task_id in linked), Decimal(0))
-    assert sum((row.used or Decimal(0) for row in rows), Decimal(0)) == charged
-    sums = Entry.objects.aggregate(charged=Sum("charged"), reserved=Sum("reserved"))
+    assert sum((row.credits_charged or Decimal(0) for row in rows), Decimal(0)) == charged
+    sums = LedgerEntry.objects.aggregate(
+        credits_charged_delta=Sum("credits_charged_delta"),
+        credits_reserved_delta=Sum("credits_reserved_delta"),
+    )
     assert (sums["charged"] or 0, sums["reserved"] or 0) == (charged, 0)
-    assert not Purse.objects.exclude(reserved=0).exists()
-    assert check_with_truth().findings == ()
+    assert not AllowanceBalance.objects.exclude(credits_reserved=0).exists()
+    assert audit_ledger_with_generations().findings == ()
 
 
 def charge_of(document: dict[str, Any]) -> Decimal:

@@ -10,10 +10,10 @@ import time_machine
 from django.db import connection
 from django.test import Client
 
-from evolink_studio.credits.models import Entry
-from evolink_studio.generations.models import Delivery, Generation
-from evolink_studio.generations.services import MOST_HEARD
-from evolink_studio.generations.states import ENDED, State
+from evolink_studio.credits.models import LedgerEntry
+from evolink_studio.generations.models import CallbackDelivery, Generation
+from evolink_studio.generations.services import MAX_CALLBACKS_PER_GENERATION
+from evolink_studio.generations.states import ENDED_STATES, State
 from tests.answers import Received, Reply, cut_body, film, hang_up
 from tests.factories import NOW, GenerationFactory
 from tests.farend import FarEnd
@@ -61,10 +61,13 @@ def test_a_hundred_at_once_while_the_worker_reads_end_a_task_once(journey, far, 
             journey.worker.follow()
             assert fresh(row).state == "saving"
             assert 1 <= len(far.read.requests) - before <= 21
-            assert Delivery.objects.filter(generation=row).count() <= MOST_HEARD + 21
+            assert (
+                CallbackDelivery.objects.filter(generation=row).count()
+                <= MAX_CALLBACKS_PER_GENERATION + 21
+            )
             counted.cases += 100
         journey.until_all_ended()
-        settled = Entry.objects.filter(kind=Entry.Kind.SETTLE)
+        settled = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.SETTLE)
         assert settled.count() == Generation.objects.count()
         all_is_cleared(far)
 
@@ -104,9 +107,11 @@ def test_a_forged_id_leads_to_no_other_address(journey, far, state):
     """Only ids that are plain words ever stand in an address that is asked with our key."""
     with tally("Callbacks: forged") as counted:
         for path in PATHS:
-            row = GenerationFactory(owner=journey.ada, state=state, sent=NOW, due=NOW)
+            row = GenerationFactory(
+                owner=journey.ada, state=state, sent_at=NOW, next_attempt_at=NOW
+            )
             journey.calls_back(row, id=path, status="completed")
-            assert fresh(row).candidate == ""
+            assert fresh(row).candidate_task_id == ""
             counted.cases += 1
         journey.clock.forward(seconds=1)
         journey.worker.everything()
@@ -156,7 +161,9 @@ def test_a_callback_that_is_quicker_than_the_answer_loses_nothing(journey, far, 
 
         far.create.answers(called_meanwhile)
         journey.send_all()
-        assert Delivery.objects.filter(generation=row, task_named="task-quick").exists()
+        assert CallbackDelivery.objects.filter(
+            generation=row, reported_task_id="task-quick"
+        ).exists()
         assert fresh(row).state == ("running" if heard else "unknown")
         if again:
             journey.calls_back(row, id="task-quick", status="failed")
@@ -170,14 +177,14 @@ def test_a_callback_that_is_quicker_than_the_answer_loses_nothing(journey, far, 
 @pytest.mark.django_db
 def test_after_the_end_and_after_deletion_nothing_comes_back(journey, far):
     with tally("Callbacks: after the end, after deletion") as counted:
-        for state in sorted(ENDED):
+        for state in sorted(ENDED_STATES):
             row = GenerationFactory(owner=journey.ada, state=state)
             before = facts(row)
             known = said(journey.calls_back(row, id=row.task_id or "task-x", status="completed"))
             assert facts(row) == before
             Generation.objects.filter(pk=row.pk).delete()
             assert said(journey.calls_back(row, id="task-x", status="completed")) == known
-            assert not Delivery.objects.exists()
+            assert not CallbackDelivery.objects.exists()
             counted.cases += 2
         journey.clock.forward(days=1)
         journey.worker.everything()

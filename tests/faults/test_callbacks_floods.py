@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from evolink_studio.generations.models import Delivery
-from evolink_studio.generations.services import LARGEST, MOST_HEARD
+from evolink_studio.generations.models import CallbackDelivery
+from evolink_studio.generations.services import MAX_CALLBACK_BYTES, MAX_CALLBACKS_PER_GENERATION
 from evolink_studio.generations.states import State
 from tests.factories import GenerationFactory
 from tests.faults.conftest import SIZE
@@ -33,7 +33,7 @@ def test_the_answer_is_the_same_whoever_asks_and_costs_about_the_same(journey):
         body = b'{"id": "task-1", "status": "completed"}'
         found, queries = set(), []
         for token in [*known, *UNKNOWN_TOKENS]:
-            for content in (body, b"", b"\xff{", b"[" * 60_000, b"x" * (LARGEST + 1)):
+            for content in (body, b"", b"\xff{", b"[" * 60_000, b"x" * (MAX_CALLBACK_BYTES + 1)):
                 with CaptureQueriesContext(connection) as asked:
                     found.add(said(ring(journey.evolink, token, content)))
                 queries.append(len(asked))
@@ -62,8 +62,11 @@ def test_a_flood_on_one_address_leaves_a_bounded_trace_and_disturbs_nobody(journ
             if counted.cases % 10 == 0:
                 journey.clock.forward(seconds=0.1)
                 journey.worker.follow()
-        assert Delivery.objects.filter(generation=flooded).count() <= MOST_HEARD + 1
-        assert len(far.read.requests) - usual <= MOST_HEARD + 1 + 4 * SIZE
+        assert (
+            CallbackDelivery.objects.filter(generation=flooded).count()
+            <= MAX_CALLBACKS_PER_GENERATION + 1
+        )
+        assert len(far.read.requests) - usual <= MAX_CALLBACKS_PER_GENERATION + 1 + 4 * SIZE
         assert states() == {"running": 2}
 
         far.finish(fresh(other).task_id, link)
@@ -91,7 +94,7 @@ GIGABYTE = 1024**3
 
 HUGE = [
     {"CONTENT_LENGTH": str(GIGABYTE)},
-    {"CONTENT_LENGTH": str(LARGEST + 1)},
+    {"CONTENT_LENGTH": str(MAX_CALLBACK_BYTES + 1)},
     {"CONTENT_LENGTH": "9" * 40},
     {"CONTENT_LENGTH": "-5"},
     {"CONTENT_LENGTH": "many"},

@@ -18,7 +18,7 @@ from django.db import connection
 from django.utils import timezone
 
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.services import look_now
+from evolink_studio.generations.services import refresh_now
 from evolink_studio.library import storage
 from evolink_studio.operations.backup import database, take
 from tests.answers import drip, task
@@ -137,7 +137,7 @@ def test_an_old_copy_put_back_has_everything_and_sends_nothing(place, far, ada, 
 
 
 def a_film_was_kept() -> int:
-    look_now(chosen=Generation.objects.filter(state="running"), now=timezone.now())
+    refresh_now(queryset=Generation.objects.filter(state="running"), now=timezone.now())
     return states()["completed"]
 
 
@@ -153,7 +153,7 @@ def put_back(folder: Path, rows: int, new: Place, far) -> None:
     assert done.returncode == 0, done.stderr
     assert len(new.ask(ROWS)) == rows
     for name, sha256 in new.ask("SELECT file, sha256 FROM library_asset"):
-        assert storage.digest(new.folder / "media" / name) == sha256
+        assert storage.sha256_of(new.folder / "media" / name) == sha256
     posts, others = len(far.create.requests), len(far.credits.requests)
     with working(new) as (worker,):
         until(lambda: len(far.credits.requests) > others, "it works")

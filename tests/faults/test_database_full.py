@@ -10,7 +10,7 @@ import pytest
 from django.db import DatabaseError, connection
 from django.test import Client
 
-from evolink_studio.credits.audit import check_with_truth
+from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline import dispatch as sending
 from tests.factories import VEO
@@ -53,7 +53,7 @@ def as_far_as_it_goes(worker: Worker, steps: int) -> int:
 
 
 def test_a_full_database_keeps_what_it_said_and_sends_nothing_twice(far, ada, monkeypatch):
-    monkeypatch.setattr(sending, "KEEP_GAPS", (0, 0))  # it is not mended meanwhile
+    monkeypatch.setattr(sending, "RECORD_RETRY_SECONDS", (0, 0))  # it is not mended meanwhile
     tab = Client(raise_request_exception=False)
     tab.force_login(ada)
     worker = Worker(far.url)
@@ -61,7 +61,7 @@ def test_a_full_database_keeps_what_it_said_and_sends_nothing_twice(far, ada, mo
     with tally("Database: full") as counted:
         for case in range(CASES):
             wishes(ada, WAITING)
-            worker.clock.now = Generation.objects.latest("created").created
+            worker.clock.now = Generation.objects.latest("created_at").created_at
             leave_room_for(case // 2 % 8)
             try:
                 said = {
@@ -90,7 +90,7 @@ def everything_goes_on(far, worker: Worker) -> None:
         worker.everything()
     assert set(states()) <= {"running", "unknown", "failed"}
     nothing_was_paid_twice_and_nothing_is_hidden(far)
-    assert check_with_truth().findings == ()
+    assert audit_ledger_with_generations().findings == ()
     for task_id in far.tasks:
         far.fail(task_id, "content_policy_violation")
     worker.clock.forward(minutes=10)

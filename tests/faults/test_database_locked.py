@@ -12,8 +12,8 @@ import pytest
 from django.db import connection, connections
 from django.test import Client
 
-from evolink_studio.credits.audit import check_with_truth
-from evolink_studio.credits.models import Entry
+from evolink_studio.credits.audit import audit_ledger_with_generations
+from evolink_studio.credits.models import LedgerEntry
 from evolink_studio.generations.models import Generation
 from tests.answers import drip, task
 from tests.factories import VEO
@@ -114,5 +114,8 @@ def every_answer_was_true(keys: list[uuid.UUID], said: list[int]) -> None:
     for key, status in zip(keys, said, strict=True):
         rows = Generation.objects.filter(form_key=key)
         assert rows.count() == (status == 302)
-        assert Entry.objects.filter(generation__in=rows, kind="reserve").count() == rows.count()
-    assert check_with_truth().findings == ()
+        assert (
+            LedgerEntry.objects.filter(generation_id__in=rows, kind="reserve").count()
+            == rows.count()
+        )
+    assert audit_ledger_with_generations().findings == ()

@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 from django.db.models import Sum
 
-from evolink_studio.credits.audit import check_with_truth
-from evolink_studio.credits.models import Allowance, Entry, Purse
+from evolink_studio.credits.audit import audit_ledger_with_generations
+from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry
 from evolink_studio.generations.models import Generation
 from tests.factories import UserFactory
 from tests.faults.conftest import SIZE, beside
@@ -25,7 +25,7 @@ WRITERS = 8
 
 def test_eight_writers_at_once_get_through_and_the_book_is_right(place):
     people = UserFactory.create_batch(4)
-    Allowance.objects.create(person=people[0], amount=Decimal(2000), period="week")
+    Allowance.objects.create(user=people[0], credits_limit=Decimal(2000), period="week")
     with tally("Database: what eight writers at once did") as counted:
         words = ("tests.faults.writing", str(SECONDS), str(WRITERS))
         with beside(place, *words) as writers:
@@ -50,7 +50,12 @@ def everything_is_explained(told: list[dict]) -> None:
         assert row.task_id == task_id or row.state == "unknown"
     charges = {task: Decimal(c) for one in told for task, c in one["charges"].items()}
     for row in rows.values():
-        assert row.used is None or row.used == charges.get(row.task_id, 0)
-    assert check_with_truth().findings == ()
-    sums = Purse.objects.aggregate(charged=Sum("charged"), reserved=Sum("reserved"))
-    assert sums == Entry.objects.aggregate(charged=Sum("charged"), reserved=Sum("reserved"))
+        assert row.credits_charged is None or row.credits_charged == charges.get(row.task_id, 0)
+    assert audit_ledger_with_generations().findings == ()
+    sums = AllowanceBalance.objects.aggregate(
+        credits_charged=Sum("credits_charged"), credits_reserved=Sum("credits_reserved")
+    )
+    assert sums == LedgerEntry.objects.aggregate(
+        credits_charged_delta=Sum("credits_charged_delta"),
+        credits_reserved_delta=Sum("credits_reserved_delta"),
+    )

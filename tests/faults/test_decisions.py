@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.credits.audit import check_with_truth
-from evolink_studio.evolink.errors import Unavailable
+from evolink_studio.credits.audit import audit_ledger_with_generations
+from evolink_studio.evolink.errors import ServiceUnavailableError
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.resolutions import mark_charged, mark_not_charged, rescue
-from evolink_studio.generations.services import wake
+from evolink_studio.generations.resolutions import import_task, mark_charged, mark_not_charged
+from evolink_studio.generations.services import record_callback
 from evolink_studio.generations.states import State
 from tests.faults.histories import Histories
 from tests.faults.promises import key_of
@@ -31,7 +31,9 @@ def lost_then_found(history) -> Generation:
     history.the_worker_sends("answer cut", TEN)
     row = history.some(0)
     task_id = history.truth.taken[key_of(row)]
-    wake(token=row.callback_token, size=1, says="", task_id=task_id, now=history.clock())
+    record_callback(
+        token=row.callback_token, size_bytes=1, status="", task_id=task_id, now=history.clock()
+    )
     history.every_promise_holds()
     history.the_worker_looks(0, None, 0)
     assert history.some(0).state == State.RUNNING
@@ -55,7 +57,7 @@ def test_a_decision_about_a_lost_answer_comes_too_late_when_it_was_found(history
     before = history.some(0)
     assert not decide(row, how, history.clock())
     assert (history.some(0).state, history.some(0).charge) == (before.state, before.charge)
-    assert check_with_truth().findings == ()
+    assert audit_ledger_with_generations().findings == ()
 
 
 def test_the_task_of_a_neighbour_that_was_settled_by_hand_is_not_taken(history):
@@ -81,9 +83,11 @@ def test_a_task_that_was_named_is_asked_for_again_when_evolink_did_not_answer(hi
     task_id = next(iter(history.truth.tasks))
     mark_charged(generation=history.some(0), amount=TEN, now=history.clock())
     history.clock.forward(days=1)
-    rescued = rescue(owner=history.people[1], model_id=VEO, task_id=task_id, now=history.clock())
+    rescued = import_task(
+        owner=history.people[1], model_id=VEO, task_id=task_id, now=history.clock()
+    )
     history.rows = [rescued]
-    history.the_worker_looks(0, Unavailable("away"), 0)
+    history.the_worker_looks(0, ServiceUnavailableError("away"), 0)
     history.the_worker_looks(0, None, 0)
     rescued.refresh_from_db()
     assert (rescued.state, rescued.task_id) == (State.RUNNING, task_id)

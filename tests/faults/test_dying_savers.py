@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from evolink_studio.generations.models import Generation, Result
+from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.library.models import Asset
 from tests.factories import GenerationFactory
 from tests.faults.conftest import fresh_worker, states
@@ -24,7 +24,7 @@ def test_whenever_the_saver_dies_every_film_is_kept_once(place, far, ada, settin
     for _ in range(45):
         made = GenerationFactory(owner=ada, state="saving", result_urls=[far.url + "/film.mp4"])
         Generation.objects.filter(pk=made.pk).update(
-            due=timezone.now(), results_expire=timezone.now() + timedelta(hours=24)
+            next_attempt_at=timezone.now(), results_expire_at=timezone.now() + timedelta(hours=24)
         )
     with tally(AT_EVERY_MOMENT) as counted:
         moments = died_at(place, "save")
@@ -39,7 +39,7 @@ def every_film_was_kept_once(far, settings, clip, moments) -> None:
     worker = fresh_worker(far)
     worker.save()
     assert states() == {"completed": 45}
-    assert Result.objects.count() == Asset.objects.count() == 45
+    assert GeneratedVideo.objects.count() == Asset.objects.count() == 45
     for asset in Asset.objects.all():
         content = (Path(settings.MEDIA_ROOT) / asset.file.name).read_bytes()
         assert hashlib.sha256(content).hexdigest() == asset.sha256

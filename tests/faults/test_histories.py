@@ -13,7 +13,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from evolink_studio.evolink.errors import LinkDead
+from evolink_studio.evolink.errors import LinkExpiredError
 from evolink_studio.generations.pipeline import downloading as saving
 from evolink_studio.library.models import Asset
 from tests.faults.conftest import SIZE
@@ -31,7 +31,7 @@ def _films_come_and_go(monkeypatch) -> None:
 
     async def fetch(generation, position, url, far, clock) -> Asset:
         if generation.attempts == 0 and generation.task_id.endswith(("0", "3", "6", "9")):
-            raise LinkDead("gone", 404)
+            raise LinkExpiredError("gone", 404)
         return await sync_to_async(Asset.objects.create)(
             owner_id=generation.owner_id,
             kind=Asset.Kind.VIDEO,
@@ -45,7 +45,7 @@ def _films_come_and_go(monkeypatch) -> None:
             created=clock(),
         )
 
-    monkeypatch.setattr(saving, "_fetch", fetch)
+    monkeypatch.setattr(saving, "_download_one", fetch)
 
 
 @pytest.mark.usefixtures("_films_come_and_go")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.generations.models import Generation, Result
+from evolink_studio.generations.models import GeneratedVideo, Generation
 from tests.answers import Received, Reply, answer, drip, task
 from tests.faults.conftest import (
     SIZE,
@@ -89,7 +89,7 @@ def one_dies(driver, far, chance: random.Random) -> None:
     time.sleep(chance.uniform(0, 0.3))
     tell(driver, "die", "dead")
     # Hundreds of lost answers would be all that the next worker has time to look for.
-    Generation.objects.filter(state="unknown").update(due=None)
+    Generation.objects.filter(state="unknown").update(next_attempt_at=None)
 
 
 def tell(driver, word: str, answered: str) -> None:
@@ -120,7 +120,7 @@ def the_next_worker_brings_everything_to_its_end(place, far) -> None:
 
 
 def every_film_was_kept(far) -> None:
-    kept = Result.objects.select_related("asset")
+    kept = GeneratedVideo.objects.select_related("asset")
     assert kept.count() == Generation.objects.filter(state="completed").count()
     whole = {asset.sha256 for asset in (result.asset for result in kept)}
     assert len(whole) == 1

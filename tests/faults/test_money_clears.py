@@ -12,13 +12,13 @@ from decimal import Decimal
 import pytest
 from django.db.models import Sum
 
-from evolink_studio.catalog import spec_for
-from evolink_studio.credits.audit import check_with_truth
-from evolink_studio.credits.models import Allowance, Entry, Purse
+from evolink_studio.catalog import get_spec
+from evolink_studio.credits.audit import audit_ledger_with_generations
+from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.resolutions import mark_charged, mark_not_charged
-from evolink_studio.generations.services import submit, wake
-from evolink_studio.generations.states import ENDED, State
+from evolink_studio.generations.services import create_generation, record_callback
+from evolink_studio.generations.states import ENDED_STATES, State
 from tests.answers import Received, Reply, answer, cut, error, hang_up, task
 from tests.factories import UserFactory
 from tests.farend import FarEnd
@@ -96,7 +96,7 @@ def charging(far, tmp_path) -> Iterator[Charging]:
 
 def test_the_money_of_random_generations_clears_to_zero(far, charging):
     people = UserFactory.create_batch(4)
-    Allowance.objects.create(person=people[0], amount=Decimal(10**6), period="week")
+    Allowance.objects.create(user=people[0], credits_limit=Decimal(10**6), period="week")
     worker = Worker(far.url, charging.clock)
     with tally("Money of random generations") as counted:
         for number in range(COUNT):
@@ -105,7 +105,7 @@ def test_the_money_of_random_generations_clears_to_zero(far, charging):
             if number % 20 == 19:
                 go_on(worker, charging)
         for _ in range(200):
-            if not Generation.objects.exclude(state__in=ENDED).exists():
+            if not Generation.objects.exclude(state__in=ENDED_STATES).exists():
                 break
             go_on(worker, charging)
             somebody_looks(far, charging)
@@ -113,13 +113,13 @@ def test_the_money_of_random_generations_clears_to_zero(far, charging):
 
 
 def press(person, charging: Charging) -> None:
-    submit(
+    create_generation(
         owner=person,
-        spec=spec_for(charging.chance.choice(MODELS)),
+        spec=get_spec(charging.chance.choice(MODELS)),
         params={"prompt": "A cat playing piano"},
         assets=[],
         form_key=uuid.uuid4(),
-        estimated=charging._credits(50),
+        credits_estimated=charging._credits(50),
         now=charging.clock(),
     )
 
@@ -137,27 +137,32 @@ def somebody_looks(far: FarEnd, charging: Charging) -> None:
     """What stays lost is called back, or settled by an admin who sees EvoLink's own pages."""
     taken = {a.request.headers["idempotency-key"]: a.task_id for a in far.accepted}
     for row in Generation.objects.filter(
-        state=State.UNKNOWN, sent__lt=charging.clock() - timedelta(minutes=30)
+        state=State.UNKNOWN, sent_at__lt=charging.clock() - timedelta(minutes=30)
     ):
         task_id = taken.get(f"studio-{row.form_key.hex}")
         now = charging.clock()
         if task_id is None:
             mark_not_charged(generation=row, now=now)
         elif charging.chance.random() < 0.5:
-            wake(token=row.callback_token, size=9, says="", task_id=task_id, now=now)
+            record_callback(
+                token=row.callback_token, size_bytes=9, status="", task_id=task_id, now=now
+            )
         elif task_id in charging.charged:
             mark_charged(generation=row, amount=charging.charged[task_id], now=now)
 
 
 def the_money_is_cleared(far: FarEnd, charging: Charging) -> None:
     """Four figures that must agree: far end, rows, book, purses."""
-    assert set(Generation.objects.values_list("state", flat=True)) <= ENDED
+    assert set(Generation.objects.values_list("state", flat=True)) <= ENDED_STATES
     assert charging.charged.keys() == {accepted.task_id for accepted in far.accepted}
     charged = sum(charging.charged.values())
     assert charged > 0
     # An allowance of one's own stands in for everybody's: each generation is in one purse.
-    assert Purse.objects.aggregate(n=Sum("charged"))["n"] == charged
-    sums = Entry.objects.aggregate(charged=Sum("charged"), reserved=Sum("reserved"))
+    assert AllowanceBalance.objects.aggregate(n=Sum("credits_charged"))["n"] == charged
+    sums = LedgerEntry.objects.aggregate(
+        credits_charged_delta=Sum("credits_charged_delta"),
+        credits_reserved_delta=Sum("credits_reserved_delta"),
+    )
     assert sums == {"charged": charged, "reserved": 0}
-    assert not Purse.objects.exclude(reserved=0).exists()
-    assert check_with_truth().findings == ()
+    assert not AllowanceBalance.objects.exclude(credits_reserved=0).exists()
+    assert audit_ledger_with_generations().findings == ()

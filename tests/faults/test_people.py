@@ -8,9 +8,9 @@ from django.conf import settings as django_settings
 from django.test import Client
 from django.utils import timezone
 
-from evolink_studio.credits.models import Allowance, Entry, Purse
+from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.services import beat
+from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.generations.states import State
 from tests.answers import error, hang_up
 from tests.factories import VEO, UserFactory
@@ -28,7 +28,7 @@ __all__ = ["link"]  # a fixture
 @pytest.fixture
 def journey(far) -> Journey:
     """At the real time, as the pages know no other."""
-    beat(worker="here", disk_free=10**12, now=timezone.now())
+    record_heartbeat(worker="here", disk_free_bytes=10**12, now=timezone.now())
     return Journey(far, Clock(timezone.now()))
 
 
@@ -72,7 +72,12 @@ def test_fifty_clicks_at_once_are_one_job(journey, far, link, htmx, clicks):
             for answer in answers:
                 shown = Page(answer).cards() if htmx else answer["Location"]
                 assert row.pk in shown if htmx else shown == f"/create/{VEO}/?show={row.pk}"
-            assert Entry.objects.filter(generation=row.pk, kind=Entry.Kind.RESERVE).count() == 1
+            assert (
+                LedgerEntry.objects.filter(
+                    generation_id=row.pk, kind=LedgerEntry.Kind.RESERVE
+                ).count()
+                == 1
+            )
             counted.cases += clicks
         send(journey)
         assert far.paid == len(far.create.requests) == SIZE
@@ -216,7 +221,7 @@ def test_eight_at_once_with_credits_for_one_buy_one(journey, far, link):
     with tally("People: credits for one, eight at once") as counted:
         for _ in range(3 * SIZE):
             eve = UserFactory()
-            Allowance.objects.create(person=eve, amount=Decimal(200), period="none")
+            Allowance.objects.create(user=eve, credits_limit=Decimal(200), period="none")
             tabs = [tab_of(eve) for _ in range(8)]
             answers = at_once(8, lambda n, tabs=tabs: press(tabs[n], VEO))
             sold = [a for a in answers if a.status_code == 302]
@@ -224,8 +229,8 @@ def test_eight_at_once_with_credits_for_one_buy_one(journey, far, link):
             assert (len(sold), len(refused)) == (1, 7)
             for page in refused:
                 assert page.all("*[@role='alert']"), "they are told why"
-            purse = Purse.objects.get(allowance__person=eve)
-            assert Decimal(0) < purse.reserved <= 200
+            purse = AllowanceBalance.objects.get(allowance__user=eve)
+            assert Decimal(0) < purse.credits_reserved <= 200
             assert Generation.objects.filter(owner=eve).count() == 1
             counted.cases += 8
         send(journey)
@@ -235,8 +240,10 @@ def test_eight_at_once_with_credits_for_one_buy_one(journey, far, link):
 
 def test_a_group_that_shares_credits_for_one_buys_one(journey, far):
     """Eight people with one purse between them."""
-    shared = Allowance.objects.get(person=None, group=None)
-    Allowance.objects.filter(pk=shared.pk).update(amount=Decimal(200), period="none", shared=True)
+    shared = Allowance.objects.get(user=None, group=None)
+    Allowance.objects.filter(pk=shared.pk).update(
+        credits_limit=Decimal(200), period="none", is_shared=True
+    )
     with tally("People: credits for one, eight at once") as counted:
         tabs = [tab_of(UserFactory()) for _ in range(8)]
         answers = at_once(8, lambda n: press(tabs[n], VEO))

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from evolink_studio.credits.audit import check_with_truth
-from evolink_studio.generations.incidents import needy
+from evolink_studio.credits.audit import audit_ledger_with_generations
+from evolink_studio.generations.incidents import open_incidents
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline import dispatch as sending
 from evolink_studio.generations.pipeline import downloading as saving
@@ -38,7 +38,7 @@ def link(far, tmp_path) -> str:
 
 def wished(worker: Worker, count: int) -> list[Generation]:
     made = wishes(UserFactory(), count)
-    Generation.objects.update(created=NOW, moved=NOW, due=NOW)
+    Generation.objects.update(created_at=NOW, progressed_at=NOW, next_attempt_at=NOW)
     assert worker.clock() == NOW
     return made
 
@@ -102,7 +102,7 @@ def test_a_poisoned_row_waits_longer_and_longer_and_stops_no_other(far, link, mo
             assert victim.state == state
             assert_somebody_is_told(victim, worker)
         assert far.paid == (SOUND if state == "queued" else SOUND + 1)
-        assert check_with_truth().findings == ()
+        assert audit_ledger_with_generations().findings == ()
 
 
 def assert_the_others_went_on(state: str, others: list[Generation]) -> None:
@@ -118,4 +118,6 @@ def assert_the_others_went_on(state: str, others: list[Generation]) -> None:
 
 
 def assert_somebody_is_told(victim: Generation, worker: Worker) -> None:
-    assert victim.pk in {item.generation.pk for item in needy(now=worker.clock(), limit=100)}
+    assert victim.pk in {
+        item.generation.pk for item in open_incidents(now=worker.clock(), limit=100)
+    }

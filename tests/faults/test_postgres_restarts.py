@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from evolink_studio.credits.audit import check_with_truth
+from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.states import ENDED, State
+from evolink_studio.generations.states import ENDED_STATES, State
 from tests.engine.test_distributed import (
     PATIENCE,
     WISHES,
@@ -58,13 +58,13 @@ def test_work_goes_on_after_the_database_was_restarted_in_its_midst(press, far, 
                 counted.cases += 1
             until(all_ended)
             press(2)
-            until(lambda: Generation.objects.filter(state__in=ENDED).count() >= WISHES)
+            until(lambda: Generation.objects.filter(state__in=ENDED_STATES).count() >= WISHES)
             until(all_ended)
         found = states()
         assert found[State.COMPLETED] + found[State.UNKNOWN] == pressed + 2
         assert far.paid == len(posts(far))
         assert doubled(far) == 0
-        assert check_with_truth().findings == ()
+        assert audit_ledger_with_generations().findings == ()
 
 
 def restart(how: signal.Signals) -> None:

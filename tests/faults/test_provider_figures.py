@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.credits.exceptions import NoRoom
-from evolink_studio.credits.models import Allowance, Purse
+from evolink_studio.credits.exceptions import SpendingDenied
+from evolink_studio.credits.models import Allowance, AllowanceBalance
 from tests.factories import UserFactory
 from tests.faults.conftest import SIZE
 from tests.faults.journeys import all_is_cleared, fresh, journey, link
@@ -27,27 +27,27 @@ def test_the_book_says_what_evolink_reserves_and_charges_whatever_we_expected(jo
             usage = {"credits_reserved": float(reserved)}
             far.create.answers(journey.taken(usage=usage))
             journey.send_all()
-            assert fresh(row).reserved == reserved
-            assert Purse.objects.get().reserved == reserved
+            assert fresh(row).credits_reserved == reserved
+            assert AllowanceBalance.objects.get().credits_reserved == reserved
             more = {} if used is None else {"credits_used": float(used)}
             far.finish(journey.task_of(row), link)
             far.move(journey.task_of(row), usage=usage | more)
             journey.until_all_ended()
-            assert fresh(row).used == (reserved if used is None else used)
+            assert fresh(row).credits_charged == (reserved if used is None else used)
             counted.cases += 1
         all_is_cleared(far)
 
 
 def test_over_the_allowance_by_evolinks_own_figure_nothing_more_is_sold(journey, far, link):
     eve = UserFactory()
-    Allowance.objects.create(person=eve, amount=Decimal(100), period="none")
+    Allowance.objects.create(user=eve, credits_limit=Decimal(100), period="none")
     with tally("Provider: reserved is not the estimate") as counted:
         (row,) = journey.press(price=Decimal(10), by=eve)
         far.create.answers(journey.taken(usage={"credits_reserved": 400}))
         journey.send_all()
-        purse = Purse.objects.get(allowance__person=eve)
-        assert (purse.reserved, purse.limit) == (400, 100)
-        with pytest.raises(NoRoom):
+        purse = AllowanceBalance.objects.get(allowance__user=eve)
+        assert (purse.credits_reserved, purse.credits_limit) == (400, 100)
+        with pytest.raises(SpendingDenied):
             journey.press(price=Decimal(1), by=eve)
         journey.ends([row], link)
         journey.until_all_ended()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.generations.incidents import new_alerts
-from evolink_studio.generations.models import Generation, Result
+from evolink_studio.generations.incidents import claim_new_alerts
+from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.generations.pipeline import downloading as saving
 from evolink_studio.library.models import Asset
 from tests.answers import Received, Reply, Script, answer, cut_body, drip, error, film, hang_up
@@ -51,7 +51,7 @@ def every_film_is_whole(rows: list[Generation], clip: bytes, media: Path) -> Non
     for row in rows:
         (kept,) = [result.asset.file.read() for result in row.results.all()]
         assert kept == clip
-    assert Result.objects.count() == Asset.objects.count() == len(rows)
+    assert GeneratedVideo.objects.count() == Asset.objects.count() == len(rows)
     assert [path for path in (media / "incoming").rglob("*") if path.is_file()] == []
 
 
@@ -78,7 +78,7 @@ def hours_pass(journey: Journey, hours: float, minutes: int) -> set[tuple[int, f
     begun, told = journey.clock(), set()
     while journey.clock() < begun + timedelta(hours=hours):
         journey.worker.save()
-        for alert in new_alerts(now=journey.clock()):
+        for alert in claim_new_alerts(now=journey.clock()):
             told.add((alert.generation.pk, (journey.clock() - begun) / timedelta(hours=1)))
         journey.clock.forward(minutes=minutes)
     return told
@@ -108,7 +108,7 @@ def test_an_outage_of_twenty_hours_loses_no_film_and_admins_hear_of_it(
             far.files[path_of(row, again)] = film(clip)
             far.finish(journey.task_of(row), link_of(journey, row, again))
         journey.until_all_ended(minutes=10)
-        assert all(fresh(row).finished - row.moved < timedelta(hours=24) for row in rows)
+        assert all(fresh(row).finished_at - row.progressed_at < timedelta(hours=24) for row in rows)
         every_film_is_whole(rows, clip, Path(settings.MEDIA_ROOT))
         all_is_cleared(far)
         assert far.paid == len(far.create.requests) == len(rows)
@@ -207,7 +207,7 @@ def test_more_than_the_limit_is_not_written_to_the_disk_however_it_comes(
     journey, far, clip, settings, monkeypatch
 ):
     """The limit is 4 GB; here it is as small as the film, so that the test is quick."""
-    monkeypatch.setattr(saving, "LARGEST", len(clip))
+    monkeypatch.setattr(saving, "MAX_VIDEO_BYTES", len(clip))
     flood = clip + bytes(500_000)
     floods: list[Reply] = [Reply(200, flood), Reply(200, flood, chunked=True)]
     with tally("Provider: wrong type, zero bytes, gigabytes") as counted:
@@ -230,7 +230,7 @@ def test_a_drip_gives_its_place_away_and_comes_whole_in_the_end(
     journey, far, clip, settings, monkeypatch
 ):
     """Every try has one deadline, however slowly bytes come; the next one goes on from there."""
-    monkeypatch.setattr(saving, "DEADLINE", 0.5)
+    monkeypatch.setattr(saving, "DOWNLOAD_DEADLINE_SECONDS", 0.5)
     whole = film(clip)
     pause: Callable[[Reply], Reply] = lambda reply: drip(reply, pause=1.2 / len(clip))  # noqa: E731
     with tally("Provider: floods and drips") as counted:

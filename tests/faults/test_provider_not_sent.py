@@ -80,7 +80,9 @@ def test_no_wish_to_wait_can_stop_the_studio(journey, far, link):
             found = {fresh(waiting).state, fresh(other).state}
             assert found == {"queued", "running"}, asked
             held = Generation.objects.get(state=State.QUEUED)
-            assert timedelta(0) < held.due - journey.clock() <= timedelta(seconds=120), asked
+            assert (
+                timedelta(0) < held.next_attempt_at - journey.clock() <= timedelta(seconds=120)
+            ), asked
             journey.clock.forward(seconds=120)
             journey.send_all()
             assert states()["queued"] == 0

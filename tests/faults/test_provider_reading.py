@@ -12,7 +12,7 @@ from asgiref.sync import async_to_sync
 
 from evolink_studio.evolink.client import Deadlines
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.states import ENDED, State
+from evolink_studio.generations.states import ENDED_STATES, State
 from evolink_studio.worker.worker import LocalEngine
 from tests.answers import answer, cut_body, drip, error, gzip_bomb, hang_up, silence, task
 from tests.factories import GenerationFactory
@@ -78,7 +78,9 @@ def test_a_storm_of_errors_ends_nothing_and_is_not_answered_with_a_storm(journey
         stormy = watch.go_on(7200 * SECONDS, 20 * SECONDS)
         counted.cases += stormy
         assert states() == {"running": len(rows)}
-        assert not Generation.objects.filter(stalled=None).exists(), "and everybody can see it"
+        assert not Generation.objects.filter(stalled_since=None).exists(), (
+            "and everybody can see it"
+        )
         assert stormy / 120 < usual / 2, "reads a minute"
 
         far.read.always(far._read)
@@ -97,7 +99,7 @@ def test_the_breaker_pauses_reading_when_nothing_at_all_is_answered(journey, far
         far.read.always(error(503, "service_unavailable"))
         watch, reads = Watch(journey), []
         for _ in range(40):  # every row is due at every moment: only the breaker can hold back
-            Generation.objects.update(due=journey.clock())
+            Generation.objects.update(next_attempt_at=journey.clock())
             reads.append(watch.go_on(15 * SECONDS, 15 * SECONDS))
             counted.cases += 1
         assert sum(reads) <= 5 * 15, "in ten minutes, with pauses of a minute in the end"
@@ -143,10 +145,10 @@ def test_a_status_that_goes_back_never_undoes_what_was_told(journey, far, link):
                 far.fail(journey.task_of(row), "service_error")
                 journey.worker.look(row)
             counted.cases += 1
-            Generation.objects.filter(state=State.SAVING).update(due=None)
+            Generation.objects.filter(state=State.SAVING).update(next_attempt_at=None)
         saving = Generation.objects.filter(state=State.SAVING)
         assert saving.exists()
-        saving.update(due=journey.clock())
+        saving.update(next_attempt_at=journey.clock())
         journey.until_all_ended()
         all_is_cleared(far)
 
@@ -154,8 +156,8 @@ def test_a_status_that_goes_back_never_undoes_what_was_told(journey, far, link):
 def test_an_answer_from_the_past_comes_after_the_end(journey, far):
     """A colleague holds an old answer in its hand while the row ends."""
     with tally("Provider: status going backwards") as counted:
-        for state in sorted(ENDED | {State.SAVING}):
-            row = GenerationFactory(state=state, owner=journey.ada, due=None)
+        for state in sorted(ENDED_STATES | {State.SAVING}):
+            row = GenerationFactory(state=state, owner=journey.ada, next_attempt_at=None)
             before = facts(row)
             far.tasks[row.task_id] = json.loads(task(id=row.task_id or "x", progress=3).body)
             for _ in range(3):
@@ -191,5 +193,5 @@ def test_one_answer_without_an_end_keeps_no_other_waiting(journey, far):
             assert time.monotonic() - begun < 30
             assert [fresh(row).progress for row in rows] == [50, 50, 0, 50, 50, 50]
             assert {fresh(row).state for row in rows} == {"running"}
-            Generation.objects.update(due=None)
+            Generation.objects.update(next_attempt_at=None)
             counted.cases += 1

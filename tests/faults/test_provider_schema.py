@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evolink_studio.credits.audit import check_with_truth
+from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 from tests.answers import Reply, answer
@@ -100,13 +100,15 @@ def test_any_json_at_all_leaves_a_row_that_tells_the_truth(far, told):
             assert looked.state in {"running", "saving", "failed"}
             assert looked.error_code != "internal"
             assert looked.task_id == journey.task_of(row)
-            assert looked.claim is None
-            assert looked.used is None or looked.used >= 0
+            assert looked.lease_id is None
+            assert looked.credits_charged is None or looked.credits_charged >= 0
             assert ended in (None, facts(row))
             ended = facts(row) if looked.state != State.RUNNING else None
             counted.cases += 1
-        assert check_with_truth().findings == ()
-        Generation.objects.filter(state__in=[State.RUNNING, State.SAVING]).update(due=None)
+        assert audit_ledger_with_generations().findings == ()
+        Generation.objects.filter(state__in=[State.RUNNING, State.SAVING]).update(
+            next_attempt_at=None
+        )
 
 
 @ANY
@@ -127,4 +129,4 @@ def test_any_json_as_the_answer_to_a_post_is_linked_or_shown_as_lost(far, docume
         assert sent.error_code in {"", "answer_lost"}
         counted.cases += 1
         nothing_was_paid_twice_and_nothing_is_hidden(far)
-        Generation.objects.update(due=None)
+        Generation.objects.update(next_attempt_at=None)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.credits.models import Purse
+from evolink_studio.credits.models import AllowanceBalance
 from evolink_studio.evolink.client import Deadlines
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.resolutions import mark_charged, mark_not_charged
@@ -138,7 +138,7 @@ def test_what_is_lost_is_not_posted_again_in_seven_days(journey, far, listed):
         what_is_lost_is_shown(journey.clock())
         assert states() == {"unknown": len(rows)}
         assert len(far.create.requests) == len(rows)
-        assert Purse.objects.get().reserved == 162 * len(rows)
+        assert AllowanceBalance.objects.get().credits_reserved == 162 * len(rows)
 
         # An owner looks at EvoLink's own pages and says what they see.
         taken = {accepted.request.headers[KEY] for accepted in far.accepted}
@@ -148,8 +148,8 @@ def test_what_is_lost_is_not_posted_again_in_seven_days(journey, far, listed):
             else:
                 assert mark_not_charged(generation=row, now=journey.clock())
         taken_at_most_once(far)
-        purse = Purse.objects.get()
-        assert (purse.reserved, purse.charged) == (0, Decimal("25.7") * len(taken))
+        purse = AllowanceBalance.objects.get()
+        assert (purse.credits_reserved, purse.credits_charged) == (0, Decimal("25.7") * len(taken))
 
 
 def test_the_only_lost_one_is_found_in_the_task_list(journey, far, link):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.generations.incidents import needy
-from evolink_studio.generations.models import Generation, Result
-from evolink_studio.generations.pipeline.downloading import needed
-from evolink_studio.generations.pipeline.leases import LEASE
+from evolink_studio.generations.incidents import open_incidents
+from evolink_studio.generations.models import GeneratedVideo, Generation
+from evolink_studio.generations.pipeline.downloading import still_needed
+from evolink_studio.generations.pipeline.leases import LEASE_DURATION
 from evolink_studio.library import services, storage
 from evolink_studio.library.media import video
 from evolink_studio.library.models import Asset
@@ -47,7 +47,7 @@ def every_film_came_once(far, rows: list[Generation], clip: bytes, media: Path) 
         (kept,) = [result.asset.file.read() for result in row.results.all()]
         assert kept == clip
         assert [r.path for r in far.media.requests].count(path_of(row)) == 1
-    assert Result.objects.count() == Asset.objects.count() == len(rows)
+    assert GeneratedVideo.objects.count() == Asset.objects.count() == len(rows)
     assert waiting(media) == []
 
 
@@ -62,12 +62,13 @@ def test_a_store_away_for_thirty_hours_loses_no_film_and_none_is_fetched_twice(
         told = hours_pass(journey, 23, minutes=60)
         links_die(far, rows)
         told |= hours_pass(journey, HOURS - 23, minutes=60)
-        services.sweep(now=journey.clock() + timedelta(days=9), needed=needed)
+        services.delete_orphans(now=journey.clock() + timedelta(days=9), still_needed=still_needed)
 
         assert states() == {"saving": len(rows)}
         assert {pk for pk, hours in told if hours <= 1} == {row.pk for row in rows}
         risks = {
-            item.generation.pk: item.reason.name for item in needy(now=journey.clock(), limit=99)
+            item.generation.pk: item.type.name
+            for item in open_incidents(now=journey.clock(), limit=99)
         }
         assert risks == {row.pk: "parked" for row in rows}
 
@@ -100,7 +101,7 @@ def test_a_saver_killed_while_the_store_is_away_leaves_its_film_to_the_next(
             with pytest.raises(KeyboardInterrupt):
                 journey.worker.save()
         links_die(far, [row])
-        journey.clock.now += LEASE
+        journey.clock.now += LEASE_DURATION
         hours_pass(journey, HOURS, minutes=120)
         assert fresh(row).state == "saving"
         store.away = False

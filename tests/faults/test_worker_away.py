@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from evolink_studio.credits.audit import check_with_truth
+from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.services import beat
+from evolink_studio.generations.services import record_heartbeat
 from tests.factories import NOW, VEO
 from tests.faults.conftest import states
 from tests.faults.table import tally
@@ -50,7 +50,7 @@ def at_work(far, tab, tmp_path) -> Worker:
     far.finish(ready.task_id, link)
     worker.look(ready)
     pressed(tab, worker.clock, 1)
-    beat(worker="here", disk_free=10**12, now=worker.clock())
+    record_heartbeat(worker="here", disk_free_bytes=10**12, now=worker.clock())
     return worker
 
 
@@ -69,7 +69,7 @@ def test_after_half_an_hour_without_a_worker_everything_goes_on_from_where_it_wa
     assert AWAY in shown(tab, clock)
     assert far.paid == 2, "nothing was sent meanwhile"
 
-    beat(worker="here", disk_free=10**12, now=clock())
+    record_heartbeat(worker="here", disk_free_bytes=10**12, now=clock())
     assert AWAY not in shown(tab, clock)
     at_work.everything()
     assert states() == {"completed": 1, "running": 4}
@@ -82,5 +82,5 @@ def test_after_half_an_hour_without_a_worker_everything_goes_on_from_where_it_wa
         at_work.everything()
     assert states() == {"completed": 5}
     waited = Generation.objects.filter(pk__in=later)
-    assert all(row.finished - row.created < timedelta(minutes=25) for row in waited)
-    assert check_with_truth().findings == ()
+    assert all(row.finished_at - row.created_at < timedelta(minutes=25) for row in waited)
+    assert audit_ledger_with_generations().findings == ()

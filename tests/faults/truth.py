@@ -11,7 +11,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Self
 
-from evolink_studio.evolink.errors import NotFound, NotSent, RateLimited, Refused, Unclear
+from evolink_studio.evolink.errors import (
+    NotFoundError,
+    OutcomeUnknown,
+    RateLimitError,
+    RequestNotSent,
+    RequestRejected,
+)
 from evolink_studio.evolink.types import Task, TaskSummary
 
 ZERO = Decimal(0)
@@ -24,14 +30,14 @@ class Killed(Exception):
 # What a POST may meet: was it taken, and what does its sender learn?
 POSTS: dict[str, tuple[bool, Exception | None]] = {
     "accepted": (True, None),
-    "answer cut": (True, Unclear("cut")),
+    "answer cut": (True, OutcomeUnknown("cut")),
     "killed after": (True, Killed()),
-    "lost on the way": (False, Unclear("reset")),
-    "503": (False, Unclear("busy", 503)),
+    "lost on the way": (False, OutcomeUnknown("reset")),
+    "503": (False, OutcomeUnknown("busy", 503)),
     "killed before": (False, Killed()),
-    "refused": (False, Refused("no", 400, "invalid_parameter")),
-    "asked to wait": (False, RateLimited("later", 429, retry_after=30)),
-    "not connected": (False, NotSent("no route")),
+    "refused": (False, RequestRejected("no", 400, "invalid_parameter")),
+    "asked to wait": (False, RateLimitError("later", 429, retry_after=30)),
+    "not connected": (False, RequestNotSent("no route")),
 }
 AGAIN = {"asked to wait", "not connected"}  # nothing was taken for sure: may be sent again
 
@@ -75,7 +81,7 @@ class Truth:
         if self.trouble:
             raise self.trouble
         if task_id not in self.tasks:
-            raise NotFound("no such task", 404)
+            raise NotFoundError("no such task", 404)
         told = self.tasks[task_id]
         return Task.model_validate(told[max(0, len(told) - 1 - self.age)])
 

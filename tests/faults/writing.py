@@ -25,16 +25,16 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from evolink_studio.accounts.models import User
-from evolink_studio.catalog import spec_for
-from evolink_studio.credits.exceptions import NoRoom
+from evolink_studio.catalog import get_spec
+from evolink_studio.credits.exceptions import SpendingDenied
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline.dispatch import send
-from evolink_studio.generations.pipeline.leases import claim_due
-from evolink_studio.generations.pipeline.polling import follow
-from evolink_studio.generations.pipeline.provider import Far
-from evolink_studio.generations.pipeline.queue import Limits, claim_turns
-from evolink_studio.generations.pipeline.reconciliation import sweep
-from evolink_studio.generations.services import beat, cancel, submit
+from evolink_studio.generations.pipeline.dispatch import dispatch
+from evolink_studio.generations.pipeline.leases import lease_due
+from evolink_studio.generations.pipeline.polling import poll_batch
+from evolink_studio.generations.pipeline.provider import Provider
+from evolink_studio.generations.pipeline.queue import ConcurrencyLimits, lease_next
+from evolink_studio.generations.pipeline.reconciliation import recover_interrupted_sends
+from evolink_studio.generations.services import cancel, create_generation, record_heartbeat
 from evolink_studio.generations.states import State
 from tests.faults.truth import BILLS, Line, Truth
 
@@ -47,7 +47,7 @@ class Writer:
     def __init__(self, number: int) -> None:
         self.chance = random.Random(number)
         self.truth = Truth(timezone.now, name=f"task-{number}")
-        self.far = Far(Line(self.truth), "here", (), "", False)
+        self.far = Provider(Line(self.truth), "here", (), "", False)
         self.people = list(User.objects.order_by("pk"))
         self.did: Counter[str] = Counter()
         self.trouble: list[str] = []
@@ -59,29 +59,29 @@ class Writer:
             act = self.chance.choice((*acts, self.look_after))
             try:
                 act()
-            except NoRoom:
+            except SpendingDenied:
                 self.did["refused"] += 1
             except DatabaseError as error:
                 self.trouble.append(f"{act.__name__}: {error}")
             self.did[act.__name__] += 1
 
     def press(self) -> None:
-        submit(
+        create_generation(
             owner=self.chance.choice(self.people),
-            spec=spec_for(MODEL),
+            spec=get_spec(MODEL),
             params={"prompt": "A cat playing piano"},
             assets=[],
             form_key=uuid.uuid4(),
-            estimated=Decimal(self.chance.randrange(60)),
+            credits_estimated=Decimal(self.chance.randrange(60)),
             now=timezone.now(),
         )
 
     def send(self) -> None:
-        held, rows = claim_turns(limit=2, now=timezone.now(), limits=Limits())
+        held, rows = lease_next(limit=2, now=timezone.now(), limits=ConcurrencyLimits())
         self.truth.post = self.chance.choice(("accepted", "accepted", "refused", "answer cut"))
         self.truth.reserves = Decimal(self.chance.randrange(60))
         for row in rows:
-            self.run(send(row, held=held, far=self.far, clock=timezone.now))
+            self.run(dispatch(row, lease_id=held, provider=self.far, clock=timezone.now))
 
     def read(self) -> None:
         """One of its own far end's tasks ends, and is read: other writers know nothing of it."""
@@ -90,8 +90,8 @@ class Writer:
             self.truth.ends(task_id, self.chance.choice(("completed", "failed")), bill, amount)
             held = uuid.uuid4()
             rows = Generation.objects.filter(task_id=task_id, state=State.RUNNING)
-            rows.update(claim=held, due=timezone.now())
-            self.run(follow(list(rows), held=held, far=self.far, clock=timezone.now))
+            rows.update(lease_id=held, next_attempt_at=timezone.now())
+            self.run(poll_batch(list(rows), lease_id=held, provider=self.far, clock=timezone.now))
 
     def drop(self) -> None:
         waiting = Generation.objects.filter(state=State.QUEUED).order_by("?").first()
@@ -99,9 +99,9 @@ class Writer:
             cancel(generation=waiting, now=timezone.now())
 
     def look_after(self) -> None:
-        beat(worker=f"writer-{os.getpid()}", disk_free=10**12, now=timezone.now())
-        sweep(now=timezone.now())
-        claim_due(State.SAVING, limit=3, now=timezone.now())
+        record_heartbeat(worker=f"writer-{os.getpid()}", disk_free_bytes=10**12, now=timezone.now())
+        recover_interrupted_sends(now=timezone.now())
+        lease_due(State.SAVING, limit=3, now=timezone.now())
 
     def run(self, step) -> None:
         asyncio.run(step)

@@ -72,7 +72,7 @@ def says(far: FarEnd, generation: Generation, **fields: object) -> None:
 
 def gap(worker: Worker, generation: Generation) -> float:
     """Seconds until it is looked at next."""
-    return (fresh(generation).due - worker.clock()).total_seconds()
+    return (fresh(generation).next_attempt_at - worker.clock()).total_seconds()
 
 
 def fresh(generation: Generation) -> Generation:

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from evolink_studio.generations.incidents import MOST, new_alerts
-from evolink_studio.generations.models import Delivery
+from evolink_studio.generations.incidents import MAX_ALERTS, claim_new_alerts
+from evolink_studio.generations.models import CallbackDelivery
 from evolink_studio.generations.states import State
-from evolink_studio.worker.notifications import message
+from evolink_studio.worker.notifications import alert_mail
 from tests.factories import NOW, GenerationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -15,7 +15,7 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 def told(after: timedelta) -> list[str]:
-    return [item.reason.name for item in new_alerts(now=NOW + after)]
+    return [item.type.name for item in claim_new_alerts(now=NOW + after)]
 
 
 def test_a_lost_answer_is_told_when_it_did_not_mend_itself_in_a_quarter_of_an_hour():
@@ -26,7 +26,7 @@ def test_a_lost_answer_is_told_when_it_did_not_mend_itself_in_a_quarter_of_an_ho
 
 
 def test_a_film_that_is_not_saved_is_told_again_when_half_of_its_links_day_is_over():
-    GenerationFactory(state=State.SAVING, results_expire=NOW + 24 * HOUR)
+    GenerationFactory(state=State.SAVING, results_expire_at=NOW + 24 * HOUR)
     assert told(29 * MINUTE) == []
     assert told(31 * MINUTE) == ["unsaved"]
     assert told(11 * HOUR) == []
@@ -54,23 +54,27 @@ def test_reserved_credits_of_one_that_is_not_late_are_told_after_two_hours(given
 def test_a_refused_callback_is_told_at_once_while_the_generation_is_open():
     for state in (State.RUNNING, State.COMPLETED):
         generation = GenerationFactory(state=state)
-        Delivery.objects.create(generation=generation, at=NOW, size=1, refused="other_task")
+        CallbackDelivery.objects.create(
+            generation=generation, received_at=NOW, size_bytes=1, rejection="other_task"
+        )
     assert told(MINUTE) == ["callbacks"]
 
 
 def test_many_old_ones_that_were_told_do_not_hide_a_new_one():
     person = UserFactory()
-    for _number in range(MOST):
+    for _number in range(MAX_ALERTS):
         GenerationFactory(state=State.UNKNOWN, owner=person)
-    assert len(new_alerts(now=NOW + HOUR)) == MOST
-    newest = GenerationFactory(state=State.UNKNOWN, owner=person, created=NOW + HOUR)
-    (alert,) = new_alerts(now=NOW + 2 * HOUR)
+    assert len(claim_new_alerts(now=NOW + HOUR)) == MAX_ALERTS
+    newest = GenerationFactory(state=State.UNKNOWN, owner=person, created_at=NOW + HOUR)
+    (alert,) = claim_new_alerts(now=NOW + 2 * HOUR)
     assert alert.generation == newest
 
 
 def test_a_mail_names_each_one_and_what_to_do():
     lost = GenerationFactory(state=State.UNKNOWN, owner=UserFactory(username="ada"))
-    subject, body = message(new_alerts(now=NOW + HOUR), address="https://studio.example.org")
+    subject, body = alert_mail(
+        claim_new_alerts(now=NOW + HOUR), address="https://studio.example.org"
+    )
     assert subject == "EvoLink Studio: 1 to look at"
     assert f"Answer lost: generation {lost.pk} (veo3.1-pro) of ada" in body
     assert "never sent again by itself" in body

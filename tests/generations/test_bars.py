@@ -6,10 +6,10 @@ import pytest
 import time_machine
 
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.presenters.cards import bar, card
-from evolink_studio.generations.services import beat, put_away, watch_again
+from evolink_studio.generations.presenters.cards import present_card, present_progress
+from evolink_studio.generations.services import dismiss, record_heartbeat, restore
 from evolink_studio.generations.states import State
-from evolink_studio.generations.transitions import move
+from evolink_studio.generations.transitions import transition
 from tests.factories import NOW, GenerationFactory
 from tests.generations.watching import bars, opened, poll, poller, progress, running
 from tests.page import Page
@@ -21,14 +21,14 @@ pytestmark = pytest.mark.django_db
 def noon():
     """The worker is there, and it is noon."""
     with time_machine.travel(NOW, tick=False) as clock:
-        beat(worker="here", disk_free=10**12, now=NOW)
+        record_heartbeat(worker="here", disk_free_bytes=10**12, now=NOW)
         yield clock
 
 
 def stalled(generation: Generation, since) -> None:
     """As the worker writes it down, and takes it back with None."""
     generation.refresh_from_db()
-    Generation.objects.filter(pk=generation.pk).update(stalled=since)
+    Generation.objects.filter(pk=generation.pk).update(stalled_since=since)
     progress(generation, generation.progress)
 
 
@@ -86,7 +86,7 @@ def test_the_bars_of_others_bring_nothing_of_them(tab, ada, eve):
 def test_what_moves_on_is_brought_as_a_card(tab, ada, to):
     generation = running(ada)
     page = opened(tab)
-    move(generation, to, now=NOW)
+    transition(generation, to, now=NOW)
     news = Page(poll(tab, poller(page), bars(page)))
     assert news.cards() == {generation.pk: to.value}
     assert bars(news) == []
@@ -108,11 +108,11 @@ def test_a_card_without_news_comes_whole_and_comes_whole_again_when_there_are_so
 def test_what_was_put_away_comes_whole_when_it_comes_back(tab, ada):
     generation, _other = running(ada), running(ada)
     page = opened(tab)
-    put_away(generation=generation, now=NOW)
+    dismiss(generation=generation, now=NOW)
     away = Page(poll(tab, poller(page), bars(page)))
     assert away.cards() == {generation.pk: "running"}
     assert generation.pk not in bars(away)
-    watch_again(generation=generation)
+    restore(generation=generation)
     back = Page(poll(tab, poller(away), bars(away)))
     assert back.cards() == {generation.pk: "running"}
     assert bars(back) == [generation.pk]
@@ -120,10 +120,10 @@ def test_what_was_put_away_comes_whole_when_it_comes_back(tab, ada):
 
 def test_a_bar_says_the_same_as_its_card(ada):
     generation = GenerationFactory.build(
-        owner=ada, pk=1, state=State.RUNNING, progress=7, moved=NOW - timedelta(minutes=9)
+        owner=ada, pk=1, state=State.RUNNING, progress=7, progressed_at=NOW - timedelta(minutes=9)
     )
-    alone, whole = bar(generation, now=NOW), card(generation, now=NOW)
-    assert alone.steady
+    alone, whole = present_progress(generation, now=NOW), present_card(generation, now=NOW)
+    assert alone.is_steady
     for name, value in vars(alone).items():
         assert getattr(whole, name) == value
 
@@ -139,4 +139,6 @@ def test_a_bar_says_the_same_as_its_card(ada):
     ids=lambda fields: "-".join(fields),
 )
 def test_a_card_that_says_more_than_its_bar_is_not_steady(ada, fields):
-    assert not bar(GenerationFactory.build(owner=ada, pk=1, **fields), now=NOW).steady
+    assert not present_progress(
+        GenerationFactory.build(owner=ada, pk=1, **fields), now=NOW
+    ).is_steady

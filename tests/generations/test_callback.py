@@ -9,8 +9,8 @@ import time_machine
 from django.db import connection
 from django.test import Client
 
-from evolink_studio.generations.models import Delivery, Generation
-from evolink_studio.generations.states import ENDED, State
+from evolink_studio.generations.models import CallbackDelivery, Generation
+from evolink_studio.generations.states import ENDED_STATES, State
 from tests.answers import task
 from tests.factories import NOW, GenerationFactory
 from tests.generations.conftest import fresh
@@ -33,7 +33,7 @@ def evolink() -> Client:
 
 def running(**fields) -> Generation:
     due = NOW + timedelta(minutes=5)
-    return GenerationFactory(**{"state": State.RUNNING, "due": due, **fields})
+    return GenerationFactory(**{"state": State.RUNNING, "next_attempt_at": due, **fields})
 
 
 def call(evolink, generation, body=None, **how):
@@ -68,7 +68,7 @@ def test_whatever_it_says_it_only_makes_us_look_at_our_own_task(evolink, far, bo
     response = call(evolink, generation, body)
     assert (response.status_code, response.content) == (204, b"")
     assert without_due(generation) == before
-    assert fresh(generation).due == MOMENT
+    assert fresh(generation).next_attempt_at == MOMENT
     assert far.received == []
 
 
@@ -98,7 +98,7 @@ def refusals(generation) -> list[tuple[str, int, str]]:
 def test_a_body_that_is_too_large_is_not_even_read_and_that_is_written_down(evolink):
     generation = running()
     call(evolink, generation, b'{"id": "task-of-somebody"}' + b" " * 70_000)
-    assert fresh(generation).due == generation.due
+    assert fresh(generation).next_attempt_at == generation.next_attempt_at
     assert refusals(generation) == [("too_large", 70_026, "")]
 
 
@@ -117,33 +117,38 @@ def test_another_task_than_ours_is_not_listened_to_and_written_down(evolink):
     ((refused, _size, named),) = refusals(generation)
     assert (refused, named) == ("other_task", "task-of-somebody")
     call(evolink, generation, {"id": generation.task_id})
-    assert fresh(generation).due == MOMENT
+    assert fresh(generation).next_attempt_at == MOMENT
 
 
 def test_what_nobody_can_know_to_be_wrong_is_listened_to(evolink):
     """Before the answer no task is ours yet, and a body may name none at all."""
-    lost = GenerationFactory(state=State.UNKNOWN, due=NOW + timedelta(minutes=5))
+    lost = GenerationFactory(state=State.UNKNOWN, next_attempt_at=NOW + timedelta(minutes=5))
     call(evolink, lost, {"id": "task-quick"})
     quiet = running()
     call(evolink, quiet, {"status": "completed"})
     assert (refusals(lost), refusals(quiet)) == ([], [])
-    assert fresh(lost).candidate == "task-quick"
-    assert fresh(quiet).due == MOMENT
+    assert fresh(lost).candidate_task_id == "task-quick"
+    assert fresh(quiet).next_attempt_at == MOMENT
 
 
 def test_a_callback_does_not_replace_the_task_that_an_admin_named(evolink):
-    lost = GenerationFactory(state=State.UNKNOWN, candidate="task-named", vouched=True)
+    lost = GenerationFactory(
+        state=State.UNKNOWN, candidate_task_id="task-named", candidate_confirmed=True
+    )
     call(evolink, lost, {"id": "task-called"})
-    assert (fresh(lost).candidate, fresh(lost).vouched) == ("task-named", True)
-    Generation.objects.update(candidate="")  # EvoLink does not know that one
+    assert (fresh(lost).candidate_task_id, fresh(lost).candidate_confirmed) == ("task-named", True)
+    Generation.objects.update(candidate_task_id="")  # EvoLink does not know that one
     call(evolink, lost, {"id": "task-called"})
-    assert (fresh(lost).candidate, fresh(lost).vouched) == ("task-called", False)
+    assert (fresh(lost).candidate_task_id, fresh(lost).candidate_confirmed) == (
+        "task-called",
+        False,
+    )
 
 
 @pytest.mark.parametrize("how", [{}, {"CONTENT_LENGTH": "9" * 15}])
 def test_for_an_unknown_address_nothing_is_written_down(evolink, how):
     assert call(evolink, "no-such-token", {"id": "task-1"}, **how).status_code == 204
-    assert not Delivery.objects.exists()
+    assert not CallbackDelivery.objects.exists()
 
 
 @pytest.mark.parametrize("length", ["", "-5", "many", "9" * 40])
@@ -159,7 +164,7 @@ def test_only_a_post_is_a_callback(evolink, method):
     generation = running()
     response = getattr(evolink, method)(f"/callbacks/{generation.callback_token}/")
     assert response.status_code == 405
-    assert fresh(generation).due == generation.due
+    assert fresh(generation).next_attempt_at == generation.next_attempt_at
 
 
 def test_what_it_woke_is_read_with_our_key_and_only_that_counts(evolink, far, worker):
@@ -173,7 +178,9 @@ def test_what_it_woke_is_read_with_our_key_and_only_that_counts(evolink, far, wo
     assert fresh(generation).state == "running"
 
 
-@pytest.mark.parametrize("state", [*sorted(ENDED), State.SENDING, State.QUEUED, State.SAVING])
+@pytest.mark.parametrize(
+    "state", [*sorted(ENDED_STATES), State.SENDING, State.QUEUED, State.SAVING]
+)
 def test_before_the_answer_and_after_the_end_it_changes_nothing(evolink, state):
     generation = GenerationFactory(state=state)
     before = Generation.objects.values().get()
@@ -191,7 +198,7 @@ def test_a_callback_before_the_answer_loses_nothing(evolink, far, worker):
     assert fresh(generation).task_id == "task-quick"
     call(evolink, generation, {"id": "task-quick", "status": "completed"})
     assert fresh(generation).state == "running"
-    assert fresh(generation).due == MOMENT
+    assert fresh(generation).next_attempt_at == MOMENT
 
 
 @pytest.mark.django_db(transaction=True)
@@ -222,7 +229,7 @@ def test_a_flood_on_one_token_leaves_a_bounded_trace(evolink):
     generation = running()
     for _ in range(60):
         call(evolink, generation, {"status": "completed"})
-    assert generation.deliveries.filter(refused="").count() == 20
+    assert generation.deliveries.filter(rejection="").count() == 20
     assert [refused for refused, _, _ in refusals(generation)] == ["too_many"]
 
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from evolink_studio.accounts.models import User
-from evolink_studio.generations.models import Charge, Generation, Result
-from evolink_studio.generations.presenters.cards import card
-from evolink_studio.generations.presenters.failure_text import FAILURES, UNKNOWN_FAILURE
+from evolink_studio.generations.models import Charge, GeneratedVideo, Generation
+from evolink_studio.generations.presenters.cards import present_card
+from evolink_studio.generations.presenters.failure_text import FAILURE_TEXTS, UNKNOWN_FAILURE_TEXT
 from evolink_studio.generations.states import State
 from tests.factories import NOW, VEO, AssetFactory, GenerationFactory
 from tests.page import Page, words
@@ -79,7 +79,7 @@ STATES = {
 @pytest.mark.parametrize("state", State)
 def test_every_state_says_what_it_is_and_what_it_costs(tab, state):
     claim = uuid.uuid4() if state == State.SENDING else None
-    _, said = shown(tab, state=state, claim=claim)
+    _, said = shown(tab, state=state, lease_id=claim)
     for sentence in STATES[state]:
         assert sentence in said
     assert str(state.label) in said
@@ -95,14 +95,14 @@ def test_a_lost_answer_promises_not_to_pay_twice(tab):
 def test_only_what_was_not_sent_can_be_cancelled(tab, ada):
     for state in State:
         generation = GenerationFactory(owner=ada, state=state)
-        assert card(generation, now=NOW).can_cancel is (state == State.QUEUED)
+        assert present_card(generation, now=NOW).can_cancel is (state == State.QUEUED)
 
 
 # --- failures ---------------------------------------------------------------------------------
 
 
 def failed(ada, code, **fields):
-    return card(
+    return present_card(
         GenerationFactory(owner=ada, state=State.FAILED, error_code=code, **fields), now=NOW
     )
 
@@ -110,8 +110,8 @@ def failed(ada, code, **fields):
 @pytest.mark.parametrize("code", [*DOCUMENTED, *REFUSALS])
 def test_every_documented_code_has_its_own_sentence_and_advice(ada, code):
     made = failed(ada, code)
-    assert code in FAILURES
-    assert made.message not in ("", str(UNKNOWN_FAILURE.what))
+    assert code in FAILURE_TEXTS
+    assert made.message not in ("", str(UNKNOWN_FAILURE_TEXT.message))
     assert made.advice
     assert code not in made.message
 
@@ -131,28 +131,28 @@ def test_a_code_that_nobody_knows_is_shown_and_no_blind_retry_offered(tab, code)
     assert "EvoLink could not make this." in said
     assert "The upstream is on fire." in said
     assert code in said
-    assert card(generation, now=NOW).again_text == "Change and try again"
+    assert present_card(generation, now=NOW).reuse_text == "Change and try again"
 
 
 def test_the_words_of_evolink_are_text_and_nothing_more(tab):
     evil = "<script>alert(1)</script><img src=x onerror=alert(1)>"
     generation, said = shown(tab, state=State.FAILED, error_text=evil, prompt=evil)
     assert said.count(evil) == 2
-    assert card(generation, now=NOW).details[-1] == ("EvoLink's own words", evil)
+    assert present_card(generation, now=NOW).details[-1] == ("EvoLink's own words", evil)
 
 
 # --- money ------------------------------------------------------------------------------------
 
 
 def test_estimated_reserved_and_charged_stand_side_by_side(ada):
-    done = GenerationFactory(owner=ada, state=State.COMPLETED, used=Decimal("12.3456"))
-    made = card(done, now=NOW)
-    assert made.credits == "estimated 162 → reserved 25.7 → charged 12.35"
-    assert made.money == "12.35 credits were charged."
+    done = GenerationFactory(owner=ada, state=State.COMPLETED, credits_charged=Decimal("12.3456"))
+    made = present_card(done, now=NOW)
+    assert made.credit_history_text == "estimated 162 → reserved 25.7 → charged 12.35"
+    assert made.charge_text == "12.35 credits were charged."
 
 
 def test_a_failure_that_was_charged_says_so_and_whom_to_ask(ada):
-    kept = failed(ada, "service_error", used=Decimal(20), charge=Charge.CHARGED)
+    kept = failed(ada, "service_error", credits_charged=Decimal(20), charge=Charge.CHARGED)
     assert kept.money == "20 credits were charged all the same."
     assert "Ask the owner of this studio about a refund." in kept.advice
 
@@ -162,12 +162,12 @@ def test_a_failure_whose_credits_did_not_come_back_yet_says_so(ada, charge):
     held = failed(ada, "service_error", charge=charge)
     assert held.money == "Whether its 25.7 reserved credits came back is not clear yet."
     assert "list of money to check" in held.advice
-    untold = failed(ada, "service_error", charge=charge, reserved=None)
+    untold = failed(ada, "service_error", charge=charge, credits_reserved=None)
     assert untold.money == "Whether its reserved credits came back is not clear yet."
 
 
 def test_a_film_whose_link_ended_has_expired_and_can_be_made_again(ada):
-    lost = failed(ada, "film_lost", used=Decimal(20), charge=Charge.CHARGED)
+    lost = failed(ada, "film_lost", credits_charged=Decimal(20), charge=Charge.CHARGED)
     assert (lost.state_text, lost.again_text) == ("Expired", "Make it again")
     assert "its link ended" in lost.message
     assert "same settings" in lost.advice
@@ -179,18 +179,18 @@ def test_a_film_whose_link_ended_has_expired_and_can_be_made_again(ada):
 def test_no_sentence_about_money_has_a_hole_in_it(ada, state, charge):
     for amount in (None, Decimal("25.7")):
         figures = {"estimated": amount, "reserved": amount, "used": amount}
-        made = card(
+        made = present_card(
             GenerationFactory.build(owner=ada, pk=1, state=state, charge=charge, **figures), now=NOW
         )
-        assert made.money.endswith(".")
-        assert "{" not in made.money
+        assert made.charge_text.endswith(".")
+        assert "{" not in made.charge_text
         assert "–" not in made.money
 
 
 def test_money_that_is_not_known_is_never_called_nothing(ada):
-    lost = GenerationFactory(owner=ada, state=State.UNKNOWN, estimated=None)
-    assert "not clear" in card(lost, now=NOW).money
-    assert "0" not in card(lost, now=NOW).money
+    lost = GenerationFactory(owner=ada, state=State.UNKNOWN, credits_estimated=None)
+    assert "not clear" in present_card(lost, now=NOW).charge_text
+    assert "0" not in present_card(lost, now=NOW).charge_text
 
 
 # --- the film ---------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ def test_money_that_is_not_known_is_never_called_nothing(ada):
 def test_a_finished_card_plays_and_gives_away_its_film(tab, ada):
     done = GenerationFactory(owner=ada, state=State.COMPLETED)
     film = AssetFactory(owner=ada, kind="video", format="mp4", mime="video/mp4", seconds=8)
-    Result.objects.create(generation=done, asset=film, position=0)
+    GeneratedVideo.objects.create(generation=done, asset=film, position=0)
     page = Page(tab.get(f"/create/{done.model_id}/?show={done.pk}"))
     video = page.card(done.pk).find(".//video")
     assert video.get("src") == f"/library/{film.pk}/file"
@@ -209,7 +209,7 @@ def test_a_finished_card_plays_and_gives_away_its_film(tab, ada):
 def test_settings_stand_on_the_card_as_people_know_them(ada):
     params = {"aspect_ratio": "16:9", "duration": 5, "quality": "1080p", "sound": "on"}
     kling = GenerationFactory(owner=ada, model_id="kling-o3-image-to-video", params=params)
-    chips = card(kling, now=NOW).chips
+    chips = present_card(kling, now=NOW).chips
     assert "5 s" in chips
     assert any("Sound" in chip for chip in chips)
     assert len(chips) == 4
@@ -220,7 +220,7 @@ def test_the_shots_stand_in_for_a_prompt_that_is_not_there(ada):
     kling = GenerationFactory(
         owner=ada, model_id="kling-o3-image-to-video", prompt="", params=params
     )
-    assert card(kling, now=NOW).prompt == "A door / opens"
+    assert present_card(kling, now=NOW).prompt == "A door / opens"
 
 
 @pytest.mark.parametrize("state", State)
@@ -229,16 +229,16 @@ def test_a_model_that_left_the_catalogue_still_has_its_cards(tab, state):
     old = GenerationFactory(owner=ada, model_id="old-model", state=state)
     page = Page(tab.get("/create/veo3.1-pro/"))
     assert "old-model" in words(page.card(old.pk))
-    made = card(old, now=NOW)
-    assert (made.model, made.chips) == ("old-model", ())
+    made = present_card(old, now=NOW)
+    assert (made.model_label, made.chips) == ("old-model", ())
 
 
 def test_elapsed_time_stops_at_the_end(ada):
     done = GenerationFactory(owner=ada, state=State.COMPLETED)
     running = GenerationFactory(owner=ada, state=State.RUNNING)
     later = NOW + timedelta(hours=1, seconds=5)
-    assert card(done, now=later).elapsed_text == "3:00"
-    assert card(running, now=later).elapsed_text == "1:00:05"
+    assert present_card(done, now=later).elapsed_text == "3:00"
+    assert present_card(running, now=later).elapsed_text == "1:00:05"
 
 
 # --- for support ------------------------------------------------------------------------------
@@ -256,6 +256,6 @@ def test_support_finds_it_by_what_the_details_say(tab):
 
 def test_a_failure_at_a_field_leads_to_that_field(ada):
     at_field = failed(ada, "invalid_parameter", error_field="model_params.quality")
-    assert at_field.again_url == f"/create/{VEO}/?from={at_field.id}#field-quality"
+    assert at_field.reuse_url == f"/create/{VEO}/?from={at_field.id}#field-quality"
     nowhere = failed(ada, "invalid_parameter", error_field="<script>")
-    assert nowhere.again_url == f"/create/{VEO}/?from={nowhere.id}"
+    assert nowhere.reuse_url == f"/create/{VEO}/?from={nowhere.id}"

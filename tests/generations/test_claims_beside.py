@@ -7,9 +7,9 @@ import pytest
 from django.db import connection, transaction
 
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline.queue import Limits, claim_turns
+from evolink_studio.generations.pipeline.queue import ConcurrencyLimits, lease_next
 from evolink_studio.generations.services import cancel
-from evolink_studio.generations.transitions import bump
+from evolink_studio.generations.transitions import increment_feed_version
 from tests.factories import NOW, GenerationFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -17,14 +17,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_a_wish_that_is_being_cancelled_is_not_taken_and_nobody_is_turned_away(ada):
     with transaction.atomic():
-        bump(ada.pk)
+        increment_feed_version(ada.pk)
     wish = GenerationFactory(owner=ada)
     begun, said = threading.Event(), []
 
     def press_cancel() -> None:
         try:
             with transaction.atomic():
-                bump(ada.pk)  # as every move begins
+                increment_feed_version(ada.pk)  # as every move begins
                 begun.set()
                 time.sleep(0.3)  # until the other one waits
                 said.append(cancel(generation=wish, now=NOW))
@@ -34,7 +34,7 @@ def test_a_wish_that_is_being_cancelled_is_not_taken_and_nobody_is_turned_away(a
     person = threading.Thread(target=press_cancel)
     person.start()
     assert begun.wait(60)
-    _, taken = claim_turns(limit=5, now=NOW, limits=Limits())
+    _, taken = lease_next(limit=5, now=NOW, limits=ConcurrencyLimits())
     person.join(60)
     assert (taken, said) == ([], [True])
     assert Generation.objects.get().state == "cancelled"

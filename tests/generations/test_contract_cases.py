@@ -41,7 +41,7 @@ def test_what_the_documentation_allows_reaches_evolink_as_documented(tab, far, w
     assert response.status_code == 302
     assert response["Location"] == f"/create/{case.model}/?show={generation.pk}"
 
-    worker.clock.now = generation.created
+    worker.clock.now = generation.created_at
     worker.send()
     assert fresh(generation).state == "running"
     sent = far.create.requests[0].json
@@ -74,7 +74,7 @@ def test_what_it_forbids_is_refused_at_its_field_and_everything_typed_stays(
     assert page.error(case.field)
 
     for name, value in as_typed(case.fields).items():
-        if SPECS[case.model].field(name.partition("-")[0]).control != Control.CHOICE:
+        if SPECS[case.model].get_field(name.partition("-")[0]).control != Control.CHOICE:
             shown = str(page.value(name))
             assert shown.split() == str(value).split(), name
     for name, pictures in case.pictures.items():
@@ -86,7 +86,7 @@ def test_what_it_forbids_is_refused_at_its_field_and_everything_typed_stays(
 
 def _can_be_shown(case: Case) -> bool:
     """A choice that is not offered has no chip that could show it."""
-    field = SPECS[case.model].field(case.field)
+    field = SPECS[case.model].get_field(case.field)
     offered = {str(option.value) for option in field.options}
     return not offered or str(case.fields.get(case.field)) in offered
 

@@ -7,8 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.generations import queries
-from evolink_studio.generations.states import ENDED, LIVE, State
-from evolink_studio.generations.views.gallery import PAGE
+from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
+from evolink_studio.generations.views.gallery import PAGE_SIZE
 from tests.factories import NOW, GenerationFactory
 from tests.generations.pressing import HTMX
 from tests.page import Page, words
@@ -39,8 +39,8 @@ def walk(tab, **how) -> list[int]:
 
 @pytest.mark.parametrize("how", [{}, {"headers": HTMX}], ids=["pages", "fragments"])
 def test_every_film_is_found_once_newest_first_even_of_one_moment(tab, ada, how):
-    moments = [NOW - timedelta(hours=n // 9) for n in range(2 * PAGE + 7)]
-    rows = [GenerationFactory(owner=ada, state=State.COMPLETED, created=m) for m in moments]
+    moments = [NOW - timedelta(hours=n // 9) for n in range(2 * PAGE_SIZE + 7)]
+    rows = [GenerationFactory(owner=ada, state=State.COMPLETED, created_at=m) for m in moments]
     expected = sorted(rows, key=lambda row: (row.created, row.pk), reverse=True)
     assert walk(tab, **how) == [row.pk for row in expected]
 
@@ -54,26 +54,26 @@ def test_only_what_was_kept_stands_there(tab, ada, eve):
 
 
 def test_a_last_page_that_is_just_full_offers_no_empty_one(tab, ada):
-    GenerationFactory.create_batch(PAGE, owner=ada, state=State.COMPLETED)
+    GenerationFactory.create_batch(PAGE_SIZE, owner=ada, state=State.COMPLETED)
     page = Page(tab.get("/films/"))
-    assert len(films(page)) == PAGE
+    assert len(films(page)) == PAGE_SIZE
     assert more(page) is None
 
 
 def test_a_film_made_meanwhile_moves_nothing(tab, ada):
     old = [
-        GenerationFactory(owner=ada, state=State.COMPLETED, created=NOW - timedelta(hours=n))
-        for n in range(PAGE + 3)
+        GenerationFactory(owner=ada, state=State.COMPLETED, created_at=NOW - timedelta(hours=n))
+        for n in range(PAGE_SIZE + 3)
     ]
     page = Page(tab.get("/films/"))
-    GenerationFactory(owner=ada, state=State.COMPLETED, created=NOW + timedelta(hours=1))
-    assert films(Page(tab.get(more(page)))) == [row.pk for row in old[PAGE:]]
+    GenerationFactory(owner=ada, state=State.COMPLETED, created_at=NOW + timedelta(hours=1))
+    assert films(Page(tab.get(more(page)))) == [row.pk for row in old[PAGE_SIZE:]]
 
 
 @pytest.mark.parametrize("depth", [0, 40])
 def test_any_depth_costs_the_same_queries(tab, ada, depth):
     for n in range(60):
-        GenerationFactory(owner=ada, state=State.COMPLETED, created=NOW - timedelta(hours=n))
+        GenerationFactory(owner=ada, state=State.COMPLETED, created_at=NOW - timedelta(hours=n))
     address = "/films/"
     if depth:
         address = f"/films/?before={(NOW - timedelta(hours=depth)).isoformat()[:19]}Z&id=1"
@@ -103,7 +103,7 @@ def test_a_place_that_makes_no_sense_is_the_beginning(tab, ada, query):
 # --- what is not kept -------------------------------------------------------------------------
 
 
-SHELVES = {"making": LIVE, "ended": ENDED - {State.COMPLETED}}
+SHELVES = {"making": LIVE_STATES, "ended": ENDED_STATES - {State.COMPLETED}}
 
 
 @pytest.mark.parametrize("shelf", SHELVES)
@@ -126,7 +126,7 @@ def test_every_shelf_can_be_reached_from_the_films(tab):
 
 
 def test_a_long_shelf_is_paged_and_stays_the_same_shelf(tab, ada):
-    rows = GenerationFactory.create_batch(PAGE + 3, owner=ada, state=State.FAILED)
+    rows = GenerationFactory.create_batch(PAGE_SIZE + 3, owner=ada, state=State.FAILED)
     GenerationFactory(owner=ada, state=State.COMPLETED)
     page = Page(tab.get("/films/?of=ended"))
     found = films(page) + films(Page(tab.get(more(page))))
@@ -139,7 +139,7 @@ def test_a_shelf_says_what_it_cost_and_what_can_be_done(tab, ada):
     assert "Not charged: 25.7 credits were returned." in page.text
     assert "Try again" in page.text
     GenerationFactory(owner=ada, state=State.QUEUED)
-    GenerationFactory(owner=ada, state=State.RUNNING, put_away=NOW)
+    GenerationFactory(owner=ada, state=State.RUNNING, dismissed_at=NOW)
     page = Page(tab.get("/films/?of=making"))
     assert {form.get("action", "").split("/")[-2] for form in page.all("article//form")} == {
         "cancel",
@@ -152,7 +152,7 @@ def test_what_is_in_the_making_is_found_without_walking_through_all_films(ada):
     if connection.vendor != "sqlite":
         pytest.skip("how PostgreSQL goes about it depends on how many rows there are")
     with CaptureQueriesContext(connection) as asked:
-        queries.films_page(ada, before=None, limit=PAGE, states=LIVE)
+        queries.get_gallery_page(ada, cursor=None, limit=PAGE_SIZE, states=LIVE_STATES)
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {asked[0]['sql']}")
         plan = [line for *_, line in cursor.fetchall()]

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.generations.models import Feed, Generation
+from evolink_studio.generations.models import ChangeFeed, Generation
 from tests.answers import answer, error, hang_up
 from tests.factories import NOW, GenerationFactory
 from tests.generations.conftest import gap, says
@@ -23,13 +23,13 @@ def test_progress_is_shown_and_never_goes_backwards(far, worker, running):
 
 
 def test_only_what_can_be_seen_is_news_for_the_page(far, worker, running):
-    version = Feed.objects.get().version
+    version = ChangeFeed.objects.get().version
     says(far, running, status="processing", progress=10)
     worker.look(running)
-    assert Feed.objects.get().version == version + 1
+    assert ChangeFeed.objects.get().version == version + 1
     for _ in range(5):
         worker.look(running)
-    assert Feed.objects.get().version == version + 1
+    assert ChangeFeed.objects.get().version == version + 1
 
 
 @pytest.mark.parametrize("status", ["queued_upstream", "", None, 7, "x" * 500, "COMPLETED"])
@@ -59,9 +59,9 @@ def test_a_made_film_is_charged_as_reserved_unless_evolink_says_otherwise(far, w
     far.finish(running.task_id, f"{far.url}/1.mp4", f"{far.url}/2.mp4")
     made = worker.look(running)
     assert (made.state, made.progress) == ("saving", 100)
-    assert (made.used, made.charge) == (Decimal("25.7"), "charged")
+    assert (made.credits_charged, made.charge) == (Decimal("25.7"), "charged")
     assert made.result_urls == [f"{far.url}/1.mp4", f"{far.url}/2.mp4"]
-    assert made.results_expire == worker.clock() + timedelta(hours=24)
+    assert made.results_expire_at == worker.clock() + timedelta(hours=24)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_made_film_is_charged_as_reserved_unless_evolink_says_otherwise(far, w
 def test_what_was_finally_taken_is_what_evolink_says(far, worker, running, said, used):
     far.finish(running.task_id, f"{far.url}/film.mp4")
     says(far, running, **said)
-    assert worker.look(running).used == Decimal(used)
+    assert worker.look(running).credits_charged == Decimal(used)
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
@@ -98,7 +98,11 @@ def test_a_failed_task_is_free_and_keeps_its_reason(far, worker, running, status
     failed = worker.look(running)
     assert (failed.state, failed.error_code) == ("failed", "content_policy_violation")
     assert failed.error_text == "Not this."
-    assert (failed.used, failed.charge, failed.reserved) == (0, "returned", Decimal("25.7"))
+    assert (failed.credits_charged, failed.charge, failed.credits_reserved) == (
+        0,
+        "returned",
+        Decimal("25.7"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,7 +113,7 @@ def test_a_failed_task_with_a_hint_of_a_charge_and_no_figure_is_unclear(
 ):
     says(far, running, status="failed", billing=billing)
     failed = worker.look(running)
-    assert (failed.state, failed.used, failed.charge) == ("failed", None, "unclear")
+    assert (failed.state, failed.credits_charged, failed.charge) == ("failed", None, "unclear")
     assert failed.last_status == "failed"
 
 
@@ -124,14 +128,14 @@ def test_a_failed_task_with_a_hint_of_a_charge_and_no_figure_is_unclear(
 def test_a_failed_task_whose_credits_are_back_is_free(far, worker, running, billing):
     says(far, running, status="failed", billing=billing)
     failed = worker.look(running)
-    assert (failed.state, failed.used, failed.charge) == ("failed", 0, "returned")
+    assert (failed.state, failed.credits_charged, failed.charge) == ("failed", 0, "returned")
 
 
 def test_a_failed_task_that_was_charged_all_the_same_says_so(far, worker, running):
     far.fail(running.task_id, "service_error")
     says(far, running, billing={"charged_credits": 25.7, "refunded_credits": 5.7})
     failed = worker.look(running)
-    assert (failed.state, failed.used, failed.charge) == ("failed", 20, "charged")
+    assert (failed.state, failed.credits_charged, failed.charge) == ("failed", 20, "charged")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +179,7 @@ def test_no_news_for_long_is_said_and_is_taken_back_when_news_comes(far, worker,
     last_news = worker.clock()
     worker.clock.forward(minutes=16)
     stalled = worker.look(running)
-    assert (stalled.state, stalled.stalled) == ("running", last_news)
+    assert (stalled.state, stalled.stalled_since) == ("running", last_news)
     assert gap(worker, running) == 120
 
     says(far, running, progress=20)
@@ -188,19 +192,19 @@ def test_patience_is_three_times_the_expected_time_where_that_is_longer(far, wor
     says(far, running, status="processing")
     worker.look(running)
     worker.clock.forward(minutes=50)
-    assert worker.look(running).stalled is None
+    assert worker.look(running).stalled_since is None
     worker.clock.forward(minutes=15)
-    assert worker.look(running).stalled is not None
+    assert worker.look(running).stalled_since is not None
 
 
 def test_no_answers_for_long_is_said_too(far, worker, running):
-    version = Feed.objects.get().version
+    version = ChangeFeed.objects.get().version
     far.read.always(error(503, "service_unavailable"))
     worker.clock.forward(minutes=20)
-    assert worker.look(running).stalled == NOW
-    assert Feed.objects.get().version == version + 1
+    assert worker.look(running).stalled_since == NOW
+    assert ChangeFeed.objects.get().version == version + 1
     worker.look(running)
-    assert Feed.objects.get().version == version + 1
+    assert ChangeFeed.objects.get().version == version + 1
 
 
 def test_a_film_after_a_day_of_silence_is_still_taken(far, worker, running):
@@ -211,4 +215,4 @@ def test_a_film_after_a_day_of_silence_is_still_taken(far, worker, running):
     far.read.always(far._read)
     far.finish(running.task_id, f"{far.url}/film.mp4")
     made = worker.look(running)
-    assert (made.state, made.stalled) == ("saving", None)
+    assert (made.state, made.stalled_since) == ("saving", None)

@@ -9,17 +9,17 @@ import pytest
 from django.db import connection, transaction
 
 from evolink_studio.evolink.types import Task
-from evolink_studio.generations.models import Feed, Generation
+from evolink_studio.generations.models import ChangeFeed, Generation
 from evolink_studio.generations.pipeline import polling as following
-from evolink_studio.generations.pipeline.leases import LEASE, claim_due
+from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due
 from evolink_studio.generations.states import State
-from evolink_studio.generations.transitions import bump
+from evolink_studio.generations.transitions import increment_feed_version
 from tests.factories import NOW, GenerationFactory
 from tests.generations.conftest import fresh
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 LONG = 30  # seconds; only for what would hang
-LATER = NOW + 2 * LEASE
+LATER = NOW + 2 * LEASE_DURATION
 
 Beside = Callable[[Callable[[], object]], "Future[object]"]
 
@@ -55,12 +55,14 @@ def until_it_waits(other: "Future[object]") -> None:
 
 def running(*owners) -> list[Generation]:
     for number in sorted({owner.pk for owner in owners}, reverse=True):
-        Feed.objects.create(pk=number)  # so their order in the table is not that of their numbers
+        ChangeFeed.objects.create(
+            pk=number
+        )  # so their order in the table is not that of their numbers
     return [
         GenerationFactory(
             owner=owner,
             state=State.RUNNING,
-            due=NOW,
+            next_attempt_at=NOW,
             task_id=f"task-{number}",
             last_status="processing",
         )
@@ -70,18 +72,18 @@ def running(*owners) -> list[Generation]:
 
 def taken(*rows: Generation, now=NOW) -> tuple[list[Generation], uuid.UUID]:
     """The rows as a worker holds them, in this order."""
-    held, found = claim_due(State.RUNNING, limit=100, now=now, light=True)
+    held, found = lease_due(State.RUNNING, limit=100, now=now, only_poll_columns=True)
     by_key = {row.pk: row for row in found}
     return [by_key[row.pk] for row in rows], held
 
 
 def keep(rows: list[Generation], held: uuid.UUID, progress: int, worker, now=NOW) -> None:
     answers = [(row, Task(id=row.task_id, status="processing", progress=progress)) for row in rows]
-    following._keep(answers, held, worker.far(), now)
+    following._store_answers(answers, held, worker.far(), now)
 
 
 def write(generation: Generation) -> None:
-    assert Generation.objects.filter(pk=generation.pk).update(vouched=True) == 1
+    assert Generation.objects.filter(pk=generation.pk).update(candidate_confirmed=True) == 1
 
 
 @pytest.mark.parametrize("progress", [0, 50], ids=["silent", "visible"])
@@ -95,17 +97,21 @@ def test_who_waits_for_a_row_holds_no_other_one(ada, worker, beside, progress):
         write(first)
     other.result(LONG)
     for row in (first, second):
-        assert (fresh(row).progress, fresh(row).claim, fresh(row).vouched) == (progress, None, True)
+        assert (fresh(row).progress, fresh(row).lease_id, fresh(row).candidate_confirmed) == (
+            progress,
+            None,
+            True,
+        )
 
 
 def test_feeds_are_locked_in_one_order_before_any_row(ada, eve, worker, beside):
     hers, his = running(ada, eve)
     rows, held = taken(his, hers)
     with transaction.atomic():
-        bump(min(ada.pk, eve.pk))
+        increment_feed_version(min(ada.pk, eve.pk))
         other = beside(lambda: keep(rows, held, 50, worker))
         until_it_waits(other)
-        bump(max(ada.pk, eve.pk))
+        increment_feed_version(max(ada.pk, eve.pk))
         write(hers)
         write(his)
     other.result(LONG)
@@ -121,8 +127,8 @@ def test_a_worker_whose_lease_ran_out_waits_for_nobody_and_changes_nothing(ada, 
         beside(lambda: keep(stale, ran_out, 0, worker, LATER)).result(LONG)
         keep(rows[1:], held, 0, worker, LATER)
     for row in (first, second):
-        assert (fresh(row).claim, fresh(row).attempts) == (None, 0)
-        assert fresh(row).due > LATER
+        assert (fresh(row).lease_id, fresh(row).attempts) == (None, 0)
+        assert fresh(row).next_attempt_at > LATER
 
 
 def test_two_workers_who_keep_the_same_rows_in_other_orders_never_end_in_a_circle(
@@ -131,11 +137,11 @@ def test_two_workers_who_keep_the_same_rows_in_other_orders_never_end_in_a_circl
     """One of them was paused until its lease ran out."""
     rows = running(*[ada, eve] * 10)
     for turn in range(20):
-        Generation.objects.update(due=NOW)
+        Generation.objects.update(next_attempt_at=NOW)
         stale, ran_out = taken(*rows)
-        Generation.objects.update(due=NOW)
+        Generation.objects.update(next_attempt_at=NOW)
         ours, held = taken(*reversed(rows))
         other = beside(lambda s=stale, r=ran_out, t=turn: keep(s, r, 90, worker))
         keep(ours, held, turn + 1, worker)
         other.result(LONG)
-        assert set(Generation.objects.values_list("progress", "claim")) == {(turn + 1, None)}
+        assert set(Generation.objects.values_list("progress", "lease_id")) == {(turn + 1, None)}

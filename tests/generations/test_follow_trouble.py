@@ -2,11 +2,11 @@
 
 import pytest
 
-from evolink_studio.credits.models import FarAccount
-from evolink_studio.generations.models import Feed, Generation
-from evolink_studio.generations.pipeline.leases import LEASE, claim_due
-from evolink_studio.generations.pipeline.polling import apply_task, follow
-from evolink_studio.generations.states import ENDED, State
+from evolink_studio.credits.models import ProviderAccount
+from evolink_studio.generations.models import ChangeFeed, Generation
+from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due
+from evolink_studio.generations.pipeline.polling import apply_task, poll_batch
+from evolink_studio.generations.states import ENDED_STATES, State
 from tests.answers import answer, cut_body, error, gzip_bomb, hang_up, redirect
 from tests.factories import NOW, GenerationFactory
 from tests.generations.conftest import fresh, gap
@@ -34,13 +34,13 @@ TROUBLE = {
 
 @pytest.mark.parametrize("reply", TROUBLE.values(), ids=TROUBLE)
 def test_trouble_with_reading_changes_nothing_and_is_tried_again_later(far, worker, running, reply):
-    version = Feed.objects.get().version
+    version = ChangeFeed.objects.get().version
     far.read.always(reply)
     worker.look(running)
     followed = fresh(running)
-    assert (followed.state, followed.charge, followed.claim) == ("running", "reserved", None)
+    assert (followed.state, followed.charge, followed.lease_id) == ("running", "reserved", None)
     assert gap(worker, running) == 8
-    assert Feed.objects.get().version == version
+    assert ChangeFeed.objects.get().version == version
 
 
 def test_gaps_grow_up_to_five_minutes_and_reading_never_stops(far, worker, running):
@@ -66,7 +66,7 @@ def test_a_key_that_is_refused_at_reading_is_told_and_fails_nothing(far, worker,
     far.read.always(error(401, "unauthorized"))
     worker.look(running)
     assert fresh(running).state == "running"
-    assert FarAccount.objects.get(far_end=NAME).key_state == "refused"
+    assert ProviderAccount.objects.get(provider_key=NAME).key_state == "refused"
 
 
 def test_one_spoiled_answer_does_not_take_the_others_along(far, worker, monkeypatch):
@@ -87,7 +87,7 @@ def test_one_spoiled_answer_does_not_take_the_others_along(far, worker, monkeypa
     assert [fresh(row).progress for row in rows] == [50, 50, 0, 50, 50]
 
     monkeypatch.undo()
-    worker.clock.forward(seconds=LEASE.total_seconds())
+    worker.clock.forward(seconds=LEASE_DURATION.total_seconds())
     worker.follow()
     assert fresh(spoiled).progress == 50
 
@@ -97,11 +97,11 @@ def test_how_many_reads_were_not_answered_is_told_to_the_engine(far, worker):
     worker.send()
     worker.clock.forward(seconds=20)
     far.read.answers(error(500, "x"), error(404, "task_not_found"))
-    held, rows = claim_due(State.RUNNING, limit=10, now=worker.clock())
+    held, rows = lease_due(State.RUNNING, limit=10, now=worker.clock())
     barren = []
 
     async def step(row, **more):
-        barren.append(await follow([row], **more))
+        barren.append(await poll_batch([row], **more))
 
     worker.step(step, rows, held)
     assert sorted(barren) == [0, 0, 1]
@@ -116,17 +116,17 @@ LATE = {
 
 
 @pytest.mark.parametrize("said", LATE.values(), ids=LATE)
-@pytest.mark.parametrize("state", [*sorted(ENDED), State.SAVING])
+@pytest.mark.parametrize("state", [*sorted(ENDED_STATES), State.SAVING])
 def test_a_late_answer_changes_nothing(far, worker, state, said):
     """The worker was paused with the answer in its hand; meanwhile the generation went on."""
     generation = GenerationFactory(state=State.RUNNING, task_id="task-late")
     far.tasks["task-late"] = {"id": "task-late", **said}
-    held, (seen,) = claim_due(State.RUNNING, limit=1, now=NOW)
-    Generation.objects.filter(pk=generation.pk).update(state=state, claim=None)
+    held, (seen,) = lease_due(State.RUNNING, limit=1, now=NOW)
+    Generation.objects.filter(pk=generation.pk).update(state=state, lease_id=None)
     before = Generation.objects.values().get()
 
     async def step(row, **more):
-        await follow([row], **more)
+        await poll_batch([row], **more)
 
     worker.step(step, [seen], held)
     assert Generation.objects.values().get() == before

@@ -42,9 +42,9 @@ def test_every_field_of_a_model_has_its_control_and_its_place_for_what_is_wrong(
 def test_a_form_begins_with_the_documented_defaults(tab, foreign, spec):
     page = seen(tab, spec.id)
     for name, default in spec.defaults({}).items():
-        if spec.field(name).control in (Control.CHOICE, Control.NUMBER):
+        if spec.get_field(name).control in (Control.CHOICE, Control.NUMBER):
             assert float_or_text(page.value(name)) == float_or_text(default)
-        if spec.field(name).control == Control.SWITCH:
+        if spec.get_field(name).control == Control.SWITCH:
             assert page.value(name) == str(default).lower()
 
 
@@ -74,7 +74,7 @@ def test_a_model_we_do_not_have_is_not_found(tab):
 def test_a_number_or_a_word_is_sent_as_what_it_is(tab, foreign, far, worker):
     for duration in ("auto", "7"):
         assert press(tab, GEMINI.id, {"duration": duration}).status_code == 302
-    worker.clock.now = Generation.objects.latest("created").created
+    worker.clock.now = Generation.objects.latest("created_at").created_at
     worker.send()
     sent = [request.json for request in far.create.requests]
     assert sorted((one["duration"] for one in sent), key=str) == [7, "auto"]
@@ -85,7 +85,7 @@ def test_a_film_can_be_an_input_and_no_prompt_is_needed(tab, foreign, far, worke
     clip = SimpleUploadedFile("clip.mp4", film(tmp_path / "clip.mp4").read_bytes(), "video/mp4")
     response = press(tab, TOPAZ.id, {"upscale_factor": "4"}, video_urls=clip)
     assert response.status_code == 302
-    worker.clock.now = Generation.objects.get().created
+    worker.clock.now = Generation.objects.get().created_at
     worker.send()
     (request,) = far.create.requests
     assert request.json["model_params"] == {"upscale_factor": "4"}
@@ -98,7 +98,7 @@ def test_sounds_fractions_and_advanced_numbers_are_read(tab, foreign, far, worke
     typed = {"duration": "2.5", "seed": "77", "negative_prompt": "rain", "prompt_extend": "true"}
     files = {"audio_urls": noise, "image_urls": numbered(1, 400, 400)}
     assert press(tab, WAN.id, typed, **files).status_code == 302
-    worker.clock.now = Generation.objects.get().created
+    worker.clock.now = Generation.objects.get().created_at
     worker.send()
     sent = far.create.requests[0].json
     assert (sent["duration"], sent["seed"], sent["prompt_extend"]) == (2.5, 77, True)

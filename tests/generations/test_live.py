@@ -10,11 +10,11 @@ from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.credits.services import record_balance, record_unreachable
 from evolink_studio.generations import change_feed
-from evolink_studio.generations.models import Charge, Feed, Generation
-from evolink_studio.generations.pipeline.provider import far_name
-from evolink_studio.generations.services import beat
+from evolink_studio.generations.models import ChangeFeed, Charge, Generation
+from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.generations.states import State
-from evolink_studio.generations.transitions import move
+from evolink_studio.generations.transitions import transition
 from tests.factories import NOW, VEO, GenerationFactory
 from tests.generations.pressing import HTMX, press
 from tests.generations.watching import opened, poll, poller, progress, running
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 def noon():
     """The worker is there, and it is noon."""
     with time_machine.travel(NOW, tick=False) as clock:
-        beat(worker="here", disk_free=10**12, now=NOW)
+        record_heartbeat(worker="here", disk_free_bytes=10**12, now=NOW)
         yield clock
 
 
@@ -42,7 +42,7 @@ def test_when_nothing_changed_the_answer_is_empty(tab, ada):
 def test_a_change_brings_only_that_card_and_the_next_question(tab, ada):
     first, _second = running(ada), running(ada)
     address = poller(opened(tab))
-    move(first, State.SAVING, now=NOW)
+    transition(first, State.SAVING, now=NOW)
     page = Page(poll(tab, address))
     assert page.cards() == {first.pk: "saving"}
     assert page.card(first.pk).get("hx-swap-oob") == "morph"
@@ -54,7 +54,7 @@ def test_the_card_on_the_stage_is_changed_on_the_stage(tab, ada):
     older, newer = running(ada), running(ada)
     address = poller(opened(tab, f"?show={older.pk}"))
     for generation in (older, newer):
-        move(generation, State.SAVING, now=NOW)
+        transition(generation, State.SAVING, now=NOW)
     page = Page(poll(tab, address))
     kinds = {pk: page.card(pk).get("class") for pk in (older.pk, newer.pk)}
     assert kinds[older.pk] != kinds[newer.pk]
@@ -72,7 +72,7 @@ def test_a_card_from_another_tab_is_added_to_the_list_once(tab, ada):
     assert [e.get("data-generation") for e in place] == [str(made.pk)]
     assert page.card(made.pk).get("hx-swap-oob") is None
 
-    move(made, State.CANCELLED, now=NOW)
+    transition(made, State.CANCELLED, now=NOW)
     again = Page(poll(tab, poller(page)))
     assert again.card(made.pk).get("hx-swap-oob") == "morph"
 
@@ -80,7 +80,7 @@ def test_a_card_from_another_tab_is_added_to_the_list_once(tab, ada):
 def test_it_stops_when_nothing_runs_and_begins_again_with_a_press(tab, ada):
     generation = running(ada)
     address = poller(opened(tab))
-    move(generation, State.FAILED, now=NOW)
+    transition(generation, State.FAILED, now=NOW)
     page = Page(poll(tab, address))
     assert poller(page) is None
     assert poller(opened(tab)) is None
@@ -88,9 +88,9 @@ def test_it_stops_when_nothing_runs_and_begins_again_with_a_press(tab, ada):
 
 
 def test_a_lost_answer_is_watched_as_long_as_it_is_looked_for(tab, ada):
-    lost = GenerationFactory(owner=ada, state=State.UNKNOWN, due=NOW)
+    lost = GenerationFactory(owner=ada, state=State.UNKNOWN, next_attempt_at=NOW)
     assert poller(opened(tab))
-    Generation.objects.filter(pk=lost.pk).update(due=None)
+    Generation.objects.filter(pk=lost.pk).update(next_attempt_at=None)
     assert poller(opened(tab)) is None
 
 
@@ -109,7 +109,7 @@ def test_asking_costs_three_queries_however_many_cards_there_are(tab, ada, shown
     assert len(moving) <= 3
 
     for row in rows:
-        move(row, State.SAVING, now=NOW)
+        transition(row, State.SAVING, now=NOW)
     with CaptureQueriesContext(connection) as busy:
         assert len(Page(poll(tab, address)).cards()) == shown
     assert len(busy) <= 6
@@ -125,7 +125,7 @@ def test_the_credits_are_drawn_anew_when_they_may_have_changed_and_only_then(tab
     assert "HX-Trigger" not in moving
 
     facts = {"used": Decimal(36), "charge": Charge.CHARGED, "finished": NOW}
-    move(generation, State.FAILED, now=NOW, **facts)
+    transition(generation, State.FAILED, now=NOW, **facts)
     ended = poll(tab, poller(page))
     assert "36" in words(Page(ended).one("*[@id='usage']"))
     assert ended["HX-Trigger"] == "credits"
@@ -136,9 +136,9 @@ def test_a_library_of_any_size_is_not_walked_by_a_poll(tab, ada):
     running(ada)
     if connection.vendor != "sqlite":
         pytest.skip("how PostgreSQL goes about it depends on how many rows there are")
-    prepared = change_feed._question()
+    prepared = change_feed._change_query()
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN QUERY PLAN {prepared._sql}", prepared._places)
+        cursor.execute(f"EXPLAIN QUERY PLAN {prepared._sql}", prepared._parameters)
         plan = [line for *_, line in cursor.fetchall()]
     assert any(
         "changed USING INDEX generation_by_version (owner_id=? AND version>" in line
@@ -148,10 +148,10 @@ def test_a_library_of_any_size_is_not_walked_by_a_poll(tab, ada):
 
 def test_of_very_many_changes_the_newest_are_told(tab, ada):
     """A page that was hidden for an hour shows the newest, so these must be right."""
-    rows = [running(ada, created=NOW + timedelta(seconds=n)) for n in range(130)]
+    rows = [running(ada, created_at=NOW + timedelta(seconds=n)) for n in range(130)]
     address = poller(opened(tab))
     for row in rows:
-        move(row, State.FAILED, now=NOW)
+        transition(row, State.FAILED, now=NOW)
     told = Page(poll(tab, address)).cards()
     assert {row.pk for row in rows[-13:]} <= set(told)
 
@@ -159,14 +159,16 @@ def test_of_very_many_changes_the_newest_are_told(tab, ada):
 def test_news_of_others_are_no_news(tab, ada, eve):
     running(ada)
     address = poller(opened(tab))
-    move(running(eve), State.SAVING, now=NOW)
+    transition(running(eve), State.SAVING, now=NOW)
     assert poll(tab, address).status_code == 204
 
 
 def test_a_new_balance_is_news_and_brings_the_badge(tab, ada):
     running(ada)
     address = poller(opened(tab))
-    record_balance(far_end=far_name(), spendable=Decimal(1234), now=NOW + timedelta(minutes=1))
+    record_balance(
+        provider_key=provider_key(), credits_available=Decimal(1234), now=NOW + timedelta(minutes=1)
+    )
     page = Page(poll(tab, address))
     assert "1,234" in words(page.one("*[@id='usage']"))
     assert page.cards() == {}
@@ -175,14 +177,20 @@ def test_a_new_balance_is_news_and_brings_the_badge(tab, ada):
 
 def test_a_far_end_that_is_away_is_said_and_taken_back(tab, ada):
     running(ada)
-    record_balance(far_end=far_name(), spendable=Decimal(1234), now=NOW)
+    record_balance(provider_key=provider_key(), credits_available=Decimal(1234), now=NOW)
     address = poller(opened(tab))
-    record_unreachable(far_end=far_name(), problem="Unavailable", now=NOW + timedelta(seconds=9))
+    record_unreachable(
+        provider_key=provider_key(), error_name="Unavailable", now=NOW + timedelta(seconds=9)
+    )
     page = Page(poll(tab, address))
     assert "cannot be reached" in words(page.one("*[@id='banners']"))
     assert "did not answer the last time" in words(page.one("*[@id='usage']"))
 
-    record_balance(far_end=far_name(), spendable=Decimal(1234), now=NOW + timedelta(seconds=60))
+    record_balance(
+        provider_key=provider_key(),
+        credits_available=Decimal(1234),
+        now=NOW + timedelta(seconds=60),
+    )
     page = Page(poll(tab, poller(page)))
     assert words(page.one("*[@id='banners']")) == ""
 
@@ -193,7 +201,7 @@ def test_a_worker_that_is_away_is_said_and_taken_back(tab, ada, noon):
     noon.shift(31)
     page = Page(poll(tab, address))
     assert "worker is away" in words(page.one("*[@id='banners']"))
-    beat(worker="here", disk_free=10**12, now=NOW + timedelta(seconds=31))
+    record_heartbeat(worker="here", disk_free_bytes=10**12, now=NOW + timedelta(seconds=31))
     page = Page(poll(tab, poller(page)))
     assert words(page.one("*[@id='banners']")) == ""
 
@@ -234,8 +242,8 @@ def test_versions_never_hide_a_change_that_was_written_between(tab, ada):
     """The page is told of the state it was drawn with, so that nothing between is lost."""
     generation = running(ada)
     page = opened(tab)
-    version = Feed.objects.get(pk=ada.pk).version
+    version = ChangeFeed.objects.get(pk=ada.pk).version
     assert poller(page).split("since=")[1].startswith(f"{version}.")
-    move(generation, State.SAVING, now=NOW)
-    move(generation, State.FAILED, now=NOW)
+    transition(generation, State.SAVING, now=NOW)
+    transition(generation, State.FAILED, now=NOW)
     assert Page(poll(tab, poller(page))).cards() == {generation.pk: "failed"}

@@ -7,19 +7,19 @@ import pytest
 from django.db import connection, transaction
 
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline.leases import LEASE, claim_due, renew
-from evolink_studio.generations.services import look_now
+from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due, renew_leases
+from evolink_studio.generations.services import refresh_now
 from evolink_studio.generations.states import State
 from tests.factories import NOW, GenerationFactory
 from tests.generations.conftest import fresh
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
-LATER = NOW + LEASE / 2
+LATER = NOW + LEASE_DURATION / 2
 
 
 @pytest.fixture
 def pair(ada) -> list[Generation]:
-    return GenerationFactory.create_batch(2, owner=ada, state=State.RUNNING, due=NOW)
+    return GenerationFactory.create_batch(2, owner=ada, state=State.RUNNING, next_attempt_at=NOW)
 
 
 def beside(work: Callable[[], object]) -> object:
@@ -41,20 +41,20 @@ def write(generation: Generation) -> None:
 
 
 def test_a_lease_is_renewed_beside_rows_that_are_being_written(pair):
-    held, _ = claim_due(State.RUNNING, limit=2, now=NOW)
+    held, _ = lease_due(State.RUNNING, limit=2, now=NOW)
     with transaction.atomic():
         write(pair[1])
-        beside(lambda: renew([held], now=LATER))
+        beside(lambda: renew_leases([held], now=LATER))
         write(pair[0])  # whoever held this one and waited for the other would end here
-    assert fresh(pair[0]).due == LATER + LEASE
-    assert fresh(pair[1]).due == NOW + LEASE
+    assert fresh(pair[0]).next_attempt_at == LATER + LEASE_DURATION
+    assert fresh(pair[1]).next_attempt_at == NOW + LEASE_DURATION
 
 
 def test_an_admin_who_looks_now_leaves_alone_what_is_being_written(pair):
     with transaction.atomic():
         write(pair[1])
         rows = Generation.objects.filter(state=State.RUNNING)
-        assert beside(lambda: look_now(chosen=rows, now=LATER)) == 1
+        assert beside(lambda: refresh_now(queryset=rows, now=LATER)) == 1
         write(pair[0])
-    assert fresh(pair[0]).due == LATER
-    assert fresh(pair[1]).due == NOW
+    assert fresh(pair[0]).next_attempt_at == LATER
+    assert fresh(pair[1]).next_attempt_at == NOW

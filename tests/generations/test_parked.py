@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from django.core.files.storage import default_storage
 
-from evolink_studio.generations.incidents import needy, open_figures
+from evolink_studio.generations.incidents import open_incidents, unsettled_totals
 from evolink_studio.generations.pipeline import downloading as saving
-from evolink_studio.generations.pipeline.leases import LEASE, claim_due
-from evolink_studio.generations.presenters.cards import card
+from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due
+from evolink_studio.generations.presenters.cards import present_card
 from evolink_studio.generations.states import State
 from evolink_studio.library import storage
 from evolink_studio.library.media import video
@@ -29,7 +29,11 @@ def test_a_film_that_only_could_not_be_stored_is_stored_days_after_its_link_died
 ):
     worker.save()
     waiting = fresh(made)
-    assert (waiting.state, waiting.error_code, waiting.parked) == ("saving", "not_stored", NOW)
+    assert (waiting.state, waiting.error_code, waiting.local_copy_seen_at) == (
+        "saving",
+        "not_stored",
+        NOW,
+    )
     assert [path.read_bytes() for path in left_over(settings)] == [clip]
 
     dies(far, made)
@@ -39,7 +43,7 @@ def test_a_film_that_only_could_not_be_stored_is_stored_days_after_its_link_died
 
     away.away = False
     worker.save()
-    assert (fresh(made).state, fresh(made).error_code, fresh(made).parked) == (
+    assert (fresh(made).state, fresh(made).error_code, fresh(made).local_copy_seen_at) == (
         "completed",
         "",
         None,
@@ -53,10 +57,10 @@ def test_it_is_tried_again_at_least_every_ten_minutes(worker, made, away):
     for _ in range(9):
         worker.save()
         worker.wait_for(made)
-    assert fresh(made).due - worker.clock() <= timedelta(0)
+    assert fresh(made).next_attempt_at - worker.clock() <= timedelta(0)
     worker.save()
-    assert fresh(made).due - worker.clock() == timedelta(minutes=10)
-    assert fresh(made).parked == worker.clock()
+    assert fresh(made).next_attempt_at - worker.clock() == timedelta(minutes=10)
+    assert fresh(made).local_copy_seen_at == worker.clock()
 
 
 def no_row_and_no_links(monkeypatch) -> None:
@@ -125,7 +129,11 @@ def test_a_copy_that_is_no_film_is_thrown_away_and_fetched_anew(
     worker.wait_for(made)
     worker.save()
     spoiled = fresh(made)
-    assert (spoiled.state, spoiled.error_code, spoiled.parked) == ("saving", "not_a_film", None)
+    assert (spoiled.state, spoiled.error_code, spoiled.local_copy_seen_at) == (
+        "saving",
+        "not_a_film",
+        None,
+    )
     assert left_over(settings) == []
 
     worker.wait_for(made)
@@ -143,7 +151,7 @@ def test_a_copy_that_is_no_film_saves_no_generation_whose_link_has_died(
     worker.clock.forward(hours=27)
     worker.save()
     assert (fresh(made).state, fresh(made).error_code) == ("failed", "film_lost")
-    assert fresh(made).parked is None
+    assert fresh(made).local_copy_seen_at is None
 
 
 def test_what_is_only_begun_does_not_count_as_a_film(far, worker, clip, settings):
@@ -151,7 +159,7 @@ def test_what_is_only_begun_does_not_count_as_a_film(far, worker, clip, settings
     far.files["/film.mp4"] = lambda request: cut_body(whole(request), 900)
     generation = make(far, far.url + "/film.mp4")
     worker.save()
-    assert fresh(generation).parked is None
+    assert fresh(generation).local_copy_seen_at is None
     assert left_over(settings)
     dies(far, generation)
     worker.clock.forward(hours=27)
@@ -164,18 +172,18 @@ def test_who_froze_over_the_storing_loses_its_copy_to_the_next_and_spoils_nothin
     far, worker, made, clip, settings, monkeypatch
 ):
     """The second claim moves the film away from under the first one, and stores it."""
-    probe, turns = video.probe, []
+    probe, turns = video.probe_video, []
 
     def frozen(path):
         if not turns:
             turns.append(path)
-            worker.clock.now = NOW + LEASE
-            held, rows = claim_due(State.SAVING, limit=1, now=worker.clock())
-            worker.step(saving.save, rows, held)
+            worker.clock.now = NOW + LEASE_DURATION
+            held, rows = lease_due(State.SAVING, limit=1, now=worker.clock())
+            worker.step(saving.download_results, rows, held)
             assert fresh(made).state == "completed"
         return probe(path)
 
-    monkeypatch.setattr(video, "probe", frozen)
+    monkeypatch.setattr(video, "probe_video", frozen)
     worker.save()
     assert turns
     assert (fresh(made).state, fresh(made).error_code) == ("completed", "")
@@ -190,14 +198,14 @@ def test_the_card_and_the_list_of_money_at_risk_say_where_the_film_is(far, worke
     dies(far, made)
     worker.clock.forward(days=2)
     worker.save()
-    shown = card(fresh(made), now=worker.clock())
-    assert shown.badge == "copied, not in the library yet"
+    shown = present_card(fresh(made), now=worker.clock())
+    assert shown.storage_badge == "copied, not in the library yet"
     assert "library cannot be reached" in shown.message
     assert "outlives its link" in shown.advice
-    assert "link ended" not in shown.badge + shown.message + shown.advice
-    (look,) = needy(now=worker.clock(), limit=9)
-    assert (look.generation.pk, look.reason.name) == (made.pk, "parked")
-    counts = open_figures(now=worker.clock()).counts
+    assert "link ended" not in shown.storage_badge + shown.message + shown.advice
+    (look,) = open_incidents(now=worker.clock(), limit=9)
+    assert (look.generation.pk, look.type.name) == (made.pk, "parked")
+    counts = unsettled_totals(now=worker.clock()).counts_by_type
     assert {name for name, count in counts.items() if count} == {"parked"}
 
 
@@ -205,5 +213,5 @@ def test_trouble_of_a_moment_wakes_nobody(worker, made, away):
     worker.save()
     worker.clock.forward(minutes=29)
     worker.save()
-    assert fresh(made).parked
-    assert needy(now=worker.clock(), limit=9) == []
+    assert fresh(made).local_copy_seen_at
+    assert open_incidents(now=worker.clock(), limit=9) == []

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.generations.incidents import new_alerts
+from evolink_studio.generations.incidents import claim_new_alerts
 from evolink_studio.generations.pipeline import downloading
-from evolink_studio.generations.presenters.cards import card
+from evolink_studio.generations.presenters.cards import present_card
 from evolink_studio.library.models import Asset
 from tests.answers import Reply, error
 from tests.factories import NOW
@@ -63,7 +63,7 @@ def test_when_one_film_is_lost_the_other_is_kept_all_the_same(far, worker, clip,
     assert (done.state, done.error_code, done.charge) == ("completed", "film_lost", "charged")
     assert kept(done) == [clip]
     assert [result.position for result in done.results.all()] == [0 if first else 1]
-    assert "except for a film whose link ended" in card(done, now=worker.clock()).message
+    assert "except for a film whose link ended" in present_card(done, now=worker.clock()).message
 
 
 def test_while_one_film_waits_here_nothing_is_given_up(far, worker, clip, away):
@@ -123,7 +123,11 @@ def test_after_the_link_died_who_has_no_copy_leaves_it_to_who_has_one(
         worker.wait_for(made)
         two.save()
         left = fresh(made)
-        assert (left.state, left.error_code, left.parked) == ("saving", "link_dead", NOW)
+        assert (left.state, left.error_code, left.local_copy_seen_at) == (
+            "saving",
+            "link_dead",
+            NOW,
+        )
     away.away = False
     worker.wait_for(made)
     one.save()
@@ -138,10 +142,10 @@ def test_a_copy_that_nobody_saw_for_two_weeks_is_given_up_and_admins_knew_long_b
     dies(far, made)
     told = []
     while fresh(made).state == "saving":
-        told += [(a.reason.name, worker.clock() - NOW) for a in new_alerts(now=worker.clock())]
+        told += [(a.type.name, worker.clock() - NOW) for a in claim_new_alerts(now=worker.clock())]
         worker.clock.forward(hours=6)
         two.save()
     assert fresh(made).error_code == "film_lost"
-    assert worker.clock() - NOW >= downloading.PATIENCE
+    assert worker.clock() - NOW >= downloading.LOCAL_COPY_RETENTION
     assert [reason for reason, _ in told] == ["parked", "astray"]
     assert told[1][1] <= timedelta(hours=30)

@@ -28,7 +28,7 @@ def lies_for(settings, **span: float) -> None:
 
 
 def daily(worker) -> None:
-    services.sweep(now=worker.clock(), needed=downloading.needed)
+    services.delete_orphans(now=worker.clock(), still_needed=downloading.still_needed)
 
 
 def at_a_start(worker) -> None:
@@ -83,7 +83,7 @@ def test_a_film_that_waited_for_days_is_not_swept_between_its_place_and_its_row(
     create, seen = Asset.objects.create, []
 
     def swept_meanwhile(**fields):
-        services.sweep(now=worker.clock(), needed=downloading.needed)
+        services.delete_orphans(now=worker.clock(), still_needed=downloading.still_needed)
         seen.append([path.read_bytes() for path in left_over(settings)])
         return create(**fields)
 

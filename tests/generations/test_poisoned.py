@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from evolink_studio.evolink.client import EvoLink
+from evolink_studio.evolink.client import EvoLinkClient
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline import downloading as saving
 from evolink_studio.generations.pipeline.polling import apply_task
@@ -23,7 +23,7 @@ def gaps(worker, step, generation, count=8) -> list[float]:
     for _ in range(count):
         worker.wait_for(generation)
         step()
-        found.append((fresh(generation).due - worker.clock()).total_seconds())
+        found.append((fresh(generation).next_attempt_at - worker.clock()).total_seconds())
     return found
 
 
@@ -40,7 +40,7 @@ def test_a_wish_that_cannot_be_prepared_is_put_off_and_told_in_full_once(far, wo
     with capture_logs() as logs:
         assert gaps(worker, worker.send, poisoned, 6) == [2, 5, 15, 30, 60, 60]
     waiting = fresh(poisoned)
-    assert (waiting.state, waiting.error_code, waiting.claim) == ("queued", "internal", None)
+    assert (waiting.state, waiting.error_code, waiting.lease_id) == ("queued", "internal", None)
     assert len(told_in_full(logs)) == 1
     assert len([entry for entry in logs if entry["event"] == "not prepared"]) == 6
     assert far.received == []
@@ -78,12 +78,12 @@ def test_an_answer_that_cannot_be_used_puts_off_only_its_own_row(
 ):
     poisoned = running[1]
     if where == "reading":
-        read = EvoLink.read
+        read = EvoLinkClient.get_task
 
         async def reads(self, task_id):
             return broken() if task_id == poisoned.task_id else await read(self, task_id)
 
-        monkeypatch.setattr(EvoLink, "read", reads)
+        monkeypatch.setattr(EvoLinkClient, "get_task", reads)
     else:
 
         def apply(row, *facts, **more):
@@ -111,7 +111,7 @@ def test_when_the_code_was_mended_it_goes_on_as_if_nothing_had_been(worker, runn
 def test_a_film_that_cannot_be_kept_is_tried_at_growing_gaps(far, worker, monkeypatch, tmp_path):
     link = far.serve("/film.mp4", film(tmp_path / "clip.mp4", seconds=1).read_bytes())
     made = GenerationFactory(
-        state=State.SAVING, result_urls=[link], results_expire=NOW + timedelta(hours=24)
+        state=State.SAVING, result_urls=[link], results_expire_at=NOW + timedelta(hours=24)
     )
     with monkeypatch.context() as now, capture_logs() as logs:
         now.setattr(saving, "add_result", broken)
@@ -126,7 +126,7 @@ def test_a_film_that_cannot_be_kept_is_tried_at_growing_gaps(far, worker, monkey
 @pytest.mark.parametrize(("urls", "problem"), [(7, "internal"), ([], "link_dead")])
 def test_without_a_link_nothing_is_called_done_and_it_ends_as_a_lost_film(worker, urls, problem):
     made = GenerationFactory(
-        state=State.SAVING, result_urls=urls, results_expire=NOW + timedelta(hours=24)
+        state=State.SAVING, result_urls=urls, results_expire_at=NOW + timedelta(hours=24)
     )
     worker.save()
     assert (fresh(made).state, fresh(made).error_code) == ("saving", problem)
@@ -136,8 +136,8 @@ def test_without_a_link_nothing_is_called_done_and_it_ends_as_a_lost_film(worker
 
 
 def test_a_search_that_breaks_is_made_at_growing_gaps(far, worker, monkeypatch):
-    lost = GenerationFactory(state=State.UNKNOWN, sent=NOW, due=NOW)
-    monkeypatch.setattr("evolink_studio.generations.pipeline.reconciliation._listed", broken)
+    lost = GenerationFactory(state=State.UNKNOWN, sent_at=NOW, next_attempt_at=NOW)
+    monkeypatch.setattr("evolink_studio.generations.pipeline.reconciliation._find_in_list", broken)
     with capture_logs() as logs:
         assert gaps(worker, worker.search, lost, 5) == [10, 30, 60, 120, 300]
     assert (fresh(lost).state, len(told_in_full(logs))) == ("unknown", 5)

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import translation
 from django.utils.translation import gettext
 
-from evolink_studio.credits.models import Entry
+from evolink_studio.credits.models import LedgerEntry
 from evolink_studio.generations.models import Generation
 from evolink_studio.library.models import Asset
 from tests.factories import VEO
@@ -66,7 +66,7 @@ def test_while_it_is_locked_the_form_comes_back_with_everything_and_nothing_is_s
     assert {name: page.value(name) for name in TYPED} == TYPED
     assert page.value("form_key") == key
     assert not Generation.objects.exists()
-    assert not Entry.objects.exists()
+    assert not LedgerEntry.objects.exists()
 
     for _ in range(2):
         assert press(tab, VEO, page.typed()).status_code == 302
@@ -113,7 +113,7 @@ def test_a_commit_without_an_answer_is_called_unclear_and_pressed_again_it_is_on
     for _ in range(2):
         assert press(tab, VEO, page.typed()).status_code == 302
     assert Generation.objects.count() == 1
-    assert Entry.objects.filter(kind="reserve").count() == 1
+    assert LedgerEntry.objects.filter(kind="reserve").count() == 1
 
 
 @pytest.mark.postgres
@@ -168,7 +168,7 @@ def test_a_form_that_was_read_already_comes_back_even_then(tab, monkeypatch):
             until_the_answer.enter_context(gone())
             raise OperationalError("server closed the connection unexpectedly")
 
-        monkeypatch.setattr("evolink_studio.generations.services.submit", away)
+        monkeypatch.setattr("evolink_studio.generations.services.create_generation", away)
         answer = press(tab, VEO, TYPED, htmx=True)
     assert answer.status_code == 200
     page = Page(answer)
@@ -227,7 +227,7 @@ def test_a_fault_of_ours_is_not_blamed_on_the_database(tab, monkeypatch):
         with connection.cursor() as cursor:
             cursor.execute("SELECT * FROM there_is_no_such_table")
 
-    monkeypatch.setattr("evolink_studio.generations.queries.last_model", broken)
+    monkeypatch.setattr("evolink_studio.generations.queries.get_last_model_id", broken)
     answer = tab.get("/")
     assert answer.status_code == 500
     assert "Something went wrong in the studio" in answer.content.decode()

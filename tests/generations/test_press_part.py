@@ -6,10 +6,10 @@ import pytest
 import time_machine
 
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.queries import RAIL
-from evolink_studio.generations.services import beat
+from evolink_studio.generations.queries import RECENT_LIMIT
+from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.generations.states import State
-from evolink_studio.generations.transitions import move
+from evolink_studio.generations.transitions import transition
 from tests.factories import NOW, VEO, GenerationFactory
 from tests.generations.pressing import press
 from tests.generations.watching import opened, poll, poller, progress, running
@@ -22,14 +22,14 @@ pytestmark = pytest.mark.django_db
 def noon():
     """The worker is there, and it is noon."""
     with time_machine.travel(NOW + timedelta(hours=1), tick=False) as clock:
-        beat(worker="here", disk_free=10**12, now=NOW + timedelta(hours=1))
+        record_heartbeat(worker="here", disk_free_bytes=10**12, now=NOW + timedelta(hours=1))
         yield clock
 
 
 def kept(ada, count: int) -> list[Generation]:
     """Ended generations, the newest last."""
     moments = [NOW + timedelta(minutes=n) for n in range(count)]
-    return [GenerationFactory(owner=ada, state=State.FAILED, created=at) for at in moments]
+    return [GenerationFactory(owner=ada, state=State.FAILED, created_at=at) for at in moments]
 
 
 def said(page: Page) -> dict[str, object]:
@@ -74,14 +74,14 @@ def test_the_new_card_takes_the_stage_and_what_stood_there_goes_before_the_rail(
 
 
 def test_the_rail_keeps_its_length(tab, ada):
-    rows = kept(ada, RAIL + 4)
+    rows = kept(ada, RECENT_LIMIT + 4)
     page = opened(tab)
     answer = Page(press(tab, VEO, said(page), htmx=True))
     assert by_swap(answer, BEFORE) == [rows[-1].pk]
-    assert by_swap(answer, "delete") == [rows[-RAIL].pk]
+    assert by_swap(answer, "delete") == [rows[-RECENT_LIMIT].pk]
     after = numbers(opened(tab).one("*[@id='rail-list']").findall("article"))
     before = [int(pk) for pk in said(page)["_rail"]]
-    assert after == [rows[-1].pk, *before][: RAIL - 1]
+    assert after == [rows[-1].pk, *before][: RECENT_LIMIT - 1]
 
 
 def test_what_changed_meanwhile_is_brought_along_and_nothing_is_missed_later(tab, ada):
@@ -92,7 +92,7 @@ def test_what_changed_meanwhile_is_brought_along_and_nothing_is_missed_later(tab
     assert by_swap(answer, "morph") == [older.pk]
     assert by_swap(answer, BEFORE) == [newer.pk]
     made = Generation.objects.latest("pk")
-    move(made, State.SENDING, now=NOW)
+    transition(made, State.SENDING, now=NOW)
     news = Page(poll(tab, poller(answer)))
     assert news.cards() == {made.pk: "sending"}
     assert news.card(made.pk).get("class") == "stage-card"
@@ -101,7 +101,7 @@ def test_what_changed_meanwhile_is_brought_along_and_nothing_is_missed_later(tab
 def test_what_another_tab_made_meanwhile_stands_in_its_place(tab, ada):
     (staged_before,) = kept(ada, 1)
     page = opened(tab)
-    other = GenerationFactory(owner=ada, state=State.FAILED, created=NOW + timedelta(minutes=9))
+    other = GenerationFactory(owner=ada, state=State.FAILED, created_at=NOW + timedelta(minutes=9))
     answer = Page(press(tab, VEO, said(page), htmx=True))
     # Each is put before all others, so the newest is put last.
     assert by_swap(answer, BEFORE) == [staged_before.pk, other.pk]

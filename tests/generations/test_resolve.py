@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from asgiref.sync import sync_to_async
 
-from evolink_studio.evolink.client import EvoLink
+from evolink_studio.evolink.client import EvoLinkClient
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.services import wake
+from evolink_studio.generations.services import record_callback
 from evolink_studio.generations.states import State
 from tests.answers import error, hang_up
 from tests.factories import NOW, VEO, GenerationFactory
@@ -19,7 +19,9 @@ pytestmark = pytest.mark.django_db
 
 def lost(**fields) -> Generation:
     """It was sent at noon; the answer never came."""
-    return GenerationFactory(**{"state": State.UNKNOWN, "sent": NOW, "due": NOW, **fields})
+    return GenerationFactory(
+        **{"state": State.UNKNOWN, "sent_at": NOW, "next_attempt_at": NOW, **fields}
+    )
 
 
 def offer(far, task_id, *, seconds=2, model=VEO, **fields) -> str:
@@ -31,7 +33,9 @@ def offer(far, task_id, *, seconds=2, model=VEO, **fields) -> str:
 
 
 def call_back(generation, task_id, now=NOW) -> None:
-    wake(token=generation.callback_token, size=50, says="completed", task_id=task_id, now=now)
+    record_callback(
+        token=generation.callback_token, size_bytes=50, status="completed", task_id=task_id, now=now
+    )
 
 
 def test_the_only_task_of_that_model_and_moment_is_linked(far, worker):
@@ -40,7 +44,7 @@ def test_the_only_task_of_that_model_and_moment_is_linked(far, worker):
     worker.search()
     found = fresh(generation)
     assert (found.state, found.task_id, found.charge) == ("running", "task-ours", "reserved")
-    assert (str(found.reserved), found.error_code) == ("25.7000", "")
+    assert (str(found.credits_reserved), found.error_code) == ("25.7000", "")
     assert far.create.requests == []
 
 
@@ -81,9 +85,9 @@ def test_a_task_that_could_be_anothers_is_not_taken(far, worker, state):
     generation = lost()
     GenerationFactory(
         state=state,
-        sent=NOW + timedelta(seconds=3),
-        due=NOW + timedelta(seconds=60),
-        claim=uuid.uuid4(),
+        sent_at=NOW + timedelta(seconds=3),
+        next_attempt_at=NOW + timedelta(seconds=60),
+        lease_id=uuid.uuid4(),
     )
     offer(far, "task-whose")
     worker.search()
@@ -102,7 +106,7 @@ def test_without_a_list_it_stays_unknown_and_is_searched_less_and_less(far, work
     for _ in range(5):
         worker.wait_for(generation)
         worker.search()
-        gaps.append((fresh(generation).due - worker.clock()).total_seconds())
+        gaps.append((fresh(generation).next_attempt_at - worker.clock()).total_seconds())
     assert gaps == [10, 30, 60, 120, 300]
     assert fresh(generation).state == "unknown"
 
@@ -111,11 +115,11 @@ def test_after_two_days_it_is_searched_no_more_and_waits_for_a_person(far, worke
     generation = lost()
     worker.clock.forward(hours=48, seconds=1)
     worker.search()
-    assert (fresh(generation).state, fresh(generation).due) == ("unknown", None)
+    assert (fresh(generation).state, fresh(generation).next_attempt_at) == ("unknown", None)
 
 
 def test_the_task_that_a_callback_names_is_read_with_our_key_before_it_counts(far, worker):
-    generation = lost(due=NOW + timedelta(hours=1))
+    generation = lost(next_attempt_at=NOW + timedelta(hours=1))
     call_back(generation, offer(far, "task-ours"))
     assert fresh(generation).state == "unknown"
     worker.search()
@@ -128,14 +132,14 @@ def test_a_named_task_that_does_not_fit_is_not_believed(far, worker, odd):
     generation = lost()
     call_back(generation, offer(far, "task-forged", **odd))
     worker.search()
-    assert (fresh(generation).state, fresh(generation).candidate) == ("unknown", "")
+    assert (fresh(generation).state, fresh(generation).candidate_task_id) == ("unknown", "")
 
 
 def test_a_named_task_that_evolink_does_not_know_is_forgotten(far, worker):
     generation = lost()
     call_back(generation, "task-forged")
     worker.search()
-    assert (fresh(generation).state, fresh(generation).candidate) == ("unknown", "")
+    assert (fresh(generation).state, fresh(generation).candidate_task_id) == ("unknown", "")
 
 
 def test_a_named_task_that_another_generation_has_stays_with_it(far, worker):
@@ -154,7 +158,7 @@ def test_a_callback_that_comes_during_a_search_is_not_lost(far, worker, monkeypa
         await sync_to_async(call_back)(generation, offer(far, "task-ours"))
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(EvoLink, "tasks", nothing_yet)
+        meanwhile.setattr(EvoLinkClient, "list_tasks", nothing_yet)
         worker.search()
     assert fresh(generation).state == "unknown"
     worker.clock.forward(seconds=1)
@@ -169,8 +173,8 @@ HOUR = 3600
 
 def restored(**fields) -> Generation:
     """Pressed at noon and waiting in the backup, which was brought back at two."""
-    found = lost(error_code="restored", sent=None, due=None, **fields)
-    Generation.objects.filter(pk=found.pk).update(moved=NOW + timedelta(hours=2))
+    found = lost(error_code="restored", sent_at=None, next_attempt_at=None, **fields)
+    Generation.objects.filter(pk=found.pk).update(progressed_at=NOW + timedelta(hours=2))
     return found
 
 
@@ -199,7 +203,7 @@ def test_a_restored_one_does_not_take_just_any_task_that_is_named(far, worker, o
     call_back(generation, offer(far, "task-forged", **odd), worker.clock())
     worker.search()
     found = fresh(generation)
-    assert (found.state, found.candidate, found.due) == ("unknown", "", None)
+    assert (found.state, found.candidate_task_id, found.next_attempt_at) == ("unknown", "", None)
 
 
 def test_the_task_list_alone_never_names_the_task_of_a_restored_one(far, worker):
@@ -222,7 +226,7 @@ def test_a_task_that_was_named_is_asked_for_until_evolink_says_something(far, wo
     for _ in range(12):
         worker.wait_for(generation)
         worker.search()
-    assert fresh(generation).due == worker.clock() + timedelta(hours=1)
+    assert fresh(generation).next_attempt_at == worker.clock() + timedelta(hours=1)
 
     far.read.always(far._read)
     worker.wait_for(generation)

@@ -7,12 +7,12 @@ from decimal import Decimal
 import pytest
 from django.db.models import Sum
 
-from evolink_studio.catalog import spec_for
-from evolink_studio.credits.audit import check_with_truth
-from evolink_studio.credits.models import Entry
+from evolink_studio.catalog import get_spec
+from evolink_studio.credits.audit import audit_ledger_with_generations
+from evolink_studio.credits.models import LedgerEntry
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.services import submit
-from evolink_studio.generations.states import ENDED
+from evolink_studio.generations.services import create_generation
+from evolink_studio.generations.states import ENDED_STATES
 from tests.sandbox.world import GROK, served
 from tests.work import Worker
 
@@ -27,26 +27,26 @@ def test_the_book_says_what_the_sandbox_took(ada, clock, tmp_path, settings):
     with served(tmp_path, pace=0.01) as far:
         before = far.remaining()
         for prompt in PROMPTS:
-            submit(
+            create_generation(
                 owner=ada,
-                spec=spec_for(GROK),
+                spec=get_spec(GROK),
                 params={"prompt": f"[quick] {prompt}", "duration": 6},
                 assets=[],
                 form_key=uuid.uuid4(),
-                estimated=Decimal("8.16"),
+                credits_estimated=Decimal("8.16"),
                 now=clock(),
             )
         worker = Worker(str(far.http.base_url), clock)
         deadline = time.monotonic() + PATIENCE
-        while Generation.objects.exclude(state__in=ENDED).exists():
+        while Generation.objects.exclude(state__in=ENDED_STATES).exists():
             assert time.monotonic() < deadline, "still not ended"
             worker.everything()
             clock.forward(seconds=20)
         taken = before - far.remaining()
 
     ended = Generation.objects.order_by("pk")
-    used = [row.used for row in ended]
+    used = [row.credits_charged for row in ended]
     assert used == [Decimal(text) for text in ("8.16", "4.08", "8.976", "0", "8.16")]
     assert [row.state for row in ended] == ["completed"] * 3 + ["failed"] * 2
-    assert Entry.objects.aggregate(n=Sum("charged"))["n"] == taken == sum(used)
-    assert check_with_truth().findings == ()
+    assert LedgerEntry.objects.aggregate(n=Sum("credits_charged_delta"))["n"] == taken == sum(used)
+    assert audit_ledger_with_generations().findings == ()

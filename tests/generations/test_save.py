@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.evolink.errors import NoSpace
-from evolink_studio.generations.models import Generation, Result
+from evolink_studio.evolink.errors import DiskFullError
+from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.generations.pipeline import downloading as saving
-from evolink_studio.generations.pipeline.leases import LEASE, claim_due
+from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
 from tests.answers import Reply, answer, cut_body, error, film, hang_up, redirect
@@ -40,7 +40,7 @@ def made(far, clip):
 
 def make(far, *urls) -> Generation:
     generation = GenerationFactory(
-        state=State.SAVING, result_urls=list(urls), results_expire=NOW + timedelta(hours=24)
+        state=State.SAVING, result_urls=list(urls), results_expire_at=NOW + timedelta(hours=24)
     )
     far.tasks[generation.task_id] = {"id": generation.task_id, "status": "completed"}
     far.finish(generation.task_id, *urls)
@@ -60,7 +60,7 @@ def test_a_film_is_copied_checked_and_belongs_to_its_person(far, worker, made, c
     worker.save()
     done = fresh(made)
     (result,) = done.results.all()
-    assert (done.state, done.finished, done.error_code) == ("completed", NOW, "")
+    assert (done.state, done.finished_at, done.error_code) == ("completed", NOW, "")
     assert (result.asset.owner, result.asset.kind) == (made.owner, "video")
     assert (result.asset.origin, result.asset.mime) == ("result", "video/mp4")
     assert (result.asset.width, result.asset.height) == (64, 48)
@@ -89,7 +89,7 @@ def test_a_download_that_broke_off_goes_on_where_it_was_cut(far, worker, clip):
     worker.save()
     waiting = fresh(generation)
     assert (waiting.state, waiting.error_code) == ("saving", "download_failed")
-    assert waiting.due == NOW + timedelta(seconds=2)
+    assert waiting.next_attempt_at == NOW + timedelta(seconds=2)
 
     worker.wait_for(generation)
     worker.save()
@@ -126,7 +126,7 @@ def test_a_film_cut_short_is_not_kept(far, worker, clip):
     generation = make(far, far.url + "/film.mp4")
     worker.save()
     assert fresh(generation).state == "saving"
-    assert not Result.objects.exists()
+    assert not GeneratedVideo.objects.exists()
 
 
 TROUBLE = {
@@ -146,7 +146,7 @@ def test_trouble_with_the_download_is_tried_again(far, worker, clip, reply):
     worker.save()
     waiting = fresh(generation)
     assert (waiting.state, waiting.error_code) == ("saving", "download_failed")
-    assert (waiting.charge, waiting.claim, waiting.attempts) == ("charged", None, 1)
+    assert (waiting.charge, waiting.lease_id, waiting.attempts) == ("charged", None, 1)
 
     far.serve("/film.mp4", clip)
     worker.wait_for(generation)
@@ -209,10 +209,10 @@ def test_it_is_not_done_before_all_films_are_here(far, worker, clip, another):
 
 def test_a_full_disk_is_said_and_waited_for(far, worker, made, clip, monkeypatch):
     async def full(*_, **__):
-        raise NoSpace("The file cannot be written: No space left on device")
+        raise DiskFullError("The file cannot be written: No space left on device")
 
     with monkeypatch.context() as now:
-        now.setattr(saving, "download", full)
+        now.setattr(saving, "download_file", full)
         worker.save()
     assert (fresh(made).state, fresh(made).error_code) == ("saving", "disk_full")
 
@@ -228,7 +228,7 @@ def test_a_disk_that_is_full_when_the_film_is_put_in_its_place_is_the_same(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as now:
-        now.setattr("evolink_studio.library.storage._move", full)
+        now.setattr("evolink_studio.library.storage._move_into_place", full)
         worker.save()
     assert (fresh(made).state, fresh(made).error_code) == ("saving", "disk_full")
     assert not Asset.objects.exists()
@@ -244,7 +244,7 @@ def test_gaps_between_tries_grow_to_ten_minutes(far, worker):
     for _ in range(9):
         worker.wait_for(generation)
         worker.save()
-        gaps.append((fresh(generation).due - worker.clock()).total_seconds())
+        gaps.append((fresh(generation).next_attempt_at - worker.clock()).total_seconds())
     assert gaps == [2, 5, 15, 60, 120, 300, 600, 600, 600]
 
 
@@ -268,19 +268,19 @@ def test_a_film_that_nothing_can_bring_back_is_lost_and_said_to_be_charged(far, 
         worker.save()
     lost = fresh(generation)
     assert (lost.state, lost.error_code, lost.charge) == ("failed", "film_lost", "charged")
-    assert lost.used == lost.reserved
+    assert lost.credits_charged == lost.credits_reserved
 
 
 def test_a_worker_that_was_paused_over_a_download_does_not_save_it_twice(far, worker, made, clip):
-    held, rows = claim_due(State.SAVING, limit=1, now=NOW)
-    worker.clock.now = NOW + LEASE
+    held, rows = lease_due(State.SAVING, limit=1, now=NOW)
+    worker.clock.now = NOW + LEASE_DURATION
     worker.save()
     assert fresh(made).state == "completed"
     before = Generation.objects.values().get()
-    worker.step(saving.save, rows, held)
+    worker.step(saving.download_results, rows, held)
     assert Generation.objects.values().get() == before
     assert kept(fresh(made)) == [clip]
-    assert Asset.objects.count() == Result.objects.count() == 1
+    assert Asset.objects.count() == GeneratedVideo.objects.count() == 1
 
 
 def test_a_worker_killed_after_the_copy_finds_it_again(far, worker, made, clip, monkeypatch):
@@ -290,11 +290,11 @@ def test_a_worker_killed_after_the_copy_finds_it_again(far, worker, made, clip, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as dying:
-        dying.setattr(saving, "_keep", killed)
+        dying.setattr(saving, "_complete", killed)
         with pytest.raises(KeyboardInterrupt):
             worker.save()
     assert Asset.objects.count() == 1
-    worker.clock.now = NOW + LEASE
+    worker.clock.now = NOW + LEASE_DURATION
     worker.save()
     assert kept(fresh(made)) == [clip]
     assert Asset.objects.count() == 1

@@ -7,7 +7,7 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 
 from evolink_studio.generations.pipeline import downloading as saving
-from evolink_studio.generations.pipeline.leases import LEASE, claim_due
+from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
 from tests.answers import cut_body, drip, film
@@ -26,7 +26,7 @@ def test_two_savers_at_once_do_not_write_into_one_file(far, worker, clip, settin
     whole = film(clip)
     path = "/film.mp4"
     generation = make(far, far.url + path)
-    second = replace(worker, clock=Clock(NOW + LEASE))
+    second = replace(worker, clock=Clock(NOW + LEASE_DURATION))
     seen: list[str] = []
 
     def frozen(request):
@@ -43,10 +43,10 @@ def test_two_savers_at_once_do_not_write_into_one_file(far, worker, clip, settin
         await first
 
     async def saving_by(one) -> None:
-        held, (row,) = await sync_to_async(claim_due)(State.SAVING, limit=1, now=one.clock())
+        held, (row,) = await sync_to_async(lease_due)(State.SAVING, limit=1, now=one.clock())
         running = one.far()
         async with running.client:
-            await saving.save(row, held=held, far=running, clock=one.clock)
+            await saving.download_results(row, lease_id=held, provider=running, clock=one.clock)
 
     async_to_sync(both)()
     assert seen == ["completed"]

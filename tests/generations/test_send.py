@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.credits.models import FarAccount
+from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.evolink.client import Deadlines
 from evolink_studio.generations.pipeline import poll_schedule
 from tests.answers import Reply, answer, error, task
@@ -28,10 +28,10 @@ def test_an_accepted_task_is_linked_with_what_evolink_reserved(far, worker, gene
         "task-unified-1-abc",
         "veo3.1-pro-beta",
     )
-    assert (sent.reserved, sent.charge) == (Decimal("25.7"), "reserved")
-    assert (sent.sent, sent.accepted, sent.claim, sent.progress) == (NOW, NOW, None, 3)
+    assert (sent.credits_reserved, sent.charge) == (Decimal("25.7"), "reserved")
+    assert (sent.sent_at, sent.accepted_at, sent.lease_id, sent.progress) == (NOW, NOW, None, 3)
     assert sent.expected_seconds == 180
-    assert sent.due == NOW + timedelta(seconds=15)
+    assert sent.next_attempt_at == NOW + timedelta(seconds=15)
     assert far.paid == 1
 
 
@@ -76,9 +76,9 @@ def test_what_could_not_leave_is_tried_again_with_growing_gaps(far, unsendable, 
     for _ in range(6):
         unsendable.send()
         waiting = fresh(generation)
-        assert (waiting.state, waiting.charge, waiting.sent) == ("queued", "none", None)
+        assert (waiting.state, waiting.charge, waiting.sent_at) == ("queued", "none", None)
         assert waiting.error_code == "unreachable"
-        gaps.append((waiting.due - unsendable.clock()).total_seconds())
+        gaps.append((waiting.next_attempt_at - unsendable.clock()).total_seconds())
         unsendable.wait_for(generation)
     assert gaps == [2, 5, 15, 30, 60, 60]
     assert far.received == []
@@ -153,7 +153,7 @@ def test_a_refused_key_is_told_to_everybody(far, worker, generation):
     far.create.answers(error(401, "unauthorized"))
     worker.send()
     assert (fresh(generation).state, fresh(generation).error_code) == ("failed", "unauthorized")
-    assert FarAccount.objects.get(far_end=NAME).key_state == "refused"
+    assert ProviderAccount.objects.get(provider_key=NAME).key_state == "refused"
 
 
 @pytest.mark.parametrize(
@@ -179,12 +179,12 @@ def test_a_sane_wish_to_wait_is_honoured_and_no_other(far, worker, generation, a
     waiting = fresh(generation)
     assert (waiting.state, waiting.charge) == ("queued", "none")
     assert waiting.error_code == "rate_limit_exceeded"
-    assert waiting.due == NOW + timedelta(seconds=waited)
+    assert waiting.next_attempt_at == NOW + timedelta(seconds=waited)
 
 
 def test_a_third_wish_to_wait_is_the_last(far, worker, generation):
     far.create.always(error(429, "rate_limit_exceeded"))
-    for _ in range(poll_schedule.ASK_TO_WAIT_TRIES):
+    for _ in range(poll_schedule.MAX_RATE_LIMITED_TRIES):
         worker.wait_for(generation)
         worker.send()
     refused = fresh(generation)

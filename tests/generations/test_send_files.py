@@ -63,8 +63,8 @@ def test_trouble_with_an_upload_sends_nothing_and_is_tried_again(far, worker, ad
     far.upload.answers(reply)
     worker.send()
     waiting = fresh(generation)
-    assert (waiting.state, waiting.charge, waiting.claim) == ("queued", "none", None)
-    assert waiting.due == NOW + timedelta(seconds=2)
+    assert (waiting.state, waiting.charge, waiting.lease_id) == ("queued", "none", None)
+    assert waiting.next_attempt_at == NOW + timedelta(seconds=2)
     assert far.create.requests == []
 
     worker.wait_for(generation)
@@ -116,7 +116,7 @@ def test_a_file_that_is_gone_from_the_disk_ends_it_too(far, worker, ada):
 def test_a_disk_that_is_away_for_a_moment_is_waited_for(far, worker, ada, monkeypatch):
     generation = with_pictures(AssetFactory(owner=ada))
     with monkeypatch.context() as away:
-        away.setattr(storage, "content", broken)
+        away.setattr(storage, "read_content", broken)
         worker.send()
     assert fresh(generation).state == "queued"
     worker.wait_for(generation)

@@ -6,10 +6,10 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import OperationalError
 
-from evolink_studio.evolink.client import Deadlines, EvoLink
+from evolink_studio.evolink.client import Deadlines, EvoLinkClient
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline.dispatch import accepted, send
-from evolink_studio.generations.pipeline.leases import claim_due
+from evolink_studio.generations.pipeline.dispatch import dispatch, record_accepted
+from evolink_studio.generations.pipeline.leases import lease_due
 from evolink_studio.generations.services import cancel
 from evolink_studio.generations.states import State
 from tests.answers import (
@@ -60,7 +60,7 @@ def test_a_lost_answer_is_unknown_and_is_never_sent_again(far, worker, generatio
     replace(worker, deadlines=Deadlines(create=0.3)).send()
     lost = fresh(generation)
     assert (lost.state, lost.error_code, lost.charge) == ("unknown", "answer_lost", "unclear")
-    assert (lost.claim, lost.task_id) == (None, None)
+    assert (lost.lease_id, lost.task_id) == (None, None)
 
     for _ in range(7):
         worker.clock.forward(days=1)
@@ -95,10 +95,12 @@ def test_what_evolink_said_is_written_down_when_the_database_is_back(
         told.append(facts)
         if len(told) < 3:
             raise OperationalError("database is locked")
-        accepted(*facts)
+        record_accepted(*facts)
 
-    monkeypatch.setattr("evolink_studio.generations.pipeline.dispatch.accepted", away)
-    monkeypatch.setattr("evolink_studio.generations.pipeline.dispatch.KEEP_GAPS", (0, 0, 0))
+    monkeypatch.setattr("evolink_studio.generations.pipeline.dispatch.record_accepted", away)
+    monkeypatch.setattr(
+        "evolink_studio.generations.pipeline.dispatch.RECORD_RETRY_SECONDS", (0, 0, 0)
+    )
     worker.send()
     assert fresh(generation).task_id == far.accepted[0].task_id
     assert far.paid == 1
@@ -152,7 +154,9 @@ def test_a_late_no_changes_nothing_where_the_task_was_found_meanwhile(
     """EvoLink says no and yes: what is linked is worth more than a word."""
 
     def linked():
-        Generation.objects.update(state=State.RUNNING, task_id="task-found", charge="reserved")
+        Generation.objects.update(
+            state=State.RUNNING, task_id="task-found", charge="credits_reserved"
+        )
 
     pause_after_the_post(monkeypatch, worker, generation, linked)
     far.create.answers(error(400, "invalid_parameter"))
@@ -170,7 +174,7 @@ def test_a_late_and_unclear_answer_leaves_it_unknown(far, worker, generation, mo
 
 def pause_after_the_post(monkeypatch, worker, generation, then=lambda: None):
     """The worker freezes with the answer in the line; a colleague sweeps, and `then`."""
-    create = EvoLink.create
+    create = EvoLinkClient.create_video
 
     def meanwhile():
         worker.sweep()
@@ -184,22 +188,22 @@ def pause_after_the_post(monkeypatch, worker, generation, then=lambda: None):
             worker.clock.forward(minutes=5)
             await sync_to_async(meanwhile)()
 
-    monkeypatch.setattr(EvoLink, "create", paused)
+    monkeypatch.setattr(EvoLinkClient, "create_video", paused)
 
 
 def test_a_worker_that_was_paused_before_its_post_does_not_post(far, clock, generation):
     worker = Worker(far.url, clock)
-    held, rows = claim_due(State.QUEUED, limit=1, now=clock())
+    held, rows = lease_due(State.QUEUED, limit=1, now=clock())
     clock.forward(minutes=5)
     worker.send()
     assert far.paid == 1
-    worker.step(send, rows, held)
+    worker.step(dispatch, rows, held)
     assert far.paid == len(far.create.requests) == 1
 
 
 def test_a_generation_dropped_at_the_last_moment_is_not_sent(far, clock, generation):
-    held, rows = claim_due(State.QUEUED, limit=1, now=clock())
+    held, rows = lease_due(State.QUEUED, limit=1, now=clock())
     assert cancel(generation=fresh(generation), now=clock())
-    Worker(far.url, clock).step(send, rows, held)
+    Worker(far.url, clock).step(dispatch, rows, held)
     assert fresh(generation).state == "cancelled"
     assert far.received == []

@@ -6,7 +6,7 @@ import pytest
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.generations.models import Draft, Generation
-from evolink_studio.generations.presenters.model_picker import RECIPES
+from evolink_studio.generations.presenters.model_picker import EXAMPLES
 from evolink_studio.generations.states import State
 from tests.answers import answer
 from tests.factories import NOW, VEO, AssetFactory, GenerationFactory, UserFactory
@@ -53,7 +53,7 @@ def test_what_was_sent_can_be_sent_again_as_it_stands(tab, ada):
 
 
 def test_what_was_typed_last_time_can_be_left_for_an_empty_form(tab, ada):
-    Draft.objects.create(owner=ada, model_id=VEO, values={"prompt": "A whale"}, saved=NOW)
+    Draft.objects.create(owner=ada, model_id=VEO, values={"prompt": "A whale"}, saved_at=NOW)
     page = seen(tab, VEO, "")
     note = page.one("*[@data-note]")
     assert page.value("prompt") == "A whale"
@@ -66,7 +66,7 @@ def test_what_was_typed_last_time_can_be_left_for_an_empty_form(tab, ada):
 
 def test_a_form_that_was_left_empty_is_not_called_restored(tab, ada):
     Draft.objects.create(
-        owner=ada, model_id=VEO, values={"prompt": "", "image_urls": []}, saved=NOW
+        owner=ada, model_id=VEO, values={"prompt": "", "image_urls": []}, saved_at=NOW
     )
     assert seen(tab, VEO, "").all("*[@data-note]") == []
 
@@ -138,9 +138,9 @@ def test_an_address_that_makes_no_sense_is_an_empty_form(tab, query):
     assert page.value("prompt") == ""
 
 
-@pytest.mark.parametrize("number", RECIPES)
+@pytest.mark.parametrize("number", EXAMPLES)
 def test_an_example_fills_the_form_and_can_be_sent_as_it_stands(tab, number):
-    recipe = RECIPES[number]
+    recipe = EXAMPLES[number]
     page = seen(tab, recipe.model_id, f"recipe={number}")
     assert page.value("prompt") == str(recipe.prompt)
     for name, value in recipe.settings.items():
@@ -151,13 +151,13 @@ def test_an_example_fills_the_form_and_can_be_sent_as_it_stands(tab, number):
 def test_a_first_visit_shows_the_examples_with_their_prices(tab):
     page = seen(tab, VEO, "")
     links = {link.get("href") for link in page.all("a")}
-    for number, recipe in RECIPES.items():
+    for number, recipe in EXAMPLES.items():
         assert f"/create/{recipe.model_id}/?recipe={number}" in links
     assert "162 credits" in page.text
 
 
 def test_an_example_is_of_a_model_that_we_have():
-    assert {recipe.model_id for recipe in RECIPES.values()} <= SPECS.keys()
+    assert {recipe.model_id for recipe in EXAMPLES.values()} <= SPECS.keys()
 
 
 def test_the_way_home_leads_to_the_model_used_last(tab, ada):
@@ -173,11 +173,11 @@ def test_trying_again_is_a_second_generation_and_leaves_the_first_alone(tab, far
     page = seen(tab, VEO, f"from={failed.pk}")
     press(tab, VEO, page.typed())
     second = Generation.objects.latest("pk")
-    worker.clock.now = second.created
+    worker.clock.now = second.created_at
     worker.send()
     assert far.paid == 1
     assert fresh(second).state == "running"
-    assert (fresh(failed).state, fresh(failed).used) == ("failed", Decimal(0))
+    assert (fresh(failed).state, fresh(failed).credits_charged) == ("failed", Decimal(0))
 
 
 def test_a_nul_in_what_was_typed_does_not_stop_the_draft(client):

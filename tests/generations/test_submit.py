@@ -6,22 +6,22 @@ import uuid
 import pytest
 from django.db import connection
 
-from evolink_studio.catalog import spec_for
-from evolink_studio.generations.models import Draft, Feed, Generation
-from evolink_studio.generations.services import FormKeyReused, Submitted, submit
+from evolink_studio.catalog import get_spec
+from evolink_studio.generations.models import ChangeFeed, Draft, Generation
+from evolink_studio.generations.services import CreateResult, IdempotencyConflict, create_generation
 from tests.factories import NOW, VEO, AssetFactory, UserFactory
 
 PARAMS = {"prompt": "A cat playing piano", "quality": "720p"}
 
 
-def press(owner, key, params=PARAMS, assets=()) -> Submitted:
-    return submit(
+def press(owner, key, params=PARAMS, assets=()) -> CreateResult:
+    return create_generation(
         owner=owner,
-        spec=spec_for(VEO),
+        spec=get_spec(VEO),
         params=params,
         assets=assets,
         form_key=key,
-        estimated=None,
+        credits_estimated=None,
         now=NOW,
     )
 
@@ -29,7 +29,7 @@ def press(owner, key, params=PARAMS, assets=()) -> Submitted:
 @pytest.mark.django_db(transaction=True)
 def test_fifty_presses_at_once_are_one_generation(ada):
     key, start = uuid.uuid4(), threading.Barrier(50)
-    found: list[Submitted | Exception] = []
+    found: list[CreateResult | Exception] = []
 
     def click() -> None:
         start.wait()
@@ -44,7 +44,7 @@ def test_fifty_presses_at_once_are_one_generation(ada):
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert [type(one) for one in found] == [Submitted] * 50
+    assert [type(one) for one in found] == [CreateResult] * 50
     assert {one.generation.pk for one in found} == {Generation.objects.get().pk}
     assert sum(one.created for one in found) == 1
 
@@ -54,14 +54,14 @@ class TestOnePerson:
     def test_a_second_press_returns_the_same_generation(self, ada):
         key = uuid.uuid4()
         first, second = press(ada, key), press(ada, key, dict(reversed(PARAMS.items())))
-        assert (first.created, second.created) == (True, False)
+        assert (first.is_new, second.is_new) == (True, False)
         assert first.generation == second.generation
 
     @pytest.mark.parametrize("change", [{"prompt": "A dog"}, {"quality": "4k"}, {"extra": None}])
     def test_the_same_form_with_other_content_is_refused_and_stores_nothing(self, ada, change):
         key = uuid.uuid4()
         press(ada, key)
-        with pytest.raises(FormKeyReused):
+        with pytest.raises(IdempotencyConflict):
             press(ada, key, {**PARAMS, **change})
         assert Generation.objects.get().params == PARAMS
 
@@ -73,18 +73,27 @@ class TestOnePerson:
     def test_a_form_key_belongs_to_its_person(self, ada):
         key, eve = uuid.uuid4(), UserFactory()
         press(ada, key)
-        assert press(eve, key, {"prompt": "Something else"}).created
+        assert press(eve, key, {"prompt": "Something else"}).is_new
         assert set(Generation.objects.values_list("owner", flat=True)) == {ada.pk, eve.pk}
 
     def test_what_is_stored_can_be_sent_at_once_and_is_told_to_the_page(self, ada):
         picture = AssetFactory(owner=ada)
         made = press(ada, uuid.uuid4(), assets=[picture]).generation
-        assert (made.state, made.due, made.charge, made.task_id) == ("queued", NOW, "none", None)
+        assert (made.state, made.next_attempt_at, made.charge, made.task_id) == (
+            "queued",
+            NOW,
+            "none",
+            None,
+        )
         assert list(made.inputs.all()) == [picture]
-        assert made.version == made.born == Feed.objects.get(pk=ada.pk).version
+        assert (
+            made.changed_version
+            == made.created_version
+            == ChangeFeed.objects.get(pk=ada.pk).version
+        )
 
     def test_a_draft_that_was_sent_is_a_draft_no_more(self, ada):
         for model in (VEO, "sora-2-preview"):
-            Draft.objects.create(owner=ada, model_id=model, values={"prompt": "x"}, saved=NOW)
+            Draft.objects.create(owner=ada, model_id=model, values={"prompt": "x"}, saved_at=NOW)
         press(ada, uuid.uuid4())
         assert Draft.objects.get().model_id == "sora-2-preview"

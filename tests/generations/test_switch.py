@@ -96,7 +96,7 @@ def test_every_combination_can_then_be_sent(tab, far, worker):
     page = switched(tab, VEO, SEEDANCE, {"aspect_ratio": "9:16", "quality": "720p"}, htmx=True)
     assert press(tab, SEEDANCE, page.typed()).status_code == 302
     made = Generation.objects.get()
-    worker.clock.now = made.created
+    worker.clock.now = made.created_at
     worker.send()
     assert fresh(made).state == "running"
     assert far.create.requests[0].json["aspect_ratio"] == "9:16"

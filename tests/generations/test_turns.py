@@ -6,28 +6,31 @@ import pytest
 
 from evolink_studio.credits.models import Allowance
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline.queue import Limits, ahead_of, claim_turns
+from evolink_studio.generations.pipeline.queue import ConcurrencyLimits, count_ahead, lease_next
 from evolink_studio.generations.states import State
-from evolink_studio.generations.transitions import move, note
+from evolink_studio.generations.transitions import transition, update_in_state
 from tests.factories import NOW, GenerationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
-NO_LIMITS = Limits()
+NO_LIMITS = ConcurrencyLimits()
 SORA = "sora-2-preview"
 
 
 def wishes(person, count, *, after=0, **fields):
     return [
         GenerationFactory(
-            owner=person, created=NOW + timedelta(seconds=after + n), due=NOW, **fields
+            owner=person,
+            created_at=NOW + timedelta(seconds=after + n),
+            next_attempt_at=NOW,
+            **fields,
         )
         for n in range(count)
     ]
 
 
 def turns(limit=100, limits=NO_LIMITS, now=NOW) -> list[int]:
-    return [row.pk for row in claim_turns(limit=limit, now=now, limits=limits)[1]]
+    return [row.pk for row in lease_next(limit=limit, now=now, limits=limits)[1]]
 
 
 def test_everybodys_first_goes_before_anybodys_second(ada, eve):
@@ -46,13 +49,13 @@ def test_work_under_way_counts_as_a_turn_taken(ada, eve):
 @pytest.mark.parametrize(
     ("limits", "taken"),
     [
-        (Limits(everyone=1), 0),
-        (Limits(everyone=3), 2),
-        (Limits(person=1), 1),
-        (Limits(person=2), 2),
-        (Limits(model=1), 1),
-        (Limits(everyone=9, person=3, model=9), 3),
-        (Limits(), 4),
+        (ConcurrencyLimits(total=1), 0),
+        (ConcurrencyLimits(total=3), 2),
+        (ConcurrencyLimits(per_user=1), 1),
+        (ConcurrencyLimits(per_user=2), 2),
+        (ConcurrencyLimits(per_model=1), 1),
+        (ConcurrencyLimits(total=9, per_user=3, per_model=9), 3),
+        (ConcurrencyLimits(), 4),
     ],
     ids=str,
 )
@@ -65,7 +68,7 @@ def test_limits_count_what_is_at_evolink_already(ada, eve, limits, taken):
 
 
 def test_what_an_allowance_says_of_one_person_binds_only_them(ada, eve):
-    Allowance.objects.create(person=ada, at_once=1)
+    Allowance.objects.create(user=ada, max_concurrent=1)
     wishes(ada, 3)
     theirs = wishes(eve, 2)
     found = turns()
@@ -76,22 +79,24 @@ def test_what_an_allowance_says_of_one_person_binds_only_them(ada, eve):
 def test_what_is_being_prepared_counts_for_the_limits(ada):
     """Its pictures are on their way to EvoLink; the next look comes a moment later."""
     wishes(ada, 2)
-    limits = Limits(person=1)
+    limits = ConcurrencyLimits(per_user=1)
     assert len(turns(limits=limits)) == 1
     assert turns(limits=limits) == []
 
 
 def test_what_could_not_be_sent_makes_room_again(ada):
     first, second = wishes(ada, 2)
-    held, (row,) = claim_turns(limit=9, now=NOW, limits=Limits(person=1))
-    note(row, held=held, visible=True, due=NOW + timedelta(seconds=30))
-    assert turns(limits=Limits(person=1)) == [second.pk]
+    held, (row,) = lease_next(limit=9, now=NOW, limits=ConcurrencyLimits(per_user=1))
+    update_in_state(
+        row, lease_id=held, is_visible=True, next_attempt_at=NOW + timedelta(seconds=30)
+    )
+    assert turns(limits=ConcurrencyLimits(per_user=1)) == [second.pk]
     assert row.pk == first.pk
 
 
 def test_a_worker_that_died_holds_its_place_only_as_long_as_its_lease(ada):
     (wish,) = wishes(ada, 1)
-    limits = Limits(person=1)
+    limits = ConcurrencyLimits(per_user=1)
     assert turns(limits=limits) == [wish.pk]
     assert turns(limits=limits, now=NOW + timedelta(minutes=3)) == [wish.pk]
 
@@ -99,7 +104,7 @@ def test_a_worker_that_died_holds_its_place_only_as_long_as_its_lease(ada):
 def test_the_card_says_how_many_go_before(ada, eve):
     mine = wishes(ada, 3)
     wishes(eve, 2, after=60)
-    places = ahead_of(ada.pk)
+    places = count_ahead(ada.pk)
     assert [places[row.pk] for row in mine] == [0, 2, 4]
 
 
@@ -107,10 +112,10 @@ def test_those_who_wait_hear_that_they_moved_up(ada, eve):
     wishes(ada, 1)
     (waiting,) = wishes(eve, 1, after=60)
     for person in (ada, eve):
-        move(GenerationFactory(owner=person), State.CANCELLED, now=NOW)
-    before = Generation.objects.get(pk=waiting.pk).version
+        transition(GenerationFactory(owner=person), State.CANCELLED, now=NOW)
+    before = Generation.objects.get(pk=waiting.pk).changed_version
     turns(limit=1)
-    assert Generation.objects.get(pk=waiting.pk).version > before
+    assert Generation.objects.get(pk=waiting.pk).changed_version > before
 
 
 def test_one_person_with_a_thousand_wishes_delays_nobody_by_more_than_one(ada):

@@ -101,5 +101,5 @@ def test_fields_that_are_not_the_models_own_change_nothing(tab, ada, eve):
     press(tab, VEO, {**meant, "duration": "99", "model": "sora-2-preview"})
     made = Generation.objects.get()
     assert (made.owner, made.state, made.task_id, made.model_id) == (ada, "queued", None, VEO)
-    assert str(made.estimated) == "162.0000"
+    assert str(made.credits_estimated) == "162.0000"
     assert made.params.keys() == {field.name for field in SPECS[VEO].fields}

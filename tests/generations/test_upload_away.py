@@ -6,7 +6,7 @@ import pytest
 
 from evolink_studio.generations.models import Generation
 from evolink_studio.library.models import Asset
-from evolink_studio.library.s3_storage import StoreAway
+from evolink_studio.library.s3_storage import StorageUnavailableError
 from tests.factories import VEO, AssetFactory
 from tests.generations.pressing import HTMX, numbered, press
 from tests.page import Page
@@ -14,7 +14,7 @@ from tests.page import Page
 pytestmark = pytest.mark.django_db
 
 TROUBLES = {
-    "a store that does not answer": StoreAway("The store did not answer"),
+    "a store that does not answer": StorageUnavailableError("The store did not answer"),
     "a disk that only reads": OSError(errno.EROFS, "Read-only file system"),
     "a disk with errors": OSError(errno.EIO, "Input/output error"),
 }
@@ -27,7 +27,7 @@ def away(request, monkeypatch):
     def fail(*_, **__):
         raise request.param
 
-    monkeypatch.setattr("evolink_studio.library.storage._move", fail)
+    monkeypatch.setattr("evolink_studio.library.storage._move_into_place", fail)
 
 
 @pytest.mark.usefixtures("away")
@@ -53,10 +53,10 @@ def test_a_picture_given_by_script_is_answered_in_words(tab):
 
 def test_adjusting_a_picture_that_cannot_be_read_is_answered_in_words(tab, ada, monkeypatch):
     def fail(*_):
-        raise StoreAway("The store did not answer")
+        raise StorageUnavailableError("The store did not answer")
 
     picture = AssetFactory(owner=ada)
-    monkeypatch.setattr("evolink_studio.library.storage.content", fail)
+    monkeypatch.setattr("evolink_studio.library.storage.read_content", fail)
     response = tab.post(f"/library/{picture.pk}/edit", {"action": "jpeg"})
     assert response.status_code == 503
     assert "cannot be reached" in response.json()["error"]
@@ -64,10 +64,10 @@ def test_adjusting_a_picture_that_cannot_be_read_is_answered_in_words(tab, ada, 
 
 def test_when_it_is_back_the_same_press_goes_through(tab, monkeypatch):
     def fail(*_, **__):
-        raise StoreAway("The store did not answer")
+        raise StorageUnavailableError("The store did not answer")
 
     with monkeypatch.context() as now:
-        now.setattr("evolink_studio.library.storage._move", fail)
+        now.setattr("evolink_studio.library.storage._move_into_place", fail)
         press(tab, VEO, image_urls=numbered(1))
     assert press(tab, VEO, image_urls=numbered(1)).status_code == 302
     assert Generation.objects.get().inputs.count() == 1

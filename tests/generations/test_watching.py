@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.services import LEAVABLE, put_away, watch_again
+from evolink_studio.generations.services import DISMISSIBLE_STATES, dismiss, restore
 from evolink_studio.generations.states import State
-from evolink_studio.generations.transitions import move
+from evolink_studio.generations.transitions import transition
 from tests.factories import NOW, VEO, GenerationFactory
 from tests.generations.conftest import fresh
 from tests.generations.pressing import HTMX
@@ -44,37 +44,37 @@ def asks(page: Page) -> str | None:
 
 @pytest.mark.parametrize("state", State)
 def test_only_what_was_sent_and_is_not_over_can_be_put_away(ada, state):
-    generation = GenerationFactory(owner=ada, state=state, due=NOW)
+    generation = GenerationFactory(owner=ada, state=state, next_attempt_at=NOW)
     before = facts(generation)
-    assert put_away(generation=generation, now=NOW) is (state in LEAVABLE)
-    assert (fresh(generation).put_away == NOW) is (state in LEAVABLE)
+    assert dismiss(generation=generation, now=NOW) is (state in DISMISSIBLE_STATES)
+    assert (fresh(generation).dismissed_at == NOW) is (state in DISMISSIBLE_STATES)
     assert facts(generation) == before
 
 
 def test_what_is_put_away_twice_keeps_its_first_moment(ada):
     generation = GenerationFactory(owner=ada, state=State.RUNNING)
-    assert put_away(generation=generation, now=NOW)
-    assert not put_away(generation=generation, now=NOW + timedelta(hours=1))
-    assert fresh(generation).put_away == NOW
-    assert watch_again(generation=generation)
-    assert not watch_again(generation=generation)
-    assert fresh(generation).put_away is None
+    assert dismiss(generation=generation, now=NOW)
+    assert not dismiss(generation=generation, now=NOW + timedelta(hours=1))
+    assert fresh(generation).dismissed_at == NOW
+    assert restore(generation=generation)
+    assert not restore(generation=generation)
+    assert fresh(generation).dismissed_at is None
 
 
 def test_both_are_news_for_the_other_tabs(ada):
     generation = GenerationFactory(owner=ada, state=State.RUNNING)
-    versions = [fresh(generation).version]
-    put_away(generation=generation, now=NOW)
-    versions.append(fresh(generation).version)
-    watch_again(generation=generation)
-    versions.append(fresh(generation).version)
+    versions = [fresh(generation).changed_version]
+    dismiss(generation=generation, now=NOW)
+    versions.append(fresh(generation).changed_version)
+    restore(generation=generation)
+    versions.append(fresh(generation).changed_version)
     assert versions == sorted(set(versions))
 
 
 def test_the_worker_follows_it_and_settles_it_all_the_same(far, worker, ada):
     generation = GenerationFactory(owner=ada)
     worker.send()
-    assert put_away(generation=fresh(generation), now=NOW)
+    assert dismiss(generation=fresh(generation), now=NOW)
     far.finish(fresh(generation).task_id, f"{far.url}/film")
     assert worker.look(generation).state == State.SAVING
     assert generation.charge == "charged"
@@ -97,7 +97,7 @@ def test_the_card_says_what_goes_on_and_offers_the_way_back(tab, ada, staged):
 
 
 def test_it_leaves_the_desk_and_no_longer_keeps_the_poller_running(tab, ada):
-    other = GenerationFactory(owner=ada, state=State.COMPLETED, created=NOW - timedelta(hours=1))
+    other = GenerationFactory(owner=ada, state=State.COMPLETED, created_at=NOW - timedelta(hours=1))
     generation = GenerationFactory(owner=ada, state=State.RUNNING)
     assert asks(desk(tab))
     leave(tab, generation)
@@ -123,7 +123,7 @@ def test_without_scripts_a_line_says_it(tab, ada):
 
 
 def test_watching_again_puts_it_on_the_stage_and_asks_for_news(tab, ada):
-    generation = GenerationFactory(owner=ada, state=State.RUNNING, put_away=NOW)
+    generation = GenerationFactory(owner=ada, state=State.RUNNING, dismissed_at=NOW)
     page = Page(come_back(tab, generation, headers=HTMX))
     assert page.cards() == {generation.pk: "running"}
     assert "Stop watching" in words(page.card(generation.pk))
@@ -133,7 +133,7 @@ def test_watching_again_puts_it_on_the_stage_and_asks_for_news(tab, ada):
 
 
 def test_what_was_put_away_can_still_be_opened(tab, ada):
-    generation = GenerationFactory(owner=ada, state=State.RUNNING, put_away=NOW)
+    generation = GenerationFactory(owner=ada, state=State.RUNNING, dismissed_at=NOW)
     page = Page(tab.get(f"/create/{VEO}/?show={generation.pk}"))
     assert "Watch again" in words(page.card(generation.pk))
     assert asks(page) is None
@@ -141,21 +141,21 @@ def test_what_was_put_away_can_still_be_opened(tab, ada):
 
 def test_too_late_the_card_says_how_it_ended(tab, ada):
     generation = GenerationFactory(owner=ada, state=State.RUNNING)
-    move(generation, State.FAILED, now=NOW, error_code="service_error")
+    transition(generation, State.FAILED, now=NOW, error_code="service_error")
     page = Page(leave(tab, generation, headers=HTMX))
     assert page.cards() == {generation.pk: "failed"}
-    assert fresh(generation).put_away is None
+    assert fresh(generation).dismissed_at is None
 
 
 @pytest.mark.parametrize(("do", "stands"), [(leave, None), (come_back, NOW)])
 def test_nobody_does_it_to_the_work_of_others(tab, eve, do, stands):
-    theirs = GenerationFactory(owner=eve, state=State.RUNNING, put_away=stands)
+    theirs = GenerationFactory(owner=eve, state=State.RUNNING, dismissed_at=stands)
     assert do(tab, theirs).status_code == 404
-    assert fresh(theirs).put_away == stands
+    assert fresh(theirs).dismissed_at == stands
 
 
 def test_its_film_stands_among_the_films_when_it_is_made(tab, ada):
-    GenerationFactory(owner=ada, state=State.RUNNING, put_away=NOW)
+    GenerationFactory(owner=ada, state=State.RUNNING, dismissed_at=NOW)
     assert "not watched" in Page(tab.get("/films/?of=making")).text
-    Generation.objects.update(state=State.COMPLETED, finished=NOW, due=None)
+    Generation.objects.update(state=State.COMPLETED, finished_at=NOW, next_attempt_at=None)
     assert len(Page(tab.get("/films/")).all("article")) == 1

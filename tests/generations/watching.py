@@ -4,7 +4,7 @@ import uuid
 
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
-from evolink_studio.generations.transitions import move, note
+from evolink_studio.generations.transitions import transition, update_in_state
 from tests.factories import NOW, VEO, GenerationFactory
 from tests.generations.pressing import HTMX
 from tests.page import Page
@@ -12,17 +12,17 @@ from tests.page import Page
 
 def running(ada, **fields) -> Generation:
     generation = GenerationFactory(owner=ada, **fields)
-    move(generation, State.SENDING, now=NOW)
-    move(generation, State.RUNNING, now=NOW, task_id=f"task-{generation.pk}")
+    transition(generation, State.SENDING, now=NOW)
+    transition(generation, State.RUNNING, now=NOW, task_id=f"task-{generation.pk}")
     return generation
 
 
 def progress(generation: Generation, percent: int) -> None:
     """As the worker writes down an answer of EvoLink."""
     held = uuid.uuid4()
-    Generation.objects.filter(pk=generation.pk).update(claim=held)
+    Generation.objects.filter(pk=generation.pk).update(lease_id=held)
     generation.refresh_from_db()
-    assert note(generation, held=held, visible=True, progress=percent)
+    assert update_in_state(generation, lease_id=held, is_visible=True, progress=percent)
 
 
 def poller(page: Page) -> str | None:

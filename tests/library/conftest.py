@@ -36,7 +36,7 @@ def staff(db):
 @pytest.fixture
 def cat(owner):
     """A picture of the owner."""
-    return services.add_picture(owner=owner, content=picture(), name="cat.png", now=NOW)
+    return services.add_image(owner=owner, content=picture(), name="cat.png", now=NOW)
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_an_address_that_is_busy_says_so(owned, named):
 
 
 def test_an_address_that_never_answers_is_given_up(owned, named, monkeypatch):
-    monkeypatch.setattr("evolink_studio.library.url_import.DEADLINE", 0.2)
+    monkeypatch.setattr("evolink_studio.library.url_import.FETCH_DEADLINE_SECONDS", 0.2)
     named.media.always(silence())
     assert "did not answer" in ask(owned, named.url + "/mute").json()["error"]
 

@@ -33,7 +33,7 @@ def test_staff_see_the_files_of_everybody_and_can_play_them(root, cat, clip):
 
 def test_a_sound_has_no_poster(root, owner, tmp_path):
     with sound(tmp_path / "a.mp3").open("rb") as content:
-        asset = services.add_sound(owner=owner, content=content, name="hum", now=NOW)
+        asset = services.add_audio(owner=owner, content=content, name="hum", now=NOW)
     assert root.get(LIST).status_code == 200
     assert "<audio" in root.get(f"{LIST}{asset.pk}/change/").content.decode()
     assert root.get(f"{LIST}{asset.pk}/poster/").status_code == 404
@@ -61,7 +61,7 @@ def test_the_list_costs_the_same_for_many_files_as_for_few(
 ):
     for width in range(10, 30):
         image = encoded(half_clear().resize((width, 10)), "PNG")
-        services.add_picture(owner=owner, content=image, name="x", now=NOW)
+        services.add_image(owner=owner, content=image, name="x", now=NOW)
     with django_assert_max_num_queries(12):
         assert root.get(LIST).status_code == 200
 
@@ -85,7 +85,11 @@ def test_staff_open_files_and_nobody_else_does(client, db, clip):
 
 def test_copies_at_evolink_are_listed(root):
     RemoteCopy.objects.create(
-        sha256="0" * 64, far_end="here#1", file_id="file_7", file_url="https://x.org/", expires=NOW
+        sha256="0" * 64,
+        provider_key="here#1",
+        file_id="file_7",
+        file_url="https://x.org/",
+        expires_at=NOW,
     )
     assert "file_7" in root.get("/admin/library/remotecopy/").content.decode()
 

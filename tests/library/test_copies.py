@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from evolink_studio.evolink.client import EvoLink
-from evolink_studio.evolink.errors import Unavailable
+from evolink_studio.evolink.client import EvoLinkClient
+from evolink_studio.evolink.errors import ServiceUnavailableError
 from evolink_studio.library.models import RemoteCopy
-from evolink_studio.library.remote_copies import ensure_at_evolink
+from evolink_studio.library.remote_copies import ensure_remote_copy
 from tests.answers import Reply
 from tests.farend import FarEnd
 
@@ -24,10 +24,10 @@ def far():
 
 def ensure(far, asset, now=MOMENT, far_end="here#1"):
     async def run():
-        async with EvoLink(
-            api_url=far.url, files_url=far.url, key="sk-evo-test", user_agent="Studio"
+        async with EvoLinkClient(
+            api_url=far.url, files_url=far.url, api_key="sk-evo-test", user_agent="Studio"
         ) as client:
-            return await ensure_at_evolink(client, asset=asset, far_end=far_end, now=now)
+            return await ensure_remote_copy(client, asset=asset, provider_key=far_end, now=now)
 
     return asyncio.run(run())
 
@@ -60,7 +60,7 @@ def test_another_key_or_address_has_copies_of_its_own(far, cat):
 
 def test_an_upload_that_fails_leaves_no_copy_behind(far, cat):
     far.upload.answers(Reply(503))
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailableError):
         ensure(far, cat)
     assert not RemoteCopy.objects.exists()
     assert ensure(far, cat).startswith(far.url)

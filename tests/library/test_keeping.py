@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 
 from evolink_studio.library import services
-from evolink_studio.library.exceptions import NoSpace, NotAFilm, NotAPicture, NotTaken
+from evolink_studio.library.exceptions import DiskFull, FileRejected, InvalidImage, InvalidVideo
 from evolink_studio.library.models import Asset, facts
 from tests.library.conftest import NOW, kept_files, nobody
 from tests.library.footage import film, sound
@@ -28,7 +28,7 @@ def test_a_result_is_moved_in_with_its_facts_and_a_poster(owner, tmp_path, media
     assert (asset.kind, asset.origin, asset.name) == ("video", "result", "clip-7.mp4")
     assert (asset.width, asset.height, str(asset.seconds)) == (64, 48, "2.000")
     assert (media / asset.file.name).read_bytes() == content
-    assert asset.bytes == len(content)
+    assert asset.size_bytes == len(content)
     assert asset.file.name.startswith("assets/2026/11/")
     assert len(kept_files(media)) == 2
 
@@ -47,7 +47,7 @@ def test_equal_films_of_two_generations_are_two_assets(owner, tmp_path):
 def test_a_result_that_does_not_play_is_refused_in_its_own_words(owner, tmp_path, media):
     path = tmp_path / "a.mp4"
     path.write_bytes(b"<html>expired</html>")
-    with pytest.raises(NotAFilm, match="The film that arrived does not play"):
+    with pytest.raises(InvalidVideo, match="The film that arrived does not play"):
         result(owner, path)
     assert path.exists()
     assert not kept_files(media)
@@ -61,7 +61,7 @@ def test_no_room_for_a_result_is_an_error_of_the_disk(owner, tmp_path, monkeypat
     monkeypatch.setattr("shutil.move", full)
     with pytest.raises(OSError, match="disk is full") as refused:
         result(owner, film(tmp_path / "a.mp4"))
-    assert isinstance(refused.value, NoSpace)
+    assert isinstance(refused.value, DiskFull)
 
 
 def test_a_row_that_cannot_be_written_leaves_no_file(owner, media, monkeypatch):
@@ -70,7 +70,7 @@ def test_a_row_that_cannot_be_written_leaves_no_file(owner, media, monkeypatch):
 
     monkeypatch.setattr(Asset.objects, "create", broken)
     with pytest.raises(RuntimeError, match="database gone"):
-        services.add_picture(owner=owner, content=picture(), name="cat", now=NOW)
+        services.add_image(owner=owner, content=picture(), name="cat", now=NOW)
     assert not kept_files(media)
 
 
@@ -81,7 +81,7 @@ def test_the_same_picture_from_many_at_once_is_one_file(owner, media):
 
     def give():
         start.wait()
-        found.append(services.add_picture(owner=owner, content=picture(), name="cat", now=NOW).pk)
+        found.append(services.add_image(owner=owner, content=picture(), name="cat", now=NOW).pk)
         connection.close()
 
     threads = [threading.Thread(target=give) for _ in range(6)]
@@ -97,7 +97,7 @@ def test_the_same_picture_from_many_at_once_is_one_file(owner, media):
 def test_a_file_that_nobody_names_is_swept_after_a_day(owner, cat, media):
     try:
         with transaction.atomic():
-            services.add_picture(owner=owner, content=picture(width=99), name="x", now=NOW)
+            services.add_image(owner=owner, content=picture(width=99), name="x", now=NOW)
             raise InterruptedError
     except InterruptedError:
         pass
@@ -106,8 +106,8 @@ def test_a_file_that_nobody_names_is_swept_after_a_day(owner, cat, media):
     for path in [*kept_files(media), desk]:
         os.utime(path, (NOW.timestamp(), NOW.timestamp()))
     assert len(kept_files(media)) == 4
-    assert services.sweep(now=NOW + timedelta(hours=1), needed=nobody) == 0
-    assert services.sweep(now=NOW + timedelta(hours=25), needed=nobody) == 2
+    assert services.delete_orphans(now=NOW + timedelta(hours=1), still_needed=nobody) == 0
+    assert services.delete_orphans(now=NOW + timedelta(hours=25), still_needed=nobody) == 2
     names = {path.relative_to(media).as_posix() for path in kept_files(media)}
     assert names == {cat.file.name, cat.poster.name}
     assert not desk.exists()
@@ -122,17 +122,17 @@ def test_what_a_film_that_never_came_has_left_is_swept_after_a_day(db, media):
             path.write_bytes(b"half a film")
             begun = (NOW - timedelta(hours=hours)).timestamp()
             os.utime(path, (begun, begun))
-    services.sweep(now=NOW, needed=nobody)
+    services.delete_orphans(now=NOW, still_needed=nobody)
     assert sorted(path.name[0] for path in incoming.iterdir()) == ["0", "0", "1", "1"]
 
 
 def test_files_are_swept_across_the_turn_of_a_month(owner, media):
     end = NOW.replace(day=30)
-    services.add_picture(owner=owner, content=picture(), name="x", now=end)
+    services.add_image(owner=owner, content=picture(), name="x", now=end)
     Asset.objects.all().delete()
     for path in kept_files(media):
         os.utime(path, (end.timestamp(), end.timestamp()))
-    assert services.sweep(now=end + timedelta(days=2), needed=nobody) == 2
+    assert services.delete_orphans(now=end + timedelta(days=2), still_needed=nobody) == 2
     assert not kept_files(media)
 
 
@@ -149,7 +149,7 @@ def test_a_field_for_one_kind_takes_no_other(owner, tmp_path, kind):
             asset = services.add_upload(owner=owner, file=file, kind=kind, now=NOW)
             assert asset.kind == kind
         else:
-            with pytest.raises(NotTaken):
+            with pytest.raises(FileRejected):
                 services.add_upload(owner=owner, file=file, kind=kind, now=NOW)
 
 
@@ -158,7 +158,7 @@ def test_facts_of_a_file_are_plain_and_without_its_owner(cat, clip):
         "ref": f"asset:{cat.pk}",
         "kind": "image",
         "format": "png",
-        "bytes": cat.bytes,
+        "bytes": cat.size_bytes,
         "width": 64,
         "height": 48,
         "seconds": None,
@@ -168,16 +168,16 @@ def test_facts_of_a_file_are_plain_and_without_its_owner(cat, clip):
 
 def test_what_is_over_the_limit_is_refused_however_it_comes(owner, settings):
     settings.MAX_UPLOAD_BYTES = 100
-    with pytest.raises(NotTaken, match="larger than"):
-        services.add_picture(owner=owner, content=picture(), name="x", now=NOW)
+    with pytest.raises(FileRejected, match="larger than"):
+        services.add_image(owner=owner, content=picture(), name="x", now=NOW)
 
 
 def test_a_picture_without_a_name_gets_one(owner):
-    asset = services.add_picture(owner=owner, content=picture(), name="../", now=NOW)
+    asset = services.add_image(owner=owner, content=picture(), name="../", now=NOW)
     assert asset.name == "file.png"
 
 
 def test_nothing_is_kept_of_a_file_that_was_refused(owner, media):
-    with pytest.raises(NotAPicture):
-        services.add_picture(owner=owner, content=b"text", name="x", now=NOW)
+    with pytest.raises(InvalidImage):
+        services.add_image(owner=owner, content=b"text", name="x", now=NOW)
     assert not kept_files(media)

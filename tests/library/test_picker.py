@@ -22,11 +22,11 @@ def shelf(owner):
             poster=f"{number}.webp",
             format="png",
             mime="image/png",
-            bytes=1000,
+            size_bytes=1000,
             sha256=f"{number:064}",
             width=64,
             height=48,
-            created=NOW + timedelta(seconds=number // 10),
+            created_at=NOW + timedelta(seconds=number // 10),
         )
         for number in range(60)
     )

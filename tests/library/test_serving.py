@@ -2,7 +2,7 @@
 
 import pytest
 
-from evolink_studio.library.file_responses import PART
+from evolink_studio.library.file_responses import MAX_PART_BYTES
 from tests.library.conftest import NOW
 from tests.pictures import half_clear
 
@@ -28,16 +28,16 @@ def part(client, url, asked, **headers):
 @pytest.mark.parametrize(
     ("asked", "first", "last"),
     [
-        ("bytes=0-", 0, PART - 1),
+        ("bytes=0-", 0, MAX_PART_BYTES - 1),
         ("bytes=0-1", 0, 1),
         ("bytes=0-0", 0, 0),
         ("bytes=5-99", 5, 99),
-        ("bytes=100-999999999", 100, PART + 99),
-        (f"bytes={PART}-", PART, 2 * PART - 1),
+        ("bytes=100-999999999", 100, MAX_PART_BYTES + 99),
+        (f"bytes={MAX_PART_BYTES}-", MAX_PART_BYTES, 2 * MAX_PART_BYTES - 1),
         (f"bytes={SIZE - 10}-", SIZE - 10, SIZE - 1),
         (f"bytes={SIZE - 1}-{SIZE - 1}", SIZE - 1, SIZE - 1),
         ("bytes=-10", SIZE - 10, SIZE - 1),
-        ("bytes=-999999999", 0, PART - 1),
+        ("bytes=-999999999", 0, MAX_PART_BYTES - 1),
         ("bytes = 7 - 9", 7, 9),
         ("bytes=0-1,5-9", 0, 1),
         ("bytes=0-1, -5, 7-", 0, 1),
@@ -144,7 +144,7 @@ def test_a_name_in_any_script_survives_a_download(owned, owner):
     from evolink_studio.library import services
     from tests.pictures import encoded
 
-    asset = services.add_picture(
+    asset = services.add_image(
         owner=owner, content=encoded(half_clear(), "PNG"), name='Kätzchen "猫".png', now=NOW
     )
     reply = owned.get(f"/library/{asset.pk}/download")

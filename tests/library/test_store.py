@@ -21,7 +21,7 @@ from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 from evolink_studio.library import services, storage
 from evolink_studio.library.models import Asset
-from evolink_studio.library.s3_storage import StoreAway
+from evolink_studio.library.s3_storage import StorageUnavailableError
 from tests.factories import NOW, GenerationFactory
 from tests.farend import FarEnd
 from tests.library.conftest import nobody
@@ -46,7 +46,10 @@ def options(store: ObjectStore, **more: str) -> dict[str, object]:
         "access_key": ACCESS,
         "secret_key": SECRET,
     }
-    return {"BACKEND": "evolink_studio.library.s3_storage.Store", "OPTIONS": {**given, **more}}
+    return {
+        "BACKEND": "evolink_studio.library.s3_storage.S3LibraryStorage",
+        "OPTIONS": {**given, **more},
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +70,7 @@ def fetched(link: str, **headers: str) -> httpx.Response:
 
 def test_a_film_lies_in_the_store_and_leaves_nothing_on_the_disk(clip, store, media):
     assert store.objects[str(clip.file)].mime == "video/mp4"
-    assert len(store.objects[str(clip.file)].content) == clip.bytes
+    assert len(store.objects[str(clip.file)].content) == clip.size_bytes
     assert str(clip.poster) in store.objects
     assert [path for path in media.rglob("*") if path.is_file()] == []
 
@@ -77,7 +80,7 @@ def test_a_large_film_goes_up_in_parts_and_comes_back_whole(store):
     default_storage.save("assets/large.mp4", ContentFile(content))
     assert sum("partNumber" in asked for asked in store.asked) > 1
     assert store.objects["assets/large.mp4"].content == content
-    assert storage.content("assets/large.mp4") == content
+    assert storage.read_content("assets/large.mp4") == content
 
 
 def test_its_owner_gets_a_link_that_plays_and_seeks(owned, clip, store):
@@ -131,7 +134,7 @@ def test_small_pictures_pass_through_and_stay_in_the_browser(owned, clip, store)
 def test_a_look_at_the_headers_needs_no_link(owned, clip):
     reply = owned.head(f"/library/{clip.pk}/file")
     assert reply.status_code == 200
-    assert int(reply["Content-Length"]) == clip.bytes
+    assert int(reply["Content-Length"]) == clip.size_bytes
 
 
 def test_a_file_that_is_lost_in_the_store_is_not_found(owned, clip, store):
@@ -142,9 +145,9 @@ def test_a_file_that_is_lost_in_the_store_is_not_found(owned, clip, store):
 
 def test_frames_and_adjusted_pictures_are_made_from_what_lies_there(clip, cat, store):
     still = services.add_frame(asset=clip, second=Decimal(1), now=NOW)
-    small = services.edit_picture(asset=cat, action="fit", width=32, height=32, now=NOW)
+    small = services.edit_image(asset=cat, action="fit", width=32, height=32, now=NOW)
     assert {str(still.file), str(small.file)} < set(store.objects)
-    assert storage.content(str(cat.file)) == store.objects[str(cat.file)].content
+    assert storage.read_content(str(cat.file)) == store.objects[str(cat.file)].content
 
 
 def test_browsers_are_sent_where_they_can_reach_the_store(settings, store, owned, clip):
@@ -158,7 +161,7 @@ def test_browsers_are_sent_where_they_can_reach_the_store(settings, store, owned
 def test_files_that_a_killed_process_left_are_removed(clip, store):
     name = f"assets/{NOW:%Y/%m}/nameless.mp4"
     store.objects[name] = Stored(b"bytes", "video/mp4", NOW)
-    assert services.sweep(now=NOW + timedelta(days=2), needed=nobody) == 1
+    assert services.delete_orphans(now=NOW + timedelta(days=2), still_needed=nobody) == 1
     assert name not in store.objects
     assert str(clip.file) in store.objects
 
@@ -166,7 +169,7 @@ def test_files_that_a_killed_process_left_are_removed(clip, store):
 @pytest.mark.parametrize("act", ["open", "size", "exists", "delete"])
 def test_a_store_that_is_away_is_trouble_of_the_kind_that_disks_make(clip, store, act):
     store.away = True
-    with pytest.raises(StoreAway):
+    with pytest.raises(StorageUnavailableError):
         getattr(default_storage, act)(str(clip.file))
 
 

@@ -53,7 +53,7 @@ def test_a_picture_is_answered_with_its_facts(owned, owner):
         "name": "holiday.jpg",
         "kind": "image",
         "format": "jpeg",
-        "bytes": asset.bytes,
+        "bytes": asset.size_bytes,
         "width": 200,
         "height": 100,
         "seconds": None,
@@ -154,9 +154,9 @@ def test_names_are_shown_and_never_used_on_the_disk(owned, media, given, kept):
 
 
 def test_a_name_is_one_visible_line():
-    assert filenames.clean("a\r\n b\u2028c\t.png") == "a b c .png"
-    assert filenames.clean("\ud800\u200fcat\ufeff") == "cat"
-    assert filenames.clean("...", otherwise="picture") == "picture"
+    assert filenames.clean_name("a\r\n b\u2028c\t.png") == "a b c .png"
+    assert filenames.clean_name("\ud800\u200fcat\ufeff") == "cat"
+    assert filenames.clean_name("...", fallback="picture") == "picture"
 
 
 def test_the_same_picture_twice_is_one_file(owned, media):
@@ -229,7 +229,7 @@ def test_a_full_disk_is_said_while_the_file_arrives(owned, monkeypatch):
     "place",
     [
         "pathlib.Path.write_bytes",
-        "evolink_studio.library.storage._move",
+        "evolink_studio.library.storage._move_into_place",
         "os.fsync",
         "tempfile.TemporaryDirectory.__init__",
     ],

@@ -4,14 +4,14 @@ from django.core.management import call_command
 from django.db import migrations
 
 
-def create(apps, schema_editor):
+def create_cache_table(apps, schema_editor):
     call_command("createcachetable", database=schema_editor.connection.alias, verbosity=0)
 
 
-def drop(apps, schema_editor):
+def drop_cache_table(apps, schema_editor):
     schema_editor.execute("DROP TABLE IF EXISTS studio_cache")
 
 
 class Migration(migrations.Migration):
     dependencies = [("accounts", "0001_initial")]
-    operations = [migrations.RunPython(create, drop)]
+    operations = [migrations.RunPython(create_cache_table, drop_cache_table)]

@@ -3,16 +3,16 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from evolink_studio.catalog.base import PROMPT, RATIOS, VideoRequest
+from evolink_studio.catalog.base import ASPECT_RATIO_TEXTS, PROMPT, VideoRequest
 from evolink_studio.catalog.fields import Param
 from evolink_studio.catalog.messages import _
-from evolink_studio.catalog.spec import Mode, Spec
+from evolink_studio.catalog.spec import Capability, ModelSpec
 
-LENGTH = Param(
+DURATION = Param(
     label=_("Duration"),
     help=_("How long the video runs. Longer costs more."),
     unit="s",
-    words={
+    option_texts={
         6: ("6 s", _("Cheaper; enough for one moment.")),
         10: ("10 s", _("More room, and more expensive.")),
     },
@@ -20,34 +20,34 @@ LENGTH = Param(
 MOOD = Param(
     label=_("Mood"),
     help=_("How freely the AI model plays with your prompt. Normal stays closest to it."),
-    words={
+    option_texts={
         "normal": (_("Normal"), _("Stays close to your prompt.")),
         "fun": (_("Fun"), _("Playful and funny.")),
         "spicy": (_("Spicy"), _("Bold and daring.")),
     },
 )
-SHAPE = Param(
+ASPECT_RATIO = Param(
     label=_("Aspect ratio"),
     help=_("The shape of the video. Choose it for the place where it will be shown."),
-    words=RATIOS,
+    option_texts=ASPECT_RATIO_TEXTS,
 )
 
 
 class GrokImagineText(VideoRequest):
     prompt: Annotated[str, PROMPT]  # no limit is stated
-    duration: Annotated[Literal[6, 10], LENGTH] = 6
+    duration: Annotated[Literal[6, 10], DURATION] = 6
     mode: Annotated[Literal["normal", "fun", "spicy"], MOOD] = "normal"
-    aspect_ratio: Annotated[Literal["16:9", "9:16", "1:1", "3:2", "2:3"], SHAPE] = "16:9"
+    aspect_ratio: Annotated[Literal["16:9", "9:16", "1:1", "3:2", "2:3"], ASPECT_RATIO] = "16:9"
 
 
-SPEC = Spec(
+SPEC = ModelSpec(
     id="grok-imagine-text-to-video",
     label="Grok Imagine",
     family="Grok",
     summary=_("Quick videos from text alone, in three moods."),
-    modes=(Mode.TEXT,),
+    capabilities=(Capability.TEXT,),
     typical_seconds=120,
     documentation="EvoLink documentation: grok-imagine-text-to-video",
-    checked=date(2026, 11, 20),
-    request=GrokImagineText,
+    checked_on=date(2026, 11, 20),
+    request_class=GrokImagineText,
 )

@@ -5,25 +5,25 @@ from typing import Annotated, Literal
 
 from annotated_types import Interval, Len, MaxLen
 
-from evolink_studio.catalog.base import RATIOS, Row, VideoRequest
-from evolink_studio.catalog.fields import Control, Param, Wire
-from evolink_studio.catalog.media import MEGABYTE, Accepts, Media
-from evolink_studio.catalog.messages import Sentence, _
+from evolink_studio.catalog.base import ASPECT_RATIO_TEXTS, RequestRow, VideoRequest
+from evolink_studio.catalog.fields import Control, JsonEncoding, Param
+from evolink_studio.catalog.media import MEGABYTE, MediaConstraints, MediaFile
+from evolink_studio.catalog.messages import Message, _
 from evolink_studio.catalog.rules import (
     AtLeastOne,
     AtMostTogether,
     AtMostWhen,
-    Given,
+    DisabledAboveLimit,
+    Equals,
     IgnoredWhen,
-    Is,
-    Needs,
-    NotWithMoreThan,
+    IsSet,
     RequiredUnless,
+    RequiresField,
     SumEquals,
 )
-from evolink_studio.catalog.spec import Mode, Spec
+from evolink_studio.catalog.spec import Capability, ModelSpec
 
-FRAME_FILE = Accepts(
+FRAME_CONSTRAINTS = MediaConstraints(
     kind="image",
     formats=("jpeg", "png"),
     max_bytes=10 * MEGABYTE,
@@ -32,7 +32,9 @@ FRAME_FILE = Accepts(
     max_ratio=2.5,
 )
 # Nothing is stated for reference pictures; format and weight are taken to be those of frames.
-REFERENCE_FILE = Accepts(kind="image", formats=("jpeg", "png"), max_bytes=10 * MEGABYTE)
+REFERENCE_CONSTRAINTS = MediaConstraints(
+    kind="image", formats=("jpeg", "png"), max_bytes=10 * MEGABYTE
+)
 
 PROMPT = Param(
     label=_("Prompt"),
@@ -43,34 +45,34 @@ PROMPT = Param(
     control=Control.PROMPT,
     example=_("The person in the image slowly turns their head and smiles"),
 )
-START = Param(
+FIRST_FRAME = Param(
     label=_("First frame"),
     help=_("The video starts from exactly this picture. Each side needs at least 300 pixels."),
-    frames=True,
+    is_frame=True,
 )
-END = Param(
+LAST_FRAME = Param(
     label=_("Last frame"),
     help=_("The video ends at this picture. It needs a first frame."),
-    frames=True,
+    is_frame=True,
 )
-REFERENCES = Param(
+REFERENCE_IMAGES = Param(
     label=_("Reference pictures"),
     help=_("Pictures that show style, scene or things. They are not shown as frames."),
 )
-LENGTH = Param(
+DURATION = Param(
     label=_("Duration"),
     help=_("How long the video runs. You pay for every second, so start short."),
     unit="s",
 )
-SHAPE = Param(
+ASPECT_RATIO = Param(
     label=_("Aspect ratio"),
     help=_("The shape of the video. Left open, EvoLink decides."),
-    words=RATIOS,
+    option_texts=ASPECT_RATIO_TEXTS,
 )
 QUALITY = Param(
     label=_("Quality"),
     help=_("The resolution. Higher costs more. Left open, EvoLink decides."),
-    words={
+    option_texts={
         "720p": ("720p", _("Cheaper; good for drafts and phones.")),
         "1080p": ("1080p", _("Full HD; costs more.")),
     },
@@ -78,7 +80,7 @@ QUALITY = Param(
 SOUND = Param(
     label=_("Sound effects"),
     help=_("Adds matching sounds. Costs more than a silent video."),
-    words={
+    option_texts={
         "off": (_("Off"), _("A silent video; cheaper.")),
         "on": (_("On"), _("With sound effects; costs more.")),
     },
@@ -86,55 +88,55 @@ SOUND = Param(
 MULTI_SHOT = Param(
     label=_("Several shots"),
     help=_("Tells the video in up to six shots, each with a prompt of its own."),
-    wire=Wire(
+    encoding=JsonEncoding(
         "model_params.multi_shot",
-        unsent=False,
-        along={"model_params.shot_type": "customize"},
+        omitted_value=False,
+        extra_values={"model_params.shot_type": "customize"},
     ),
 )
 SHOTS = Param(
     label=_("Shots"),
     help=_("One to six shots in their order. Their seconds add up to the duration."),
-    add=_("Add a shot"),
-    wire=Wire("model_params.multi_prompt", counted="index"),
+    add_label=_("Add a shot"),
+    encoding=JsonEncoding("model_params.multi_prompt", index_key="index"),
 )
 SHOT_PROMPT = Param(
     label=_("Prompt of the shot"),
     help=_("What this shot shows."),
     control=Control.PROMPT,
 )
-SHOT_LENGTH = Param(
+SHOT_DURATION = Param(
     label=_("Seconds"),
     help=_("How long this shot runs."),
     unit="s",
-    wire=Wire("duration", as_text=True),
+    encoding=JsonEncoding("duration", as_text=True),
 )
 ELEMENTS = Param(
     label=_("Elements"),
     help=_("IDs of elements made earlier, like a person or a product; at most 3 with a frame."),
-    advanced=True,
-    wire=Wire("model_params.element_list[].element_id"),
+    is_advanced=True,
+    encoding=JsonEncoding("model_params.element_list[].element_id"),
 )
 WATERMARK = Param(
     label=_("Watermark"),
     help=_("Puts a watermark on the video."),
-    advanced=True,
-    wire=Wire("model_params.watermark_info.enabled", unsent=False),
+    is_advanced=True,
+    encoding=JsonEncoding("model_params.watermark_info.enabled", omitted_value=False),
 )
 
 
-class Shot(Row):
+class Shot(RequestRow):
     prompt: Annotated[str, Len(1, 512), SHOT_PROMPT]
-    duration: Annotated[int, Interval(ge=1, le=15), SHOT_LENGTH]
+    duration: Annotated[int, Interval(ge=1, le=15), SHOT_DURATION]
 
 
 class KlingO3Image(VideoRequest):
     prompt: Annotated[str, MaxLen(2500), PROMPT] = ""
-    image_start: Annotated[Media, FRAME_FILE, START] | None = None
-    image_end: Annotated[Media, FRAME_FILE, END] | None = None
-    image_urls: Annotated[list[Media], MaxLen(7), REFERENCE_FILE, REFERENCES] = []
-    duration: Annotated[int, Interval(ge=3, le=15), LENGTH] = 5
-    aspect_ratio: Annotated[Literal["16:9", "9:16", "1:1"], SHAPE] | None = None
+    image_start: Annotated[MediaFile, FRAME_CONSTRAINTS, FIRST_FRAME] | None = None
+    image_end: Annotated[MediaFile, FRAME_CONSTRAINTS, LAST_FRAME] | None = None
+    image_urls: Annotated[list[MediaFile], MaxLen(7), REFERENCE_CONSTRAINTS, REFERENCE_IMAGES] = []
+    duration: Annotated[int, Interval(ge=3, le=15), DURATION] = 5
+    aspect_ratio: Annotated[Literal["16:9", "9:16", "1:1"], ASPECT_RATIO] | None = None
     quality: Annotated[Literal["720p", "1080p"], QUALITY] | None = None
     sound: Annotated[Literal["off", "on"], SOUND] = "off"
     multi_shot: Annotated[bool, MULTI_SHOT] = False
@@ -146,73 +148,73 @@ class KlingO3Image(VideoRequest):
 RULES = (
     RequiredUnless(
         field="prompt",
-        unless=Is("multi_shot", True),
-        sentence=Sentence(_("Write what the video should show, or switch to several shots.")),
+        unless=Equals("multi_shot", True),
+        message=Message(_("Write what the video should show, or switch to several shots.")),
     ),
     IgnoredWhen(
         field="prompt",
-        when=Is("multi_shot", True),
-        sentence=Sentence(_("With several shots, each shot has its own prompt; this one rests.")),
+        when=Equals("multi_shot", True),
+        message=Message(_("With several shots, each shot has its own prompt; this one rests.")),
     ),
     IgnoredWhen(
         field="shots",
-        when=Is("multi_shot", False),
-        sentence=Sentence(_("Switch on “Several shots” to use these.")),
+        when=Equals("multi_shot", False),
+        message=Message(_("Switch on “Several shots” to use these.")),
     ),
     RequiredUnless(
         field="shots",
-        unless=Is("multi_shot", False),
-        sentence=Sentence(_("Add at least one shot, or switch off “Several shots”.")),
+        unless=Equals("multi_shot", False),
+        message=Message(_("Add at least one shot, or switch off “Several shots”.")),
     ),
     SumEquals(
         field="shots",
         column="duration",
-        total="duration",
-        sentence=Sentence(
+        total_field="duration",
+        message=Message(
             _("The shots add up to {sum} s, but the video runs {total} s. Make them equal.")
         ),
     ),
     AtLeastOne(
-        among=("image_start", "image_end", "image_urls", "element_ids"),
-        at="image_start",
-        sentence=Sentence(_("Add at least one picture or one element to start from.")),
+        counted_fields=("image_start", "image_end", "image_urls", "element_ids"),
+        error_field="image_start",
+        message=Message(_("Add at least one picture or one element to start from.")),
     ),
-    Needs(
+    RequiresField(
         field="image_end",
-        other="image_start",
-        sentence=Sentence(_("A last frame needs a first frame.")),
+        other_field="image_start",
+        message=Message(_("A last frame needs a first frame.")),
     ),
-    NotWithMoreThan(
+    DisabledAboveLimit(
         field="image_end",
-        among=("image_start", "image_urls"),
+        counted_fields=("image_start", "image_urls"),
         limit=2,
-        sentence=Sentence(_("A last frame works with at most two pictures in all.")),
+        message=Message(_("A last frame works with at most two pictures in all.")),
     ),
     AtMostWhen(
         field="element_ids",
         limit=3,
-        when=Given("image_start"),
-        sentence=Sentence(_("With a first frame at most {limit} elements fit; these are {count}.")),
+        when=IsSet("image_start"),
+        message=Message(_("With a first frame at most {limit} elements fit; these are {count}.")),
     ),
     AtMostTogether(
-        among=("image_start", "image_end", "image_urls", "element_ids"),
+        counted_fields=("image_start", "image_end", "image_urls", "element_ids"),
         limit=7,
-        at="image_urls",
-        sentence=Sentence(
+        error_field="image_urls",
+        message=Message(
             _("At most {limit} pictures and elements fit together; these are {count}.")
         ),
     ),
 )
 
-SPEC = Spec(
+SPEC = ModelSpec(
     id="kling-o3-image-to-video",
     label="Kling O3",
     family="Kling",
     summary=_("Brings pictures to life: frames, references, several shots, sound, 3 to 15 s."),
-    modes=(Mode.IMAGE, Mode.SOUND),
+    capabilities=(Capability.IMAGE, Capability.SOUND),
     typical_seconds=300,
     documentation="EvoLink documentation: kling-o3-image-to-video",
-    checked=date(2026, 11, 20),
-    request=KlingO3Image,
+    checked_on=date(2026, 11, 20),
+    request_class=KlingO3Image,
     rules=RULES,
 )

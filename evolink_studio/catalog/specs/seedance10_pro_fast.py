@@ -5,21 +5,21 @@ from typing import Annotated, Literal
 
 from annotated_types import Interval, MaxLen
 
-from evolink_studio.catalog.base import PICTURE, PROMPT, RATIOS, VideoRequest
+from evolink_studio.catalog.base import ASPECT_RATIO_TEXTS, IMAGE_CONSTRAINTS, PROMPT, VideoRequest
 from evolink_studio.catalog.fields import Param
-from evolink_studio.catalog.media import Media
-from evolink_studio.catalog.messages import Sentence, _
-from evolink_studio.catalog.rules import Given, OptionsWhen
-from evolink_studio.catalog.spec import Mode, Spec
+from evolink_studio.catalog.media import MediaFile
+from evolink_studio.catalog.messages import Message, _
+from evolink_studio.catalog.rules import IsSet, OptionsWhen
+from evolink_studio.catalog.spec import Capability, ModelSpec
 
-Ratio = Literal["16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "adaptive", "keep_ratio"]
+AspectRatio = Literal["16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "adaptive", "keep_ratio"]
 
 FRAME = Param(
     label=_("Picture"),
     help=_("The video starts from this picture. Without one it is made from the prompt alone."),
-    frames=True,
+    is_frame=True,
 )
-LENGTH = Param(
+DURATION = Param(
     label=_("Duration"),
     help=_("How long the video runs. You pay for every second, so start short."),
     unit="s",
@@ -27,16 +27,16 @@ LENGTH = Param(
 QUALITY = Param(
     label=_("Quality"),
     help=_("The resolution. It has a strong effect on the price: draft low, finish high."),
-    words={
+    option_texts={
         "480p": ("480p", _("The cheapest, for trying things out.")),
         "720p": ("720p", _("Standard resolution at the standard price.")),
         "1080p": ("1080p", _("Full HD; costs the most.")),
     },
 )
-SHAPE = Param(
+ASPECT_RATIO = Param(
     label=_("Aspect ratio"),
     help=_("The shape of the video. With a picture it can follow the picture."),
-    words=RATIOS
+    option_texts=ASPECT_RATIO_TEXTS
     | {
         "adaptive": (_("Adaptive"), _("Takes the shape that suits your picture best.")),
         "keep_ratio": (_("As the picture"), _("Keeps the exact ratio of your picture.")),
@@ -46,29 +46,29 @@ SHAPE = Param(
 
 class Seedance10ProFast(VideoRequest):
     prompt: Annotated[str, MaxLen(2000), PROMPT]
-    image_urls: Annotated[list[Media], MaxLen(1), PICTURE, FRAME] = []
-    duration: Annotated[int, Interval(ge=2, le=12), LENGTH] = 5
+    image_urls: Annotated[list[MediaFile], MaxLen(1), IMAGE_CONSTRAINTS, FRAME] = []
+    duration: Annotated[int, Interval(ge=2, le=12), DURATION] = 5
     quality: Annotated[Literal["480p", "720p", "1080p"], QUALITY] = "1080p"
-    aspect_ratio: Annotated[Ratio, SHAPE] = "16:9"
+    aspect_ratio: Annotated[AspectRatio, ASPECT_RATIO] = "16:9"
 
 
-SPEC = Spec(
+SPEC = ModelSpec(
     id="doubao-seedance-1.0-pro-fast",
     label="Seedance 1.0 Pro Fast",
     family="Seedance",
     summary=_("Affordable all-rounder: 2 to 12 seconds, from text or from one picture."),
-    modes=(Mode.TEXT, Mode.IMAGE),
+    capabilities=(Capability.TEXT, Capability.IMAGE),
     typical_seconds=165,
     documentation="EvoLink documentation: doubao-seedance-1.0-pro-fast",
-    checked=date(2026, 11, 20),
-    request=Seedance10ProFast,
+    checked_on=date(2026, 11, 20),
+    request_class=Seedance10ProFast,
     rules=(
         OptionsWhen(
             field="aspect_ratio",
             options=("adaptive", "keep_ratio"),
-            when=Given("image_urls"),
+            when=IsSet("image_urls"),
             preset="adaptive",
-            sentence=Sentence(_("This follows a picture. Add one, or choose a fixed ratio.")),
+            message=Message(_("This follows a picture. Add one, or choose a fixed ratio.")),
         ),
     ),
 )

@@ -5,7 +5,7 @@ are off · `allowances` who may spend how much, raised in one go · `book` purse
 """
 
 from evolink_studio.credits.admin.allowances import AllowanceAdmin
-from evolink_studio.credits.admin.ledger import EntryAdmin, PurseAdmin
-from evolink_studio.credits.admin.prices import FarAccountAdmin, RateCardAdmin
+from evolink_studio.credits.admin.ledger import AllowanceBalanceAdmin, LedgerEntryAdmin
+from evolink_studio.credits.admin.prices import ProviderAccountAdmin, RateCardAdmin
 
-__all__ = ["AllowanceAdmin", "EntryAdmin", "FarAccountAdmin", "PurseAdmin", "RateCardAdmin"]
+__all__ = ["AllowanceAdmin", "LedgerEntryAdmin", "ProviderAccountAdmin"]

@@ -17,113 +17,124 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from evolink_studio.catalog import SPECS
-from evolink_studio.core.admin import StaffLookAdmin, coloured
-from evolink_studio.core.formatting import amount_text
-from evolink_studio.credits.allowances import in_present_period
-from evolink_studio.credits.forms import AllowanceForm, AmountForm, RaiseForm
+from evolink_studio.core.admin import StaffReadAdmin, badge_column
+from evolink_studio.core.formatting import format_credits_exact
+from evolink_studio.credits.allowances import current_period_filter
+from evolink_studio.credits.forms import AllowanceAmountForm, AllowanceForm, RaiseAllowancesForm
 from evolink_studio.credits.models import Allowance
-from evolink_studio.credits.periods import reset
+from evolink_studio.credits.periods import end_of_period
 from evolink_studio.credits.services import raise_allowances
 
 ZERO = Decimal(0)
 
 
 @admin.register(Allowance)
-class AllowanceAdmin(StaffLookAdmin):
+class AllowanceAdmin(StaffReadAdmin):
     """The figures are those of the present period."""
 
     form = AllowanceForm
     list_display = (
-        "who",
-        "amount",
+        "holder",
+        "credits_limit",
         "period",
-        "reserved",
-        "charged",
-        "left",
-        "afresh",
-        "rules",
-        "active",
+        "reserved_credits",
+        "charged_credits",
+        "remaining_credits",
+        "next_reset",
+        "rules_text",
+        "is_active",
     )
-    list_display_links = ("who",)
-    list_editable = ("amount",)
-    list_filter = ("active", "period", "shared", "group")
-    list_select_related = ("person", "group")
-    search_fields = ("person__username", "person__email", "group__name")
+    list_display_links = ("holder",)
+    list_editable = ("credits_limit",)
+    list_filter = ("is_active", "period", "is_shared", "group")
+    list_select_related = ("user", "group")
+    search_fields = ("user__username", "user__email", "group__name")
     search_help_text = gettext_lazy("Person or group")
-    autocomplete_fields = ("person", "group")
-    ordering = ("person__username", "group__name", "pk")
+    autocomplete_fields = ("user", "group")
+    ordering = ("user__username", "group__name", "pk")
     list_per_page = 50
     actions = ("raise_amounts",)
     fieldsets = (
-        (gettext_lazy("For whom"), {"fields": ("person", "group", "shared", "active")}),
-        (gettext_lazy("How much"), {"fields": ("amount", "period")}),
+        (gettext_lazy("For whom"), {"fields": ("user", "group", "is_shared", "is_active")}),
+        (gettext_lazy("How much"), {"fields": ("credits_limit", "period")}),
         (
             gettext_lazy("Rules for each generation"),
-            {"fields": ("per_generation", "unknown_price", "at_once", "model_ids")},
+            {
+                "fields": (
+                    "max_credits_per_generation",
+                    "unknown_price_credits",
+                    "max_concurrent",
+                    "model_ids",
+                )
+            },
         ),
     )
 
-    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[AmountForm]:
-        form: type[AmountForm] = super().get_changelist_form(
-            request, **{"form": AmountForm, **kwargs}
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[AllowanceAmountForm]:
+        form: type[AllowanceAmountForm] = super().get_changelist_form(
+            request, **{"form": AllowanceAmountForm, **kwargs}
         )
         return form
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Allowance]:
-        rows: QuerySet[Allowance] = super().get_queryset(request)
-        present = in_present_period(timezone.now(), prefix="purses__", allowance="")
-        return rows.annotate(
-            purses_now=Count("purses", filter=present),
-            reserved_now=Sum("purses__reserved", filter=present),
-            charged_now=Sum("purses__charged", filter=present),
+        allowances: QuerySet[Allowance] = super().get_queryset(request)
+        is_current = current_period_filter(
+            timezone.now(), balance_prefix="balances__", allowance_prefix=""
+        )
+        return allowances.annotate(
+            balance_count=Count("balances", filter=is_current),
+            reserved_now=Sum("balances__credits_reserved", filter=is_current),
+            charged_now=Sum("balances__credits_charged", filter=is_current),
         )
 
-    @admin.display(description=gettext_lazy("who"), ordering="person__username")
-    def who(self, allowance: Allowance) -> str:
-        if allowance.person_id:
-            return allowance.whose
-        how = _("one pot") if allowance.shared else _("each")
-        return _("{who}, {how}").format(who=allowance.whose, how=how)
+    @admin.display(description=gettext_lazy("who"), ordering="user__username")
+    def holder(self, allowance: Allowance) -> str:
+        if allowance.user_id:
+            return allowance.holder_name
+        sharing_text = _("one pot") if allowance.is_shared else _("each")
+        return _("{who}, {how}").format(who=allowance.holder_name, how=sharing_text)
 
     @admin.display(description=gettext_lazy("reserved"), ordering="reserved_now")
-    def reserved(self, allowance: Allowance) -> str:
-        return amount_text(_figure(allowance, "reserved_now"))
+    def reserved_credits(self, allowance: Allowance) -> str:
+        return format_credits_exact(_annotated_credits(allowance, "reserved_now"))
 
     @admin.display(description=gettext_lazy("charged"), ordering="charged_now")
-    def charged(self, allowance: Allowance) -> str:
-        return amount_text(_figure(allowance, "charged_now"))
+    def charged_credits(self, allowance: Allowance) -> str:
+        return format_credits_exact(_annotated_credits(allowance, "charged_now"))
 
-    @coloured(
+    @badge_column(
         gettext_lazy("left"), {"some": "success", "none": "warning", "over": "danger", "": "info"}
     )
-    def left(self, allowance: Allowance) -> tuple[str, str | SafeString]:
-        if allowance.amount is None:
+    def remaining_credits(self, allowance: Allowance) -> tuple[str, str | SafeString]:
+        if allowance.credits_limit is None:
             return "some", _("no limit")
-        if not allowance.shared and not allowance.person_id:
-            return "", _purses(allowance)
-        used = _figure(allowance, "reserved_now") + _figure(allowance, "charged_now")
-        left = allowance.amount - used
-        if left < 0:
-            return "over", _("{amount} too much").format(amount=amount_text(-left))
-        return ("some" if left else "none"), amount_text(left)
+        if not allowance.is_shared and not allowance.user_id:
+            return "", _balances_link(allowance)
+        used = _annotated_credits(allowance, "reserved_now") + _annotated_credits(
+            allowance, "charged_now"
+        )
+        remaining = allowance.credits_limit - used
+        if remaining < 0:
+            return "over", _("{amount} too much").format(amount=format_credits_exact(-remaining))
+        return ("some" if remaining else "none"), format_credits_exact(remaining)
 
     @admin.display(description=gettext_lazy("starts afresh"))
-    def afresh(self, allowance: Allowance) -> str:
-        moment = reset(allowance.period, allowance.starts(timezone.now()))
-        return date_format(moment, "SHORT_DATE_FORMAT") if moment else "–"
+    def next_reset(self, allowance: Allowance) -> str:
+        resets_at = end_of_period(allowance.period, allowance.current_period_start(timezone.now()))
+        return date_format(resets_at, "SHORT_DATE_FORMAT") if resets_at else "–"
 
     @admin.display(description=gettext_lazy("rules"))
-    def rules(self, allowance: Allowance) -> str:
-        return " · ".join(_rules(allowance)) or "–"
+    def rules_text(self, allowance: Allowance) -> str:
+        return " · ".join(_rule_texts(allowance)) or "–"
 
     @admin.action(description=gettext_lazy("Raise by an amount…"), permissions=["change"])
     def raise_amounts(
         self, request: HttpRequest, queryset: QuerySet[Allowance]
     ) -> TemplateResponse | None:
         """First ask by how much, then do it for all that were chosen."""
-        form = RaiseForm(request.POST if "by" in request.POST else None)
+        form = RaiseAllowancesForm(request.POST if "by" in request.POST else None)
         if form.is_valid():
-            self._raise(request, queryset, form.cleaned_data["by"])
+            self._raise_selected(request, queryset, form.cleaned_data["by"])
             return None
         context = {
             **self.admin_site.each_context(request),
@@ -134,46 +145,52 @@ class AllowanceAdmin(StaffLookAdmin):
         }
         return TemplateResponse(request, "credits/admin/raise.html", context)
 
-    def _raise(self, request: HttpRequest, chosen: QuerySet[Allowance], by: Decimal) -> None:
-        raised = raise_allowances(chosen=chosen, by=by)
-        for allowance in raised:
-            said = _("Raised by {by} to {amount}.").format(
-                by=amount_text(by), amount=amount_text(allowance.amount or ZERO)
+    def _raise_selected(
+        self, request: HttpRequest, queryset: QuerySet[Allowance], credits_added: Decimal
+    ) -> None:
+        allowances = raise_allowances(queryset=queryset, credits_added=credits_added)
+        for allowance in allowances:
+            text = _("Raised by {by} to {amount}.").format(
+                by=format_credits_exact(credits_added),
+                amount=format_credits_exact(allowance.credits_limit or ZERO),
             )
-            self.log_change(request, allowance, said)
-        done = ngettext(
-            "{n} allowance was raised.", "{n} allowances were raised.", len(raised)
-        ).format(n=len(raised))
-        nothing = _("Nothing was raised: what you chose has no limit.")
-        level = messages.SUCCESS if raised else messages.WARNING
-        self.message_user(request, done if raised else nothing, level)
+            self.log_change(request, allowance, text)
+        confirmation = ngettext(
+            "{n} allowance was raised.", "{n} allowances were raised.", len(allowances)
+        ).format(n=len(allowances))
+        notice = _("Nothing was raised: what you chose has no limit.")
+        level = messages.SUCCESS if allowances else messages.WARNING
+        self.message_user(request, confirmation if allowances else notice, level)
 
 
-def _figure(allowance: Allowance, name: str) -> Decimal:
-    found: Any = getattr(allowance, name, None)  # annotated by the query
-    return found or ZERO
+def _annotated_credits(allowance: Allowance, name: str) -> Decimal:
+    value: Any = getattr(allowance, name, None)  # annotated by the query
+    return value or ZERO
 
 
-def _purses(allowance: Allowance) -> SafeString | str:
-    count = getattr(allowance, "purses_now", 0)  # annotated by the query
-    words = ngettext("{n} person", "{n} people", count).format(n=count)
+def _balances_link(allowance: Allowance) -> SafeString | str:
+    count = getattr(allowance, "balance_count", 0)  # annotated by the query
+    text = ngettext("{n} person", "{n} people", count).format(n=count)
     if not count:
-        return words
-    page = reverse("admin:credits_purse_changelist")
+        return text
+    list_url = reverse("admin:credits_allowancebalance_changelist")
     query = urlencode({"allowance__id__exact": allowance.pk})
-    return format_html('<a href="{}?{}">{}</a>', page, query, words)
+    return format_html('<a href="{}?{}">{}</a>', list_url, query, text)
 
 
-def _rules(allowance: Allowance) -> list[str]:
-    said = []
-    if allowance.per_generation is not None:
-        amount = amount_text(allowance.per_generation)
-        said.append(_("at most {amount} each").format(amount=amount))
-    if allowance.at_once is not None:
-        said.append(_("{n} at once").format(n=allowance.at_once))
+def _rule_texts(allowance: Allowance) -> list[str]:
+    texts = []
+    if allowance.max_credits_per_generation is not None:
+        amount = format_credits_exact(allowance.max_credits_per_generation)
+        texts.append(_("at most {amount} each").format(amount=amount))
+    if allowance.max_concurrent is not None:
+        texts.append(_("{n} at once").format(n=allowance.max_concurrent))
     if allowance.model_ids:
-        names = (SPECS[i].label if i in SPECS else i for i in allowance.model_ids)
-        said.append(", ".join(names))
-    if allowance.unknown_price is None:
-        said.append(_("no unknown prices"))
-    return said
+        names = (
+            SPECS[model_id].label if model_id in SPECS else model_id
+            for model_id in allowance.model_ids
+        )
+        texts.append(", ".join(names))
+    if allowance.unknown_price_credits is None:
+        texts.append(_("no unknown prices"))
+    return texts

@@ -20,14 +20,14 @@ from unfold.contrib.filters.admin import (
     RangeDateTimeFilter,
 )
 
-from evolink_studio.core.admin import ReadOnlyAdmin, coloured
-from evolink_studio.core.csv_export import csv_file
-from evolink_studio.core.formatting import amount_text
+from evolink_studio.core.admin import ReadOnlyAdmin, badge_column
+from evolink_studio.core.csv_export import csv_response
+from evolink_studio.core.formatting import format_credits_exact
 from evolink_studio.credits import price_accuracy
-from evolink_studio.credits.admin.price_accuracy import Line
-from evolink_studio.credits.models import Entry, Purse
+from evolink_studio.credits.admin.price_accuracy import ReportLine
+from evolink_studio.credits.models import AllowanceBalance, LedgerEntry
 
-COLUMNS = (
+CSV_COLUMNS = (
     "at",
     "generation",
     "kind",
@@ -44,97 +44,105 @@ COLUMNS = (
 )
 
 
-@admin.register(Purse)
-class PurseAdmin(ReadOnlyAdmin):
+@admin.register(AllowanceBalance)
+class AllowanceBalanceAdmin(ReadOnlyAdmin):
     """One line for each period of each allowance, and each person where they do not share."""
 
     list_display = (
-        "whose",
-        "given_to",
-        "since",
-        "until",
-        "most",
+        "holder",
+        "allowance_name",
+        "start_text",
+        "end_text",
+        "limit_text",
         "reserved_credits",
         "charged_credits",
-        "left",
+        "remaining_credits",
     )
     list_filter = (
-        ("person", AutocompleteSelectFilter),
+        ("user", AutocompleteSelectFilter),
         ("period", ChoicesCheckboxFilter),
-        "starts",
+        "period_start",
     )
     list_filter_submit = True
-    list_select_related = ("person", "allowance__person", "allowance__group")
-    search_fields = ("person__username", "person__email", "allowance__group__name")
+    list_select_related = ("user", "allowance__user", "allowance__group")
+    search_fields = ("user__username", "user__email", "allowance__group__name")
     search_help_text = gettext_lazy("Person or group")
-    ordering = ("-starts", "pk")
+    ordering = ("-period_start", "pk")
     show_full_result_count = False
     list_per_page = 50
 
-    @admin.display(description=gettext_lazy("who"), ordering="person__username")
-    def whose(self, purse: Purse) -> str:
-        return str(purse.person) if purse.person else _("shared")
+    @admin.display(description=gettext_lazy("who"), ordering="user__username")
+    def holder(self, balance: AllowanceBalance) -> str:
+        return str(balance.user) if balance.user else _("shared")
 
     @admin.display(description=gettext_lazy("allowance of"))
-    def given_to(self, purse: Purse) -> str:
-        return str(purse.allowance)
+    def allowance_name(self, balance: AllowanceBalance) -> str:
+        return str(balance.allowance)
 
-    @admin.display(description=gettext_lazy("since"), ordering="starts")
-    def since(self, purse: Purse) -> str:
-        return "–" if purse.resets is None else date_format(purse.starts, "SHORT_DATE_FORMAT")
+    @admin.display(description=gettext_lazy("since"), ordering="period_start")
+    def start_text(self, balance: AllowanceBalance) -> str:
+        return (
+            "–"
+            if balance.resets_at is None
+            else date_format(balance.period_start, "SHORT_DATE_FORMAT")
+        )
 
     @admin.display(description=gettext_lazy("until"))
-    def until(self, purse: Purse) -> str:
-        return "–" if purse.resets is None else date_format(purse.resets, "SHORT_DATE_FORMAT")
+    def end_text(self, balance: AllowanceBalance) -> str:
+        return (
+            "–"
+            if balance.resets_at is None
+            else date_format(balance.resets_at, "SHORT_DATE_FORMAT")
+        )
 
     @admin.display(description=gettext_lazy("limit"))
-    def most(self, purse: Purse) -> str:
-        limit = purse.limit_at(timezone.now())
-        return _("no limit") if limit is None else amount_text(limit)
+    def limit_text(self, balance: AllowanceBalance) -> str:
+        limit = balance.effective_limit(timezone.now())
+        return _("no limit") if limit is None else format_credits_exact(limit)
 
-    @admin.display(description=gettext_lazy("reserved"), ordering="reserved")
-    def reserved_credits(self, purse: Purse) -> str:
-        return amount_text(purse.reserved)
+    @admin.display(description=gettext_lazy("reserved"), ordering="credits_reserved")
+    def reserved_credits(self, balance: AllowanceBalance) -> str:
+        return format_credits_exact(balance.credits_reserved)
 
-    @admin.display(description=gettext_lazy("charged"), ordering="charged")
-    def charged_credits(self, purse: Purse) -> str:
-        return amount_text(purse.charged)
+    @admin.display(description=gettext_lazy("charged"), ordering="credits_charged")
+    def charged_credits(self, balance: AllowanceBalance) -> str:
+        return format_credits_exact(balance.credits_charged)
 
-    @coloured(gettext_lazy("left"), {"some": "success", "none": "warning", "over": "danger"})
-    def left(self, purse: Purse) -> tuple[str, str]:
-        limit = purse.limit_at(timezone.now())
+    @badge_column(gettext_lazy("left"), {"some": "success", "none": "warning", "over": "danger"})
+    def remaining_credits(self, balance: AllowanceBalance) -> tuple[str, str]:
+        limit = balance.effective_limit(timezone.now())
         if limit is None:
             return "some", _("no limit")
-        left = limit - purse.used
-        if left < 0:
-            return "over", _("{amount} too much").format(amount=amount_text(-left))
-        return ("some" if left else "none"), amount_text(left)
+        remaining = limit - balance.credits_used
+        if remaining < 0:
+            return "over", _("{amount} too much").format(amount=format_credits_exact(-remaining))
+        return ("some" if remaining else "none"), format_credits_exact(remaining)
 
 
-@admin.register(Entry)
-class EntryAdmin(ReadOnlyAdmin):
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnlyAdmin):
     """What happened, line by line. What was wrong is put right by another line."""
 
     list_display = (
-        "moment",
-        "number",
-        "what",
-        "whose",
+        "created_text",
+        "generation_link",
+        "kind_badge",
+        "holder",
         "reserved_credits",
         "charged_credits",
-        "used",
-        "by",
+        "used_after_text",
+        "actor",
         "note",
     )
     list_filter = (
         ("kind", ChoicesCheckboxFilter),
-        ("purse__person", AutocompleteSelectFilter),
-        ("purse__allowance", AutocompleteSelectFilter),
-        ("at", RangeDateTimeFilter),
+        ("balance__user", AutocompleteSelectFilter),
+        ("balance__allowance", AutocompleteSelectFilter),
+        ("created_at", RangeDateTimeFilter),
     )
     list_filter_submit = True
     list_fullwidth = True
-    list_select_related = ("purse__person", "purse__allowance__group", "by")
+    list_select_related = ("balance__user", "balance__allowance__group", "actor")
     list_before_template = "credits/admin/_take_away.html"
     search_fields = ("=generation", "note")
     search_help_text = gettext_lazy("Number of a generation, or a note")
@@ -144,25 +152,25 @@ class EntryAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
-        return [path("csv/", view(self.csv), name="credits_entry_csv"), *super().get_urls()]
+        return [path("csv/", view(self.export_csv), name="credits_entry_csv"), *super().get_urls()]
 
-    def csv(self, request: HttpRequest) -> HttpResponseBase:
+    def export_csv(self, request: HttpRequest) -> HttpResponseBase:
         """Exactly the lines that the list shows with the same address."""
-        shown = self.get_changelist_instance(request).get_queryset(request)
-        return csv_file("credits.csv", COLUMNS, _rows(shown))
+        entries = self.get_changelist_instance(request).get_queryset(request)
+        return csv_response("credits.csv", CSV_COLUMNS, _csv_rows(entries))
 
-    @admin.display(description=gettext_lazy("at"), ordering="at")
-    def moment(self, entry: Entry) -> str:
-        return date_format(timezone.localtime(entry.at), "SHORT_DATETIME_FORMAT")
+    @admin.display(description=gettext_lazy("at"), ordering="created_at")
+    def created_text(self, entry: LedgerEntry) -> str:
+        return date_format(timezone.localtime(entry.created_at), "SHORT_DATETIME_FORMAT")
 
-    @admin.display(description=gettext_lazy("generation"), ordering="generation")
-    def number(self, entry: Entry) -> SafeString | str:
-        if price_accuracy.page_of is None:
-            return f"#{entry.generation}"
-        page = price_accuracy.page_of(entry.generation)
-        return format_html('<a class="studio-link" href="{}">#{}</a>', page, entry.generation)
+    @admin.display(description=gettext_lazy("generation"), ordering="generation_id")
+    def generation_link(self, entry: LedgerEntry) -> SafeString | str:
+        if price_accuracy.generation_url is None:
+            return f"#{entry.generation_id}"
+        url = price_accuracy.generation_url(entry.generation_id)
+        return format_html('<a class="studio-link" href="{}">#{}</a>', url, entry.generation_id)
 
-    @coloured(
+    @badge_column(
         gettext_lazy("what"),
         {
             "reserve": "default",
@@ -173,38 +181,39 @@ class EntryAdmin(ReadOnlyAdmin):
         },
         "kind",
     )
-    def what(self, entry: Entry) -> tuple[str, str]:
+    def kind_badge(self, entry: LedgerEntry) -> tuple[str, str]:
         return entry.kind, entry.get_kind_display()
 
-    @admin.display(description=gettext_lazy("who"), ordering="purse__person__username")
-    def whose(self, entry: Entry) -> str:
-        return _whose(entry.purse)
+    @admin.display(description=gettext_lazy("who"), ordering="balance__user__username")
+    def holder(self, entry: LedgerEntry) -> str:
+        return _holder_name(entry.balance)
 
     @admin.display(description=gettext_lazy("reserved"))
-    def reserved_credits(self, entry: Entry) -> str:
-        return _signed(entry.reserved)
+    def reserved_credits(self, entry: LedgerEntry) -> str:
+        return _format_signed(entry.credits_reserved_delta)
 
     @admin.display(description=gettext_lazy("charged"))
-    def charged_credits(self, entry: Entry) -> str:
-        return _signed(entry.charged)
+    def charged_credits(self, entry: LedgerEntry) -> str:
+        return _format_signed(entry.credits_charged_delta)
 
     @admin.display(description=gettext_lazy("used afterwards"))
-    def used(self, entry: Entry) -> str:
-        if entry.limit is None:
-            return amount_text(entry.balance)
+    def used_after_text(self, entry: LedgerEntry) -> str:
+        if entry.credits_limit is None:
+            return format_credits_exact(entry.credits_used_after)
         return _("{used} of {limit}").format(
-            used=amount_text(entry.balance), limit=amount_text(entry.limit)
+            used=format_credits_exact(entry.credits_used_after),
+            limit=format_credits_exact(entry.credits_limit),
         )
 
 
-def lines(generation_id: int) -> list[Line]:
+def ledger_lines(generation_id: int) -> list[ReportLine]:
     """What the book says of one generation, in the order of writing. One query."""
-    rows = Entry.objects.filter(generation=generation_id).order_by("pk")
-    related = ("purse__person", "purse__allowance__person", "purse__allowance__group", "by")
-    return [_line(entry) for entry in rows.select_related(*related)]
+    entries = LedgerEntry.objects.filter(generation_id=generation_id).order_by("pk")
+    related = ("balance__user", "balance__allowance__user", "balance__allowance__group", "actor")
+    return [_entry_line(entry) for entry in entries.select_related(*related)]
 
 
-def head() -> tuple[str, ...]:
+def ledger_header() -> tuple[str, ...]:
     """The names of the columns of `lines`."""
     return (
         _("What"),
@@ -217,44 +226,50 @@ def head() -> tuple[str, ...]:
     )
 
 
-def _line(entry: Entry) -> Line:
-    return Line(
+def _entry_line(entry: LedgerEntry) -> ReportLine:
+    return ReportLine(
         label=entry.get_kind_display(),
         url="",
         cells=(
-            _whose(entry.purse),
-            _signed(entry.reserved),
-            _signed(entry.charged),
-            date_format(timezone.localtime(entry.at), "SHORT_DATETIME_FORMAT"),
-            str(entry.by or _("the studio")),
+            _holder_name(entry.balance),
+            _format_signed(entry.credits_reserved_delta),
+            _format_signed(entry.credits_charged_delta),
+            date_format(timezone.localtime(entry.created_at), "SHORT_DATETIME_FORMAT"),
+            str(entry.actor or _("the studio")),
             entry.note,
         ),
     )
 
 
-def _whose(purse: Purse) -> str:
-    return str(purse.person or purse.allowance.whose)
+def _holder_name(balance: AllowanceBalance) -> str:
+    return str(balance.user or balance.allowance.holder_name)
 
 
-def _signed(amount: Any) -> str:
-    return f"+{amount_text(amount)}" if amount > 0 else amount_text(amount) if amount else "–"
+def _format_signed(amount: Any) -> str:
+    return (
+        f"+{format_credits_exact(amount)}"
+        if amount > 0
+        else format_credits_exact(amount)
+        if amount
+        else "–"
+    )
 
 
-def _rows(entries: QuerySet[Entry]) -> Iterator[tuple[object, ...]]:
+def _csv_rows(entries: QuerySet[LedgerEntry]) -> Iterator[tuple[object, ...]]:
     for entry in entries.iterator(chunk_size=2000):
-        purse = entry.purse
+        balance = entry.balance
         yield (
-            entry.at,
-            entry.generation,
+            entry.created_at,
+            entry.generation_id,
             entry.kind,
-            purse.person,
-            purse.allowance.group,
-            purse.period,
-            purse.starts,
-            entry.reserved,
-            entry.charged,
-            entry.balance,
-            entry.limit,
-            entry.by,
+            balance.user,
+            balance.allowance.group,
+            balance.period,
+            balance.period_start,
+            entry.credits_reserved_delta,
+            entry.credits_charged_delta,
+            entry.credits_used_after,
+            entry.credits_limit,
+            entry.actor,
             entry.note,
         )

@@ -16,18 +16,23 @@ from django.utils.translation import gettext as _
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.core.admin import is_staff
-from evolink_studio.core.formatting import amount_text, usd_text
+from evolink_studio.core.formatting import format_credits_exact, format_usd
 from evolink_studio.credits import price_accuracy
-from evolink_studio.credits.models import Purse
-from evolink_studio.credits.price_accuracy import Model, Sample, Tried, drift
-from evolink_studio.credits.queries import overdrawn
+from evolink_studio.credits.models import AllowanceBalance
+from evolink_studio.credits.price_accuracy import (
+    ModelAccuracy,
+    PricePreview,
+    UsageSample,
+    measure_accuracy,
+)
+from evolink_studio.credits.queries import overdrawn_balances
 
-LOOKED_AT = 500
-SHOWN = 100
+MAX_SAMPLES = 500
+MAX_ROWS = 100
 
 
 @dataclass(frozen=True)
-class Line:
+class ReportLine:
     """A name, the address behind it if there is one, and its cells."""
 
     label: str
@@ -35,19 +40,19 @@ class Line:
     cells: tuple[str, ...]
 
 
-def page(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponseBase:
+def render_accuracy_page(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponseBase:
     """Models that are off most, generations that differ, purses that are beyond their limit."""
     if not is_staff(request):
         raise PermissionDenied
-    found, now = drift(price_accuracy.recent(None, LOOKED_AT)), timezone.now()
+    report, now = measure_accuracy(price_accuracy.recent_samples(None, MAX_SAMPLES)), timezone.now()
     return TemplateResponse(
         request,
         "credits/admin/drift.html",
         {
             **context,
             "title": _("Where prices are off"),
-            "looked_at": LOOKED_AT,
-            "models": [_model(model) for model in found.models],
+            "looked_at": MAX_SAMPLES,
+            "models": [_model_line(accuracy) for accuracy in report.by_model],
             "models_head": (
                 _("Model"),
                 _("Generations"),
@@ -58,7 +63,7 @@ def page(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponseBase:
                 "%",
                 _("in dollars"),
             ),
-            "rows": [_row(row) for row in found.rows[:SHOWN]],
+            "rows": [_sample_line(sample) for sample in report.differing_samples[:MAX_ROWS]],
             "rows_head": (
                 _("Generation"),
                 _("Model"),
@@ -68,15 +73,17 @@ def page(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponseBase:
                 _("Reserved"),
                 _("Charged"),
             ),
-            "over": [_over(purse, now) for purse in overdrawn(now=now)[:SHOWN]],
+            "over": [
+                _overdrawn_line(balance, now) for balance in overdrawn_balances(now=now)[:MAX_ROWS]
+            ],
             "over_head": (_("Whose"), _("Since"), _("Limit"), _("Used"), _("Too much")),
         },
     )
 
 
-def tried(lines: Iterable[Tried]) -> dict[str, object]:
+def preview_context(previews: Iterable[PricePreview]) -> dict[str, object]:
     """What a card would have said, beside what EvoLink said, for the template."""
-    head = (
+    header = (
         _("Generation"),
         _("Created"),
         _("Settings"),
@@ -84,88 +91,94 @@ def tried(lines: Iterable[Tried]) -> dict[str, object]:
         _("EvoLink"),
         _("Estimated too much"),
     )
-    return {"tried": [_tried(one) for one in lines], "tried_head": head}
+    return {"tried": [_preview_line(preview) for preview in previews], "tried_head": header}
 
 
-def _tried(one: Tried) -> Line:
-    return Line(
-        label=f"#{one.sample.generation}",
-        url=_page(one.sample),
+def _preview_line(preview: PricePreview) -> ReportLine:
+    return ReportLine(
+        label=f"#{preview.sample.generation_id}",
+        url=_sample_url(preview.sample),
         cells=(
-            date_format(one.sample.created, "SHORT_DATETIME_FORMAT"),
-            _settings(one.sample),
-            amount_text(one.price),
-            _known(one.actual),
-            _signed(one.off),
+            date_format(preview.sample.created_at, "SHORT_DATETIME_FORMAT"),
+            _settings_text(preview.sample),
+            format_credits_exact(preview.price),
+            _format_known(preview.actual),
+            _format_signed(preview.difference),
         ),
     )
 
 
-def _model(model: Model) -> Line:
-    percent = "–" if model.percent is None else f"{number_format(model.percent)} %"
-    return Line(
-        label=_label(model.model_id),
+def _model_line(accuracy: ModelAccuracy) -> ReportLine:
+    percent = (
+        "–"
+        if accuracy.difference_percent is None
+        else f"{number_format(accuracy.difference_percent)} %"
+    )
+    return ReportLine(
+        label=_model_label(accuracy.model_id),
         url="",
         cells=(
-            number_format(model.count),
-            number_format(model.differing),
-            amount_text(model.estimated),
-            amount_text(model.actual),
-            _signed(model.off),
+            number_format(accuracy.count),
+            number_format(accuracy.differing_count),
+            format_credits_exact(accuracy.estimated),
+            format_credits_exact(accuracy.actual),
+            _format_signed(accuracy.difference),
             percent,
-            usd_text(model.off),
+            format_usd(accuracy.difference),
         ),
     )
 
 
-def _row(row: Sample) -> Line:
-    return Line(
-        label=f"#{row.generation}",
-        url=_page(row),
+def _sample_line(sample: UsageSample) -> ReportLine:
+    return ReportLine(
+        label=f"#{sample.generation_id}",
+        url=_sample_url(sample),
         cells=(
-            _label(row.model_id),
-            date_format(row.created, "SHORT_DATETIME_FORMAT"),
-            _settings(row),
-            _known(row.estimated),
-            _known(row.reserved),
-            _known(row.charged),
+            _model_label(sample.model_id),
+            date_format(sample.created_at, "SHORT_DATETIME_FORMAT"),
+            _settings_text(sample),
+            _format_known(sample.estimated),
+            _format_known(sample.reserved),
+            _format_known(sample.charged),
         ),
     )
 
 
-def _over(purse: Purse, now: datetime) -> Line:
-    limit = purse.limit_at(now) or Decimal(0)
-    return Line(
-        label=str(purse.person or purse.allowance.whose),
+def _overdrawn_line(balance: AllowanceBalance, now: datetime) -> ReportLine:
+    limit = balance.effective_limit(now) or Decimal(0)
+    return ReportLine(
+        label=str(balance.user or balance.allowance.holder_name),
         url="",
         cells=(
-            date_format(purse.starts, "SHORT_DATE_FORMAT") if purse.resets else "–",
-            amount_text(limit),
-            amount_text(purse.used),
-            amount_text(purse.used - limit),
+            date_format(balance.period_start, "SHORT_DATE_FORMAT") if balance.resets_at else "–",
+            format_credits_exact(limit),
+            format_credits_exact(balance.credits_used),
+            format_credits_exact(balance.credits_used - limit),
         ),
     )
 
 
-def _settings(sample: Sample) -> str:
+def _settings_text(sample: UsageSample) -> str:
     """What prices depend on, of what was chosen."""
-    named = ("duration", "quality", "sound")
-    return " · ".join(str(sample.params[name]) for name in named if sample.params.get(name))
+    shown_names = ("duration", "quality", "sound")
+    return " · ".join(str(sample.params[name]) for name in shown_names if sample.params.get(name))
 
 
-def _page(sample: Sample) -> str:
-    return price_accuracy.page_of(sample.generation) if price_accuracy.page_of else ""
+def _sample_url(sample: UsageSample) -> str:
+    return (
+        price_accuracy.generation_url(sample.generation_id) if price_accuracy.generation_url else ""
+    )
 
 
-def _label(model_id: str) -> str:
+def _model_label(model_id: str) -> str:
     return SPECS[model_id].label if model_id in SPECS else model_id
 
 
-def _known(amount: Decimal | None) -> str:
-    return "–" if amount is None else amount_text(amount)
+def _format_known(amount: Decimal | None) -> str:
+    return "–" if amount is None else format_credits_exact(amount)
 
 
-def _signed(amount: Decimal | None) -> str:
+def _format_signed(amount: Decimal | None) -> str:
     if not amount:
         return "–" if amount is None else "0"
-    return f"+{amount_text(amount)}" if amount > 0 else amount_text(amount)
+    return f"+{format_credits_exact(amount)}" if amount > 0 else format_credits_exact(amount)

@@ -13,137 +13,149 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from evolink_studio.catalog import SPECS, Spec
-from evolink_studio.core.admin import ReadOnlyAdmin, StaffLookAdmin, coloured
+from evolink_studio.catalog import SPECS, ModelSpec
+from evolink_studio.core.admin import ReadOnlyAdmin, StaffReadAdmin, badge_column
 from evolink_studio.credits import price_accuracy
 from evolink_studio.credits.admin import price_accuracy as drift_report
 from evolink_studio.credits.forms import RateCardForm
-from evolink_studio.credits.models import FarAccount, RateCard
-from evolink_studio.credits.price_accuracy import preview
-from evolink_studio.credits.pricing import price
+from evolink_studio.credits.models import ProviderAccount, RateCard
+from evolink_studio.credits.price_accuracy import preview_prices
+from evolink_studio.credits.pricing import calculate_price
 
-TRY = "_try"
-TRIED_ON = 20
-_SHOWN_IN_EXAMPLE = ("duration", "quality", "sound")
+TRY_PARAM = "_try"
+MAX_PREVIEW_SAMPLES = 20
+_EXAMPLE_FIELDS = ("duration", "quality", "sound")
 
 
 @admin.register(RateCard)
-class RateCardAdmin(StaffLookAdmin):
+class RateCardAdmin(StaffReadAdmin):
     """The newest price that has begun counts; an older one explains older estimates."""
 
     form = RateCardForm
     list_display = (
         "model_label",
-        "effective",
-        "counts",
+        "effective_at",
+        "status_badge",
         "unit",
-        "credits",
-        "least",
-        "example",
+        "price_text",
+        "minimum_text",
+        "example_text",
         "source",
     )
     list_filter = ("model_id", "unit")
     search_fields = ("model_id", "source")
     search_help_text = gettext_lazy("Model or source")
-    ordering = ("-effective", "model_id")
+    ordering = ("-effective_at", "model_id")
     list_per_page = 50
     list_before_template = "credits/admin/_where_off.html"
     change_form_after_template = "credits/admin/_tried.html"
     fieldsets = (
-        (None, {"fields": ("model_id", "effective")}),
-        (gettext_lazy("Price"), {"fields": ("unit", "price", "minimum", "factors", "source")}),
+        (None, {"fields": ("model_id", "effective_at")}),
+        (
+            gettext_lazy("Price"),
+            {"fields": ("unit", "credits_per_unit", "minimum_credits", "factors", "source")},
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RateCard]:
-        begun = Q(effective__lte=timezone.now())
-        newer = RateCard.objects.filter(
-            begun, model_id=OuterRef("model_id"), effective__gt=OuterRef("effective")
+        has_begun = Q(effective_at__lte=timezone.now())
+        newer_cards = RateCard.objects.filter(
+            has_begun, model_id=OuterRef("model_id"), effective_at__gt=OuterRef("effective_at")
         )
-        cards: QuerySet[RateCard] = super().get_queryset(request)
-        return cards.annotate(replaced=Exists(newer))
+        rate_cards: QuerySet[RateCard] = super().get_queryset(request)
+        return rate_cards.annotate(replaced=Exists(newer_cards))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, object]:
         initial: dict[str, object] = super().get_changeform_initial_data(request)
-        return {"effective": timezone.now(), **initial}
+        return {"effective_at": timezone.now(), **initial}
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
-        return [path("off/", view(self.off), name="credits_drift"), *super().get_urls()]
+        return [path("off/", view(self.accuracy_view), name="credits_drift"), *super().get_urls()]
 
-    def off(self, request: HttpRequest) -> HttpResponseBase:
+    def accuracy_view(self, request: HttpRequest) -> HttpResponseBase:
         """Where estimates, reservations and charges differ."""
-        return drift_report.page(request, self.admin_site.each_context(request))
+        return drift_report.render_accuracy_page(request, self.admin_site.each_context(request))
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> type[RateCardForm]:
         form: type[RateCardForm] = super().get_form(request, obj, change=change, **kwargs)
-        return _only_tried(form) if TRY in request.POST else form
+        return _preview_only_form(form) if TRY_PARAM in request.POST else form
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         form = context["adminform"].form
-        if TRY in request.POST and not form.errors:
-            recent = price_accuracy.recent(form.instance.model_id, TRIED_ON)
-            context |= drift_report.tried(preview(form.instance, recent))
+        if TRY_PARAM in request.POST and not form.errors:
+            usage_samples = price_accuracy.recent_samples(
+                form.instance.model_id, MAX_PREVIEW_SAMPLES
+            )
+            context |= drift_report.preview_context(preview_prices(form.instance, usage_samples))
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 
     @admin.display(description=gettext_lazy("model"), ordering="model_id")
-    def model_label(self, card: RateCard) -> str:
-        spec = SPECS.get(card.model_id)
-        return spec.label if spec else card.model_id
+    def model_label(self, rate_card: RateCard) -> str:
+        spec = SPECS.get(rate_card.model_id)
+        return spec.label if spec else rate_card.model_id
 
-    @coloured(gettext_lazy("counts"), {"now": "success", "later": "info", "before": "default"})
-    def counts(self, card: RateCard) -> tuple[str, str]:
-        if card.effective > timezone.now():
+    @badge_column(gettext_lazy("counts"), {"now": "success", "later": "info", "before": "default"})
+    def status_badge(self, rate_card: RateCard) -> tuple[str, str]:
+        if rate_card.effective_at > timezone.now():
             return "later", _("from then on")
-        replaced = getattr(card, "replaced", False)  # annotated by the query
-        return ("before", _("replaced")) if replaced else ("now", _("in force"))
+        is_replaced = getattr(rate_card, "replaced", False)  # annotated by the query
+        return ("before", _("replaced")) if is_replaced else ("now", _("in force"))
 
-    @admin.display(description=gettext_lazy("credits"), ordering="price")
-    def credits(self, card: RateCard) -> str:
-        return _plain(card.price)
+    @admin.display(description=gettext_lazy("credits"), ordering="credits_per_unit")
+    def price_text(self, rate_card: RateCard) -> str:
+        return _format_plain(rate_card.credits_per_unit)
 
-    @admin.display(description=gettext_lazy("at least"), ordering="minimum")
-    def least(self, card: RateCard) -> str:
-        return _plain(card.minimum)
+    @admin.display(description=gettext_lazy("at least"), ordering="minimum_credits")
+    def minimum_text(self, rate_card: RateCard) -> str:
+        return _format_plain(rate_card.minimum_credits)
 
     @admin.display(description=gettext_lazy("for example"))
-    def example(self, card: RateCard) -> str:
-        spec = SPECS.get(card.model_id)
-        return _example(card, spec) if spec else "–"
+    def example_text(self, rate_card: RateCard) -> str:
+        spec = SPECS.get(rate_card.model_id)
+        return _example_text(rate_card, spec) if spec else "–"
 
 
-def _only_tried(form: type[RateCardForm]) -> type[RateCardForm]:
+def _preview_only_form(form: type[RateCardForm]) -> type[RateCardForm]:
     """The same form, which is shown again with what was entered and never saved."""
     return type("TriedForm", (form,), {"is_valid": lambda self: False})
 
 
-def _example(card: RateCard, spec: Spec) -> str:
+def _example_text(rate_card: RateCard, spec: ModelSpec) -> str:
     """What the model's own defaults would cost, and which they are."""
     values = spec.defaults({})
-    fields = [field for field in spec.fields if field.name in _SHOWN_IN_EXAMPLE]
-    shown = [f"{_(f.label)}: {values[f.name]}" for f in fields if f.name in values]
-    amount = _("{n} credits").format(n=_plain(price(card, values)))
-    return f"{amount} ({', '.join(shown)})" if shown else amount
+    fields = [field for field in spec.fields if field.name in _EXAMPLE_FIELDS]
+    setting_texts = [f"{_(f.label)}: {values[f.name]}" for f in fields if f.name in values]
+    amount = _("{n} credits").format(n=_format_plain(calculate_price(rate_card, values)))
+    return f"{amount} ({', '.join(setting_texts)})" if setting_texts else amount
 
 
-def _plain(amount: Decimal) -> str:
+def _format_plain(amount: Decimal) -> str:
     return number_format(f"{amount.normalize():f}")
 
 
-@admin.register(FarAccount)
-class FarAccountAdmin(ReadOnlyAdmin):
+@admin.register(ProviderAccount)
+class ProviderAccountAdmin(ReadOnlyAdmin):
     """What the worker read; nobody types it."""
 
-    list_display = ("far_end", "key", "spendable", "read", "tried", "problem")
+    list_display = (
+        "provider_key",
+        "key_badge",
+        "credits_available",
+        "read_at",
+        "tried_at",
+        "last_error",
+    )
 
-    @coloured(
+    @badge_column(
         gettext_lazy("key"),
         {"accepted": "success", "refused": "danger", "unknown": "default"},
         "key_state",
     )
-    def key(self, account: FarAccount) -> tuple[str, str]:
+    def key_badge(self, account: ProviderAccount) -> tuple[str, str]:
         return account.key_state, account.get_key_state_display()

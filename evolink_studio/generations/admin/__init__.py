@@ -6,8 +6,8 @@
 `people` adds their work and their credits to the list of people
 """
 
-from evolink_studio.generations.admin.callbacks import DeliveryAdmin
+from evolink_studio.generations.admin.callbacks import CallbackDeliveryAdmin
 from evolink_studio.generations.admin.generations import GenerationAdmin
-from evolink_studio.generations.admin.users import PersonAdmin
+from evolink_studio.generations.admin.users import UserUsageAdmin
 
-__all__ = ["DeliveryAdmin", "GenerationAdmin", "PersonAdmin"]
+__all__ = ["CallbackDeliveryAdmin", "GenerationAdmin", "UserUsageAdmin"]

@@ -12,33 +12,33 @@ from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 
 
-def look_at(request: HttpRequest, chosen: QuerySet[Generation]) -> None:
+def refresh_selected(request: HttpRequest, queryset: QuerySet[Generation]) -> None:
     """Ask EvoLink, or copy the film, at once, and say for how many. Free: nothing is sent again."""
-    count = services.look_now(chosen=chosen, now=timezone.now())
+    count = services.refresh_now(queryset=queryset, now=timezone.now())
     if not count:
-        nothing = _("Nothing to look at: these have ended, were not sent yet or are in hand now.")
-        messages.info(request, nothing)
+        notice = _("Nothing to look at: these have ended, were not sent yet or are in hand now.")
+        messages.info(request, notice)
         return
-    done = ngettext(
+    confirmation = ngettext(
         "The worker looks at {n} generation now. That is free.",
         "The worker looks at {n} generations now. That is free.",
         count,
     ).format(n=count)
-    messages.success(request, done)
+    messages.success(request, confirmation)
 
 
-def cancel(request: HttpRequest, chosen: QuerySet[Generation]) -> list[Generation]:
+def cancel_selected(request: HttpRequest, queryset: QuerySet[Generation]) -> list[Generation]:
     """Take back what was not sent yet, and say how many that were. Returns them."""
     now = timezone.now()
-    waiting = chosen.filter(state=State.QUEUED).order_by("pk")
-    done = [row for row in waiting if services.cancel(generation=row, now=now)]
-    if not done:
+    waiting = queryset.filter(state=State.QUEUED).order_by("pk")
+    cancelled = [row for row in waiting if services.cancel(generation=row, now=now)]
+    if not cancelled:
         messages.info(request, _("Nothing to cancel: these were sent, or have ended."))
-        return done
-    words = ngettext(
+        return cancelled
+    text = ngettext(
         "{n} generation is cancelled. Nothing was sent or charged.",
         "{n} generations are cancelled. Nothing was sent or charged.",
-        len(done),
-    ).format(n=len(done))
-    messages.success(request, words)
-    return done
+        len(cancelled),
+    ).format(n=len(cancelled))
+    messages.success(request, text)
+    return cancelled

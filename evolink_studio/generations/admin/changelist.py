@@ -8,17 +8,17 @@ from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from unfold.views import ChangeList
 
-from evolink_studio.generations.admin.usage_charts import named
+from evolink_studio.generations.admin.usage_charts import label_totals
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.usage_report import Figures, figures
+from evolink_studio.generations.usage_report import UsageTotals, usage_totals
 
 
 class CountingPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
     """Counts and sums exactly the rows of the list in one query."""
 
     @cached_property
-    def totals(self) -> Figures:
-        return figures(self.object_list)  # type: ignore[arg-type]  # the admin gives a query set
+    def totals(self) -> UsageTotals:
+        return usage_totals(self.object_list)  # type: ignore[arg-type]  # the admin gives a query set
 
     @cached_property
     def count(self) -> int:
@@ -26,17 +26,17 @@ class CountingPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptab
 
 
 @dataclass(frozen=True)
-class Step:
+class DateStep:
     """A year, month or day to go to; the one that is shown has no address."""
 
     text: str
     url: str = ""
 
 
-_PARTS = ("created__year", "created__month", "created__day")
+_DATE_LOOKUPS = ("created__year", "created__month", "created__day")
 
 
-class DatedChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
+class GenerationChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
     """Offers every year, month or day between the first and the last generation.
 
     Django's own way asks which of them have rows, which reads the whole index.
@@ -44,61 +44,68 @@ class DatedChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
 
     @cached_property
     def totals(self) -> list[tuple[str, str]]:
-        return named(self.paginator.totals)
+        return label_totals(self.paginator.totals)
 
     @cached_property
-    def date_back(self) -> Step | None:
-        given = self._given()
-        if not given:
+    def date_back(self) -> DateStep | None:
+        selected = self._selected_parts()
+        if not selected:
             return None
-        text = str(given[0]) if len(given) == 2 else ""
-        text = _month(date(given[0], given[1], 1)) if len(given) == 3 else text
-        return Step(text, self._url(given[:-1]))
+        text = str(selected[0]) if len(selected) == 2 else ""
+        text = _format_month(date(selected[0], selected[1], 1)) if len(selected) == 3 else text
+        return DateStep(text, self._build_url(selected[:-1]))
 
     @cached_property
-    def date_steps(self) -> list[Step]:
-        given, ends = self._given(), self._ends()
-        if ends is None:
+    def date_steps(self) -> list[DateStep]:
+        selected, bounds = self._selected_parts(), self._date_bounds()
+        if bounds is None:
             return []
-        first, last = ends
-        if len(given) == 3:
-            return [Step(_day(date(given[0], given[1], given[2])))]
-        if len(given) == 2:
+        first, last = bounds
+        if len(selected) == 3:
+            return [DateStep(_format_day(date(selected[0], selected[1], selected[2])))]
+        if len(selected) == 2:
             days = (date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1))
-            inside = [day for day in days if (day.year, day.month) == tuple(given)]
-            return [Step(_day(d), self._url([d.year, d.month, d.day])) for d in inside]
-        if len(given) == 1 or first.year == last.year:
-            year = given[0] if given else first.year
+            visible = [day for day in days if (day.year, day.month) == tuple(selected)]
+            return [
+                DateStep(_format_day(d), self._build_url([d.year, d.month, d.day])) for d in visible
+            ]
+        if len(selected) == 1 or first.year == last.year:
+            year = selected[0] if selected else first.year
             months = [date(year, month, 1) for month in range(1, 13)]
-            inside = [month for month in months if first.replace(day=1) <= month <= last]
-            return [Step(_month(m), self._url([m.year, m.month])) for m in inside]
-        return [Step(str(y), self._url([y])) for y in range(first.year, last.year + 1)]
+            visible = [month for month in months if first.replace(day=1) <= month <= last]
+            return [DateStep(_format_month(m), self._build_url([m.year, m.month])) for m in visible]
+        return [DateStep(str(y), self._build_url([y])) for y in range(first.year, last.year + 1)]
 
-    def _given(self) -> list[int]:
+    def _selected_parts(self) -> list[int]:
         """Year, month and day in the address, as far as they are given."""
-        given: list[int] = []
-        for part in _PARTS:
+        selected: list[int] = []
+        for part in _DATE_LOOKUPS:
             text = str(self.params.get(part, ""))
             if not text.isdecimal():
                 break
-            given.append(int(text))
-        return given
+            selected.append(int(text))
+        return selected
 
-    def _ends(self) -> tuple[date, date] | None:
+    def _date_bounds(self) -> tuple[date, date] | None:
         """The days of the oldest and the newest generation. Two look-ups in an index."""
-        moments = Generation.objects.values_list("created", flat=True)
-        first, last = moments.order_by("created").first(), moments.order_by("-created").first()
+        moments = Generation.objects.values_list("created_at", flat=True)
+        first, last = (
+            moments.order_by("created_at").first(),
+            moments.order_by("-created_at").first(),
+        )
         return (first.date(), last.date()) if first and last else None
 
-    def _url(self, given: list[int]) -> str:
-        chosen = dict(zip(_PARTS, given, strict=False))
-        url: str = self.get_query_string(chosen, [*(p for p in _PARTS if p not in chosen), "p"])
+    def _build_url(self, parts: list[int]) -> str:
+        query = dict(zip(_DATE_LOOKUPS, parts, strict=False))
+        url: str = self.get_query_string(
+            query, [*(p for p in _DATE_LOOKUPS if p not in query), "p"]
+        )
         return url
 
 
-def _month(day: date) -> str:
+def _format_month(day: date) -> str:
     return date_format(day, "YEAR_MONTH_FORMAT")
 
 
-def _day(day: date) -> str:
+def _format_day(day: date) -> str:
     return date_format(day, "MONTH_DAY_FORMAT")

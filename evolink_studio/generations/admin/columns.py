@@ -15,51 +15,49 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from evolink_studio.catalog import SPECS
-from evolink_studio.core.admin import coloured
-from evolink_studio.core.formatting import clock_text, credits_text
-from evolink_studio.generations.models import Delivery, Generation
-from evolink_studio.generations.presenters.cards import card
+from evolink_studio.core.admin import badge_column
+from evolink_studio.core.formatting import format_clock, format_credits
+from evolink_studio.generations.models import CallbackDelivery, Generation
+from evolink_studio.generations.presenters.cards import present_card
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
 
-WEB = ("http", "https")
+WEB_SCHEMES = ("http", "https")
 
 
 @dataclass(frozen=True)
-class Seen:
+class AssetLinks:
     """A file of the library, through the door for staff."""
 
     asset: Asset
-    page: str
-    file: str
-    poster: str
+    page_url: str
+    file_url: str
+    poster_url: str
 
 
-def seen(asset: Asset) -> Seen:
+def asset_links(asset: Asset) -> AssetLinks:
     """Addresses of a file; `poster` is empty where it has none."""
-    return Seen(
+    return AssetLinks(
         asset=asset,
-        page=reverse("admin:library_asset_change", args=[asset.pk]),
-        file=reverse("admin:library_asset_file", args=[asset.pk]),
-        poster=reverse("admin:library_asset_poster", args=[asset.pk]) if asset.poster else "",
+        page_url=reverse("admin:library_asset_change", args=[asset.pk]),
+        file_url=reverse("admin:library_asset_file", args=[asset.pk]),
+        poster_url=reverse("admin:library_asset_poster", args=[asset.pk]) if asset.poster else "",
     )
 
 
-def films(generation: Generation) -> list[Seen]:
+def result_links(generation: Generation) -> list[AssetLinks]:
     """The kept results, in their order."""
-    return [seen(result.asset) for result in generation.results.all()]
+    return [asset_links(result.asset) for result in generation.results.all()]
 
 
-def thumbnail(generation: Generation) -> SafeString:
+def render_thumbnail(generation: Generation) -> SafeString:
     """The poster of the first film, or an empty frame of the same size."""
-    posters = [film.poster for film in films(generation) if film.poster]
-    picture = format_html('<img src="{}" alt="" loading="lazy">', posters[0]) if posters else ""
-    return format_html(
-        '<span class="studio-thumb">{}<span>#{}</span></span>', picture, generation.pk
-    )
+    posters = [links.poster_url for links in result_links(generation) if links.poster_url]
+    image = format_html('<img src="{}" alt="" loading="lazy">', posters[0]) if posters else ""
+    return format_html('<span class="studio-thumb">{}<span>#{}</span></span>', image, generation.pk)
 
 
-def folded(title: str, value: object) -> SafeString:
+def collapsible(title: str, value: object) -> SafeString:
     """JSON or text, behind a line to open."""
     text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     return format_html(
@@ -67,19 +65,22 @@ def folded(title: str, value: object) -> SafeString:
     )
 
 
-def web_addresses(values: Iterable[object]) -> SafeString | str:
+def render_urls(values: Iterable[object]) -> SafeString | str:
     """Addresses as text to read. Anything that is no web address is only counted."""
     texts = [str(value) for value in values]
-    shown = [text for text in texts if _scheme(text) in WEB]
-    hidden = len(texts) - len(shown)
-    lines = [*shown, *([_("{n} hidden: not a web address").format(n=hidden)] if hidden else [])]
+    urls = [text for text in texts if _url_scheme(text) in WEB_SCHEMES]
+    hidden_count = len(texts) - len(urls)
+    lines = [
+        *urls,
+        *([_("{n} hidden: not a web address").format(n=hidden_count)] if hidden_count else []),
+    ]
     if not lines:
         return "–"
     items = format_html_join("", "<li>{}</li>", ((line,) for line in lines))
     return format_html('<ul class="studio-addresses">{}</ul>', items)
 
 
-def _scheme(text: str) -> str:
+def _url_scheme(text: str) -> str:
     """The scheme, or "" for what cannot be read as an address."""
     try:
         return urlsplit(text).scheme.lower()
@@ -99,15 +100,15 @@ STATE_COLOURS: dict[str, str] = {
 }
 
 
-class Facts:
+class GenerationColumns:
     """Mixed into the admin of generations."""
 
     @admin.display(description=gettext_lazy("generation"))
-    def picture(self, generation: Generation) -> SafeString:
-        return thumbnail(generation)
+    def thumbnail(self, generation: Generation) -> SafeString:
+        return render_thumbnail(generation)
 
     @admin.display(description=gettext_lazy("person"))
-    def person(self, generation: Generation) -> SafeString:
+    def owner_link(self, generation: Generation) -> SafeString:
         url = reverse("admin:accounts_user_change", args=[generation.owner_id])
         return format_html('<a class="studio-link" href="{}">{}</a>', url, generation.owner)
 
@@ -116,70 +117,74 @@ class Facts:
         spec = SPECS.get(generation.model_id)
         return spec.label if spec else generation.model_id
 
-    @coloured(gettext_lazy("state"), STATE_COLOURS | {"stalled": "warning"}, "state")
-    def state_label(self, generation: Generation) -> tuple[str, str]:
-        shown = card(generation, now=timezone.now())
-        return "stalled" if shown.stalled else shown.state, shown.state_text
+    @badge_column(gettext_lazy("state"), STATE_COLOURS | {"stalled": "warning"}, "state")
+    def state_badge(self, generation: Generation) -> tuple[str, str]:
+        presented = present_card(generation, now=timezone.now())
+        return "stalled" if presented.is_stalled else presented.state, presented.state_text
 
     @admin.display(description=gettext_lazy("state"))
     def state_text(self, generation: Generation) -> str:
-        return self.state_label(generation)[1]
+        return self.state_badge(generation)[1]
 
     @admin.display(description=gettext_lazy("money"))
-    def charge_text(self, generation: Generation) -> str:
+    def charge_label(self, generation: Generation) -> str:
         return generation.get_charge_display()
 
-    @admin.display(description=gettext_lazy("created"), ordering="created")
-    def pressed(self, generation: Generation) -> str:
-        return date_format(timezone.localtime(generation.created), "SHORT_DATETIME_FORMAT")
+    @admin.display(description=gettext_lazy("created"), ordering="created_at")
+    def created_text(self, generation: Generation) -> str:
+        return date_format(timezone.localtime(generation.created_at), "SHORT_DATETIME_FORMAT")
 
     @admin.display(description=gettext_lazy("settings"))
-    def chips(self, generation: Generation) -> str:
-        return " · ".join(card(generation, now=timezone.now()).chips) or "–"
+    def settings_text(self, generation: Generation) -> str:
+        return " · ".join(present_card(generation, now=timezone.now()).chips) or "–"
 
-    @admin.display(description=gettext_lazy("estimated"), ordering="estimated")
-    def estimated_credits(self, generation: Generation) -> str:
-        return credits_text(generation.estimated)
+    @admin.display(description=gettext_lazy("estimated"), ordering="credits_estimated")
+    def estimated_text(self, generation: Generation) -> str:
+        return format_credits(generation.credits_estimated)
 
-    @admin.display(description=gettext_lazy("reserved"), ordering="reserved")
-    def reserved_credits(self, generation: Generation) -> str:
-        return credits_text(generation.reserved)
+    @admin.display(description=gettext_lazy("reserved"), ordering="credits_reserved")
+    def reserved_text(self, generation: Generation) -> str:
+        return format_credits(generation.credits_reserved)
 
-    @admin.display(description=gettext_lazy("used"), ordering="used")
-    def used_credits(self, generation: Generation) -> str:
-        return credits_text(generation.used)
+    @admin.display(description=gettext_lazy("used"), ordering="credits_charged")
+    def charged_text(self, generation: Generation) -> str:
+        return format_credits(generation.credits_charged)
 
     @admin.display(description=gettext_lazy("took"))
-    def took(self, generation: Generation) -> str:
-        return clock_text(generation.elapsed(timezone.now()))
+    def elapsed_text(self, generation: Generation) -> str:
+        return format_clock(generation.get_elapsed(timezone.now()))
 
     @admin.display(description=gettext_lazy("parameters"))
     def parameters(self, generation: Generation) -> SafeString:
-        return folded(_("What the person chose"), generation.params)
+        return collapsible(_("What the person chose"), generation.params)
 
     @admin.display(description=gettext_lazy("last reply"))
-    def reply(self, generation: Generation) -> SafeString | str:
+    def provider_reply(self, generation: Generation) -> SafeString | str:
         reply = generation.last_reply
-        return folded(_("What EvoLink said last"), reply) if reply else "–"
+        return collapsible(_("What EvoLink said last"), reply) if reply else "–"
 
     @admin.display(description=gettext_lazy("error"))
-    def error(self, generation: Generation) -> SafeString | str:
-        facts = (generation.error_code, generation.error_field, generation.error_text)
-        known = "\n".join(fact for fact in facts if fact)
-        return folded(generation.error_code or _("Without a code"), known) if known else "–"
+    def error_details(self, generation: Generation) -> SafeString | str:
+        parts = (generation.error_code, generation.error_field, generation.error_text)
+        text = "\n".join(fact for fact in parts if fact)
+        return collapsible(generation.error_code or _("Without a code"), text) if text else "–"
 
     @admin.display(description=gettext_lazy("callbacks"))
-    def callbacks(self, generation: Generation) -> SafeString | str:
-        lines = [_came(delivery) for delivery in generation.deliveries.all()]
+    def callback_log(self, generation: Generation) -> SafeString | str:
+        lines = [_callback_line(delivery) for delivery in generation.deliveries.all()]
         title = ngettext("{n} callback came", "{n} callbacks came", len(lines)).format(n=len(lines))
-        return folded(title, "\n".join(lines)) if lines else "–"
+        return collapsible(title, "\n".join(lines)) if lines else "–"
 
     @admin.display(description=gettext_lazy("addresses of the films"))
-    def addresses(self, generation: Generation) -> SafeString | str:
-        return web_addresses(generation.result_urls)
+    def result_url_list(self, generation: Generation) -> SafeString | str:
+        return render_urls(generation.result_urls)
 
 
-def _came(delivery: Delivery) -> str:
-    refused = _("refused: {why}").format(why=delivery.get_refused_display())
-    facts = (delivery.says, delivery.task_named, refused if delivery.refused else "")
-    return " ".join([f"{delivery.at:%Y-%m-%d %H:%M:%S}", *filter(None, facts)])
+def _callback_line(delivery: CallbackDelivery) -> str:
+    rejection = _("refused: {why}").format(why=delivery.get_rejection_display())
+    parts = (
+        delivery.reported_status,
+        delivery.reported_task_id,
+        rejection if delivery.rejection else "",
+    )
+    return " ".join([f"{delivery.received_at:%Y-%m-%d %H:%M:%S}", *filter(None, parts)])

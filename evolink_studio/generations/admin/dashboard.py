@@ -17,29 +17,29 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from evolink_studio.core.formatting import clock_text, credits_text
-from evolink_studio.credits.models import FarAccount
-from evolink_studio.credits.queries import far_account
+from evolink_studio.core.formatting import format_clock, format_credits
+from evolink_studio.credits.models import ProviderAccount
+from evolink_studio.credits.queries import provider_account
 from evolink_studio.generations import models, queries
-from evolink_studio.generations.accounting import page_of
+from evolink_studio.generations.accounting import get_admin_url
 from evolink_studio.generations.incidents import (
-    REASONS,
-    Action,
-    Needy,
-    Open,
-    needy,
-    needy_count,
-    open_figures,
+    INCIDENT_TYPES,
+    Incident,
+    IncidentAction,
+    UnsettledTotals,
+    count_incidents,
+    open_incidents,
+    unsettled_totals,
 )
-from evolink_studio.generations.models import WORKER_SILENT, Generation
-from evolink_studio.generations.pipeline.provider import far_name
+from evolink_studio.generations.models import MAX_HEARTBEAT_AGE, Generation
+from evolink_studio.generations.pipeline.provider import provider_key
 from evolink_studio.generations.states import State
 
-LOOKS = 20
-RECENT = timedelta(days=7)
-BALANCE_OLD = timedelta(minutes=10)
-DISK_LOW = 5 * 10**9
-GOOD, CARE, BAD = "good", "care", "bad"
+MAX_INCIDENTS = 20
+FAILURE_RATE_PERIOD = timedelta(days=7)
+MAX_BALANCE_AGE = timedelta(minutes=10)
+DISK_WARNING_BYTES = 5 * 10**9
+GOOD, WARNING, BAD = "good", "care", "bad"
 
 
 @dataclass(frozen=True)
@@ -47,221 +47,244 @@ class Tile:
     """One figure: what it is, the figure, a line of explanation, how it stands, where to look."""
 
     label: str
-    figure: str
+    value: str
     note: str = ""
-    mood: str = ""
+    tone: str = ""
     url: str = ""
 
 
 @dataclass(frozen=True)
-class Look:
+class IncidentRow:
     """One line of "money at risk", and what can be done: looked at, cancelled, settled …"""
 
     pk: int
     name: str
     url: str
-    person: str
-    why: str
+    username: str
+    reason: str
     advice: str
     credits: str
     age: str
-    can_look: bool
+    can_refresh: bool
     can_cancel: bool
-    settle_url: str
+    resolve_url: str
     callbacks_url: str
 
 
 @dataclass(frozen=True)
-class Charged:
+class ChargedTotals:
     """Credits charged today and this month, and how the last days went."""
 
     today: Decimal
     month: Decimal
-    failed: int
-    ended: int
+    failed_count: int
+    ended_count: int
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Context of the admin index. Five queries, whatever the studio holds."""
     now = timezone.now()
-    unsettled = open_figures(now=now)
+    unsettled = unsettled_totals(now=now)
     tiles = (
-        *_account_tiles(far_account(far_end=far_name()), now),
-        *_money_tiles(unsettled, _charged(now), now),
+        *_account_tiles(provider_account(provider_key=provider_key()), now),
+        *_money_tiles(unsettled, _charged_totals(now), now),
         *_trouble_tiles(unsettled),
         *_machine_tiles(now),
     )
-    looks = [_look(item, now) for item in needy(now=now, limit=LOOKS)]
+    incidents = [_incident_row(item, now) for item in open_incidents(now=now, limit=MAX_INCIDENTS)]
     return {
         **context,
         "title": _("Overview"),
         "tiles": tiles,
-        "looks": looks,
+        "looks": incidents,
         "look_lists": [
-            (reason.label, unsettled.counts[reason.name], _rows(look=reason.name))
-            for reason in REASONS
-            if unsettled.counts[reason.name]
+            (
+                reason.label,
+                unsettled.counts_by_type[reason.name],
+                _generations_url(look=reason.name),
+            )
+            for reason in INCIDENT_TYPES
+            if unsettled.counts_by_type[reason.name]
         ],
         "sandboxed": settings.SANDBOXED,
     }
 
 
-def badge(request: HttpRequest) -> str:
+def incident_badge(request: HttpRequest) -> str:
     """How many generations have money at risk, for the sidebar; empty when none has."""
-    count = needy_count(now=timezone.now())
+    count = count_incidents(now=timezone.now())
     return number_format(count, force_grouping=True) if count else ""
 
 
-def _charged(now: datetime) -> Charged:
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    month, week = midnight.replace(day=1), now - RECENT
-    lately = Q(created__gte=week)
-    found = Generation.objects.filter(created__gte=min(month, week)).aggregate(
-        today=Sum("used", filter=Q(created__gte=midnight)),
-        month=Sum("used", filter=Q(created__gte=month)),
-        failed=Count("pk", filter=lately & Q(state=State.FAILED)),
-        ended=Count("pk", filter=lately & Q(state__in=[State.FAILED, State.COMPLETED])),
+def _charged_totals(now: datetime) -> ChargedTotals:
+    day_start = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    month_start, week_start = day_start.replace(day=1), now - FAILURE_RATE_PERIOD
+    is_recent = Q(created_at__gte=week_start)
+    totals = Generation.objects.filter(created_at__gte=min(month_start, week_start)).aggregate(
+        today=Sum("credits_charged", filter=Q(created_at__gte=day_start)),
+        month=Sum("credits_charged", filter=Q(created_at__gte=month_start)),
+        failed=Count("pk", filter=is_recent & Q(state=State.FAILED)),
+        ended=Count("pk", filter=is_recent & Q(state__in=[State.FAILED, State.COMPLETED])),
     )
-    return Charged(
-        today=found["today"] or Decimal(0),
-        month=found["month"] or Decimal(0),
-        failed=found["failed"],
-        ended=found["ended"],
+    return ChargedTotals(
+        today=totals["today"] or Decimal(0),
+        month=totals["month"] or Decimal(0),
+        failed_count=totals["failed"],
+        ended_count=totals["ended"],
     )
 
 
-def _account_tiles(account: FarAccount, now: datetime) -> tuple[Tile, ...]:
-    label, url = _("Balance at EvoLink"), reverse("admin:credits_faraccount_changelist")
-    balance = credits_text(account.spendable)
-    read = (
-        _("read {age} ago").format(age=timesince(account.read, now, depth=1))
-        if account.read
+def _account_tiles(account: ProviderAccount, now: datetime) -> tuple[Tile, ...]:
+    label, url = _("Balance at EvoLink"), reverse("admin:credits_provideraccount_changelist")
+    balance = format_credits(account.credits_available)
+    read_text = (
+        _("read {age} ago").format(age=timesince(account.read_at, now, depth=1))
+        if account.read_at
         else ""
     )
-    if account.key_state == FarAccount.KeyState.REFUSED:
+    if account.key_state == ProviderAccount.KeyState.REJECTED:
         advice = _(
             "EvoLink refuses the key. Put a valid one into EVOLINK_API_KEY and start the studio "
             "again; until then nothing can be made."
         )
-        return (Tile(label, balance, f"{advice} {read}".strip(), BAD, url),)
-    if account.read is None:
-        return (Tile(label, balance, _("Not read yet: the worker asks once a minute."), CARE, url),)
-    if now - account.read > BALANCE_OLD:
-        return (Tile(label, balance, _("Old: {read}.").format(read=read), CARE, url),)
-    return (Tile(label, balance, _("The key is accepted; {read}.").format(read=read), GOOD, url),)
+        return (Tile(label, balance, f"{advice} {read_text}".strip(), BAD, url),)
+    if account.read_at is None:
+        return (
+            Tile(label, balance, _("Not read yet: the worker asks once a minute."), WARNING, url),
+        )
+    if now - account.read_at > MAX_BALANCE_AGE:
+        return (Tile(label, balance, _("Old: {read}.").format(read=read_text), WARNING, url),)
+    return (
+        Tile(label, balance, _("The key is accepted; {read}.").format(read=read_text), GOOD, url),
+    )
 
 
-def _money_tiles(unsettled: Open, charged: Charged, now: datetime) -> tuple[Tile, ...]:
+def _money_tiles(
+    unsettled: UnsettledTotals, charged: ChargedTotals, now: datetime
+) -> tuple[Tile, ...]:
     today = now.date()
-    rate = Decimal(charged.failed * 100) / charged.ended if charged.ended else None
-    of_all = _("{failed} of {ended} that ended").format(failed=charged.failed, ended=charged.ended)
+    failure_rate = (
+        Decimal(charged.failed_count * 100) / charged.ended_count if charged.ended_count else None
+    )
+    failed_of_ended = _("{failed} of {ended} that ended").format(
+        failed=charged.failed_count, ended=charged.ended_count
+    )
     return (
         Tile(
             _("Reserved now"),
-            credits_text(unsettled.reserved),
+            format_credits(unsettled.credits_reserved),
             ngettext(
                 "Credits held for {n} generation.",
                 "Credits held for {n} generations.",
                 unsettled.reserved_count,
             ).format(n=unsettled.reserved_count),
-            url=_rows(charge__exact="reserved"),
+            url=_generations_url(charge__exact="reserved"),
         ),
         Tile(
             _("Charged today"),
-            credits_text(charged.today),
+            format_credits(charged.today),
             _("Since midnight UTC."),
-            url=_usage(today, today),
+            url=_usage_url(today, today),
         ),
         Tile(
             _("Charged this month"),
-            credits_text(charged.month),
+            format_credits(charged.month),
             _("Since the first, UTC."),
-            url=_usage(today.replace(day=1), today),
+            url=_usage_url(today.replace(day=1), today),
         ),
         Tile(
             _("Failed in 7 days"),
-            "–" if rate is None else f"{number_format(rate, decimal_pos=1)} %",
-            of_all,
-            url=_rows(
-                state__exact="failed", created_from=f"{today - RECENT}", created_to=f"{today}"
+            "–" if failure_rate is None else f"{number_format(failure_rate, decimal_pos=1)} %",
+            failed_of_ended,
+            url=_generations_url(
+                state__exact="failed",
+                created_from=f"{today - FAILURE_RATE_PERIOD}",
+                created_to=f"{today}",
             ),
         ),
     )
 
 
-def _trouble_tiles(unsettled: Open) -> tuple[Tile, ...]:
-    unknown = unsettled.counts["unknown"]
+def _trouble_tiles(unsettled: UnsettledTotals) -> tuple[Tile, ...]:
+    unknown = unsettled.counts_by_type["unknown"]
     return (
         Tile(
             _("Answers lost"),
             str(unknown),
             _("Sent, but whether EvoLink took it is not known.") if unknown else _("None."),
-            CARE if unknown else GOOD,
-            _rows(look="unknown"),
+            WARNING if unknown else GOOD,
+            _generations_url(look="unknown"),
         ),
         Tile(
             _("Films not saved yet"),
-            str(unsettled.unsaved),
-            _("Made and paid; being copied here.") if unsettled.unsaved else _("None."),
-            CARE if unsettled.counts["unsaved"] else GOOD,
-            _rows(state__exact="saving"),
+            str(unsettled.unsaved_count),
+            _("Made and paid; being copied here.") if unsettled.unsaved_count else _("None."),
+            WARNING if unsettled.counts_by_type["unsaved"] else GOOD,
+            _generations_url(state__exact="saving"),
         ),
     )
 
 
 def _machine_tiles(now: datetime) -> tuple[Tile, ...]:
-    beat = queries.newest_heartbeat()
-    if beat is None:
+    heartbeat = queries.get_newest_heartbeat()
+    if heartbeat is None:
         note = _("It was never seen. Start it: without it nothing is sent or saved.")
         return (Tile(_("Worker"), _("not running"), note, BAD),)
-    seen = _("Last seen {age} ago.").format(age=clock_text(now - beat.seen))
-    away = now - beat.seen > WORKER_SILENT
+    seen_text = _("Last seen {age} ago.").format(age=format_clock(now - heartbeat.seen_at))
+    is_away = now - heartbeat.seen_at > MAX_HEARTBEAT_AGE
     note = _("Start it again: without it nothing is sent or saved.")
-    low, full = beat.disk_free < DISK_LOW, beat.disk_free < models.LOW_DISK
+    is_low, is_full = (
+        heartbeat.disk_free_bytes < DISK_WARNING_BYTES,
+        heartbeat.disk_free_bytes < models.MIN_FREE_DISK_BYTES,
+    )
     return (
         Tile(
             _("Worker"),
-            _("not running") if away else _("running"),
-            f"{seen} {note}" if away else seen,
-            BAD if away else GOOD,
+            _("not running") if is_away else _("running"),
+            f"{seen_text} {note}" if is_away else seen_text,
+            BAD if is_away else GOOD,
         ),
         Tile(
             _("Disk free"),
-            filesizeformat(beat.disk_free),
-            _("Films cannot be saved on a full disk.") if low else "",
-            (BAD if full else CARE) if low else GOOD,
+            filesizeformat(heartbeat.disk_free_bytes),
+            _("Films cannot be saved on a full disk.") if is_low else "",
+            (BAD if is_full else WARNING) if is_low else GOOD,
         ),
     )
 
 
-def _look(item: Needy, now: datetime) -> Look:
-    row, actions = item.generation, item.reason.actions
-    page = page_of(row.pk)
-    return Look(
-        pk=row.pk,
-        name=str(row),
-        url=page,
-        person=row.owner.get_username(),
-        why=str(item.reason.label),
-        advice=str(item.reason.advice),
-        credits=credits_text(row.estimated if row.reserved is None else row.reserved),
-        age=timesince(row.created, now, depth=1),
-        can_look=Action.LOOK in actions,
-        can_cancel=Action.CANCEL in actions,
-        settle_url=f"{page}#decide" if Action.SETTLE in actions else "",
-        callbacks_url=_callbacks(row.pk) if Action.CALLBACKS in actions else "",
+def _incident_row(incident: Incident, now: datetime) -> IncidentRow:
+    generation, actions = incident.generation, incident.type.actions
+    page_url = get_admin_url(generation.pk)
+    return IncidentRow(
+        pk=generation.pk,
+        name=str(generation),
+        url=page_url,
+        username=generation.owner.get_username(),
+        reason=str(incident.type.label),
+        advice=str(incident.type.advice),
+        credits=format_credits(
+            generation.credits_estimated
+            if generation.credits_reserved is None
+            else generation.credits_reserved
+        ),
+        age=timesince(generation.created_at, now, depth=1),
+        can_refresh=IncidentAction.REFRESH in actions,
+        can_cancel=IncidentAction.CANCEL in actions,
+        resolve_url=f"{page_url}#decide" if IncidentAction.RESOLVE in actions else "",
+        callbacks_url=_callbacks_url(generation.pk) if IncidentAction.CALLBACKS in actions else "",
     )
 
 
-def _rows(**narrowed: str) -> str:
-    return f"{reverse('admin:generations_generation_changelist')}?{urlencode(narrowed)}"
+def _generations_url(**filters: str) -> str:
+    return f"{reverse('admin:generations_generation_changelist')}?{urlencode(filters)}"
 
 
-def _callbacks(pk: int) -> str:
-    page = reverse("admin:generations_delivery_changelist")
-    return f"{page}?{urlencode({'q': pk})}"
+def _callbacks_url(generation_id: int) -> str:
+    list_url = reverse("admin:generations_callbackdelivery_changelist")
+    return f"{list_url}?{urlencode({'q': generation_id})}"
 
 
-def _usage(first: date, last: date) -> str:
-    period = {"created_from": str(first), "created_to": str(last)}
-    return f"{reverse('admin:generations_usage')}?{urlencode(period)}"
+def _usage_url(first: date, last: date) -> str:
+    query = {"created_from": str(first), "created_to": str(last)}
+    return f"{reverse('admin:generations_usage')}?{urlencode(query)}"

@@ -15,14 +15,18 @@ from unfold.contrib.filters.admin import CheckboxFilter, RangeDateFilter
 from unfold.widgets import INPUT_CLASSES
 
 from evolink_studio.catalog import SPECS
-from evolink_studio.generations.incidents import BY_NAME, REASONS, any_of
+from evolink_studio.generations.incidents import (
+    INCIDENT_TYPE_BY_NAME,
+    INCIDENT_TYPES,
+    incident_filter,
+)
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.usage_report import created_within
+from evolink_studio.generations.usage_report import created_filter
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-Rows = QuerySet[Generation]
+GenerationQuerySet = QuerySet[Generation]
 Choices = list[tuple[str, str]]
 
 
@@ -31,7 +35,7 @@ def model_choices() -> Choices:
     return [(spec.id, spec.label) for spec in SPECS.values()]
 
 
-def day_input(label: "StrOrPromise") -> forms.DateInput:
+def build_date_input(label: "StrOrPromise") -> forms.DateInput:
     """The browser's own date picker, named for a screen reader."""
     classes = " ".join(INPUT_CLASSES)
     return forms.DateInput(
@@ -50,49 +54,49 @@ class ModelFilter(CheckboxFilter):  # type: ignore[misc]  # unfold has no types
         others = [name for name in request.GET.getlist("model") if name not in SPECS]
         return [*known, *((name, name) for name in others)]
 
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+    def queryset(self, request: HttpRequest, queryset: GenerationQuerySet) -> GenerationQuerySet:
         return queryset.filter(model_id__in=self.value()) if self.value() else queryset
 
 
-class NeedsALookFilter(CheckboxFilter):  # type: ignore[misc]  # unfold has no types
+class IncidentFilter(CheckboxFilter):  # type: ignore[misc]  # unfold has no types
     """By the reason why money or a film should be looked at."""
 
     title = _("reason to look")
     parameter_name = "look"
 
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Generation]") -> Choices:
-        return [(reason.name, str(reason.label)) for reason in REASONS]
+        return [(reason.name, str(reason.label)) for reason in INCIDENT_TYPES]
 
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+    def queryset(self, request: HttpRequest, queryset: GenerationQuerySet) -> GenerationQuerySet:
         if not self.value():
             return queryset
-        if not set(self.value()) <= BY_NAME.keys():
+        if not set(self.value()) <= INCIDENT_TYPE_BY_NAME.keys():
             raise IncorrectLookupParameters
-        reasons = [BY_NAME[name] for name in self.value()]
-        return queryset.filter(any_of(reasons, timezone.now()))
+        incident_types = [INCIDENT_TYPE_BY_NAME[name] for name in self.value()]
+        return queryset.filter(incident_filter(incident_types, timezone.now()))
 
 
-class DaysForm(forms.Form):
+class DateRangeForm(forms.Form):
     """First and last day."""
 
     def __init__(self, name: str, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they come
         for end, label in (("from", _("From")), ("to", _("To"))):
             self.fields[f"{name}_{end}"] = forms.DateField(
-                label="", required=False, widget=day_input(label)
+                label="", required=False, widget=build_date_input(label)
             )
 
 
-class DaysFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no types
+class DateRangeFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no types
     """By days (UTC), both included. Unfold's own filter would leave the last day out."""
 
-    form_class = DaysForm
+    form_class = DateRangeForm
     template = "generations/admin/_days_filter.html"
 
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        return queryset.filter(created_within(self._day("from"), self._day("to")))
+    def queryset(self, request: HttpRequest, queryset: GenerationQuerySet) -> GenerationQuerySet:
+        return queryset.filter(created_filter(self._parse_day("from"), self._parse_day("to")))
 
-    def _day(self, end: str) -> date | None:
+    def _parse_day(self, end: str) -> date | None:
         text = self.used_parameters.get(f"{self.parameter_name}_{end}")
         if not text:
             return None

@@ -18,44 +18,44 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesCheckb
 
 from evolink_studio.accounts.models import User
 from evolink_studio.core.admin import ReadOnlyAdmin, is_owner
-from evolink_studio.core.formatting import credits_text
-from evolink_studio.core.http import number_in
+from evolink_studio.core.formatting import format_credits
+from evolink_studio.core.http import parse_id
 from evolink_studio.credits.admin import ledger
 from evolink_studio.generations import queries, services
-from evolink_studio.generations.accounting import page_of
+from evolink_studio.generations.accounting import get_admin_url
 from evolink_studio.generations.admin import columns, resolution_forms, usage_page
-from evolink_studio.generations.admin.actions import cancel, look_at
-from evolink_studio.generations.admin.changelist import CountingPaginator, DatedChangeList
-from evolink_studio.generations.admin.columns import Facts
-from evolink_studio.generations.admin.filters import DaysFilter, ModelFilter, NeedsALookFilter
+from evolink_studio.generations.admin.actions import cancel_selected, refresh_selected
+from evolink_studio.generations.admin.changelist import CountingPaginator, GenerationChangeList
+from evolink_studio.generations.admin.columns import GenerationColumns
+from evolink_studio.generations.admin.filters import DateRangeFilter, IncidentFilter, ModelFilter
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.presenters.cards import card
+from evolink_studio.generations.presenters.cards import present_card
 from evolink_studio.generations.states import State
 
 
 @admin.register(Generation)
-class GenerationAdmin(Facts, ReadOnlyAdmin):
+class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
     """Nothing here can be added, changed or removed: it says what happened."""
 
     list_display = (
-        "picture",
+        "thumbnail",
         "owner",
         "model_label",
-        "state_label",
-        "chips",
-        "estimated_credits",
-        "reserved_credits",
-        "used_credits",
-        "pressed",
-        "took",
+        "state_badge",
+        "settings_text",
+        "estimated_text",
+        "reserved_text",
+        "charged_text",
+        "created_text",
+        "elapsed_text",
     )
     list_filter = (
-        NeedsALookFilter,
+        IncidentFilter,
         ("state", ChoicesCheckboxFilter),
         ("charge", ChoicesCheckboxFilter),
         ModelFilter,
         ("owner", AutocompleteSelectFilter),
-        ("created", DaysFilter),
+        ("created_at", DateRangeFilter),
     )
     list_filter_submit = True
     list_fullwidth = True
@@ -67,8 +67,8 @@ class GenerationAdmin(Facts, ReadOnlyAdmin):
     list_before_template = "generations/admin/_totals.html"
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    date_hierarchy = "created"
-    ordering = ("-created", "-id")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at", "-id")
     search_fields = ("prompt", "task_id")
     search_help_text = gettext_lazy("Prompt or task id")
     actions = ("look_again", "cancel_unsent")
@@ -76,19 +76,24 @@ class GenerationAdmin(Facts, ReadOnlyAdmin):
     fieldsets = (
         (
             gettext_lazy("Who and what"),
-            {"fields": (("person", "model_label", "model_used"), ("state_text", "last_status"))},
+            {
+                "fields": (
+                    ("owner_link", "model_label", "model_used"),
+                    ("state_text", "last_status"),
+                )
+            },
         ),
         (
             gettext_lazy("Money"),
-            {"fields": (("charge_text", "task_id"),)},
+            {"fields": (("charge_label", "task_id"),)},
         ),
         (
             gettext_lazy("Times (UTC)"),
             {
                 "fields": (
-                    ("created", "sent", "accepted"),
-                    ("moved", "stalled", "due"),
-                    ("finished", "took", "attempts"),
+                    ("created_at", "sent_at", "accepted_at"),
+                    ("progressed_at", "stalled_since", "next_attempt_at"),
+                    ("finished_at", "elapsed_text", "attempts"),
                 )
             },
         ),
@@ -97,11 +102,11 @@ class GenerationAdmin(Facts, ReadOnlyAdmin):
             {
                 "fields": (
                     "parameters",
-                    "reply",
-                    "error",
-                    "callbacks",
-                    "addresses",
-                    "results_expire",
+                    "provider_reply",
+                    "error_details",
+                    "callback_log",
+                    "result_url_list",
+                    "results_expire_at",
                 )
             },
         ),
@@ -109,33 +114,33 @@ class GenerationAdmin(Facts, ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Generation]:
         rows: QuerySet[Generation] = super().get_queryset(request).defer("last_reply")
-        return rows.prefetch_related(queries.films(), "owner")
+        return rows.prefetch_related(queries.results_prefetch(), "owner")
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DatedChangeList]:
-        return DatedChangeList
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[GenerationChangeList]:
+        return GenerationChangeList
 
     def get_paginator(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
     ) -> Paginator[Any]:
         # The history of a row is paged by the same method.
-        kind = CountingPaginator if queryset.model is Generation else Paginator
-        return kind(queryset, *args, **kwargs)
+        paginator_class = CountingPaginator if queryset.model is Generation else Paginator
+        return paginator_class(queryset, *args, **kwargs)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
-        own = [
-            path("usage/", view(self.usage), name="generations_usage"),
-            path("rescue/", view(self.rescue), name="generations_rescue"),
-            path("<int:pk>/settle/", view(self.settle), name="generations_settle"),
+        custom_urls = [
+            path("usage/", view(self.usage_view), name="generations_usage"),
+            path("rescue/", view(self.import_task_view), name="generations_rescue"),
+            path("<int:pk>/settle/", view(self.resolve_view), name="generations_settle"),
         ]
-        return [*own, *super().get_urls()]
+        return [*custom_urls, *super().get_urls()]
 
-    def usage(self, request: HttpRequest) -> HttpResponseBase:
+    def usage_view(self, request: HttpRequest) -> HttpResponseBase:
         """Figures by person, model and day; `?as=csv` gives the rows behind them."""
         context = self.admin_site.each_context(request)
-        return usage_page.page(request, context)
+        return usage_page.render_usage_page(request, context)
 
-    def settle(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def resolve_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The owner says what became of a lost answer, or what an ended one cost in truth."""
         generation = Generation.objects.filter(pk=pk).first()
         if generation is None:
@@ -144,26 +149,28 @@ class GenerationAdmin(Facts, ReadOnlyAdmin):
             raise PermissionDenied
         try:
             with transaction.atomic():
-                given, person = request.POST.dict(), _person(request)
-                done = resolution_forms.settle(generation, given, person, timezone.now())
-                self.log_change(request, generation, done)
-        except resolution_forms.NotSettled as error:
+                data, actor = request.POST.dict(), _get_actor(request)
+                message = resolution_forms.resolve_generation(
+                    generation, data, actor, timezone.now()
+                )
+                self.log_change(request, generation, message)
+        except resolution_forms.ResolutionError as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
-            self.message_user(request, done, messages.SUCCESS)
-        return HttpResponseRedirect(page_of(pk))
+            self.message_user(request, message, messages.SUCCESS)
+        return HttpResponseRedirect(get_admin_url(pk))
 
-    def rescue(self, request: HttpRequest) -> HttpResponseBase:
+    def import_task_view(self, request: HttpRequest) -> HttpResponseBase:
         """The owner brings in the film of a task that no generation here has."""
         if not is_owner(request):
             raise PermissionDenied
-        form = resolution_forms.RescueForm(request.POST or None)
+        form = resolution_forms.ImportTaskForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            generation = form.rescue(_person(request), timezone.now())
+            generation = form.import_task(_get_actor(request), timezone.now())
             self.log_addition(request, generation, _("Film of a task brought in."))
-            words = _("The worker asks EvoLink about this task, then copies its film.")
-            self.message_user(request, words, messages.SUCCESS)
-            return HttpResponseRedirect(page_of(generation.pk))
+            text = _("The worker asks EvoLink about this task, then copies its film.")
+            self.message_user(request, text, messages.SUCCESS)
+            return HttpResponseRedirect(get_admin_url(generation.pk))
         context = {
             **self.admin_site.each_context(request),
             "title": _("Bring in the film of a task"),
@@ -176,52 +183,52 @@ class GenerationAdmin(Facts, ReadOnlyAdmin):
     ) -> HttpResponse:
         generation: Generation = context["original"]
         context |= {
-            "card": card(generation, now=timezone.now()),
-            "films": columns.films(generation),
-            "inputs": [columns.seen(asset) for asset in generation.inputs.order_by("pk")],
-            "can_look": generation.state in services.LOOKED_AT,
+            "card": present_card(generation, now=timezone.now()),
+            "films": columns.result_links(generation),
+            "inputs": [columns.asset_links(asset) for asset in generation.inputs.order_by("pk")],
+            "can_look": generation.state in services.REFRESHABLE_STATES,
             "can_cancel": generation.state == State.QUEUED and is_owner(request),
-            **(resolution_forms.forms_for(generation) if is_owner(request) else {}),
-            "estimated": credits_text(generation.estimated),
-            "reserved": credits_text(generation.reserved),
-            "charged": credits_text(generation.used),
-            "book": ledger.lines(generation.pk),
-            "book_head": ledger.head(),
+            **(resolution_forms.decision_forms(generation) if is_owner(request) else {}),
+            "estimated": format_credits(generation.credits_estimated),
+            "reserved": format_credits(generation.credits_reserved),
+            "charged": format_credits(generation.credits_charged),
+            "book": ledger.ledger_lines(generation.pk),
+            "book_head": ledger.ledger_header(),
         }
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 
     @admin.action(description=gettext_lazy("Look at it again now"), permissions=["view"])
-    def look_again(
+    def refresh_generations(
         self, request: HttpRequest, queryset: QuerySet[Generation]
     ) -> HttpResponse | None:
         """Ask EvoLink, or copy the film, at once. Free: nothing is sent again."""
-        look_at(request, queryset)
-        return _back(request)
+        refresh_selected(request, queryset)
+        return _redirect_back(request)
 
     @admin.action(description=gettext_lazy("Cancel what was not sent yet"), permissions=["decide"])
     def cancel_unsent(
         self, request: HttpRequest, queryset: QuerySet[Generation]
     ) -> HttpResponse | None:
         """Take back what still waits. What was sent meanwhile is left as it is."""
-        for generation in cancel(request, queryset):
+        for generation in cancel_selected(request, queryset):
             self.log_change(request, generation, _("Cancelled before it was sent."))
-        return _back(request)
+        return _redirect_back(request)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """May say what becomes of other people's wishes."""
         return is_owner(request)
 
 
-def _back(request: HttpRequest) -> HttpResponse | None:
+def _redirect_back(request: HttpRequest) -> HttpResponse | None:
     """To where the button of an action stood; None for the list."""
     if "overview" in request.POST:
         return HttpResponseRedirect(reverse("admin:index"))
-    one = number_in(request.POST.get("back_to", ""))
-    return HttpResponseRedirect(page_of(one)) if one else None
+    generation_id = parse_id(request.POST.get("back_to", ""))
+    return HttpResponseRedirect(get_admin_url(generation_id)) if generation_id else None
 
 
-def _person(request: HttpRequest) -> User:
+def _get_actor(request: HttpRequest) -> User:
     """Whoever decides; only after `is_owner`."""
     assert isinstance(request.user, User)
     return request.user

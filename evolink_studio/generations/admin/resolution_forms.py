@@ -15,17 +15,17 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from evolink_studio.accounts.models import User
-from evolink_studio.core.formatting import credits_text
-from evolink_studio.credits.allowances import applying
-from evolink_studio.credits.fields import AmountInput
-from evolink_studio.credits.queries import booked
+from evolink_studio.core.formatting import format_credits
+from evolink_studio.credits.allowances import applicable_allowances
+from evolink_studio.credits.fields import CreditsFormField
+from evolink_studio.credits.queries import ledger_amount
 from evolink_studio.generations import resolutions, transitions
 from evolink_studio.generations.admin.filters import model_choices
-from evolink_studio.generations.models import OPEN, Generation
+from evolink_studio.generations.models import OPEN_CHARGES, Generation
 from evolink_studio.generations.states import State
 
 
-class NotSettled(Exception):
+class ResolutionError(Exception):
     """Why nothing was changed, in words for the person."""
 
 
@@ -54,8 +54,8 @@ class TaskForm(forms.Form):
     )
 
 
-class ChargedForm(ReasonForm):
-    amount = AmountInput(
+class ChargeForm(ReasonForm):
+    amount = CreditsFormField(
         label=gettext_lazy("Credits charged"),
         min_value=0,
         max_digits=16,
@@ -64,7 +64,7 @@ class ChargedForm(ReasonForm):
     )
 
 
-class CorrectionForm(ChargedForm):
+class CorrectionForm(ChargeForm):
     """What it cost in truth. `version` is that of the row that the person saw."""
 
     version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
@@ -74,7 +74,7 @@ class CorrectionForm(ChargedForm):
         self.fields["note"].required = True
 
 
-class RescueForm(TaskForm):
+class ImportTaskForm(TaskForm):
     """A film of our account that no generation here has."""
 
     owner = forms.ModelChoiceField(
@@ -89,135 +89,143 @@ class RescueForm(TaskForm):
 
     def clean_task_id(self) -> str:
         task_id: str = self.cleaned_data["task_id"]
-        waiting = Generation.objects.filter(state=State.UNKNOWN, candidate=task_id)
-        if waiting.exists() or Generation.objects.filter(task_id=task_id).exists():
+        lost = Generation.objects.filter(state=State.UNKNOWN, candidate_task_id=task_id)
+        if lost.exists() or Generation.objects.filter(task_id=task_id).exists():
             raise forms.ValidationError(_("A generation here has this task already."))
         return task_id
 
     def clean_owner(self) -> User:
         owner: User = self.cleaned_data["owner"]
-        if not applying(owner):
+        if not applicable_allowances(owner):
             raise forms.ValidationError(
                 _("This person has no allowance that its credits could be written to.")
             )
         return owner
 
-    def rescue(self, by: User, now: datetime) -> Generation:
+    def import_task(self, actor: User, now: datetime) -> Generation:
         """The generation that waits for the film; only after `is_valid()`."""
-        given = self.cleaned_data
-        return resolutions.rescue(
-            owner=given["owner"],
-            model_id=given["model"],
-            task_id=given["task_id"],
-            by=by,
-            note=_("Brought in: task {task}").format(task=given["task_id"]),
+        cleaned = self.cleaned_data
+        return resolutions.import_task(
+            owner=cleaned["owner"],
+            model_id=cleaned["model"],
+            task_id=cleaned["task_id"],
+            actor=actor,
+            note=_("Brought in: task {task}").format(task=cleaned["task_id"]),
             now=now,
         )
 
 
-def forms_for(generation: Generation) -> dict[str, object]:
+def decision_forms(generation: Generation) -> dict[str, object]:
     """What the owner may decide about it now, for the template."""
     if generation.state == State.UNKNOWN:
         return {
             "can_settle": True,
             "task_form": TaskForm(),
             "never_form": ReasonForm(auto_id="never_%s"),
-            "charged_form": ChargedForm(
-                auto_id="charged_%s", initial={"amount": generation.estimated}
+            "charged_form": ChargeForm(
+                auto_id="charged_%s", initial={"amount": generation.credits_estimated}
             ),
         }
-    if generation.state in transitions.CORRECTABLE:
-        given = {"version": generation.version}
-        return {"correction_form": CorrectionForm(auto_id="correct_%s", initial=given)}
+    if generation.state in transitions.CORRECTABLE_STATES:
+        initial = {"version": generation.changed_version}
+        return {"correction_form": CorrectionForm(auto_id="correct_%s", initial=initial)}
     return {}
 
 
-Given = Mapping[str, Any]
+PostData = Mapping[str, Any]
 
 
-def settle(generation: Generation, given: Given, by: User, now: datetime) -> str:
+def resolve_generation(generation: Generation, data: PostData, actor: User, now: datetime) -> str:
     """Carry out one decision and say what was done. Raises NotSettled."""
-    decide = _DECISIONS.get(str(given.get("decision")))
-    if decide is None:
-        raise NotSettled(_("Choose what became of it."))
-    return decide(generation, given, by, now)
+    handler = _HANDLERS.get(str(data.get("decision")))
+    if handler is None:
+        raise ResolutionError(_("Choose what became of it."))
+    return handler(generation, data, actor, now)
 
 
-def _became_task(generation: Generation, given: Given, by: User, now: datetime) -> str:
-    task_id = _entered(TaskForm(given))["task_id"]
+def _link_task(generation: Generation, data: PostData, actor: User, now: datetime) -> str:
+    task_id = _cleaned_data(TaskForm(data))["task_id"]
     try:
-        done = resolutions.propose_task(generation=generation, task_id=task_id, now=now)
-    except resolutions.AlreadyLinked:
-        raise NotSettled(_("A generation here has this task already.")) from None
-    return _said(
-        done,
+        is_done = resolutions.propose_task(generation=generation, task_id=task_id, now=now)
+    except resolutions.TaskAlreadyLinkedError:
+        raise ResolutionError(_("A generation here has this task already.")) from None
+    return _confirm(
+        is_done,
         _("The worker asks EvoLink about task {task} and links it if it fits.").format(
             task=task_id
         ),
     )
 
 
-def _never_taken(generation: Generation, given: Given, by: User, now: datetime) -> str:
-    note = _entered(ReasonForm(given))["note"]
-    done = resolutions.mark_not_charged(
-        generation=generation, by=by, note=note or _("EvoLink never took it."), now=now
+def _resolve_not_charged(generation: Generation, data: PostData, actor: User, now: datetime) -> str:
+    note = _cleaned_data(ReasonForm(data))["note"]
+    is_done = resolutions.mark_not_charged(
+        generation=generation, actor=actor, note=note or _("EvoLink never took it."), now=now
     )
-    return _said(done, _("Settled: EvoLink never took it, and nothing was charged."))
+    return _confirm(is_done, _("Settled: EvoLink never took it, and nothing was charged."))
 
 
-def _charged(generation: Generation, given: Given, by: User, now: datetime) -> str:
-    entered = _entered(ChargedForm(given))
-    done = resolutions.mark_charged(
+def _resolve_charged(generation: Generation, data: PostData, actor: User, now: datetime) -> str:
+    cleaned = _cleaned_data(ChargeForm(data))
+    is_done = resolutions.mark_charged(
         generation=generation,
-        amount=entered["amount"],
-        by=by,
-        note=entered["note"] or _("EvoLink charged it, and there is no film."),
+        amount=cleaned["amount"],
+        actor=actor,
+        note=cleaned["note"] or _("EvoLink charged it, and there is no film."),
         now=now,
     )
-    return _said(
-        done,
+    return _confirm(
+        is_done,
         _("Settled: {n} credits were charged, and there is no film.").format(
-            n=credits_text(entered["amount"])
+            n=format_credits(cleaned["amount"])
         ),
     )
 
 
-def _corrected(generation: Generation, given: Given, by: User, now: datetime) -> str:
-    entered = _entered(CorrectionForm(given))
-    charged, note = entered["amount"], entered["note"]
-    before = booked(generation.pk)
-    if before is None:
-        raise NotSettled(_("It does not stand in the book of credits, so nothing was changed."))
-    was_open = generation.charge in OPEN
-    if before == charged == (generation.used or 0) and not was_open:
-        raise NotSettled(_("That is what the book says already, so nothing was changed."))
-    generation.version = entered["version"]
-    done = transitions.correct(generation, charged=charged, by=by, note=note, now=now)
-    if not done:
-        raise NotSettled(_("It has changed in the meantime, so nothing was changed. Look again."))
-    words = (
+def _correct_charge(generation: Generation, data: PostData, actor: User, now: datetime) -> str:
+    cleaned = _cleaned_data(CorrectionForm(data))
+    charged, note = cleaned["amount"], cleaned["note"]
+    previous = ledger_amount(generation.pk)
+    if previous is None:
+        raise ResolutionError(
+            _("It does not stand in the book of credits, so nothing was changed.")
+        )
+    was_open = generation.charge in OPEN_CHARGES
+    if previous == charged == (generation.credits_charged or 0) and not was_open:
+        raise ResolutionError(_("That is what the book says already, so nothing was changed."))
+    generation.changed_version = cleaned["version"]
+    is_done = transitions.correct_charge(
+        generation, credits_charged=charged, actor=actor, note=note, now=now
+    )
+    if not is_done:
+        raise ResolutionError(
+            _("It has changed in the meantime, so nothing was changed. Look again.")
+        )
+    text = (
         _("Settled at {after} credits; {before} were reserved: {note}")
         if was_open
         else _("Corrected from {before} to {after} credits: {note}")
     )
-    return words.format(before=credits_text(before), after=credits_text(charged), note=note)
+    return text.format(before=format_credits(previous), after=format_credits(charged), note=note)
 
 
-def _entered(form: forms.Form) -> dict[str, Any]:
+def _cleaned_data(form: forms.Form) -> dict[str, Any]:
     if not form.is_valid():
-        raise NotSettled(" ".join(str(error) for found in form.errors.values() for error in found))
+        raise ResolutionError(
+            " ".join(str(error) for messages in form.errors.values() for error in messages)
+        )
     return form.cleaned_data
 
 
-def _said(done: bool, words: str) -> str:
-    if not done:
-        raise NotSettled(_("Its answer came in the meantime, so nothing was changed."))
-    return words
+def _confirm(is_done: bool, text: str) -> str:
+    if not is_done:
+        raise ResolutionError(_("Its answer came in the meantime, so nothing was changed."))
+    return text
 
 
-_DECISIONS: dict[str, Callable[[Generation, Given, User, datetime], str]] = {
-    "task": _became_task,
-    "never": _never_taken,
-    "charged": _charged,
-    "correct": _corrected,
+_HANDLERS: dict[str, Callable[[Generation, PostData, User, datetime], str]] = {
+    "task": _link_task,
+    "never": _resolve_not_charged,
+    "charged": _resolve_charged,
+    "correct": _correct_charge,
 }

@@ -10,14 +10,14 @@ from django.utils.formats import date_format, number_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from evolink_studio.core.formatting import credits_text
-from evolink_studio.generations.usage_report import Figures, Line, Span
+from evolink_studio.core.formatting import format_credits
+from evolink_studio.generations.usage_report import UsagePeriod, UsageRow, UsageTotals
 
-LINES = 100
+MAX_TABLE_ROWS = 100
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """A name that leads to its generations, and its figures as text."""
 
     label: str
@@ -30,55 +30,63 @@ class Table:
     """The head and the rows; `hidden` says how many rows are left out."""
 
     head: tuple[str, ...]
-    rows: tuple[Row, ...]
-    hidden: int = 0
+    rows: tuple[TableRow, ...]
+    hidden_count: int = 0
 
 
-def table(
-    lines: Sequence[Line], what: str, page: str, narrowed: Mapping[str, Any], name: str
+def build_table(
+    usage_rows: Sequence[UsageRow],
+    heading: str,
+    list_url: str,
+    filters: Mapping[str, Any],
+    filter_name: str,
 ) -> Table:
     """The lines that used most. `name` is the parameter that narrows the list to one line."""
     rows = tuple(
-        Row(line.label, f"{page}?{urlencode({**narrowed, name: line.key})}", cells(line.figures))
-        for line in lines[:LINES]
+        TableRow(
+            usage_row.label,
+            f"{list_url}?{urlencode({**filters, filter_name: usage_row.key})}",
+            format_totals(usage_row.totals),
+        )
+        for usage_row in usage_rows[:MAX_TABLE_ROWS]
     )
-    return Table(_head(what), rows, max(0, len(lines) - LINES))
+    return Table(_table_head(heading), rows, max(0, len(usage_rows) - MAX_TABLE_ROWS))
 
 
-def span_table(
-    spans: Sequence[Span], page: str, narrowed: Mapping[str, Any], *, monthly: bool
+def build_period_table(
+    periods: Sequence[UsagePeriod], list_url: str, filters: Mapping[str, Any], *, is_monthly: bool
 ) -> Table:
     """The figures of the chart, the newest first."""
     rows = tuple(
-        Row(
-            span_name(span.first, monthly=monthly),
-            f"{page}?{urlencode({**narrowed, **_days(span)})}",
-            cells(span.figures),
+        TableRow(
+            period_label(period.first_day, is_monthly=is_monthly),
+            f"{list_url}?{urlencode({**filters, **_period_query(period)})}",
+            format_totals(period.totals),
         )
-        for span in reversed(spans)
+        for period in reversed(periods)
     )
-    return Table(_head(_("Month") if monthly else _("Day")), rows)
+    return Table(_table_head(_("Month") if is_monthly else _("Day")), rows)
 
 
-def cells(figures: Figures) -> tuple[str, ...]:
+def format_totals(totals: UsageTotals) -> tuple[str, ...]:
     """Figures in the order of the head."""
     return (
-        credits_text(figures.used),
-        number_format(figures.count, force_grouping=True),
-        number_format(figures.failed, force_grouping=True),
-        credits_text(figures.estimated),
-        credits_text(figures.reserved),
+        format_credits(totals.credits_charged),
+        number_format(totals.count, force_grouping=True),
+        number_format(totals.failed_count, force_grouping=True),
+        format_credits(totals.credits_estimated),
+        format_credits(totals.credits_reserved),
     )
 
 
-def named(figures: Figures) -> list[tuple[str, str]]:
+def label_totals(totals: UsageTotals) -> list[tuple[str, str]]:
     """Each figure with its name."""
-    return list(zip(_head("")[1:], cells(figures), strict=True))
+    return list(zip(_table_head("")[1:], format_totals(totals), strict=True))
 
 
-def _head(what: str) -> tuple[str, ...]:
+def _table_head(heading: str) -> tuple[str, ...]:
     return (
-        what,
+        heading,
         _("Charged"),
         _("Generations"),
         _("Failed"),
@@ -87,23 +95,23 @@ def _head(what: str) -> tuple[str, ...]:
     )
 
 
-def _days(span: Span) -> dict[str, date]:
-    return {"created_from": span.first, "created_to": span.last}
+def _period_query(period: UsagePeriod) -> dict[str, date]:
+    return {"created_from": period.first_day, "created_to": period.last_day}
 
 
-def span_name(day: date, *, monthly: bool) -> str:
+def period_label(day: date, *, is_monthly: bool) -> str:
     """The day, or its month."""
-    return date_format(day, "YEAR_MONTH_FORMAT" if monthly else "SHORT_DATE_FORMAT")
+    return date_format(day, "YEAR_MONTH_FORMAT" if is_monthly else "SHORT_DATE_FORMAT")
 
 
-SLOT = 10  # units of width a bar and its gap take
-BAR = 7
-HEIGHT = 100
-ROUND = (1, 2, 5, 10)
+SLOT_WIDTH = 10  # units of width a bar and its gap take
+BAR_WIDTH = 7
+CHART_HEIGHT = 100
+ROUND_FACTORS = (1, 2, 5, 10)
 
 
 @dataclass(frozen=True)
-class Bar:
+class ChartBar:
     """One bar in the units of the drawing, as text without a language's decimal signs."""
 
     x: str
@@ -116,51 +124,59 @@ class Bar:
 class Chart:
     """Bars, the scale beside them, and what a screen reader says of them."""
 
-    bars: tuple[Bar, ...]
+    bars: tuple[ChartBar, ...]
     width: int
-    scale: tuple[str, ...]
-    begins: str
-    ends: str
+    scale_labels: tuple[str, ...]
+    first_label: str
+    last_label: str
     summary: str
 
 
-def chart(spans: Sequence[Span], *, monthly: bool) -> Chart:
+def build_chart(periods: Sequence[UsagePeriod], *, is_monthly: bool) -> Chart:
     """Charged credits of every span, from the oldest to the newest."""
-    top = _ceiling(max((span.figures.used for span in spans), default=Decimal(0)))
+    scale_max = _round_up(
+        max((period.totals.credits_charged for period in periods), default=Decimal(0))
+    )
     return Chart(
-        bars=tuple(_bar(place, span, top, monthly) for place, span in enumerate(spans)),
-        width=max(1, len(spans)) * SLOT,
-        scale=tuple(credits_text(value) for value in (top, top / 2, Decimal(0))),
-        begins=span_name(spans[0].first, monthly=monthly) if spans else "",
-        ends=span_name(spans[-1].first, monthly=monthly) if spans else "",
-        summary=_summary(spans, monthly),
+        bars=tuple(
+            _build_bar(index, period, scale_max, is_monthly) for index, period in enumerate(periods)
+        ),
+        width=max(1, len(periods)) * SLOT_WIDTH,
+        scale_labels=tuple(
+            format_credits(value) for value in (scale_max, scale_max / 2, Decimal(0))
+        ),
+        first_label=period_label(periods[0].first_day, is_monthly=is_monthly) if periods else "",
+        last_label=period_label(periods[-1].first_day, is_monthly=is_monthly) if periods else "",
+        summary=_summary_text(periods, is_monthly),
     )
 
 
-def _bar(place: int, span: Span, top: Decimal, monthly: bool) -> Bar:
-    height = span.figures.used / top * HEIGHT
-    return Bar(
-        x=f"{place * SLOT + (SLOT - BAR) / 2:.1f}",
-        y=f"{HEIGHT - height:.2f}",
+def _build_bar(index: int, period: UsagePeriod, scale_max: Decimal, is_monthly: bool) -> ChartBar:
+    height = period.totals.credits_charged / scale_max * CHART_HEIGHT
+    return ChartBar(
+        x=f"{index * SLOT_WIDTH + (SLOT_WIDTH - BAR_WIDTH) / 2:.1f}",
+        y=f"{CHART_HEIGHT - height:.2f}",
         height=f"{height:.2f}",
         text=_("{day}: {n} credits").format(
-            day=span_name(span.first, monthly=monthly), n=credits_text(span.figures.used)
+            day=period_label(period.first_day, is_monthly=is_monthly),
+            n=format_credits(period.totals.credits_charged),
         ),
     )
 
 
-def _ceiling(most: Decimal) -> Decimal:
+def _round_up(value: Decimal) -> Decimal:
     """The next round number: 1, 2 or 5 with zeros."""
-    if most <= 0:
+    if value <= 0:
         return Decimal(1)
-    unit = Decimal(10) ** most.adjusted()
-    return next(unit * factor for factor in ROUND if unit * factor >= most)
+    unit = Decimal(10) ** value.adjusted()
+    return next(unit * factor for factor in ROUND_FACTORS if unit * factor >= value)
 
 
-def _summary(spans: Sequence[Span], monthly: bool) -> str:
-    if not any(span.figures.used for span in spans):
+def _summary_text(periods: Sequence[UsagePeriod], is_monthly: bool) -> str:
+    if not any(period.totals.credits_charged for period in periods):
         return _("Nothing was charged in this period.")
-    most = max(spans, key=lambda span: span.figures.used)
+    peak = max(periods, key=lambda period: period.totals.credits_charged)
     return _("The most: {day}, {n} credits. All figures stand in the table below.").format(
-        day=span_name(most.first, monthly=monthly), n=credits_text(most.figures.used)
+        day=period_label(peak.first_day, is_monthly=is_monthly),
+        n=format_credits(peak.totals.credits_charged),
     )

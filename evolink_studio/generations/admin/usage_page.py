@@ -16,13 +16,23 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from evolink_studio.accounts.models import User
-from evolink_studio.core.csv_export import csv_file
-from evolink_studio.generations.admin.filters import day_input, model_choices
-from evolink_studio.generations.admin.usage_charts import chart, named, span_table, table
+from evolink_studio.core.csv_export import csv_response
+from evolink_studio.generations.admin.filters import build_date_input, model_choices
+from evolink_studio.generations.admin.usage_charts import (
+    build_chart,
+    build_period_table,
+    build_table,
+    label_totals,
+)
 from evolink_studio.generations.states import State
-from evolink_studio.generations.usage_report import Choice, Usage, chosen, usage
+from evolink_studio.generations.usage_report import (
+    UsageFilter,
+    UsageReport,
+    filter_generations,
+    usage_report,
+)
 
-COLUMNS = (
+CSV_COLUMNS = (
     "id",
     "created",
     "finished",
@@ -37,44 +47,46 @@ COLUMNS = (
     "error_code",
     "prompt",
 )
-HEAD = tuple("person" if name == "owner__username" else name for name in COLUMNS)
-AT_ONCE = 2000
+CSV_HEADER = tuple("person" if name == "owner__username" else name for name in CSV_COLUMNS)
+CSV_CHUNK_ROWS = 2000
 
 
-def usage_file(choice: Choice) -> StreamingHttpResponse:
+def usage_csv_response(usage_filter: UsageFilter) -> StreamingHttpResponse:
     """One line for every generation of the choice, newest first; sent while it is read."""
-    rows = chosen(choice).order_by("-created", "-id").values_list(*COLUMNS)
-    name = f"usage-{choice.first}-{choice.last}.csv"
-    return csv_file(name, HEAD, rows.iterator(chunk_size=AT_ONCE))
+    rows = filter_generations(usage_filter).order_by("-created_at", "-id").values_list(*CSV_COLUMNS)
+    name = f"usage-{usage_filter.first_day}-{usage_filter.last_day}.csv"
+    return csv_response(name, CSV_HEADER, rows.iterator(chunk_size=CSV_CHUNK_ROWS))
 
 
-LONGEST = timedelta(days=3660)
-ANY = ("", gettext_lazy("All"))
+MAX_PERIOD = timedelta(days=3660)
+ANY_CHOICE = ("", gettext_lazy("All"))
 
 
 class UsageForm(forms.Form):
     """The period and what to narrow it to; named as the filters of the list are."""
 
     created_from = forms.DateField(
-        label=gettext_lazy("From"), widget=day_input(gettext_lazy("From"))
+        label=gettext_lazy("From"), widget=build_date_input(gettext_lazy("From"))
     )
-    created_to = forms.DateField(label=gettext_lazy("To"), widget=day_input(gettext_lazy("To")))
+    created_to = forms.DateField(
+        label=gettext_lazy("To"), widget=build_date_input(gettext_lazy("To"))
+    )
     owner__id__exact = forms.ModelChoiceField(
         User.objects.order_by("username"),
         label=gettext_lazy("Person"),
-        empty_label=ANY[1],
+        empty_label=ANY_CHOICE[1],
         required=False,
         widget=UnfoldAdminSelectWidget,
     )
     model = forms.ChoiceField(
         label=gettext_lazy("Model"),
-        choices=lambda: [ANY, *model_choices()],
+        choices=lambda: [ANY_CHOICE, *model_choices()],
         required=False,
         widget=UnfoldAdminSelectWidget,
     )
     state__exact = forms.ChoiceField(
         label=gettext_lazy("State"),
-        choices=[ANY, *State.choices],
+        choices=[ANY_CHOICE, *State.choices],
         required=False,
         widget=UnfoldAdminSelectWidget,
     )
@@ -84,30 +96,30 @@ class UsageForm(forms.Form):
         first, last = self.cleaned_data.get("created_from"), self.cleaned_data.get("created_to")
         if first and last and first > last:
             self.add_error("created_to", _("The last day is before the first."))
-        elif first and last and last - first > LONGEST:
+        elif first and last and last - first > MAX_PERIOD:
             self.add_error("created_from", _("Choose at most ten years."))
         return cleaned
 
-    def choice(self) -> Choice:
+    def to_filter(self) -> UsageFilter:
         """What was chosen; only after `is_valid()`."""
-        given = self.cleaned_data
-        person = given["owner__id__exact"]
-        return Choice(
-            first=given["created_from"],
-            last=given["created_to"],
-            owner_id=person.pk if person else None,
-            model_id=given["model"],
-            state=given["state__exact"],
+        cleaned = self.cleaned_data
+        user = cleaned["owner__id__exact"]
+        return UsageFilter(
+            first_day=cleaned["created_from"],
+            last_day=cleaned["created_to"],
+            owner_id=user.pk if user else None,
+            model_id=cleaned["model"],
+            state=cleaned["state__exact"],
         )
 
 
-def page(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponseBase:
+def render_usage_page(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponseBase:
     """The page, or with `as=csv` the rows. An empty form means the last thirty days."""
     today = timezone.now().date()
-    form = UsageForm({**_last(today, 30), **request.GET.dict()})
+    form = UsageForm({**_last_days(today, 30), **request.GET.dict()})
     valid = form.is_valid()
     if valid and request.GET.get("as") == "csv":
-        return usage_file(form.choice())
+        return usage_csv_response(form.to_filter())
     return TemplateResponse(
         request,
         "generations/admin/usage.html",
@@ -115,45 +127,45 @@ def page(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponseBase:
             **context,
             "title": _("Usage"),
             "form": form,
-            "periods": _periods(request, today),
-            **(_found(form.choice(), form.data) if valid else {}),
+            "periods": _period_links(request, today),
+            **(_report_context(form.to_filter(), form.data) if valid else {}),
         },
     )
 
 
-def _found(choice: Choice, given: Mapping[str, Any]) -> dict[str, object]:
-    found: Usage = usage(choice)
-    narrowed = {name: given[name] for name in UsageForm.base_fields if given.get(name)}
-    rows = reverse("admin:generations_generation_changelist")
+def _report_context(usage_filter: UsageFilter, data: Mapping[str, Any]) -> dict[str, object]:
+    report: UsageReport = usage_report(usage_filter)
+    filters = {name: data[name] for name in UsageForm.base_fields if data.get(name)}
+    list_url = reverse("admin:generations_generation_changelist")
     return {
-        "totals": named(found.total),
-        "chart": chart(found.spans, monthly=found.monthly),
-        "people": table(found.people, _("Person"), rows, narrowed, "owner__id__exact"),
-        "models": table(found.models, _("Model"), rows, narrowed, "model"),
-        "days": span_table(found.spans, rows, narrowed, monthly=found.monthly),
-        "rows_url": f"{rows}?{urlencode(narrowed)}",
-        "csv_url": f"?{urlencode({**narrowed, 'as': 'csv'})}",
+        "totals": label_totals(report.totals),
+        "chart": build_chart(report.periods, is_monthly=report.is_monthly),
+        "people": build_table(report.user_rows, _("Person"), list_url, filters, "owner__id__exact"),
+        "models": build_table(report.model_rows, _("Model"), list_url, filters, "model"),
+        "days": build_period_table(report.periods, list_url, filters, is_monthly=report.is_monthly),
+        "rows_url": f"{list_url}?{urlencode(filters)}",
+        "csv_url": f"?{urlencode({**filters, 'as': 'csv'})}",
     }
 
 
-def _last(today: date, days: int) -> dict[str, str]:
-    return _period(today - timedelta(days=days - 1), today)
+def _last_days(today: date, days: int) -> dict[str, str]:
+    return _period_query(today - timedelta(days=days - 1), today)
 
 
-def _period(first: date, last: date) -> dict[str, str]:
+def _period_query(first: date, last: date) -> dict[str, str]:
     return {"created_from": first.isoformat(), "created_to": last.isoformat()}
 
 
-def _periods(request: HttpRequest, today: date) -> list[tuple[str, str]]:
+def _period_links(request: HttpRequest, today: date) -> list[tuple[str, str]]:
     """Usual periods as (words, address); what else is chosen stays."""
     month = today.replace(day=1)
     last_month = month - timedelta(days=1)
-    kept = {name: value for name, value in request.GET.dict().items() if name != "as"}
-    usual = (
-        (_("Last 7 days"), _last(today, 7)),
-        (_("Last 30 days"), _last(today, 30)),
-        (_("This month"), _period(month, today)),
-        (_("Last month"), _period(last_month.replace(day=1), last_month)),
-        (_("This year"), _period(today.replace(month=1, day=1), today)),
+    other_params = {name: value for name, value in request.GET.dict().items() if name != "as"}
+    presets = (
+        (_("Last 7 days"), _last_days(today, 7)),
+        (_("Last 30 days"), _last_days(today, 30)),
+        (_("This month"), _period_query(month, today)),
+        (_("Last month"), _period_query(last_month.replace(day=1), last_month)),
+        (_("This year"), _period_query(today.replace(month=1, day=1), today)),
     )
-    return [(words, f"?{urlencode({**kept, **period})}") for words, period in usual]
+    return [(label, f"?{urlencode({**other_params, **period})}") for label, period in presets]

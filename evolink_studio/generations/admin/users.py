@@ -19,118 +19,130 @@ from unfold.views import ChangeList
 
 from evolink_studio.accounts.admin import UserAdmin
 from evolink_studio.accounts.models import User
-from evolink_studio.core.admin import coloured
-from evolink_studio.core.formatting import credits_text
-from evolink_studio.credits.allowances import at_once
-from evolink_studio.credits.availability import Standing, standings_of, tightest_of
+from evolink_studio.core.admin import badge_column
+from evolink_studio.core.formatting import format_credits
+from evolink_studio.credits.allowances import concurrency_limit
+from evolink_studio.credits.availability import (
+    AllowanceStatus,
+    allowance_statuses_by_user,
+    most_restrictive,
+)
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.usage_report import created_within
+from evolink_studio.generations.usage_report import created_filter
 
 admin.site.unregister(User)
 
 
-class PeopleList(ChangeList):  # type: ignore[misc]  # unfold has no types
+class UserChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
     """Adds to the people of one page how they stand: three queries, however many there are."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        people = {person.pk: person for person in self.result_list}
-        for pk, standings in standings_of(people, timezone.now()).items():
-            people[pk].standings = standings
+        users = {user.pk: user for user in self.result_list}
+        for pk, statuses in allowance_statuses_by_user(users, timezone.now()).items():
+            users[pk].standings = statuses
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):
+class UserUsageAdmin(UserAdmin):
     """Of several allowances the one with the least left is shown: it decides."""
 
     list_display = (
         "username",
-        "may_spend",
-        "used",
-        "reserved",
-        "left",
-        "afresh",
-        "at_once",
+        "spending_limit",
+        "used_credits",
+        "reserved_credits",
+        "remaining_credits",
+        "next_reset",
+        "max_concurrent",
         "charged_this_month",
-        "made",
+        "generation_count",
         *UserAdmin.list_display[1:],
     )
     list_fullwidth = True
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PeopleList]:
-        return PeopleList
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[UserChangeList]:
+        return UserChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        theirs = Generation.objects.filter(owner=OuterRef("pk")).order_by().values("owner")
-        month = theirs.filter(created_within(timezone.now().date().replace(day=1), None))
-        made = Subquery(theirs.annotate(n=Count("pk")).values("n"), output_field=IntegerField())
+        generations = Generation.objects.filter(owner=OuterRef("pk")).order_by().values("owner")
+        this_month = generations.filter(created_filter(timezone.now().date().replace(day=1), None))
+        generation_count = Subquery(
+            generations.annotate(n=Count("pk")).values("n"), output_field=IntegerField()
+        )
         charged = Subquery(
-            month.annotate(n=Sum("used")).values("n"),
+            this_month.annotate(n=Sum("credits_charged")).values("n"),
             output_field=DecimalField(max_digits=16, decimal_places=4),
         )
-        people: QuerySet[User] = super().get_queryset(request)
-        return people.annotate(made=Coalesce(made, 0), charged=Coalesce(charged, Decimal(0)))
+        users: QuerySet[User] = super().get_queryset(request)
+        return users.annotate(
+            made=Coalesce(generation_count, 0), charged=Coalesce(charged, Decimal(0))
+        )
 
     @admin.display(description=gettext_lazy("generations"), ordering="made")
-    def made(self, person: User) -> SafeString | str:
-        count = getattr(person, "made", 0)  # annotated by the query
+    def generation_count(self, user: User) -> SafeString | str:
+        count = getattr(user, "made", 0)  # annotated by the query
         if not count:
             return "0"
-        page = reverse("admin:generations_generation_changelist")
-        query = urlencode({"owner__id__exact": person.pk})
-        return format_html('<a class="studio-link" href="{}?{}">{}</a>', page, query, count)
+        list_url = reverse("admin:generations_generation_changelist")
+        query = urlencode({"owner__id__exact": user.pk})
+        return format_html('<a class="studio-link" href="{}?{}">{}</a>', list_url, query, count)
 
     @admin.display(description=gettext_lazy("charged this month"), ordering="charged")
-    def charged_this_month(self, person: User) -> str:
-        return credits_text(getattr(person, "charged", None))
+    def charged_this_month(self, user: User) -> str:
+        return format_credits(getattr(user, "charged", None))
 
     @admin.display(description=gettext_lazy("may spend"))
-    def may_spend(self, person: User) -> SafeString | str:
-        standings = _standings(person)
-        if not standings:
+    def spending_limit(self, user: User) -> SafeString | str:
+        statuses = _allowance_statuses(user)
+        if not statuses:
             return _("nothing")
-        shown = tightest_of(standings)
-        if shown is None or shown.limit is None:
+        status = most_restrictive(statuses)
+        if status is None or status.limit is None:
             return _("no limit")
-        page = reverse("admin:credits_allowance_change", args=[shown.allowance.pk])
-        words = _("{amount} {period}").format(
-            amount=credits_text(shown.limit), period=shown.allowance.get_period_display()
+        allowance_url = reverse("admin:credits_allowance_change", args=[status.allowance.pk])
+        text = _("{amount} {period}").format(
+            amount=format_credits(status.limit), period=status.allowance.get_period_display()
         )
-        return format_html('<a class="studio-link" href="{}">{}</a>', page, words)
+        return format_html('<a class="studio-link" href="{}">{}</a>', allowance_url, text)
 
     @admin.display(description=gettext_lazy("used"))
-    def used(self, person: User) -> str:
-        shown = _shown(person)
-        return credits_text(shown.charged) if shown else "–"
+    def used_credits(self, user: User) -> str:
+        status = _shown_status(user)
+        return format_credits(status.charged) if status else "–"
 
     @admin.display(description=gettext_lazy("reserved"))
-    def reserved(self, person: User) -> str:
-        shown = _shown(person)
-        return credits_text(shown.reserved) if shown else "–"
+    def reserved_credits(self, user: User) -> str:
+        status = _shown_status(user)
+        return format_credits(status.reserved) if status else "–"
 
-    @coloured(gettext_lazy("left"), {"some": "success", "none": "warning", "": "default"})
-    def left(self, person: User) -> tuple[str, str]:
-        shown = tightest_of(_standings(person))
-        if shown is None:
+    @badge_column(gettext_lazy("left"), {"some": "success", "none": "warning", "": "default"})
+    def remaining_credits(self, user: User) -> tuple[str, str]:
+        status = most_restrictive(_allowance_statuses(user))
+        if status is None:
             return "", "–"
-        return ("some" if shown.available else "none"), credits_text(shown.available)
+        return ("some" if status.available else "none"), format_credits(status.available)
 
     @admin.display(description=gettext_lazy("starts afresh"))
-    def afresh(self, person: User) -> str:
-        shown = tightest_of(_standings(person))
-        return date_format(shown.resets, "SHORT_DATE_FORMAT") if shown and shown.resets else "–"
+    def next_reset(self, user: User) -> str:
+        status = most_restrictive(_allowance_statuses(user))
+        return (
+            date_format(status.resets_at, "SHORT_DATE_FORMAT")
+            if status and status.resets_at
+            else "–"
+        )
 
     @admin.display(description=gettext_lazy("at once"))
-    def at_once(self, person: User) -> str:
-        limit = at_once(one.allowance for one in _standings(person))
+    def max_concurrent(self, user: User) -> str:
+        limit = concurrency_limit(status.allowance for status in _allowance_statuses(user))
         return "–" if limit is None else str(limit)
 
 
-def _standings(person: User) -> tuple[Standing, ...]:
-    return getattr(person, "standings", ())  # added by the list
+def _allowance_statuses(user: User) -> tuple[AllowanceStatus, ...]:
+    return getattr(user, "standings", ())  # added by the list
 
 
-def _shown(person: User) -> Standing | None:
+def _shown_status(user: User) -> AllowanceStatus | None:
     """The one with the least left, or the first where nothing is limited."""
-    standings = _standings(person)
-    return tightest_of(standings) or next(iter(standings), None)
+    statuses = _allowance_statuses(user)
+    return most_restrictive(statuses) or next(iter(statuses), None)

@@ -8,133 +8,145 @@ from django.utils.translation import gettext
 
 from evolink_studio.catalog.fields import Control as Kind
 from evolink_studio.catalog.fields import Field
-from evolink_studio.catalog.media import Media
-from evolink_studio.catalog.messages import Problem, Sentence
-from evolink_studio.catalog.rules import Block, Sizes
-from evolink_studio.core.formatting import weight_text
-from evolink_studio.generations.forms.rows import places_of
+from evolink_studio.catalog.media import MediaFile
+from evolink_studio.catalog.messages import FieldError, Message
+from evolink_studio.catalog.rules import DisabledOption, PixelSizes
+from evolink_studio.core.formatting import format_size
+from evolink_studio.generations.forms.rows import row_positions
 from evolink_studio.library.models import Asset
 
 
-def say(sentence: Sentence) -> str:
+def translate(message: Message) -> str:
     """A sentence of the catalogue in the person's language."""
-    return sentence.render(gettext)
+    return message.render(gettext)
 
 
-def words(msgid: str) -> str:
+def translate_label(msgid: str) -> str:
     """A label or help text of the catalogue in the person's language."""
     return gettext(msgid) if msgid else ""
 
 
 @dataclass(frozen=True)
-class Scene:
+class FormContext:
     """What a control must know of the rest of the form."""
 
     values: Mapping[str, object]
     defaults: Mapping[str, object]
-    blocks: Sequence[Block]
-    problems: Sequence[Problem]
+    disabled_options: Sequence[DisabledOption]
+    field_errors: Sequence[FieldError]
     assets: Mapping[str, Asset] = field(default_factory=dict)
-    required: frozenset[str] = frozenset()
-    sizes: Mapping[str, Sizes] = field(default_factory=dict)
+    required_fields: frozenset[str] = frozenset()
+    required_sizes: Mapping[str, PixelSizes] = field(default_factory=dict)
 
-    def value(self, name: str) -> object:
-        given = self.values.get(name)
-        return self.defaults.get(name) if given in (None, "", []) else given
+    def get_value(self, name: str) -> object:
+        value = self.values.get(name)
+        return self.defaults.get(name) if value in (None, "", []) else value
 
-    def reason(self, name: str) -> str:
+    def get_disabled_reason(self, name: str) -> str:
         return next(
-            (say(b.sentence) for b in self.blocks if b.field == name and b.option is None), ""
+            (
+                translate(b.message)
+                for b in self.disabled_options
+                if b.field == name and b.option is None
+            ),
+            "",
         )
 
-    def reasons(self, name: str) -> dict[str, str]:
+    def get_option_reasons(self, name: str) -> dict[str, str]:
         """Why options are disabled, by the option as text."""
-        found = (b for b in self.blocks if b.field == name and b.option is not None)
-        return {text(b.option): say(b.sentence) for b in found}
+        disabled = (b for b in self.disabled_options if b.field == name and b.option is not None)
+        return {to_form_value(b.option): translate(b.message) for b in disabled}
 
-    def errors(self, name: str) -> tuple[str, ...]:
+    def get_errors(self, name: str) -> tuple[str, ...]:
         """Sentences for the whole control: those of single files stand at their slots too."""
-        return tuple(dict.fromkeys(say(p.sentence) for p in self.problems if p.field == name))
+        return tuple(
+            dict.fromkeys(translate(p.message) for p in self.field_errors if p.field == name)
+        )
 
 
-def text(value: object) -> str:
+def to_form_value(value: object) -> str:
     """A value as the form sends it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
 
 
-def items(value: object) -> list[object]:
+def as_list(value: object) -> list[object]:
     """The files or rows of a control, one or many."""
     return value if isinstance(value, list) else [value] if value else []
 
 
 @dataclass(frozen=True)
-class Verdict:
+class MediaCheck:
     """Whether a file fits: `good`, or what is wrong."""
 
-    good: bool
+    is_ok: bool
     text: str
 
 
 @dataclass(frozen=True)
-class Slot:
+class MediaItem:
     """A chosen file with its facts and its verdict."""
 
     ref: str
     asset_id: int
     name: str
     url: str
-    thumbnail: str
-    size: str
-    weight: str
+    thumbnail_url: str
+    dimensions: str
+    file_size: str
     kind: str
-    verdicts: tuple[Verdict, ...]
-    fits: tuple[tuple[str, str], ...] = ()
+    checks: tuple[MediaCheck, ...]
+    suggested_edits: tuple[tuple[str, str], ...] = ()
 
 
-def slots_of(param: Field, value: object, scene: Scene) -> tuple[Slot, ...]:
+def media_items(param: Field, value: object, context: FormContext) -> tuple[MediaItem, ...]:
     if param.control != Kind.MEDIA:
         return ()
     return tuple(
-        _slot(param, number, media, scene)
-        for number, media in enumerate(items(value))
-        if isinstance(media, Media) and media.ref in scene.assets
+        _build_media_item(param, number, media, context)
+        for number, media in enumerate(as_list(value))
+        if isinstance(media, MediaFile) and media.ref in context.assets
     )
 
 
-def _slot(param: Field, number: int, media: Media, scene: Scene) -> Slot:
-    asset = scene.assets[media.ref]
+def _build_media_item(
+    param: Field, position: int, media: MediaFile, context: FormContext
+) -> MediaItem:
+    asset = context.assets[media.ref]
     # A single file has no place in a list: its problems carry none.
-    wrong = [
-        say(p.sentence)
-        for p in scene.problems
-        if p.field == param.name and p.item in ((number,) if param.multiple else (number, None))
+    errors = [
+        translate(p.message)
+        for p in context.field_errors
+        if p.field == param.name
+        and p.index in ((position,) if param.is_multiple else (position, None))
     ]
-    size = f"{asset.width} × {asset.height}" if asset.width else ""
-    return Slot(
+    dimensions = f"{asset.width} × {asset.height}" if asset.width else ""
+    return MediaItem(
         ref=media.ref,
         asset_id=asset.pk,
         name=asset.name,
         url=reverse("asset", args=[asset.pk]),
-        thumbnail=reverse("asset_poster", args=[asset.pk]),
-        size=size,
-        weight=weight_text(asset.bytes),
+        thumbnail_url=reverse("asset_poster", args=[asset.pk]),
+        dimensions=dimensions,
+        file_size=format_size(asset.size_bytes),
         kind=asset.kind,
-        verdicts=tuple(Verdict(False, line) for line in dict.fromkeys(wrong))
-        or (Verdict(True, gettext("Fits this model")),),
-        fits=_fits(param, media, scene),
+        checks=tuple(MediaCheck(False, line) for line in dict.fromkeys(errors))
+        or (MediaCheck(True, gettext("Fits this model")),),
+        suggested_edits=_suggest_edits(param, media, context),
     )
 
 
-def _fits(param: Field, media: Media, scene: Scene) -> tuple[tuple[str, str], ...]:
+def _suggest_edits(
+    param: Field, media: MediaFile, context: FormContext
+) -> tuple[tuple[str, str], ...]:
     """What the studio can do so that a picture fits: (words, wish) as `edit_asset` takes it."""
-    accepts = param.accepts
+    accepts = param.media_constraints
     if media.kind != "image" or accepts is None:
         return ()
     if media.format not in accepts.formats and "jpeg" in accepts.formats:
         return ((gettext("Convert to JPEG"), "jpeg"),)
-    sizes = scene.sizes.get(param.name, ())
+    sizes = context.required_sizes.get(param.name, ())
     if not sizes or (media.width, media.height) in sizes:
         return ()
     return tuple(
@@ -144,27 +156,27 @@ def _fits(param: Field, media: Media, scene: Scene) -> tuple[tuple[str, str], ..
 
 
 @dataclass(frozen=True)
-class Choice:
+class FormChoice:
     """One chip. A disabled one says why in `reason`."""
 
     id: str
     value: str
     label: str
     help: str
-    checked: bool
-    reason: str = ""
+    is_checked: bool
+    disabled_reason: str = ""
 
 
 @dataclass(frozen=True)
-class Row:
+class ControlRow:
     """One row of a list such as the shots: its own small controls."""
 
     number: int
-    cells: tuple["Control", ...]
+    cells: tuple["FormControl", ...]
 
 
 @dataclass(frozen=True)
-class Control:
+class FormControl:
     """`kind` names the template; `value` is what was typed, else the default."""
 
     name: str
@@ -172,15 +184,15 @@ class Control:
     kind: str
     label: str
     help: str
-    required: bool
+    is_required: bool
     value: str
     errors: tuple[str, ...] = ()
-    reason: str = ""
-    choices: tuple[Choice, ...] = ()
-    slots: tuple[Slot, ...] = ()
-    rows: tuple[Row, ...] = ()
-    room: bool = True
-    multiple: bool = False
+    disabled_reason: str = ""
+    choices: tuple[FormChoice, ...] = ()
+    media_items: tuple[MediaItem, ...] = ()
+    rows: tuple[ControlRow, ...] = ()
+    has_room: bool = True
+    is_multiple: bool = False
     minimum: str = ""
     maximum: str = ""
     step: str = ""
@@ -190,10 +202,10 @@ class Control:
     unit: str = ""
     example: str = ""
     accept: str = ""
-    accepts: str = ""
-    total: str = ""
-    add: str = ""
-    advanced: bool = False
+    accept_summary: str = ""
+    total_text: str = ""
+    add_label: str = ""
+    is_advanced: bool = False
 
     @property
     def error_id(self) -> str:
@@ -204,76 +216,85 @@ class Control:
         return f"{self.id}-help"
 
 
-def control(param: Field, scene: Scene) -> Control:
+def build_control(param: Field, context: FormContext) -> FormControl:
     """Prepare one control."""
-    value = scene.value(param.name)
-    shown = "\n".join(map(str, value)) if isinstance(value, list) else text(value)
-    return Control(
+    value = context.get_value(param.name)
+    value_text = "\n".join(map(str, value)) if isinstance(value, list) else to_form_value(value)
+    return FormControl(
         name=param.name,
         id=f"field-{param.name}",
         kind=param.control.value,
-        label=words(param.label),
-        help=words(param.help),
-        required=param.required or param.name in scene.required,
-        value=shown if param.control not in (Kind.MEDIA, Kind.ROWS) else "",
-        errors=scene.errors(param.name),
-        reason=scene.reason(param.name),
-        choices=_choices(param, text(value), scene.reasons(param.name)),
-        slots=slots_of(param, value, scene),
-        rows=_rows(param, value, scene),
-        room=_room(param, value),
-        multiple=param.multiple,
-        minimum=text(param.minimum),
-        maximum=text(param.maximum),
-        step=text(param.step) if param.step is not None else "any",
+        label=translate_label(param.label),
+        help=translate_label(param.help),
+        is_required=param.is_required or param.name in context.required_fields,
+        value=value_text if param.control not in (Kind.MEDIA, Kind.ROWS) else "",
+        errors=context.get_errors(param.name),
+        disabled_reason=context.get_disabled_reason(param.name),
+        choices=_build_choices(param, to_form_value(value), context.get_option_reasons(param.name)),
+        media_items=media_items(param, value, context),
+        rows=_build_rows(param, value, context),
+        has_room=_has_room(param, value),
+        is_multiple=param.is_multiple,
+        minimum=to_form_value(param.minimum),
+        maximum=to_form_value(param.maximum),
+        step=to_form_value(param.step) if param.step is not None else "any",
         max_length=param.max_length,
-        length=len(shown.replace("\r\n", "\n")),
-        max_items=param.max_items if param.multiple else 1,
-        unit=words(param.unit),
-        example=words(param.example),
-        accept=",".join(param.accepts.mime_types) if param.accepts else "",
-        accepts=say(param.accepts.summary) if param.accepts else "",
-        add=words(param.add) or gettext("Add a row"),
-        total=_total(value, text(scene.value("duration"))),
-        advanced=param.advanced,
+        length=len(value_text.replace("\r\n", "\n")),
+        max_items=param.max_items if param.is_multiple else 1,
+        unit=translate_label(param.unit),
+        example=translate_label(param.example),
+        accept=",".join(param.media_constraints.mime_types) if param.media_constraints else "",
+        accept_summary=translate(param.media_constraints.summary)
+        if param.media_constraints
+        else "",
+        add_label=translate_label(param.add_label) or gettext("Add a row"),
+        total_text=_total_seconds_text(value, to_form_value(context.get_value("duration"))),
+        is_advanced=param.is_advanced,
     )
 
 
-SWITCH = (("true", "On"), ("false", "Off"))
+SWITCH_OPTIONS = (("true", "On"), ("false", "Off"))
 
 
-def _choices(param: Field, current: str, reasons: Mapping[str, str]) -> tuple[Choice, ...]:
-    options = [(text(o.value), words(o.label), words(o.help)) for o in param.options]
+def _build_choices(
+    param: Field, current: str, disabled_reasons: Mapping[str, str]
+) -> tuple[FormChoice, ...]:
+    options = [
+        (to_form_value(o.value), translate_label(o.label), translate_label(o.help))
+        for o in param.options
+    ]
     if param.control == Kind.SWITCH:
-        options = [(value, gettext(label), "") for value, label in SWITCH]
+        options = [(value, gettext(label), "") for value, label in SWITCH_OPTIONS]
         current = {"on": "true", "off": "false"}.get(current, current or "false")
-    elif options and param.default is None and not param.required:
+    elif options and param.default is None and not param.is_required:
         options.insert(0, ("", gettext("Left open"), ""))
     return tuple(
-        Choice(
+        FormChoice(
             id=f"field-{param.name}-{number}",
             value=value,
             label=label,
             help=help_text,
-            checked=value == current,
-            reason=reasons.get(value, ""),
+            is_checked=value == current,
+            disabled_reason=disabled_reasons.get(value, ""),
         )
         for number, (value, label, help_text) in enumerate(options)
     )
 
 
-def _rows(param: Field, value: object, scene: Scene) -> tuple[Row, ...]:
+def _build_rows(param: Field, value: object, context: FormContext) -> tuple[ControlRow, ...]:
     """A list that must have a row shows an empty one at once."""
     if param.control != Kind.ROWS:
         return ()
-    needed = param.required or param.name in scene.required
-    rows = [row for row in items(value) if isinstance(row, Mapping)] or ([{}] if needed else [])
-    places = places_of(rows)
+    is_required = param.is_required or param.name in context.required_fields
+    rows = [row for row in as_list(value) if isinstance(row, Mapping)] or (
+        [{}] if is_required else []
+    )
+    positions = row_positions(rows)
     return tuple(
-        Row(
+        ControlRow(
             number,
             tuple(
-                _cell(param, column, number, places.get(number), row, scene)
+                _build_cell(param, column, number, positions.get(number), row, context)
                 for column in param.columns
             ),
         )
@@ -281,35 +302,37 @@ def _rows(param: Field, value: object, scene: Scene) -> tuple[Row, ...]:
     )
 
 
-def _cell(
+def _build_cell(
     param: Field,
     column: Field,
     number: int,
-    place: int | None,
+    position: int | None,
     row: Mapping[str, object],
-    scene: Scene,
-) -> Control:
+    context: FormContext,
+) -> FormControl:
     name = f"{param.name}-{number}-{column.name}"
-    found = tuple(
-        say(p.sentence)
-        for p in scene.problems
-        if p.field == param.name and p.item == place is not None and p.column == column.name
+    errors = tuple(
+        translate(p.message)
+        for p in context.field_errors
+        if p.field == param.name and p.index == position is not None and p.column == column.name
     )
-    own = Scene({column.name: row.get(column.name)}, {column.name: column.default}, (), ())
-    plain = control(column, own)
-    return Control(**{**vars(plain), "name": name, "id": f"field-{name}", "errors": found})
+    cell_context = FormContext(
+        {column.name: row.get(column.name)}, {column.name: column.default}, (), ()
+    )
+    plain = build_control(column, cell_context)
+    return FormControl(**{**vars(plain), "name": name, "id": f"field-{name}", "errors": errors})
 
 
-def _room(param: Field, value: object) -> bool:
-    limit = param.max_items if param.multiple else 1
-    return limit is None or len(items(value)) < limit
+def _has_room(param: Field, value: object) -> bool:
+    limit = param.max_items if param.is_multiple else 1
+    return limit is None or len(as_list(value)) < limit
 
 
-def _total(value: object, whole: str) -> str:
+def _total_seconds_text(value: object, duration: str) -> str:
     """The seconds of all rows beside the whole duration, as "9 of 10 s"."""
-    rows = [row for row in items(value) if isinstance(row, Mapping)]
+    rows = [row for row in as_list(value) if isinstance(row, Mapping)]
     seconds = [str(row.get("duration", "")) for row in rows]
     if not rows:
         return ""
     total = sum(int(s) for s in seconds if s.isdecimal())
-    return gettext("{sum} of {total} s").format(sum=total, total=whole)
+    return gettext("{sum} of {total} s").format(sum=total, total=duration)

@@ -8,18 +8,25 @@ from dataclasses import dataclass
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from evolink_studio.catalog.conversion import Dropped
+from evolink_studio.catalog.conversion import DroppedValue
 from evolink_studio.catalog.fields import Control as Kind
-from evolink_studio.catalog.messages import Problem
-from evolink_studio.catalog.spec import Checked, Spec
-from evolink_studio.generations.forms.controls import Control, Scene, control, say, text, words
-from evolink_studio.generations.forms.rows import filled_in
-from evolink_studio.generations.params import Entered
-from evolink_studio.generations.presenters.quotes import Receipt
+from evolink_studio.catalog.messages import FieldError
+from evolink_studio.catalog.spec import CheckResult, ModelSpec
+from evolink_studio.generations.forms.controls import (
+    FormContext,
+    FormControl,
+    build_control,
+    to_form_value,
+    translate,
+    translate_label,
+)
+from evolink_studio.generations.forms.rows import is_filled_in
+from evolink_studio.generations.params import FormData
+from evolink_studio.generations.presenters.quotes import PriceQuote
 
 # Said while a person is still choosing; what is merely not filled in yet is said at the press.
-SHOWN_EARLY = frozenset({Kind.MEDIA, Kind.ROWS, Kind.TEXTS, Kind.NUMBER})
-SWAP = "frames:swap"
+LIVE_ERROR_CONTROLS = frozenset({Kind.MEDIA, Kind.ROWS, Kind.TEXTS, Kind.NUMBER})
+SWAP_FRAMES_ACTION = "frames:swap"
 
 
 @dataclass(frozen=True)
@@ -34,149 +41,163 @@ class GenerationForm:
     summary: str
     notice: str
     action: str
-    refresh: str
-    key: uuid.UUID
-    main: tuple[Control, ...]
-    advanced: tuple[Control, ...]
-    receipt: Receipt
+    refresh_url: str
+    form_key: uuid.UUID
+    main_controls: tuple[FormControl, ...]
+    advanced_controls: tuple[FormControl, ...]
+    quote: PriceQuote
     notes: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     undo_url: str = ""
-    afresh_url: str = ""
-    defaults: str = "{}"
-    swap: str = ""
+    start_over_url: str = ""
+    defaults_json: str = "{}"
+    swap_control: str = ""
 
     @property
-    def advanced_open(self) -> bool:
+    def is_advanced_open(self) -> bool:
         """Unfolded when something in it needs a look."""
-        return any(control.errors for control in self.advanced)
+        return any(control.errors for control in self.advanced_controls)
 
     @property
     def has_errors(self) -> bool:
-        return bool(self.errors) or any(c.errors for c in (*self.main, *self.advanced))
+        return bool(self.errors) or any(
+            c.errors for c in (*self.main_controls, *self.advanced_controls)
+        )
 
 
-def form_for(
-    spec: Spec,
-    entered: Entered,
+def build_form(
+    spec: ModelSpec,
+    form_data: FormData,
     *,
-    receipt: Receipt,
-    key: uuid.UUID | None = None,
-    problems: Sequence[Problem] | None = None,
+    quote: PriceQuote,
+    form_key: uuid.UUID | None = None,
+    field_errors: Sequence[FieldError] | None = None,
     notes: Sequence[str] = (),
     errors: Sequence[str] = (),
     undo_url: str = "",
-    drafted: bool = False,
+    is_draft: bool = False,
 ) -> GenerationForm:
     """Prepare the form. Without `problems` (nothing was pressed yet) only early ones are shown."""
-    shown = early_problems(spec, entered) if problems is None else problems
-    scene = Scene(
-        values=entered.values,
-        defaults=spec.defaults(entered.values),
-        blocks=spec.blocked(entered.values),
-        problems=[*entered.problems, *shown],
-        assets=entered.assets,
-        required=spec.required(entered.values),
-        sizes=spec.wanted(entered.values),
+    shown_errors = live_errors(spec, form_data) if field_errors is None else field_errors
+    context = FormContext(
+        values=form_data.values,
+        defaults=spec.defaults(form_data.values),
+        disabled_options=spec.disabled_options(form_data.values),
+        field_errors=[*form_data.field_errors, *shown_errors],
+        assets=form_data.assets,
+        required_fields=spec.required_fields(form_data.values),
+        required_sizes=spec.required_sizes(form_data.values),
     )
-    controls = [control(field, scene) for field in spec.fields]
-    ends = _ends(spec)
+    controls = [build_control(field, context) for field in spec.fields]
+    frame_fields = _frame_fields(spec)
     return GenerationForm(
         model_id=spec.id,
-        label=words(spec.label),
-        summary=words(spec.summary),
-        notice=say(spec.notice) if spec.notice else "",
+        label=translate_label(spec.label),
+        summary=translate_label(spec.summary),
+        notice=translate(spec.notice) if spec.notice else "",
         action=reverse("create", args=[spec.id]),
-        refresh=reverse("refresh", args=[spec.id]),
-        key=key or uuid.uuid4(),
-        main=tuple(c for c in controls if not c.advanced),
-        advanced=tuple(c for c in controls if c.advanced),
-        receipt=receipt,
+        refresh_url=reverse("refresh", args=[spec.id]),
+        form_key=form_key or uuid.uuid4(),
+        main_controls=tuple(c for c in controls if not c.is_advanced),
+        advanced_controls=tuple(c for c in controls if c.is_advanced),
+        quote=quote,
         notes=tuple(notes),
         errors=tuple(errors),
         undo_url=undo_url,
-        afresh_url=f"{reverse('create', args=[spec.id])}?afresh" if drafted else "",
-        defaults=json.dumps({name: text(value) for name, value in scene.defaults.items()}),
-        swap=ends[-1] if ends and all(entered.values.get(end) for end in ends) else "",
+        start_over_url=f"{reverse('create', args=[spec.id])}?afresh" if is_draft else "",
+        defaults_json=json.dumps(
+            {name: to_form_value(value) for name, value in context.defaults.items()}
+        ),
+        swap_control=frame_fields[-1]
+        if frame_fields and all(form_data.values.get(end) for end in frame_fields)
+        else "",
     )
 
 
-def swap_frames(spec: Spec, values: dict[str, object], pressed: str) -> None:
+def swap_frames(spec: ModelSpec, values: dict[str, object], command: str) -> None:
     """Let the first and the last frame change places, if just that was pressed."""
-    if pressed == SWAP:
-        ends = _ends(spec)
-        given = [values.get(end) for end in reversed(ends)]
-        values.update(zip(ends, given, strict=True))
+    if command == SWAP_FRAMES_ACTION:
+        frame_fields = _frame_fields(spec)
+        swapped = [values.get(end) for end in reversed(frame_fields)]
+        values.update(zip(frame_fields, swapped, strict=True))
 
 
-def _ends(spec: Spec) -> list[str]:
+def _frame_fields(spec: ModelSpec) -> list[str]:
     """The fields of single frames, where there are several."""
-    ends = [field.name for field in spec.fields if field.frames and not field.multiple]
-    return ends if len(ends) > 1 else []
+    names = [field.name for field in spec.fields if field.is_frame and not field.is_multiple]
+    return names if len(names) > 1 else []
 
 
-def forget_defaults(entered: Entered, shown: str) -> None:
+def drop_untouched_defaults(form_data: FormData, shown_defaults: str) -> None:
     """Take out what nobody chose: values that are just the defaults the page showed (`shown`).
 
     A default that depends on another field then follows it, as the ratio follows a picture.
     """
     try:
-        defaults = json.loads(shown)
+        defaults = json.loads(shown_defaults)
     except (ValueError, RecursionError):
         return
     if isinstance(defaults, dict):
         for name, value in defaults.items():
-            if entered.values.get(name) == value:
-                del entered.values[name]
+            if form_data.values.get(name) == value:
+                del form_data.values[name]
 
 
-def early_problems(spec: Spec, entered: Entered) -> list[Problem]:
+def live_errors(spec: ModelSpec, form_data: FormData) -> list[FieldError]:
     """What can be said before the press: about files and numbers that are there and do not fit."""
     return [
         problem
-        for problem in spec.check(entered.values).problems
-        if spec.field(problem.field).control in SHOWN_EARLY
-        and filled_in(problem, entered.values.get(problem.field))
+        for problem in spec.check(form_data.values).errors
+        if spec.get_field(problem.field).control in LIVE_ERROR_CONTROLS
+        and is_filled_in(problem, form_data.values.get(problem.field))
     ]
 
 
-def all_problems(checked: Checked, entered: Entered) -> list[Problem]:
+def submit_errors(check_result: CheckResult, form_data: FormData) -> list[FieldError]:
     """Problems at the press. A file that was not taken is not also called missing."""
-    untaken = {problem.field for problem in entered.problems}
-    return [p for p in checked.problems if p.field not in untaken]
+    rejected_fields = {problem.field for problem in form_data.field_errors}
+    return [p for p in check_result.errors if p.field not in rejected_fields]
 
 
-def chosen(spec: Spec, entered: Entered) -> dict[str, object]:
+def effective_values(spec: ModelSpec, form_data: FormData) -> dict[str, object]:
     """The values as they would be sent, for the price: what was entered over the defaults."""
-    given = {k: v for k, v in entered.values.items() if v not in (None, "", [])}
-    return {**spec.defaults(entered.values), **given}
+    entered_values = {k: v for k, v in form_data.values.items() if v not in (None, "", [])}
+    return {**spec.defaults(form_data.values), **entered_values}
 
 
-def carry(entered: Entered, old: Spec, new: Spec) -> tuple[Entered, list[str]]:
+def convert_form_data(
+    form_data: FormData, old_spec: ModelSpec, new_spec: ModelSpec
+) -> tuple[FormData, list[str]]:
     """Values for another model, and what a person should hear of them: what moved, what is lost.
 
     A prompt comes along whole, even one too long for the new model: its words are the person's.
     """
-    carried = old.carry(entered.values, new)
-    values: dict[str, object] = dict(carried.kept)
-    texts = {field.name for field in new.fields if field.control is Kind.PROMPT}
-    values.update({name: entered.values[name] for name in texts & entered.values.keys()})
-    lost = [_lost(item) for item in carried.dropped if item.field not in texts]
-    moved = [words(label) for label in carried.moved]
-    said = [
-        _("Your pictures are now here: {list}.").format(list=", ".join(moved)) if moved else "",
-        _("Not offered by this model: {list}.").format(list="; ".join(lost)) if lost else "",
+    conversion = old_spec.convert_values(form_data.values, new_spec)
+    values: dict[str, object] = dict(conversion.values)
+    prompt_names = {field.name for field in new_spec.fields if field.control is Kind.PROMPT}
+    values.update({name: form_data.values[name] for name in prompt_names & form_data.values.keys()})
+    dropped_texts = [
+        _dropped_text(item) for item in conversion.dropped_values if item.field not in prompt_names
     ]
-    line = " ".join(sentence for sentence in said if sentence)
-    return Entered(values, entered.assets), [line] if line else []
+    moved_labels = [translate_label(label) for label in conversion.moved_labels]
+    sentences = [
+        _("Your pictures are now here: {list}.").format(list=", ".join(moved_labels))
+        if moved_labels
+        else "",
+        _("Not offered by this model: {list}.").format(list="; ".join(dropped_texts))
+        if dropped_texts
+        else "",
+    ]
+    note = " ".join(sentence for sentence in sentences if sentence)
+    return FormData(values, form_data.assets), [note] if note else []
 
 
-def _lost(dropped: Dropped) -> str:
-    label = words(dropped.label)
-    if isinstance(dropped.old, list) or hasattr(dropped.old, "ref"):
+def _dropped_text(dropped: DroppedValue) -> str:
+    label = translate_label(dropped.label)
+    if isinstance(dropped.old_value, list) or hasattr(dropped.old_value, "ref"):
         return label
-    if dropped.new is None:
-        return f"{label} {text(dropped.old)}"
+    if dropped.new_value is None:
+        return f"{label} {to_form_value(dropped.old_value)}"
     return _("{label} {old}, now {new}").format(
-        label=label, old=text(dropped.old), new=text(dropped.new)
+        label=label, old=to_form_value(dropped.old_value), new=to_form_value(dropped.new_value)
     )

@@ -10,75 +10,79 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from evolink_studio.accounts.models import User
-from evolink_studio.catalog.messages import Problem, Sentence
-from evolink_studio.catalog.spec import Spec
-from evolink_studio.core.http import number_in
+from evolink_studio.catalog.messages import FieldError, Message
+from evolink_studio.catalog.spec import ModelSpec
+from evolink_studio.core.http import parse_id
 from evolink_studio.generations import queries
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.params import Entered, restore
-from evolink_studio.generations.presenters.failure_text import PAID_ANEW, failure, field_named
-from evolink_studio.generations.presenters.model_picker import RECIPES
+from evolink_studio.generations.params import FormData, load_params
+from evolink_studio.generations.presenters.failure_text import (
+    NEW_CHARGE_NOTICE,
+    failure_text,
+    field_from_error,
+)
+from evolink_studio.generations.presenters.model_picker import EXAMPLES
 from evolink_studio.generations.states import State
 
-STARTS = frozenset({"from", "recipe", "afresh"})
+INITIAL_QUERY_PARAMS = frozenset({"from", "recipe", "afresh"})
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialData:
     """What a form shows first. Without `problems` nothing is marked wrong yet.
 
     `drafted` says that a person typed this in earlier and may not want it any more.
     """
 
-    entered: Entered
-    key: uuid.UUID | None = None
-    problems: Sequence[Problem] | None = None
+    form_data: FormData
+    form_key: uuid.UUID | None = None
+    field_errors: Sequence[FieldError] | None = None
     notes: Sequence[str] = field(default_factory=tuple)
-    drafted: bool = False
+    is_draft: bool = False
 
 
-def start(user: User, spec: Spec, query: Mapping[str, str]) -> Start:
+def initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) -> InitialData:
     """`?from=<generation>`, `?recipe=<number>`, `?afresh`, else the person's draft."""
-    source, recipe = number_in(query.get("from", "")), query.get("recipe", "")
-    if source is not None:
-        return _from_generation(spec, queries.own(user, source))
-    if recipe in RECIPES:
-        return Start(Entered(dict(RECIPES[recipe].values())))
-    stored = None if "afresh" in query else queries.draft(user, spec.id)
-    if not stored or all(value in (None, "", []) for value in stored.values()):
-        return Start(Entered())
+    generation_id, example_id = parse_id(query.get("from", "")), query.get("recipe", "")
+    if generation_id is not None:
+        return _from_generation(spec, queries.get_generation_or_404(user, generation_id))
+    if example_id in EXAMPLES:
+        return InitialData(FormData(dict(EXAMPLES[example_id].to_form_values())))
+    draft = None if "afresh" in query else queries.get_draft(user, spec.id)
+    if not draft or all(value in (None, "", []) for value in draft.values()):
+        return InitialData(FormData())
     notes = [_("Restored from your last visit.")]
-    return Start(restore(spec, stored, user.pk), notes=notes, drafted=True)
+    return InitialData(load_params(spec, draft, user.pk), notes=notes, is_draft=True)
 
 
-def without_start(spec: Spec, address: str) -> str:
+def strip_initial_query(spec: ModelSpec, url: str) -> str:
     """Where a page at this address is once its form was changed; "" if just there.
 
     A reload then brings the draft, and not once more what the form began with.
     """
-    query = QueryDict(urlsplit(address).query, mutable=True)
-    if STARTS.isdisjoint(query):
+    query = QueryDict(urlsplit(url).query, mutable=True)
+    if INITIAL_QUERY_PARAMS.isdisjoint(query):
         return ""
-    for name in STARTS:
+    for name in INITIAL_QUERY_PARAMS:
         query.pop(name, None)
     return f"{reverse('create', args=[spec.id])}?{query.urlencode()}".rstrip("?")
 
 
-def _from_generation(spec: Spec, generation: Generation) -> Start:
-    entered = restore(spec, generation.params, generation.owner_id)
+def _from_generation(spec: ModelSpec, generation: Generation) -> InitialData:
+    form_data = load_params(spec, generation.params, generation.owner_id)
     if generation.state != State.FAILED:
-        return Start(entered)
-    return Start(
-        entered,
-        problems=_named_by_evolink(spec, generation),
-        notes=[str(PAID_ANEW)],
+        return InitialData(form_data)
+    return InitialData(
+        form_data,
+        field_errors=_provider_field_errors(spec, generation),
+        notes=[str(NEW_CHARGE_NOTICE)],
     )
 
 
-def _named_by_evolink(spec: Spec, generation: Generation) -> list[Problem] | None:
+def _provider_field_errors(spec: ModelSpec, generation: Generation) -> list[FieldError] | None:
     """The field that EvoLink named, if we have it, with the reason beside it."""
-    name = field_named(generation.error_field, {field.name for field in spec.fields})
+    name = field_from_error(generation.error_field, {field.name for field in spec.fields})
     if not name:
         return None
-    said = generation.error_text or str(failure(generation.error_code).what)
-    return [Problem(name, Sentence("{said}", {"said": said}))]
+    text = generation.error_text or str(failure_text(generation.error_code).message)
+    return [FieldError(name, Message("{said}", {"said": text}))]

@@ -11,107 +11,111 @@ from django.utils.translation import gettext_noop as _
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog.fields import Control, Field
-from evolink_studio.catalog.messages import Problem, Sentence
-from evolink_studio.catalog.spec import Spec
-from evolink_studio.generations.params import Entered, assets_by_ref, media_of
+from evolink_studio.catalog.messages import FieldError, Message
+from evolink_studio.catalog.spec import ModelSpec
+from evolink_studio.generations.params import FormData, build_media_file, get_assets_by_ref
 from evolink_studio.library import services as library
-from evolink_studio.library.exceptions import NotTaken
+from evolink_studio.library.exceptions import FileRejected
 from evolink_studio.library.models import Asset
 
-MOST_ROWS = 20
+MAX_ROWS = 20
 File: TypeAlias = "UploadedFile[bytes]"
 Files: TypeAlias = "MultiValueDict[str, File]"
-NOT_YOURS = Sentence(_("This file is no longer in your library. Choose another one."))
+FILE_NOT_IN_LIBRARY = Message(_("This file is no longer in your library. Choose another one."))
 
 
-def read_form(
-    spec: Spec,
+def parse_form(
+    spec: ModelSpec,
     *,
     owner: User,
     data: QueryDict,
     files: Files,
     now: datetime,
-) -> Entered:
+) -> FormData:
     """Everything a person entered for this model, as they entered it.
 
     Files and addresses become files of their library at once, so that nothing has to be chosen
     again when something else is wrong. What cannot be taken is named at its field.
     """
-    entered = Entered()
+    form_data = FormData()
     for field in spec.fields:
         if field.control == Control.MEDIA:
-            _take_media(field, entered, owner, data, files, now)
+            _parse_media(field, form_data, owner, data, files, now)
         else:
-            value = _READERS.get(field.control, _one)(field, data)
+            value = _PARSERS.get(field.control, _parse_text)(field, data)
             if value is not None:
-                entered.values[field.name] = value
-    return entered
+                form_data.values[field.name] = value
+    return form_data
 
 
-def broken_off(spec: Spec, reason: NotTaken) -> Problem:
+def upload_aborted_error(spec: ModelSpec, error: FileRejected) -> FieldError:
     """A file that ended the reading of the form: what came after it never arrived.
 
     It is said where files are given; sent as it is, the form would ask for something else.
     """
-    media = [field.name for field in spec.fields if field.control == Control.MEDIA]
-    return Problem((media or [spec.fields[0].name])[0], Sentence(reason.text, reason.values))
+    media_fields = [field.name for field in spec.fields if field.control == Control.MEDIA]
+    return FieldError(
+        (media_fields or [spec.fields[0].name])[0], Message(error.msgid, error.values)
+    )
 
 
-def _one(field: Field, data: QueryDict) -> object:
-    given = data.get(field.name)
-    return None if given is None else kept_text(given)
+def _parse_text(field: Field, data: QueryDict) -> object:
+    text = data.get(field.name)
+    return None if text is None else strip_nul(text)
 
 
-def kept_text(text: str) -> str:
+def strip_nul(text: str) -> str:
     """Without the NUL that no database column of text or JSON takes."""
     return text.replace("\0", "")
 
 
-def _rows(field: Field, data: QueryDict) -> object:
+def _parse_rows(field: Field, data: QueryDict) -> object:
     rows = [
         {
-            column.name: kept_text(data.get(f"{field.name}-{n}-{column.name}", ""))
+            column.name: strip_nul(data.get(f"{field.name}-{n}-{column.name}", ""))
             for column in field.columns
         }
-        for n in range(MOST_ROWS)
+        for n in range(MAX_ROWS)
         if any(f"{field.name}-{n}-{column.name}" in data for column in field.columns)
     ]
     return rows or None
 
 
-_READERS: Mapping[Control, Callable[[Field, QueryDict], object]] = {Control.ROWS: _rows}
+_PARSERS: Mapping[Control, Callable[[Field, QueryDict], object]] = {Control.ROWS: _parse_rows}
 
 
-def _take_media(
+def _parse_media(
     field: Field,
-    entered: Entered,
+    form_data: FormData,
     owner: User,
     data: QueryDict,
     files: Files,
     now: datetime,
 ) -> None:
-    given = [text.strip() for text in data.getlist(field.name) if text.strip()]
-    known = assets_by_ref(given, owner.pk)
-    taken: list[Asset] = []
-    items: list[str | File] = [*given, *files.getlist(field.name)]
+    references = [text.strip() for text in data.getlist(field.name) if text.strip()]
+    known_assets = get_assets_by_ref(references, owner.pk)
+    assets: list[Asset] = []
+    items: list[str | File] = [*references, *files.getlist(field.name)]
     for item in items:
         try:
-            asset = known.get(item) if isinstance(item, str) else None
-            taken.append(asset or _add(item, field, owner, now))
-        except NotTaken as error:
-            entered.problems.append(Problem(field.name, Sentence(error.text, error.values)))
-    entered.assets.update({asset.ref: asset for asset in taken})
-    if taken:
-        entered.values[field.name] = [media_of(asset) for asset in taken]
+            asset = known_assets.get(item) if isinstance(item, str) else None
+            assets.append(asset or _store_media(item, field, owner, now))
+        except FileRejected as error:
+            form_data.field_errors.append(
+                FieldError(field.name, Message(error.msgid, error.values))
+            )
+    form_data.assets.update({asset.ref: asset for asset in assets})
+    if assets:
+        form_data.values[field.name] = [build_media_file(asset) for asset in assets]
 
 
-def _add(item: "str | File", field: Field, owner: User, now: datetime) -> Asset:
+def _store_media(item: "str | File", field: Field, owner: User, now: datetime) -> Asset:
     if isinstance(item, UploadedFile):
-        return library.add_upload(owner=owner, file=item, kind=_kind(field), now=now)
+        return library.add_upload(owner=owner, file=item, kind=_media_kind(field), now=now)
     if item.startswith(("http://", "https://")):
-        return library.add_from_address(owner=owner, url=item, kind=_kind(field), now=now)
-    raise NotTaken(NOT_YOURS.text)
+        return library.add_from_url(owner=owner, url=item, kind=_media_kind(field), now=now)
+    raise FileRejected(FILE_NOT_IN_LIBRARY.msgid)
 
 
-def _kind(field: Field) -> str:
-    return field.accepts.kind if field.accepts else "image"
+def _media_kind(field: Field) -> str:
+    return field.media_constraints.kind if field.media_constraints else "image"

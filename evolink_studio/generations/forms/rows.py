@@ -3,76 +3,78 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from evolink_studio.catalog.fields import Control
-from evolink_studio.catalog.messages import Problem
-from evolink_studio.catalog.spec import Spec
+from evolink_studio.catalog.messages import FieldError
+from evolink_studio.catalog.spec import ModelSpec
 
 Rows = list[object]
 
 
-def edit_rows(spec: Spec, values: dict[str, object], pressed: str) -> None:
+def edit_rows(spec: ModelSpec, values: dict[str, object], command: str) -> None:
     """Carry out `<param>:add` or `<param>:remove|up|down:<row>`; anything else changes nothing."""
-    name, _, rest = pressed.partition(":")
+    name, _, rest = command.partition(":")
     action, _, number = rest.partition(":")
-    lists = {field.name for field in spec.fields if field.control is Control.ROWS}
-    if name not in lists or action not in _ACTIONS:
+    list_fields = {field.name for field in spec.fields if field.control is Control.ROWS}
+    if name not in list_fields or action not in _ACTIONS:
         return
     rows = values.get(name)
     rows = list(rows) if isinstance(rows, list) else []
-    place = int(number) if number.isdecimal() and len(number) < 4 else len(rows)
-    _ACTIONS[action](rows, place)
+    index = int(number) if number.isdecimal() and len(number) < 4 else len(rows)
+    _ACTIONS[action](rows, index)
     values[name] = rows
 
 
-def _add(rows: Rows, place: int) -> None:
+def _add_row(rows: Rows, index: int) -> None:
     rows.append({})
 
 
-def _remove(rows: Rows, place: int) -> None:
-    del rows[place : place + 1]
+def _remove_row(rows: Rows, index: int) -> None:
+    del rows[index : index + 1]
 
 
-def _up(rows: Rows, place: int) -> None:
-    _swap(rows, place - 1)
+def _move_row_up(rows: Rows, index: int) -> None:
+    _swap_rows(rows, index - 1)
 
 
-def _down(rows: Rows, place: int) -> None:
-    _swap(rows, place)
+def _move_row_down(rows: Rows, index: int) -> None:
+    _swap_rows(rows, index)
 
 
-def _swap(rows: Rows, first: int) -> None:
+def _swap_rows(rows: Rows, first: int) -> None:
     if 0 <= first < len(rows) - 1:
         rows[first], rows[first + 1] = rows[first + 1], rows[first]
 
 
 _ACTIONS: dict[str, Callable[[Rows, int], None]] = {
-    "add": _add,
-    "remove": _remove,
-    "up": _up,
-    "down": _down,
+    "add": _add_row,
+    "remove": _remove_row,
+    "up": _move_row_up,
+    "down": _move_row_down,
 }
 
 
-def places_of(rows: Sequence[object]) -> dict[int, int]:
+def row_positions(rows: Sequence[object]) -> dict[int, int]:
     """The place of each row, as problems count it: rows with nothing in them have none."""
-    filled = [number for number, row in enumerate(rows) if not all(map(_blank, _cells(row)))]
-    return {number: place for place, number in enumerate(filled)}
+    filled_rows = [
+        number for number, row in enumerate(rows) if not all(map(_is_blank, _cell_values(row)))
+    ]
+    return {number: position for position, number in enumerate(filled_rows)}
 
 
-def filled_in(problem: Problem, value: object) -> bool:
+def is_filled_in(error: FieldError, value: object) -> bool:
     """Whether a person has entered what the problem is about: one cell, or all there is."""
     rows = value if isinstance(value, list) else [value]
-    if problem.item is None or problem.column is None:
-        cells = [cell for row in rows for cell in _cells(row)]
-        return bool(cells) and not any(map(_blank, cells))
-    for number, place in places_of(rows).items():
-        if place == problem.item and isinstance(row := rows[number], Mapping):
-            return not _blank(row.get(problem.column))
+    if error.index is None or error.column is None:
+        cells = [cell for row in rows for cell in _cell_values(row)]
+        return bool(cells) and not any(map(_is_blank, cells))
+    for number, position in row_positions(rows).items():
+        if position == error.index and isinstance(row := rows[number], Mapping):
+            return not _is_blank(row.get(error.column))
     return False
 
 
-def _cells(row: object) -> list[object]:
+def _cell_values(row: object) -> list[object]:
     return (list(row.values()) or [None]) if isinstance(row, Mapping) else [row]
 
 
-def _blank(value: object) -> bool:
+def _is_blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())

@@ -23,32 +23,34 @@ from asgiref.sync import sync_to_async
 from django.db import IntegrityError, OperationalError, close_old_connections, transaction
 from django.urls import reverse
 
-from evolink_studio.catalog import UnknownModel, spec_for
-from evolink_studio.credits.fields import kept
-from evolink_studio.credits.services import record_key_refused
+from evolink_studio.catalog import UnknownModelError, get_spec
+from evolink_studio.credits.fields import to_credits
+from evolink_studio.credits.services import record_key_rejected
 from evolink_studio.evolink.errors import (
+    AuthenticationError,
     EvoLinkError,
-    KeyRefused,
-    NotSent,
-    RateLimited,
-    Refused,
-    Unavailable,
+    RateLimitError,
+    RequestNotSent,
+    RequestRejected,
+    ServiceUnavailableError,
 )
 from evolink_studio.evolink.types import Task
 from evolink_studio.generations.models import Charge, Generation
-from evolink_studio.generations.params import FileGone, stored_values
+from evolink_studio.generations.params import AssetMissing, load_params_for_dispatch
 from evolink_studio.generations.pipeline import poll_schedule, retry_policy
-from evolink_studio.generations.pipeline.polling import kept_reply
-from evolink_studio.generations.pipeline.provider import Clock, Far
+from evolink_studio.generations.pipeline.polling import task_to_json
+from evolink_studio.generations.pipeline.provider import Clock, Provider
 from evolink_studio.generations.states import State
-from evolink_studio.generations.transitions import move, note
+from evolink_studio.generations.transitions import transition, update_in_state
 from evolink_studio.library.models import Asset
-from evolink_studio.library.remote_copies import ensure_at_evolink
+from evolink_studio.library.remote_copies import ensure_remote_copy
 
-LONGEST = 86_400  # seconds; an announced time beyond a day, or below 0, is no announcement
+MAX_ESTIMATED_SECONDS = (
+    86_400  # seconds; an announced time beyond a day, or below 0, is no announcement
+)
 
 
-class NotSendable(Exception):
+class UnsendableRequestError(Exception):
     """The stored request cannot be sent as it is. `code` says why, as `failures` knows it."""
 
     def __init__(self, code: str) -> None:
@@ -56,210 +58,252 @@ class NotSendable(Exception):
         self.code = code
 
 
-def accepted(generation: Generation, task: Task, held: uuid.UUID, far: Far, now: datetime) -> None:
+def record_accepted(
+    generation: Generation, task: Task, lease_id: uuid.UUID, provider: Provider, now: datetime
+) -> None:
     """Link the task. Also from `unknown`: a worker that was paused may bring the answer late."""
     # Written down nowhere else if the database should fail us now.
     log.info("answered", generation=generation.pk, task=task.id)
-    expected = _sane(task.task_info.estimated_time) or generation.expected_seconds
-    facts: dict[str, Any] = {
+    expected_seconds = _valid_estimate(task.task_info.estimated_time) or generation.expected_seconds
+    changes: dict[str, Any] = {
         "task_id": task.id,
         "model_used": task.model[:100],
-        "expected_seconds": expected,
+        "expected_seconds": expected_seconds,
         "progress": min(task.progress or 0, 99),
-        "reserved": kept(task.usage.credits_reserved),
+        "credits_reserved": to_credits(task.usage.credits_reserved),
         "charge": Charge.RESERVED,
-        "accepted": now,
+        "accepted_at": now,
         "attempts": 0,
         "error_code": "",
         "error_text": "",
         "last_status": task.status[:20],
-        "last_reply": kept_reply(task),
-        "due": now + poll_schedule.first_look(expected, sandboxed=far.sandboxed),
+        "last_reply": task_to_json(task),
+        "next_attempt_at": now
+        + poll_schedule.first_poll_delay(expected_seconds, is_sandbox=provider.is_sandbox),
     }
     try:
         with transaction.atomic():
-            linked = move(generation, State.RUNNING, now=now, **facts)
+            is_linked = transition(generation, State.RUNNING, now=now, **changes)
     except IntegrityError:
         # One task id for two POSTs: a person has to look, and nothing is sent again.
-        linked = False
-        _unknown(generation, "task_already_linked", task.id, held, now)
-    log.info("sent", generation=generation.pk, task=task.id, linked=linked)
+        is_linked = False
+        _mark_unknown(generation, "task_already_linked", task.id, lease_id, now)
+    log.info("sent", generation=generation.pk, task=task.id, linked=is_linked)
 
 
-def _sane(seconds: int | None) -> int | None:
-    return seconds if seconds is not None and 0 < seconds <= LONGEST else None
+def _valid_estimate(seconds: int | None) -> int | None:
+    return seconds if seconds is not None and 0 < seconds <= MAX_ESTIMATED_SECONDS else None
 
 
-def not_prepared(
+def record_prepare_error(
     generation: Generation,
     error: Exception,
-    held: uuid.UUID,
-    far: Far,
+    lease_id: uuid.UUID,
+    provider: Provider,
     now: datetime,
 ) -> None:
     """Trouble before the POST: nothing was sent, so nothing can have been charged."""
     log.warning("not prepared", generation=generation.pk, reason=type(error).__name__)
-    _react(_BEFORE, generation, error, held, far, now)
+    _handle_error(_PREPARE_HANDLERS, generation, error, lease_id, provider, now)
 
 
-def not_accepted(
-    generation: Generation, error: EvoLinkError, held: uuid.UUID, far: Far, now: datetime
+def record_submit_error(
+    generation: Generation,
+    error: EvoLinkError,
+    lease_id: uuid.UUID,
+    provider: Provider,
+    now: datetime,
 ) -> None:
     """Trouble at the POST, sorted by what it says about the money. Also late, from `unknown`."""
     log.warning(
         "not accepted", generation=generation.pk, outcome=type(error).__name__, status=error.status
     )
-    if not _react(_AT_THE_POST, generation, error, held, far, now):
-        _late(generation, error, now)
+    if not _handle_error(_SUBMIT_HANDLERS, generation, error, lease_id, provider, now):
+        _record_late_error(generation, error, now)
 
 
 # A reaction says whether it changed anything: not so when the row is no longer in our hands.
-Reaction = Callable[[Generation, Any, uuid.UUID, Far, datetime], bool]
-Reactions = tuple[tuple[type[Exception], Reaction], ...]
+ErrorHandler = Callable[[Generation, Any, uuid.UUID, Provider, datetime], bool]
+ErrorHandlers = tuple[tuple[type[Exception], ErrorHandler], ...]
 
 
-def _react(
-    reactions: Reactions,
+def _handle_error(
+    handlers: ErrorHandlers,
     generation: Generation,
     error: Exception,
-    held: uuid.UUID,
-    far: Far,
+    lease_id: uuid.UUID,
+    provider: Provider,
     now: datetime,
 ) -> bool:
-    reaction = next(react for kind, react in reactions if isinstance(error, kind))
-    return reaction(generation, error, held, far, now)
+    handler = next(
+        candidate for error_class, candidate in handlers if isinstance(error, error_class)
+    )
+    return handler(generation, error, lease_id, provider, now)
 
 
-def _lost(
-    generation: Generation, error: EvoLinkError, held: uuid.UUID, far: Far, now: datetime
+def _on_outcome_unknown(
+    generation: Generation,
+    error: EvoLinkError,
+    lease_id: uuid.UUID,
+    provider: Provider,
+    now: datetime,
 ) -> bool:
-    return _unknown(generation, "answer_lost", error.words, held, now)
+    return _mark_unknown(generation, "answer_lost", error.provider_message, lease_id, now)
 
 
-def _asked_to_wait(
-    generation: Generation, error: RateLimited, held: uuid.UUID, far: Far, now: datetime
+def _on_rate_limit(
+    generation: Generation,
+    error: RateLimitError,
+    lease_id: uuid.UUID,
+    provider: Provider,
+    now: datetime,
 ) -> bool:
-    if generation.attempts + 1 >= poll_schedule.ASK_TO_WAIT_TRIES:
-        return _fail(generation, "rate_limit_exceeded", error.words, held, now)
-    wait = timedelta(seconds=error.retry_after or poll_schedule.ASK_TO_WAIT_GAP)
-    return _put_back(generation, held, now, wait, "rate_limit_exceeded")
+    if generation.attempts + 1 >= poll_schedule.MAX_RATE_LIMITED_TRIES:
+        return _mark_failed(
+            generation, "rate_limit_exceeded", error.provider_message, lease_id, now
+        )
+    delay = timedelta(seconds=error.retry_after or poll_schedule.RATE_LIMIT_WAIT_SECONDS)
+    return _requeue(generation, lease_id, now, delay, "rate_limit_exceeded")
 
 
-def _refused(
-    generation: Generation, error: Refused, held: uuid.UUID, far: Far, now: datetime
+def _on_rejection(
+    generation: Generation,
+    error: RequestRejected,
+    lease_id: uuid.UUID,
+    provider: Provider,
+    now: datetime,
 ) -> bool:
-    if isinstance(error, KeyRefused):
-        record_key_refused(far_end=far.name, now=now)
-    return _fail(generation, _code(error), error.words, held, now, error.field)
+    if isinstance(error, AuthenticationError):
+        record_key_rejected(provider_key=provider.provider_key, now=now)
+    return _mark_failed(
+        generation, _error_code(error), error.provider_message, lease_id, now, error.field
+    )
 
 
-def _unsendable(
-    generation: Generation, error: NotSendable, held: uuid.UUID, far: Far, now: datetime
+def _on_unsendable(
+    generation: Generation,
+    error: UnsendableRequestError,
+    lease_id: uuid.UUID,
+    provider: Provider,
+    now: datetime,
 ) -> bool:
-    return _fail(generation, error.code, "", held, now)
+    return _mark_failed(generation, error.code, "", lease_id, now)
 
 
-def _unreachable(
-    generation: Generation, error: EvoLinkError, held: uuid.UUID, far: Far, now: datetime
+def _on_unreachable(
+    generation: Generation,
+    error: EvoLinkError,
+    lease_id: uuid.UUID,
+    provider: Provider,
+    now: datetime,
 ) -> bool:
-    if _patience_is_over(generation, now):
-        return _fail(generation, "not_sent", error.words, held, now)
-    return _try_again(generation, held, now, "unreachable")
+    if _is_retry_period_over(generation, now):
+        return _mark_failed(generation, "not_sent", error.provider_message, lease_id, now)
+    return _retry(generation, lease_id, now, "unreachable")
 
 
-def _poisoned(
-    generation: Generation, error: Exception, held: uuid.UUID, far: Far, now: datetime
+def _on_unexpected(
+    generation: Generation, error: Exception, lease_id: uuid.UUID, provider: Provider, now: datetime
 ) -> bool:
-    retry_policy.tell(generation, error, step="send")
-    if _patience_is_over(generation, now):
-        return _fail(generation, retry_policy.INTERNAL, "", held, now)
-    return _try_again(generation, held, now, retry_policy.INTERNAL)
+    retry_policy.log_unexpected_error(generation, error, step="send")
+    if _is_retry_period_over(generation, now):
+        return _mark_failed(generation, retry_policy.INTERNAL_ERROR, "", lease_id, now)
+    return _retry(generation, lease_id, now, retry_policy.INTERNAL_ERROR)
 
 
-_BEFORE: Reactions = (
-    (NotSendable, _unsendable),
-    (Refused, _refused),
-    (EvoLinkError, _unreachable),
-    (Exception, _poisoned),
+_PREPARE_HANDLERS: ErrorHandlers = (
+    (UnsendableRequestError, _on_unsendable),
+    (RequestRejected, _on_rejection),
+    (EvoLinkError, _on_unreachable),
+    (Exception, _on_unexpected),
 )
-_AT_THE_POST: Reactions = (
-    (NotSent, _unreachable),
-    (RateLimited, _asked_to_wait),
-    (Refused, _refused),
-    (EvoLinkError, _lost),
+_SUBMIT_HANDLERS: ErrorHandlers = (
+    (RequestNotSent, _on_unreachable),
+    (RateLimitError, _on_rate_limit),
+    (RequestRejected, _on_rejection),
+    (EvoLinkError, _on_outcome_unknown),
 )
 # What a row has failed of that was called lost before the answer came: surely nothing was taken.
-_LATE: dict[type[EvoLinkError], str] = {NotSent: "not_sent", RateLimited: "rate_limit_exceeded"}
+_LATE_ERROR_CODES: dict[type[EvoLinkError], str] = {
+    RequestNotSent: "not_sent",
+    RateLimitError: "rate_limit_exceeded",
+}
 
 
-def _late(generation: Generation, error: EvoLinkError, now: datetime) -> None:
-    if not isinstance(error, NotSent | RateLimited | Refused):
+def _record_late_error(generation: Generation, error: EvoLinkError, now: datetime) -> None:
+    if not isinstance(error, RequestNotSent | RateLimitError | RequestRejected):
         return
-    ended = move(
+    is_ended = transition(
         generation,
         State.FAILED,
         now=now,
-        standing=State.UNKNOWN,
+        expected_state=State.UNKNOWN,
         charge=Charge.NONE,
-        error_code=_LATE.get(type(error)) or _code(error),
-        error_text=error.words,
+        error_code=_LATE_ERROR_CODES.get(type(error)) or _error_code(error),
+        error_text=error.provider_message,
         error_field=(error.field or "")[:100],
     )
-    log.info("answered late", generation=generation.pk, ended=ended)
+    log.info("answered late", generation=generation.pk, ended=is_ended)
 
 
-def _code(error: EvoLinkError) -> str:
+def _error_code(error: EvoLinkError) -> str:
     return error.code[:100] or f"http_{error.status}"
 
 
-def _patience_is_over(generation: Generation, now: datetime) -> bool:
-    return now - generation.created > poll_schedule.SEND_PATIENCE
+def _is_retry_period_over(generation: Generation, now: datetime) -> bool:
+    return now - generation.created_at > poll_schedule.DISPATCH_RETRY_PERIOD
 
 
-def _try_again(generation: Generation, held: uuid.UUID, now: datetime, why: str) -> bool:
-    gap = poll_schedule.gap(poll_schedule.SEND_GAPS, generation.attempts)
-    return _put_back(generation, held, now, gap, why)
+def _retry(generation: Generation, lease_id: uuid.UUID, now: datetime, error_code: str) -> bool:
+    delay = poll_schedule.delay_for_attempt(
+        poll_schedule.DISPATCH_RETRY_SECONDS, generation.attempts
+    )
+    return _requeue(generation, lease_id, now, delay, error_code)
 
 
-def _put_back(
-    generation: Generation, held: uuid.UUID, now: datetime, wait: timedelta, why: str
+def _requeue(
+    generation: Generation, lease_id: uuid.UUID, now: datetime, delay: timedelta, error_code: str
 ) -> bool:
-    facts: dict[str, Any] = {
-        "due": now + wait,
+    changes: dict[str, Any] = {
+        "next_attempt_at": now + delay,
         "attempts": generation.attempts + 1,
-        "error_code": why,
+        "error_code": error_code,
     }
-    back = move(generation, State.QUEUED, now=now, held=held, sent=None, **facts)
-    return back or note(generation, held=held, visible=True, **facts)
+    is_requeued = transition(
+        generation, State.QUEUED, now=now, lease_id=lease_id, sent_at=None, **changes
+    )
+    return is_requeued or update_in_state(generation, lease_id=lease_id, is_visible=True, **changes)
 
 
-def _unknown(generation: Generation, code: str, text: str, held: uuid.UUID, now: datetime) -> bool:
-    return move(
+def _mark_unknown(
+    generation: Generation, code: str, text: str, lease_id: uuid.UUID, now: datetime
+) -> bool:
+    return transition(
         generation,
         State.UNKNOWN,
         now=now,
-        held=held,
+        lease_id=lease_id,
         charge=Charge.UNCLEAR,
-        due=now + poll_schedule.FIRST_SEARCH,
+        next_attempt_at=now + poll_schedule.FIRST_SEARCH_DELAY,
         attempts=0,
         error_code=code,
         error_text=text,
     )
 
 
-def _fail(
+def _mark_failed(
     generation: Generation,
     code: str,
     text: str,
-    held: uuid.UUID,
+    lease_id: uuid.UUID,
     now: datetime,
     field: str | None = None,
 ) -> bool:
-    return move(
+    return transition(
         generation,
         State.FAILED,
         now=now,
-        held=held,
+        lease_id=lease_id,
         charge=Charge.NONE,
         error_code=code[:100],
         error_text=text,
@@ -269,75 +313,83 @@ def _fail(
 
 log = structlog.get_logger(__name__)
 
-POST_TAKES_AT_MOST = timedelta(seconds=120)
-KEEP_GAPS = (0.5, 2, 5, 10)  # seconds, besides the patience of the database itself
+MAX_POST_DURATION = timedelta(seconds=120)
+RECORD_RETRY_SECONDS = (0.5, 2, 5, 10)  # seconds, besides the patience of the database itself
 
 
-async def send(generation: Generation, *, held: uuid.UUID, far: Far, clock: Clock) -> None:
+async def dispatch(
+    generation: Generation, *, lease_id: uuid.UUID, provider: Provider, clock: Clock
+) -> None:
     """Send one claimed, queued generation. Every outcome ends in a state that tells the truth."""
     try:
-        payload = await _payload(generation, far, clock)
+        payload = await _build_payload(generation, provider, clock)
     except Exception as error:  # whatever it is, nothing has left: it may be tried again
-        await sync_to_async(not_prepared)(generation, error, held, far, clock())
+        await sync_to_async(record_prepare_error)(generation, error, lease_id, provider, clock())
         return
-    if not await sync_to_async(move)(
+    if not await sync_to_async(transition)(
         generation,
         State.SENDING,
         now=clock(),
-        held=held,
-        sent=clock(),
-        due=clock() + POST_TAKES_AT_MOST,
+        lease_id=lease_id,
+        sent_at=clock(),
+        next_attempt_at=clock() + MAX_POST_DURATION,
     ):
         return
     try:
-        task = await far.client.create(payload, idempotency_key=_idempotency_key(generation))
+        task = await provider.client.create_video(
+            payload, idempotency_key=_build_idempotency_key(generation)
+        )
     except EvoLinkError as error:
-        await _keep(not_accepted, generation, error, held, far, clock())
+        await _record_durably(record_submit_error, generation, error, lease_id, provider, clock())
     else:
-        await _keep(accepted, generation, task, held, far, clock())
+        await _record_durably(record_accepted, generation, task, lease_id, provider, clock())
 
 
-async def _keep(write: Callable[..., None], *facts: object) -> None:
+async def _record_durably(write: Callable[..., None], *arguments: object) -> None:
     """What came of the POST is known nowhere else: write it down, even if the database is away."""
-    for gap in KEEP_GAPS:
+    for delay in RECORD_RETRY_SECONDS:
         try:
-            return await sync_to_async(write)(*facts)
+            return await sync_to_async(write)(*arguments)
         except OperationalError:
-            log.exception("not written down yet", again_in=gap)
+            log.exception("not written down yet", again_in=delay)
             await sync_to_async(close_old_connections)()
-            await asyncio.sleep(gap)
-    return await sync_to_async(write)(*facts)
+            await asyncio.sleep(delay)
+    return await sync_to_async(write)(*arguments)
 
 
-def _idempotency_key(generation: Generation) -> str:
+def _build_idempotency_key(generation: Generation) -> str:
     return f"studio-{generation.form_key.hex}"
 
 
-async def _payload(generation: Generation, far: Far, clock: Clock) -> Mapping[str, object]:
+async def _build_payload(
+    generation: Generation, provider: Provider, clock: Clock
+) -> Mapping[str, object]:
     try:
-        spec = spec_for(generation.model_id)
-        values, assets = await sync_to_async(stored_values)(generation)
-    except UnknownModel as error:
-        raise NotSendable("rules_changed") from error
-    except FileGone as error:
+        spec = get_spec(generation.model_id)
+        values, assets = await sync_to_async(load_params_for_dispatch)(generation)
+    except UnknownModelError as error:
+        raise UnsendableRequestError("rules_changed") from error
+    except AssetMissing as error:
         # Without it EvoLink would make, and charge, something that nobody asked for.
-        raise NotSendable("file_missing") from error
-    checked = spec.check(values)
-    if checked.request is None:
-        raise NotSendable("rules_changed")
-    urls = {asset.ref: await _url(asset, far, clock) for asset in assets}
-    payload = spec.payload(checked.request, urls)
-    if far.callbacks:
-        payload["callback_url"] = far.callbacks + reverse(
+        raise UnsendableRequestError("file_missing") from error
+    check_result = spec.check(values)
+    if check_result.request is None:
+        raise UnsendableRequestError("rules_changed")
+    urls_by_ref = {asset.ref: await _get_asset_url(asset, provider, clock) for asset in assets}
+    payload = spec.build_payload(check_result.request, urls_by_ref)
+    if provider.callback_base_url:
+        payload["callback_url"] = provider.callback_base_url + reverse(
             "callback", args=[generation.callback_token]
         )
     return payload
 
 
-async def _url(asset: Asset, far: Far, clock: Clock) -> str:
+async def _get_asset_url(asset: Asset, provider: Provider, clock: Clock) -> str:
     try:
-        return await ensure_at_evolink(far.client, asset=asset, far_end=far.name, now=clock())
+        return await ensure_remote_copy(
+            provider.client, asset=asset, provider_key=provider.provider_key, now=clock()
+        )
     except FileNotFoundError as error:
-        raise NotSendable("file_missing") from error
+        raise UnsendableRequestError("file_missing") from error
     except OSError as error:  # such as a disk that is away for the moment
-        raise Unavailable("A file of the library cannot be read") from error
+        raise ServiceUnavailableError("A file of the library cannot be read") from error

@@ -11,243 +11,285 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import transaction
 
-from evolink_studio.core.http import number_in
-from evolink_studio.evolink.download import download
-from evolink_studio.evolink.errors import EvoLinkError, LinkDead
-from evolink_studio.evolink.partial_file import NOTE, WHOLE, take_over, whole_of
-from evolink_studio.generations.models import Charge, Generation, Result
+from evolink_studio.core.http import parse_id
+from evolink_studio.evolink.download import download_file
+from evolink_studio.evolink.errors import EvoLinkError, LinkExpiredError
+from evolink_studio.evolink.partial_file import (
+    COMPLETED_SUFFIX,
+    SIDECAR_SUFFIX,
+    adopt_partial_file,
+    completed_path,
+)
+from evolink_studio.generations.models import Charge, GeneratedVideo, Generation
 from evolink_studio.generations.pipeline import poll_schedule, retry_policy
-from evolink_studio.generations.pipeline.provider import Clock, Far
+from evolink_studio.generations.pipeline.provider import Clock, Provider
 from evolink_studio.generations.states import State
-from evolink_studio.generations.transitions import move, note
-from evolink_studio.library.exceptions import NotAFilm, NotTaken
+from evolink_studio.generations.transitions import transition, update_in_state
+from evolink_studio.library.exceptions import FileRejected, InvalidVideo
 from evolink_studio.library.models import Asset
-from evolink_studio.library.queries import kept_result
+from evolink_studio.library.queries import find_stored_result
 from evolink_studio.library.services import add_result
 
-PATIENCE = timedelta(days=14)
+LOCAL_COPY_RETENTION = timedelta(days=14)
 
 
-def place(generation: Generation, position: int) -> Path:
+def partial_path(generation: Generation, position: int) -> Path:
     """A file of this claim alone, with what an earlier try has brought already.
 
     A worker that was paused may still be writing to its own: two in one file would spoil it.
     """
-    _folder().mkdir(parents=True, exist_ok=True)
-    path = _folder() / f"{generation.pk}-{position}-{generation.claim}"
-    take_over(path, [left for left in _left(f"{generation.pk}-{position}-") if left.suffix != NOTE])
+    _incoming_folder().mkdir(parents=True, exist_ok=True)
+    path = _incoming_folder() / f"{generation.pk}-{position}-{generation.lease_id}"
+    adopt_partial_file(
+        path,
+        [
+            leftover
+            for leftover in _list_leftovers(f"{generation.pk}-{position}-")
+            if leftover.suffix != SIDECAR_SUFFIX
+        ],
+    )
     return path
 
 
-def is_here(generation: Generation) -> bool:
+def has_local_copy(generation: Generation) -> bool:
     """Whether a whole film of this generation lies on this machine."""
-    return any(left.suffix == WHOLE for left in _left(f"{generation.pk}-"))
+    return any(
+        leftover.suffix == COMPLETED_SUFFIX for leftover in _list_leftovers(f"{generation.pk}-")
+    )
 
 
-def lately(seen: datetime | None, now: datetime) -> bool:
+def is_recent_copy(seen_at: datetime | None, now: datetime) -> bool:
     """Whether a whole copy was seen so lately that its film is not lost."""
-    return seen is not None and now - seen < PATIENCE
+    return seen_at is not None and now - seen_at < LOCAL_COPY_RETENTION
 
 
-def clear(generation: Generation, position: int | None = None) -> None:
+def delete_local_files(generation: Generation, position: int | None = None) -> None:
     """The library has it, or all of it has ended: what lies here of it is needed no more."""
-    one = "" if position is None else f"{position}-"
-    for left in _left(f"{generation.pk}-{one}"):
-        left.unlink(missing_ok=True)
+    position_part = "" if position is None else f"{position}-"
+    for leftover in _list_leftovers(f"{generation.pk}-{position_part}"):
+        leftover.unlink(missing_ok=True)
 
 
-def needed(names: Collection[str]) -> set[str]:
+def still_needed(names: Collection[str]) -> set[str]:
     """Those of these names whose generation is still saving. One query."""
-    numbers = {name: number_in(name.partition("-")[0]) for name in names}
-    asked = [number for number in numbers.values() if number is not None]
-    saving = Generation.objects.filter(pk__in=asked, state=State.SAVING)
-    found = set(saving.values_list("pk", flat=True))
-    return {name for name, number in numbers.items() if number in found}
+    ids_by_name = {name: parse_id(name.partition("-")[0]) for name in names}
+    generation_ids = [
+        generation_id for generation_id in ids_by_name.values() if generation_id is not None
+    ]
+    saving = Generation.objects.filter(pk__in=generation_ids, state=State.SAVING)
+    saving_ids = set(saving.values_list("pk", flat=True))
+    return {name for name, generation_id in ids_by_name.items() if generation_id in saving_ids}
 
 
-def _left(beginning: str) -> list[Path]:
-    return list(_folder().glob(f"{beginning}*"))
+def _list_leftovers(prefix: str) -> list[Path]:
+    return list(_incoming_folder().glob(f"{prefix}*"))
 
 
-def _folder() -> Path:
+def _incoming_folder() -> Path:
     return Path(settings.MEDIA_ROOT) / "incoming"
 
 
 log = structlog.get_logger(__name__)
 
-LARGEST = 4 * 1024**3
-DEADLINE = 1200.0
+MAX_VIDEO_BYTES = 4 * 1024**3
+DOWNLOAD_DEADLINE_SECONDS = 1200.0
 # Links die 24 h after completion. Two hours later nothing can bring the film back.
-LAST_CHANCE = timedelta(hours=2)
-LOST = "film_lost"
+LINK_GRACE_PERIOD = timedelta(hours=2)
+FILM_LOST = "film_lost"
 
 # A film in the library, or what kept it away.
-Found = Asset | Exception
+DownloadResult = Asset | Exception
 
 
-async def save(generation: Generation, *, held: uuid.UUID, far: Far, clock: Clock) -> None:
+async def download_results(
+    generation: Generation, *, lease_id: uuid.UUID, provider: Provider, clock: Clock
+) -> None:
     """Download, check and keep every film of a generation, then say it is done."""
-    had_copy = await sync_to_async(is_here, thread_sensitive=False)(generation)
-    found = await _all(generation, far, clock)
-    for error in _troubles(found):
-        _tell(generation, error)
-    if _troubles(found):
-        await _try_later(generation, found, had_copy, held, far, clock)
+    had_local_copy = await sync_to_async(has_local_copy, thread_sensitive=False)(generation)
+    results = await _download_all(generation, provider, clock)
+    for error in _list_errors(results):
+        _log_error(generation, error)
+    if _list_errors(results):
+        await _retry_later(generation, results, had_local_copy, lease_id, provider, clock)
     else:
-        await sync_to_async(_keep)(generation, found, held, clock())
+        await sync_to_async(_complete)(generation, results, lease_id, clock())
 
 
-def _troubles(found: Iterable[Found]) -> list[Exception]:
-    return [one for one in found if isinstance(one, Exception)]
+def _list_errors(results: Iterable[DownloadResult]) -> list[Exception]:
+    return [result for result in results if isinstance(result, Exception)]
 
 
-async def _all(generation: Generation, far: Far, clock: Clock) -> list[Found]:
+async def _download_all(
+    generation: Generation, provider: Provider, clock: Clock
+) -> list[DownloadResult]:
     """Every film, or what keeps it away. None waits for another: its link may end meanwhile."""
     try:
         links = list(enumerate(generation.result_urls))
     except TypeError as error:
         return [error]
-    found = [await _tried(generation, position, url, far, clock) for position, url in links]
-    return found or [LinkDead("There is no link")]
+    results = [
+        await _try_download(generation, position, url, provider, clock) for position, url in links
+    ]
+    return results or [LinkExpiredError("There is no link")]
 
 
-async def _tried(generation: Generation, position: int, url: str, far: Far, clock: Clock) -> Found:
+async def _try_download(
+    generation: Generation, position: int, url: str, provider: Provider, clock: Clock
+) -> DownloadResult:
     try:
-        return await _fetch(generation, position, url, far, clock)
+        return await _download_one(generation, position, url, provider, clock)
     except Exception as error:
         return error
 
 
-async def _fetch(generation: Generation, position: int, url: str, far: Far, clock: Clock) -> Asset:
+async def _download_one(
+    generation: Generation, position: int, url: str, provider: Provider, clock: Clock
+) -> Asset:
     """Bring it here, unless an earlier try has, and give it to the library.
 
     What is whole stays here until the library has it: by then the link may have ended.
     """
     name = f"{generation.model_id}-{generation.pk}-{position + 1}"
-    known = await sync_to_async(kept_result)(
-        owner_id=generation.owner_id, name=name, since=generation.moved or generation.created
+    existing = await sync_to_async(find_stored_result)(
+        owner_id=generation.owner_id,
+        name=name,
+        since=generation.progressed_at or generation.created_at,
     )
-    if known is not None:
-        await sync_to_async(clear, thread_sensitive=False)(generation, position)
-        return known
-    path = await sync_to_async(place, thread_sensitive=False)(generation, position)
-    whole = whole_of(path)
-    if not whole.exists():
-        await download(
-            url, path, far_ends=far.addresses, cap=LARGEST, deadline=DEADLINE, resume=True
+    if existing is not None:
+        await sync_to_async(delete_local_files, thread_sensitive=False)(generation, position)
+        return existing
+    path = await sync_to_async(partial_path, thread_sensitive=False)(generation, position)
+    video_path = completed_path(path)
+    if not video_path.exists():
+        await download_file(
+            url,
+            path,
+            trusted_urls=provider.base_urls,
+            max_bytes=MAX_VIDEO_BYTES,
+            deadline=DOWNLOAD_DEADLINE_SECONDS,
+            resume=True,
         )
-        path.replace(whole)
+        path.replace(video_path)
     try:
         return await sync_to_async(add_result, thread_sensitive=False)(
-            owner_id=generation.owner_id, path=whole, name=name, now=clock()
+            owner_id=generation.owner_id, path=video_path, name=name, now=clock()
         )
-    except NotAFilm:
-        whole.unlink(missing_ok=True)
+    except InvalidVideo:
+        video_path.unlink(missing_ok=True)
         raise
 
 
-def _tell(generation: Generation, error: Exception) -> None:
-    if isinstance(error, EXPECTED):
+def _log_error(generation: Generation, error: Exception) -> None:
+    if isinstance(error, EXPECTED_ERRORS):
         cause = type(error.__cause__).__name__
         reason = type(error).__name__
         log.warning("not saved", generation=generation.pk, reason=reason, cause=cause)
     else:
-        retry_policy.tell(generation, error, step="save")
+        retry_policy.log_unexpected_error(generation, error, step="save")
 
 
-def _keep(
+def _complete(
     generation: Generation,
-    found: Sequence[Found],
-    held: uuid.UUID,
+    results: Sequence[DownloadResult],
+    lease_id: uuid.UUID,
     now: datetime,
-    missing: str = "",
+    missing_code: str = "",
 ) -> None:
     """It is done, with every film that was found; `missing` says why one was not."""
-    facts: dict[str, Any] = {"error_code": missing, "error_text": "", "parked": None}
+    changes: dict[str, Any] = {
+        "error_code": missing_code,
+        "error_text": "",
+        "local_copy_seen_at": None,
+    }
     with transaction.atomic():
-        if not move(generation, State.COMPLETED, now=now, held=held, **facts):
+        if not transition(generation, State.COMPLETED, now=now, lease_id=lease_id, **changes):
             return
-        Result.objects.bulk_create(
-            Result(generation=generation, asset=film, position=position)
-            for position, film in enumerate(found)
-            if isinstance(film, Asset)
+        GeneratedVideo.objects.bulk_create(
+            GeneratedVideo(generation=generation, asset=asset, position=position)
+            for position, asset in enumerate(results)
+            if isinstance(asset, Asset)
         )
-    clear(generation)
+    delete_local_files(generation)
 
 
-async def _try_later(
+async def _retry_later(
     generation: Generation,
-    found: Sequence[Found],
-    had_copy: bool,
-    held: uuid.UUID,
-    far: Far,
+    results: Sequence[DownloadResult],
+    had_local_copy: bool,
+    lease_id: uuid.UUID,
+    provider: Provider,
     clock: Clock,
 ) -> None:
     """Keep trying while there is hope; a dead link is first asked for anew, which is free."""
-    now, troubles = clock(), _troubles(found)
-    dead = any(isinstance(error, LinkDead) for error in troubles)
-    links = await _fresh_links(generation, far) if dead else None
-    here = await sync_to_async(is_here, thread_sensitive=False)(generation)
+    now, errors = clock(), _list_errors(results)
+    has_expired_link = any(isinstance(error, LinkExpiredError) for error in errors)
+    links = await _fetch_fresh_links(generation, provider) if has_expired_link else None
+    has_copy = await sync_to_async(has_local_copy, thread_sensitive=False)(generation)
     # What another machine saw counts, unless it was our own copy, which is gone now.
-    copy = now if here else None if had_copy else generation.parked
-    if _is_over(generation, now) and not lately(copy, now):
-        await sync_to_async(_give_up)(generation, found, held, now)
+    copy_seen_at = now if has_copy else None if had_local_copy else generation.local_copy_seen_at
+    if _is_grace_period_over(generation, now) and not is_recent_copy(copy_seen_at, now):
+        await sync_to_async(_give_up)(generation, results, lease_id, now)
         return
-    await sync_to_async(note)(
+    await sync_to_async(update_in_state)(
         generation,
-        held=held,
-        visible=True,
-        due=now + poll_schedule.gap(poll_schedule.SAVE_GAPS, generation.attempts),
+        lease_id=lease_id,
+        is_visible=True,
+        next_attempt_at=now
+        + poll_schedule.delay_for_attempt(
+            poll_schedule.DOWNLOAD_RETRY_SECONDS, generation.attempts
+        ),
         attempts=generation.attempts + 1,
-        error_code=_problem(troubles[0]),
+        error_code=_error_code(errors[0]),
         result_urls=links or generation.result_urls,
-        parked=copy,
+        local_copy_seen_at=copy_seen_at,
     )
 
 
-def _is_over(generation: Generation, now: datetime) -> bool:
-    expire = generation.results_expire
-    return expire is not None and now > expire + LAST_CHANCE
+def _is_grace_period_over(generation: Generation, now: datetime) -> bool:
+    expire_at = generation.results_expire_at
+    return expire_at is not None and now > expire_at + LINK_GRACE_PERIOD
 
 
 def _give_up(
-    generation: Generation, found: Sequence[Found], held: uuid.UUID, now: datetime
+    generation: Generation, results: Sequence[DownloadResult], lease_id: uuid.UUID, now: datetime
 ) -> None:
     """What is not here by now never will be. The films that are here are kept all the same."""
-    troubles = _troubles(found)
-    if len(troubles) < len(found):
-        _keep(generation, found, held, now, missing=LOST)
+    errors = _list_errors(results)
+    if len(errors) < len(results):
+        _complete(generation, results, lease_id, now, missing_code=FILM_LOST)
         return
-    ended = move(
+    is_ended = transition(
         generation,
         State.FAILED,
         now=now,
-        held=held,
-        error_code=LOST,
-        error_text=getattr(troubles[0], "words", ""),
+        lease_id=lease_id,
+        error_code=FILM_LOST,
+        error_text=getattr(errors[0], "words", ""),
         charge=Charge.CHARGED,
-        parked=None,
+        local_copy_seen_at=None,
     )
-    if ended:
-        clear(generation)
+    if is_ended:
+        delete_local_files(generation)
 
 
-async def _fresh_links(generation: Generation, far: Far) -> list[str] | None:
+async def _fetch_fresh_links(generation: Generation, provider: Provider) -> list[str] | None:
     try:
-        task = await far.client.read(generation.task_id or "")
+        task = await provider.client.get_task(generation.task_id or "")
     except EvoLinkError:
         return None
     return list(task.results) or None
 
 
-def _problem(error: Exception) -> str:
-    usual = "download_failed" if isinstance(error, EXPECTED) else retry_policy.INTERNAL
-    return PROBLEMS.get(type(error).__name__, usual)
+def _error_code(error: Exception) -> str:
+    default_code = (
+        "download_failed" if isinstance(error, EXPECTED_ERRORS) else retry_policy.INTERNAL_ERROR
+    )
+    return ERROR_CODES.get(type(error).__name__, default_code)
 
 
-EXPECTED = (EvoLinkError, NotTaken, OSError)
+EXPECTED_ERRORS = (EvoLinkError, FileRejected, OSError)
 # What a card says while the film waits at EvoLink, or on this machine.
-PROBLEMS = {
+ERROR_CODES = {
     "NoSpace": "disk_full",
     "NotReached": "not_stored",
     "NotAFilm": "not_a_film",

@@ -12,45 +12,53 @@ from django.db import transaction
 
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
-from evolink_studio.generations.transitions import free
+from evolink_studio.generations.transitions import lock_available
 
-LEASE = timedelta(seconds=120)
+LEASE_DURATION = timedelta(seconds=120)
 # All that a read without an end looks at; of thousands a second, each further column is felt.
-LIGHT = (
+POLL_COLUMNS = (
     *("owner_id", "state", "task_id", "progress", "last_status", "error_code", "attempts"),
-    *("moved", "stalled", "expected_seconds"),
+    *("progressed_at", "stalled_since", "expected_seconds"),
 )
 
 
-def claim_due(
-    state: State, *, limit: int, now: datetime, light: bool = False
+def lease_due(
+    state: State, *, limit: int, now: datetime, only_poll_columns: bool = False
 ) -> tuple[uuid.UUID, list[Generation]]:
     """Take up to `limit` rows of a state whose time has come, the longest due first.
 
     `light` ones have what `LIGHT` names; the rest of such a row is looked up when it is asked for.
     """
-    claim = uuid.uuid4()
-    due = Generation.objects.filter(state=state, due__lte=now).order_by("due")
+    lease_id = uuid.uuid4()
+    due_rows = Generation.objects.filter(state=state, next_attempt_at__lte=now).order_by(
+        "next_attempt_at"
+    )
     with transaction.atomic():
-        chosen = free(due[:limit])
-        if not chosen:
-            return claim, []
-        Generation.objects.filter(pk__in=chosen).update(claim=claim, due=now + LEASE)
-    rows = Generation.objects.filter(pk__in=chosen, claim=claim)
-    return claim, list(rows.only(*LIGHT) if light else rows)
+        generation_ids = lock_available(due_rows[:limit])
+        if not generation_ids:
+            return lease_id, []
+        Generation.objects.filter(pk__in=generation_ids).update(
+            lease_id=lease_id, next_attempt_at=now + LEASE_DURATION
+        )
+    rows = Generation.objects.filter(pk__in=generation_ids, lease_id=lease_id)
+    return lease_id, list(rows.only(*POLL_COLUMNS) if only_poll_columns else rows)
 
 
-def renew(claims: Sequence[uuid.UUID], *, now: datetime) -> None:
+def renew_leases(lease_ids: Sequence[uuid.UUID], *, now: datetime) -> None:
     """Hold on to rows that are still being worked on, such as a long download.
 
     One that is being written at this moment is about to be given back.
     """
     with transaction.atomic():
-        held = free(Generation.objects.filter(claim__in=claims))
-        Generation.objects.filter(pk__in=held).update(due=now + LEASE)
+        generation_ids = lock_available(Generation.objects.filter(lease_id__in=lease_ids))
+        Generation.objects.filter(pk__in=generation_ids).update(
+            next_attempt_at=now + LEASE_DURATION
+        )
 
 
-def next_due(states: Sequence[State]) -> datetime | None:
+def next_due_at(states: Sequence[State]) -> datetime | None:
     """When the earliest row of these states wants to be looked at."""
-    rows = Generation.objects.filter(state__in=states, due__isnull=False).order_by("due")
-    return rows.values_list("due", flat=True).first()
+    rows = Generation.objects.filter(state__in=states, next_attempt_at__isnull=False).order_by(
+        "next_attempt_at"
+    )
+    return rows.values_list("next_attempt_at", flat=True).first()

@@ -7,49 +7,57 @@ from datetime import datetime, timedelta
 
 from evolink_studio.generations.models import Generation
 
-USUAL = 8
-SANDBOX = 1
-QUIET_AFTER = timedelta(minutes=5)
-QUIET = 20
-STALLED_AFTER = timedelta(minutes=15)
-STALLED = 120
-LONGEST = 300
-SEND_GAPS = (2, 5, 15, 30, 60)
-SEND_PATIENCE = timedelta(hours=1)
-ASK_TO_WAIT_TRIES = 3
-ASK_TO_WAIT_GAP = 20
-FIRST_SEARCH = timedelta(seconds=5)
-SEARCH_GAPS = (10, 30, 60, 120, 300, 600, 1800, 3600)
-SEARCH_PATIENCE = timedelta(hours=48)
-SAVE_GAPS = (2, 5, 15, 60, 120, 300, 600)
+POLL_INTERVAL_SECONDS = 8
+SANDBOX_POLL_INTERVAL_SECONDS = 1
+QUIET_THRESHOLD = timedelta(minutes=5)
+QUIET_POLL_INTERVAL_SECONDS = 20
+STALL_THRESHOLD = timedelta(minutes=15)
+STALLED_POLL_INTERVAL_SECONDS = 120
+MAX_BACKOFF_SECONDS = 300
+DISPATCH_RETRY_SECONDS = (2, 5, 15, 30, 60)
+DISPATCH_RETRY_PERIOD = timedelta(hours=1)
+MAX_RATE_LIMITED_TRIES = 3
+RATE_LIMIT_WAIT_SECONDS = 20
+FIRST_SEARCH_DELAY = timedelta(seconds=5)
+SEARCH_RETRY_SECONDS = (10, 30, 60, 120, 300, 600, 1800, 3600)
+SEARCH_PERIOD = timedelta(hours=48)
+DOWNLOAD_RETRY_SECONDS = (2, 5, 15, 60, 120, 300, 600)
 
 
-def first_look(expected: int, *, sandboxed: bool) -> timedelta:
+def first_poll_delay(expected_seconds: int, *, is_sandbox: bool) -> timedelta:
     """About a quarter of the expected time, between 5 and 15 s."""
-    return timedelta(seconds=SANDBOX if sandboxed else min(max(expected / 4, 5), 15))
+    return timedelta(
+        seconds=SANDBOX_POLL_INTERVAL_SECONDS
+        if is_sandbox
+        else min(max(expected_seconds / 4, 5), 15)
+    )
 
 
-def next_look(generation: Generation, *, now: datetime, sandboxed: bool) -> timedelta:
+def next_poll_delay(generation: Generation, *, now: datetime, is_sandbox: bool) -> timedelta:
     """After an answer: slower while nothing moves."""
-    if generation.stalled:
-        return timedelta(seconds=STALLED)
-    if sandboxed:
-        return timedelta(seconds=SANDBOX)
-    quiet = generation.moved is not None and now - generation.moved > QUIET_AFTER
-    return timedelta(seconds=QUIET if quiet else USUAL)
+    if generation.stalled_since:
+        return timedelta(seconds=STALLED_POLL_INTERVAL_SECONDS)
+    if is_sandbox:
+        return timedelta(seconds=SANDBOX_POLL_INTERVAL_SECONDS)
+    is_quiet = (
+        generation.progressed_at is not None and now - generation.progressed_at > QUIET_THRESHOLD
+    )
+    return timedelta(seconds=QUIET_POLL_INTERVAL_SECONDS if is_quiet else POLL_INTERVAL_SECONDS)
 
 
-def after_trouble(attempts: int) -> timedelta:
+def error_backoff(attempts: int) -> timedelta:
     """After a read that brought nothing: doubling gaps, never giving up."""
-    return timedelta(seconds=min(USUAL * 2 ** min(attempts, 10), LONGEST))
+    return timedelta(
+        seconds=min(POLL_INTERVAL_SECONDS * 2 ** min(attempts, 10), MAX_BACKOFF_SECONDS)
+    )
 
 
-def gap(gaps: tuple[int, ...], attempts: int) -> timedelta:
+def delay_for_attempt(delays_seconds: tuple[int, ...], attempts: int) -> timedelta:
     """The `attempts`-th gap of a growing row; the last one repeats."""
-    return timedelta(seconds=gaps[min(attempts, len(gaps) - 1)])
+    return timedelta(seconds=delays_seconds[min(attempts, len(delays_seconds) - 1)])
 
 
 def is_stalled(generation: Generation, now: datetime) -> bool:
     """No news for far longer than this model usually takes."""
-    patience = max(STALLED_AFTER, timedelta(seconds=3 * generation.expected_seconds))
-    return generation.moved is not None and now - generation.moved > patience
+    threshold = max(STALL_THRESHOLD, timedelta(seconds=3 * generation.expected_seconds))
+    return generation.progressed_at is not None and now - generation.progressed_at > threshold

@@ -7,13 +7,13 @@ from datetime import datetime
 
 from django.conf import settings
 
-from evolink_studio.evolink.client import EvoLink
+from evolink_studio.evolink.client import EvoLinkClient
 
 Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
-class Far:
+class Provider:
     """A client for EvoLink, and what the steps must know besides.
 
     name         address and key as one short word: copies of files and balances belong to it
@@ -22,31 +22,31 @@ class Far:
     sandboxed    the far end is on this machine and may be asked more often
     """
 
-    client: EvoLink
-    name: str
-    addresses: tuple[str, ...]
-    callbacks: str
-    sandboxed: bool
+    client: EvoLinkClient
+    provider_key: str
+    base_urls: tuple[str, ...]
+    callback_base_url: str
+    is_sandbox: bool
 
 
-def far_name() -> str:
+def provider_key() -> str:
     """Address and key of the far end, without giving the key away."""
     digest = hashlib.sha256(settings.EVOLINK_API_KEY.encode()).hexdigest()[:8]
     return f"{settings.EVOLINK_API_URL}#{digest}"
 
 
-def far_from_settings() -> Far:
+def provider_from_settings() -> Provider:
     """The far end that the environment names."""
-    client = EvoLink(
+    client = EvoLinkClient(
         api_url=settings.EVOLINK_API_URL,
         files_url=settings.EVOLINK_FILES_URL,
-        key=settings.EVOLINK_API_KEY,
+        api_key=settings.EVOLINK_API_KEY,
         user_agent=settings.EVOLINK_USER_AGENT,
     )
-    return Far(
+    return Provider(
         client=client,
-        name=far_name(),
-        addresses=(settings.EVOLINK_API_URL, settings.EVOLINK_FILES_URL),
-        callbacks=settings.PUBLIC_URL,
-        sandboxed=settings.SANDBOXED,
+        provider_key=provider_key(),
+        base_urls=(settings.EVOLINK_API_URL, settings.EVOLINK_FILES_URL),
+        callback_base_url=settings.PUBLIC_URL,
+        is_sandbox=settings.SANDBOXED,
     )

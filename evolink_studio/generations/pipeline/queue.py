@@ -15,188 +15,228 @@ from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
-from evolink_studio.credits.allowances import at_once_of
-from evolink_studio.generations.models import LOW_DISK, WORKER_SILENT, Feed, Generation, Heartbeat
-from evolink_studio.generations.pipeline.leases import LEASE
+from evolink_studio.credits.allowances import concurrency_limits_by_user
+from evolink_studio.generations.models import (
+    MAX_HEARTBEAT_AGE,
+    MIN_FREE_DISK_BYTES,
+    ChangeFeed,
+    Generation,
+    Heartbeat,
+)
+from evolink_studio.generations.pipeline.leases import LEASE_DURATION
 from evolink_studio.generations.states import State
-from evolink_studio.generations.transitions import bump, free, locked_feeds
+from evolink_studio.generations.transitions import (
+    increment_feed_version,
+    lock_available,
+    lock_feeds,
+)
 
-NO_ROOM = "disk_full"
+DISK_FULL = "disk_full"
 
 
-def hold(*, now: datetime) -> None:
+def pause_queue(*, now: datetime) -> None:
     """Wishes that wait say that the disk is full, unless another worker has room and sends them."""
-    lively = Heartbeat.objects.filter(seen__gte=now - WORKER_SILENT)
-    if lively.filter(disk_free__gte=LOW_DISK).exists():
-        release()
+    live_workers = Heartbeat.objects.filter(seen_at__gte=now - MAX_HEARTBEAT_AGE)
+    if live_workers.filter(disk_free_bytes__gte=MIN_FREE_DISK_BYTES).exists():
+        resume_queue()
         return
-    waiting = Generation.objects.filter(state=State.QUEUED, claim=None)
-    _tell(waiting.exclude(error_code=NO_ROOM), NO_ROOM)
+    waiting = Generation.objects.filter(state=State.QUEUED, lease_id=None)
+    _set_waiting_reason(waiting.exclude(error_code=DISK_FULL), DISK_FULL)
 
 
-def release() -> None:
+def resume_queue() -> None:
     """There is room again: they wait for nothing but their turn."""
-    _tell(Generation.objects.filter(state=State.QUEUED, error_code=NO_ROOM), "")
+    _set_waiting_reason(Generation.objects.filter(state=State.QUEUED, error_code=DISK_FULL), "")
 
 
-def _tell(rows: "QuerySet[Generation]", why: str) -> None:
+def _set_waiting_reason(rows: "QuerySet[Generation]", error_code: str) -> None:
     for owner_id in list(rows.order_by().values_list("owner_id", flat=True).distinct()):
         with transaction.atomic():
-            version = bump(owner_id, money=False)
-            rows.filter(owner_id=owner_id).update(error_code=why, version=version)
+            version = increment_feed_version(owner_id, affects_credits=False)
+            rows.filter(owner_id=owner_id).update(error_code=error_code, changed_version=version)
 
 
-AT_EVOLINK = (State.SENDING, State.RUNNING)
+AT_PROVIDER_STATES = (State.SENDING, State.RUNNING)
 # A worker took it and brings its pictures to EvoLink.
-IN_HAND = Q(state=State.QUEUED, claim__isnull=False)
+PREPARING_FILTER = Q(state=State.QUEUED, lease_id__isnull=False)
 
 
 @dataclass(frozen=True)
-class Limits:
+class ConcurrencyLimits:
     """How many may be at EvoLink at once: in all, of one person, of one model. 0 is no limit.
 
     `people` holds what the allowances of single people say.
     """
 
-    everyone: int = 0
-    person: int = 0
-    model: int = 0
-    people: Mapping[int, int] = field(default_factory=dict)
+    total: int = 0
+    per_user: int = 0
+    per_model: int = 0
+    user_limits: Mapping[int, int] = field(default_factory=dict)
 
-    def of(self, owner_id: int) -> int:
+    def get_user_limit(self, owner_id: int) -> int:
         """The tighter of what everybody and what this person may."""
-        limits = (self.person, self.people.get(owner_id, 0))
+        limits = (self.per_user, self.user_limits.get(owner_id, 0))
         return min((limit for limit in limits if limit), default=0)
 
 
-def limits_from_settings() -> Limits:
+def concurrency_limits_from_settings() -> ConcurrencyLimits:
     """What the operator set."""
     env = settings.ENV
-    return Limits(env.running_at_once, env.running_per_person, env.running_per_model)
+    return ConcurrencyLimits(env.running_at_once, env.running_per_person, env.running_per_model)
 
 
 @dataclass
-class Busy:
+class ActiveCounts:
     """What is at EvoLink now."""
 
-    everyone: int
-    people: Counter[int]
-    models: Counter[str]
+    total: int
+    by_user: Counter[int]
+    by_model: Counter[str]
 
-    def has_room(self, owner_id: int, model_id: str, limits: Limits) -> bool:
-        taken = (
-            (self.everyone, limits.everyone),
-            (self.people[owner_id], limits.of(owner_id)),
-            (self.models[model_id], limits.model),
+    def has_room(self, owner_id: int, model_id: str, limits: ConcurrencyLimits) -> bool:
+        counts_and_limits = (
+            (self.total, limits.total),
+            (self.by_user[owner_id], limits.get_user_limit(owner_id)),
+            (self.by_model[model_id], limits.per_model),
         )
-        return all(not limit or count < limit for count, limit in taken)
+        return all(not limit or count < limit for count, limit in counts_and_limits)
 
-    def take(self, owner_id: int, model_id: str) -> None:
-        self.everyone += 1
-        self.people[owner_id] += 1
-        self.models[model_id] += 1
+    def add(self, owner_id: int, model_id: str) -> None:
+        self.total += 1
+        self.by_user[owner_id] += 1
+        self.by_model[model_id] += 1
 
 
 # pk, owner, model, place among the owner's own, moment of the press
-Waiting = tuple[int, int, str, int, datetime]
+QueuedRow = tuple[int, int, str, int, datetime]
 
 
-def claim_turns(*, limit: int, now: datetime, limits: Limits) -> tuple[uuid.UUID, list[Generation]]:
+def lease_next(
+    *, limit: int, now: datetime, limits: ConcurrencyLimits
+) -> tuple[uuid.UUID, list[Generation]]:
     """Take up to `limit` queued rows whose turn it is."""
-    claim = uuid.uuid4()
-    waiting = list(_waiting(Generation.objects.filter(due__lte=now), limit))
-    if not waiting:
-        return claim, []
-    limits = replace(limits, people=at_once_of({row[1] for row in waiting}))
-    chosen = choose(waiting, busy(IN_HAND & Q(due__gt=now)), limits, limit)
-    if not chosen:
-        return claim, []
+    lease_id = uuid.uuid4()
+    queued_rows = list(
+        _first_queued_rows(Generation.objects.filter(next_attempt_at__lte=now), limit)
+    )
+    if not queued_rows:
+        return lease_id, []
+    limits = replace(
+        limits, user_limits=concurrency_limits_by_user({row[1] for row in queued_rows})
+    )
+    selected_ids = select_fair(
+        queued_rows, count_active(PREPARING_FILTER & Q(next_attempt_at__gt=now)), limits, limit
+    )
+    if not selected_ids:
+        return lease_id, []
     with transaction.atomic():
-        owners = Generation.objects.filter(state=State.QUEUED).order_by().values("owner_id")
-        versions = locked_feeds(owners)
-        rows = Generation.objects.filter(pk__in=chosen, state=State.QUEUED, due__lte=now)
-        taken = free(rows)
-        Generation.objects.filter(pk__in=taken).update(claim=claim, due=now + LEASE)
-        if taken:
-            _announce(versions)
-    return claim, list(Generation.objects.filter(pk__in=taken, claim=claim))
+        owner_ids = Generation.objects.filter(state=State.QUEUED).order_by().values("owner_id")
+        versions = lock_feeds(owner_ids)
+        rows = Generation.objects.filter(
+            pk__in=selected_ids, state=State.QUEUED, next_attempt_at__lte=now
+        )
+        leased_ids = lock_available(rows)
+        Generation.objects.filter(pk__in=leased_ids).update(
+            lease_id=lease_id, next_attempt_at=now + LEASE_DURATION
+        )
+        if leased_ids:
+            _announce_positions(versions)
+    return lease_id, list(Generation.objects.filter(pk__in=leased_ids, lease_id=lease_id))
 
 
-def choose(waiting: Iterable[Waiting], at_work: Busy, limits: Limits, limit: int) -> list[int]:
+def select_fair(
+    queued_rows: Iterable[QueuedRow],
+    active_counts: ActiveCounts,
+    limits: ConcurrencyLimits,
+    limit: int,
+) -> list[int]:
     """The rows to send now, in fair order. `at_work` counts what is chosen."""
-    chosen: list[int] = []
-    for pk, owner_id, model_id, _place, _created in in_turn(waiting, at_work.people):
-        if len(chosen) == limit:
+    selected_ids: list[int] = []
+    for pk, owner_id, model_id, _position, _created_at in fair_order(
+        queued_rows, active_counts.by_user
+    ):
+        if len(selected_ids) == limit:
             break
-        if at_work.has_room(owner_id, model_id, limits):
-            at_work.take(owner_id, model_id)
-            chosen.append(pk)
-    return chosen
+        if active_counts.has_room(owner_id, model_id, limits):
+            active_counts.add(owner_id, model_id)
+            selected_ids.append(pk)
+    return selected_ids
 
 
-def in_turn(waiting: Iterable[Waiting], people: Mapping[int, int]) -> list[Waiting]:
+def fair_order(
+    queued_rows: Iterable[QueuedRow], active_by_user: Mapping[int, int]
+) -> list[QueuedRow]:
     """Waiting rows in the order of their turns."""
-    return sorted(waiting, key=lambda row: (row[3] + people.get(row[1], 0), row[4], row[0]))
+    return sorted(
+        queued_rows, key=lambda row: (row[3] + active_by_user.get(row[1], 0), row[4], row[0])
+    )
 
 
-def ahead_of(owner_id: int) -> dict[int, int]:
+def count_ahead(owner_id: int) -> dict[int, int]:
     """How many go before each waiting generation of this person. Two queries."""
-    order = in_turn(_waiting(Generation.objects.exclude(IN_HAND), 1000), busy(IN_HAND).people)
-    return {row[0]: place for place, row in enumerate(order) if row[1] == owner_id}
+    ordered_rows = fair_order(
+        _first_queued_rows(Generation.objects.exclude(PREPARING_FILTER), 1000),
+        count_active(PREPARING_FILTER).by_user,
+    )
+    return {
+        row[0]: ahead_count for ahead_count, row in enumerate(ordered_rows) if row[1] == owner_id
+    }
 
 
-def busy(in_hand: Q) -> Busy:
+def count_active(preparing_filter: Q) -> ActiveCounts:
     """Count what is at EvoLink, or on its way there: `in_hand`. One query."""
     counts = (
-        Generation.objects.filter(Q(state__in=AT_EVOLINK) | in_hand)
+        Generation.objects.filter(Q(state__in=AT_PROVIDER_STATES) | preparing_filter)
         .values_list("owner_id", "model_id")
         .annotate(n=Count("pk"))
         .order_by()
     )
-    people: Counter[int] = Counter()
-    models: Counter[str] = Counter()
+    by_user: Counter[int] = Counter()
+    by_model: Counter[str] = Counter()
     for owner_id, model_id, count in counts:
-        people[owner_id] += count
-        models[model_id] += count
-    return Busy(people.total(), people, models)
+        by_user[owner_id] += count
+        by_model[model_id] += count
+    return ActiveCounts(by_user.total(), by_user, by_model)
 
 
-def _waiting(rows: "QuerySet[Generation]", of_each: int) -> Iterable[Waiting]:
+def _first_queued_rows(rows: "QuerySet[Generation]", per_user: int) -> Iterable[QueuedRow]:
     """The first waiting rows of every person: nobody's queue hides another's."""
-    place = Window(RowNumber(), partition_by="owner", order_by=["created", "pk"])
+    position = Window(RowNumber(), partition_by="owner", order_by=["created_at", "pk"])
     return (
         rows.filter(state=State.QUEUED)
-        .annotate(place=place)
-        .filter(place__lte=of_each)
-        .values_list("pk", "owner_id", "model_id", "place", "created")
+        .annotate(place=position)
+        .filter(place__lte=per_user)
+        .values_list("pk", "owner_id", "model_id", "place", "created_at")
     )
 
 
-def _announce(versions: Mapping[int, int]) -> None:
+def _announce_positions(versions: Mapping[int, int]) -> None:
     """Everybody who still waits has moved up."""
-    waiting = Generation.objects.filter(state=State.QUEUED)
+    queued_rows = Generation.objects.filter(state=State.QUEUED)
     for owner_id, version in versions.items():
-        Feed.objects.filter(pk=owner_id).update(version=F("version") + 1)
-        waiting.filter(owner_id=owner_id).update(version=version + 1)
+        ChangeFeed.objects.filter(pk=owner_id).update(version=F("version") + 1)
+        queued_rows.filter(owner_id=owner_id).update(changed_version=version + 1)
 
 
 @dataclass(frozen=True)
-class Place:
+class QueuePosition:
     """`ahead` go before it; at most `at_once` may be at EvoLink (0: no limit).
 
     `own` says whose limit that is: the person's, or that of the whole studio.
     """
 
-    ahead: int
-    at_once: int = 0
-    own: bool = True
+    ahead_count: int
+    max_concurrent: int = 0
+    is_user_limit: bool = True
 
 
-def places(owner_id: int) -> dict[int, Place]:
+def queue_positions(owner_id: int) -> dict[int, QueuePosition]:
     """The place of every waiting generation of this person, by its number. Four queries."""
-    limits = replace(limits_from_settings(), people=at_once_of({owner_id}))
-    own = limits.of(owner_id)
+    limits = replace(
+        concurrency_limits_from_settings(), user_limits=concurrency_limits_by_user({owner_id})
+    )
+    user_limit = limits.get_user_limit(owner_id)
     return {
-        pk: Place(ahead, own or limits.everyone, own=bool(own))
-        for pk, ahead in ahead_of(owner_id).items()
+        pk: QueuePosition(ahead_count, user_limit or limits.total, is_user_limit=bool(user_limit))
+        for pk, ahead_count in count_ahead(owner_id).items()
     }

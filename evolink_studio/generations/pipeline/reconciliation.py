@@ -15,164 +15,199 @@ from asgiref.sync import sync_to_async
 from django.db import OperationalError
 from django.db.models import Q
 
-from evolink_studio.evolink.errors import EvoLinkError, NotFound
+from evolink_studio.evolink.errors import EvoLinkError, NotFoundError
 from evolink_studio.evolink.types import Task, TaskSummary
-from evolink_studio.generations.models import Charge, Delivery, Generation
+from evolink_studio.generations.models import CallbackDelivery, Charge, Generation
 from evolink_studio.generations.pipeline import poll_schedule, retry_policy
-from evolink_studio.generations.pipeline.dispatch import accepted
-from evolink_studio.generations.pipeline.provider import Clock, Far
+from evolink_studio.generations.pipeline.dispatch import record_accepted
+from evolink_studio.generations.pipeline.provider import Clock, Provider
 from evolink_studio.generations.states import State
-from evolink_studio.generations.transitions import move, note
+from evolink_studio.generations.transitions import transition, update_in_state
 
 log = structlog.get_logger(__name__)
 
 # A POST takes at most 60 s; both clocks may be some seconds off.
-BEFORE = timedelta(seconds=5)
-AFTER = timedelta(seconds=65)
-PAGES = 3
+MAX_CREATED_BEFORE_SENT = timedelta(seconds=5)
+MAX_CREATED_AFTER_SENT = timedelta(seconds=65)
+MAX_LIST_PAGES = 3
 
 
-async def resolve(generation: Generation, *, held: uuid.UUID, far: Far, clock: Clock) -> None:
+async def reconcile(
+    generation: Generation, *, lease_id: uuid.UUID, provider: Provider, clock: Clock
+) -> None:
     """Look once for the lost task of a claimed generation; link it, or look again later."""
-    task, answered = None, True
-    named = generation.candidate or await sync_to_async(_named_early)(generation)
+    task, is_answered = None, True
+    named_task_id = generation.candidate_task_id or await sync_to_async(_find_early_callback)(
+        generation
+    )
     try:
-        task = await _named(generation, named, far) or await _listed(generation, far)
+        task = await _find_by_callback(generation, named_task_id, provider) or await _find_in_list(
+            generation, provider
+        )
     except EvoLinkError as error:
         log.info("search brought nothing", generation=generation.pk, outcome=type(error).__name__)
-        answered = isinstance(error, NotFound)
+        is_answered = isinstance(error, NotFoundError)
     except Exception as error:
-        retry_policy.tell(generation, error, step="search")
-        answered = False
+        retry_policy.log_unexpected_error(generation, error, step="search")
+        is_answered = False
     if task is not None:
-        await sync_to_async(accepted)(generation, task, held, far, clock())
+        await sync_to_async(record_accepted)(generation, task, lease_id, provider, clock())
     # A candidate that EvoLink said nothing about stays one.
-    candidate = "" if answered else named
-    await sync_to_async(_look_again)(generation, candidate, held, clock())
+    candidate_task_id = "" if is_answered else named_task_id
+    await sync_to_async(_search_later)(generation, candidate_task_id, lease_id, clock())
 
 
-def _named_early(generation: Generation) -> str:
+def _find_early_callback(generation: Generation) -> str:
     """What a callback named while the request was still in the line; looked up at first."""
     if generation.attempts:
         return ""
-    early = Delivery.objects.filter(generation=generation, refused="").exclude(task_named="")
-    return early.order_by("at").values_list("task_named", flat=True).first() or ""
+    deliveries = CallbackDelivery.objects.filter(generation=generation, rejection="").exclude(
+        reported_task_id=""
+    )
+    return (
+        deliveries.order_by("received_at").values_list("reported_task_id", flat=True).first() or ""
+    )
 
 
-async def _named(generation: Generation, task_id: str, far: Far) -> Task | None:
+async def _find_by_callback(
+    generation: Generation, task_id: str, provider: Provider
+) -> Task | None:
     """The task that a callback named, if it fits."""
     if not task_id:
         return None
-    task = await far.client.read(task_id)
-    if not _same_model(generation, task.model) or not _is_meant(generation, task.created):
+    task = await provider.client.get_task(task_id)
+    if not _is_same_model(generation, task.model) or not _can_be_named_task(
+        generation, task.created
+    ):
         return None
-    return task if await sync_to_async(_unlinked)([task.id]) else None
+    return task if await sync_to_async(_filter_unlinked)([task.id]) else None
 
 
-async def _listed(generation: Generation, far: Far) -> Task | None:
+async def _find_in_list(generation: Generation, provider: Provider) -> Task | None:
     """The only unlinked task of that model and moment, unless another lost one could own it."""
-    found: list[TaskSummary] = []
-    for page in range(1, PAGES + 1):
-        tasks = await far.client.tasks(page, 50)
-        found += [task for task in tasks or () if _fits(generation, task)]
-        if not tasks or _older(generation, tasks):
+    matches: list[TaskSummary] = []
+    for page in range(1, MAX_LIST_PAGES + 1):
+        tasks = await provider.client.list_tasks(page, 50)
+        matches += [task for task in tasks or () if _matches_generation(generation, task)]
+        if not tasks or _reaches_before_send(generation, tasks):
             break
-    free = await sync_to_async(_unlinked)([task.id for task in found])
-    if len(free) != 1 or await sync_to_async(_rivals)(generation):
+    unlinked_ids = await sync_to_async(_filter_unlinked)([task.id for task in matches])
+    if len(unlinked_ids) != 1 or await sync_to_async(_has_rival)(generation):
         return None
-    return await far.client.read(free[0])
+    return await provider.client.get_task(unlinked_ids[0])
 
 
-def _fits(generation: Generation, task: TaskSummary) -> bool:
-    return _same_model(generation, task.model) and _in_time(generation, task.created_at)
+def _matches_generation(generation: Generation, task: TaskSummary) -> bool:
+    return _is_same_model(generation, task.model) and _is_in_send_window(
+        generation, task.created_at
+    )
 
 
-def _same_model(generation: Generation, model: str) -> bool:
+def _is_same_model(generation: Generation, model: str) -> bool:
     # EvoLink may answer with an alias: veo3.1-pro as veo3.1-pro-beta.
     return model.startswith(generation.model_id)
 
 
-def _in_time(generation: Generation, created: datetime | None) -> bool:
-    sent = generation.sent
-    return bool(sent and created and sent - BEFORE <= created <= sent + AFTER)
+def _is_in_send_window(generation: Generation, created_at: datetime | None) -> bool:
+    sent_at = generation.sent_at
+    return bool(
+        sent_at
+        and created_at
+        and sent_at - MAX_CREATED_BEFORE_SENT <= created_at <= sent_at + MAX_CREATED_AFTER_SENT
+    )
 
 
-def _is_meant(generation: Generation, created: datetime | None) -> bool:
+def _can_be_named_task(generation: Generation, created_at: datetime | None) -> bool:
     """Whether the task that was named may be the one of this generation, by its age.
 
     A row that was restored as waiting does not know when it was sent, only that it can have been
     between its press and the restoring. That is enough here: its token left this machine in that
     one request and nowhere else. It is not for the task list, where nobody vouches for a line.
     """
-    if generation.vouched or generation.sent:
-        return generation.vouched or _in_time(generation, created)
-    restored = generation.moved or generation.created
-    return bool(created and generation.created - BEFORE <= created <= restored + AFTER)
+    if generation.candidate_confirmed or generation.sent_at:
+        return generation.candidate_confirmed or _is_in_send_window(generation, created_at)
+    restored_at = generation.progressed_at or generation.created_at
+    return bool(
+        created_at
+        and generation.created_at - MAX_CREATED_BEFORE_SENT
+        <= created_at
+        <= restored_at + MAX_CREATED_AFTER_SENT
+    )
 
 
-def _older(generation: Generation, tasks: Iterable[TaskSummary]) -> bool:
-    sent = generation.sent
-    return sent is None or any(t.created_at and t.created_at < sent - BEFORE for t in tasks)
+def _reaches_before_send(generation: Generation, tasks: Iterable[TaskSummary]) -> bool:
+    sent_at = generation.sent_at
+    return sent_at is None or any(
+        task.created_at and task.created_at < sent_at - MAX_CREATED_BEFORE_SENT for task in tasks
+    )
 
 
-def _unlinked(task_ids: list[str]) -> list[str]:
+def _filter_unlinked(task_ids: list[str]) -> list[str]:
     """Those tasks that no generation has."""
-    linked = set(Generation.objects.filter(task_id__in=task_ids).values_list("task_id", flat=True))
-    return [task_id for task_id in dict.fromkeys(task_ids) if task_id not in linked]
+    linked_ids = set(
+        Generation.objects.filter(task_id__in=task_ids).values_list("task_id", flat=True)
+    )
+    return [task_id for task_id in dict.fromkeys(task_ids) if task_id not in linked_ids]
 
 
-def _rivals(generation: Generation) -> bool:
+def _has_rival(generation: Generation) -> bool:
     """Whether another generation could own the same task: then only a person can tell.
 
     Another lost one; one that is being sent, as EvoLink lists a task before it has answered; or
     one of which an admin said that it was charged, without naming its task.
     """
-    assert generation.sent is not None
-    span = BEFORE + AFTER
+    assert generation.sent_at is not None
+    window = MAX_CREATED_BEFORE_SENT + MAX_CREATED_AFTER_SENT
     waiting = Q(state__in=[State.UNKNOWN, State.SENDING])
     settled = Q(state=State.FAILED, task_id=None, charge=Charge.CHARGED)
     return (
         Generation.objects.filter(waiting | settled, model_id=generation.model_id)
-        .filter(sent__gte=generation.sent - span, sent__lte=generation.sent + span)
+        .filter(sent_at__gte=generation.sent_at - window, sent_at__lte=generation.sent_at + window)
         .exclude(pk=generation.pk)
         .exists()
     )
 
 
-def _look_again(generation: Generation, candidate: str, held: uuid.UUID, now: datetime) -> None:
-    lately = generation.sent is not None and now - generation.sent < poll_schedule.SEARCH_PATIENCE
+def _search_later(
+    generation: Generation, candidate_task_id: str, lease_id: uuid.UUID, now: datetime
+) -> None:
+    is_recent = (
+        generation.sent_at is not None and now - generation.sent_at < poll_schedule.SEARCH_PERIOD
+    )
     # What was named is asked for until EvoLink says something: that costs nothing.
-    patient = lately or bool(candidate)
-    gap = poll_schedule.gap(poll_schedule.SEARCH_GAPS, generation.attempts)
-    note(
+    is_retried = is_recent or bool(candidate_task_id)
+    delay = poll_schedule.delay_for_attempt(poll_schedule.SEARCH_RETRY_SECONDS, generation.attempts)
+    update_in_state(
         generation,
-        held=held,
-        visible=False,
-        due=now + gap if patient else None,
+        lease_id=lease_id,
+        is_visible=False,
+        next_attempt_at=now + delay if is_retried else None,
         attempts=generation.attempts + 1,
-        candidate=candidate,
+        candidate_task_id=candidate_task_id,
     )
 
 
-def sweep(*, now: datetime) -> int:
+def recover_interrupted_sends(*, now: datetime) -> int:
     """Rows still `sending` long after their POST must have ended become `unknown`.
 
     Their worker died between the two commits around the POST: EvoLink may or may not have the
     request, so it is never sent again by itself. Returns how many were found.
     """
-    left = Generation.objects.filter(state=State.SENDING, due__lte=now)
-    return sum(_tell(row, now) for row in left.only("pk", "owner_id", "claim", "state"))
+    interrupted = Generation.objects.filter(state=State.SENDING, next_attempt_at__lte=now)
+    return sum(
+        _mark_unknown(row, now) for row in interrupted.only("pk", "owner_id", "lease_id", "state")
+    )
 
 
-def _tell(generation: Generation, now: datetime) -> bool:
+def _mark_unknown(generation: Generation, now: datetime) -> bool:
     try:
-        return move(
+        return transition(
             generation,
             State.UNKNOWN,
             now=now,
-            held=generation.claim,
+            lease_id=generation.lease_id,
             charge=Charge.UNCLEAR,
-            due=now,
+            next_attempt_at=now,
             attempts=0,
             error_code="answer_lost",
         )

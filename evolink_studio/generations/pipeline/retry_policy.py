@@ -10,16 +10,16 @@ from evolink_studio.generations.models import Generation
 
 log = structlog.get_logger(__name__)
 
-INTERNAL = "internal"
+INTERNAL_ERROR = "internal"
 
 
-def tell(generation: Generation, error: Exception, *, step: str) -> None:
+def log_unexpected_error(generation: Generation, error: Exception, *, step: str) -> None:
     """Log it: in full the first time, in a line as often as it comes again."""
-    known = generation.error_code == INTERNAL
+    is_known = generation.error_code == INTERNAL_ERROR
     log.error(
         "step failed",
         step=step,
         generation=generation.pk,
         reason=type(error).__name__,
-        exc_info=None if known else error,
+        exc_info=None if is_known else error,
     )

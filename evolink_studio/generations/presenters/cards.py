@@ -10,29 +10,34 @@ from django.utils.translation import gettext as _
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.fields import Control
-from evolink_studio.catalog.spec import Spec
-from evolink_studio.core.formatting import about_text, clock_text
+from evolink_studio.catalog.spec import ModelSpec
+from evolink_studio.core.formatting import format_approx_duration, format_clock
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline.queue import Place
-from evolink_studio.generations.presenters.failure_text import failure, field_named
-from evolink_studio.generations.presenters.status_text import bill, figures, kept_where, words
-from evolink_studio.generations.presenters.timers import Span, left, quiet
-from evolink_studio.generations.services import LEAVABLE
+from evolink_studio.generations.pipeline.queue import QueuePosition
+from evolink_studio.generations.presenters.failure_text import failure_text, field_from_error
+from evolink_studio.generations.presenters.status_text import (
+    charge_text,
+    credit_history_text,
+    status_text,
+    storage_badge,
+)
+from evolink_studio.generations.presenters.timers import Timer, time_left, time_without_progress
+from evolink_studio.generations.services import DISMISSIBLE_STATES
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
 
-NOWHERE: Mapping[int, Place] = MappingProxyType({})
-CHIPS = ("aspect_ratio", "duration", "quality", "sound", "mode")
+NO_POSITIONS: Mapping[int, QueuePosition] = MappingProxyType({})
+CHIP_FIELDS = ("aspect_ratio", "duration", "quality", "sound", "mode")
 
 
 @dataclass(frozen=True)
-class Film:
+class ResultVideo:
     """A kept result: addresses, and its measured size (pixels, seconds)."""
 
     url: str
-    poster: str
-    download: str
-    frame: str
+    poster_url: str
+    download_url: str
+    frame_url: str
     mime: str
     width: int | None
     height: int | None
@@ -40,7 +45,7 @@ class Film:
 
 
 @dataclass(frozen=True)
-class Bar:
+class ProgressBar:
     """The part of a card that moves while EvoLink works.
 
     `steady`: as long as it is, nothing else on the card changes. `left` and `quiet` go on by
@@ -48,16 +53,16 @@ class Bar:
     """
 
     id: int
-    steady: bool
-    stalled: bool
+    is_steady: bool
+    is_stalled: bool
     progress: int
     progress_text: str
-    left: Span | None
-    quiet: Span | None
+    time_left: Timer | None
+    time_without_progress: Timer | None
 
 
 @dataclass(frozen=True)
-class Card(Bar):
+class Card(ProgressBar):
     """What the card of one generation says.
 
     `ticking`: its clock runs and the page follows it.
@@ -66,112 +71,114 @@ class Card(Bar):
     state: str
     state_text: str
     icon: str
-    over: bool
-    ticking: bool
-    put_away: bool
-    model: str
+    is_ended: bool
+    is_ticking: bool
+    is_dismissed: bool
+    model_label: str
     model_id: str
     chips: tuple[str, ...]
     prompt: str
-    started: datetime
-    expected: int
+    created_at: datetime
+    expected_seconds: int
     elapsed_text: str
     message: str
     advice: str
-    badge: str
-    money: str
-    credits: str
-    films: tuple[Film, ...]
+    storage_badge: str
+    charge_text: str
+    credit_history_text: str
+    videos: tuple[ResultVideo, ...]
     details: tuple[tuple[str, str], ...]
     can_cancel: bool
-    can_leave: bool
-    again_url: str
-    again_text: str
+    can_dismiss: bool
+    reuse_url: str
+    reuse_text: str
     show_url: str
 
 
-def bar(generation: Generation, *, now: datetime) -> Bar:
+def present_progress(generation: Generation, *, now: datetime) -> ProgressBar:
     """Prepare what moves on a card."""
-    running = generation.state == State.RUNNING
-    stalled = generation.stalled is not None
-    watched = not generation.left_alone
-    return Bar(
+    is_running = generation.state == State.RUNNING
+    is_stalled = generation.stalled_since is not None
+    is_watched = not generation.is_dismissed
+    return ProgressBar(
         id=generation.pk,
-        steady=running and watched and not stalled and not generation.error_code,
-        stalled=stalled,
+        is_steady=is_running and is_watched and not is_stalled and not generation.error_code,
+        is_stalled=is_stalled,
         progress=generation.progress,
-        progress_text=_progress(generation),
-        left=left(generation, now) if watched else None,
-        quiet=quiet(generation, now) if watched else None,
+        progress_text=_progress_text(generation),
+        time_left=time_left(generation, now) if is_watched else None,
+        time_without_progress=time_without_progress(generation, now) if is_watched else None,
     )
 
 
-def card(generation: Generation, *, now: datetime, ahead: Mapping[int, Place] = NOWHERE) -> Card:
+def present_card(
+    generation: Generation, *, now: datetime, positions: Mapping[int, QueuePosition] = NO_POSITIONS
+) -> Card:
     """Prepare a card. Needs `results` with their files prefetched: no query is made here.
 
     `ahead` says where waiting generations stand, by their number.
     """
     state = State(generation.state)
     spec = SPECS.get(generation.model_id)
-    said = words(generation, now, ahead.get(generation.pk))
-    watched = not generation.left_alone
-    form = reverse("create", args=[generation.model_id])
+    text = status_text(generation, now, positions.get(generation.pk))
+    is_watched = not generation.is_dismissed
+    form_url = reverse("create", args=[generation.model_id])
     return Card(
-        **vars(bar(generation, now=now)),
+        **vars(present_progress(generation, now=now)),
         state=state.value,
-        state_text=str(said.label),
-        icon="stalled" if generation.stalled else state.value,
-        over=generation.ended,
-        ticking=generation.live and watched,
-        put_away=not watched,
-        model=spec.label if spec else generation.model_id,
+        state_text=str(text.label),
+        icon="stalled" if generation.stalled_since else state.value,
+        is_ended=generation.is_ended,
+        is_ticking=generation.is_live and is_watched,
+        is_dismissed=not is_watched,
+        model_label=spec.label if spec else generation.model_id,
         model_id=generation.model_id,
-        chips=_chips(generation),
-        prompt=_prompt(generation),
-        started=generation.created,
-        expected=generation.expected_seconds,
-        elapsed_text=clock_text(generation.elapsed(now)),
-        message=str(said.message),
-        advice=str(said.advice),
-        badge=kept_where(generation, now),
-        money=bill(generation),
-        credits=figures(generation),
-        films=_films(generation),
-        details=_details(generation),
+        chips=_present_chips(generation),
+        prompt=_prompt_text(generation),
+        created_at=generation.created_at,
+        expected_seconds=generation.expected_seconds,
+        elapsed_text=format_clock(generation.get_elapsed(now)),
+        message=str(text.message),
+        advice=str(text.advice),
+        storage_badge=storage_badge(generation, now),
+        charge_text=charge_text(generation),
+        credit_history_text=credit_history_text(generation),
+        videos=_present_videos(generation),
+        details=_support_details(generation),
         can_cancel=state == State.QUEUED,
-        can_leave=state in LEAVABLE and watched,
-        again_url=f"{form}?from={generation.pk}{_field(generation, spec)}",
-        again_text=_again(generation),
-        show_url=f"{form}?show={generation.pk}",
+        can_dismiss=state in DISMISSIBLE_STATES and is_watched,
+        reuse_url=f"{form_url}?from={generation.pk}{_error_field_anchor(generation, spec)}",
+        reuse_text=_reuse_text(generation),
+        show_url=f"{form_url}?show={generation.pk}",
     )
 
 
-def _progress(generation: Generation) -> str:
+def _progress_text(generation: Generation) -> str:
     if generation.state != State.RUNNING:
         return ""
     if not generation.expected_seconds:
         return f"{generation.progress} %"
-    usually = about_text(generation.expected_seconds)
-    return _("{percent} % · usually {time}").format(percent=generation.progress, time=usually)
+    usual_time = format_approx_duration(generation.expected_seconds)
+    return _("{percent} % · usually {time}").format(percent=generation.progress, time=usual_time)
 
 
-def _chips(generation: Generation) -> tuple[str, ...]:
+def _present_chips(generation: Generation) -> tuple[str, ...]:
     spec = SPECS.get(generation.model_id)
-    known = {field.name: field for field in spec.fields} if spec else {}
+    fields_by_name = {field.name: field for field in spec.fields} if spec else {}
     chips = []
-    for name in CHIPS:
+    for name in CHIP_FIELDS:
         value = generation.params.get(name)
-        if value in (None, "", False) or name not in known:
+        if value in (None, "", False) or name not in fields_by_name:
             continue
-        field = known[name]
+        field = fields_by_name[name]
         label = next((_(o.label) for o in field.options if o.value == value), f"{value}")
-        named = field.control == Control.CHOICE and name in ("sound", "mode")
+        is_labelled = field.control == Control.CHOICE and name in ("sound", "mode")
         unit = field.unit if not field.options else ""
-        chips.append(f"{_(field.label)}: {label}" if named else f"{label} {unit}".strip())
+        chips.append(f"{_(field.label)}: {label}" if is_labelled else f"{label} {unit}".strip())
     return tuple(chips)
 
 
-def _prompt(generation: Generation) -> str:
+def _prompt_text(generation: Generation) -> str:
     if generation.prompt:
         return generation.prompt
     shots = generation.params.get("shots")
@@ -179,18 +186,18 @@ def _prompt(generation: Generation) -> str:
     return " / ".join(str(row.get("prompt", "")) for row in rows)
 
 
-def _films(generation: Generation) -> tuple[Film, ...]:
+def _present_videos(generation: Generation) -> tuple[ResultVideo, ...]:
     if generation.state != State.COMPLETED:
         return ()
-    return tuple(_film(result.asset) for result in generation.results.all())
+    return tuple(_present_video(result.asset) for result in generation.results.all())
 
 
-def _film(asset: Asset) -> Film:
-    return Film(
+def _present_video(asset: Asset) -> ResultVideo:
+    return ResultVideo(
         url=reverse("asset", args=[asset.pk]),
-        poster=reverse("asset_poster", args=[asset.pk]),
-        download=reverse("asset_download", args=[asset.pk]),
-        frame=reverse("frame", args=[asset.pk]),
+        poster_url=reverse("asset_poster", args=[asset.pk]),
+        download_url=reverse("asset_download", args=[asset.pk]),
+        frame_url=reverse("frame", args=[asset.pk]),
         mime=asset.mime,
         width=asset.width,
         height=asset.height,
@@ -198,38 +205,38 @@ def _film(asset: Asset) -> Film:
     )
 
 
-def _details(generation: Generation) -> tuple[tuple[str, str], ...]:
+def _support_details(generation: Generation) -> tuple[tuple[str, str], ...]:
     """What support needs to find it, here and at EvoLink. No key and no address is among it."""
-    facts = (
+    lines = (
         (_("Number here"), str(generation.pk)),
         (_("Task at EvoLink"), generation.task_id or ""),
         (_("Model used"), generation.model_used),
-        (_("Pressed"), _moment(generation.created)),
-        (_("Sent"), _moment(generation.sent)),
-        (_("Accepted"), _moment(generation.accepted)),
-        (_("Ended"), _moment(generation.finished)),
+        (_("Pressed"), _format_utc(generation.created_at)),
+        (_("Sent"), _format_utc(generation.sent_at)),
+        (_("Accepted"), _format_utc(generation.accepted_at)),
+        (_("Ended"), _format_utc(generation.finished_at)),
         (_("Code"), generation.error_code),
         (_("EvoLink's own words"), generation.error_text),
     )
-    return tuple((name, text) for name, text in facts if text)
+    return tuple((name, text) for name, text in lines if text)
 
 
-def _moment(at: datetime | None) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else ""
+def _format_utc(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else ""
 
 
-def _field(generation: Generation, spec: Spec | None) -> str:
+def _error_field_anchor(generation: Generation, spec: ModelSpec | None) -> str:
     """The form opens at the field that EvoLink named."""
     if generation.state != State.FAILED or spec is None:
         return ""
-    name = field_named(generation.error_field, {field.name for field in spec.fields})
+    name = field_from_error(generation.error_field, {field.name for field in spec.fields})
     return f"#field-{name}" if name else ""
 
 
-def _again(generation: Generation) -> str:
+def _reuse_text(generation: Generation) -> str:
     if generation.state != State.FAILED:
         return _("Use these settings")
-    meaning = failure(generation.error_code)
-    if meaning.label:
+    meaning = failure_text(generation.error_code)
+    if meaning.state_label:
         return _("Make it again")
-    return _("Try again") if meaning.again else _("Change and try again")
+    return _("Try again") if meaning.is_retryable else _("Change and try again")

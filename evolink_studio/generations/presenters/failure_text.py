@@ -10,124 +10,144 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-Text = str | Promise
+LazyText = str | Promise
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailureText:
     """`what` happened; `advice` what to do; `again` whether the same request may work later.
 
     `label` is what the state is called where "Failed" is not the word.
     """
 
-    what: Text
-    advice: Text
-    again: bool = False
-    label: Text = ""
+    message: LazyText
+    advice: LazyText
+    is_retryable: bool = False
+    state_label: LazyText = ""
 
 
 # Said with every failure: nothing that failed is repeated for free.
-PAID_ANEW = _("Sending it again is a new paid generation.")
-CHANGE_IT = _("Change the prompt or the pictures before you send it again.")
-LATER = _("The same request may work in a few minutes.")
-ONCE = _("You can try once more; if it fails again, change something.")
-CHOOSE_AGAIN = _("Choose the picture again.")
-ASK = _("Ask the owner of this studio: only they can mend this.")
+NEW_CHARGE_NOTICE = _("Sending it again is a new paid generation.")
+CHANGE_INPUT_ADVICE = _("Change the prompt or the pictures before you send it again.")
+RETRY_LATER_ADVICE = _("The same request may work in a few minutes.")
+RETRY_ONCE_ADVICE = _("You can try once more; if it fails again, change something.")
+CHOOSE_FILE_ADVICE = _("Choose the picture again.")
+ASK_OWNER_ADVICE = _("Ask the owner of this studio: only they can mend this.")
 
-_POLICY = Failure(_("The model refused this: it is against EvoLink's content policy."), CHANGE_IT)
-_KEY = Failure(_("EvoLink does not accept this studio's key."), ASK)
-_CREDITS = Failure(_("The account at EvoLink has too few credits left for this."), ASK)
-_BUSY = Failure(_("EvoLink has too much to do right now."), LATER, again=True)
-_SERVICE = Failure(_("EvoLink had a problem while making this."), LATER, again=True)
-_CANCELLED = Failure(_("EvoLink cancelled this task."), CHANGE_IT)
-_PARAMETERS = Failure(
+_POLICY_VIOLATION = FailureText(
+    _("The model refused this: it is against EvoLink's content policy."), CHANGE_INPUT_ADVICE
+)
+_KEY_REJECTED = FailureText(_("EvoLink does not accept this studio's key."), ASK_OWNER_ADVICE)
+_INSUFFICIENT_CREDITS = FailureText(
+    _("The account at EvoLink has too few credits left for this."), ASK_OWNER_ADVICE
+)
+_PROVIDER_BUSY = FailureText(
+    _("EvoLink has too much to do right now."), RETRY_LATER_ADVICE, is_retryable=True
+)
+_PROVIDER_ERROR = FailureText(
+    _("EvoLink had a problem while making this."), RETRY_LATER_ADVICE, is_retryable=True
+)
+_TASK_CANCELLED = FailureText(_("EvoLink cancelled this task."), CHANGE_INPUT_ADVICE)
+_INVALID_PARAMETERS = FailureText(
     _("EvoLink does not accept one of the settings."),
     _("Change it in the form; the details below may say which one it is."),
 )
 
-FAILURES: dict[str, Failure] = {
-    "content_policy_violation": _POLICY,
-    "invalid_parameters": _PARAMETERS,
-    "invalid_parameter": _PARAMETERS,
-    "invalid_request": _PARAMETERS,
-    "missing_required_params": _PARAMETERS,
-    "image_processing_error": Failure(
+FAILURE_TEXTS: dict[str, FailureText] = {
+    "content_policy_violation": _POLICY_VIOLATION,
+    "invalid_parameters": _INVALID_PARAMETERS,
+    "invalid_parameter": _INVALID_PARAMETERS,
+    "invalid_request": _INVALID_PARAMETERS,
+    "missing_required_params": _INVALID_PARAMETERS,
+    "image_processing_error": FailureText(
         _("EvoLink could not read one of the pictures."),
         _("Use another picture, or save it again as JPEG or PNG."),
     ),
-    "image_dimension_mismatch": Failure(
+    "image_dimension_mismatch": FailureText(
         _("A picture does not have the size this model needs."),
         _("Fit the picture to the size named at its field."),
     ),
-    "request_cancelled": _CANCELLED,
-    "task_cancelled": _CANCELLED,
-    "resource_not_found": Failure(
+    "request_cancelled": _TASK_CANCELLED,
+    "task_cancelled": _TASK_CANCELLED,
+    "resource_not_found": FailureText(
         _("EvoLink no longer has one of the files it needs."),
-        CHOOSE_AGAIN,
+        CHOOSE_FILE_ADVICE,
     ),
-    "service_error": _SERVICE,
-    "service_unavailable": _SERVICE,
-    "generation_timeout": Failure(_("The model took too long and gave up."), LATER, again=True),
-    "resource_exhausted": _BUSY,
-    "quota_exceeded": _BUSY,
-    "rate_limit_exceeded": _BUSY,
-    "generation_failed_no_content": Failure(
-        _("The model finished without a film."), ONCE, again=True
+    "service_error": _PROVIDER_ERROR,
+    "service_unavailable": _PROVIDER_ERROR,
+    "generation_timeout": FailureText(
+        _("The model took too long and gave up."), RETRY_LATER_ADVICE, is_retryable=True
     ),
-    "unknown_error": Failure(_("EvoLink stopped without giving a reason."), ONCE, again=True),
-    "unauthorized": _KEY,
-    "key_disabled": _KEY,
-    "key_expired": _KEY,
-    "insufficient_quota": _CREDITS,
-    "insufficient_user_quota": _CREDITS,
-    "insufficient_token_quota": _CREDITS,
-    "key_quota_exhausted": _CREDITS,
-    "model_access_denied": Failure(_("This studio's key may not use this model."), ASK),
-    "key_model_not_allowed": Failure(_("This studio's key may not use this model."), ASK),
-    "permission_denied": Failure(_("This studio's key may not do this."), ASK),
-    "request_too_large_error": Failure(
+    "resource_exhausted": _PROVIDER_BUSY,
+    "quota_exceeded": _PROVIDER_BUSY,
+    "rate_limit_exceeded": _PROVIDER_BUSY,
+    "generation_failed_no_content": FailureText(
+        _("The model finished without a film."), RETRY_ONCE_ADVICE, is_retryable=True
+    ),
+    "unknown_error": FailureText(
+        _("EvoLink stopped without giving a reason."), RETRY_ONCE_ADVICE, is_retryable=True
+    ),
+    "unauthorized": _KEY_REJECTED,
+    "key_disabled": _KEY_REJECTED,
+    "key_expired": _KEY_REJECTED,
+    "insufficient_quota": _INSUFFICIENT_CREDITS,
+    "insufficient_user_quota": _INSUFFICIENT_CREDITS,
+    "insufficient_token_quota": _INSUFFICIENT_CREDITS,
+    "key_quota_exhausted": _INSUFFICIENT_CREDITS,
+    "model_access_denied": FailureText(
+        _("This studio's key may not use this model."), ASK_OWNER_ADVICE
+    ),
+    "key_model_not_allowed": FailureText(
+        _("This studio's key may not use this model."), ASK_OWNER_ADVICE
+    ),
+    "permission_denied": FailureText(_("This studio's key may not do this."), ASK_OWNER_ADVICE),
+    "request_too_large_error": FailureText(
         _("The request is too large for EvoLink."), _("Use fewer or smaller pictures.")
     ),
-    "not_sent": Failure(
-        _("EvoLink could not be reached for an hour, so we stopped trying."), LATER, again=True
+    "not_sent": FailureText(
+        _("EvoLink could not be reached for an hour, so we stopped trying."),
+        RETRY_LATER_ADVICE,
+        is_retryable=True,
     ),
-    "internal": Failure(_("Something is wrong in this studio, so nothing was sent."), ASK),
-    "rules_changed": Failure(
+    "internal": FailureText(
+        _("Something is wrong in this studio, so nothing was sent."), ASK_OWNER_ADVICE
+    ),
+    "rules_changed": FailureText(
         _("The rules of this model changed while this was waiting, so it was not sent."),
         _("Open it again and look at the marked fields."),
     ),
-    "file_missing": Failure(
+    "file_missing": FailureText(
         _("A file that belongs to this is no longer in the library, so nothing was sent."),
-        CHOOSE_AGAIN,
+        CHOOSE_FILE_ADVICE,
     ),
-    "never_taken": Failure(
+    "never_taken": FailureText(
         _("EvoLink never took this request, as an admin found out."),
         _("You can send it again."),
-        again=True,
+        is_retryable=True,
     ),
-    "charged_without_film": Failure(
+    "charged_without_film": FailureText(
         _("EvoLink charged this, but there is no film, as an admin found out."),
         "",
     ),
-    "film_lost": Failure(
+    "film_lost": FailureText(
         _("The film was made, but its link ended before it could be copied here."),
         _("You can make it again with the same settings."),
-        again=True,
-        label=_("Expired"),
+        is_retryable=True,
+        state_label=_("Expired"),
     ),
 }
-UNKNOWN_FAILURE = Failure(
+UNKNOWN_FAILURE_TEXT = FailureText(
     _("EvoLink could not make this."),
     _("Look at the details below before you try again."),
 )
 
 
-def failure(code: str) -> Failure:
+def failure_text(code: str) -> FailureText:
     """The meaning of a code; a general sentence for one we do not know."""
-    return FAILURES.get(code, UNKNOWN_FAILURE)
+    return FAILURE_TEXTS.get(code, UNKNOWN_FAILURE_TEXT)
 
 
-def field_named(error_field: str, fields: Collection[str]) -> str:
+def field_from_error(error_field: str, field_names: Collection[str]) -> str:
     """Which of our fields EvoLink named, as in "body.image_urls[0]"; "" when it is none."""
     name = error_field.split(".")[-1].split("[")[0]
-    return name if name in fields else ""
+    return name if name in field_names else ""

@@ -11,17 +11,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from evolink_studio.catalog import SPECS
-from evolink_studio.catalog.spec import Lifecycle, Spec
-from evolink_studio.core.formatting import about_text, credits_text
+from evolink_studio.catalog.spec import Lifecycle, ModelSpec
+from evolink_studio.core.formatting import format_approx_duration, format_credits
 from evolink_studio.credits.exceptions import ModelNotAllowed
 from evolink_studio.credits.models import RateCard
-from evolink_studio.credits.pricing import cheapest, price
-from evolink_studio.credits.queries import current_cards
+from evolink_studio.credits.pricing import calculate_price, lowest_unit_price
+from evolink_studio.credits.queries import current_rate_cards
 from evolink_studio.generations import queries
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Example:
     """An example: a title, the model it suits, a prompt and settings."""
 
     title: str | Promise
@@ -29,12 +29,12 @@ class Recipe:
     prompt: str | Promise
     settings: Mapping[str, object]
 
-    def values(self) -> dict[str, object]:
+    def to_form_values(self) -> dict[str, object]:
         return {"prompt": str(self.prompt), **self.settings}
 
 
-RECIPES: dict[str, Recipe] = {
-    "1": Recipe(
+EXAMPLES: dict[str, Example] = {
+    "1": Example(
         gettext_lazy("A quiet street at dawn"),
         "doubao-seedance-1.0-pro-fast",
         gettext_lazy(
@@ -43,7 +43,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         {"duration": 5, "quality": "720p", "aspect_ratio": "16:9"},
     ),
-    "2": Recipe(
+    "2": Example(
         gettext_lazy("A cat at the piano"),
         "grok-imagine-text-to-video",
         gettext_lazy(
@@ -51,7 +51,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         {"duration": 6, "mode": "fun", "aspect_ratio": "1:1"},
     ),
-    "3": Recipe(
+    "3": Example(
         gettext_lazy("Product on a turning table"),
         "veo3.1-pro",
         gettext_lazy(
@@ -71,34 +71,34 @@ class ModelCard:
     label: str
     summary: str
     badges: tuple[str, ...]
-    typical: str
-    price: str
+    typical_time: str
+    price_text: str
     lifecycle: str
     lifecycle_text: str
     url: str
     switch_url: str
-    selected: bool
-    reason: str = ""
+    is_selected: bool
+    denied_reason: str = ""
 
 
 @dataclass(frozen=True)
-class RecipeCard:
+class ExampleCard:
     """An example that fills the form, with its price."""
 
     title: str
     prompt: str
-    price: str
+    price_text: str
     url: str
 
 
-_BADGES: Mapping[str, str | Promise] = {
+_MODE_BADGES: Mapping[str, str | Promise] = {
     "text": gettext_lazy("Text"),
     "image": gettext_lazy("Pictures"),
     "video": gettext_lazy("Video"),
     "audio": gettext_lazy("Audio"),
     "sound": gettext_lazy("With sound"),
 }
-_LIFECYCLES: Mapping[Lifecycle, str | Promise] = {
+_LIFECYCLE_LABELS: Mapping[Lifecycle, str | Promise] = {
     Lifecycle.ACTIVE: "",
     Lifecycle.PREVIEW: gettext_lazy("Preview"),
     Lifecycle.DEPRECATED: gettext_lazy("Ends soon"),
@@ -106,70 +106,85 @@ _LIFECYCLES: Mapping[Lifecycle, str | Promise] = {
 }
 
 
-def model_cards(selected: str, now: datetime, closed: Container[str] = ()) -> list[ModelCard]:
+def present_models(
+    selected_id: str, now: datetime, denied_ids: Container[str] = ()
+) -> list[ModelCard]:
     """The picker; `closed` are models that the person may not use. Two queries in all."""
-    typical = queries.typical_seconds(list(SPECS))
-    prices = current_cards(now=now)
-    make = partial(_model_card, selected=selected, typical=typical, prices=prices, closed=closed)
-    return [make(spec) for spec in SPECS.values()]
+    typical = queries.get_typical_seconds(list(SPECS))
+    rate_cards = current_rate_cards(now=now)
+    present = partial(
+        _present_model,
+        selected_id=selected_id,
+        typical=typical,
+        rate_cards=rate_cards,
+        denied_ids=denied_ids,
+    )
+    return [present(spec) for spec in SPECS.values()]
 
 
-def _model_card(
-    spec: Spec,
+def _present_model(
+    spec: ModelSpec,
     *,
-    selected: str,
+    selected_id: str,
     typical: Mapping[str, int],
-    prices: Mapping[str, RateCard],
-    closed: Container[str],
+    rate_cards: Mapping[str, RateCard],
+    denied_ids: Container[str],
 ) -> ModelCard:
     seconds = typical.get(spec.id, spec.typical_seconds)
     return ModelCard(
         id=spec.id,
         label=_(spec.label),
         summary=_(spec.summary),
-        badges=(*(str(_BADGES[mode.value]) for mode in spec.modes), *_limits(spec)),
-        typical=_("usually {time}").format(time=about_text(seconds)),
-        price=_price(prices.get(spec.id)),
+        badges=(
+            *(str(_MODE_BADGES[mode.value]) for mode in spec.capabilities),
+            *_limit_badges(spec),
+        ),
+        typical_time=_("usually {time}").format(time=format_approx_duration(seconds)),
+        price_text=_price_text(rate_cards.get(spec.id)),
         lifecycle="" if spec.lifecycle is Lifecycle.ACTIVE else spec.lifecycle.value,
-        lifecycle_text=str(_LIFECYCLES[spec.lifecycle]),
+        lifecycle_text=str(_LIFECYCLE_LABELS[spec.lifecycle]),
         url=reverse("create", args=[spec.id]),
         switch_url=reverse("switch", args=[spec.id]),
-        selected=spec.id == selected,
-        reason=ModelNotAllowed(model_id=spec.id).what if spec.id in closed else "",
+        is_selected=spec.id == selected_id,
+        denied_reason=ModelNotAllowed(model_id=spec.id).reason if spec.id in denied_ids else "",
     )
 
 
-def _limits(spec: Spec) -> list[str]:
+def _limit_badges(spec: ModelSpec) -> list[str]:
     """The longest and the finest that it makes, as far as that can be chosen or is fixed."""
-    length = _("up to {n} s").format(n=f"{spec.seconds[1]:g}") if spec.seconds else ""
+    max_length = (
+        _("up to {n} s").format(n=f"{spec.duration_range[1]:g}") if spec.duration_range else ""
+    )
     if spec.fixed_seconds is not None:
-        length = f"{spec.fixed_seconds} s"
-    finest = _("up to {quality}").format(quality=_(spec.finest)) if spec.finest else ""
-    return [text for text in (length, finest) if text]
+        max_length = f"{spec.fixed_seconds} s"
+    max_quality = (
+        _("up to {quality}").format(quality=_(spec.highest_quality)) if spec.highest_quality else ""
+    )
+    return [text for text in (max_length, max_quality) if text]
 
 
-def _price(card: RateCard | None) -> str:
-    if card is None:
+def _price_text(rate_card: RateCard | None) -> str:
+    if rate_card is None:
         return _("price not known")
-    amount = credits_text(cheapest(card))
-    if card.unit == RateCard.Unit.SECOND:
+    amount = format_credits(lowest_unit_price(rate_card))
+    if rate_card.unit == RateCard.Unit.SECOND:
         return _("from {n} credits a second").format(n=amount)
     return _("{n} credits a film").format(n=amount)
 
 
-def recipe_cards(now: datetime) -> list[RecipeCard]:
+def present_examples(now: datetime) -> list[ExampleCard]:
     """Examples for an empty first page. One query."""
-    prices = current_cards(now=now)
+    rate_cards = current_rate_cards(now=now)
     return [
-        RecipeCard(
-            title=str(recipe.title),
-            prompt=str(recipe.prompt),
-            price=_("about {n} credits").format(
-                n=credits_text(price(prices[recipe.model_id], recipe.settings))
+        ExampleCard(
+            title=str(example.title),
+            prompt=str(example.prompt),
+            price_text=_("about {n} credits").format(
+                n=format_credits(calculate_price(rate_cards[example.model_id], example.settings))
             )
-            if recipe.model_id in prices
+            if example.model_id in rate_cards
             else "",
-            url=f"{reverse('create', args=[recipe.model_id])}?recipe={number}",
+            url=f"{reverse('create', args=[example.model_id])}?recipe={number}",
         )
-        for number, recipe in RECIPES.items()
+        for number, example in EXAMPLES.items()
     ]

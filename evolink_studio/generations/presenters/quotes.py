@@ -10,36 +10,43 @@ from django.utils.translation import gettext as _
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog import SPECS
-from evolink_studio.catalog.spec import Lifecycle, Spec
-from evolink_studio.core.formatting import credits_text
+from evolink_studio.catalog.spec import Lifecycle, ModelSpec
+from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits import pricing
-from evolink_studio.credits.availability import Room, room
-from evolink_studio.credits.exceptions import NoRoom
-from evolink_studio.credits.models import FarAccount, RateCard
-from evolink_studio.credits.presenters import Standings, standing_words
-from evolink_studio.credits.pricing import Bill, Saving, cheaper, savings
-from evolink_studio.credits.queries import current_card
+from evolink_studio.credits.availability import Availability, check_availability
+from evolink_studio.credits.exceptions import SpendingDenied
+from evolink_studio.credits.models import ProviderAccount, RateCard
+from evolink_studio.credits.presenters import AllowanceSummary, summarize_allowances
+from evolink_studio.credits.pricing import (
+    CheaperOption,
+    Estimate,
+    best_cheaper_option,
+    cheaper_options,
+)
+from evolink_studio.credits.queries import current_rate_card
 from evolink_studio.generations import models, queries
 
 
-def key_refused() -> str:
+def key_rejected_text() -> str:
     """Also the reason on the button."""
     return _("EvoLink does not accept this studio's key, so nothing is sent. Tell the owner.")
 
 
-def blocked(spec: Spec, account: FarAccount, disk_free: int | None) -> str:
+def find_blocked_reason(
+    spec: ModelSpec, account: ProviderAccount, disk_free_bytes: int | None
+) -> str:
     """Why nothing can be sent now; "" when it can."""
-    if account.key_state == FarAccount.KeyState.REFUSED:
-        return key_refused()
+    if account.key_state == ProviderAccount.KeyState.REJECTED:
+        return key_rejected_text()
     if spec.lifecycle is Lifecycle.RETIRED:
         return _("This model is retired. Choose another one.")
-    if disk_free is not None and disk_free < models.LOW_DISK:
+    if disk_free_bytes is not None and disk_free_bytes < models.MIN_FREE_DISK_BYTES:
         return _("This server's disk is nearly full, so a film could not be kept. Nothing is sent.")
     return ""
 
 
 @dataclass(frozen=True)
-class Receipt:
+class PriceQuote:
     """`amount` in credits; None when price or length is open, `at_most` is the worst case then.
 
     `label` is the button, `after` its second line. `blocked` says why nothing can be sent. Where an
@@ -47,139 +54,163 @@ class Receipt:
     `standings` is None for who has no limit. `closed` are the models that an allowance leaves out.
     """
 
-    amount: Decimal | None
-    at_most: Decimal | None
-    estimate: str
-    left: str
-    label: str
+    credits_estimated: Decimal | None
+    max_credits: Decimal | None
+    estimate_text: str
+    remaining_text: str
+    button_label: str
     note: str
-    after: str = ""
+    button_note: str = ""
     warning: str = ""
-    cheaper: str = ""
-    blocked: str = ""
-    refusal: NoRoom | None = None
-    standings: Standings | None = None
-    closed: frozenset[str] = frozenset()
+    cheaper_hint: str = ""
+    blocked_reason: str = ""
+    denial: SpendingDenied | None = None
+    allowance_summary: AllowanceSummary | None = None
+    denied_model_ids: frozenset[str] = frozenset()
 
 
-def receipt(
+def quote_price(
     *,
-    spec: Spec,
-    person: User,
+    spec: ModelSpec,
+    user: User,
     params: Mapping[str, object],
-    account: FarAccount,
-    blocked: str,
+    account: ProviderAccount,
+    blocked_reason: str,
     now: datetime,
-) -> Receipt:
+) -> PriceQuote:
     """Hold what it will take against the person's allowances and what EvoLink says is left."""
-    card = current_card(model_id=spec.id, now=now)
-    bill = pricing.bill(card, params)
-    space = room(
-        person=person,
+    rate_card = current_rate_card(model_id=spec.id, now=now)
+    estimate = pricing.estimate_price(rate_card, params)
+    availability = check_availability(
+        user=user,
         model_id=spec.id,
-        amount=bill.estimate,
-        at_most=bill.at_most,
-        running=0,
+        amount=estimate.credits,
+        max_credits=estimate.max_credits,
+        active_count=0,
         now=now,
     )
-    left = _left(account, space)
-    hint = _cheaper(space, card, bill, spec, params)
-    refusal = None if blocked else space.refusal
-    return Receipt(
-        amount=bill.estimate,
-        at_most=bill.at_most,
-        estimate=credits_text(bill.estimate),
-        left=credits_text(left) if left is not None else "",
-        label=_label(bill, space),
-        after=_after(bill, left),
-        note=_note(card, bill, space),
-        warning=_warning(account, space),
-        cheaper=hint,
-        blocked=blocked or (f"{refusal.sentence} {hint}".strip() if refusal else ""),
-        refusal=refusal,
-        standings=standing_words(space),
-        closed=frozenset(id for id in SPECS if not space.includes(id)),
+    remaining = _remaining_credits(account, availability)
+    cheaper_hint = _cheaper_hint(availability, rate_card, estimate, spec, params)
+    denial = None if blocked_reason else availability.denial
+    return PriceQuote(
+        credits_estimated=estimate.credits,
+        max_credits=estimate.max_credits,
+        estimate_text=format_credits(estimate.credits),
+        remaining_text=format_credits(remaining) if remaining is not None else "",
+        button_label=_button_label(estimate, availability),
+        button_note=_button_note(estimate, remaining),
+        note=_note_text(rate_card, estimate, availability),
+        warning=_warning_text(account, availability),
+        cheaper_hint=cheaper_hint,
+        blocked_reason=blocked_reason
+        or (f"{denial.summary} {cheaper_hint}".strip() if denial else ""),
+        denial=denial,
+        allowance_summary=summarize_allowances(availability),
+        denied_model_ids=frozenset(id for id in SPECS if not availability.allows_model(id)),
     )
 
 
-def _left(account: FarAccount, space: Room) -> Decimal | None:
+def _remaining_credits(account: ProviderAccount, availability: Availability) -> Decimal | None:
     """What this person will have left: the smaller of the allowance and EvoLink's account."""
-    known = [value for value in (account.spendable, space.available) if value is not None]
-    return min(known) - space.needed if space.needed is not None and known else None
+    limits = [
+        value for value in (account.credits_available, availability.available) if value is not None
+    ]
+    return (
+        min(limits) - availability.credits_needed
+        if availability.credits_needed is not None and limits
+        else None
+    )
 
 
-def _note(card: RateCard | None, bill: Bill, space: Room) -> str:
-    if bill.estimate is not None:
+def _note_text(rate_card: RateCard | None, estimate: Estimate, availability: Availability) -> str:
+    if estimate.credits is not None:
         return _("Estimate; EvoLink confirms the exact figure when it accepts.")
-    words = (
+    text = (
         _("How long the film gets is open; EvoLink names its price when it accepts.")
-        if card
+        if rate_card
         else _("No price is known for this model; EvoLink names it when it accepts.")
     )
-    if not space.needed:
-        return words
-    held = _("Until then {n} credits are reserved.").format(n=credits_text(space.needed))
-    return f"{words} {held}"
+    if not availability.credits_needed:
+        return text
+    reserved_text = _("Until then {n} credits are reserved.").format(
+        n=format_credits(availability.credits_needed)
+    )
+    return f"{text} {reserved_text}"
 
 
-def _warning(account: FarAccount, space: Room) -> str:
-    short = account.spendable is not None and (space.needed or 0) > account.spendable
-    if short:
+def _warning_text(account: ProviderAccount, availability: Availability) -> str:
+    is_short = (
+        account.credits_available is not None
+        and (availability.credits_needed or 0) > account.credits_available
+    )
+    if is_short:
         return _("EvoLink's account has fewer credits than this needs; it may refuse.")
-    if space.allowed and space.warnings:
-        percent = max(space.warnings)
+    if availability.is_allowed and availability.alert_percents:
+        percent = max(availability.alert_percents)
         return _("With this, {percent} % of your allowance is used.").format(percent=percent)
     return ""
 
 
-def _cheaper(
-    space: Room, card: RateCard | None, bill: Bill, spec: Spec, params: Mapping[str, object]
+def _cheaper_hint(
+    availability: Availability,
+    rate_card: RateCard | None,
+    estimate: Estimate,
+    spec: ModelSpec,
+    params: Mapping[str, object],
 ) -> str:
     """Where it does not fit, the smallest change that helps; near a limit, the one that saves most.
 
     Nothing where the price is open: what a change saves is then not known either.
     """
-    if card is None or bill.estimate is None:
+    if rate_card is None or estimate.credits is None:
         return ""
-    if space.refusal is not None and space.most is not None:
-        return _saving(cheaper(card, spec, params, at_most=space.most))
-    if space.warnings:
-        return _saving(next(reversed(savings(card, spec, params)), None))
+    if availability.denial is not None and availability.max_allowed_credits is not None:
+        return _cheaper_option_text(
+            best_cheaper_option(
+                rate_card, spec, params, max_credits=availability.max_allowed_credits
+            )
+        )
+    if availability.alert_percents:
+        return _cheaper_option_text(next(reversed(cheaper_options(rate_card, spec, params)), None))
     return ""
 
 
-def _saving(saving: Saving | None) -> str:
-    if saving is None:
+def _cheaper_option_text(option: CheaperOption | None) -> str:
+    if option is None:
         return ""
     return _("{setting} {value} saves {credits} credits.").format(
-        setting=_(saving.field), value=_(saving.option), credits=credits_text(saving.saves)
+        setting=_(option.field_label),
+        value=_(option.option_label),
+        credits=format_credits(option.saved_credits),
     )
 
 
-def _label(bill: Bill, space: Room) -> str:
-    if bill.estimate is not None:
-        return _("Generate · {cost} credits").format(cost=credits_text(bill.estimate))
-    if not space.needed:
+def _button_label(estimate: Estimate, availability: Availability) -> str:
+    if estimate.credits is not None:
+        return _("Generate · {cost} credits").format(cost=format_credits(estimate.credits))
+    if not availability.credits_needed:
         return _("Generate")
-    return _("Generate · at most {cost} credits").format(cost=credits_text(space.needed))
+    return _("Generate · at most {cost} credits").format(
+        cost=format_credits(availability.credits_needed)
+    )
 
 
-def _after(bill: Bill, left: Decimal | None) -> str:
-    if bill.estimate is None or left is None or left < 0:
+def _button_note(estimate: Estimate, remaining: Decimal | None) -> str:
+    if estimate.credits is None or remaining is None or remaining < 0:
         return ""
-    return _("you will have {left} left").format(left=credits_text(left))
+    return _("you will have {left} left").format(left=format_credits(remaining))
 
 
-class Till:
+class ProviderStatus:
     """One for each request."""
 
     @cached_property
-    def account(self) -> FarAccount:
+    def account(self) -> ProviderAccount:
         """The account at EvoLink as last read, less what was taken since."""
-        return queries.account_now()
+        return queries.current_provider_account()
 
     @cached_property
-    def disk_free(self) -> int | None:
+    def disk_free_bytes(self) -> int | None:
         """Bytes, as the worker last saw them; None before it was ever there."""
-        beat = queries.newest_heartbeat()
-        return beat.disk_free if beat else None
+        heartbeat = queries.get_newest_heartbeat()
+        return heartbeat.disk_free_bytes if heartbeat else None

@@ -8,122 +8,138 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from evolink_studio.core.formatting import credits_text
-from evolink_studio.generations.models import OPEN, Charge, Generation
+from evolink_studio.core.formatting import format_credits
+from evolink_studio.generations.models import OPEN_CHARGES, Charge, Generation
 from evolink_studio.generations.pipeline import poll_schedule
-from evolink_studio.generations.pipeline.queue import Place
-from evolink_studio.generations.presenters.failure_text import PAID_ANEW, failure
-from evolink_studio.generations.presenters.timers import quiet
+from evolink_studio.generations.pipeline.queue import QueuePosition
+from evolink_studio.generations.presenters.failure_text import NEW_CHARGE_NOTICE, failure_text
+from evolink_studio.generations.presenters.timers import time_without_progress
 from evolink_studio.generations.states import State
 
-Text = str | Promise
+LazyText = str | Promise
 
 
 @dataclass(frozen=True)
-class Sentence:
+class ChargeMessage:
     """`known` names the credits in column `figure`; `unknown` is said when nobody told them."""
 
-    known: Text
-    unknown: Text
-    figure: str
+    with_amount: LazyText
+    without_amount: LazyText
+    amount_field: str
 
 
-_NOTHING = gettext_lazy("Nothing was charged.")
-_CHARGED_UNTOLD = gettext_lazy("EvoLink charged it, but did not say how many credits.")
-_RESERVED_UNTOLD = gettext_lazy("EvoLink reserved credits for it, but did not say how many.")
-_BACK_UNTOLD = gettext_lazy("Whether its reserved credits came back is not clear yet.")
-_BACK = gettext_lazy("Whether its {n} reserved credits came back is not clear yet.")
+_NOTHING_CHARGED = gettext_lazy("Nothing was charged.")
+_CHARGED_AMOUNT_UNKNOWN = gettext_lazy("EvoLink charged it, but did not say how many credits.")
+_RESERVED_AMOUNT_UNKNOWN = gettext_lazy(
+    "EvoLink reserved credits for it, but did not say how many."
+)
+_REFUND_UNCLEAR_AMOUNT_UNKNOWN = gettext_lazy(
+    "Whether its reserved credits came back is not clear yet."
+)
+_REFUND_UNCLEAR = gettext_lazy("Whether its {n} reserved credits came back is not clear yet.")
 
-_BY_CHARGE: Mapping[str, Sentence] = {
-    Charge.NONE: Sentence(_NOTHING, _NOTHING, "estimated"),
-    Charge.RESERVED: Sentence(
-        gettext_lazy("{n} credits are reserved at EvoLink."), _RESERVED_UNTOLD, "reserved"
+_MESSAGE_BY_CHARGE: Mapping[str, ChargeMessage] = {
+    Charge.NONE: ChargeMessage(_NOTHING_CHARGED, _NOTHING_CHARGED, "estimated"),
+    Charge.RESERVED: ChargeMessage(
+        gettext_lazy("{n} credits are reserved at EvoLink."), _RESERVED_AMOUNT_UNKNOWN, "reserved"
     ),
-    Charge.CHARGED: Sentence(gettext_lazy("{n} credits were charged."), _CHARGED_UNTOLD, "used"),
-    Charge.RETURNED: Sentence(
+    Charge.CHARGED: ChargeMessage(
+        gettext_lazy("{n} credits were charged."), _CHARGED_AMOUNT_UNKNOWN, "used"
+    ),
+    Charge.RETURNED: ChargeMessage(
         gettext_lazy("Not charged: {n} credits were returned."),
         gettext_lazy("Not charged: what was reserved was returned."),
         "reserved",
     ),
-    Charge.UNCLEAR: Sentence(
+    Charge.UNCLEAR: ChargeMessage(
         gettext_lazy("Whether {n} credits are charged is not clear yet."),
         gettext_lazy("Whether it is charged is not clear yet."),
         "estimated",
     ),
 }
 # Where the state says more about the money than the charge alone.
-_BY_STATE: Mapping[tuple[str, str], Sentence] = {
-    (State.QUEUED, Charge.NONE): Sentence(
+_MESSAGE_BY_STATE_AND_CHARGE: Mapping[tuple[str, str], ChargeMessage] = {
+    (State.QUEUED, Charge.NONE): ChargeMessage(
         gettext_lazy("Nothing is charged yet; about {n} credits once it is sent."),
         gettext_lazy("Nothing is charged yet; EvoLink says what it costs once it is sent."),
         "estimated",
     ),
-    (State.SENDING, Charge.NONE): Sentence(
+    (State.SENDING, Charge.NONE): ChargeMessage(
         gettext_lazy("About {n} credits will be reserved as soon as EvoLink accepts it."),
         gettext_lazy("EvoLink says what it costs as soon as it accepts it."),
         "estimated",
     ),
-    (State.RUNNING, Charge.RESERVED): Sentence(
-        gettext_lazy("EvoLink accepted it; {n} credits are reserved."), _RESERVED_UNTOLD, "reserved"
+    (State.RUNNING, Charge.RESERVED): ChargeMessage(
+        gettext_lazy("EvoLink accepted it; {n} credits are reserved."),
+        _RESERVED_AMOUNT_UNKNOWN,
+        "reserved",
     ),
-    (State.FAILED, Charge.CHARGED): Sentence(
-        gettext_lazy("{n} credits were charged all the same."), _CHARGED_UNTOLD, "used"
+    (State.FAILED, Charge.CHARGED): ChargeMessage(
+        gettext_lazy("{n} credits were charged all the same."), _CHARGED_AMOUNT_UNKNOWN, "used"
     ),
-    (State.FAILED, Charge.RESERVED): Sentence(_BACK, _BACK_UNTOLD, "reserved"),
-    (State.FAILED, Charge.UNCLEAR): Sentence(_BACK, _BACK_UNTOLD, "reserved"),
+    (State.FAILED, Charge.RESERVED): ChargeMessage(
+        _REFUND_UNCLEAR, _REFUND_UNCLEAR_AMOUNT_UNKNOWN, "reserved"
+    ),
+    (State.FAILED, Charge.UNCLEAR): ChargeMessage(
+        _REFUND_UNCLEAR, _REFUND_UNCLEAR_AMOUNT_UNKNOWN, "reserved"
+    ),
 }
 
 
-def bill(generation: Generation) -> str:
+def charge_text(generation: Generation) -> str:
     """What it costs, as far as it is known."""
     charge = generation.charge
-    sentence = _BY_STATE.get((generation.state, charge)) or _BY_CHARGE[charge]
-    amount = getattr(generation, sentence.figure)
-    if amount is None:
-        return str(sentence.unknown)
-    return str(sentence.known).format(n=credits_text(amount))
-
-
-def refund_unclear(generation: Generation) -> bool:
-    """It failed, and nobody knows yet whether EvoLink gave the reserved credits back."""
-    return generation.state == State.FAILED and generation.charge in OPEN
-
-
-def figures(generation: Generation) -> str:
-    """Estimated → reserved → charged, as far as they are known; one alone says nothing new."""
-    steps = (
-        (_("estimated"), generation.estimated),
-        (_("reserved"), generation.reserved),
-        (_("charged"), generation.used),
+    message = (
+        _MESSAGE_BY_STATE_AND_CHARGE.get((generation.state, charge)) or _MESSAGE_BY_CHARGE[charge]
     )
-    known = [f"{name} {credits_text(amount)}" for name, amount in steps if amount is not None]
-    return " → ".join(known) if len(known) > 1 else ""
+    amount = getattr(generation, message.amount_field)
+    if amount is None:
+        return str(message.without_amount)
+    return str(message.with_amount).format(n=format_credits(amount))
+
+
+def is_refund_unclear(generation: Generation) -> bool:
+    """It failed, and nobody knows yet whether EvoLink gave the reserved credits back."""
+    return generation.state == State.FAILED and generation.charge in OPEN_CHARGES
+
+
+def credit_history_text(generation: Generation) -> str:
+    """Estimated → reserved → charged, as far as they are known; one alone says nothing new."""
+    amounts = (
+        (_("estimated"), generation.credits_estimated),
+        (_("reserved"), generation.credits_reserved),
+        (_("charged"), generation.credits_charged),
+    )
+    parts = [f"{name} {format_credits(amount)}" for name, amount in amounts if amount is not None]
+    return " → ".join(parts) if len(parts) > 1 else ""
 
 
 @dataclass(frozen=True)
-class Words:
+class StatusText:
     """`label` names the state; `message` says what happened, `advice` what comes next."""
 
-    label: Text
-    message: Text = ""
-    advice: Text = ""
+    label: LazyText
+    message: LazyText = ""
+    advice: LazyText = ""
 
 
-_NEVER_TWICE = gettext_lazy("We never send it again by ourselves, so it cannot be paid twice.")
-_BY_ITSELF = gettext_lazy("We try again by ourselves; you can leave this page.")
+_NEVER_RESENT = gettext_lazy("We never send it again by ourselves, so it cannot be paid twice.")
+_RETRIED_AUTOMATICALLY = gettext_lazy("We try again by ourselves; you can leave this page.")
 
 
-def words(generation: Generation, now: datetime, place: Place | None = None) -> Words:
+def status_text(
+    generation: Generation, now: datetime, position: QueuePosition | None = None
+) -> StatusText:
     """What a card says of a generation. `place` is where it waits, if it does."""
     if generation.state == State.QUEUED:
-        said = _queued(generation, place)
+        text = _queued_text(generation, position)
     else:
-        said = _STATES[State(generation.state)](generation, now)
-    return _put_away(generation, said.label) if generation.left_alone else said
+        text = _TEXT_BY_STATE[State(generation.state)](generation, now)
+    return _dismissed_text(generation, text.label) if generation.is_dismissed else text
 
 
-def _queued(generation: Generation, place: Place | None) -> Words:
-    trouble = {
+def _queued_text(generation: Generation, position: QueuePosition | None) -> StatusText:
+    problem = {
         "unreachable": _("EvoLink cannot be reached. Nothing was sent yet."),
         "rate_limit_exceeded": _("EvoLink asks us to wait. Nothing was sent yet."),
         "internal": _("Something is wrong in this studio. Nothing was sent yet."),
@@ -131,34 +147,38 @@ def _queued(generation: Generation, place: Place | None) -> Words:
             "This server's disk is nearly full, so a film could not be kept. Nothing was sent yet."
         ),
     }.get(generation.error_code)
-    if trouble:
-        return Words(State.QUEUED.label, trouble, _BY_ITSELF)
-    if place is None:
-        return Words(State.QUEUED.label, _("Waiting to be sent."))
-    return Words(State.QUEUED.label, _in_line(place.ahead), _at_once(place))
+    if problem:
+        return StatusText(State.QUEUED.label, problem, _RETRIED_AUTOMATICALLY)
+    if position is None:
+        return StatusText(State.QUEUED.label, _("Waiting to be sent."))
+    return StatusText(
+        State.QUEUED.label, _queue_position_text(position.ahead_count), _concurrency_text(position)
+    )
 
 
-def _in_line(ahead: int) -> str:
-    if not ahead:
+def _queue_position_text(ahead_count: int) -> str:
+    if not ahead_count:
         return _("Next in line to be sent.")
-    return ngettext("{n} ahead of this one.", "{n} ahead of this one.", ahead).format(n=ahead)
+    return ngettext("{n} ahead of this one.", "{n} ahead of this one.", ahead_count).format(
+        n=ahead_count
+    )
 
 
-def _at_once(place: Place) -> str:
-    if not place.at_once:
+def _concurrency_text(position: QueuePosition) -> str:
+    if not position.max_concurrent:
         return ""
-    if place.own:
-        words = _("At most {n} of yours run at once, and people take turns.")
+    if position.is_user_limit:
+        text = _("At most {n} of yours run at once, and people take turns.")
     else:
-        words = _("At most {n} run at once in this studio, and people take turns.")
-    return words.format(n=place.at_once)
+        text = _("At most {n} run at once in this studio, and people take turns.")
+    return text.format(n=position.max_concurrent)
 
 
-def _sending(generation: Generation, now: datetime) -> Words:
-    return Words(State.SENDING.label, _("Sending it to EvoLink…"))
+def _sending_text(generation: Generation, now: datetime) -> StatusText:
+    return StatusText(State.SENDING.label, _("Sending it to EvoLink…"))
 
 
-def _unknown(generation: Generation, now: datetime) -> Words:
+def _unknown_text(generation: Generation, now: datetime) -> StatusText:
     message = {
         "restored": _(
             "This studio was restored from a backup that does not know whether this was sent."
@@ -171,27 +191,30 @@ def _unknown(generation: Generation, now: datetime) -> Words:
         generation.error_code,
         _("This was sent, but EvoLink's answer was lost. It may be in the making."),
     )
-    looking = (
+    search_text = (
         _("We are looking for it at EvoLink.")
-        if generation.due
+        if generation.next_attempt_at
         else _("We no longer look for it by ourselves: ask the owner of this studio.")
     )
-    return Words(State.UNKNOWN.label, message, f"{looking} {_NEVER_TWICE}")
+    return StatusText(State.UNKNOWN.label, message, f"{search_text} {_NEVER_RESENT}")
 
 
-def _running(generation: Generation, now: datetime) -> Words:
-    silence = quiet(generation, now)
-    if not generation.stalled or silence is None:
-        return Words(State.RUNNING.label)
-    looks = _(
+def _running_text(generation: Generation, now: datetime) -> StatusText:
+    timer = time_without_progress(generation, now)
+    if not generation.stalled_since or timer is None:
+        return StatusText(State.RUNNING.label)
+    advice = _(
         "We look again every {few} to {many} minutes until EvoLink says how it ends. "
         "Nothing more will be charged for waiting."
-    ).format(few=poll_schedule.STALLED // 60, many=poll_schedule.LONGEST // 60)
-    return Words(_("No news"), silence.text, looks)
+    ).format(
+        few=poll_schedule.STALLED_POLL_INTERVAL_SECONDS // 60,
+        many=poll_schedule.MAX_BACKOFF_SECONDS // 60,
+    )
+    return StatusText(_("No news"), timer.text, advice)
 
 
-def _saving(generation: Generation, now: datetime) -> Words:
-    trouble = {
+def _saving_text(generation: Generation, now: datetime) -> StatusText:
+    problem = {
         "disk_full": _("The film is made, but this server's disk is full."),
         "not_a_film": _("The film is made, but the copy that arrived does not play."),
         "link_dead": _("The film is made, but its link does not answer yet."),
@@ -199,13 +222,13 @@ def _saving(generation: Generation, now: datetime) -> Words:
         "not_stored": _("The film is made, but this studio's library cannot be reached."),
         "internal": _("The film is made, but something in this studio keeps us from copying it."),
     }.get(generation.error_code)
-    keeps = _keeps(generation, now)
-    advice = f"{_('We keep trying.')} {keeps}" if trouble else keeps
-    return Words(State.SAVING.label, trouble or _("Made. Copying it to this server…"), advice)
+    retention = _retention_text(generation, now)
+    advice = f"{_('We keep trying.')} {retention}" if problem else retention
+    return StatusText(State.SAVING.label, problem or _("Made. Copying it to this server…"), advice)
 
 
-def _keeps(generation: Generation, now: datetime) -> str:
-    if generation.parked:
+def _retention_text(generation: Generation, now: datetime) -> str:
+    if generation.local_copy_seen_at:
         return _("A whole copy is on this studio's own disk already, so it outlives its link.")
     hours = _hours_left(generation, now)
     if hours is None:
@@ -219,18 +242,18 @@ def _keeps(generation: Generation, now: datetime) -> str:
 
 def _hours_left(generation: Generation, now: datetime) -> int | None:
     """Whole hours for which EvoLink keeps the film; None when they are over."""
-    if generation.results_expire is None or generation.results_expire <= now:
+    if generation.results_expire_at is None or generation.results_expire_at <= now:
         return None
-    return (generation.results_expire - now) // timedelta(hours=1)
+    return (generation.results_expire_at - now) // timedelta(hours=1)
 
 
-def kept_where(generation: Generation, now: datetime) -> str:
+def storage_badge(generation: Generation, now: datetime) -> str:
     """A badge: whether the film is ours, or still only a link that ends."""
     if generation.state == State.COMPLETED:
         return _("Saved here")
     if generation.state != State.SAVING:
         return ""
-    if generation.parked:
+    if generation.local_copy_seen_at:
         return _("copied, not in the library yet")
     hours = _hours_left(generation, now)
     if hours is None:
@@ -238,43 +261,45 @@ def kept_where(generation: Generation, now: datetime) -> str:
     return _("link, {n} h left").format(n=hours) if hours else _("link, under 1 h left")
 
 
-def _completed(generation: Generation, now: datetime) -> Words:
+def _completed_text(generation: Generation, now: datetime) -> StatusText:
     if generation.error_code == "film_lost":
-        lost = _("Saved in your library, except for a film whose link ended before it was copied.")
-        return Words(State.COMPLETED.label, lost)
-    return Words(State.COMPLETED.label, _("Saved in your library."))
+        message = _(
+            "Saved in your library, except for a film whose link ended before it was copied."
+        )
+        return StatusText(State.COMPLETED.label, message)
+    return StatusText(State.COMPLETED.label, _("Saved in your library."))
 
 
-def _failed(generation: Generation, now: datetime) -> Words:
-    meaning = failure(generation.error_code)
-    parts = (meaning.advice, _refund(generation), PAID_ANEW)
+def _failed_text(generation: Generation, now: datetime) -> StatusText:
+    meaning = failure_text(generation.error_code)
+    parts = (meaning.advice, _refund_text(generation), NEW_CHARGE_NOTICE)
     advice = " ".join(str(part) for part in parts if part)
-    return Words(meaning.label or State.FAILED.label, meaning.what, advice)
+    return StatusText(meaning.state_label or State.FAILED.label, meaning.message, advice)
 
 
-def _refund(generation: Generation) -> Text:
-    if refund_unclear(generation):
+def _refund_text(generation: Generation) -> LazyText:
+    if is_refund_unclear(generation):
         return _("The owner of this studio has it in the list of money to check.")
     if generation.charge == Charge.CHARGED:
         return _("Ask the owner of this studio about a refund.")
     return ""
 
 
-def _cancelled(generation: Generation, now: datetime) -> Words:
-    return Words(State.CANCELLED.label, _("Cancelled before it was sent."))
+def _cancelled_text(generation: Generation, now: datetime) -> StatusText:
+    return StatusText(State.CANCELLED.label, _("Cancelled before it was sent."))
 
 
-_STATES: Mapping[State, Callable[[Generation, datetime], Words]] = {
-    State.SENDING: _sending,
-    State.UNKNOWN: _unknown,
-    State.RUNNING: _running,
-    State.SAVING: _saving,
-    State.COMPLETED: _completed,
-    State.FAILED: _failed,
-    State.CANCELLED: _cancelled,
+_TEXT_BY_STATE: Mapping[State, Callable[[Generation, datetime], StatusText]] = {
+    State.SENDING: _sending_text,
+    State.UNKNOWN: _unknown_text,
+    State.RUNNING: _running_text,
+    State.SAVING: _saving_text,
+    State.COMPLETED: _completed_text,
+    State.FAILED: _failed_text,
+    State.CANCELLED: _cancelled_text,
 }
 
-_GOES_ON: Mapping[str, Text] = {
+_DISMISSED_MESSAGES: Mapping[str, LazyText] = {
     State.QUEUED: gettext_lazy("It is still sent when its turn comes, and charged then."),
     State.SENDING: gettext_lazy("It is being sent, and EvoLink may reserve credits for it."),
     State.UNKNOWN: gettext_lazy("We still look for EvoLink's answer; it may be charged."),
@@ -283,14 +308,14 @@ _GOES_ON: Mapping[str, Text] = {
 }
 
 
-def _put_away(generation: Generation, label: Text) -> Words:
-    goes_on = _GOES_ON[generation.state]
-    if generation.state == State.RUNNING and generation.reserved is not None:
-        goes_on = _("EvoLink goes on, and {n} credits stay reserved.").format(
-            n=credits_text(generation.reserved)
+def _dismissed_text(generation: Generation, label: LazyText) -> StatusText:
+    message = _DISMISSED_MESSAGES[generation.state]
+    if generation.state == State.RUNNING and generation.credits_reserved is not None:
+        message = _("EvoLink goes on, and {n} credits stay reserved.").format(
+            n=format_credits(generation.credits_reserved)
         )
-    return Words(
+    return StatusText(
         label,
-        f"{_('You stopped watching this.')} {goes_on}",
+        f"{_('You stopped watching this.')} {message}",
         _("If a film comes of it, it will be in your films."),
     )

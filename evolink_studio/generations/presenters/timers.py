@@ -5,68 +5,70 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from evolink_studio.core.formatting import about_text
+from evolink_studio.core.formatting import format_approx_duration
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 
 # EvoLink's bars are coarse and rest for minutes; before this a pause is not worth a word.
-PAUSE = timedelta(minutes=4)
+PAUSE_NOTICE_DELAY = timedelta(minutes=4)
 
 
 @dataclass(frozen=True)
-class Span:
+class Timer:
     """`words`, with the time at {time}, from `begins` seconds on; before that, `otherwise`.
 
     The server told how many `seconds` it was; the script counts on, up or down by `step`.
     """
 
-    words: str
-    told: datetime
+    template: str
+    measured_at: datetime
     seconds: int
     step: int
-    begins: int
-    otherwise: str = ""
+    threshold_seconds: int
+    fallback: str = ""
 
     @property
-    def count(self) -> str:
+    def script_data(self) -> str:
         """The figures for the script, in one word each."""
-        return f"{self.told.timestamp()} {self.seconds} {self.step} {self.begins}"
+        return f"{self.measured_at.timestamp()} {self.seconds} {self.step} {self.threshold_seconds}"
 
     @property
     def text(self) -> str:
-        if self.seconds < self.begins:
-            return self.otherwise
-        return self.words.format(time=about_text(-(-self.seconds // 10) * 10))
+        if self.seconds < self.threshold_seconds:
+            return self.fallback
+        return self.template.format(time=format_approx_duration(-(-self.seconds // 10) * 10))
 
 
-def left(generation: Generation, now: datetime) -> Span | None:
+def time_left(generation: Generation, now: datetime) -> Timer | None:
     """How long it will probably take, going by how long this model usually takes."""
     if generation.state != State.RUNNING or not generation.expected_seconds:
         return None
-    begun = generation.accepted or generation.created
-    ends = begun + timedelta(seconds=generation.expected_seconds)
-    return Span(
-        words=_("about {time} left"),
-        told=now,
-        seconds=int((ends - now).total_seconds()),
+    started_at = generation.accepted_at or generation.created_at
+    expected_end = started_at + timedelta(seconds=generation.expected_seconds)
+    return Timer(
+        template=_("about {time} left"),
+        measured_at=now,
+        seconds=int((expected_end - now).total_seconds()),
         step=-1,
-        begins=1,
-        otherwise=_("this one takes longer"),
+        threshold_seconds=1,
+        fallback=_("this one takes longer"),
     )
 
 
-def quiet(generation: Generation, now: datetime) -> Span | None:
+def time_without_progress(generation: Generation, now: datetime) -> Timer | None:
     """How long nothing moved: a pause at first, and no news at all when it has stalled."""
     if generation.state != State.RUNNING:
         return None
-    since = generation.stalled or generation.moved or generation.created
+    since = generation.stalled_since or generation.progressed_at or generation.created_at
     seconds = max(0, int((now - since).total_seconds()))
-    if generation.stalled:
-        return Span(_("No news from EvoLink for {time}."), now, seconds, step=1, begins=0)
-    return Span(
-        words=_("No change for {time}; models often pause like this."),
-        told=now,
+    if generation.stalled_since:
+        return Timer(
+            _("No news from EvoLink for {time}."), now, seconds, step=1, threshold_seconds=0
+        )
+    return Timer(
+        template=_("No change for {time}; models often pause like this."),
+        measured_at=now,
         seconds=seconds,
         step=1,
-        begins=int(PAUSE.total_seconds()),
+        threshold_seconds=int(PAUSE_NOTICE_DELAY.total_seconds()),
     )

@@ -8,34 +8,34 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from evolink_studio.accounts.models import User
-from evolink_studio.core.formatting import credits_text
-from evolink_studio.credits.models import FarAccount
+from evolink_studio.core.formatting import format_credits
+from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.generations import queries
-from evolink_studio.generations.change_feed import Pulse, Token, pulse
+from evolink_studio.generations.change_feed import FeedState, FeedToken, feed_state
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline.provider import far_name
-from evolink_studio.generations.presenters.cards import Card, bar, card
-from evolink_studio.generations.presenters.quotes import key_refused
+from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.presenters.cards import Card, present_card, present_progress
+from evolink_studio.generations.presenters.quotes import key_rejected_text
 
 
 @dataclass(frozen=True)
-class Usage:
+class UsageBadge:
     """Credits of a person, and what EvoLink says is left, with its age."""
 
     reserved: str
-    today: str
-    month: str
+    charged_today: str
+    charged_this_month: str
     balance: str
-    balance_age_iso: str
+    balance_read_iso: str
     balance_note: str
 
 
 @dataclass(frozen=True)
-class Live:
+class Poller:
     """The page's one poller."""
 
     url: str
-    running: bool
+    is_running: bool
     token: str
 
 
@@ -47,182 +47,195 @@ class Banner:
     text: str
 
 
-def usage(user: User, account: FarAccount, now: datetime) -> Usage:
+def usage_badge(user: User, account: ProviderAccount, now: datetime) -> UsageBadge:
     """The credit badge. One query."""
-    spent = queries.spending(user, now)
-    return Usage(
-        reserved=credits_text(spent.reserved),
-        today=credits_text(spent.today),
-        month=credits_text(spent.month),
-        balance=credits_text(account.spendable),
-        balance_age_iso=account.read.isoformat() if account.read else "",
+    spending = queries.get_spending(user, now)
+    return UsageBadge(
+        reserved=format_credits(spending.reserved),
+        charged_today=format_credits(spending.charged_today),
+        charged_this_month=format_credits(spending.charged_this_month),
+        balance=format_credits(account.credits_available),
+        balance_read_iso=account.read_at.isoformat() if account.read_at else "",
         balance_note=_balance_note(account),
     )
 
 
-def _balance_note(account: FarAccount) -> str:
-    if account.read is None:
+def _balance_note(account: ProviderAccount) -> str:
+    if account.read_at is None:
         return _("not read yet")
-    if account.tried != account.read:
+    if account.tried_at != account.read_at:
         return _("EvoLink did not answer the last time")
     return ""
 
 
-def live(shown: int | None, running: bool, token: Token) -> Live:
+def poller(selected_id: int | None, is_running: bool, token: FeedToken) -> Poller:
     """The poller of a page that shows generation `shown` large."""
-    url = f"{reverse('live')}?since={token}&show={shown or ''}"
-    return Live(url=url, running=running, token=str(token))
+    url = f"{reverse('live')}?since={token}&show={selected_id or ''}"
+    return Poller(url=url, is_running=is_running, token=str(token))
 
 
-def banners(account: FarAccount, pulse: Pulse, now: datetime) -> list[Banner]:
+def build_banners(account: ProviderAccount, feed: FeedState, now: datetime) -> list[Banner]:
     """What everybody on the page has to know."""
-    lines = []
-    if account.key_state == FarAccount.KeyState.REFUSED:
-        lines.append(Banner("error", key_refused()))
-    elif account.problem:
-        lines.append(
+    banners = []
+    if account.key_state == ProviderAccount.KeyState.REJECTED:
+        banners.append(Banner("error", key_rejected_text()))
+    elif account.last_error:
+        banners.append(
             Banner("warn", _("EvoLink cannot be reached right now. Drafts and waiting work keep."))
         )
-    if pulse.worker_away(now):
-        lines.append(
+    if feed.is_worker_away(now):
+        banners.append(
             Banner(
                 "warn",
                 _("The studio's worker is away: nothing is sent or updated until it is back."),
             )
         )
-    return lines
+    return banners
 
 
 @dataclass(frozen=True)
-class Desk:
+class Workspace:
     """`stage` is None before the first generation."""
 
-    stage: Card | None
-    rail: list[Card]
+    selected_card: Card | None
+    cards: list[Card]
 
     @property
-    def shown(self) -> int | None:
-        return self.stage.id if self.stage else None
+    def selected_id(self) -> int | None:
+        return self.selected_card.id if self.selected_card else None
 
 
 @dataclass(frozen=True)
-class Laid:
+class RenderedList:
     """What a page says of its rail: the version it was drawn from, and the numbers on it."""
 
     version: int
-    rail: Sequence[int]
+    card_ids: Sequence[int]
 
-    def lacks(self, rows: Sequence[Generation]) -> list[Generation] | None:
+    def find_missing(self, rows: Sequence[Generation]) -> list[Generation] | None:
         """What must be put before its rail, to be these rows in their order; None if more must."""
-        missing = [row for row in rows if row.pk not in self.rail]
-        wanted = [row.pk for row in rows]
-        stays = [pk for pk in self.rail if pk in wanted]
-        return missing if wanted == [row.pk for row in missing] + stays else None
+        missing = [row for row in rows if row.pk not in self.card_ids]
+        wanted_ids = [row.pk for row in rows]
+        kept_ids = [pk for pk in self.card_ids if pk in wanted_ids]
+        return missing if wanted_ids == [row.pk for row in missing] + kept_ids else None
 
 
-def desk(user: User, *, show: int | None, now: datetime) -> Desk:
+def build_workspace(user: User, *, selected_id: int | None, now: datetime) -> Workspace:
     """The newest generations, `show` on the stage if it is theirs, else the newest."""
-    staged, rail = _rows(user, show)
-    ahead = queries.ahead(user, [staged, *rail] if staged else rail)
-    return Desk(
-        stage=card(staged, now=now, ahead=ahead) if staged else None,
-        rail=[card(row, now=now, ahead=ahead) for row in rail],
+    selected, listed = _load_rows(user, selected_id)
+    positions = queries.queue_positions_for(user, [selected, *listed] if selected else listed)
+    return Workspace(
+        selected_card=present_card(selected, now=now, positions=positions) if selected else None,
+        cards=[present_card(row, now=now, positions=positions) for row in listed],
     )
 
 
-def _rows(user: User, show: int | None) -> tuple[Generation | None, list[Generation]]:
-    rows = queries.recent(user)
-    staged = _staged(user, rows, show)
-    return staged, [row for row in rows if staged is None or row.pk != staged.pk]
+def _load_rows(user: User, selected_id: int | None) -> tuple[Generation | None, list[Generation]]:
+    rows = queries.recent_generations(user)
+    selected = _select_row(user, rows, selected_id)
+    return selected, [row for row in rows if selected is None or row.pk != selected.pk]
 
 
-def _staged(user: User, rows: list[Generation], show: int | None) -> Generation | None:
+def _select_row(user: User, rows: list[Generation], selected_id: int | None) -> Generation | None:
     for row in rows:
-        if row.pk == show:
+        if row.pk == selected_id:
             return row
-    if show is not None:
-        return queries.own(user, show)
+    if selected_id is not None:
+        return queries.get_generation_or_404(user, selected_id)
     return rows[0] if rows else None
 
 
-def moved(
+def changed_fragments(
     user: User,
     rows: Sequence[Generation],
     *,
-    since: Token,
-    shown: int | None,
-    bars: Container[int | None],
+    since: FeedToken,
+    selected_id: int | None,
+    steady_bar_ids: Container[int | None],
     now: datetime,
 ) -> dict[str, object]:
     """What to draw of these rows on a page that shows `shown` large, and `bars` that are steady.
 
     Where only the bar moved it is drawn alone. Each comes with whether it stands on the stage.
     """
-    ahead = queries.ahead(user, rows)
-    moving, changed, fresh = [], [], []
+    positions = queries.queue_positions_for(user, rows)
+    progress_bars, changed_cards, new_cards = [], [], []
     for row in rows:
-        staged = row.pk == shown
-        alone = bar(row, now=now) if row.pk in bars else None
-        if alone and alone.steady:
-            moving.append((alone, staged))
-        elif row.born > since.version:
-            fresh.append(card(row, now=now, ahead=ahead))
+        is_selected = row.pk == selected_id
+        progress_bar = present_progress(row, now=now) if row.pk in steady_bar_ids else None
+        if progress_bar and progress_bar.is_steady:
+            progress_bars.append((progress_bar, is_selected))
+        elif row.created_version > since.version:
+            new_cards.append(present_card(row, now=now, positions=positions))
         else:
-            changed.append((card(row, now=now, ahead=ahead), staged))
-    return {"bars": moving, "changed": changed, "fresh": fresh}
+            changed_cards.append((present_card(row, now=now, positions=positions), is_selected))
+    return {"bars": progress_bars, "changed": changed_cards, "fresh": new_cards}
 
 
-def moved_around(user: User, *, since: Token, pulse: Pulse, now: datetime) -> dict[str, object]:
+def changed_header(
+    user: User, *, since: FeedToken, feed: FeedState, now: datetime
+) -> dict[str, object]:
     """The badge and the banners, where they may have changed since a page was drawn.
 
     While only bars move they stay as they are: no query. Else three.
     """
-    fresh = pulse.token(now)
-    if (fresh.money, fresh.around) == (since.money, since.around):
+    token = feed.get_token(now)
+    if (token.credits_version, token.header_state) == (since.credits_version, since.header_state):
         return {}
-    return _around(user, pulse, queries.account_now(), now)
+    return _header_context(user, feed, queries.current_provider_account(), now)
 
 
-def _around(user: User, pulse: Pulse, account: FarAccount, now: datetime) -> dict[str, object]:
+def _header_context(
+    user: User, feed: FeedState, account: ProviderAccount, now: datetime
+) -> dict[str, object]:
     return {
-        "usage": usage(user, account, now),
-        "banners": banners(account, pulse, now),
+        "usage": usage_badge(user, account, now),
+        "banners": build_banners(account, feed, now),
     }
 
 
-def whole(user: User, *, show: int | None, account: FarAccount, now: datetime) -> dict[str, object]:
+def workspace_context(
+    user: User, *, selected_id: int | None, account: ProviderAccount, now: datetime
+) -> dict[str, object]:
     """Everything of a page but its form. The pulse comes first: what happens later is news."""
-    first = pulse(user, far_name())
-    table = desk(user, show=show, now=now)
+    feed = feed_state(user, provider_key())
+    workspace = build_workspace(user, selected_id=selected_id, now=now)
     return {
-        "stage": table.stage,
-        "rail": table.rail,
-        "live": live(table.shown, first.watched, first.token(now)),
-        **_around(user, first, account, now),
+        "stage": workspace.selected_card,
+        "rail": workspace.cards,
+        "live": poller(workspace.selected_id, feed.has_watched, feed.get_token(now)),
+        **_header_context(user, feed, account, now),
     }
 
 
-def pressed(
-    user: User, *, page: Laid | None, show: int, account: FarAccount, now: datetime
+def after_submit_context(
+    user: User,
+    *,
+    rendered: RenderedList | None,
+    selected_id: int,
+    account: ProviderAccount,
+    now: datetime,
 ) -> dict[str, object]:
     """What to draw after a press: of the rail only what does not stand on the page as it is.
 
     The whole desk where the page does not say, or more than the beginning of its rail is another.
     """
-    first = pulse(user, far_name())
-    staged, rail = _rows(user, show)
-    missing = page.lacks(rail) if page else None
-    if page is None or staged is None or missing is None or staged.pk in page.rail:
-        return whole(user, show=show, account=account, now=now)
-    rows = [row for row in rail if row in missing or row.version > page.version]
-    ahead = queries.ahead(user, [staged, *rows])
-    stays = {row.pk for row in rail}
+    feed = feed_state(user, provider_key())
+    selected, listed = _load_rows(user, selected_id)
+    missing = rendered.find_missing(listed) if rendered else None
+    if rendered is None or selected is None or missing is None or selected.pk in rendered.card_ids:
+        return workspace_context(user, selected_id=selected_id, account=account, now=now)
+    changed = [row for row in listed if row in missing or row.changed_version > rendered.version]
+    positions = queries.queue_positions_for(user, [selected, *changed])
+    listed_ids = {row.pk for row in listed}
     return {
-        "stage": card(staged, now=now, ahead=ahead),
-        "changed": [card(row, now=now, ahead=ahead) for row in rows if row not in missing],
-        "missing": [card(row, now=now, ahead=ahead) for row in reversed(missing)],
-        "gone": [pk for pk in page.rail if pk not in stays],
-        "live": live(staged.pk, first.watched, first.token(now)),
+        "stage": present_card(selected, now=now, positions=positions),
+        "changed": [
+            present_card(row, now=now, positions=positions) for row in changed if row not in missing
+        ],
+        "missing": [present_card(row, now=now, positions=positions) for row in reversed(missing)],
+        "gone": [pk for pk in rendered.card_ids if pk not in listed_ids],
+        "live": poller(selected.pk, feed.has_watched, feed.get_token(now)),
         "part": True,
-        **_around(user, first, account, now),
+        **_header_context(user, feed, account, now),
     }

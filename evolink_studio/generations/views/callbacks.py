@@ -7,21 +7,21 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from evolink_studio.core.http import number_in
+from evolink_studio.core.http import parse_id
 from evolink_studio.evolink.types import is_task_id
 from evolink_studio.generations import services
-from evolink_studio.generations.services import LARGEST
+from evolink_studio.generations.services import MAX_CALLBACK_BYTES
 
 
-def heard(body: bytes) -> tuple[str, str]:
+def parse_callback(body: bytes) -> tuple[str, str]:
     """(status, task id) as the body names them; "" for what it does not say properly."""
     try:
-        said = json.loads(body)
+        payload = json.loads(body)
     except (ValueError, RecursionError):
         return "", ""
-    if not isinstance(said, dict):
+    if not isinstance(payload, dict):
         return "", ""
-    status, task_id = said.get("status"), said.get("id")
+    status, task_id = payload.get("status"), payload.get("id")
     return (
         status if isinstance(status, str) and status.isidentifier() else "",
         task_id if isinstance(task_id, str) and is_task_id(task_id) else "",
@@ -35,8 +35,10 @@ def callback(request: HttpRequest, token: str) -> HttpResponse:
 
     The answer is the same for known and unknown tokens, for bodies read and not read.
     """
-    size = number_in(request.headers.get("Content-Length") or "0")  # a chunked body is not read
+    size = parse_id(request.headers.get("Content-Length") or "0")  # a chunked body is not read
     if size is not None:
-        says, task_id = heard(request.body) if size <= LARGEST else ("", "")
-        services.wake(token=token, size=size, says=says, task_id=task_id, now=timezone.now())
+        status, task_id = parse_callback(request.body) if size <= MAX_CALLBACK_BYTES else ("", "")
+        services.record_callback(
+            token=token, size_bytes=size, status=status, task_id=task_id, now=timezone.now()
+        )
     return HttpResponse(status=204)

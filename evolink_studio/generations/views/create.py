@@ -13,100 +13,116 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from evolink_studio.accounts.http import PersonRequest
+from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.catalog import SPECS
-from evolink_studio.catalog.messages import Problem
-from evolink_studio.catalog.spec import Lifecycle, Spec
-from evolink_studio.core.database import AWAY, CommitUnclear, is_away
-from evolink_studio.core.http import number_in
-from evolink_studio.credits.exceptions import NoRoom
+from evolink_studio.catalog.messages import FieldError
+from evolink_studio.catalog.spec import Lifecycle, ModelSpec
+from evolink_studio.core.database import UNAVAILABLE_ERRORS, CommitUnclear, is_unavailable
+from evolink_studio.core.http import parse_id
+from evolink_studio.credits.exceptions import SpendingDenied
 from evolink_studio.generations import queries, services
-from evolink_studio.generations.change_feed import token_of
+from evolink_studio.generations.change_feed import parse_token
 from evolink_studio.generations.forms.form import (
     GenerationForm,
-    all_problems,
-    carry,
-    chosen,
-    forget_defaults,
-    form_for,
+    build_form,
+    convert_form_data,
+    drop_untouched_defaults,
+    effective_values,
+    submit_errors,
     swap_frames,
 )
-from evolink_studio.generations.forms.initial import Start, start, without_start
-from evolink_studio.generations.forms.parsing import broken_off, read_form
+from evolink_studio.generations.forms.initial import InitialData, initial_data, strip_initial_query
+from evolink_studio.generations.forms.parsing import parse_form, upload_aborted_error
 from evolink_studio.generations.forms.rows import edit_rows
-from evolink_studio.generations.params import Entered, stored_params
+from evolink_studio.generations.params import FormData, serialize_params
 from evolink_studio.generations.presenters import model_picker, quotes
-from evolink_studio.generations.presenters.quotes import Receipt, Till, receipt
-from evolink_studio.generations.presenters.workspace import Laid, pressed, whole
-from evolink_studio.library.upload_handlers import stopped
+from evolink_studio.generations.presenters.quotes import PriceQuote, ProviderStatus, quote_price
+from evolink_studio.generations.presenters.workspace import (
+    RenderedList,
+    after_submit_context,
+    workspace_context,
+)
+from evolink_studio.library.upload_handlers import upload_error
 
 
 @login_required
 @require_GET
-def home(request: PersonRequest) -> HttpResponse:
+def home(request: AuthenticatedHttpRequest) -> HttpResponse:
     """Back to where the person worked last; else the first model that is in service."""
-    last = queries.last_model(request.user)
-    first = next(spec.id for spec in SPECS.values() if spec.lifecycle is Lifecycle.ACTIVE)
-    return redirect("create", last if last in SPECS else first)
+    last_model = queries.get_last_model_id(request.user)
+    first_active = next(spec.id for spec in SPECS.values() if spec.lifecycle is Lifecycle.ACTIVE)
+    return redirect("create", last_model if last_model in SPECS else first_active)
 
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def create(request: PersonRequest, model_id: str) -> HttpResponse:
+def create(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     """GET: the page. POST: the press of the button."""
-    spec = spec_or_404(model_id)
+    spec = get_spec_or_404(model_id)
     if request.method == "POST":
-        return _submit(request, spec)
-    services.open_feed(owner=request.user)
-    return _page(request, spec, start(request.user, spec, request.GET))
+        return _submit_form(request, spec)
+    services.ensure_feed(owner=request.user)
+    return _render_page(request, spec, initial_data(request.user, spec, request.GET))
 
 
 @login_required
 @require_POST
-def refresh(request: PersonRequest, model_id: str) -> HttpResponse:
+def refresh(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     """The form again after a change: the server's rules say what may be chosen now."""
-    spec = spec_or_404(model_id)
+    spec = get_spec_or_404(model_id)
     now = timezone.now()
-    entered = _entered(request, spec, now)
-    forget_defaults(entered, request.POST.get("_defaults", ""))
-    pressed = request.POST.get("_do", "")
-    edit_rows(spec, entered.values, pressed)
-    swap_frames(spec, entered.values, pressed)
-    services.save_draft(owner=request.user, model_id=spec.id, values=entered.plain(), now=now)
+    form_data = _parse_form_data(request, spec, now)
+    drop_untouched_defaults(form_data, request.POST.get("_defaults", ""))
+    command = request.POST.get("_do", "")
+    edit_rows(spec, form_data.values, command)
+    swap_frames(spec, form_data.values, command)
+    services.save_draft(owner=request.user, model_id=spec.id, values=form_data.to_json(), now=now)
     if not request.headers.get("HX-Request"):
-        return _page(request, spec, Start(entered, key=_key(request)))
-    form = form_for(spec, entered, receipt=_receipt(request, spec, entered, now), key=_key(request))
+        return _render_page(
+            request, spec, InitialData(form_data, form_key=_parse_form_key(request))
+        )
+    form = build_form(
+        spec,
+        form_data,
+        quote=_quote_price(request, spec, form_data, now),
+        form_key=_parse_form_key(request),
+    )
     response = render(request, "generations/_form.html", {"form": form})
-    if address := without_start(spec, request.headers.get("HX-Current-URL", "")):
-        response["HX-Replace-Url"] = address
+    if url := strip_initial_query(spec, request.headers.get("HX-Current-URL", "")):
+        response["HX-Replace-Url"] = url
     return response
 
 
 @login_required
 @require_POST
-def switch(request: PersonRequest, model_id: str) -> HttpResponse:
+def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     """Another model with the same wishes: kept where it accepts them, the rest named."""
-    new = spec_or_404(model_id)
-    old = spec_or_404(request.POST.get("from_model", ""))
+    new_spec = get_spec_or_404(model_id)
+    old_spec = get_spec_or_404(request.POST.get("from_model", ""))
     now = timezone.now()
-    entered = _entered(request, old, now)
-    forget_defaults(entered, request.POST.get("_defaults", ""))
-    services.save_draft(owner=request.user, model_id=old.id, values=entered.plain(), now=now)
-    carried, notes = carry(entered, old, new)
-    form = form_for(
-        new,
-        carried,
-        receipt=_receipt(request, new, carried, now),
-        notes=notes,
-        undo_url=reverse("create", args=[old.id]) if notes else "",
+    form_data = _parse_form_data(request, old_spec, now)
+    drop_untouched_defaults(form_data, request.POST.get("_defaults", ""))
+    services.save_draft(
+        owner=request.user, model_id=old_spec.id, values=form_data.to_json(), now=now
     )
-    context = {"form": form, "models": model_picker.model_cards(new.id, now, form.receipt.closed)}
+    converted, notes = convert_form_data(form_data, old_spec, new_spec)
+    form = build_form(
+        new_spec,
+        converted,
+        quote=_quote_price(request, new_spec, converted, now),
+        notes=notes,
+        undo_url=reverse("create", args=[old_spec.id]) if notes else "",
+    )
+    context = {
+        "form": form,
+        "models": model_picker.present_models(new_spec.id, now, form.quote.denied_model_ids),
+    }
     response = render(request, "generations/_studio.html", context)
     response["HX-Push-Url"] = form.action
     return response
 
 
-def spec_or_404(model_id: str) -> Spec:
+def get_spec_or_404(model_id: str) -> ModelSpec:
     """The rules of a model; Http404 for one we do not have."""
     try:
         return SPECS[model_id]
@@ -114,128 +130,150 @@ def spec_or_404(model_id: str) -> Spec:
         raise Http404 from error
 
 
-def _submit(request: PersonRequest, spec: Spec) -> HttpResponse:
+def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResponse:
     now = timezone.now()
-    entered = _entered(request, spec, now)
-    checked = spec.check(entered.values)
-    bill = _receipt(request, spec, entered, now)
-    key = _key(request)
-    refused = partial(_refused, request, spec, entered, bill)
-    if checked.request is None or entered.problems or bill.blocked:
-        return refused(bill.blocked, key, problems=all_problems(checked, entered))
+    form_data = _parse_form_data(request, spec, now)
+    check_result = spec.check(form_data.values)
+    quote = _quote_price(request, spec, form_data, now)
+    form_key = _parse_form_key(request)
+    reject = partial(_render_rejected, request, spec, form_data, quote)
+    if check_result.request is None or form_data.field_errors or quote.blocked_reason:
+        return reject(
+            quote.blocked_reason, form_key, field_errors=submit_errors(check_result, form_data)
+        )
     try:
-        done = services.submit(
+        result = services.create_generation(
             owner=request.user,
             spec=spec,
-            params=stored_params(spec, checked.request),
-            assets=list(entered.assets.values()),
-            form_key=key,
-            estimated=bill.amount,
-            at_most=bill.at_most,
+            params=serialize_params(spec, check_result.request),
+            assets=list(form_data.assets.values()),
+            form_key=form_key,
+            credits_estimated=quote.credits_estimated,
+            max_credits=quote.max_credits,
             now=now,
         )
-    except NoRoom as refusal:
-        return refused(refusal.answer, key)
-    except services.FormKeyReused:
-        return refused(_already_sent(), None)
-    except AWAY as trouble:
-        if not is_away(trouble):
+    except SpendingDenied as denial:
+        return reject(denial.full_text, form_key)
+    except services.IdempotencyConflict:
+        return reject(_already_sent_text(), None)
+    except UNAVAILABLE_ERRORS as error:
+        if not is_unavailable(error):
             raise
-        said = _may_be_stored() if isinstance(trouble, CommitUnclear) else _not_stored()
-        return refused(said, key, status=503)
-    return _sent(request, spec, entered, done.generation.pk)
+        text = _maybe_stored_text() if isinstance(error, CommitUnclear) else _not_stored_text()
+        return reject(text, form_key, status=503)
+    return _render_submitted(request, spec, form_data, result.generation.pk)
 
 
-def _refused(
-    request: PersonRequest,
-    spec: Spec,
-    entered: Entered,
-    bill: Receipt,
-    said: str,
-    key: uuid.UUID | None,
+def _render_rejected(
+    request: AuthenticatedHttpRequest,
+    spec: ModelSpec,
+    form_data: FormData,
+    quote: PriceQuote,
+    text: str,
+    form_key: uuid.UUID | None,
     *,
-    problems: Sequence[Problem] | None = None,
+    field_errors: Sequence[FieldError] | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """The form with all that was entered, and what keeps it here. With its `key` another press is
     the same wish."""
-    errors = [said] if said else []
-    form = form_for(spec, entered, receipt=bill, key=key, problems=problems, errors=errors)
-    return _again(request, spec, form, status=status)
+    errors = [text] if text else []
+    form = build_form(
+        spec, form_data, quote=quote, form_key=form_key, field_errors=field_errors, errors=errors
+    )
+    return _render_form(request, spec, form, status=status)
 
 
-def _sent(request: PersonRequest, spec: Spec, entered: Entered, pk: int) -> HttpResponse:
+def _render_submitted(
+    request: AuthenticatedHttpRequest, spec: ModelSpec, form_data: FormData, generation_id: int
+) -> HttpResponse:
     """The form again, ready for the next one, with the new card on the stage."""
     if not request.headers.get("HX-Request"):
-        return redirect(f"{reverse('create', args=[spec.id])}?show={pk}")
+        return redirect(f"{reverse('create', args=[spec.id])}?show={generation_id}")
     now = timezone.now()
-    keep = number_in(request.POST.get("keep", ""))
-    shown = keep if keep is not None and queries.is_own(request.user, keep) else pk
+    kept_id = parse_id(request.POST.get("keep", ""))
+    selected_id = (
+        kept_id
+        if kept_id is not None and queries.is_owner_of(request.user, kept_id)
+        else generation_id
+    )
     context = {
-        "form": form_for(spec, entered, receipt=_receipt(request, spec, entered, now)),
-        **pressed(
-            request.user, page=_laid(request), show=shown, account=_till(request).account, now=now
+        "form": build_form(spec, form_data, quote=_quote_price(request, spec, form_data, now)),
+        **after_submit_context(
+            request.user,
+            rendered=_parse_rendered_list(request),
+            selected_id=selected_id,
+            account=_provider_status(request).account,
+            now=now,
         ),
     }
     return render(request, "generations/_submitted.html", context)
 
 
-def _laid(request: PersonRequest) -> Laid | None:
+def _parse_rendered_list(request: AuthenticatedHttpRequest) -> RenderedList | None:
     """The rail of the page whose button was pressed; None when it says nothing of it."""
     if "_since" not in request.POST:
         return None
-    rail = map(number_in, request.POST.getlist("_rail"))
-    return Laid(
-        version=token_of(request.POST["_since"]).version,
-        rail=[pk for pk in rail if pk is not None],
+    card_ids = map(parse_id, request.POST.getlist("_rail"))
+    return RenderedList(
+        version=parse_token(request.POST["_since"]).version,
+        card_ids=[pk for pk in card_ids if pk is not None],
     )
 
 
-def _again(
-    request: PersonRequest, spec: Spec, form: GenerationForm, *, status: int = 200
+def _render_form(
+    request: AuthenticatedHttpRequest, spec: ModelSpec, form: GenerationForm, *, status: int = 200
 ) -> HttpResponse:
     # 200, because htmx does not swap another answer in.
     if request.headers.get("HX-Request"):
         return render(request, "generations/_form.html", {"form": form})
-    context = _context(request, spec, form)
+    context = _page_context(request, spec, form)
     return render(request, "generations/create.html", context, status=status)
 
 
-def _page(request: PersonRequest, spec: Spec, begin: Start) -> HttpResponse:
+def _render_page(
+    request: AuthenticatedHttpRequest, spec: ModelSpec, initial: InitialData
+) -> HttpResponse:
     now = timezone.now()
-    form = form_for(
+    form = build_form(
         spec,
-        begin.entered,
-        receipt=_receipt(request, spec, begin.entered, now),
-        key=begin.key,
-        problems=begin.problems,
-        notes=begin.notes,
-        drafted=begin.drafted,
+        initial.form_data,
+        quote=_quote_price(request, spec, initial.form_data, now),
+        form_key=initial.form_key,
+        field_errors=initial.field_errors,
+        notes=initial.notes,
+        is_draft=initial.is_draft,
     )
-    return render(request, "generations/create.html", _context(request, spec, form))
+    return render(request, "generations/create.html", _page_context(request, spec, form))
 
 
-def _context(request: PersonRequest, spec: Spec, form: GenerationForm) -> dict[str, object]:
+def _page_context(
+    request: AuthenticatedHttpRequest, spec: ModelSpec, form: GenerationForm
+) -> dict[str, object]:
     now = timezone.now()
-    show = number_in(request.GET.get("show", ""))
-    rest = whole(request.user, show=show, account=_till(request).account, now=now)
-    recipes = [] if rest["stage"] else model_picker.recipe_cards(now)
+    selected_id = parse_id(request.GET.get("show", ""))
+    workspace = workspace_context(
+        request.user, selected_id=selected_id, account=_provider_status(request).account, now=now
+    )
+    examples = [] if workspace["stage"] else model_picker.present_examples(now)
     return {
         "form": form,
-        "models": model_picker.model_cards(spec.id, now, form.receipt.closed),
-        "recipes": recipes,
-        **rest,
+        "models": model_picker.present_models(spec.id, now, form.quote.denied_model_ids),
+        "recipes": examples,
+        **workspace,
     }
 
 
-def _entered(request: PersonRequest, spec: Spec, now: datetime) -> Entered:
-    entered = read_form(spec, owner=request.user, data=request.POST, files=request.FILES, now=now)
-    if (reason := stopped(request)) is not None:
-        entered.problems.append(broken_off(spec, reason))
-    return entered
+def _parse_form_data(request: AuthenticatedHttpRequest, spec: ModelSpec, now: datetime) -> FormData:
+    form_data = parse_form(
+        spec, owner=request.user, data=request.POST, files=request.FILES, now=now
+    )
+    if (error := upload_error(request)) is not None:
+        form_data.field_errors.append(upload_aborted_error(spec, error))
+    return form_data
 
 
-def _key(request: PersonRequest) -> uuid.UUID:
+def _parse_form_key(request: AuthenticatedHttpRequest) -> uuid.UUID:
     """The key of this rendering. A form without one (a script) is a wish of its own."""
     try:
         return uuid.UUID(request.POST.get("form_key", ""))
@@ -243,39 +281,41 @@ def _key(request: PersonRequest) -> uuid.UUID:
         return uuid.uuid4()
 
 
-def _receipt(request: PersonRequest, spec: Spec, entered: Entered, now: datetime) -> Receipt:
-    till = _till(request)
-    return receipt(
+def _quote_price(
+    request: AuthenticatedHttpRequest, spec: ModelSpec, form_data: FormData, now: datetime
+) -> PriceQuote:
+    status = _provider_status(request)
+    return quote_price(
         spec=spec,
-        person=request.user,
-        params=chosen(spec, entered),
-        account=till.account,
-        blocked=quotes.blocked(spec, till.account, till.disk_free),
+        user=request.user,
+        params=effective_values(spec, form_data),
+        account=status.account,
+        blocked_reason=quotes.find_blocked_reason(spec, status.account, status.disk_free_bytes),
         now=now,
     )
 
 
-def _till(request: PersonRequest) -> Till:
+def _provider_status(request: AuthenticatedHttpRequest) -> ProviderStatus:
     """What is known of the money side, read once a request."""
-    till: Till = request.__dict__.setdefault("till", Till())
-    return till
+    status: ProviderStatus = request.__dict__.setdefault("till", ProviderStatus())
+    return status
 
 
-def _not_stored() -> str:
+def _not_stored_text() -> str:
     return _(
         "The studio's database did not answer, so this press sent nothing and nothing was charged "
         "for it. Everything you entered is still here: press Generate again in a moment."
     )
 
 
-def _may_be_stored() -> str:
+def _maybe_stored_text() -> str:
     return _(
         "The studio's database broke off at the last moment, so this may have been taken or not. "
         "Press Generate again in a moment: this form is never sent or charged twice."
     )
 
 
-def _already_sent() -> str:
+def _already_sent_text() -> str:
     return _(
         "This form was sent before with other settings. Nothing was sent now: "
         "look at it once more and press Generate again."

@@ -15,45 +15,47 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from evolink_studio.accounts.http import PersonRequest
-from evolink_studio.core.http import number_in
+from evolink_studio.accounts.http import AuthenticatedHttpRequest
+from evolink_studio.core.http import parse_id
 from evolink_studio.generations import queries
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.presenters.cards import card
-from evolink_studio.generations.states import ENDED, LIVE, State
+from evolink_studio.generations.presenters.cards import present_card
+from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 
-PAGE = 24
+PAGE_SIZE = 24
 
 
 @dataclass(frozen=True)
-class Shelf:
+class GalleryTab:
     """One of the lists of the page: its label, what stands there, and what is said of nothing."""
 
     name: str
     label: str | Promise
     states: Collection[State]
-    empty: str | Promise
+    empty_text: str | Promise
 
     @property
     def url(self) -> str:
-        return self.after({})
+        return self.url_after({})
 
-    def after(self, place: Mapping[str, str]) -> str:
+    def url_after(self, cursor: Mapping[str, str]) -> str:
         """The address of its page behind this place; of the first page without one."""
-        query = {**({"of": self.name} if self.name else {}), **place}
+        query = {**({"of": self.name} if self.name else {}), **cursor}
         return f"{reverse('films')}?{urlencode(query)}" if query else reverse("films")
 
 
-KEPT = Shelf("", _("Kept"), (State.COMPLETED,), _("No film yet. What you make is kept here."))
-SHELVES: Mapping[str, Shelf] = {
+COMPLETED_TAB = GalleryTab(
+    "", _("Kept"), (State.COMPLETED,), _("No film yet. What you make is kept here.")
+)
+TABS: Mapping[str, GalleryTab] = {
     shelf.name: shelf
     for shelf in (
-        KEPT,
-        Shelf("making", _("In the making"), LIVE, _("Nothing is in the making.")),
-        Shelf(
+        COMPLETED_TAB,
+        GalleryTab("making", _("In the making"), LIVE_STATES, _("Nothing is in the making.")),
+        GalleryTab(
             "ended",
             _("Failed and cancelled"),
-            ENDED - {State.COMPLETED},
+            ENDED_STATES - {State.COMPLETED},
             _("Nothing failed and nothing was cancelled."),
         ),
     )
@@ -62,35 +64,35 @@ SHELVES: Mapping[str, Shelf] = {
 
 @login_required
 @require_GET
-def films(request: PersonRequest) -> HttpResponse:
+def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
     """A page of posters; `of` names the shelf, `before` and `id` are the cursor."""
     now = timezone.now()
-    shelf = SHELVES.get(request.GET.get("of", ""), KEPT)
-    rows = queries.films_page(
-        request.user, before=_cursor(request), limit=PAGE + 1, states=shelf.states
+    tab = TABS.get(request.GET.get("of", ""), COMPLETED_TAB)
+    rows = queries.get_gallery_page(
+        request.user, cursor=_parse_cursor(request), limit=PAGE_SIZE + 1, states=tab.states
     )
-    ahead = queries.ahead(request.user, rows)
+    positions = queries.queue_positions_for(request.user, rows)
     context = {
-        "cards": [card(row, now=now, ahead=ahead) for row in rows[:PAGE]],
-        "next_url": _next(shelf, rows[PAGE - 1]) if len(rows) > PAGE else "",
-        "shelf": shelf,
-        "shelves": SHELVES.values(),
+        "cards": [present_card(row, now=now, positions=positions) for row in rows[:PAGE_SIZE]],
+        "next_url": _next_url(tab, rows[PAGE_SIZE - 1]) if len(rows) > PAGE_SIZE else "",
+        "shelf": tab,
+        "shelves": TABS.values(),
         "now": now,
     }
-    part = request.headers.get("HX-Request") and request.GET.get("before")
-    return render(request, f"generations/{'_films' if part else 'films'}.html", context)
+    is_fragment = request.headers.get("HX-Request") and request.GET.get("before")
+    return render(request, f"generations/{'_films' if is_fragment else 'films'}.html", context)
 
 
-def _cursor(request: PersonRequest) -> tuple[datetime, int] | None:
+def _parse_cursor(request: AuthenticatedHttpRequest) -> tuple[datetime, int] | None:
     try:
         moment = parse_datetime(request.GET.get("before", ""))
     except ValueError:
         return None
-    number = number_in(request.GET.get("id", ""))
-    if moment is None or timezone.is_naive(moment) or number is None:
+    generation_id = parse_id(request.GET.get("id", ""))
+    if moment is None or timezone.is_naive(moment) or generation_id is None:
         return None
-    return moment, number
+    return moment, generation_id
 
 
-def _next(shelf: Shelf, last: Generation) -> str:
-    return shelf.after({"before": last.created.isoformat(), "id": str(last.pk)})
+def _next_url(tab: GalleryTab, last: Generation) -> str:
+    return tab.url_after({"before": last.created_at.isoformat(), "id": str(last.pk)})

@@ -8,21 +8,27 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolink_studio.library.exceptions import NotASound as NotASound
-from evolink_studio.library.media.containers import MAX_SECONDS, container_of, opened, prepare, walk
+from evolink_studio.library.exceptions import InvalidAudio as InvalidAudio
+from evolink_studio.library.media.containers import (
+    MAX_DURATION_SECONDS,
+    configure_decoder,
+    detect_container,
+    open_container,
+    scan_packets,
+)
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
-_CODECS = {"mp3", "aac", "vorbis", "opus", "flac", "alac"}
-_PLAIN = "pcm_"  # every flavour of uncompressed sound
-_SLACK = Decimal("0.5")
-_GUESSES = {"mp3"}  # its header gives no length, so FFmpeg guesses one
+_ALLOWED_CODECS = {"mp3", "aac", "vorbis", "opus", "flac", "alac"}
+_PCM_PREFIX = "pcm_"  # every flavour of uncompressed sound
+_DURATION_TOLERANCE_SECONDS = Decimal("0.5")
+_FORMATS_WITHOUT_DURATION = {"mp3"}  # its header gives no length, so FFmpeg guesses one
 
 
 @dataclass(frozen=True)
-class SoundFacts:
+class AudioInfo:
     """`seconds` as read from the packets; `format` is mp3, wav, m4a or ogg."""
 
     seconds: Decimal
@@ -31,29 +37,36 @@ class SoundFacts:
     mime: str
 
 
-def probe(path: Path) -> SoundFacts:
+def probe_audio(path: Path) -> AudioInfo:
     """Decode the beginning and read every packet. Raises NotASound."""
-    kind = container_of(path, "audio", NotASound)
-    with opened(path, kind.demuxer, NotASound) as file:
-        stream = _sound_track(file)
+    container_format = detect_container(path, "audio", InvalidAudio)
+    with open_container(path, container_format.demuxer, InvalidAudio) as file:
+        stream = _get_audio_stream(file)
         if not any(True for _ in islice(file.decode(stream), 1)):
-            raise NotASound
+            raise InvalidAudio
         file.seek(0)
-        walked = walk(file, stream, NotASound)
-        promised = walked.claimed if kind.format not in _GUESSES else None
-        cut = promised is not None and walked.end + _SLACK < promised
-        if cut or not walked.whole or not 0 < walked.end <= MAX_SECONDS:
-            raise NotASound
+        scan = scan_packets(file, stream, InvalidAudio)
+        header_seconds = (
+            scan.header_seconds
+            if container_format.format not in _FORMATS_WITHOUT_DURATION
+            else None
+        )
+        is_cut = (
+            header_seconds is not None
+            and scan.end_seconds + _DURATION_TOLERANCE_SECONDS < header_seconds
+        )
+        if is_cut or not scan.is_complete or not 0 < scan.end_seconds <= MAX_DURATION_SECONDS:
+            raise InvalidAudio
         codec = stream.codec_context.codec.canonical_name
-        return SoundFacts(walked.end, codec, kind.format, kind.mime)
+        return AudioInfo(scan.end_seconds, codec, container_format.format, container_format.mime)
 
 
-def _sound_track(file: InputContainer) -> AudioStream:
+def _get_audio_stream(file: InputContainer) -> AudioStream:
     stream = next(iter(file.streams.audio), None)
     if stream is None:
-        raise NotASound
-    name = stream.codec_context.codec.canonical_name
-    if name not in _CODECS and not name.startswith(_PLAIN):
-        raise NotASound
-    prepare(stream)
+        raise InvalidAudio
+    codec = stream.codec_context.codec.canonical_name
+    if codec not in _ALLOWED_CODECS and not codec.startswith(_PCM_PREFIX):
+        raise InvalidAudio
+    configure_decoder(stream)
     return stream

@@ -16,17 +16,17 @@ from typing import Any
 import structlog
 from PIL import Image, ImageCms, ImageOps
 
-from evolink_studio.library.exceptions import NotAPicture, NotChanged, NotTaken, TooManyPixels
+from evolink_studio.library.exceptions import EditFailed, FileRejected, ImageTooLarge, InvalidImage
 
 log = structlog.get_logger(__name__)
 
-MAX_PIXELS = 40_000_000
-MAX_SIDE = 16_383  # the longest that WebP, the format of the posters, can say
-MAX_SCANS = 100  # a progressive JPEG has about 10
-POSTER_SIDE = 640
+MAX_IMAGE_PIXELS = 40_000_000
+MAX_SIDE_PIXELS = 16_383  # the longest that WebP, the format of the posters, can say
+MAX_JPEG_SCANS = 100  # a progressive JPEG has about 10
+POSTER_SIDE_PIXELS = 640
 
 # What Pillow may open, and what becomes of it. MPO is a JPEG with more pictures behind the first.
-_KEPT_AS = {
+_STORED_FORMAT_BY_SOURCE = {
     "JPEG": "jpeg",
     "MPO": "jpeg",
     "PNG": "png",
@@ -35,26 +35,26 @@ _KEPT_AS = {
     "HEIF": "jpeg",
     "AVIF": "jpeg",
 }
-_OPENED = ("JPEG", "PNG", "WEBP", "GIF", "HEIF", "AVIF")
-_OPTIONS: dict[str, dict[str, Any]] = {
+_ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF", "AVIF")
+_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "jpeg": {"quality": 92},
     "png": {"compress_level": 3},
     "webp": {"quality": 92, "method": 2},
     "gif": {},
 }
 # Models take 10 MB; a JPEG that grew past this by being written again is written a little coarser.
-_COMFORTABLE = 8_000_000
-_COARSER = (85, 75)
+_TARGET_JPEG_BYTES = 8_000_000
+_FALLBACK_JPEG_QUALITIES = (85, 75)
 
 # 40 million pixels with alpha are 160 MB, and turning or converting them takes as much again.
-_AT_ONCE = threading.BoundedSemaphore(2)
+_DECODE_SLOTS = threading.BoundedSemaphore(2)
 
 # Our own limit is lower, and says so to the person.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True)
-class Picture:
+class EncodedImage:
     """A picture written by us. `format` is jpeg, png, webp or gif; sides are in pixels."""
 
     content: bytes
@@ -67,144 +67,159 @@ class Picture:
         return f"image/{self.format}"
 
 
-def read(content: bytes) -> Picture:
+def normalize_image(content: bytes) -> EncodedImage:
     """Decode one frame, turn it upright, bring it to sRGB and write it anew.
 
     JPEG, PNG, WebP and GIF stay what they are; HEIC and AVIF become JPEG.
     Raises NotAPicture or TooManyPixels.
     """
-    with _opened(content) as image:
-        kept_as = _KEPT_AS[image.format or ""]
-        still = _first_frame(image) if kept_as == "gif" else _plain(_srgb(_upright(image)))
-        return written(still, kept_as)
+    with _open_image(content) as image:
+        stored_format = _STORED_FORMAT_BY_SOURCE[image.format or ""]
+        output_image = (
+            _copy_first_frame(image)
+            if stored_format == "gif"
+            else _convert_to_rgb(_convert_to_srgb(_rotate_upright(image)))
+        )
+        return encode_image(output_image, stored_format)
 
 
-def poster(picture: Picture) -> bytes:
+def render_poster(source: EncodedImage) -> bytes:
     """A WebP of the picture, its longest side at most 640 pixels."""
-    with _opened(picture.content) as image:
-        return small_webp(_plain(image))
+    with _open_image(source.content) as image:
+        return encode_poster(_convert_to_rgb(image))
 
 
-def fit(picture: Picture, width: int, height: int) -> Picture:
+def fit_image(source: EncodedImage, width: int, height: int) -> EncodedImage:
     """Scale and crop around the centre to exactly this size. Raises NotChanged for odd sizes."""
-    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
-        raise NotChanged
-    with _opened(picture.content) as image:
-        fitted = ImageOps.fit(_plain(image), (width, height), Image.Resampling.LANCZOS)
-        return written(fitted, picture.format)
+    if not (
+        0 < width <= MAX_SIDE_PIXELS
+        and 0 < height <= MAX_SIDE_PIXELS
+        and width * height <= MAX_IMAGE_PIXELS
+    ):
+        raise EditFailed
+    with _open_image(source.content) as image:
+        fitted_image = ImageOps.fit(
+            _convert_to_rgb(image), (width, height), Image.Resampling.LANCZOS
+        )
+        return encode_image(fitted_image, source.format)
 
 
-def convert(picture: Picture, format: str) -> Picture:
+def convert_image(source: EncodedImage, format: str) -> EncodedImage:
     """The same picture in another format; as JPEG, what was transparent becomes white."""
-    if format not in _OPTIONS:
-        raise NotChanged
-    with _opened(picture.content) as image:
-        return written(_plain(image), format)
+    if format not in _SAVE_OPTIONS:
+        raise EditFailed
+    with _open_image(source.content) as image:
+        return encode_image(_convert_to_rgb(image), format)
 
 
-def written(image: Image.Image, format: str) -> Picture:
+def encode_image(image: Image.Image, format: str) -> EncodedImage:
     """A decoded picture as a file. The image's own notes are not written."""
     image.info = {key: value for key, value in image.info.items() if key == "transparency"}
-    image = _opaque(image) if format == "jpeg" else image
-    content = _encoded(image, format)
+    image = _flatten_alpha(image) if format == "jpeg" else image
+    content = _encode(image, format)
     if format == "jpeg":
-        for quality in _COARSER:
-            if len(content) <= _COMFORTABLE:
+        for quality in _FALLBACK_JPEG_QUALITIES:
+            if len(content) <= _TARGET_JPEG_BYTES:
                 break
-            content = _encoded(image, format, quality=quality)
-    return Picture(content, format, *image.size)
+            content = _encode(image, format, quality=quality)
+    return EncodedImage(content, format, *image.size)
 
 
-def small_webp(image: Image.Image) -> bytes:
+def encode_poster(image: Image.Image) -> bytes:
     """The image, made smaller in place, as a WebP for lists."""
-    image.thumbnail((POSTER_SIDE, POSTER_SIDE))
+    image.thumbnail((POSTER_SIDE_PIXELS, POSTER_SIDE_PIXELS))
     image.info = {}
-    return _encoded(image, "webp", quality=80)
+    return _encode(image, "webp", quality=80)
 
 
 @contextmanager
-def _opened(content: bytes) -> Iterator[Image.Image]:
+def _open_image(content: bytes) -> Iterator[Image.Image]:
     """The picture after a look at its header, with its pixels decoded."""
     try:
-        with _AT_ONCE, Image.open(io.BytesIO(content), formats=_open_formats()) as image:
+        with (
+            _DECODE_SLOTS,
+            Image.open(io.BytesIO(content), formats=_load_allowed_formats()) as image,
+        ):
             _check_size(image)
-            if image.format in {"JPEG", "MPO"} and _scans(content) > MAX_SCANS:
-                raise NotAPicture
+            if image.format in {"JPEG", "MPO"} and _count_scans(content) > MAX_JPEG_SCANS:
+                raise InvalidImage
             image.load()
             _check_size(image)  # a container may have said something else than the picture inside
             yield image
-    except NotTaken:
+    except FileRejected:
         raise
     except Image.DecompressionBombError as error:
-        raise _too_many_pixels() from error
+        raise _build_size_error() from error
     except Exception as error:  # a decoder can fail in any way on a file made to break it
         log.info("picture refused", reason=type(error).__name__, bytes=len(content))
-        raise NotAPicture from error
+        raise InvalidImage from error
 
 
 @cache
-def _open_formats() -> tuple[str, ...]:
+def _load_allowed_formats() -> tuple[str, ...]:
     import pillow_heif  # takes a tenth of a second, and a start does not wait for it
 
     pillow_heif.register_heif_opener(
         thumbnails=False, depth_images=False, aux_images=False, decode_threads=1
     )
     Image.init()  # with a list of formats, Pillow looks only among the plugins it has loaded
-    return _OPENED
+    return _ALLOWED_FORMATS
 
 
 def _check_size(image: Image.Image) -> None:
     width, height = image.size
-    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-        raise _too_many_pixels()
+    if width * height > MAX_IMAGE_PIXELS or max(width, height) > MAX_SIDE_PIXELS:
+        raise _build_size_error()
 
 
-def _too_many_pixels() -> TooManyPixels:
-    return TooManyPixels(limit=MAX_PIXELS // 1_000_000, side=MAX_SIDE)
+def _build_size_error() -> ImageTooLarge:
+    return ImageTooLarge(limit=MAX_IMAGE_PIXELS // 1_000_000, side=MAX_SIDE_PIXELS)
 
 
-def _scans(content: bytes) -> int:
+def _count_scans(content: bytes) -> int:
     """How often a JPEG goes over its picture; each time costs as much as decoding it."""
-    at, scans = 2, 0
-    while 0 <= (at := content.find(b"\xff", at)) < len(content) - 3:
-        marker = content[at + 1]
+    offset, scans = 2, 0
+    while 0 <= (offset := content.find(b"\xff", offset)) < len(content) - 3:
+        marker = content[offset + 1]
         if marker == 0xD9:  # end of the picture
             break
         if marker == 0xFF:  # filling
-            at += 1
+            offset += 1
         elif marker <= 0x01 or 0xD0 <= marker <= 0xD8:  # markers without a body
-            at += 2
+            offset += 2
         else:
             scans += marker == 0xDA
-            at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+            offset += 2 + int.from_bytes(content[offset + 2 : offset + 4], "big")
     return scans
 
 
-def _first_frame(image: Image.Image) -> Image.Image:
+def _copy_first_frame(image: Image.Image) -> Image.Image:
     """A GIF's first frame with its own palette: nothing is lost by writing it again."""
     return image.copy()
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _rotate_upright(image: Image.Image) -> Image.Image:
     with suppress(Exception):  # damaged notes about a picture are no reason to refuse it
         return ImageOps.exif_transpose(image)
     return image
 
 
-def _srgb(image: Image.Image) -> Image.Image:
+def _convert_to_srgb(image: Image.Image) -> Image.Image:
     """The colours as the person saw them: the profile is applied, because it will not be kept."""
     profile = image.info.get("icc_profile")
     if profile and image.mode in {"L", "RGB", "RGBA", "CMYK"}:
         mode = "RGBA" if image.mode == "RGBA" else "RGB"
         with suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            target = ImageCms.createProfile("sRGB")
-            changed = ImageCms.profileToProfile(image, source, target, outputMode=mode)
-            return changed or image
+            source_profile = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            srgb_profile = ImageCms.createProfile("sRGB")
+            converted_image = ImageCms.profileToProfile(
+                image, source_profile, srgb_profile, outputMode=mode
+            )
+            return converted_image or image
     return image
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _convert_to_rgb(image: Image.Image) -> Image.Image:
     """RGB, or RGBA where something is transparent."""
     if image.mode.startswith("I;16"):  # Pillow cuts 16-bit grey off at 255 instead of scaling it
         image = image.point(lambda value: value * (1 / 256)).convert("L")
@@ -212,15 +227,15 @@ def _plain(image: Image.Image) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
-def _opaque(image: Image.Image) -> Image.Image:
+def _flatten_alpha(image: Image.Image) -> Image.Image:
     if image.mode != "RGBA":
         return image
-    paper = Image.new("RGB", image.size, "white")
-    paper.paste(image, mask=image.getchannel("A"))
-    return paper
+    background = Image.new("RGB", image.size, "white")
+    background.paste(image, mask=image.getchannel("A"))
+    return background
 
 
-def _encoded(image: Image.Image, format: str, **options: Any) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format.upper(), **{**_OPTIONS[format], **options})
-    return file.getvalue()
+def _encode(image: Image.Image, format: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format.upper(), **{**_SAVE_OPTIONS[format], **options})
+    return buffer.getvalue()

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from evolink_studio.library.exceptions import NotAFilm as NotAFilm
+from evolink_studio.library.exceptions import InvalidVideo as InvalidVideo
 from evolink_studio.library.media import images
 from evolink_studio.library.media.containers import (
-    MAX_SECONDS,
-    Walk,
-    container_of,
-    opened,
-    prepare,
-    walk,
+    MAX_DURATION_SECONDS,
+    PacketScan,
+    configure_decoder,
+    detect_container,
+    open_container,
+    scan_packets,
 )
-from evolink_studio.library.media.images import Picture
+from evolink_studio.library.media.images import EncodedImage
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 # What browsers play, and what cameras and editing programs write.
-_CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores"}
-_FIRST_WITHIN = 120  # packets
-_SLACK = Decimal("0.5")  # seconds that a header may promise too much
+_ALLOWED_CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores"}
+_MAX_PACKETS_BEFORE_FRAME = 120  # packets
+_DURATION_TOLERANCE_SECONDS = Decimal("0.5")  # seconds that a header may promise too much
 # Decoded pixels one question may cost: 100 frames of 1080p, and ten times that for a chosen frame.
-_BUDGET = 200_000_000
-_BUDGET_FOR_FRAME = 2_000_000_000
-_TURNS = {
+_PROBE_BUDGET_PIXELS = 200_000_000
+_FRAME_BUDGET_PIXELS = 2_000_000_000
+_TRANSPOSE_BY_ROTATION = {
     90: Image.Transpose.ROTATE_90,
     180: Image.Transpose.ROTATE_180,
     270: Image.Transpose.ROTATE_270,
@@ -43,102 +43,120 @@ _TURNS = {
 
 
 @dataclass(frozen=True)
-class FilmFacts:
+class VideoInfo:
     """`width` and `height` in pixels as the film is shown; `format` is mp4, webm or mov."""
 
     width: int
     height: int
     seconds: Decimal
     codec: str
-    has_sound: bool
+    has_audio: bool
     format: str
     mime: str
 
 
-def probe(path: Path) -> FilmFacts:
+def probe_video(path: Path) -> VideoInfo:
     """Read every packet, decode the first frame and the last ones. Raises NotAFilm.
 
     Probing the header alone is not enough: half a file with its index in front still looks whole.
     """
-    kind = container_of(path, "video", NotAFilm)
-    with opened(path, kind.demuxer, NotAFilm) as file:
-        stream = _picture_track(file)
-        first = next(_from_start(file, stream), None)
-        if first is None:
-            raise NotAFilm
+    container_format = detect_container(path, "video", InvalidVideo)
+    with open_container(path, container_format.demuxer, InvalidVideo) as file:
+        stream = _get_video_stream(file)
+        first_frame = next(_decode_first_frames(file, stream), None)
+        if first_frame is None:
+            raise InvalidVideo
         file.seek(0)
-        walked = walk(file, stream, NotAFilm)
-        seconds = _checked_length(walked)
-        file.seek(walked.last_key, stream=stream)
-        if not sum(1 for _ in _decoded(file, stream, _BUDGET)):
-            raise NotAFilm
-        width, height = _shown(first).size
-        sound = bool(file.streams.audio)
+        scan = scan_packets(file, stream, InvalidVideo)
+        seconds = _validate_duration(scan)
+        file.seek(scan.last_keyframe_pts, stream=stream)
+        if not sum(1 for _ in _decode_frames(file, stream, _PROBE_BUDGET_PIXELS)):
+            raise InvalidVideo
+        width, height = _to_upright_image(first_frame).size
+        has_audio = bool(file.streams.audio)
         codec = stream.codec_context.codec.canonical_name
-        return FilmFacts(width, height, seconds, codec, sound, kind.format, kind.mime)
+        return VideoInfo(
+            width, height, seconds, codec, has_audio, container_format.format, container_format.mime
+        )
 
 
-def poster(path: Path) -> bytes:
+def render_poster(path: Path) -> bytes:
     """A WebP of a frame near the beginning, its longest side at most 640 pixels."""
-    return images.small_webp(_shown(_frame_at(path, None, _BUDGET)))
+    return images.encode_poster(
+        _to_upright_image(_decode_frame_at(path, None, _PROBE_BUDGET_PIXELS))
+    )
 
 
-def frame(path: Path, second: Decimal) -> Picture:
+def extract_frame(path: Path, second: Decimal) -> EncodedImage:
     """The frame shown at `second` (the last one if the film is shorter) as a JPEG."""
-    return images.written(_shown(_frame_at(path, second, _BUDGET_FOR_FRAME)), "jpeg")
+    return images.encode_image(
+        _to_upright_image(_decode_frame_at(path, second, _FRAME_BUDGET_PIXELS)), "jpeg"
+    )
 
 
-def _picture_track(file: InputContainer) -> VideoStream:
+def _get_video_stream(file: InputContainer) -> VideoStream:
     stream = next(iter(file.streams.video), None)
-    if stream is None or stream.codec_context.codec.canonical_name not in _CODECS:
-        raise NotAFilm
-    prepare(stream)
+    if stream is None or stream.codec_context.codec.canonical_name not in _ALLOWED_CODECS:
+        raise InvalidVideo
+    configure_decoder(stream)
     return stream
 
 
-def _checked_length(walked: Walk) -> Decimal:
-    seconds = walked.claimed or walked.end
-    if not walked.whole or walked.end + _SLACK < seconds or not 0 < seconds <= MAX_SECONDS:
-        raise NotAFilm
+def _validate_duration(scan: PacketScan) -> Decimal:
+    seconds = scan.header_seconds or scan.end_seconds
+    if (
+        not scan.is_complete
+        or scan.end_seconds + _DURATION_TOLERANCE_SECONDS < seconds
+        or not 0 < seconds <= MAX_DURATION_SECONDS
+    ):
+        raise InvalidVideo
     return seconds.quantize(Decimal("0.001"))
 
 
-def _from_start(file: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+def _decode_first_frames(file: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     for count, packet in enumerate(file.demux(stream)):
-        if count > _FIRST_WITHIN:
+        if count > _MAX_PACKETS_BEFORE_FRAME:
             return
         yield from packet.decode()
 
 
-def _decoded(file: InputContainer, stream: VideoStream, budget: int) -> Iterator[VideoFrame]:
+def _decode_frames(
+    file: InputContainer, stream: VideoStream, pixel_budget: int
+) -> Iterator[VideoFrame]:
     """Frames from here on, until the end or until `budget` pixels were decoded."""
-    for picture in file.decode(stream):
-        yield picture
-        budget -= picture.width * picture.height
-        if budget <= 0:
+    for video_frame in file.decode(stream):
+        yield video_frame
+        pixel_budget -= video_frame.width * video_frame.height
+        if pixel_budget <= 0:
             return
 
 
-def _frame_at(path: Path, second: Decimal | None, budget: int) -> VideoFrame:
-    kind = container_of(path, "video", NotAFilm)
-    with opened(path, kind.demuxer, NotAFilm) as file:
-        stream = _picture_track(file)
+def _decode_frame_at(path: Path, second: Decimal | None, pixel_budget: int) -> VideoFrame:
+    container_format = detect_container(path, "video", InvalidVideo)
+    with open_container(path, container_format.demuxer, InvalidVideo) as file:
+        stream = _get_video_stream(file)
         if second is None:  # the very first frame is often black
             second = min(Decimal(1), Decimal(file.duration or 0) / 10_000_000)
-        wanted = int(Fraction(second) / Fraction(stream.time_base or 1)) + (stream.start_time or 0)
-        file.seek(wanted, stream=stream)
-        found: VideoFrame | None = None
-        for picture in _decoded(file, stream, budget):
-            if found is not None and picture.pts is not None and picture.pts > wanted:
+        target_pts = int(Fraction(second) / Fraction(stream.time_base or 1)) + (
+            stream.start_time or 0
+        )
+        file.seek(target_pts, stream=stream)
+        shown_frame: VideoFrame | None = None
+        for video_frame in _decode_frames(file, stream, pixel_budget):
+            if (
+                shown_frame is not None
+                and video_frame.pts is not None
+                and video_frame.pts > target_pts
+            ):
                 break
-            found = picture
-        if found is None:
-            raise NotAFilm
-        return found
+            shown_frame = video_frame
+        if shown_frame is None:
+            raise InvalidVideo
+        return shown_frame
 
 
-def _shown(picture: VideoFrame) -> Image.Image:
+def _to_upright_image(video_frame: VideoFrame) -> Image.Image:
     """The frame as a player shows it: phones film lying down and note the turn beside."""
-    image: Image.Image = picture.to_image()  # type: ignore[no-untyped-call]  # PyAV types it not
-    turn = _TURNS.get(picture.rotation % 360)
-    return image if turn is None else image.transpose(turn)
+    image: Image.Image = video_frame.to_image()  # type: ignore[no-untyped-call]  # PyAV types it not
+    transpose = _TRANSPOSE_BY_ROTATION.get(video_frame.rotation % 360)
+    return image if transpose is None else image.transpose(transpose)

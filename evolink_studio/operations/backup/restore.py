@@ -98,7 +98,7 @@ def _made_safe(taken: datetime) -> Sequence[str]:
         "moved = CURRENT_TIMESTAMP WHERE state IN ('queued', 'sending')",
         f"UPDATE generations_generation SET due = NULL, claim = NULL "  # noqa: S608  # a time
         f"WHERE state = 'unknown' AND sent > '{since}'",
-        "UPDATE generations_feed SET version = version + 1000000",
+        "UPDATE generations_changefeed SET version = version + 1000000",
     )
 
 
@@ -141,7 +141,7 @@ def _is_empty(with_media: bool) -> None:
 
 def _has_media() -> bool:
     try:
-        folders, files = default_storage.listdir(storage.FOLDER)
+        folders, files = default_storage.listdir(storage.ASSETS_FOLDER)
     except FileNotFoundError:
         return False
     return bool(folders or files)

@@ -4,21 +4,21 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from evolink_studio.credits.audit import check_with_truth
+from evolink_studio.credits.audit import audit_ledger_with_generations
 
 
 class Command(BaseCommand):
     help = "Proves that every credit in the book is explained. Exits with 1 when one is not."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        report = check_with_truth()
+        report = audit_ledger_with_generations()
         for finding in report.findings:
             self.stdout.write(str(finding))
-        compared = "compared with the generations" if report.compared else "the book by itself"
+        compared = "compared with the generations" if report.is_compared else "the book by itself"
         self.stdout.write(
-            f"{report.purses} purses, {report.generations} generations, {report.entries} entries; "
+            f"{report.balance_count} purses, {report.generation_count} generations, {report.entry_count} entries; "
             f"{compared}."
         )
-        if not report.clean:
+        if not report.is_clean:
             raise CommandError(f"The book does not add up. Findings: {len(report.findings)}.")
         self.stdout.write("Every credit is explained.")

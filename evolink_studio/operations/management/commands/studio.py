@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 from django.utils import timezone
 
-from evolink_studio.accounts.services import first_owner_link, owner_from_environment
+from evolink_studio.accounts.services import create_first_owner_link, create_owner_from_environment
 from evolink_studio.environment import Environment
 from evolink_studio.operations.database_setup import bring_up_to_date
 from evolink_studio.operations.supervisor import Supervisor, children
@@ -29,10 +29,10 @@ class Command(BaseCommand):
 
     def _welcome(self, env: Environment) -> None:
         address = env.public_url or f"http://{_shown(env.bind)}:{env.port}"
-        owner = owner_from_environment()
-        token = None if owner else first_owner_link(now=timezone.now())
+        owner = create_owner_from_environment()
+        token = None if owner else create_first_owner_link(now=timezone.now())
         lines = [f"EvoLink Studio is at {address}/"]
-        if env.sandboxed:
+        if env.is_sandbox:
             lines.append("No EVOLINK_API_KEY: the sandbox makes the films, nothing costs money.")
         if owner:
             lines.append(f"The owner is {owner.username}; sign in with the password you gave.")
@@ -48,7 +48,7 @@ def _shown(bind: str) -> str:
 
 
 def _ports_are_free(env: Environment) -> None:
-    ports = [env.port, *([env.sandbox_port] if env.sandboxed else [])]
+    ports = [env.port, *([env.sandbox_port] if env.is_sandbox else [])]
     for port in ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

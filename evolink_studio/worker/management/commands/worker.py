@@ -11,7 +11,7 @@ from django.db import connection, connections
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from evolink_studio.generations.pipeline.provider import Clock, Far, far_from_settings
+from evolink_studio.generations.pipeline.provider import Clock, Provider, provider_from_settings
 from evolink_studio.worker.worker import LocalEngine
 
 P = ParamSpec("P")
@@ -49,9 +49,9 @@ class Command(BaseCommand):
         asyncio.run(work(import_string(ENGINES[connection.vendor])))
 
 
-async def work(engine_for: Callable[[Far, Clock], LocalEngine]) -> None:
+async def work(engine_for: Callable[[Provider, Clock], LocalEngine]) -> None:
     """Run an engine against the far end of the settings until this process is told to stop."""
-    far = far_from_settings()
+    far = provider_from_settings()
     async with far.client:
         engine = engine_for(far, timezone.now)
         loop = asyncio.get_running_loop()

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 from django.db import migrations
 
-SINCE = datetime(2026, 10, 10, tzinfo=timezone.utc)
+EFFECTIVE_AT = datetime(2026, 10, 10, tzinfo=timezone.utc)
 SOURCE = "public price feed, 2026-10-10"
-CARDS = [
+RATE_CARDS = [
     ("veo3.1-pro", "call", "162", "0", []),
     (
         "kling-o3-image-to-video",
@@ -35,26 +35,26 @@ CARDS = [
 ]
 
 
-def add(apps, schema_editor):
-    card = apps.get_model("credits", "RateCard")
-    for model_id, unit, price, minimum, factors in CARDS:
-        card.objects.get_or_create(
+def add_rate_cards(apps, schema_editor):
+    rate_card = apps.get_model("credits", "RateCard")
+    for model_id, unit, price, minimum, factors in RATE_CARDS:
+        rate_card.objects.get_or_create(
             model_id=model_id,
-            effective=SINCE,
+            effective_at=EFFECTIVE_AT,
             defaults={
                 "unit": unit,
-                "price": Decimal(price),
-                "minimum": Decimal(minimum),
+                "credits_per_unit": Decimal(price),
+                "minimum_credits": Decimal(minimum),
                 "factors": factors,
                 "source": SOURCE,
             },
         )
 
 
-def remove(apps, schema_editor):
+def remove_rate_cards(apps, schema_editor):
     apps.get_model("credits", "RateCard").objects.filter(source=SOURCE).delete()
 
 
 class Migration(migrations.Migration):
     dependencies = [("credits", "0001_initial")]
-    operations = [migrations.RunPython(add, remove)]
+    operations = [migrations.RunPython(add_rate_cards, remove_rate_cards)]
