@@ -121,6 +121,6 @@ class Worker:
             far = self.far()
             async with far.client:
                 for row in rows:
-                    await step(row, held=held, far=far, clock=self.clock)
+                    await step(row, lease_id=held, provider=far, clock=self.clock)
 
         async_to_sync(run)()

@@ -379,10 +379,8 @@ class RateCard(models.Model):
     model_id = models.CharField(_("model"), max_length=100)
     effective_at = models.DateTimeField(_("valid from"))
     unit = models.CharField(_("counted by"), max_length=6, choices=Unit.choices)
-    credits_per_unit = models.DecimalField(_("credits"), max_digits=16, decimal_places=4)
-    minimum_credits = models.DecimalField(
-        _("at least"), max_digits=16, decimal_places=4, default=Decimal(0)
-    )
+    credits_per_unit = CreditsField(_("credits"))
+    minimum_credits = CreditsField(_("at least"), default=Decimal(0))
     factors = models.JSONField(
         _("factors"),
         default=list,
@@ -417,7 +415,7 @@ class ProviderAccount(models.Model):
         REJECTED = "refused", _("refused")
 
     provider_key = models.CharField(max_length=200, unique=True)
-    credits_available = models.DecimalField(max_digits=16, decimal_places=4, null=True)
+    credits_available = CreditsField(null=True)
     key_state = models.CharField(max_length=8, choices=KeyState.choices, default=KeyState.UNKNOWN)
     read_at = models.DateTimeField(null=True, help_text=_("Last time EvoLink answered."))
     tried_at = models.DateTimeField(null=True, help_text=_("Last time we asked."))

@@ -41,7 +41,8 @@ _ERROR_BY_CODE = {
     "insufficient_quota": InsufficientCreditsError,
     "insufficient_user_quota": InsufficientCreditsError,
     "insufficient_token_quota": InsufficientCreditsError,
-    "key_quota_exhausted": InsufficientCreditsError,  # the key's own limit: an admin raises it like an account
+    # The key's own limit: an admin raises it like an account.
+    "key_quota_exhausted": InsufficientCreditsError,
     "key_disabled": AuthenticationError,
     "key_expired": AuthenticationError,
     "key_model_not_allowed": RequestRejected,  # the key is good, only not for this model

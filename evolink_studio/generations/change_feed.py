@@ -109,11 +109,11 @@ def _load_generations(rows: list[tuple[object, ...]]) -> list[Generation]:
 # Django knows that every version is greater, and leaves the comparison out.
 _OWNER, _SINCE_VERSION, _PROVIDER_KEY = -1, 2**62, "?"
 _NO_VERSION = 2**62 + 1
-_STATE_COLUMNS = ("version", "money", "read", "tried", "seen", "watched")
+_STATE_COLUMNS = ("version", "credits_version", "read", "tried", "seen", "watched")
 # What no card shows.
 _HIDDEN_COLUMNS = {
-    *("form_key", "fingerprint", "callback_token", "candidate", "vouched"),
-    *("last_reply", "result_urls", "claim"),
+    *("form_key", "fingerprint", "callback_token", "candidate_task_id", "candidate_confirmed"),
+    *("last_reply", "result_urls", "lease_id"),
 }
 _CARD_COLUMNS = [
     field.attname
@@ -137,4 +137,6 @@ def _change_query() -> PreparedQuery:
     )
     columns = [*_STATE_COLUMNS, *(f"changed__{name}" for name in _CARD_COLUMNS)]
     # In this order the index over versions is used; over `created`, a poll walks the whole library.
-    return PreparedQuery(rows.order_by("-changed__version").values_list(*columns)[:MAX_CHANGES])
+    return PreparedQuery(
+        rows.order_by("-changed__changed_version").values_list(*columns)[:MAX_CHANGES]
+    )

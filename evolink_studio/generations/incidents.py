@@ -213,7 +213,7 @@ def unsettled_totals(*, now: datetime) -> UnsettledTotals:
         },
     )
     return UnsettledTotals(
-        credits_reserved=totals["reserved"] or Decimal(0),
+        credits_reserved=totals["credits_reserved"] or Decimal(0),
         reserved_count=totals["reserved_count"],
         unsaved_count=totals["saving"],
         counts_by_type={

@@ -94,9 +94,9 @@ def _spending_query() -> PreparedQuery:
     )
     return PreparedQuery(
         User.objects.filter(pk=_OWNER).values_list(
-            _sum_column(reserved, "reserved"),
-            _sum_column(charged.filter(finished_at__gte=_DAY), "used"),
-            _sum_column(charged.filter(finished_at__gte=_MONTH), "used"),
+            _sum_column(reserved, "credits_reserved"),
+            _sum_column(charged.filter(finished_at__gte=_DAY), "credits_charged"),
+            _sum_column(charged.filter(finished_at__gte=_MONTH), "credits_charged"),
         )
     )
 

@@ -18,8 +18,8 @@ def alert_mail(incidents: Sequence[Incident], *, address: str) -> tuple[str, str
     """Subject and body of one mail for all of them, in English."""
     with translation.override("en"):
         lines = [
-            f"- {incident.type.label}: generation {incident.generation.pk} ({incident.generation.model_id}) "
-            f"of {incident.generation.owner}"
+            f"- {incident.type.label}: generation {incident.generation.pk} "
+            f"({incident.generation.model_id}) of {incident.generation.owner}"
             for incident in incidents
         ]
         type_names = {incident.type.name for incident in incidents}

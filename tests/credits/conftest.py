@@ -25,9 +25,9 @@ ROUNDS = int(os.environ.get("LEDGER_ROUNDS", "20"))
 def _by_itself(monkeypatch) -> None:
     """The book alone: nobody tells it about generations, unless a test does."""
     for module, name in (
-        (audit, "truth"),
-        (price_accuracy, "provider"),
-        (price_accuracy, "page_of"),
+        (audit, "expected_charges"),
+        (price_accuracy, "usage_source"),
+        (price_accuracy, "generation_url"),
     ):
         monkeypatch.setattr(module, name, None)
 

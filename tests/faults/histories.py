@@ -254,7 +254,7 @@ class Histories(Admins, Promises, RuleBasedStateMachine):
     def work(self, step, row: Generation, held: uuid.UUID) -> None:
         what = [row] if step is poll_batch else row
         try:
-            async_to_sync(step)(what, held=held, far=self.far, clock=self.clock)
+            async_to_sync(step)(what, lease_id=held, provider=self.far, clock=self.clock)
         except Killed:
             task_id = self.truth.taken.get(key_of(row))
             if task_id:

@@ -8,4 +8,10 @@ from evolink_studio.credits.admin.allowances import AllowanceAdmin
 from evolink_studio.credits.admin.ledger import AllowanceBalanceAdmin, LedgerEntryAdmin
 from evolink_studio.credits.admin.prices import ProviderAccountAdmin, RateCardAdmin
 
-__all__ = ["AllowanceAdmin", "LedgerEntryAdmin", "ProviderAccountAdmin"]
+__all__ = [
+    "AllowanceAdmin",
+    "AllowanceBalanceAdmin",
+    "LedgerEntryAdmin",
+    "ProviderAccountAdmin",
+    "RateCardAdmin",
+]

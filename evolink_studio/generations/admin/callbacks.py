@@ -50,7 +50,8 @@ class CallbackDeliveryAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("at"))
     def received_text(self, delivery: CallbackDelivery) -> str:
         received_at = timezone.localtime(delivery.received_at)
-        return f"{date_format(received_at, 'SHORT_DATE_FORMAT')}, {date_format(received_at, 'TIME_FORMAT')}"
+        date_text = date_format(received_at, "SHORT_DATE_FORMAT")
+        return f"{date_text}, {date_format(received_at, 'TIME_FORMAT')}"
 
     @admin.display(description=gettext_lazy("generation"))
     def generation_link(self, delivery: CallbackDelivery) -> SafeString:

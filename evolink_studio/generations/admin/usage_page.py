@@ -34,9 +34,25 @@ from evolink_studio.generations.usage_report import (
 
 CSV_COLUMNS = (
     "id",
+    "created_at",
+    "finished_at",
+    "owner__username",
+    "model_id",
+    "state",
+    "charge",
+    "credits_estimated",
+    "credits_reserved",
+    "credits_charged",
+    "task_id",
+    "error_code",
+    "prompt",
+)
+# What the file says stays as scripts know it, whatever the columns of the table are called.
+CSV_HEADER = (
+    "id",
     "created",
     "finished",
-    "owner__username",
+    "person",
     "model_id",
     "state",
     "charge",
@@ -47,7 +63,6 @@ CSV_COLUMNS = (
     "error_code",
     "prompt",
 )
-CSV_HEADER = tuple("person" if name == "owner__username" else name for name in CSV_COLUMNS)
 CSV_CHUNK_ROWS = 2000
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, DecimalField, IntegerField, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
@@ -27,6 +27,7 @@ from evolink_studio.credits.availability import (
     allowance_statuses_by_user,
     most_restrictive,
 )
+from evolink_studio.credits.fields import CreditsField
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.usage_report import created_filter
 
@@ -40,7 +41,7 @@ class UserChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
         super().get_results(request)
         users = {user.pk: user for user in self.result_list}
         for pk, statuses in allowance_statuses_by_user(users, timezone.now()).items():
-            users[pk].standings = statuses
+            users[pk].allowance_statuses = statuses
 
 
 @admin.register(User)
@@ -72,7 +73,7 @@ class UserUsageAdmin(UserAdmin):
         )
         charged = Subquery(
             this_month.annotate(n=Sum("credits_charged")).values("n"),
-            output_field=DecimalField(max_digits=16, decimal_places=4),
+            output_field=CreditsField(),
         )
         users: QuerySet[User] = super().get_queryset(request)
         return users.annotate(
@@ -139,7 +140,7 @@ class UserUsageAdmin(UserAdmin):
 
 
 def _allowance_statuses(user: User) -> tuple[AllowanceStatus, ...]:
-    return getattr(user, "standings", ())  # added by the list
+    return getattr(user, "allowance_statuses", ())  # added by the list
 
 
 def _shown_status(user: User) -> AllowanceStatus | None:

@@ -264,7 +264,7 @@ def _give_up(
         now=now,
         lease_id=lease_id,
         error_code=FILM_LOST,
-        error_text=getattr(errors[0], "words", ""),
+        error_text=getattr(errors[0], "provider_message", ""),
         charge=Charge.CHARGED,
         local_copy_seen_at=None,
     )

@@ -39,22 +39,24 @@ _REFUND_UNCLEAR_AMOUNT_UNKNOWN = gettext_lazy(
 _REFUND_UNCLEAR = gettext_lazy("Whether its {n} reserved credits came back is not clear yet.")
 
 _MESSAGE_BY_CHARGE: Mapping[str, ChargeMessage] = {
-    Charge.NONE: ChargeMessage(_NOTHING_CHARGED, _NOTHING_CHARGED, "estimated"),
+    Charge.NONE: ChargeMessage(_NOTHING_CHARGED, _NOTHING_CHARGED, "credits_estimated"),
     Charge.RESERVED: ChargeMessage(
-        gettext_lazy("{n} credits are reserved at EvoLink."), _RESERVED_AMOUNT_UNKNOWN, "reserved"
+        gettext_lazy("{n} credits are reserved at EvoLink."),
+        _RESERVED_AMOUNT_UNKNOWN,
+        "credits_reserved",
     ),
     Charge.CHARGED: ChargeMessage(
-        gettext_lazy("{n} credits were charged."), _CHARGED_AMOUNT_UNKNOWN, "used"
+        gettext_lazy("{n} credits were charged."), _CHARGED_AMOUNT_UNKNOWN, "credits_charged"
     ),
     Charge.RETURNED: ChargeMessage(
         gettext_lazy("Not charged: {n} credits were returned."),
         gettext_lazy("Not charged: what was reserved was returned."),
-        "reserved",
+        "credits_reserved",
     ),
     Charge.UNCLEAR: ChargeMessage(
         gettext_lazy("Whether {n} credits are charged is not clear yet."),
         gettext_lazy("Whether it is charged is not clear yet."),
-        "estimated",
+        "credits_estimated",
     ),
 }
 # Where the state says more about the money than the charge alone.
@@ -62,26 +64,28 @@ _MESSAGE_BY_STATE_AND_CHARGE: Mapping[tuple[str, str], ChargeMessage] = {
     (State.QUEUED, Charge.NONE): ChargeMessage(
         gettext_lazy("Nothing is charged yet; about {n} credits once it is sent."),
         gettext_lazy("Nothing is charged yet; EvoLink says what it costs once it is sent."),
-        "estimated",
+        "credits_estimated",
     ),
     (State.SENDING, Charge.NONE): ChargeMessage(
         gettext_lazy("About {n} credits will be reserved as soon as EvoLink accepts it."),
         gettext_lazy("EvoLink says what it costs as soon as it accepts it."),
-        "estimated",
+        "credits_estimated",
     ),
     (State.RUNNING, Charge.RESERVED): ChargeMessage(
         gettext_lazy("EvoLink accepted it; {n} credits are reserved."),
         _RESERVED_AMOUNT_UNKNOWN,
-        "reserved",
+        "credits_reserved",
     ),
     (State.FAILED, Charge.CHARGED): ChargeMessage(
-        gettext_lazy("{n} credits were charged all the same."), _CHARGED_AMOUNT_UNKNOWN, "used"
+        gettext_lazy("{n} credits were charged all the same."),
+        _CHARGED_AMOUNT_UNKNOWN,
+        "credits_charged",
     ),
     (State.FAILED, Charge.RESERVED): ChargeMessage(
-        _REFUND_UNCLEAR, _REFUND_UNCLEAR_AMOUNT_UNKNOWN, "reserved"
+        _REFUND_UNCLEAR, _REFUND_UNCLEAR_AMOUNT_UNKNOWN, "credits_reserved"
     ),
     (State.FAILED, Charge.UNCLEAR): ChargeMessage(
-        _REFUND_UNCLEAR, _REFUND_UNCLEAR_AMOUNT_UNKNOWN, "reserved"
+        _REFUND_UNCLEAR, _REFUND_UNCLEAR_AMOUNT_UNKNOWN, "credits_reserved"
     ),
 }
 

@@ -16,8 +16,8 @@ class Command(BaseCommand):
             self.stdout.write(str(finding))
         compared = "compared with the generations" if report.is_compared else "the book by itself"
         self.stdout.write(
-            f"{report.balance_count} purses, {report.generation_count} generations, {report.entry_count} entries; "
-            f"{compared}."
+            f"{report.balance_count} purses, {report.generation_count} generations, "
+            f"{report.entry_count} entries; {compared}."
         )
         if not report.is_clean:
             raise CommandError(f"The book does not add up. Findings: {len(report.findings)}.")
