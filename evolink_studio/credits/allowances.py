@@ -31,7 +31,7 @@ def current_period_filter(
     for period in Period.values:
         period_lookup = {
             f"{balance_prefix}period": period,
-            f"{balance_prefix}starts": start_of_period(period, now),
+            f"{balance_prefix}period_start": start_of_period(period, now),
         }
         condition |= Q(**{f"{allowance_prefix}period": period}, **period_lookup)
     return condition

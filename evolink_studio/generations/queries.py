@@ -6,12 +6,21 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery, Sum, prefetch_related_objects
+from django.db.models import (
+    OuterRef,
+    Prefetch,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    prefetch_related_objects,
+)
 from django.db.models.functions import Coalesce
 from django.http import Http404
 
 from evolink_studio.accounts.models import User
 from evolink_studio.core.prepared_query import PreparedQuery
+from evolink_studio.credits.fields import CreditsField
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.credits.queries import provider_account
 from evolink_studio.generations.models import Charge, Draft, GeneratedVideo, Generation, Heartbeat
@@ -103,7 +112,7 @@ def _spending_query() -> PreparedQuery:
 
 def _sum_column(rows: "QuerySet[Generation]", column: str) -> Coalesce:
     total = rows.filter(owner=OuterRef("pk")).order_by().values("owner").annotate(n=Sum(column))
-    return Coalesce(Subquery(total.values("n")), Decimal(0))
+    return Coalesce(Subquery(total.values("n")), Value(Decimal(0), CreditsField()))
 
 
 def credits_taken_since(moment: datetime) -> Decimal:

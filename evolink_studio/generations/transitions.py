@@ -69,11 +69,11 @@ CORRECTABLE_STATES = frozenset({State.COMPLETED, State.FAILED})
 def increment_feed_version(owner_id: int, *, affects_credits: bool = True) -> int:
     """Count one more change of this person's generations and return its number.
 
-    Without `money` their credits stay as they are, and the page need not draw them anew.
+    Without `affects_credits` their credits stay as they are, and the page need not draw them anew.
     """
     feed = ChangeFeed.objects.filter(pk=owner_id)
-    increments = {"changed_version": F("changed_version") + 1} | (
-        {"money": F("money") + 1} if affects_credits else {}
+    increments = {"version": F("version") + 1} | (
+        {"credits_version": F("credits_version") + 1} if affects_credits else {}
     )
     if not feed.update(**increments):
         ChangeFeed.objects.get_or_create(pk=owner_id)

@@ -79,7 +79,7 @@ def file_response(request: HttpRequest, served_file: ServedFile) -> HttpResponse
 
 def _sign_link(served_file: ServedFile) -> str:
     """A link that lives a quarter of an hour; "" where the files lie on our own disk."""
-    sign: Callable[..., str] | None = getattr(default_storage, "signed_link", None)
+    sign: Callable[..., str] | None = getattr(default_storage, "sign_link", None)
     if sign is None:
         return ""
     return sign(

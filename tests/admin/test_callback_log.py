@@ -14,7 +14,7 @@ from evolink_studio.generations.states import State
 from tests.admin.conftest import page_of
 from tests.factories import NOW, GenerationFactory
 
-LOG = "/admin/generations/delivery/"
+LOG = "/admin/generations/callbackdelivery/"
 
 
 def came(generation, refused="", **given) -> CallbackDelivery:

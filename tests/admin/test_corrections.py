@@ -145,7 +145,7 @@ def test_staff_see_the_book_and_correct_nothing(staff, owner):
 
 def lost() -> Generation:
     generation = GenerationFactory(state=State.UNKNOWN)
-    facts = {"model_id": VEO, "amount": Decimal(162), "running": 0, "now": NOW}
+    facts = {"model_id": VEO, "amount": Decimal(162), "active_count": 0, "now": NOW}
     ledger.reserve(generation_id=generation.pk, user=generation.owner, **facts)
     return generation
 

@@ -132,7 +132,7 @@ def test_the_list_says_what_each_may_spend_and_what_is_left(staff):
 def test_who_has_no_limit_is_listed_with_what_they_used(staff):
     ada = UserFactory(username="ada")
     with time_machine.travel(NOW, tick=False):
-        facts = {"model_id": "veo3.1-pro", "amount": Decimal(30), "running": 0, "now": NOW}
+        facts = {"model_id": "veo3.1-pro", "amount": Decimal(30), "active_count": 0, "now": NOW}
         ledger.reserve(generation_id=1, user=ada, **facts)
         row = shown_of(staff, ada)
     assert [row[name] for name in COLUMNS] == ["no limit", "0", "30", "–", "–", "–"]

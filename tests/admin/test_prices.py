@@ -16,11 +16,11 @@ VEO, KLING = "veo3.1-pro", "kling-o3-image-to-video"
 def entered(**changed) -> dict[str, str]:
     return {
         "model_id": KLING,
-        "effective_0": "2026-11-20",
-        "effective_1": "12:00:00",
+        "effective_at_0": "2026-11-20",
+        "effective_at_1": "12:00:00",
         "unit": "second",
-        "price": "6",
-        "minimum": "0",
+        "credits_per_unit": "6",
+        "minimum_credits": "0",
         "factors": '[{"when": {"quality": "1080p"}, "times": "1.5"}]',
         "source": "a letter",
         **changed,
@@ -46,7 +46,7 @@ def test_no_factors_are_an_empty_list(owner):
         ({"factors": "{"}, "factors", "Enter a valid JSON."),
         ({"factors": '{"a": 1}'}, "factors", "Write a list"),
         ({"factors": '[{"when": {"quality": "1080p"}}]'}, "factors", "needs exactly"),
-        ({"price": "-1"}, "price", "A price cannot be below 0."),
+        ({"credits_per_unit": "-1"}, "credits_per_unit", "A price cannot be below 0."),
         ({"model_id": "no-such-model"}, "model_id", "Select a valid choice"),
     ],
 )
@@ -126,4 +126,4 @@ def test_a_price_of_a_model_that_left_the_catalogue_can_still_be_read_and_saved(
 
 
 def test_the_account_at_evolink_is_only_read(owner):
-    assert owner.get("/admin/credits/faraccount/add/").status_code == 403
+    assert owner.get("/admin/credits/provideraccount/add/").status_code == 403

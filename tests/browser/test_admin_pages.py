@@ -73,8 +73,8 @@ def test_no_admin_page_is_blocked_breaks_a_rule_or_is_too_wide(
     people, prices = "/admin/accounts/user/", "/admin/credits/ratecard/"
     paths = (
         *("/admin/", LIST, USAGE, f"{LIST}rescue/", *generations.values()),
-        *(people, f"{people}add/", prices, f"{prices}add/", "/admin/credits/faraccount/"),
-        *(f"{prices}off/", "/admin/generations/delivery/", "/admin/credits/allowance/"),
+        *(people, f"{people}add/", prices, f"{prices}add/", "/admin/credits/provideraccount/"),
+        *(f"{prices}off/", "/admin/generations/callbackdelivery/", "/admin/credits/allowance/"),
     )
     with watched(context, live_server.url) as page:
         signed_in(page, live_server.url)

@@ -123,8 +123,8 @@ WAN = _spec(
     id="wan2.7-reference-video",
     label="Wan 2.7 Reference",
     family="Wan",
-    modes=(Capability.TEXT, Capability.IMAGE, Capability.VIDEO, Capability.AUDIO),
-    request=Wan27Reference,
+    capabilities=(Capability.TEXT, Capability.IMAGE, Capability.VIDEO, Capability.AUDIO),
+    request_class=Wan27Reference,
     rules=(
         AtLeastOne(
             counted_fields=("image_urls", "video_urls"),
@@ -143,15 +143,15 @@ GEMINI = _spec(
     id="gemini-omni-flash-image-to-video",
     label="Gemini Omni Flash",
     family="Gemini",
-    modes=(Capability.TEXT, Capability.IMAGE),
-    request=GeminiOmniImage,
+    capabilities=(Capability.TEXT, Capability.IMAGE),
+    request_class=GeminiOmniImage,
 )
 TOPAZ = _spec(
     id="topaz-video-upscale",
     label="Topaz Upscale",
     family="Topaz",
-    modes=(Capability.VIDEO,),
-    request=TopazUpscale,
+    capabilities=(Capability.VIDEO,),
+    request_class=TopazUpscale,
 )
 
 FOREIGN = {spec.id: spec for spec in (WAN, GEMINI, TOPAZ)}

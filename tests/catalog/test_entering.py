@@ -30,7 +30,7 @@ ODD = replace(VEO, id="odd", request_class=Odd, rules=())
 
 
 def said(spec, **raw):
-    return [(found.field, str(found.sentence)) for found in spec.check(raw).errors]
+    return [(found.field, str(found.message)) for found in spec.check(raw).errors]
 
 
 @pytest.mark.parametrize("prompt", ["", "   ", "\r\n", None])

@@ -136,7 +136,7 @@ def test_the_schema_says_limits_and_words():
     assert schema["required"] == ["prompt"]
     assert schema["properties"]["prompt"]["maxLength"] == 2000
     assert schema["properties"]["quality"]["description"].startswith("The resolution.")
-    assert schema["$defs"]["Media"]["type"] == "string"
+    assert schema["$defs"]["MediaFile"]["type"] == "string"
 
 
 class Odd(VideoRequest):

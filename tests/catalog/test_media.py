@@ -18,7 +18,7 @@ SOUND = MediaConstraints(kind="audio", formats=("mp3",), min_seconds=2, max_seco
 
 
 def said(accepts, media):
-    return [str(sentence) for sentence in accepts.problems(media)]
+    return [str(sentence) for sentence in accepts.find_violations(media)]
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def right(field):
     files = [
         media
         for media in FILES
-        if field.media_constraints and not field.media_constraints.problems(media)
+        if field.media_constraints and not field.media_constraints.find_violations(media)
     ]
     top = min(field.max_items or 4, 4)
     low, high = field.minimum or 1, field.maximum or 15
@@ -93,7 +93,7 @@ some = settings(deadline=None, max_examples=40)
 def own_problems(spec, raw):
     """Problems that are not of a rule."""
     of_rules = {rule.message.msgid for rule in spec.rules}
-    return [found for found in spec.check(raw).errors if found.sentence.msgid not in of_rules]
+    return [found for found in spec.check(raw).errors if found.message.msgid not in of_rules]
 
 
 @each_spec

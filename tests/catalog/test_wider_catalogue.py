@@ -48,7 +48,7 @@ def conforms(schema, value):
     within &= isinstance(value, bool) <= (schema["type"] == "boolean")
     within &= value in schema.get("enum", [value])
     if isinstance(value, int | float):
-        within &= schema.get("minimum_credits", value) <= value <= schema.get("maximum", value)
+        within &= schema.get("minimum", value) <= value <= schema.get("maximum", value)
     if isinstance(value, str):
         within &= len(value) <= schema.get("maxLength", len(value))
     if isinstance(value, list):
@@ -80,7 +80,7 @@ def test_each_parameter_becomes_a_field_that_knows_its_limits(spec, entry):
         field, schema = spec.get_field(leaf.name), leaf.schema
         number = schema.get("oneOf", [schema])[0]
         assert (field.minimum, field.maximum) == (
-            number.get("minimum_credits"),
+            number.get("minimum"),
             number.get("maximum"),
         )
         assert (field.min_items, field.max_items) == (

@@ -42,7 +42,7 @@ class Desk:
     def reserve(self, person: User, amount: str | None = "10", **more) -> int:
         """Reserve for a new generation and return its number."""
         number = next(self.numbers)
-        given = {"model_id": VEO, "running": 0, "now": self.now, **more}
+        given = {"model_id": VEO, "active_count": 0, "now": self.now, **more}
         ledger.reserve(
             generation_id=number,
             user=person,

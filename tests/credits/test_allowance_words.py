@@ -17,42 +17,42 @@ pytestmark = pytest.mark.django_db
 
 
 def look(person, amount="10", **more):
-    given = {"model_id": VEO, "running": 0, "now": NOW, **more}
+    given = {"model_id": VEO, "active_count": 0, "now": NOW, **more}
     amount = None if amount is None else Decimal(amount)
     return check_availability(user=person, amount=amount, **given)
 
 
 def test_the_button_knows_what_is_left(ada, desk):
-    allow(100, person=ada)
+    allow(100, user=ada)
     desk.settle(desk.reserve(ada, "20"), "25.5")
     desk.reserve(ada, "30")
     found = look(ada)
-    assert found.allowed
+    assert found.is_allowed
     assert found.denial is None
     assert (found.available, found.needed) == (Decimal("44.5"), 10)
-    assert found.resets == datetime(2026, 12, 1, tzinfo=UTC)
+    assert found.resets_at == datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def test_the_tightest_allowance_counts(ada, ben, films, desk):
-    allow(100, person=ada)
-    allow(70, group=films, shared=True, period="day")
+    allow(100, user=ada)
+    allow(70, group=films, is_shared=True, period="day")
     desk.reserve(ben, "40")
     found = look(ada)
     assert found.available == 30
-    assert found.resets == datetime(2026, 11, 21, tzinfo=UTC)
+    assert found.resets_at == datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def test_without_a_limit_there_is_always_room(ada):
     found = look(ada, "100000")
-    assert found.allowed
-    assert (found.available, found.resets, found.warnings) == (None, None, ())
+    assert found.is_allowed
+    assert (found.available, found.resets_at, found.alert_percents) == (None, None, ())
 
 
 def test_the_refusal_says_what_when_and_who(ada, root, desk):
-    allow(30, person=ada)
+    allow(30, user=ada)
     desk.reserve(ada, "17.5")
     found = look(ada, "36")
-    assert not found.allowed
+    assert not found.is_allowed
     assert found.denial.summary == (
         "This needs 36 credits, and your allowance has 12.5 left. "
         "It starts afresh on Dec. 1, 2026, 0:00 UTC. "
@@ -61,7 +61,7 @@ def test_the_refusal_says_what_when_and_who(ada, root, desk):
 
 
 def test_after_the_button_the_refusal_says_that_nothing_was_spent(ada, root, desk):
-    allow(30, person=ada)
+    allow(30, user=ada)
     with pytest.raises(SpendingDenied) as refused:
         desk.reserve(ada, "36")
     assert "Nothing was sent, so nothing is charged." in refused.value.full_text
@@ -71,8 +71,8 @@ def test_after_the_button_the_refusal_says_that_nothing_was_spent(ada, root, des
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"group": True, "shared": True}, "the allowance that “Film team” share has 5 left"),
-        ({"shared": True}, "the whole studio has 5 left"),
+        ({"group": True, "is_shared": True}, "the allowance that “Film team” share has 5 left"),
+        ({"is_shared": True}, "the whole studio has 5 left"),
     ],
 )
 def test_the_refusal_says_whose_credits_have_run_out(ada, films, more, words):
@@ -82,11 +82,11 @@ def test_the_refusal_says_whose_credits_have_run_out(ada, films, more, words):
 
 
 def test_the_button_and_the_press_refuse_with_the_same_words(ada, root, films, desk):
-    allow(10, person=ada, per_generation=Decimal(8), at_once=2, model_ids=[VEO])
-    allow(9, group=films, shared=True)
+    allow(10, user=ada, max_credits_per_generation=Decimal(8), max_concurrent=2, model_ids=[VEO])
+    allow(9, group=films, is_shared=True)
     asked = (
         {"amount": "8.5"},
-        {"amount": "8", "running": 2},
+        {"amount": "8", "active_count": 2},
         {"amount": "8", "model_id": "sora-2-preview"},
         {"amount": None},
     )
@@ -94,23 +94,23 @@ def test_the_button_and_the_press_refuse_with_the_same_words(ada, root, films, d
         with pytest.raises(SpendingDenied) as refused:
             desk.reserve(ada, **wish)
         shown = look(ada, **wish).denial
-        assert (type(shown), shown.sentence) == (type(refused.value), refused.value.summary)
+        assert (type(shown), shown.summary) == (type(refused.value), refused.value.summary)
 
 
 def test_several_owners_are_named_and_people_who_left_are_not(ada, root, django_user_model):
     django_user_model.objects.create_superuser("linus")
     django_user_model.objects.create_superuser("gone", is_active=False)
-    allow(1, person=ada)
+    allow(1, user=ada)
     assert look(ada).denial.contact_text == "Ask Grace Hopper or linus to change that."
 
 
 def test_without_an_owner_the_sentence_still_helps(ada):
-    allow(1, person=ada)
+    allow(1, user=ada)
     assert look(ada).denial.contact_text == "Ask the owner of this studio to change that."
 
 
 def test_a_sentence_is_made_in_the_language_of_its_reader(ada, desk):
-    allow(5, person=ada)
+    allow(5, user=ada)
     refusal = look(ada, "1234.5").denial
     assert "1,234.5 credits" in refusal.reason
     with translation.override("de"):
@@ -129,13 +129,13 @@ def test_a_sentence_is_made_in_the_language_of_its_reader(ada, desk):
 def test_the_button_warns_of_thresholds_that_this_generation_reaches(
     ada, desk, spent, asked, warnings
 ):
-    allow(100, person=ada)
+    allow(100, user=ada)
     desk.reserve(ada, spent)
-    assert look(ada, asked).warnings == warnings
+    assert look(ada, asked).alert_percents == warnings
 
 
 def test_a_standing_has_every_figure(ada, desk):
-    allow(200, person=ada)
+    allow(200, user=ada)
     desk.settle(desk.reserve(ada, "100"), "100")
     desk.reserve(ada, "63")
     (standing,) = allowance_statuses(ada, NOW)
@@ -145,9 +145,9 @@ def test_a_standing_has_every_figure(ada, desk):
 
 
 def test_a_page_tells_how_every_allowance_stands(ada, films, desk):
-    allow(200, person=ada)
-    allow(50, group=films, shared=True, period="day")
-    allow(None, shared=True, period="none")
+    allow(200, user=ada)
+    allow(50, group=films, is_shared=True, period="day")
+    allow(None, is_shared=True, period="none")
     desk.reserve(ada, "37.5")
     lines = [
         (one.title, one.remaining_text, one.used_percent, one.reset_text)
@@ -171,7 +171,7 @@ def test_who_has_no_limit_is_told_of_none(ada, desk):
 
 
 def test_the_page_without_credits_says_who_helps_and_what_is_still_free(ada, root):
-    allow(5, person=ada)
+    allow(5, user=ada)
     refusal = look(ada, "36").denial
     page = render_to_string("credits/_no_room.html", {"refusal": refusal, "cheaper": ""})
     assert "your allowance has 5 left" in page
@@ -180,7 +180,7 @@ def test_the_page_without_credits_says_who_helps_and_what_is_still_free(ada, roo
 
 
 def test_a_threshold_is_told_once(ada, desk):
-    allow(100, person=ada)
+    allow(100, user=ada)
     desk.reserve(ada, "79")
     (told_once,) = claim_threshold_alerts(now=NOW)
     assert (told_once.balance.user, told_once.percent) == (ada, 50)
@@ -192,7 +192,7 @@ def test_a_threshold_is_told_once(ada, desk):
 
 
 def test_a_raised_allowance_is_told_about_again_when_it_is_used(ada, desk):
-    allowance = allow(100, person=ada)
+    allowance = allow(100, user=ada)
     desk.reserve(ada, "100")
     claim_threshold_alerts(now=NOW)
     allowance.credits_limit = Decimal(200)

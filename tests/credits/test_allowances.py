@@ -66,7 +66,7 @@ def test_what_everybody_is_given_each_spends_alone(ada, ben, desk):
 
 def test_an_own_allowance_stands_in_place_of_everybodys(ada, ben, desk):
     only(50)
-    allow(80, person=ada)
+    allow(80, user=ada)
     assert left(ada) == [80]
     assert left(ben) == [50]
 
@@ -78,8 +78,8 @@ def test_what_a_group_gives_each_member_stands_in_place_of_everybodys(ada, films
 
 
 def test_own_and_group_must_both_have_room(ada, ben, films, desk):
-    allow(100, person=ada)
-    allow(60, group=films, shared=True)
+    allow(100, user=ada)
+    allow(60, group=films, is_shared=True)
     desk.reserve(ben, "40")
     before = everything()
     with pytest.raises(AllowanceExceeded) as refused:
@@ -93,8 +93,8 @@ def test_own_and_group_must_both_have_room(ada, ben, films, desk):
 
 
 def test_when_the_second_purse_refuses_the_first_keeps_everything(ada, films, desk):
-    allow(10, group=films, shared=True)
-    allow(5, person=ada)
+    allow(10, group=films, is_shared=True)
+    allow(5, user=ada)
     with pytest.raises(AllowanceExceeded) as refused:
         desk.reserve(ada, "8")
     assert refused.value.scope is SharingScope.OWN
@@ -102,8 +102,8 @@ def test_when_the_second_purse_refuses_the_first_keeps_everything(ada, films, de
 
 
 def test_the_pot_of_the_whole_studio_always_counts(ada, ben, desk):
-    allow(100, shared=True)
-    allow(90, person=ada)
+    allow(100, is_shared=True)
+    allow(90, user=ada)
     desk.reserve(ada, "90")
     with pytest.raises(AllowanceExceeded) as refused:
         desk.reserve(ben, "11")
@@ -112,8 +112,8 @@ def test_the_pot_of_the_whole_studio_always_counts(ada, ben, desk):
 
 
 def test_a_day_and_a_month_can_both_be_limited(ada, desk):
-    allow(20, person=ada, period=Period.DAY)
-    allow(50, person=ada, period=Period.MONTH)
+    allow(20, user=ada, period=Period.DAY)
+    allow(50, user=ada, period=Period.MONTH)
     for _ in range(2):
         desk.reserve(ada, "20")
         desk.now += timedelta(days=1)
@@ -124,9 +124,9 @@ def test_a_day_and_a_month_can_both_be_limited(ada, desk):
 
 
 def test_the_same_person_cannot_have_two_for_one_period(ada):
-    allow(20, person=ada)
+    allow(20, user=ada)
     with pytest.raises(IntegrityError):
-        allow(30, person=ada)
+        allow(30, user=ada)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_moment_elsewhere_counts_by_its_utc_day():
     ("period", "later"), [("day", {"days": 1}), ("week", {"days": 3}), ("month", {"days": 11})]
 )
 def test_a_new_period_has_the_whole_amount_again(ada, desk, period, later):
-    allow(30, person=ada, period=period)
+    allow(30, user=ada, period=period)
     desk.reserve(ada, "30")
     desk.now += timedelta(**later)
     assert left(ada, desk.now) == [30]
@@ -166,7 +166,7 @@ def test_a_new_period_has_the_whole_amount_again(ada, desk, period, later):
 
 
 def test_without_a_period_nothing_ever_refills(ada, desk):
-    allow(30, person=ada, period=Period.NONE)
+    allow(30, user=ada, period=Period.NONE)
     desk.reserve(ada, "30")
     desk.now += timedelta(days=4000)
     with pytest.raises(AllowanceExceeded) as refused:
@@ -176,7 +176,7 @@ def test_without_a_period_nothing_ever_refills(ada, desk):
 
 
 def test_what_was_reserved_last_month_is_charged_to_last_month(ada, desk):
-    allow(30, person=ada)
+    allow(30, user=ada)
     number = desk.reserve(ada, "30")
     desk.now += timedelta(days=20)
     desk.reserve(ada, "5")
@@ -185,7 +185,7 @@ def test_what_was_reserved_last_month_is_charged_to_last_month(ada, desk):
 
 
 def test_a_raised_allowance_counts_at_once(ada, desk):
-    allowance = allow(30, person=ada)
+    allowance = allow(30, user=ada)
     desk.reserve(ada, "30")
     allowance.credits_limit = Decimal(50)
     allowance.save()
@@ -194,7 +194,7 @@ def test_a_raised_allowance_counts_at_once(ada, desk):
 
 
 def test_a_lowered_allowance_is_never_shown_below_nothing(ada, desk):
-    allowance = allow(30, person=ada)
+    allowance = allow(30, user=ada)
     desk.reserve(ada, "30")
     allowance.credits_limit = Decimal(10)
     allowance.save()
@@ -206,8 +206,8 @@ def test_a_lowered_allowance_is_never_shown_below_nothing(ada, desk):
 
 
 def test_one_generation_may_not_cost_more_than_its_cap(ada, films, desk):
-    allow(None, person=ada, per_generation=Decimal(50))
-    allow(None, group=films, per_generation=Decimal(40))
+    allow(None, user=ada, max_credits_per_generation=Decimal(50))
+    allow(None, group=films, max_credits_per_generation=Decimal(40))
     with pytest.raises(GenerationLimitExceeded) as refused:
         desk.reserve(ada, "40.0001")
     assert (refused.value.limit, refused.value.credits_needed) == (40, Decimal("40.0001"))
@@ -215,26 +215,26 @@ def test_one_generation_may_not_cost_more_than_its_cap(ada, films, desk):
 
 
 def test_only_so_many_may_run_at_once(ada, films, desk):
-    allow(None, person=ada, at_once=3)
-    allow(None, group=films, at_once=2)
-    desk.reserve(ada, running=1)
+    allow(None, user=ada, max_concurrent=3)
+    allow(None, group=films, max_concurrent=2)
+    desk.reserve(ada, active_count=1)
     with pytest.raises(ConcurrencyLimitExceeded) as refused:
-        desk.reserve(ada, running=2)
+        desk.reserve(ada, active_count=2)
     assert refused.value.limit == 2
     assert "2 generations" in refused.value.summary
 
 
 def test_the_queue_can_ask_how_many_of_each_person_may_run(ada, ben, root, films):
     only(None, at_once=9)
-    allow(None, person=ada, at_once=3)
-    allow(None, group=films, shared=True, at_once=5)
-    allow(None, person=root)
+    allow(None, user=ada, max_concurrent=3)
+    allow(None, group=films, is_shared=True, max_concurrent=5)
+    allow(None, user=root)
     assert concurrency_limits_by_user([ada.pk, ben.pk, root.pk]) == {ada.pk: 3, ben.pk: 5}
 
 
 def test_only_chosen_models_may_be_used(ada, films, desk):
-    allow(None, person=ada)
-    allow(None, group=films, shared=True, model_ids=["sora-2-preview"])
+    allow(None, user=ada)
+    allow(None, group=films, is_shared=True, model_ids=["sora-2-preview"])
     desk.reserve(ada, model_id="sora-2-preview")
     with pytest.raises(ModelNotAllowed) as refused:
         desk.reserve(ada, model_id=VEO)
@@ -242,28 +242,30 @@ def test_only_chosen_models_may_be_used(ada, films, desk):
 
 
 def test_an_unknown_price_reserves_the_worst_case(ada, films, desk):
-    allow(1000, person=ada, unknown_price=Decimal(150))
-    allow(1000, group=films, shared=True, unknown_price=Decimal(90))
+    allow(1000, user=ada, unknown_price_credits=Decimal(150))
+    allow(1000, group=films, is_shared=True, unknown_price_credits=Decimal(90))
     desk.reserve(ada, None)
     assert figures(ada) == [(Decimal(150), Decimal(0))]
 
 
 def test_an_unknown_price_is_refused_where_nobody_set_a_worst_case(ada, films, desk):
-    allow(1000, person=ada, unknown_price=Decimal(150))
-    allow(1000, group=films, shared=True)
+    allow(1000, user=ada, unknown_price_credits=Decimal(150))
+    allow(1000, group=films, is_shared=True)
     with pytest.raises(PriceUnknown):
         desk.reserve(ada, None)
     assert everything() == ((), (), ())
 
 
 def test_a_worst_case_beyond_the_cap_is_refused(ada, desk):
-    allow(1000, person=ada, unknown_price=Decimal(150), per_generation=Decimal(100))
+    allow(
+        1000, user=ada, unknown_price_credits=Decimal(150), max_credits_per_generation=Decimal(100)
+    )
     with pytest.raises(GenerationLimitExceeded):
         desk.reserve(ada, None)
 
 
 def test_people_who_left_a_group_no_longer_spend_from_it(ada, films, desk):
-    allow(100, group=films, shared=True)
+    allow(100, group=films, is_shared=True)
     number = desk.reserve(ada, "30")
     films.user_set.remove(ada)
     desk.reserve(ada, "500")
@@ -281,8 +283,8 @@ def test_reserving_costs_the_same_few_queries_whatever_was_spent_before(
 
 
 def test_the_button_asks_in_two_queries(ada, films, desk, django_assert_num_queries):
-    allow(100, person=ada)
-    allow(100, group=films, shared=True)
+    allow(100, user=ada)
+    allow(100, group=films, is_shared=True)
     with django_assert_num_queries(2):
         check_availability(user=ada, model_id=VEO, amount=Decimal(10), active_count=0, now=NOW)
     with django_assert_num_queries(3):

@@ -18,7 +18,7 @@ def _the_book_adds_up(db):
 
 
 def test_reserved_credits_are_held_until_they_are_charged(ada, desk):
-    allow(100, person=ada)
+    allow(100, user=ada)
     number = desk.reserve(ada, "36")
     assert figures(ada) == [(Decimal(36), Decimal(0))]
     assert desk.settle(number, "36")
@@ -27,7 +27,7 @@ def test_reserved_credits_are_held_until_they_are_charged(ada, desk):
 
 
 def test_returned_credits_are_free_again(ada, desk):
-    allow(40, person=ada)
+    allow(40, user=ada)
     number = desk.reserve(ada, "36")
     with pytest.raises(AllowanceExceeded):
         desk.reserve(ada, "36")
@@ -37,7 +37,7 @@ def test_returned_credits_are_free_again(ada, desk):
 
 
 def test_evolink_may_reserve_another_amount_than_was_estimated(ada, desk):
-    allow(100, person=ada)
+    allow(100, user=ada)
     number = desk.reserve(ada, "36")
     assert desk.adjust(number, "25.7")
     assert figures(ada) == [(Decimal("25.7"), Decimal(0))]
@@ -48,7 +48,7 @@ def test_evolink_may_reserve_another_amount_than_was_estimated(ada, desk):
 
 @pytest.mark.parametrize("charged", ["0", "12.5", "36", "50.0001"])
 def test_the_entries_sum_to_what_evolink_charged(ada, desk, charged):
-    allow(100, person=ada)
+    allow(100, user=ada)
     number = desk.reserve(ada, "36")
     desk.settle(number, charged)
     assert total(number) == Decimal(charged)
@@ -56,7 +56,7 @@ def test_the_entries_sum_to_what_evolink_charged(ada, desk, charged):
 
 
 def test_evolink_may_charge_more_than_there_is_and_it_is_written_down(ada, desk):
-    allow(30, person=ada)
+    allow(30, user=ada)
     number = desk.reserve(ada, "30")
     assert desk.adjust(number, "45")
     assert desk.settle(number, "47")
@@ -69,7 +69,7 @@ def test_evolink_may_charge_more_than_there_is_and_it_is_written_down(ada, desk)
 @pytest.mark.parametrize("end", ["settle", "release"])
 @pytest.mark.parametrize("again", ["settle", "release", "adjust"])
 def test_what_has_ended_is_not_ended_again(ada, desk, end, again):
-    allow(100, person=ada)
+    allow(100, user=ada)
     number = desk.reserve(ada, "36")
     ending = {
         "settle": lambda: desk.settle(number, "36"),
@@ -90,15 +90,15 @@ def test_a_generation_that_never_reserved_has_nothing_to_end(ada, desk):
 
 
 def test_reserving_twice_for_one_generation_holds_once(ada):
-    allow(100, person=ada)
-    wish = {"generation_id": 1, "person": ada, "model_id": VEO, "running": 0, "now": NOW}
+    allow(100, user=ada)
+    wish = {"generation_id": 1, "user": ada, "model_id": VEO, "active_count": 0, "now": NOW}
     assert ledger.reserve(amount=Decimal(36), **wish) == 36
     assert ledger.reserve(amount=Decimal(80), **wish) == 36
     assert figures(ada) == [(Decimal(36), Decimal(0))]
 
 
 def test_what_has_ended_cannot_be_reserved_for_again(ada, desk):
-    allow(100, person=ada)
+    allow(100, user=ada)
     number = desk.reserve(ada, "36")
     desk.release(number)
     with pytest.raises(ledger.ReservationClosed):
@@ -111,13 +111,13 @@ def test_what_has_ended_cannot_be_reserved_for_again(ada, desk):
     ("end", "charged"), [("settle", "20"), ("settle", "0"), ("release", "36"), ("hold", "12")]
 )
 def test_late_truth_is_entered_by_an_admin(ada, root, desk, end, charged):
-    allow(100, person=ada)
+    allow(100, user=ada)
     number = desk.reserve(ada, "36")
     if end == "settle":
         desk.settle(number, "36")
     elif end == "release":
         desk.release(number)
-    truth = {"generation_id": number, "charged": Decimal(charged), "by": root, "now": NOW}
+    truth = {"generation_id": number, "charged": Decimal(charged), "actor": root, "now": NOW}
     assert ledger.correct(note="Seen on the invoice", **truth)
     assert total(number) == Decimal(charged)
     assert figures(ada) == [(Decimal(0), Decimal(charged))]
@@ -127,7 +127,7 @@ def test_late_truth_is_entered_by_an_admin(ada, root, desk, end, charged):
 
 
 def test_a_correction_may_be_corrected(ada, root, desk):
-    allow(100, person=ada)
+    allow(100, user=ada)
     number = desk.reserve(ada, "36")
     desk.release(number)
     for charged in ("36", "0", "7.5"):
@@ -138,8 +138,8 @@ def test_a_correction_may_be_corrected(ada, root, desk):
 
 
 def test_a_rescued_task_counts_for_its_person_even_beyond_the_allowance(ada, root, desk):
-    allow(10, person=ada)
-    facts = {"generation_id": 5, "person": ada, "now": NOW, "by": root, "note": "Rescued"}
+    allow(10, user=ada)
+    facts = {"generation_id": 5, "user": ada, "now": NOW, "actor": root, "note": "Rescued"}
     assert ledger.record_external(reserved=Decimal(0), **facts)
     assert not ledger.record_external(reserved=Decimal(3), **facts)
     assert desk.adjust(5, "162")
@@ -149,7 +149,7 @@ def test_a_rescued_task_counts_for_its_person_even_beyond_the_allowance(ada, roo
 
 
 def test_everything_goes_back_with_the_transaction_it_is_part_of(ada, desk):
-    allow(100, person=ada)
+    allow(100, user=ada)
     with transaction.atomic():
         desk.reserve(ada, "36")
         transaction.set_rollback(True)
@@ -158,7 +158,7 @@ def test_everything_goes_back_with_the_transaction_it_is_part_of(ada, desk):
 
 def test_amounts_are_exact(ada, desk):
     """Ten times 0.1 is 1, and the last ten-thousandth can be spent but nothing beyond it."""
-    allow(1, person=ada)
+    allow(1, user=ada)
     for _ in range(9):
         desk.reserve(ada, "0.1")
     desk.reserve(ada, "0.0999")
@@ -170,7 +170,7 @@ def test_amounts_are_exact(ada, desk):
 
 @pytest.mark.parametrize("amount", ["-1", "NaN", "Infinity", "1e13"])
 def test_an_amount_that_makes_no_sense_changes_nothing(ada, desk, amount):
-    allow(None, person=ada)
+    allow(None, user=ada)
     number = desk.reserve(ada, "36")
     before = everything()
     for attempt in (desk.settle, desk.adjust):

@@ -18,8 +18,8 @@ from evolink_studio.credits.queries import overdrawn_balances
 from tests.credits.conftest import allow
 
 ALLOWANCES = "/admin/credits/allowance/"
-PURSES = "/admin/credits/purse/"
-ENTRIES = "/admin/credits/entry/"
+PURSES = "/admin/credits/allowancebalance/"
+ENTRIES = "/admin/credits/ledgerentry/"
 
 
 @pytest.fixture
@@ -41,13 +41,13 @@ def text(answer) -> str:
 
 
 def entered(**changed) -> dict[str, str]:
-    return {"amount": "50", "period": "month", "active": "on", **changed}
+    return {"credits_limit": "50", "period": "month", "is_active": "on", **changed}
 
 
 def test_an_allowance_is_entered(owner, ada):
     answer = owner.post(
         f"{ALLOWANCES}add/",
-        entered(person=ada.pk, per_generation="12.5", model_ids=["veo3.1-pro"], at_once="2"),
+        entered(user=ada.pk, max_credits_per_generation="12.5", model_ids=["veo3.1-pro"], max_concurrent="2"),
     )
     assert answer.status_code == 302
     made = Allowance.objects.get(user=ada)
@@ -62,27 +62,33 @@ def test_an_allowance_is_entered(owner, ada):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"amount": "-1"}, "greater than or equal to 0"),
-        ({"amount": "0.00001"}, "no more than 4 decimal places"),
+        ({"credits_limit": "-1"}, "greater than or equal to 0"),
+        ({"credits_limit": "0.00001"}, "no more than 4 decimal places"),
         ({"per_generation": "0"}, "greater than or equal to 0.0001"),
         ({"model_ids": ["no-such-model"]}, "Select a valid choice"),
         ({"group": True}, "Choose a person or a group, not both."),
-        ({"shared": "on"}, "One person shares with nobody."),
+        ({"is_shared": "on"}, "One person shares with nobody."),
         ({"period": "day"}, "has an allowance for this period already"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(owner, ada, films, changed, words):
-    allow(10, person=ada, period="day")
+    allow(10, user=ada, period="day")
     if changed.get("group"):
         changed = {"group": films.pk}
-    answer = owner.post(f"{ALLOWANCES}add/", entered(person=ada.pk, **changed))
+    answer = owner.post(f"{ALLOWANCES}add/", entered(user=ada.pk, **changed))
     assert answer.status_code == 200
     assert words in text(answer)
     assert Allowance.objects.filter(user=ada).count() == 1
 
 
 def test_the_list_says_how_everything_stands(owner, ada, desk, now):
-    allow(100, person=ada, per_generation=Decimal(40), at_once=3, model_ids=["veo3.1-pro"])
+    allow(
+        100,
+        user=ada,
+        max_credits_per_generation=Decimal(40),
+        max_concurrent=3,
+        model_ids=["veo3.1-pro"],
+    )
     desk.settle(desk.reserve(ada, "12.5"), "10")
     desk.reserve(ada, "30")
     said = text(owner.get(ALLOWANCES))
@@ -92,7 +98,7 @@ def test_the_list_says_how_everything_stands(owner, ada, desk, now):
 
 
 def test_the_list_shows_only_the_present_period(owner, ada, desk, now):
-    allow(9000, person=ada)
+    allow(9000, user=ada)
     desk.now = now - timedelta(days=70)
     desk.reserve(ada, "7777.25")
     said = text(owner.get(ALLOWANCES))
@@ -101,14 +107,14 @@ def test_the_list_shows_only_the_present_period(owner, ada, desk, now):
 
 
 def test_what_was_charged_beyond_the_limit_is_shown(owner, ada, desk, now):
-    allow(10, person=ada)
+    allow(10, user=ada)
     desk.settle(desk.reserve(ada, "10"), "12.25")
     assert "2.25 too much" in text(owner.get(ALLOWANCES))
     assert "2.25 too much" in text(owner.get(PURSES))
 
 
 def test_raising_an_allowance_makes_good_what_was_charged_beyond_it(owner, ada, desk, now):
-    row = allow(10, person=ada)
+    row = allow(10, user=ada)
     desk.settle(desk.reserve(ada, "10"), "12.25")
     assert [purse.user for purse in overdrawn_balances(now=now)] == [ada]
     row.credits_limit = Decimal(20)
@@ -131,14 +137,14 @@ def test_what_everybody_has_leads_to_their_purses(owner, ada, ben, desk, now):
 
 
 def test_an_amount_is_changed_in_the_list(owner, ada, desk, now):
-    row = allow(10, person=ada)
+    row = allow(10, user=ada)
     desk.reserve(ada, "10")
     everybody = Allowance.objects.get(user=None)
     form = {
         "form-TOTAL_FORMS": "2",
         "form-INITIAL_FORMS": "2",
         "form-0-id": everybody.pk,
-        "form-0-amount": "",
+        "form-0-credits_limit": "",
         "form-1-id": row.pk,
         "form-1-amount": "25",
         "_save": "Save",
@@ -148,7 +154,7 @@ def test_an_amount_is_changed_in_the_list(owner, ada, desk, now):
 
 
 def test_several_are_raised_in_one_go(owner, ada, ben, desk, now):
-    rows = [allow(10, person=ada), allow(20, person=ben)]
+    rows = [allow(10, user=ada), allow(20, user=ben)]
     desk.reserve(ada, "10")
     everybody = Allowance.objects.get(user=None)
     chosen = {"action": "raise_amounts", "_selected_action": [r.pk for r in [*rows, everybody]]}
@@ -165,13 +171,13 @@ def test_several_are_raised_in_one_go(owner, ada, ben, desk, now):
 
 
 def test_an_allowance_that_was_used_is_switched_off_instead_of_deleted(owner, ada, desk, now):
-    row = allow(10, person=ada)
+    row = allow(10, user=ada)
     desk.reserve(ada)
     answer = owner.post(f"{ALLOWANCES}{row.pk}/delete/", {"post": "yes"})
     assert answer.status_code in (200, 403)
     assert Allowance.objects.filter(pk=row.pk).exists()
-    change = entered(person=ada.pk, amount="10")
-    del change["active"]
+    change = entered(user=ada.pk, credits_limit="10")
+    del change["is_active"]
     assert owner.post(f"{ALLOWANCES}{row.pk}/change/", change).status_code == 302
     assert not Allowance.objects.get(pk=row.pk).is_active
 
@@ -228,7 +234,7 @@ def test_the_lists_cost_the_same_for_many_lines_as_for_few(
 ):
     for _ in range(12):
         desk.reserve(ada)
-        allow(5, person=User.objects.create_user(f"person{desk.reserve(ada)}"))
+        allow(5, user=User.objects.create_user(f"person{desk.reserve(ada)}"))
     for page, most in ((ALLOWANCES, 14), (PURSES, 12), (ENTRIES, 12)):
         with django_assert_max_num_queries(most):
             assert owner.get(page).status_code == 200
@@ -254,7 +260,7 @@ def test_only_staff_see_the_money(client, ada, page):
 
 
 def test_staff_may_look_at_an_allowance_but_not_change_it(client, ada):
-    row = allow(10, person=ada)
+    row = allow(10, user=ada)
     client.force_login(User.objects.create_user("helper", is_staff=True))
     assert client.get(f"{ALLOWANCES}{row.pk}/change/").status_code == 200
     assert client.post(f"{ALLOWANCES}{row.pk}/change/", entered()).status_code == 403

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def book(ada, films, desk) -> dict[str, int]:
     """One generation in each state, out of two purses."""
-    allow(1000, person=ada)
-    allow(1000, group=films, shared=True)
+    allow(1000, user=ada)
+    allow(1000, group=films, is_shared=True)
     numbers = {state: desk.reserve(ada, "36") for state in ("held", "settled", "released")}
     desk.settle(numbers["settled"], "25.7")
     desk.release(numbers["released"])
@@ -90,11 +90,11 @@ def test_an_entry_of_no_generation_is_found(book):
 @pytest.mark.parametrize(
     ("state", "change", "words"),
     [
-        ("held", {"amount": Decimal(12)}, "says 12.0000 held"),
+        ("held", {"credits": Decimal(12)}, "says 12.0000 held"),
         ("held", {"state": "settled"}, "charged or returned 0 times instead of 1"),
-        ("settled", {"amount": Decimal(20)}, "20.0000 charged, its entries sum to"),
+        ("settled", {"credits": Decimal(20)}, "20.0000 charged, its entries sum to"),
         ("settled", {"state": "held"}, "charged or returned 1 times instead of 0"),
-        ("released", {"state": "settled", "amount": Decimal(1)}, "1.0000 charged"),
+        ("released", {"state": "settled", "credits": Decimal(1)}, "1.0000 charged"),
     ],
 )
 def test_a_reservation_that_says_something_else_than_its_entries_is_found(

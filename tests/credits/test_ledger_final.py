@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def entry(ada, desk) -> LedgerEntry:
-    allow(100, person=ada)
+    allow(100, user=ada)
     desk.reserve(ada, "36")
     return LedgerEntry.objects.get()
 
@@ -57,10 +57,10 @@ def test_the_database_refuses_to_change_an_entry(entry, statement):
 
 
 def test_the_audit_notices_when_the_database_no_longer_refuses(entry):
-    rules.free(None, Statements())
+    rules.unprotect_entries(None, Statements())
     (finding,) = audit.audit_ledger().findings
     assert "no longer refuses" in str(finding)
-    rules.protect(None, Statements())
+    rules.protect_entries(None, Statements())
     assert audit.audit_ledger().is_clean
 
 

@@ -70,7 +70,7 @@ class Histories(RuleBasedStateMachine):
         self.admin = User.objects.create_superuser("root")
         team = Group.objects.create(name="team")
         team.user_set.add(self.people["ada"], self.people["ben"])
-        targets = {"ada": {"person": self.people["ada"]}, "team": {"group": team}}
+        targets = {"ada": {"user": self.people["ada"]}, "team": {"group": team}}
         self.allowances = {
             name: Allowance.objects.create(
                 credits_limit=limit, period=period, is_shared=shared, **targets.get(name, {})
@@ -105,7 +105,7 @@ class Histories(RuleBasedStateMachine):
     @rule(person=st.sampled_from(sorted(SPENDS)), amount=AMOUNTS)
     def press(self, person: str, amount: Decimal) -> None:
         number = len(self.generations) + 1
-        wish = {"person": self.people[person], "model_id": VEO, "running": 0, "now": self.now}
+        wish = {"user": self.people[person], "model_id": VEO, "active_count": 0, "now": self.now}
         fits = amount <= self.left(person)
         assert check_availability(amount=amount, **wish).is_allowed == fits
         if fits:

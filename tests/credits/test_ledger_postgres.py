@@ -53,7 +53,7 @@ def wait_until_somebody_waits_for_a_lock() -> None:
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_reservation_waits_for_one_that_is_not_decided_yet(ada, desk, beside, first_purse, kept):
     """The last ten credits: the second press gets them only when the first gives them back."""
-    allow(20, person=ada)
+    allow(20, user=ada)
     left = 20
     if not first_purse:
         desk.settle(desk.reserve(ada, "10"), "10")
@@ -69,8 +69,8 @@ def test_a_reservation_waits_for_one_that_is_not_decided_yet(ada, desk, beside, 
 
 
 def test_other_people_do_not_wait_for_an_undecided_reservation(ada, ben, beside):
-    allow(10, person=ada)
-    allow(10, person=ben)
+    allow(10, user=ada)
+    allow(10, user=ben)
     with transaction.atomic():
         assert reserve(100, ada)
         assert beside.submit(reserve, 101, ben).result(30)
@@ -78,7 +78,7 @@ def test_other_people_do_not_wait_for_an_undecided_reservation(ada, ben, beside)
 
 
 def test_an_end_waits_for_another_end_and_then_changes_nothing(ada, desk, beside):
-    allow(100, person=ada)
+    allow(100, user=ada)
     number = desk.reserve(ada, "36")
     with transaction.atomic():
         assert desk.settle(number, "25.7")
@@ -89,7 +89,7 @@ def test_an_end_waits_for_another_end_and_then_changes_nothing(ada, desk, beside
 
 
 def test_an_end_that_is_taken_back_lets_the_other_one_through(ada, desk, beside):
-    allow(100, person=ada)
+    allow(100, user=ada)
     number = desk.reserve(ada, "36")
     with transaction.atomic():
         assert desk.settle(number, "25.7")

@@ -72,7 +72,7 @@ def reserving(number: int, person, amount: str = "10") -> Call:
 
 
 def test_of_eight_at_once_on_an_allowance_for_one_exactly_one_is_sent(ada, together):
-    allow(10, person=ada)
+    allow(10, user=ada)
     assert sum(together([reserving(n, ada) for n in range(AT_ONCE)])) == 1
     assert figures(ada) == [(Decimal(10), Decimal(0))]
     assert audit.audit_ledger().is_clean
@@ -80,7 +80,7 @@ def test_of_eight_at_once_on_an_allowance_for_one_exactly_one_is_sent(ada, toget
 
 def test_nothing_is_oversold_in_many_rounds(ada, together):
     """Each round has room for three more, and eight ask for it."""
-    allowance = allow(0, person=ada)
+    allowance = allow(0, user=ada)
     sold = []
     for turn in range(ROUNDS):
         allowance.credits_limit += 30
@@ -95,10 +95,10 @@ def test_nothing_is_oversold_in_many_rounds(ada, together):
 
 def test_own_and_shared_purses_hold_the_same_however_many_ask(ada, ben, films, together):
     """Two people, their own allowances and two pots: nobody waits for ever, nothing is lost."""
-    allow(60, person=ada)
-    allow(1000, group=films, shared=True)
-    allow(60, person=ben)
-    allow(80, shared=True)
+    allow(60, user=ada)
+    allow(1000, group=films, is_shared=True)
+    allow(60, user=ben)
+    allow(80, is_shared=True)
     people = [ada, ben] * (AT_ONCE // 2)
     for turn in range(4):
         together([reserving(turn * AT_ONCE + n, person) for n, person in enumerate(people)])
@@ -108,7 +108,7 @@ def test_own_and_shared_purses_hold_the_same_however_many_ask(ada, ben, films, t
 
 
 def test_charging_and_returning_at_once_ends_a_generation_once(ada, desk, together):
-    allow(None, person=ada)
+    allow(None, user=ada)
     for _ in range(ROUNDS):
         number = desk.reserve(ada, "36")
         calls = [lambda n=number: desk.settle(n, "25.7"), lambda n=number: desk.release(n)]
@@ -119,7 +119,7 @@ def test_charging_and_returning_at_once_ends_a_generation_once(ada, desk, togeth
 
 
 def test_an_answer_and_an_end_at_once_lose_nothing(ada, desk, together):
-    allow(None, person=ada)
+    allow(None, user=ada)
     for _ in range(ROUNDS):
         number = desk.reserve(ada, "36")
         together([lambda n=number: desk.adjust(n, "50"), lambda n=number: desk.settle(n, "50")])
@@ -130,9 +130,9 @@ def test_an_answer_and_an_end_at_once_lose_nothing(ada, desk, together):
 def test_ends_and_reservations_of_several_people_do_not_lock_each_other_out(
     ada, ben, films, desk, together
 ):
-    allow(None, person=ada)
-    allow(None, group=films, shared=True)
-    allow(None, person=ben)
+    allow(None, user=ada)
+    allow(None, group=films, is_shared=True)
+    allow(None, user=ben)
     held = [desk.reserve(person, "5") for person in (ada, ben) * AT_ONCE]
     ends = [lambda n=n: desk.settle(n, "4") for n in held[::2]]
     ends += [lambda n=n: desk.release(n) for n in held[1::2]]
@@ -148,7 +148,7 @@ def test_ends_and_reservations_of_several_people_do_not_lock_each_other_out(
 
 def test_the_book_can_be_proved_while_others_write(ada, together):
     """The audit sees one moment: what is being written meanwhile never looks like a hole."""
-    allow(None, person=ada)
+    allow(None, user=ada)
 
     def spend(first: int) -> None:
         for number in range(first, first + 10):

@@ -43,7 +43,7 @@ def sample(number=1, model_id=SORA, duration=4, estimated="23.04", reserved="23.
 
 
 def card(model_id=SORA, **more) -> RateCard:
-    given = {"unit": "second", "price": Decimal(6), "minimum": Decimal(0), "factors": [], **more}
+    given = {"unit": "second", "credits_per_unit": Decimal(6), "minimum_credits": Decimal(0), "factors": [], **more}
     return RateCard(model_id=model_id, effective_at=NOW, **given)
 
 
@@ -174,11 +174,11 @@ def owner(client, root):
 def entered(**changed) -> dict[str, str]:
     return {
         "model_id": SORA,
-        "effective_0": "2026-11-20",
-        "effective_1": "12:00:00",
+        "effective_at_0": "2026-11-20",
+        "effective_at_1": "12:00:00",
         "unit": "second",
-        "price": "6",
-        "minimum": "0",
+        "credits_per_unit": "6",
+        "minimum_credits": "0",
         "factors": "[]",
         "source": "a letter",
         **changed,
@@ -204,7 +204,7 @@ def test_an_owner_tries_a_price_before_saving_it(owner, monkeypatch):
 def test_a_saved_price_is_tried_with_what_was_typed_and_stays_as_it_is(owner, monkeypatch):
     monkeypatch.setattr(price_accuracy, "usage_source", lambda *what: [sample(7)])
     saved = RateCard.objects.get(model_id=SORA)
-    page = owner.post(f"{PRICES}{saved.pk}/change/", {**entered(price="9"), "_try": "1"})
+    page = owner.post(f"{PRICES}{saved.pk}/change/", {**entered(credits_per_unit="9"), "_try": "1"})
     assert "+12.96" in page.content.decode()
     saved.refresh_from_db()
     assert saved.credits_per_unit == Decimal("5.76")
@@ -212,7 +212,7 @@ def test_a_saved_price_is_tried_with_what_was_typed_and_stays_as_it_is(owner, mo
 
 def test_a_price_with_a_mistake_is_not_tried(owner, monkeypatch):
     monkeypatch.setattr(price_accuracy, "usage_source", lambda *what: [sample(7)])
-    page = owner.post(f"{PRICES}add/", {**entered(price="-1"), "_try": "1"}).content.decode()
+    page = owner.post(f"{PRICES}add/", {**entered(credits_per_unit="-1"), "_try": "1"}).content.decode()
     assert "A price cannot be below 0." in page
     assert "#7" not in page
 
@@ -229,7 +229,7 @@ def test_the_page_says_where_prices_are_off(owner, ada, desk, monkeypatch):
     rows = [sample(7, charged="30.04"), sample(8)]
     monkeypatch.setattr(price_accuracy, "usage_source", lambda *what: rows)
     monkeypatch.setattr(price_accuracy, "generation_url", lambda pk: f"/somewhere/{pk}/")
-    allow(10, person=ada)
+    allow(10, user=ada)
     desk.settle(desk.reserve(ada, "10"), "12.5")
     page = owner.get(f"{PRICES}off/").content.decode()
     assert "Sora 2" in page

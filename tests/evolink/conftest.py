@@ -18,7 +18,7 @@ def asking(call: Callable[[EvoLinkClient], Awaitable[T]], base: str, **options: 
     """Run one call of a client on a loop of its own."""
 
     async def run() -> T:
-        given = {"files_url": base, "key": KEY, "user_agent": "EvoLinkStudio/1.0"} | options
+        given = {"files_url": base, "api_key": KEY, "user_agent": "EvoLinkStudio/1.0"} | options
         async with EvoLinkClient(api_url=base, **given) as evolink:
             return await call(evolink)
 

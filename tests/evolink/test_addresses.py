@@ -149,7 +149,7 @@ def test_only_the_exact_host_and_port_of_the_far_end_may_be_private(
 ) -> None:
     allowed = True
     try:
-        check(link, far_ends=[FAR_END])
+        check(link, trusted_urls=[FAR_END])
     except UnsafeUrlError:
         allowed = False
 
@@ -159,7 +159,7 @@ def test_only_the_exact_host_and_port_of_the_far_end_may_be_private(
 def test_the_usual_port_counts_as_given() -> None:
     target = check(
         "https://evolink.lan/a",
-        far_ends=["https://EVOLINK.lan:443"],
+        trusted_urls=["https://EVOLINK.lan:443"],
         resolver=answering("10.0.0.1"),
     )
 
@@ -186,7 +186,7 @@ def test_the_system_tells_each_address_once() -> None:
 
 def fetching(link: str, to: Path, **options: object):
     return asyncio.run(
-        download_file(link, to, **({"far_ends": [], "cap": 1000, "deadline": 5} | options))
+        download_file(link, to, **({"trusted_urls": [], "max_bytes": 1000, "deadline": 5} | options))
     )
 
 
@@ -200,7 +200,7 @@ def test_a_name_that_changes_its_answer_is_asked_only_once(far: FarEnd, tmp_path
     far.serve("/a.mp4", b"film")
     base = f"http://media.example:{far.port}"
 
-    fetching(f"{base}/a.mp4", tmp_path / "a", far_ends=[base], resolver=rebinding)
+    fetching(f"{base}/a.mp4", tmp_path / "a", trusted_urls=[base], resolver=rebinding)
 
     assert (tmp_path / "a").read_bytes() == b"film"
     assert len(answers) == 1
@@ -213,7 +213,7 @@ def test_over_tls_the_hello_names_the_host_and_goes_to_the_checked_address(
     base = f"https://media.example:{far.port}"
 
     with pytest.raises(ServiceUnavailableError):
-        fetching(base, tmp_path / "a", far_ends=[base], resolver=answering("127.0.0.1"))
+        fetching(base, tmp_path / "a", trusted_urls=[base], resolver=answering("127.0.0.1"))
 
     assert b"media.example" in far.hellos[0]
 
@@ -233,7 +233,7 @@ def test_the_next_address_is_tried_where_one_cannot_be_reached(far: FarEnd, tmp_
     fetching(
         f"{base}/a.mp4",
         tmp_path / "a",
-        far_ends=[base],
+        trusted_urls=[base],
         resolver=answering("::1", "127.0.0.1"),
     )
 
@@ -246,6 +246,6 @@ def test_no_proxy_of_the_environment_sees_a_download(
     with FarEnd() as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
-        fetching(far.serve("/a.mp4", b"film"), tmp_path / "a", far_ends=[far.url])
+        fetching(far.serve("/a.mp4", b"film"), tmp_path / "a", trusted_urls=[far.url])
 
         assert proxy.received == []

@@ -48,7 +48,7 @@ def test_a_4xx_is_a_clear_no_with_its_words(
 
     assert type(caught.value) is kind
     assert (caught.value.status, caught.value.code) == (status, str(code))
-    assert (caught.value.words, caught.value.field) == ("No, because.", "duration")
+    assert (caught.value.provider_message, caught.value.field) == ("No, because.", "duration")
     assert far.paid == 0
     assert len(far.create.requests) == 1
 

@@ -36,7 +36,7 @@ FILM = random.Random(7).randbytes(300_000)
 
 
 def fetch(far: FarEnd, to: Path, path: str = "/film.mp4", **options: object) -> DownloadResult:
-    given = {"far_ends": [far.url], "cap": 1_000_000, "deadline": 5} | options
+    given = {"trusted_urls": [far.url], "max_bytes": 1_000_000, "deadline": 5} | options
     return asyncio.run(download_file(far.url + path, to, **given))
 
 
@@ -122,7 +122,7 @@ def test_a_file_too_large_is_refused_by_what_it_announces(far: FarEnd, to: Path)
 def test_a_file_of_just_the_limit_is_fine(far: FarEnd, to: Path) -> None:
     far.serve("/film.mp4", b"x" * 1000)
 
-    assert fetch(far, to, cap=1000).size_bytes == 1000
+    assert fetch(far, to, max_bytes=1000).size_bytes == 1000
 
 
 @pytest.mark.parametrize("reply", [drip(answer(FILM), 0.01), silence()], ids=["drip", "silence"])

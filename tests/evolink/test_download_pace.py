@@ -17,7 +17,7 @@ __all__ = ["to"]  # a fixture
 def test_what_drips_gives_its_place_away_and_goes_on_later(
     far: FarEnd, to: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DOWNLOAD, "PACE_SECONDS", 0.2)
+    monkeypatch.setattr(DOWNLOAD, "PACE_WINDOW_SECONDS", 0.2)
     serve = film(FILM)
     far.files["/film.mp4"] = serve
     far.media.answers(lambda request: drip(serve(request), 0.002))
@@ -34,8 +34,8 @@ def test_what_drips_gives_its_place_away_and_goes_on_later(
 def test_what_comes_slowly_but_comes_is_waited_for(
     far: FarEnd, to: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DOWNLOAD, "PACE_SECONDS", 0.1)
-    monkeypatch.setattr(DOWNLOAD, "PACE_BYTES", 4)
+    monkeypatch.setattr(DOWNLOAD, "PACE_WINDOW_SECONDS", 0.1)
+    monkeypatch.setattr(DOWNLOAD, "MIN_BYTES_PER_WINDOW", 4)
     far.media.answers(drip(answer(FILM[:150]), 0.003))
 
     assert fetch(far, to).size_bytes == 150

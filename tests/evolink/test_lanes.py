@@ -51,7 +51,7 @@ def test_hundreds_of_reads_at_once_each_get_their_own_answer(far: FarEnd) -> Non
 def test_no_more_connections_than_there_are_lanes(far: FarEnd) -> None:
     far.read.always(echo)
 
-    asking(reads(60), far.url, lanes=4)
+    asking(reads(60), far.url, max_connections=4)
 
     assert far.connections <= 4
 
@@ -69,7 +69,7 @@ def test_a_connection_is_made_only_when_those_before_are_busy(far: FarEnd) -> No
 def test_a_busy_far_end_does_not_eat_the_time_of_the_reads_that_wait_here(far: FarEnd) -> None:
     far.read.always(lambda request: Reply(200, echo(request).body, pause=0.001))
 
-    found = asking(reads(6), far.url, lanes=2, deadlines=Deadlines(read=1.5))
+    found = asking(reads(6), far.url, max_connections=2, deadlines=Deadlines(read=1.5))
 
     assert len(found) == 6
 
@@ -104,7 +104,7 @@ def test_the_answer_to_a_cancelled_read_is_not_taken_for_the_next_one(far: FarEn
     far.read.answers(echo, lambda request: Reply(200, echo(request).body, pause=0.01))
     far.read.always(echo)
 
-    assert asking(give_up, far.url, lanes=1) == "task-1"
+    assert asking(give_up, far.url, max_connections=1) == "task-1"
     assert (len(far.read.requests), far.connections) == (3, 2)
 
 
@@ -114,7 +114,7 @@ def test_what_comes_unasked_is_not_taken_for_the_next_answer(far: FarEnd) -> Non
     far.read.answers(Reply(200, twice[len(echo_of("task-0").head) :], SHORT))
     far.read.always(echo)
 
-    found = asking(one_by_one(3), far.url, lanes=1)
+    found = asking(one_by_one(3), far.url, max_connections=1)
 
     # Which of the later reads meets the surplus answer depends on when its bytes arrive.
     wasted = [text for text in found if "another task" in text]
@@ -137,7 +137,7 @@ def test_a_line_that_the_far_end_has_closed_is_not_asked_again(far: FarEnd) -> N
     far.read.answers(echo, lambda request: Reply(200, echo(request).body, {"connection": "close"}))
     far.read.always(echo)
 
-    assert asking(one_by_one(4), far.url, lanes=1) == [f"task-{n}" for n in range(4)]
+    assert asking(one_by_one(4), far.url, max_connections=1) == [f"task-{n}" for n in range(4)]
     assert far.connections == 2
 
 
@@ -145,7 +145,7 @@ def test_trouble_on_a_line_is_the_trouble_of_one_read(far: FarEnd) -> None:
     far.read.answers(echo, hang_up(), hang_up(reset=True))
     far.read.always(echo)
 
-    found = asking(one_by_one(5), far.url, lanes=1)
+    found = asking(one_by_one(5), far.url, max_connections=1)
 
     assert [found[0], *found[3:]] == ["task-0", "task-3", "task-4"]
     assert all(said.startswith("GET 127.0.0.1: ") for said in found[1:3])
@@ -163,7 +163,7 @@ def test_a_line_that_was_long_without_work_is_closed(far: FarEnd, monkeypatch) -
     far.read.always(echo)
     monkeypatch.setattr("evolink_studio.evolink.transport.MAX_IDLE_SECONDS", -1)
 
-    assert asking(one_by_one(3), far.url, lanes=1) == ["task-0", "task-1", "task-2"]
+    assert asking(one_by_one(3), far.url, max_connections=1) == ["task-0", "task-1", "task-2"]
     assert far.connections == 3
 
 
@@ -250,7 +250,7 @@ def test_certificates_and_names_are_checked_on_kept_lines_too(far: FarEnd) -> No
 
 
 def test_nobody_there_takes_no_place_away() -> None:
-    found = asking(one_by_one(3), f"http://127.0.0.1:{closed_port()}", lanes=1)
+    found = asking(one_by_one(3), f"http://127.0.0.1:{closed_port()}", max_connections=1)
 
     assert found == ["GET 127.0.0.1: ConnectError"] * 3
 

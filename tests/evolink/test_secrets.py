@@ -72,20 +72,20 @@ def test_a_failed_task_that_repeats_the_key_is_read_without_it(far: FarEnd) -> N
 
 
 def test_a_short_made_up_key_may_stand_in_an_answer(far: FarEnd) -> None:
-    assert creating(far.url, key="task").id.startswith("task-unified-")
+    assert creating(far.url, api_key="task").id.startswith("task-unified-")
 
 
 @pytest.mark.parametrize("key", ["", "   ", "two words", "line\nbreak", "schlüssel", "a\x00b"])
 def test_a_key_that_cannot_be_one_is_refused_without_asking(far: FarEnd, key: str) -> None:
     with pytest.raises(AuthenticationError) as caught:
-        creating(far.url, key=key)
+        creating(far.url, api_key=key)
 
     assert far.connections == 0
     assert not key.strip() or key not in str(caught.value)
 
 
 def test_a_key_pasted_with_blanks_around_it_works(far: FarEnd) -> None:
-    creating(far.url, key=f"  {KEY}\n")
+    creating(far.url, api_key=f"  {KEY}\n")
 
     assert far.create.requests[0].headers["authorization"] == f"Bearer {KEY}"
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
@@ -77,7 +77,8 @@ class UserUsageAdmin(UserAdmin):
         )
         users: QuerySet[User] = super().get_queryset(request)
         return users.annotate(
-            made=Coalesce(generation_count, 0), charged=Coalesce(charged, Decimal(0))
+            made=Coalesce(generation_count, 0),
+            charged=Coalesce(charged, Value(Decimal(0), CreditsField())),
         )
 
     @admin.display(description=gettext_lazy("generations"), ordering="made")
