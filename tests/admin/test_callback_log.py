@@ -18,7 +18,7 @@ CALLBACKS_URL = "/admin/generations/callbackdelivery/"
 
 
 def create_delivery(generation, refused="", **fields) -> CallbackDelivery:
-    columns = {"at": NOW, "size": 1234, "says": "completed", "task_named": "task-7", **fields}
+    columns = {"received_at": NOW, "size_bytes": 1234, "reported_status": "completed", "reported_task_id": "task-7", **fields}
     return CallbackDelivery.objects.create(generation=generation, rejection=refused, **columns)
 
 
@@ -67,12 +67,12 @@ def test_the_newest_and_those_of_some_days_are_found_in_an_index(staff_client, q
     assert not [line for line in plan if "TEMP B-TREE" in line], plan
 
 
-def test_staff_have_the_generations_of_callbacks_read_again(staff_client):
+def test_staff_have_the_generations_of_callbacks_refresh_generations(staff_client):
     later = NOW + timedelta(days=9999)
     running = GenerationFactory(state=State.RUNNING, next_attempt_at=later)
     done = GenerationFactory(state=State.COMPLETED)
     chosen = [create_delivery(running).pk, create_delivery(running).pk, create_delivery(done).pk]
-    asked = {"action": "read_again", "_selected_action": chosen}
+    asked = {"action": "refresh_generations", "_selected_action": chosen}
     answer = staff_client.post(CALLBACKS_URL, asked, follow=True)
     assert "looks at 1 generation now" in answer.content.decode()
     running.refresh_from_db()

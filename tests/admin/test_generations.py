@@ -217,7 +217,7 @@ def test_refreshing_makes_it_due_now_and_returns_to_its_page(staff_client, state
     page = staff_client.get(generation_url(generation)).content.decode()
     assert "Look at it again now" in page
     asked = {
-        "action": "look_again",
+        "action": "refresh_generations",
         "_selected_action": generation.pk,
         "back_to": generation.pk,
     }
@@ -233,20 +233,20 @@ def test_refreshing_makes_it_due_now_and_returns_to_its_page(staff_client, state
 def test_refreshing_leaves_alone_what_is_not_sent_or_has_ended(staff_client, state):
     generation = GenerationFactory(state=state)
     before = generation.next_attempt_at
-    asked = {"action": "look_again", "_selected_action": generation.pk}
+    asked = {"action": "refresh_generations", "_selected_action": generation.pk}
     answer = staff_client.post(GENERATIONS_URL, asked, follow=True)
     assert "Nothing to look at" in answer.content.decode()
     generation.refresh_from_db()
     assert generation.next_attempt_at == before
     assert "Look at it again now" not in staff_client.get(
         generation_url(generation)
-    ).content.decode().replace('<option value="look_again">Look at it again now', "")
+    ).content.decode().replace('<option value="refresh_generations">Look at it again now', "")
 
 
 def test_refreshing_changes_nothing_but_the_time_of_the_next_poll(staff_client):
     generation = GenerationFactory(state=State.RUNNING, charge=Charge.RESERVED)
     before = Generation.objects.values().get(pk=generation.pk)
-    staff_client.post(GENERATIONS_URL, {"action": "look_again", "_selected_action": generation.pk})
+    staff_client.post(GENERATIONS_URL, {"action": "refresh_generations", "_selected_action": generation.pk})
     after = Generation.objects.values().get(pk=generation.pk)
     assert after.pop("due") != before.pop("due")
     assert after == before

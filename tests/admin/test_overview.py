@@ -34,7 +34,7 @@ def _noon():
 def read_tiles(browser) -> dict[str, tuple[str, str, str]]:
     """The figures of the page by their names: figure, note, mood."""
     context_tiles = browser.get("/admin/").context["tiles"]
-    return {tile.label: (tile.figure, tile.note, tile.tone) for tile in context_tiles}
+    return {tile.label: (tile.value, tile.note, tile.tone) for tile in context_tiles}
 
 
 def test_the_balance_is_shown_with_its_age(staff_client):
@@ -209,7 +209,7 @@ def test_what_is_at_risk_is_refreshed_from_the_list(staff_client):
     lost = GenerationFactory(state=State.UNKNOWN)
     page = staff_client.get("/admin/").content.decode()
     assert f'aria-label="Look at {lost} again now"' in page
-    asked = {"action": "look_again", "_selected_action": lost.pk, "overview": "1"}
+    asked = {"action": "refresh_generations", "_selected_action": lost.pk, "overview": "1"}
     answer = staff_client.post(GENERATIONS_URL, asked, follow=True)
     assert answer.redirect_chain[-1][0] == "/admin/"
     assert "looks at 1 generation now" in answer.content.decode()

@@ -127,7 +127,7 @@ def test_without_a_choice_the_page_shows_the_last_thirty_days(staff_client):
     form = page.context["form"]
     assert form.is_valid()
     choice = form.to_filter()
-    assert (choice.last - choice.first).days == 29
+    assert (choice.last_day - choice.first_day).days == 29
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_without_any_allowance_nothing_may_be_spent(ada, root, ledger_driver):
 
 
 def test_an_allowance_that_is_switched_off_lets_nobody_spend(ada, ledger_driver):
-    create_only_allowance(100, active=False)
+    create_only_allowance(100, is_active=False)
     with pytest.raises(NoAllowance):
         ledger_driver.reserve(ada)
 
@@ -225,7 +225,7 @@ def test_only_so_many_may_run_at_once(ada, film_team, ledger_driver):
 
 
 def test_the_queue_can_ask_how_many_of_each_person_may_run(ada, ben, root, film_team):
-    create_only_allowance(None, at_once=9)
+    create_only_allowance(None, max_concurrent=9)
     create_allowance(None, user=ada, max_concurrent=3)
     create_allowance(None, group=film_team, is_shared=True, max_concurrent=5)
     create_allowance(None, user=root)

@@ -119,7 +119,7 @@ def test_every_documented_code_has_its_own_sentence_and_advice(ada, code):
 @pytest.mark.parametrize(("code", "again"), IS_RETRYABLE_BY_CODE.items())
 def test_trying_the_same_again_is_offered_only_where_it_can_help(ada, code, again):
     made = present_failed_card(ada, code)
-    assert made.again_text == ("Try again" if again else "Change and try again")
+    assert made.reuse_text == ("Try again" if again else "Change and try again")
     assert made.advice.endswith("Sending it again is a new paid generation.")
 
 
@@ -155,22 +155,22 @@ def test_a_failure_that_was_charged_says_so_and_whom_to_ask(ada):
     kept = present_failed_card(
         ada, "service_error", credits_charged=Decimal(20), charge=Charge.CHARGED
     )
-    assert kept.money == "20 credits were charged all the same."
+    assert kept.charge_text == "20 credits were charged all the same."
     assert "Ask the owner of this studio about a refund." in kept.advice
 
 
 @pytest.mark.parametrize("charge", [Charge.RESERVED, Charge.UNCLEAR])
 def test_a_failure_whose_credits_did_not_come_back_yet_says_so(ada, charge):
     held = present_failed_card(ada, "service_error", charge=charge)
-    assert held.money == "Whether its 25.7 reserved credits came back is not clear yet."
+    assert held.charge_text == "Whether its 25.7 reserved credits came back is not clear yet."
     assert "list of money to check" in held.advice
     untold = present_failed_card(ada, "service_error", charge=charge, credits_reserved=None)
-    assert untold.money == "Whether its reserved credits came back is not clear yet."
+    assert untold.charge_text == "Whether its reserved credits came back is not clear yet."
 
 
 def test_a_film_whose_link_ended_has_expired_and_can_be_made_again(ada):
     lost = present_failed_card(ada, "film_lost", credits_charged=Decimal(20), charge=Charge.CHARGED)
-    assert (lost.state_text, lost.again_text) == ("Expired", "Make it again")
+    assert (lost.state_text, lost.reuse_text) == ("Expired", "Make it again")
     assert "its link ended" in lost.message
     assert "same settings" in lost.advice
     assert "new paid generation" in lost.advice

@@ -107,7 +107,7 @@ class WorkerMachine:
 
     def download_due(self) -> None:
         self._settings.MEDIA_ROOT = self.folder
-        self._worker.save()
+        self._worker.download_due()
 
     @property
     def local_copies(self) -> list[bytes]:
@@ -123,13 +123,13 @@ def test_while_the_link_lives_another_machine_fetches_its_own(
     fake_provider, worker, saving_generation, video, unavailable_storage, machines
 ):
     one, two = machines
-    one.save()
+    one.download_due()
     worker.advance_until_due(saving_generation)
-    two.save()
-    assert (one.films, two.films) == ([video], [video])
+    two.download_due()
+    assert (one.local_copies, two.local_copies) == ([video], [video])
     unavailable_storage.is_unavailable = False
     worker.advance_until_due(saving_generation)
-    two.save()
+    two.download_due()
     assert read_stored_videos(reload(saving_generation)) == [video]
 
 
@@ -137,12 +137,12 @@ def test_after_the_link_died_who_has_no_copy_leaves_it_to_who_has_one(
     fake_provider, worker, saving_generation, video, unavailable_storage, machines
 ):
     one, two = machines
-    one.save()
+    one.download_due()
     expire_links(fake_provider, saving_generation)
     worker.clock.advance(days=4)
     for _ in range(3):
         worker.advance_until_due(saving_generation)
-        two.save()
+        two.download_due()
         left = reload(saving_generation)
         assert (left.state, left.error_code, left.local_copy_seen_at) == (
             "saving",
@@ -159,7 +159,7 @@ def test_a_copy_that_nobody_saw_for_two_weeks_is_given_up_and_admins_knew_long_b
     fake_provider, worker, saving_generation, unavailable_storage, machines
 ):
     one, two = machines
-    one.save()
+    one.download_due()
     expire_links(fake_provider, saving_generation)
     told = []
     while reload(saving_generation).state == "saving":

@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 90  # seconds; real films are made
 def test_the_ledger_says_what_the_sandbox_took(ada, clock, tmp_path, settings):
     settings.MEDIA_ROOT = tmp_path / "media"
     with run_sandbox(tmp_path, pace=0.01) as sandbox_client:
-        before = sandbox_client.remaining()
+        before = sandbox_client.get_remaining_credits()
         for prompt in PROMPTS:
             create_generation(
                 owner=ada,

@@ -190,7 +190,7 @@ def test_a_link_into_our_own_network_is_not_followed(fake_provider, worker, vide
     inside = replace(worker, files_url="http://127.0.0.1:1")
     other_port = fake_provider.url.replace(f":{fake_provider.port}", ":9")
     generation = create_saving_generation(fake_provider, f"{other_port}/film.mp4")
-    inside.save()
+    inside.download_due()
     assert reload(generation).state == "saving"
     assert fake_provider.media.requests == []
 

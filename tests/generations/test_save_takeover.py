@@ -52,7 +52,7 @@ def test_two_downloads_at_once_do_not_write_into_one_file(
 
     async def saving_by(one) -> None:
         held, (row,) = await sync_to_async(lease_due)(State.SAVING, limit=1, now=one.clock())
-        running = one.far()
+        running = one.build_provider()
         async with running.client:
             await saving.download_results(row, lease_id=held, provider=running, clock=one.clock)
 

@@ -100,7 +100,7 @@ def test_after_an_hour_of_that_it_has_failed_and_nothing_was_charged(
 
 def test_it_is_sent_when_the_connection_is_back(fake_provider, worker, generation):
     away = replace(worker, url=f"http://127.0.0.1:{find_closed_port()}")
-    away.send()
+    away.dispatch_due()
     worker.advance_until_due(generation)
     worker.dispatch_due()
     sent = reload(generation)
@@ -115,7 +115,7 @@ def test_a_connection_that_stays_silent_in_the_handshake_is_not_sent(
     slow = replace(
         worker, url=fake_provider.url.replace("http:", "https:"), deadlines=Deadlines(create=0.2)
     )
-    slow.send()
+    slow.dispatch_due()
     assert reload(generation).state == "queued"
     assert fake_provider.received_requests == []
 

@@ -59,7 +59,7 @@ LOST_REPLIES = {
 @pytest.mark.parametrize("reply", LOST_REPLIES.values(), ids=LOST_REPLIES)
 def test_a_lost_answer_is_unknown_and_is_never_sent_again(fake_provider, worker, generation, reply):
     fake_provider.create.reply_next(reply)
-    replace(worker, deadlines=Deadlines(create=0.3)).send()
+    replace(worker, deadlines=Deadlines(create=0.3)).dispatch_due()
     lost = reload(generation)
     assert (lost.state, lost.error_code, lost.charge) == ("unknown", "answer_lost", "unclear")
     assert (lost.lease_id, lost.task_id) == (None, None)
@@ -147,7 +147,7 @@ def test_what_never_left_is_known_not_to_have_been_taken_even_late(
     fake_provider, worker, generation, monkeypatch
 ):
     pause_after_post(monkeypatch, worker, generation)
-    replace(worker, url=f"http://127.0.0.1:{find_closed_port()}").send()
+    replace(worker, url=f"http://127.0.0.1:{find_closed_port()}").dispatch_due()
     ended = reload(generation)
     assert (ended.state, ended.error_code, ended.charge) == ("failed", "not_sent", "none")
 

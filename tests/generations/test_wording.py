@@ -170,7 +170,7 @@ def test_what_is_dismissed_says_what_goes_on_and_what_it_costs(ada, state, said)
 def test_what_was_dismissed_and_has_ended_is_like_any_other(ada, state):
     generation = GenerationFactory(owner=ada, state=state)
     before = present_card(generation, now=NOW)
-    generation.put_away = NOW
+    generation.dismissed_at = NOW
     assert present_card(generation, now=NOW) == before
 
 

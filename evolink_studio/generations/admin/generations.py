@@ -71,7 +71,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
     ordering = ("-created_at", "-id")
     search_fields = ("prompt", "task_id")
     search_help_text = gettext_lazy("Prompt or task id")
-    actions = ("look_again", "cancel_unsent")
+    actions = ("refresh_generations", "cancel_unsent")
     change_form_outer_before_template = "generations/admin/_sight.html"
     fieldsets = (
         (
