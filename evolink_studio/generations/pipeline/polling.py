@@ -23,7 +23,7 @@ from evolink_studio.evolink.types import Task
 from evolink_studio.generations.models import Charge, Generation
 from evolink_studio.generations.pipeline import poll_schedule, retry_policy
 from evolink_studio.generations.pipeline.provider import Clock, Provider
-from evolink_studio.generations.states import State
+from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import (
     StateUpdate,
     bulk_update_in_state,
@@ -263,7 +263,7 @@ def _write_update(update: StateUpdate, lease_id: uuid.UUID) -> None:
 def _postpone(generation: Generation, error: Exception, now: datetime) -> StateUpdate:
     """Further each time."""
     retry_policy.log_unexpected_error(generation, error, step="follow")
-    return _retry_update(generation, now, error_code=retry_policy.INTERNAL_ERROR)
+    return _retry_update(generation, now, error_code=ErrorCode.INTERNAL)
 
 
 def _retry_update(generation: Generation, now: datetime, **changes: Any) -> StateUpdate:
