@@ -38,6 +38,10 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 
 ENDED_STATES = frozenset(state for state, onward in TRANSITIONS.items() if not onward)
 LIVE_STATES = frozenset(State) - ENDED_STATES
+# What a look can bring forward: searching, reading and copying are free.
+REFRESHABLE_STATES = frozenset({State.UNKNOWN, State.RUNNING, State.SAVING})
+# What a person may stop watching: it goes on without them. What was not sent yet is cancelled.
+DISMISSIBLE_STATES = LIVE_STATES - {State.QUEUED}
 
 
 class ErrorCode(StrEnum):

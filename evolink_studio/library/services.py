@@ -31,10 +31,6 @@ from evolink_studio.library.exceptions import (
 from evolink_studio.library.media import audio, containers, images, video
 from evolink_studio.library.media.images import EncodedImage
 from evolink_studio.library.models import Asset
-from evolink_studio.library.models import AssetFacts as AssetFacts
-from evolink_studio.library.remote_copies import ensure_remote_copy as ensure_remote_copy
-from evolink_studio.library.remote_copies import find_remote_copy as find_remote_copy
-from evolink_studio.library.remote_copies import save_remote_copy as save_remote_copy
 
 
 @dataclass(frozen=True, kw_only=True)

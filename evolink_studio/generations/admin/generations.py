@@ -21,7 +21,7 @@ from evolink_studio.core.admin import ReadOnlyAdmin, is_owner
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.core.http import parse_id
 from evolink_studio.credits.admin import ledger
-from evolink_studio.generations import queries, services
+from evolink_studio.generations import queries
 from evolink_studio.generations.admin import columns, resolution_forms, usage_page
 from evolink_studio.generations.admin.actions import cancel_selected, refresh_selected
 from evolink_studio.generations.admin.changelist import CountingPaginator, GenerationChangeList
@@ -29,7 +29,7 @@ from evolink_studio.generations.admin.columns import GenerationColumns
 from evolink_studio.generations.admin.filters import DateRangeFilter, IncidentFilter, ModelFilter
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.presenters.cards import present_card
-from evolink_studio.generations.states import State
+from evolink_studio.generations.states import REFRESHABLE_STATES, State
 
 
 @admin.register(Generation)
@@ -185,7 +185,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
             "card": present_card(generation, now=timezone.now()),
             "films": columns.result_links(generation),
             "inputs": [columns.asset_links(asset) for asset in generation.inputs.order_by("pk")],
-            "can_look": generation.state in services.REFRESHABLE_STATES,
+            "can_look": generation.state in REFRESHABLE_STATES,
             "can_cancel": generation.state == State.QUEUED and is_owner(request),
             **(resolution_forms.decision_forms(generation) if is_owner(request) else {}),
             "estimated": format_credits(generation.credits_estimated),

@@ -38,7 +38,6 @@ from evolink_studio.evolink.types import Task
 from evolink_studio.generations.models import Charge, Generation
 from evolink_studio.generations.params import AssetMissing, load_params_for_dispatch
 from evolink_studio.generations.pipeline import poll_schedule, retry_policy
-from evolink_studio.generations.pipeline.polling import task_to_json
 from evolink_studio.generations.pipeline.provider import Clock, Provider
 from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import transition, update_in_state
@@ -77,7 +76,7 @@ def record_accepted(
         "error_code": "",
         "error_text": "",
         "last_status": task.status[:20],
-        "last_reply": task_to_json(task),
+        "last_reply": task.to_json(),
         "next_attempt_at": now
         + poll_schedule.first_poll_delay(expected_seconds, is_sandbox=provider.is_sandbox),
     }
