@@ -1,4 +1,4 @@
-"""The sandbox's memory: one SQLite file of its own."""
+"""The SQLite file of the sandbox and its schema."""
 
 import sqlite3
 import time
@@ -29,35 +29,35 @@ CREATE TABLE IF NOT EXISTS task (
     idempotency_key TEXT UNIQUE,
     digest TEXT NOT NULL,
     model TEXT NOT NULL,
-    words TEXT NOT NULL,
-    sketch TEXT NOT NULL,
-    film_name TEXT NOT NULL,
-    film_made INTEGER NOT NULL,
+    prompt_text TEXT NOT NULL,
+    plan_json TEXT NOT NULL,
+    video_name TEXT NOT NULL,
+    video_state INTEGER NOT NULL,
     base_url TEXT NOT NULL,
-    created REAL NOT NULL,
-    works_at REAL NOT NULL,
-    climbs REAL NOT NULL,
+    created_at REAL NOT NULL,
+    starts_at REAL NOT NULL,
+    progress_seconds REAL NOT NULL,
     due_at REAL NOT NULL,
-    estimate INTEGER NOT NULL,
-    seconds INTEGER NOT NULL,
-    reserved INTEGER NOT NULL,
-    charged INTEGER NOT NULL DEFAULT 0,
+    estimated_seconds INTEGER NOT NULL,
+    video_seconds INTEGER NOT NULL,
+    reserved_units INTEGER NOT NULL,
+    charged_units INTEGER NOT NULL DEFAULT 0,
     outcome TEXT,
     error_code TEXT NOT NULL DEFAULT '',
     error_message TEXT NOT NULL DEFAULT '',
     finished_at REAL,
     callback_url TEXT NOT NULL,
     callback_at REAL,
-    callback_tries INTEGER NOT NULL DEFAULT 0
+    callback_attempts INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX IF NOT EXISTS task_open ON task (film_made, due_at) WHERE outcome IS NULL;
-CREATE INDEX IF NOT EXISTS task_calls ON task (callback_at) WHERE callback_at IS NOT NULL;
-CREATE INDEX IF NOT EXISTS task_films ON task (finished_at) WHERE film_made = 1;
-CREATE TABLE IF NOT EXISTS picture (
+CREATE INDEX IF NOT EXISTS task_open ON task (video_state, due_at) WHERE outcome IS NULL;
+CREATE INDEX IF NOT EXISTS task_callbacks ON task (callback_at) WHERE callback_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS task_videos ON task (finished_at) WHERE video_state = 1;
+CREATE TABLE IF NOT EXISTS image (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
     format TEXT NOT NULL,
-    bytes INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL,
     width INTEGER NOT NULL,
     height INTEGER NOT NULL,
     expires_at REAL NOT NULL

@@ -60,7 +60,7 @@ class ImageRepository:
         )
         self.get_path(image.id).write_bytes(content)
         self._database.execute(
-            "INSERT INTO picture VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?)",
             *(getattr(image, field) for field in UploadedImage.__dataclass_fields__),
         )
         return image
@@ -68,25 +68,25 @@ class ImageRepository:
     def get(self, file_id: str) -> UploadedImage | None:
         """A picture that still lives."""
         row = self._database.fetch_one(
-            "SELECT * FROM picture WHERE id = ? AND expires_at > ?", file_id, self._database.now()
+            "SELECT * FROM image WHERE id = ? AND expires_at > ?", file_id, self._database.now()
         )
         return None if row is None else UploadedImage(**dict(row))
 
     def count(self) -> int:
         row = self._database.fetch_one(
-            "SELECT count(*) FROM picture WHERE expires_at > ?", self._database.now()
+            "SELECT count(*) FROM image WHERE expires_at > ?", self._database.now()
         )
         return int(row[0]) if row else 0
 
     def remove(self, file_id: str) -> bool:
-        removed = self._database.execute("DELETE FROM picture WHERE id = ?", file_id)
+        removed = self._database.execute("DELETE FROM image WHERE id = ?", file_id)
         if removed:
             self.get_path(file_id).unlink(missing_ok=True)
         return bool(removed)
 
     def remove_expired(self, *, expired_before: float) -> None:
         for row in self._database.fetch_all(
-            "SELECT id FROM picture WHERE expires_at < ?", expired_before
+            "SELECT id FROM image WHERE expires_at < ?", expired_before
         ):
             self.remove(row["id"])
 

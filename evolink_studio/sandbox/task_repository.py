@@ -14,8 +14,8 @@ ID_CHARACTERS = string.ascii_lowercase + string.digits
 
 # Seen from outside a task is pending until its work begins; the row only keeps how it ended.
 STATUS_CONDITIONS = {
-    "pending": ("outcome IS NULL AND works_at > ?", True),
-    "processing": ("outcome IS NULL AND works_at <= ?", True),
+    "pending": ("outcome IS NULL AND starts_at > ?", True),
+    "processing": ("outcome IS NULL AND starts_at <= ?", True),
     "completed": ("outcome = 'completed'", False),
     "failed": ("outcome = 'failed'", False),
     "cancelled": ("outcome = 'cancelled'", False),
@@ -64,7 +64,7 @@ class TaskRow(NewTask):
 
     def load_plan(self) -> VideoPlan:
         fields = json.loads(self.plan_json)
-        return VideoPlan(**{**fields, "pictures": tuple(fields["pictures"])})
+        return VideoPlan(**{**fields, "image_ids": tuple(fields["image_ids"])})
 
 
 _COLUMNS = ", ".join(TaskRow.__dataclass_fields__)
@@ -122,14 +122,14 @@ class TaskRepository:
     def list_to_render(self, limit: int) -> list[TaskRow]:
         """Films to be made whose work has begun, the most urgent first."""
         return self._fetch_many(
-            "outcome IS NULL AND film_made = 0 AND works_at <= ? ORDER BY due_at LIMIT ?",
+            "outcome IS NULL AND video_state = 0 AND starts_at <= ? ORDER BY due_at LIMIT ?",
             self._database.now(),
             limit,
         )
 
     def list_to_finish(self, limit: int) -> list[TaskRow]:
         return self._fetch_many(
-            "outcome IS NULL AND film_made = 1 AND due_at <= ? ORDER BY due_at LIMIT ?",
+            "outcome IS NULL AND video_state = 1 AND due_at <= ? ORDER BY due_at LIMIT ?",
             self._database.now(),
             limit,
         )
@@ -140,14 +140,14 @@ class TaskRepository:
         )
 
     def mark_video_made(self, task_id: str) -> None:
-        self._database.execute("UPDATE task SET film_made = 1 WHERE id = ?", task_id)
+        self._database.execute("UPDATE task SET video_state = 1 WHERE id = ?", task_id)
 
     def finish_task(
         self, task: TaskRow, outcome: str, charged_units: int, code: str, message: str
     ) -> None:
         now = self._database.now()
         self._database.execute(
-            "UPDATE task SET outcome = ?, charged = ?, error_code = ?, error_message = ?,"
+            "UPDATE task SET outcome = ?, charged_units = ?, error_code = ?, error_message = ?,"
             " finished_at = ?, callback_at = ? WHERE id = ? AND outcome IS NULL",
             outcome,
             charged_units,
@@ -160,7 +160,7 @@ class TaskRepository:
 
     def record_callback_attempt(self, task_id: str, *, next_attempt_at: float | None) -> None:
         self._database.execute(
-            "UPDATE task SET callback_tries = callback_tries + 1, callback_at = ? WHERE id = ?",
+            "UPDATE task SET callback_attempts = callback_attempts + 1, callback_at = ? WHERE id = ?",
             next_attempt_at,
             task_id,
         )
@@ -168,11 +168,11 @@ class TaskRepository:
     def expire_videos(self, finished_before: float) -> list[str]:
         """File names of films whose links have died; they are named once."""
         rows = self._database.fetch_all(
-            "UPDATE task SET film_made = 2 WHERE film_made = 1 AND finished_at < ?"
-            " RETURNING film_name",
+            "UPDATE task SET video_state = 2 WHERE video_state = 1 AND finished_at < ?"
+            " RETURNING video_name",
             finished_before,
         )
-        return [row["film_name"] for row in rows]
+        return [row["video_name"] for row in rows]
 
     def _fetch_one(self, where: str, *values: object) -> TaskRow | None:
         row = self._database.fetch_one(_SELECT + "WHERE " + where, *values)

@@ -91,8 +91,8 @@ def test_callback_twice_sends_it_twice(sandbox):
 
 def test_a_loopback_address_is_refused_unless_it_is_allowed(make_sandbox):
     body = {"model": "veo3.1-pro", "prompt": "x", "callback_url": "http://127.0.0.1:8000/x"}
-    assert make_sandbox().post(body).status_code == 400
-    assert make_sandbox(allow_loopback_callbacks=True).post(body).status_code == 200
+    assert make_sandbox().post_generation(body).status_code == 400
+    assert make_sandbox(allow_loopback_callbacks=True).post_generation(body).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_loopback_address_is_refused_unless_it_is_allowed(make_sandbox):
     ],
 )
 def test_a_callback_address_that_is_not_public_https_is_refused(make_sandbox, url):
-    answer = make_sandbox().post({"model": "veo3.1-pro", "prompt": "x", "callback_url": url})
+    answer = make_sandbox().post_generation({"model": "veo3.1-pro", "prompt": "x", "callback_url": url})
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "invalid_request"
     assert answer.json()["error"]["param"] == "callback_url"

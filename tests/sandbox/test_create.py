@@ -189,7 +189,7 @@ def test_a_forbidden_request_is_refused_and_costs_nothing(sandbox, body, param, 
     ids=range(8),
 )
 def test_a_body_that_is_no_request_is_refused(sandbox, body, status, code):
-    answer = sandbox.http.post_generation(GENERATIONS_PATH, content=body)
+    answer = sandbox.http.post(GENERATIONS_PATH, content=body)
     assert answer.status_code == status
     assert answer.json()["error"]["code"] == code
 
@@ -197,7 +197,7 @@ def test_a_body_that_is_no_request_is_refused(sandbox, body, status, code):
 @pytest.mark.parametrize("key", ["", "Bearer", "Bearer  ", "Basic abc", "Bearer sk-evo-revoked"])
 def test_without_a_valid_key_nothing_is_created(sandbox, key):
     body = {"model": VEO, "prompt": "x"}
-    answer = sandbox.http.post_generation(
+    answer = sandbox.http.post(
         GENERATIONS_PATH, json=body, headers={"Authorization": key}
     )
     assert answer.status_code == 401

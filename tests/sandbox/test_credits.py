@@ -8,7 +8,7 @@ from tests.sandbox.world import GROK, SORA, VEO
 
 
 def entry_sum(sandbox, task_id=None):
-    return sum(entry.amount for entry in sandbox.list_entries(task_id))
+    return sum(entry.credits for entry in sandbox.list_entries(task_id))
 
 
 def test_the_balance_has_the_documented_shape(sandbox):
@@ -83,7 +83,7 @@ def test_midnight_fills_the_account_up_once(sandbox):
 
 
 def test_midnight_takes_nothing_from_a_full_account(sandbox):
-    sandbox.http.post_generation("/sandbox/top-up", json={"credits": 500})
+    sandbox.http.post("/sandbox/top-up", json={"credits": 500})
     sandbox.advance(86_400)
     assert sandbox.get_remaining_credits() == 1500
 
@@ -101,7 +101,7 @@ def test_the_balance_outlives_a_restart_and_is_the_sum_of_its_entries(sandbox):
 @pytest.mark.parametrize("credits", [0, -1, "5", 1.5, True, None, 100_001])
 def test_a_strange_top_up_is_refused(sandbox, credits):
     assert (
-        sandbox.http.post_generation("/sandbox/top-up", json={"credits": credits}).status_code
+        sandbox.http.post("/sandbox/top-up", json={"credits": credits}).status_code
         == 400
     )
     assert sandbox.get_remaining_credits() == 1000
@@ -109,5 +109,5 @@ def test_a_strange_top_up_is_refused(sandbox, credits):
 
 def test_a_top_up_needs_a_key(sandbox):
     headers = {"Authorization": ""}
-    answer = sandbox.http.post_generation("/sandbox/top-up", json={"credits": 5}, headers=headers)
+    answer = sandbox.http.post("/sandbox/top-up", json={"credits": 5}, headers=headers)
     assert answer.status_code == 401

@@ -18,8 +18,8 @@ SMALL_STORYBOARD = {
     "height": 90,
     "fps": 12,
     "seconds": 2,
-    "facts": "facts",
-    "sound": True,
+    "subtitle": "facts",
+    "has_sound": True,
 }
 
 
@@ -39,7 +39,7 @@ class DecodedVideo:
 
 
 def make_storyboard(tmp_path, **changes):
-    fields = SMALL_STORYBOARD | {"target": str(tmp_path / "film.mp4"), "words": "a cat"}
+    fields = SMALL_STORYBOARD | {"target_path": str(tmp_path / "film.mp4"), "prompt_text": "a cat"}
     return Storyboard(**(fields | changes))
 
 
@@ -113,7 +113,7 @@ def test_a_film_starts_on_the_first_picture_and_ends_on_the_last(tmp_path):
         write_plain_image(tmp_path, "a.png", "crimson"),
         write_plain_image(tmp_path, "b.png", "navy"),
     )
-    film = render_film(tmp_path, pictures=(red, blue))
+    film = render_film(tmp_path, image_paths=(red, blue))
     assert mean_difference(film.frames[0], Image.open(red)) < 12
     assert mean_difference(film.frames[-1], Image.open(blue)) < 12
     assert mean_difference(film.frames[0], film.frames[-1]) > 60
@@ -122,27 +122,27 @@ def test_a_film_starts_on_the_first_picture_and_ends_on_the_last(tmp_path):
 def test_a_film_of_one_picture_starts_on_it_and_moves(tmp_path):
     picture = Image.effect_mandelbrot((320, 180), (-2, -1, 1, 1), 60).convert("RGB")
     picture.save(tmp_path / "a.png")
-    film = render_film(tmp_path, pictures=(str(tmp_path / "a.png"),))
+    film = render_film(tmp_path, image_paths=(str(tmp_path / "a.png"),))
     assert mean_difference(film.frames[0], picture) < 15
     assert mean_difference(film.frames[0], film.frames[-1]) > 5
 
 
 def test_a_film_without_pictures_moves_and_its_look_comes_from_the_prompt(tmp_path):
-    one, again = render_film(tmp_path, words="a cat"), render_film(tmp_path, words="a cat")
-    other = render_film(tmp_path, words="a dog at sea")
+    one, again = render_film(tmp_path, prompt_text="a cat"), render_film(tmp_path, prompt_text="a cat")
+    other = render_film(tmp_path, prompt_text="a dog at sea")
     assert mean_difference(one.frames[0], one.frames[-1]) > 3
     assert mean_difference(one.frames[0], again.frames[0]) == 0
     assert mean_difference(one.frames[0], other.frames[0]) > 10
 
 
 def test_the_words_can_be_seen(tmp_path):
-    with_words = render_film(tmp_path, words="MMMM MMMM", width=640, height=360, seconds=1)
+    with_words = render_film(tmp_path, prompt_text="MMMM MMMM", width=640, height=360, seconds=1)
     brightest = with_words.frames[5].convert("L").crop((30, 240, 400, 330)).getextrema()[1]
     assert brightest > 240
 
 
 def test_the_bar_of_time_fills(tmp_path):
-    film = render_film(tmp_path, pictures=(write_plain_image(tmp_path, "a.png", "black"),))
+    film = render_film(tmp_path, image_paths=(write_plain_image(tmp_path, "a.png", "black"),))
     bottom = film.size[1] - 1
 
     def filled(frame):
@@ -157,7 +157,7 @@ def test_the_bar_of_time_fills(tmp_path):
     "words", ["", "\n", "猫が夜のジャズクラブで", "ÄÖÜ éñ 😀", "x" * 5000, "a " * 5000, "\0\x07"]
 )
 def test_any_words_make_a_film(tmp_path, words):
-    assert len(render_film(tmp_path, words=words, seconds=1).frames) == 12
+    assert len(render_film(tmp_path, prompt_text=words, seconds=1).frames) == 12
 
 
 def test_long_words_end_in_an_ellipsis():
@@ -171,13 +171,13 @@ def test_long_words_end_in_an_ellipsis():
 def test_a_picture_of_any_kind_can_be_filmed(tmp_path):
     Image.new("LA", (50, 400), (90, 128)).save(tmp_path / "a.png")
     Image.new("P", (400, 50)).save(tmp_path / "b.gif")
-    film = render_film(tmp_path, pictures=(str(tmp_path / "a.png"), str(tmp_path / "b.gif")))
+    film = render_film(tmp_path, image_paths=(str(tmp_path / "a.png"), str(tmp_path / "b.gif")))
     assert film.size == (160, 90)
 
 
 def test_a_film_that_cannot_be_made_leaves_no_file_and_says_why(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no picture")
-    wanted = make_storyboard(tmp_path, pictures=(str(tmp_path / "broken.png"),))
+    wanted = make_storyboard(tmp_path, image_paths=(str(tmp_path / "broken.png"),))
     with pytest.raises(RenderError, match=r"broken\.png"):
         asyncio.run(render_in_subprocess(wanted))
     assert [path.name for path in tmp_path.iterdir()] == ["broken.png"]
@@ -200,12 +200,12 @@ def test_films_are_made_two_at_a_time_and_the_most_urgent_first(make_sandbox):
     running, most, order = set(), [0], []
 
     async def watched(wanted):
-        running.add(wanted.target)
+        running.add(wanted.target_path)
         most[0] = max(most[0], len(running))
-        order.append(wanted.words)
+        order.append(wanted.prompt_text)
         await asyncio.sleep(0)
         wanted.path.write_bytes(b"film")
-        running.discard(wanted.target)
+        running.discard(wanted.target_path)
 
     world = make_sandbox(render=watched)
     world.create_task("long", duration=10)

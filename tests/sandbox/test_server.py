@@ -33,7 +33,7 @@ def wait_until(condition):
 
 def wait_for_end(client, task_id):
     def read_ended_task():
-        task = client.read(task_id)
+        task = client.get_task(task_id)
         return task if task["status"] in ("completed", "failed") else None
 
     return wait_until(read_ended_task)
@@ -42,7 +42,7 @@ def wait_for_end(client, task_id):
 def test_lost_accepts_the_task_and_says_nothing(sandbox_client):
     before = sandbox_client.http.get("/v1/tasks").json()["total"]
     with pytest.raises(httpx.RemoteProtocolError):
-        sandbox_client.post({"model": GROK, "prompt": "[lost] [quick]"})
+        sandbox_client.post_generation({"model": GROK, "prompt": "[lost] [quick]"})
     assert sandbox_client.http.get("/v1/tasks").json()["total"] == before + 1
 
 
@@ -50,14 +50,14 @@ def test_a_lost_answer_can_be_fetched_with_the_same_key(sandbox_client):
     body = {"model": GROK, "prompt": "[lost] [quick] again"}
     key = {"Idempotency-Key": "generation-lost-00001"}
     with pytest.raises(httpx.RemoteProtocolError):
-        sandbox_client.post(body, **key)
-    answer = sandbox_client.post(body, **key)
+        sandbox_client.post_generation(body, **key)
+    answer = sandbox_client.post_generation(body, **key)
     assert answer.headers["idempotency-replayed"] == "true"
     assert sandbox_client.http.get("/v1/tasks").json()["data"][0]["id"] == answer.json()["id"]
 
 
 def test_cut_breaks_the_first_download_off_and_lets_the_next_one_through(sandbox_client):
-    task = wait_for_end(sandbox_client, sandbox_client.create("[cut] [quick]"))
+    task = wait_for_end(sandbox_client, sandbox_client.create_task("[cut] [quick]"))
     (link,) = task["results"]
     with pytest.raises(httpx.RemoteProtocolError):
         sandbox_client.http.get(link)
@@ -69,7 +69,7 @@ def test_cut_breaks_the_first_download_off_and_lets_the_next_one_through(sandbox
 def test_the_callback_can_come_before_the_answer(sandbox_client):
     with CallbackListener() as listener:
         body = {"model": GROK, "prompt": "[callback-first]", "callback_url": listener.url}
-        answer = sandbox_client.post(body)
+        answer = sandbox_client.post_generation(body)
         assert [task["id"] for task in listener.bodies] == [answer.json()["id"]]
         assert listener.bodies[0]["status"] == "completed"
         assert answer.json()["status"] == "pending"

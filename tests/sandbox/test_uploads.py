@@ -13,7 +13,7 @@ STREAM_PATH, BASE64_PATH = "/api/v1/files/upload/stream", "/api/v1/files/upload/
 
 
 def post_file(sandbox, content, name="cat.png", **fields):
-    return sandbox.http.post_generation(STREAM_PATH, files={"file": (name, content)}, data=fields)
+    return sandbox.http.post(STREAM_PATH, files={"file": (name, content)}, data=fields)
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "gif", "webp"])
@@ -54,7 +54,7 @@ def test_a_strange_name_becomes_a_plain_one(sandbox, name):
 def test_a_picture_can_come_as_base64(sandbox, prefix):
     content = make_image_bytes()
     body = {"base64_data": prefix + base64.b64encode(content).decode()}
-    data = sandbox.http.post_generation(BASE64_PATH, json=body).json()["data"]
+    data = sandbox.http.post(BASE64_PATH, json=body).json()["data"]
     assert sandbox.http.get(data["file_url"]).content == content
 
 
@@ -74,25 +74,25 @@ def test_a_picture_of_too_many_pixels_is_refused(sandbox):
 
 @pytest.mark.parametrize("body", [{}, {"base64_data": 7}, {"base64_data": "%%%"}])
 def test_base64_that_is_none_is_refused(sandbox, body):
-    answer = sandbox.http.post_generation(BASE64_PATH, json=body)
+    answer = sandbox.http.post(BASE64_PATH, json=body)
     assert answer.status_code == 400
     assert answer.json()["success"] is False
 
 
 def test_the_sandbox_fetches_nothing_from_the_internet(sandbox):
     body = {"file_url": "https://pictures.example/cat.png"}
-    answer = sandbox.http.post_generation("/api/v1/files/upload/url", json=body)
+    answer = sandbox.http.post("/api/v1/files/upload/url", json=body)
     assert answer.status_code == 400
     assert "upload/stream" in answer.json()["msg"]
 
 
 def test_a_stream_without_a_file_is_refused(sandbox):
-    assert sandbox.http.post_generation(STREAM_PATH, data={"file": "text"}).status_code == 400
+    assert sandbox.http.post(STREAM_PATH, data={"file": "text"}).status_code == 400
 
 
 @pytest.mark.parametrize("path", [STREAM_PATH, BASE64_PATH, "/api/v1/files/upload/url"])
 def test_uploading_needs_a_key(sandbox, path):
-    answer = sandbox.http.post_generation(path, headers={"Authorization": ""})
+    answer = sandbox.http.post(path, headers={"Authorization": ""})
     assert answer.status_code == 401
 
 
@@ -103,7 +103,7 @@ def test_an_upload_that_is_far_too_large_is_cut_short(sandbox):
 
 
 def test_the_quota_counts_living_files(make_sandbox):
-    world = make_sandbox(most_files=2)
+    world = make_sandbox(max_files=2)
 
     def quota():
         data = world.http.get("/api/v1/files/quota").json()["data"]

@@ -132,7 +132,7 @@ class InProcessSandbox(SandboxClient):
 
     async def _run_due(self) -> None:
         for _ in range(3):
-            self.task_runner.step()
+            self.task_runner.run_due()
             await self.task_runner.wait_idle()
 
     def create_finished(self, prompt="a cat", **body):

@@ -38,4 +38,4 @@ class Storyboard:
     def from_json(cls, text: bytes) -> "Storyboard":
         """Raises ValueError or TypeError for anything that `dumps` did not write."""
         fields = json.loads(text)
-        return cls(**{**fields, "pictures": tuple(fields["pictures"])})
+        return cls(**{**fields, "image_paths": tuple(fields["image_paths"])})

@@ -1,0 +1,58 @@
+"""The map in CONTRIBUTING names what exists, and names all of it."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "evolink_studio"
+TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+TREE = re.search(r"## The map\n\n```\n(.*?)```", TEXT, re.DOTALL)
+PATH_PATTERN = re.compile(r"`([\w./-]+(?:\.py|\.json|\.po|/))`")
+
+
+def tree_paths() -> list[Path]:
+    """Every file and folder at the beginning of a line of the tree, with its parents."""
+    assert TREE is not None
+    paths: list[Path] = []
+    parents: list[Path] = [ROOT]
+    for line in TREE[1].splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        if depth > 2:  # the rest of a description
+            continue
+        names = re.match(r"\s*([\w.-]+/?(?:  [\w.-]+/?)*)(?:\s{3,}|$)", line)
+        assert names is not None, line
+        parents = parents[: depth + 1]
+        found = [parents[-1] / name for name in names[1].split()]
+        paths += found
+        parents.append(found[0])
+    return paths
+
+
+def test_the_tree_names_only_what_exists():
+    missing = [str(path.relative_to(ROOT)) for path in tree_paths() if not path.exists()]
+    assert missing == []
+
+
+def test_every_package_and_top_level_module_is_in_the_tree():
+    named = set(tree_paths())
+    packages = {
+        path
+        for path in PACKAGE.iterdir()
+        if any("__pycache__" not in file.parts for file in path.rglob("*.*"))
+        or (path.suffix == ".py" and path.name != "__init__.py")
+    }
+    assert {path.name for path in packages - named} == set()
+
+
+def test_every_path_in_the_text_exists():
+    bases = (ROOT, PACKAGE)
+    named = set(PATH_PATTERN.findall(TEXT))
+    missing = {
+        name
+        for name in named
+        if "*" not in name and not any((base / name).exists() for base in bases)
+    }
+    # One file name that stands for its role in every app.
+    roles = {"models.py", "services.py", "queries.py"}
+    assert missing - roles == set()
+    assert all((PACKAGE / "generations" / role).exists() for role in roles)
