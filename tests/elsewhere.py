@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 
-from evolink_studio.library.s3_storage import StorageUnavailableError
+from evolink_studio.library.exceptions import StorageUnavailable
 
 
 class UnavailableStorage(Storage):
@@ -24,7 +24,7 @@ class UnavailableStorage(Storage):
     def _save(self, name: str, content: Any) -> str:
         UnavailableStorage.write_count += 1
         if UnavailableStorage.is_unavailable:
-            raise StorageUnavailableError("The store did not answer")
+            raise StorageUnavailable()
         self.stored_files[name] = b"".join(content.chunks())
         return name
 
@@ -33,7 +33,7 @@ class UnavailableStorage(Storage):
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         if UnavailableStorage.is_unavailable:
-            raise StorageUnavailableError("The store did not answer")
+            raise StorageUnavailable()
         names = [name for name in self.stored_files if name.startswith(f"{path}/")]
         return [], [name.rpartition("/")[2] for name in names]
 

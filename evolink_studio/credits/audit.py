@@ -4,7 +4,7 @@ Entries are what happened; holds and purses are what follows from them, kept bec
 quick to look at. The audit works them out again from the entries and compares.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from heapq import merge
@@ -17,14 +17,13 @@ from django.db.models import Count, ExpressionWrapper, F, Q, Sum, Window
 from evolink_studio.core.database import consistent_snapshot
 from evolink_studio.credits.fields import CreditsField
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry, Reservation
+from evolink_studio.credits.price_accuracy import get_usage_source
 
 ZERO = Decimal(0)
 IS_CLOSING_ENTRY = Q(kind__in=[LedgerEntry.Kind.SETTLE, LedgerEntry.Kind.RELEASE])
 
 # What a generation's entries must sum to; None while its credits are still held.
 ExpectedCharges = Mapping[int, Decimal | None]
-# Set by the app that knows the generations, so that the command can ask it.
-expected_charges: Callable[[], Iterable[tuple[int, Decimal | None]]] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,9 @@ def audit_ledger(*, expected: ExpectedCharges | None = None) -> AuditReport:
 
 def audit_ledger_with_generations() -> AuditReport:
     """Everything, compared with the generations where their app is there to tell."""
+    source = get_usage_source()
     with consistent_snapshot():
-        return _run_audit(dict(expected_charges()) if expected_charges else None)
+        return _run_audit(dict(source.expected_charges()) if source else None)
 
 
 def _run_audit(expected: ExpectedCharges | None) -> AuditReport:

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -404,6 +405,15 @@ class RateCard(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_id} {self.effective_at:%Y-%m-%d}"
+
+
+class BalanceError(StrEnum):
+    """Why the balance could not be read: stored in `ProviderAccount.last_error`."""
+
+    KEY_REJECTED = "key refused"
+    REQUEST_REJECTED = "request refused"
+    RATE_LIMITED = "rate limited"
+    UNAVAILABLE = "unavailable"
 
 
 class ProviderAccount(models.Model):

@@ -1,9 +1,10 @@
-"""Where estimate, reservation and charge differ. Pure figures: nothing is read here."""
+"""Where estimate, reservation and charge differ, and whom to ask about generations."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Protocol
 
 from evolink_studio.credits.models import RateCard
 from evolink_studio.credits.pricing import calculate_price
@@ -22,16 +23,42 @@ class UsageSample:
     charged: Decimal | None
 
 
-# (model id or None for all of them, how many at most) -> those that EvoLink accepted, newest first
-UsageSource = Callable[[str | None, int], Iterable[UsageSample]]
-usage_source: UsageSource | None = None
-# number of a generation -> address of its page, where the admin pages have one
-generation_url: Callable[[int], str] | None = None
+class UsageSource(Protocol):
+    """What the app that knows the generations tells about them. `credits` imports no such app."""
+
+    def recent_samples(self, model_id: str | None, limit: int) -> Iterable[UsageSample]:
+        """Those that EvoLink named a figure for, the newest first; `None` means every model."""
+
+    def expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
+        """What the entries of each generation must sum to; None while its credits are held."""
+
+    def get_admin_url(self, generation_id: int) -> str:
+        """The address of its page in the admin pages."""
+
+
+_registered_sources: list[UsageSource] = []
+
+
+def register_usage_source(source: UsageSource) -> None:
+    """From now on this one is asked about generations. Called once, when the apps are ready."""
+    _registered_sources[:] = [source]
+
+
+def get_usage_source() -> UsageSource | None:
+    """Whom to ask about generations; None while nobody has registered."""
+    return _registered_sources[0] if _registered_sources else None
 
 
 def recent_samples(model_id: str | None, limit: int) -> list[UsageSample]:
-    """The newest generations that EvoLink named a figure for; none while nobody provides any."""
-    return list(usage_source(model_id, limit)) if usage_source else []
+    """The newest generations that EvoLink named a figure for; none without a source."""
+    source = get_usage_source()
+    return list(source.recent_samples(model_id, limit)) if source else []
+
+
+def generation_admin_url(generation_id: int) -> str:
+    """The address of the page of a generation in the admin pages; "" without a source."""
+    source = get_usage_source()
+    return source.get_admin_url(generation_id) if source else ""
 
 
 ZERO = Decimal(0)

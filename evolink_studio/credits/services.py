@@ -13,7 +13,7 @@ from evolink_studio.core.formatting import format_credits_exact
 from evolink_studio.credits.allowances import current_balances_filter
 from evolink_studio.credits.availability import reached_thresholds
 from evolink_studio.credits.fields import to_credits
-from evolink_studio.credits.models import Allowance, AllowanceBalance, ProviderAccount
+from evolink_studio.credits.models import Allowance, AllowanceBalance, BalanceError, ProviderAccount
 
 
 def record_balance(*, provider_key: str, credits_available: Decimal, now: datetime) -> None:
@@ -37,15 +37,15 @@ def record_key_rejected(*, provider_key: str, now: datetime) -> None:
         defaults={
             "key_state": ProviderAccount.KeyState.REJECTED,
             "tried_at": now,
-            "last_error": "key refused",
+            "last_error": BalanceError.KEY_REJECTED,
         },
     )
 
 
-def record_unreachable(*, provider_key: str, error_name: str, now: datetime) -> None:
+def record_unreachable(*, provider_key: str, error: BalanceError, now: datetime) -> None:
     """EvoLink did not answer; the last known balance stays, with its age."""
     ProviderAccount.objects.update_or_create(
-        provider_key=provider_key, defaults={"tried_at": now, "last_error": error_name[:200]}
+        provider_key=provider_key, defaults={"tried_at": now, "last_error": error}
     )
 
 

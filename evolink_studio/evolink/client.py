@@ -6,10 +6,11 @@ Paths and fields: EvoLink documentation, stated 2026-11-20.
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 from pydantic import SecretStr
@@ -31,6 +32,8 @@ from evolink_studio.evolink.transport import (
     temporary_client,
 )
 from evolink_studio.evolink.types import ProviderBalance, RemoteFile, Task, TaskSummary, is_task_id
+
+_Parsed = TypeVar("_Parsed")
 
 _API_KEY_PATTERN = re.compile(r"[\x21-\x7e]+")
 _IDEMPOTENCY_KEY_PATTERN = re.compile(r"[A-Za-z0-9._-]{16,96}")
@@ -116,11 +119,12 @@ class EvoLinkClient:
         """The state of a task. Raises NotFound, KeyRefused, Refused, RateLimited, Unavailable."""
         if not is_task_id(task_id):  # `../credits` would read something else
             raise NotFoundError("That is not a task id")
-        return responses.parse_task(await self._get(f"/v1/tasks/{task_id}"), expected_id=task_id)
+        parse = partial(responses.parse_task, expected_id=task_id)
+        return await self._get(f"/v1/tasks/{task_id}", parse)
 
     async def get_balance(self) -> ProviderBalance:
         """The credits left: the free way to check a key. Raises as `read` does."""
-        return responses.parse_balance(await self._get("/v1/credits"))
+        return await self._get("/v1/credits", responses.parse_balance)
 
     async def list_tasks(self, page: int = 1, page_size: int = 50) -> list[TaskSummary] | None:
         """The newest tasks of the account, at most 50 a page; None where EvoLink has no such list.
@@ -128,7 +132,7 @@ class EvoLinkClient:
         Undocumented, so nothing may depend on it. Raises as `read` does.
         """
         query = f"page={max(1, page)}&page_size={min(50, max(1, page_size))}"
-        return responses.parse_task_list(await self._get(f"/v1/tasks?{query}"))
+        return await self._get(f"/v1/tasks?{query}", responses.parse_task_list)
 
     async def upload_file(self, content: bytes, *, name: str, mime: str) -> RemoteFile:
         """Put a picture where EvoLink can read it, for 72 hours. Free, but counts for a quota.
@@ -156,15 +160,25 @@ class EvoLinkClient:
                 client, request, deadline=deadline, secret=secret, clock=self._clock
             )
 
-    async def _get(self, path: str) -> RawResponse:
-        """GET on a kept connection. Raises Unavailable where not even a status came back."""
+    async def _get(self, path: str, parse: Callable[[RawResponse], _Parsed]) -> _Parsed:
+        """GET on a kept connection, and what `parse` makes of the reply.
+
+        Raises Unavailable where not even a status came back, and what `parse` raises.
+        """
         url = self._api_url + path
         async with self._pool.connection() as connection:
-            result = await connection.get(url, self._build_headers(), deadline=self._deadlines.read)
-            if not result.status:
-                raise ServiceUnavailableError(f"GET {self._base_url.host}: {result.error}")
-        body = redact(bytes(result.body), self._api_key.get_secret_value().encode())
-        return RawResponse(result.status, body, result.headers, result.error, self._clock())
+            received = await connection.get(
+                url, self._build_headers(), deadline=self._deadlines.read
+            )
+            if not received.status:
+                raise ServiceUnavailableError(f"GET {self._base_url.host}: {received.error}")
+            body = redact(received.body, self._api_key.get_secret_value().encode())
+            response = replace(received, body=body, received_at=self._clock())
+            if 200 <= response.status < 300:
+                # One that makes no sense, such as the answer to another question, closes the
+                # connection: what else comes on it would not be ours either.
+                return parse(response)
+        return parse(response)
 
     def _build_headers(self) -> dict[str, str]:
         return {

@@ -1,7 +1,6 @@
 """Copy a result to this machine. The link comes from elsewhere, so nothing about it is trusted."""
 
 import asyncio
-import errno
 from collections.abc import Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 import httpx
 
 from evolink_studio.evolink.errors import (
+    DISK_FULL_ERRNOS,
     DiskFullError,
     DownloadError,
     EvoLinkError,
@@ -32,7 +32,6 @@ DEFAULT_USER_AGENT = "EvoLinkStudio"
 # What comes slower than this would hold a place for twenty minutes and bring nothing: about what
 # a line of 1990 carried. The rest is asked for at the next try.
 MIN_BYTES_PER_WINDOW, PACE_WINDOW_SECONDS = 64 * 1024, 30.0
-_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _ERROR_BY_STATUS: dict[int, type[EvoLinkError]] = {
     403: LinkExpiredError,
     404: LinkExpiredError,
@@ -82,7 +81,7 @@ async def download_file(
     except httpx.HTTPError as error:
         raise ServiceUnavailableError(f"The download broke off: {type(error).__name__}") from error
     except OSError as error:
-        error_class = DiskFullError if error.errno in _DISK_FULL_ERRNOS else DownloadError
+        error_class = DiskFullError if error.errno in DISK_FULL_ERRNOS else DownloadError
         raise error_class(f"The file cannot be written: {error.strerror}") from error
 
 

@@ -19,6 +19,8 @@ The paid POST raises `NotSent`, `Unclear`, `Refused` or `RateLimited`; everythin
 copies raises `Refused`, `RateLimited`, `Unavailable` or, for downloads, `NotSaved`.
 """
 
+import errno
+
 from evolink_studio.evolink.redaction import sanitize_text
 
 MAX_ERROR_BODY_LENGTH = (
@@ -111,6 +113,10 @@ class UnsafeUrlError(DownloadError):
 
 class FileTooLargeError(DownloadError):
     """The file is larger than the limit given."""
+
+
+# No space left, or none of this user's share, or a file larger than the disk can hold.
+DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class DiskFullError(DownloadError):

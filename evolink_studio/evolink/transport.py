@@ -23,9 +23,10 @@ MAX_BODY_BYTES = 1_000_000  # bytes; EvoLink's answers are a few hundred
 
 @dataclass(frozen=True)
 class RawResponse:
-    """A status line and headers that arrived whole, and what arrived of the body.
+    """The status and headers of a reply, and what arrived of its body.
 
-    `flaw` says why the body is not whole, "" if it is. `at`: when it was read (aware).
+    `error` says why the body is not whole, "" if it is; `received_at` is when it was read (aware).
+    `status` is 0 where not even the head of a reply came; then `error` says why.
     """
 
     status: int
@@ -98,19 +99,6 @@ async def read_body(
     return ""
 
 
-@dataclass
-class ReadResult:
-    """What came of a question: `status` 0 if not even the head of an answer did.
-
-    `flaw` says why the body is not whole, "" if it is.
-    """
-
-    status: int = 0
-    headers: httpx.Headers = field(default_factory=httpx.Headers)
-    body: bytearray = field(default_factory=bytearray)
-    error: str = ""
-
-
 class Connection:
     """Connects for its first question, and is asked one at a time."""
 
@@ -129,25 +117,25 @@ class Connection:
         """May be asked again: it is whole, and the far end has not closed it meanwhile."""
         return self.is_idle and not self._connection.has_expired()
 
-    async def get(self, url: str, headers: Mapping[str, str], *, deadline: float) -> ReadResult:
-        """GET `url` within `deadline` seconds, connecting included. Trouble becomes a flaw;
-        cancellation passes through, and the line is not sound any more."""
-        result = ReadResult()
+    async def get(self, url: str, headers: Mapping[str, str], *, deadline: float) -> RawResponse:
+        """GET `url` within `deadline` seconds, connecting included. Trouble becomes the `error` of
+        the response; cancellation passes through, and the connection is not idle any more."""
+        status, response_headers, body, error_text = 0, httpx.Headers(), bytearray(), ""
         request_headers = [("Host", self._host), *headers.items()]
         request = httpcore.Request("GET", url, headers=request_headers)
         try:
             async with asyncio.timeout(deadline):
                 response = await self._connection.handle_async_request(request)
-                result.status, result.headers = response.status, httpx.Headers(response.headers)
+                status, response_headers = response.status, httpx.Headers(response.headers)
                 try:
-                    result.error = await read_body(
-                        result.headers, response.aiter_stream(), buffer=result.body
+                    error_text = await read_body(
+                        response_headers, response.aiter_stream(), buffer=body
                     )
                 finally:
                     await response.aclose()
         except Exception as error:  # whatever it is, it is only a read
-            result.error = type(error).__name__
-        return result
+            error_text = type(error).__name__
+        return RawResponse(status, bytes(body), response_headers, error_text)
 
     async def close(self) -> None:
         """At once, whatever is under way."""

@@ -164,6 +164,10 @@ class Task(ApiModel):
     duration: Count = None  # seen: seconds of work
     request_id: Text = ""  # seen
 
+    def to_json(self) -> dict[str, Any]:
+        """What EvoLink said, as JSON for a table row; credits as decimal text."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
 
 class TaskSummary(ApiModel):
     """A line of the task list (seen): enough to find a task whose POST reply was lost."""

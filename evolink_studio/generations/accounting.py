@@ -1,9 +1,7 @@
-"""The book of credits follows every move of a generation, in the same transaction."""
+"""What generations tell the ledger about themselves: samples for prices, charges for the audit."""
 
 from collections.abc import Iterable
 from decimal import Decimal
-
-from django.urls import reverse
 
 from evolink_studio.credits.price_accuracy import UsageSample
 from evolink_studio.generations.models import OPEN_CHARGES, Charge, Generation
@@ -42,6 +40,14 @@ def _expected_charge(state: State, charge: str, credits_charged: Decimal | None)
     return Decimal(0) if state in ENDED_STATES and charge not in OPEN_CHARGES else None
 
 
-def get_admin_url(generation_id: int) -> str:
-    """The address of its page in the admin pages."""
-    return reverse("admin:generations_generation_change", args=[generation_id])
+class GenerationUsage:
+    """The `UsageSource` of this studio, registered when the app is ready."""
+
+    def recent_samples(self, model_id: str | None, limit: int) -> Iterable[UsageSample]:
+        return usage_samples(model_id, limit)
+
+    def expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
+        return expected_charges()
+
+    def get_admin_url(self, generation_id: int) -> str:
+        return Generation(pk=generation_id).get_admin_url()

@@ -11,9 +11,7 @@ class GenerationsConfig(AppConfig):
 
     def ready(self) -> None:
         """The book of credits learns whom to ask about generations."""
-        from evolink_studio.credits import audit, price_accuracy
-        from evolink_studio.generations import accounting
+        from evolink_studio.credits.price_accuracy import register_usage_source
+        from evolink_studio.generations.accounting import GenerationUsage
 
-        audit.expected_charges = accounting.expected_charges
-        price_accuracy.usage_source = accounting.usage_samples
-        price_accuracy.generation_url = accounting.get_admin_url
+        register_usage_source(GenerationUsage())

@@ -17,8 +17,7 @@ from evolink_studio.generations.models import (
     Charge,
     Generation,
 )
-from evolink_studio.generations.pipeline.retry_policy import INTERNAL_ERROR
-from evolink_studio.generations.states import State
+from evolink_studio.generations.states import ErrorCode, State
 
 SAVING_INCIDENT_DELAY = timedelta(minutes=30)
 RESERVED_INCIDENT_DELAY = timedelta(minutes=30)
@@ -31,7 +30,9 @@ LINK_EXPIRY_INCIDENT_WINDOW = timedelta(hours=12)
 LOCAL_COPY_INCIDENT_DELAY = timedelta(days=1)
 
 # No code could work on it, and nothing of it was sent.
-UNSENDABLE_FILTER = Q(state=State.QUEUED, next_attempt_at__isnull=False, error_code=INTERNAL_ERROR)
+UNSENDABLE_FILTER = Q(
+    state=State.QUEUED, next_attempt_at__isnull=False, error_code=ErrorCode.INTERNAL
+)
 # Every row that a reason may fit. Each part is found in an index; SQLite takes the one on
 # (state, due) only where the query says that `due` is set, which it always is in these states.
 UNSETTLED_FILTER = (

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import (
     Q,
 )
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from evolink_studio.credits.fields import CreditsField
@@ -143,6 +144,10 @@ class Generation(models.Model):
     def __str__(self) -> str:
         return f"{self.model_id} #{self.pk}"
 
+    def get_admin_url(self) -> str:
+        """The address of its page in the admin pages; only the key is looked at."""
+        return reverse("admin:generations_generation_change", args=[self.pk])
+
     @property
     def is_ended(self) -> bool:
         return self.state in ENDED_STATES
@@ -266,6 +271,11 @@ class Draft(models.Model):
         return f"{self.owner_id} {self.model_id}"
 
 
+MAX_HEARTBEAT_AGE = timedelta(seconds=30)
+# Below this a worker sends nothing: a film that cannot be kept must not be paid.
+MIN_FREE_DISK_BYTES = 300 * 1024 * 1024
+
+
 class Heartbeat(models.Model):
     """Says that a worker is alive, and how much room its disk has."""
 
@@ -280,7 +290,11 @@ class Heartbeat(models.Model):
     def __str__(self) -> str:
         return self.worker
 
+    @property
+    def has_space(self) -> bool:
+        """Whether its disk can keep another film."""
+        return self.disk_free_bytes >= MIN_FREE_DISK_BYTES
 
-MIN_FREE_DISK_BYTES = 300 * 1024 * 1024
-
-MAX_HEARTBEAT_AGE = timedelta(seconds=30)
+    def is_alive(self, now: datetime) -> bool:
+        """Whether the worker was heard of within the last half minute."""
+        return now - self.seen_at <= MAX_HEARTBEAT_AGE

@@ -17,7 +17,7 @@ from evolink_studio.catalog.messages import FieldError
 from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.http import parse_id
 from evolink_studio.generations.models import Generation
-from evolink_studio.library.models import Asset, facts
+from evolink_studio.library.models import Asset
 
 ASSET_REF_PREFIX = "asset:"
 
@@ -94,7 +94,7 @@ def get_assets_by_ref(refs: Iterable[str], owner_id: int) -> dict[str, Asset]:
 
 def build_media_file(asset: Asset) -> MediaFile:
     """A file as facts for the catalogue."""
-    return MediaFile.model_validate(facts(asset))
+    return MediaFile.model_validate(asset.facts())
 
 
 def _list_refs(value: object) -> list[str]:

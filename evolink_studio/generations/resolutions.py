@@ -10,7 +10,7 @@ from evolink_studio.accounts.models import User
 from evolink_studio.credits import ledger
 from evolink_studio.generations.models import ChangeFeed, Charge, Generation
 from evolink_studio.generations.services import compute_fingerprint
-from evolink_studio.generations.states import State
+from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import ChargeDecision, transition
 
 
@@ -44,7 +44,7 @@ def mark_not_charged(
         expected_state=State.UNKNOWN,
         decision=ChargeDecision(actor, note),
         charge=Charge.NONE,
-        error_code="never_taken",
+        error_code=ErrorCode.NEVER_TAKEN,
         error_text="",
     )
 
@@ -66,7 +66,7 @@ def mark_charged(
         decision=ChargeDecision(actor, note),
         charge=Charge.CHARGED,
         credits_charged=amount,
-        error_code="charged_without_film",
+        error_code=ErrorCode.CHARGED_WITHOUT_FILM,
         error_text="",
     )
 

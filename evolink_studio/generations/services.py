@@ -23,7 +23,11 @@ from evolink_studio.generations.models import (
     Generation,
     Heartbeat,
 )
-from evolink_studio.generations.states import LIVE_STATES, State
+from evolink_studio.generations.states import (
+    DISMISSIBLE_STATES,
+    REFRESHABLE_STATES,
+    State,
+)
 from evolink_studio.generations.transitions import (
     increment_feed_version,
     lock_available,
@@ -53,10 +57,6 @@ def callback_rejection(
 generation_queued = Signal()
 
 MAX_RECORDED_BYTES = 2**31 - 1  # as its column can hold
-# What a look can bring forward: searching, reading and copying are free.
-REFRESHABLE_STATES = frozenset({State.UNKNOWN, State.RUNNING, State.SAVING})
-# What a person may stop watching: it goes on without them. What was not sent yet is cancelled.
-DISMISSIBLE_STATES = LIVE_STATES - {State.QUEUED}
 
 
 class IdempotencyConflict(Exception):

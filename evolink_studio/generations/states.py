@@ -8,6 +8,8 @@ queued ─→ sending ─→ running ─→ saving ─→ completed
   └─→ cancelled | failed
 """
 
+from enum import StrEnum
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -36,6 +38,41 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 
 ENDED_STATES = frozenset(state for state, onward in TRANSITIONS.items() if not onward)
 LIVE_STATES = frozenset(State) - ENDED_STATES
+# What a look can bring forward: searching, reading and copying are free.
+REFRESHABLE_STATES = frozenset({State.UNKNOWN, State.RUNNING, State.SAVING})
+# What a person may stop watching: it goes on without them. What was not sent yet is cancelled.
+DISMISSIBLE_STATES = LIVE_STATES - {State.QUEUED}
+
+
+class ErrorCode(StrEnum):
+    """Codes of the studio itself in `Generation.error_code`: why it waits, or why it ended.
+
+    The column also holds EvoLink's own codes as they came, `http_<status>` for a refusal without
+    a code and `task_<status>` for a failed task without an error.
+    """
+
+    # It waits to be sent.
+    UNREACHABLE = "unreachable"
+    RATE_LIMIT_EXCEEDED = "rate_limit_exceeded"  # EvoLink's word too: it failed after three tries
+    INTERNAL = "internal"  # an exception nobody expected, in any step
+    DISK_FULL = "disk_full"  # also while it is saving
+    # It was not sent.
+    NOT_SENT = "not_sent"
+    RULES_CHANGED = "rules_changed"
+    FILE_MISSING = "file_missing"
+    # Nobody knows whether EvoLink has it.
+    ANSWER_LOST = "answer_lost"
+    TASK_ALREADY_LINKED = "task_already_linked"
+    RESTORED = "restored"  # from a backup that does not know whether it was sent
+    # The film is made and not in the library yet.
+    DOWNLOAD_FAILED = "download_failed"
+    LINK_DEAD = "link_dead"
+    NOT_A_FILM = "not_a_film"
+    NOT_STORED = "not_stored"
+    FILM_LOST = "film_lost"  # it never will be
+    # An admin decided.
+    NEVER_TAKEN = "never_taken"
+    CHARGED_WITHOUT_FILM = "charged_without_film"
 
 
 def source_states(target: State) -> frozenset[State]:

@@ -1,23 +1,28 @@
 """Why a file was not taken, in sentences for the person.
 
-NotTaken
-├── NoFile          nothing arrived
-├── NotAPicture     not a picture, or damaged
-├── TooManyPixels   a picture too large to open
-├── TooHeavy        over the limit for uploads
-├── NotAFilm        not a film, damaged, or cut short
-├── NotASound       not a sound file, or damaged
-├── NotFetched      the address gave no file
-├── NotChanged      a change that cannot be made
-├── NoSpace         the disk is full; also an OSError
-├── NotReached      where files are kept cannot be reached now; also an OSError
-└── NotNoted        the database did not answer, so nobody would know of the file
+FileRejected
+├── NoFileUploaded       nothing arrived
+├── InvalidImage         not a picture, or damaged
+├── ImageTooLarge        a picture too large to open
+├── FileTooLarge         over the limit for uploads
+├── InvalidVideo         not a film, damaged, or cut short
+├── InvalidAudio         not a sound file, or damaged
+├── FetchFailed          the address gave no file
+├── EditFailed           a change that cannot be made
+├── DiskFull             the disk is full; also an OSError
+├── StorageUnavailable   where files are kept cannot be reached now; also an OSError
+└── DatabaseUnavailable  the database did not answer, so nobody would know of the file
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Self
 
+from django.conf import settings
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
+
+from evolink_studio.evolink.errors import DISK_FULL_ERRNOS
 
 
 class FileRejected(Exception):
@@ -63,6 +68,11 @@ class FileTooLarge(FileRejected):
         "or charged. Make it smaller and add it again."
     )
     status = 413
+
+    @classmethod
+    def for_limit(cls) -> Self:
+        """Names the limit of the settings, `MAX_UPLOAD_BYTES`."""
+        return cls(limit=settings.MAX_UPLOAD_BYTES // 1024**2)
 
 
 class InvalidVideo(FileRejected):
@@ -115,3 +125,14 @@ class DatabaseUnavailable(FileRejected):
         "charged, and everything else you entered is still here. Add the file again in a minute."
     )
     status = 503
+
+
+@contextmanager
+def reject_when_disk_full() -> Iterator[None]:
+    """An OSError that says so becomes DiskFull; any other passes through."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK_FULL_ERRNOS:
+            raise DiskFull from error
+        raise

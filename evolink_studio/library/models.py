@@ -8,6 +8,18 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 
+class AssetFacts(TypedDict):
+    """`bytes` is the weight, the sides are pixels; None where a kind has no such thing."""
+
+    ref: str
+    kind: str
+    format: str
+    bytes: int
+    width: int | None
+    height: int | None
+    seconds: float | None
+
+
 class AssetQuerySet(models.QuerySet["Asset"]):
     def readable_by(self, user: models.Model) -> "AssetQuerySet":
         """What this person may open: their own. Staff look into a generation through the admin."""
@@ -72,6 +84,18 @@ class Asset(models.Model):
         """How a form and a generation name this file."""
         return f"asset:{self.pk}"
 
+    def facts(self) -> AssetFacts:
+        """The facts of this file. `ref` names it in forms and requests."""
+        return {
+            "ref": self.ref,
+            "kind": self.kind,
+            "format": self.format,
+            "bytes": self.size_bytes,
+            "width": self.width,
+            "height": self.height,
+            "seconds": None if self.seconds is None else float(self.seconds),
+        }
+
 
 class RemoteCopy(models.Model):
     """A copy of one content at EvoLink's Files API. It lives 72 hours and is used until then."""
@@ -97,28 +121,3 @@ class RemoteCopy(models.Model):
 
     def __str__(self) -> str:
         return self.file_id
-
-
-class AssetFacts(TypedDict):
-    """`bytes` is the weight, the sides are pixels; None where a kind has no such thing."""
-
-    ref: str
-    kind: str
-    format: str
-    bytes: int
-    width: int | None
-    height: int | None
-    seconds: float | None
-
-
-def facts(asset: Asset) -> AssetFacts:
-    """The facts of one file. `ref` names it in forms and requests."""
-    return {
-        "ref": asset.ref,
-        "kind": asset.kind,
-        "format": asset.format,
-        "bytes": asset.size_bytes,
-        "width": asset.width,
-        "height": asset.height,
-        "seconds": None if asset.seconds is None else float(asset.seconds),
-    }

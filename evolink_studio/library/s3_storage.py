@@ -17,11 +17,9 @@ from botocore.exceptions import (  # type: ignore[import-untyped]  # has no type
 from django.core.files.base import File
 from storages.backends.s3 import S3Storage  # type: ignore[import-untyped]  # has no types
 
+from evolink_studio.library.exceptions import StorageUnavailable
+
 MAX_MEMORY_BYTES = 8 * 1024 * 1024  # a larger file that is read goes through a temporary one
-
-
-class StorageUnavailableError(OSError):
-    """The store did not answer, or not as it should."""
 
 
 class S3LibraryStorage(S3Storage):  # type: ignore[misc]  # its base has no types
@@ -109,6 +107,6 @@ def _errors_as_os_error() -> Iterator[None]:
     except ClientError as error:
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
             raise FileNotFoundError("The store has no such file") from error
-        raise StorageUnavailableError("The store refused") from error
+        raise StorageUnavailable from error
     except BotoCoreError as error:
-        raise StorageUnavailableError("The store did not answer") from error
+        raise StorageUnavailable from error

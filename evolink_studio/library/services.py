@@ -23,6 +23,7 @@ from evolink_studio.library.exceptions import (
     DiskFull,
     EditFailed,
     FileRejected,
+    FileTooLarge,
     InvalidImage,
     InvalidVideo,
     StorageUnavailable,
@@ -30,12 +31,6 @@ from evolink_studio.library.exceptions import (
 from evolink_studio.library.media import audio, containers, images, video
 from evolink_studio.library.media.images import EncodedImage
 from evolink_studio.library.models import Asset
-from evolink_studio.library.models import AssetFacts as AssetFacts
-from evolink_studio.library.models import facts as facts
-from evolink_studio.library.remote_copies import ensure_remote_copy as ensure_remote_copy
-from evolink_studio.library.remote_copies import find_remote_copy as find_remote_copy
-from evolink_studio.library.remote_copies import save_remote_copy as save_remote_copy
-from evolink_studio.library.upload_handlers import build_too_large_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +125,7 @@ def add_image(
     limit = settings.MAX_UPLOAD_BYTES
     data = content if isinstance(content, bytes) else content.read(limit + 1)
     if len(data) > limit:
-        raise build_too_large_error()
+        raise FileTooLarge.for_limit()
     return _store_image(images.normalize_image(data), owner.pk, name, origin, now)
 
 
@@ -275,6 +270,9 @@ def _reject_on_outage() -> Iterator[None]:
     """A disk, store or database that fails is the studio's trouble, and no error page."""
     try:
         yield
+    except StorageUnavailable:
+        log.exception("files cannot be reached")
+        raise
     except FileRejected:
         raise
     except UNAVAILABLE_ERRORS as error:

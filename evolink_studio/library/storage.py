@@ -4,7 +4,6 @@ A file is complete and durable before anything names it. Everything goes through
 storage; where that is the local disk, a file arrives by renaming.
 """
 
-import errno
 import hashlib
 import os
 import secrets
@@ -20,11 +19,9 @@ from django.conf import settings
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 
-from evolink_studio.library.exceptions import DiskFull
-from evolink_studio.library.upload_handlers import build_too_large_error
+from evolink_studio.library.exceptions import FileTooLarge, reject_when_disk_full
 
 ASSETS_FOLDER = "assets"
-_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 _CHUNK_BYTES = 1024 * 1024
 _MIN_ORPHAN_AGE = timedelta(days=1)
 
@@ -36,20 +33,20 @@ NeededFilter = Callable[[Collection[str]], Collection[str]]
 def temporary_folder() -> Iterator[Path]:
     """A folder for unfinished files, on the disk of the library; gone afterwards."""
     incoming_folder = Path(settings.MEDIA_ROOT) / "incoming"
-    with _reject_when_disk_full():
+    with reject_when_disk_full():
         incoming_folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=incoming_folder) as folder:
             yield Path(folder)
 
 
 def copy_limited(content: BinaryIO, destination: Path) -> None:
-    """Copy an upload into an unfinished file. Raises TooHeavy or NoSpace."""
+    """Copy an upload into an unfinished file. Raises FileTooLarge or DiskFull."""
     received_bytes = 0
-    with _reject_when_disk_full(), destination.open("wb") as file:
+    with reject_when_disk_full(), destination.open("wb") as file:
         while chunk := content.read(_CHUNK_BYTES):
             received_bytes += len(chunk)
             if received_bytes > settings.MAX_UPLOAD_BYTES:
-                raise build_too_large_error()
+                raise FileTooLarge.for_limit()
             file.write(chunk)
 
 
@@ -71,7 +68,7 @@ def stored_files(
     stem = f"{ASSETS_FOLDER}/{now:%Y/%m}/{secrets.token_hex(16)}"
     file_name, poster_name = f"{stem}.{extension}", f"{stem}-poster.webp" if poster else ""
     try:
-        with _reject_when_disk_full():
+        with reject_when_disk_full():
             _move_into_place(path, file_name)
             if poster:
                 default_storage.save(poster_name, ContentFile(poster))
@@ -139,16 +136,6 @@ def _is_stale(entry: Path, now: datetime) -> bool:
     with suppress(FileNotFoundError):
         return entry.stat().st_mtime < (now - _MIN_ORPHAN_AGE).timestamp()
     return False
-
-
-@contextmanager
-def _reject_when_disk_full() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _DISK_FULL_ERRNOS:
-            raise DiskFull from error
-        raise
 
 
 def _get_local_path(name: str) -> Path | None:

@@ -1,6 +1,5 @@
 """Receiving files: a request that is too heavy is stopped before its bytes are read."""
 
-import errno
 from collections.abc import Callable
 from typing import Any
 
@@ -13,10 +12,15 @@ from django.core.files.uploadhandler import (
 )
 from django.http import HttpRequest
 
-from evolink_studio.library.exceptions import DiskFull, FileRejected, FileTooLarge, NoFileUploaded
+from evolink_studio.library.exceptions import (
+    DiskFull,
+    FileRejected,
+    FileTooLarge,
+    NoFileUploaded,
+    reject_when_disk_full,
+)
 
 _UPLOAD_ERROR_ATTRIBUTE = "upload_stopped"
-_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class CappedUploadHandler(TemporaryFileUploadHandler):
@@ -37,23 +41,22 @@ class CappedUploadHandler(TemporaryFileUploadHandler):
             raise StopUpload(connection_reset=True)
         # The fields around a file have a limit of their own.
         if self._content_length > _get_upload_limit() + (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
-            self._stop_upload(build_too_large_error())
+            self._stop_upload(FileTooLarge.for_limit())
         self._write_or_stop(lambda: super(CappedUploadHandler, self).new_file(*args, **kwargs))
         raise StopFutureHandlers
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self._received_bytes += len(raw_data)
         if self._received_bytes > _get_upload_limit():
-            self._stop_upload(build_too_large_error())
+            self._stop_upload(FileTooLarge.for_limit())
         self._write_or_stop(lambda: self.file.write(raw_data))
 
     def _write_or_stop(self, write: Callable[[], object]) -> None:
         try:
-            write()
-        except OSError as error:
-            if error.errno not in _DISK_FULL_ERRNOS:
-                raise
-            self._stop_upload(DiskFull())
+            with reject_when_disk_full():
+                write()
+        except DiskFull as error:
+            self._stop_upload(error)
 
     def _stop_upload(self, error: FileRejected) -> None:
         setattr(self.request, _UPLOAD_ERROR_ATTRIBUTE, error)
@@ -76,11 +79,6 @@ def uploaded_file(request: HttpRequest, field_name: str = "file") -> "UploadedFi
     if not isinstance(file, UploadedFile):
         raise NoFileUploaded
     return file
-
-
-def build_too_large_error() -> FileTooLarge:
-    """The refusal of a file over the limit."""
-    return FileTooLarge(limit=_get_upload_limit() // 1024**2)
 
 
 def _get_upload_limit() -> int:

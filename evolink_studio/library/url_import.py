@@ -6,10 +6,9 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.utils.translation import gettext_noop as _
 
-from evolink_studio.evolink import errors as far
+from evolink_studio.evolink import errors
 from evolink_studio.evolink.download import download_file
-from evolink_studio.library.exceptions import DiskFull, FetchFailed, FileRejected
-from evolink_studio.library.upload_handlers import build_too_large_error
+from evolink_studio.library.exceptions import DiskFull, FetchFailed, FileRejected, FileTooLarge
 
 FETCH_DEADLINE_SECONDS = 20.0  # seconds for the whole file
 
@@ -25,9 +24,10 @@ NO_FILE_AT_URL = _(
 
 
 def fetch_url(url: str, destination: Path) -> Path:
-    """Download `url` into `to`, and return it.
+    """Download `url` into `destination`, and return it.
 
-    Only public addresses, and EvoLink's own as configured. Raises NotFetched, TooHeavy or NoSpace.
+    Only public addresses, and EvoLink's own as configured. Raises FetchFailed, FileTooLarge or
+    DiskFull.
     """
     try:
         async_to_sync(download_file)(
@@ -38,16 +38,16 @@ def fetch_url(url: str, destination: Path) -> Path:
             deadline=FETCH_DEADLINE_SECONDS,
             user_agent=settings.EVOLINK_USER_AGENT,
         )
-    except far.EvoLinkError as error:
+    except errors.EvoLinkError as error:
         raise _build_rejection(error) from error
     return destination
 
 
-def _build_rejection(error: far.EvoLinkError) -> FileRejected:
-    rejection_by_error: dict[type[far.EvoLinkError], FileRejected] = {
-        far.UnsafeUrlError: FetchFailed(URL_FORBIDDEN),
-        far.LinkExpiredError: FetchFailed(NO_FILE_AT_URL),
-        far.FileTooLargeError: build_too_large_error(),
-        far.DiskFullError: DiskFull(),
+def _build_rejection(error: errors.EvoLinkError) -> FileRejected:
+    rejection_by_error: dict[type[errors.EvoLinkError], FileRejected] = {
+        errors.UnsafeUrlError: FetchFailed(URL_FORBIDDEN),
+        errors.LinkExpiredError: FetchFailed(NO_FILE_AT_URL),
+        errors.FileTooLargeError: FileTooLarge.for_limit(),
+        errors.DiskFullError: DiskFull(),
     }
     return rejection_by_error.get(type(error), FetchFailed())

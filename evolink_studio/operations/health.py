@@ -54,7 +54,7 @@ def run_checks(now: datetime) -> dict[str, str]:
         "database": "",
         "migrations": "not applied: run manage.py migrate" if missing_count else "",
         "worker": NOT_CHECKED if missing_count else _check_worker(heartbeats, now),
-        "disk": _check_disk(heartbeat for heartbeat in heartbeats if _is_fresh(heartbeat, now)),
+        "disk": _check_disk(heartbeat for heartbeat in heartbeats if heartbeat.is_alive(now)),
     }
 
 
@@ -62,10 +62,6 @@ def run_checks(now: datetime) -> dict[str, str]:
 def _latest_migrations() -> frozenset[tuple[str, str]]:
     """The last migration of every app, as this code has them. Read from the disk once."""
     return frozenset(MigrationLoader(None).graph.leaf_nodes())
-
-
-def _is_fresh(heartbeat: Heartbeat, now: datetime) -> bool:
-    return now - heartbeat.seen_at <= MAX_HEARTBEAT_AGE
 
 
 def _check_worker(heartbeats: Iterable[Heartbeat], now: datetime) -> str:

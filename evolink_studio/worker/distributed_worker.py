@@ -110,9 +110,11 @@ class DistributedWorker(Worker):
     async def run(self) -> None:
         """Run jobs; after `stop()` wait for work in hand, at most 20 s."""
         loops = asyncio.gather(
-            self._run_every(self.renew_interval_seconds, self._renew_leases),
-            self._run_every(HEARTBEAT_INTERVAL_SECONDS, self._record_heartbeat),
-            self._run_every(CLEANUP_INTERVAL_SECONDS, self._remove_stale_files),
+            self._run_every("renew_leases", self.renew_interval_seconds, self._renew_leases),
+            self._run_every("record_heartbeat", HEARTBEAT_INTERVAL_SECONDS, self._record_heartbeat),
+            self._run_every(
+                "remove_stale_files", CLEANUP_INTERVAL_SECONDS, self._remove_stale_files
+            ),
         )
         while not self._stop_event.is_set():
             try:

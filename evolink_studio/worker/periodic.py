@@ -8,10 +8,16 @@ from django.core.cache import cache
 
 from evolink_studio.credits import services
 from evolink_studio.credits.audit import audit_ledger_with_generations
-from evolink_studio.evolink.errors import AuthenticationError, EvoLinkError
+from evolink_studio.credits.models import BalanceError
+from evolink_studio.evolink.errors import (
+    AuthenticationError,
+    EvoLinkError,
+    RateLimitError,
+    RequestRejected,
+)
 from evolink_studio.generations.pipeline.downloading import still_needed
 from evolink_studio.generations.pipeline.provider import Provider
-from evolink_studio.library.services import delete_orphans as sweep_files
+from evolink_studio.library.services import delete_orphans
 from evolink_studio.worker.notifications import send_notification
 
 
@@ -24,14 +30,21 @@ async def refresh_balance(provider: Provider, *, now: datetime) -> None:
             provider_key=provider.provider_key, now=now
         )
     except EvoLinkError as error:
-        problem = type(error).__name__
         await sync_to_async(services.record_unreachable)(
-            provider_key=provider.provider_key, error_name=problem, now=now
+            provider_key=provider.provider_key, error=_balance_error(error), now=now
         )
     else:
         await sync_to_async(services.record_balance)(
             provider_key=provider.provider_key, credits_available=balance.credits_available, now=now
         )
+
+
+def _balance_error(error: EvoLinkError) -> BalanceError:
+    if isinstance(error, RateLimitError):
+        return BalanceError.RATE_LIMITED
+    if isinstance(error, RequestRejected):
+        return BalanceError.REQUEST_REJECTED
+    return BalanceError.UNAVAILABLE
 
 
 log = structlog.get_logger(__name__)
@@ -68,7 +81,7 @@ def _get_last_due_at(now: datetime) -> datetime:
 
 async def _audit_and_clean(now: datetime) -> None:
     """Prove the book and tell admins of every credit that is not explained; sweep the library."""
-    deleted_count = await sync_to_async(sweep_files, thread_sensitive=False)(
+    deleted_count = await sync_to_async(delete_orphans, thread_sensitive=False)(
         now=now, still_needed=still_needed
     )
     report = await sync_to_async(audit_ledger_with_generations, thread_sensitive=False)()

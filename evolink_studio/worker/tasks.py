@@ -5,7 +5,7 @@ Loaded where the database is PostgreSQL; on SQLite one process looks by itself.
 """
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import structlog
 from asgiref.sync import sync_to_async
@@ -20,10 +20,6 @@ from evolink_studio.generations.pipeline.leases import next_due_at
 from evolink_studio.generations.services import generation_queued
 from evolink_studio.generations.states import State
 
-if TYPE_CHECKING:
-    from evolink_studio.worker.distributed_worker import DistributedWorker
-
-
 log = structlog.get_logger(__name__)
 
 SLOT_COUNT = 3  # followers in all; one carries some thousand generations
@@ -31,9 +27,24 @@ HIGH_PRIORITY = 10  # priority: a crowd of presses never delays what keeps the o
 FAILED_JOB_RETENTION_HOURS = 72  # hours that a failed job can be looked at
 
 
-def get_worker(context: JobContext) -> "DistributedWorker":
-    """The engine of the process that runs this job."""
-    worker: DistributedWorker = context.additional_context["engine"]
+class JobRunner(Protocol):
+    """What jobs ask of the worker whose process runs them."""
+
+    stalled_after_seconds: float
+
+    async def drain_state(self, state: State) -> None:
+        """Work on due rows of this state until there are none."""
+
+    async def poll_slot(self, slot: int) -> None:
+        """Read running tasks until the slot is given over."""
+
+    async def run_duty(self, duty: str) -> None:
+        """Do what one worker does for all."""
+
+
+def get_worker(context: JobContext) -> JobRunner:
+    """The worker of the process that runs this job."""
+    worker: JobRunner = context.additional_context["engine"]
     return worker
 
 

@@ -88,16 +88,22 @@ class Worker:
     async def run(self) -> None:
         """Run all loops; after `stop()` wait for work in hand, at most 20 s."""
         loops = asyncio.gather(
-            self._run_every(QUEUE_INTERVAL_SECONDS, self._start_dispatches),
-            self._run_every(QUEUE_INTERVAL_SECONDS, self._start_polls),
-            self._run_every(QUEUE_INTERVAL_SECONDS, self._start_downloads),
-            self._run_every(SEARCH_INTERVAL_SECONDS, self._start_searches),
-            self._run_every(RENEW_INTERVAL_SECONDS, self._renew_leases),
-            self._run_every(RECOVERY_INTERVAL_SECONDS, self._recover_interrupted_sends),
-            self._run_every(HEARTBEAT_INTERVAL_SECONDS, self._record_heartbeat),
-            self._run_every(BALANCE_INTERVAL_SECONDS, self._refresh_balance),
-            self._run_every(NOTIFY_INTERVAL_SECONDS, self._notify_admins),
-            self._run_every(DAILY_CHECK_INTERVAL_SECONDS, self._run_daily, run_immediately=False),
+            self._run_every("start_dispatches", QUEUE_INTERVAL_SECONDS, self._start_dispatches),
+            self._run_every("start_polls", QUEUE_INTERVAL_SECONDS, self._start_polls),
+            self._run_every("start_downloads", QUEUE_INTERVAL_SECONDS, self._start_downloads),
+            self._run_every("start_searches", SEARCH_INTERVAL_SECONDS, self._start_searches),
+            self._run_every("renew_leases", RENEW_INTERVAL_SECONDS, self._renew_leases),
+            self._run_every(
+                "recover_interrupted_sends",
+                RECOVERY_INTERVAL_SECONDS,
+                self._recover_interrupted_sends,
+            ),
+            self._run_every("record_heartbeat", HEARTBEAT_INTERVAL_SECONDS, self._record_heartbeat),
+            self._run_every("refresh_balance", BALANCE_INTERVAL_SECONDS, self._refresh_balance),
+            self._run_every("notify_admins", NOTIFY_INTERVAL_SECONDS, self._notify_admins),
+            self._run_every(
+                "run_daily", DAILY_CHECK_INTERVAL_SECONDS, self._run_daily, run_immediately=False
+            ),
         )
         stop_task: asyncio.Future[Any] = asyncio.create_task(self._stop_event.wait())
         await asyncio.wait({stop_task, loops}, return_when=asyncio.FIRST_COMPLETED)
@@ -110,9 +116,14 @@ class Worker:
                     await asyncio.wait(self._lease_by_task)
 
     async def _run_every(
-        self, seconds: float, action: Callable[[], Awaitable[bool]], *, run_immediately: bool = True
+        self,
+        name: str,
+        seconds: float,
+        action: Callable[[], Awaitable[bool]],
+        *,
+        run_immediately: bool = True,
     ) -> None:
-        """Act until stopped; at once again while there is more to take."""
+        """Act until stopped; at once again while there is more to take. `name` is for the log."""
         if not run_immediately:
             await self._pause(seconds)
         while not self._stop_event.is_set():
@@ -121,10 +132,10 @@ class Worker:
                 has_more = await action()
             except DatabaseError:
                 # The database is away or locked: rows keep, the loop goes on.
-                log.exception("database trouble", loop=getattr(action, "__name__", ""))
+                log.exception("database trouble", loop=name)
                 await sync_to_async(close_old_connections)()
             except Exception:
-                log.exception("loop trouble", loop=getattr(action, "__name__", ""))
+                log.exception("loop trouble", loop=name)
             await self._pause(0.01 if has_more else seconds)
 
     async def _pause(self, seconds: float) -> None:

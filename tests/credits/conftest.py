@@ -1,7 +1,7 @@
 """People, allowances and a clock for the tests of money."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.db import connection
 
 from evolink_studio.accounts.models import User
-from evolink_studio.credits import audit, ledger, price_accuracy
+from evolink_studio.credits import ledger, price_accuracy
 from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry, Reservation
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
@@ -23,13 +23,32 @@ ROUNDS = int(os.environ.get("LEDGER_ROUNDS", "20"))
 
 @pytest.fixture(autouse=True)
 def _without_usage_source(monkeypatch) -> None:
-    """The book alone: nobody tells it about generations, unless a test does."""
-    for module, name in (
-        (audit, "expected_charges"),
-        (price_accuracy, "usage_source"),
-        (price_accuracy, "generation_url"),
-    ):
-        monkeypatch.setattr(module, name, None)
+    """The ledger alone: nobody tells it about generations, unless a test registers a source."""
+    monkeypatch.setattr(price_accuracy, "_registered_sources", [])
+
+
+class FakeUsageSource:
+    """Tells of these samples and charges, and remembers for which samples it was asked."""
+
+    def __init__(
+        self,
+        samples: Iterable[price_accuracy.UsageSample] = (),
+        charges: Iterable[tuple[int, Decimal | None]] = (),
+    ) -> None:
+        self.samples, self.charges = list(samples), list(charges)
+        self.requests: list[tuple[str | None, int]] = []
+
+    def recent_samples(
+        self, model_id: str | None, limit: int
+    ) -> Iterable[price_accuracy.UsageSample]:
+        self.requests.append((model_id, limit))
+        return self.samples
+
+    def expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
+        return self.charges
+
+    def get_admin_url(self, generation_id: int) -> str:
+        return f"/somewhere/{generation_id}/"
 
 
 @dataclass

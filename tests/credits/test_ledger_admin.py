@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from evolink_studio.accounts.models import User
-from evolink_studio.credits import price_accuracy
 from evolink_studio.credits.models import Allowance, LedgerEntry
+from evolink_studio.credits.price_accuracy import register_usage_source
 from evolink_studio.credits.queries import overdrawn_balances
-from tests.credits.conftest import create_allowance
+from tests.credits.conftest import FakeUsageSource, create_allowance
 
 ALLOWANCES_URL = "/admin/credits/allowance/"
 BALANCES_URL = "/admin/credits/allowancebalance/"
@@ -220,10 +220,10 @@ def test_entries_are_found_by_generation_and_kind(root_client, ada, ledger_drive
 
 
 def test_an_entry_leads_to_its_generation_where_there_is_a_page(
-    root_client, ada, ledger_driver, now, monkeypatch
+    root_client, ada, ledger_driver, now
 ):
     number = ledger_driver.reserve(ada)
-    monkeypatch.setattr(price_accuracy, "generation_url", lambda pk: f"/somewhere/{pk}/")
+    register_usage_source(FakeUsageSource())
     assert f'href="/somewhere/{number}/"' in root_client.get(ENTRIES_URL).content.decode()
 
 

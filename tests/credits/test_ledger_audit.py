@@ -8,7 +8,8 @@ from django.core.management import CommandError, call_command
 
 from evolink_studio.credits import audit
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry, Reservation
-from tests.credits.conftest import NOW, create_allowance
+from evolink_studio.credits.price_accuracy import register_usage_source
+from tests.credits.conftest import NOW, FakeUsageSource, create_allowance
 
 pytestmark = pytest.mark.django_db
 
@@ -155,7 +156,7 @@ def test_a_generation_without_entries_and_entries_without_one_are_found(generati
     assert "no such generation" in said
 
 
-def test_the_command_asks_the_generations_when_they_can_answer(generation_ids, monkeypatch):
-    monkeypatch.setattr(audit, "expected_charges", lambda: [(generation_ids["held"], None)])
+def test_the_command_asks_the_generations_when_they_can_answer(generation_ids):
+    register_usage_source(FakeUsageSource(charges=[(generation_ids["held"], None)]))
     with pytest.raises(CommandError, match="Findings: 4"):
         run_check_ledger()

@@ -8,9 +8,13 @@ import pytest
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog import get_spec
 from evolink_studio.core.formatting import credits_to_usd, format_usd
-from evolink_studio.credits import price_accuracy
 from evolink_studio.credits.models import RateCard
-from evolink_studio.credits.price_accuracy import UsageSample, measure_accuracy, preview_prices
+from evolink_studio.credits.price_accuracy import (
+    UsageSample,
+    measure_accuracy,
+    preview_prices,
+    register_usage_source,
+)
 from evolink_studio.credits.pricing import (
     Estimate,
     best_cheaper_option,
@@ -20,7 +24,7 @@ from evolink_studio.credits.pricing import (
     highest_price,
 )
 from evolink_studio.credits.queries import current_rate_card
-from tests.credits.conftest import NOW, create_allowance
+from tests.credits.conftest import NOW, FakeUsageSource, create_allowance
 
 RATE_CARDS_URL = "/admin/credits/ratecard/"
 VEO, KLING, SORA = "veo3.1-pro", "kling-o3-image-to-video", "sora-2-preview"
@@ -195,15 +199,13 @@ def rate_card_form(**changes) -> dict[str, str]:
     }
 
 
-def test_an_owner_tries_a_price_before_saving_it(root_client, monkeypatch):
-    asked = []
-    monkeypatch.setattr(
-        price_accuracy, "usage_source", lambda *what: asked.append(what) or [make_usage_sample(7)]
-    )
+def test_an_owner_tries_a_price_before_saving_it(root_client):
+    source = FakeUsageSource([make_usage_sample(7)])
+    register_usage_source(source)
     answer = root_client.post(f"{RATE_CARDS_URL}add/", {**rate_card_form(), "_try": "1"})
     page = answer.content.decode()
     assert answer.status_code == 200
-    assert asked == [(SORA, 20)]
+    assert source.requests == [(SORA, 20)]
     assert "#7" in page
     assert "+0.96" in page
     assert 'value="a letter"' in page
@@ -211,8 +213,8 @@ def test_an_owner_tries_a_price_before_saving_it(root_client, monkeypatch):
     assert not RateCard.objects.filter(source="a letter").exists()
 
 
-def test_a_saved_price_is_tried_with_what_was_typed_and_stays_as_it_is(root_client, monkeypatch):
-    monkeypatch.setattr(price_accuracy, "usage_source", lambda *what: [make_usage_sample(7)])
+def test_a_saved_price_is_tried_with_what_was_typed_and_stays_as_it_is(root_client):
+    register_usage_source(FakeUsageSource([make_usage_sample(7)]))
     saved = RateCard.objects.get(model_id=SORA)
     page = root_client.post(
         f"{RATE_CARDS_URL}{saved.pk}/change/", {**rate_card_form(credits_per_unit="9"), "_try": "1"}
@@ -222,8 +224,8 @@ def test_a_saved_price_is_tried_with_what_was_typed_and_stays_as_it_is(root_clie
     assert saved.credits_per_unit == Decimal("5.76")
 
 
-def test_a_price_with_a_mistake_is_not_tried(root_client, monkeypatch):
-    monkeypatch.setattr(price_accuracy, "usage_source", lambda *what: [make_usage_sample(7)])
+def test_a_price_with_a_mistake_is_not_tried(root_client):
+    register_usage_source(FakeUsageSource([make_usage_sample(7)]))
     page = root_client.post(
         f"{RATE_CARDS_URL}add/", {**rate_card_form(credits_per_unit="-1"), "_try": "1"}
     ).content.decode()
@@ -239,10 +241,9 @@ def test_staff_who_may_not_change_prices_cannot_try_them(client, db):
     assert client.post(address, {**rate_card_form(), "_try": "1"}).status_code == 403
 
 
-def test_the_page_says_where_prices_are_off(root_client, ada, ledger_driver, monkeypatch):
+def test_the_page_says_where_prices_are_off(root_client, ada, ledger_driver):
     rows = [make_usage_sample(7, charged="30.04"), make_usage_sample(8)]
-    monkeypatch.setattr(price_accuracy, "usage_source", lambda *what: rows)
-    monkeypatch.setattr(price_accuracy, "generation_url", lambda pk: f"/somewhere/{pk}/")
+    register_usage_source(FakeUsageSource(rows))
     create_allowance(10, user=ada)
     ledger_driver.settle(ledger_driver.reserve(ada, "10"), "12.5")
     page = root_client.get(f"{RATE_CARDS_URL}off/").content.decode()
@@ -253,8 +254,7 @@ def test_the_page_says_where_prices_are_off(root_client, ada, ledger_driver, mon
     assert "2.5" in page
 
 
-def test_the_page_says_when_there_is_nothing_to_say(root_client, monkeypatch):
-    monkeypatch.setattr(price_accuracy, "usage_source", None)
+def test_the_page_says_when_there_is_nothing_to_say(root_client):
     page = root_client.get(f"{RATE_CARDS_URL}off/").content.decode()
     assert "Nothing to compare yet." in page
     assert "None." in page

@@ -236,7 +236,7 @@ def test_workers_that_choose_at_once_keep_the_limit_and_leave_no_place_empty():
 def test_whatever_the_worker_does_the_distributed_one_does_too(monkeypatch):
     done: set[str] = set()
 
-    async def every(self, seconds, act, **how) -> None:
+    async def every(self, name, seconds, act, **how) -> None:
         done.add(act.__name__)
 
     monkeypatch.setattr(Worker, "_run_every", every)

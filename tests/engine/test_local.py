@@ -240,4 +240,4 @@ def test_a_provider_that_is_not_there_at_all_stops_nothing(fake_provider, ada):
     nowhere = f"http://127.0.0.1:{find_closed_port()}"
     run_workers_until(nowhere, lambda: get_account() and Generation.objects.get().attempts > 1)
     assert list_states() == ["queued"]
-    assert get_account().last_error == "Unavailable"
+    assert get_account().last_error == "unavailable"

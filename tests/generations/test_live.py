@@ -8,6 +8,7 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from evolink_studio.credits.models import BalanceError
 from evolink_studio.credits.services import record_balance, record_unreachable
 from evolink_studio.generations import change_feed
 from evolink_studio.generations.models import ChangeFeed, Charge, Generation
@@ -190,7 +191,7 @@ def test_a_provider_that_is_unavailable_is_said_and_taken_back(ada_client, ada):
     record_balance(provider_key=provider_key(), credits_available=Decimal(1234), now=NOW)
     address = poller_url(open_workspace(ada_client))
     record_unreachable(
-        provider_key=provider_key(), error_name="Unavailable", now=NOW + timedelta(seconds=9)
+        provider_key=provider_key(), error=BalanceError.UNAVAILABLE, now=NOW + timedelta(seconds=9)
     )
     page = ParsedPage(poll_page(ada_client, address))
     assert "cannot be reached" in element_text(page.find_one("*[@id='banners']"))

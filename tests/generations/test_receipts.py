@@ -4,7 +4,13 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.credits.models import Allowance, LedgerEntry, ProviderAccount, RateCard
+from evolink_studio.credits.models import (
+    Allowance,
+    BalanceError,
+    LedgerEntry,
+    ProviderAccount,
+    RateCard,
+)
 from evolink_studio.credits.services import record_balance, record_key_rejected, record_unreachable
 from evolink_studio.generations.models import MIN_FREE_DISK_BYTES, Generation
 from evolink_studio.generations.pipeline.provider import provider_key
@@ -197,7 +203,7 @@ def test_on_a_full_disk_nothing_is_sent_because_no_film_could_be_kept(ada_client
 
 def test_while_evolink_is_unavailable_generations_are_still_accepted(ada_client):
     set_balance("1000")
-    record_unreachable(provider_key=provider_key(), error_name="Unavailable", now=NOW)
+    record_unreachable(provider_key=provider_key(), error=BalanceError.UNAVAILABLE, now=NOW)
     page = open_create_page(ada_client)
     assert "cannot be reached" in page.text
     assert not is_button_disabled(page)

@@ -5,8 +5,8 @@ import errno
 import pytest
 
 from evolink_studio.generations.models import Generation
+from evolink_studio.library.exceptions import StorageUnavailable
 from evolink_studio.library.models import Asset
-from evolink_studio.library.s3_storage import StorageUnavailableError
 from tests.factories import VEO, AssetFactory
 from tests.generations.pressing import HTMX_HEADERS, make_numbered_image, post_form
 from tests.page import ParsedPage
@@ -14,7 +14,7 @@ from tests.page import ParsedPage
 pytestmark = pytest.mark.django_db
 
 STORAGE_ERRORS = {
-    "a store that does not answer": StorageUnavailableError("The store did not answer"),
+    "a store that does not answer": StorageUnavailable(),
     "a disk that only reads": OSError(errno.EROFS, "Read-only file system"),
     "a disk with errors": OSError(errno.EIO, "Input/output error"),
 }
@@ -58,7 +58,7 @@ def test_a_picture_given_by_script_is_answered_in_words(ada_client):
 
 def test_adjusting_a_picture_that_cannot_be_read_is_answered_in_words(ada_client, ada, monkeypatch):
     def fail(*_):
-        raise StorageUnavailableError("The store did not answer")
+        raise StorageUnavailable()
 
     picture = AssetFactory(owner=ada)
     monkeypatch.setattr("evolink_studio.library.storage.read_content", fail)
@@ -69,7 +69,7 @@ def test_adjusting_a_picture_that_cannot_be_read_is_answered_in_words(ada_client
 
 def test_when_it_is_back_the_same_press_goes_through(ada_client, monkeypatch):
     def fail(*_, **__):
-        raise StorageUnavailableError("The store did not answer")
+        raise StorageUnavailable()
 
     with monkeypatch.context() as now:
         now.setattr("evolink_studio.library.storage._move_into_place", fail)

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.services import DISMISSIBLE_STATES, dismiss, restore
-from evolink_studio.generations.states import State
+from evolink_studio.generations.services import dismiss, restore
+from evolink_studio.generations.states import DISMISSIBLE_STATES, State
 from evolink_studio.generations.transitions import transition
 from tests.factories import NOW, VEO, GenerationFactory
 from tests.generations.conftest import reload

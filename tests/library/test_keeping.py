@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from evolink_studio.library import services
 from evolink_studio.library.exceptions import DiskFull, FileRejected, InvalidImage, InvalidVideo
-from evolink_studio.library.models import Asset, facts
+from evolink_studio.library.models import Asset
 from tests.library.conftest import NOW, list_files, nothing_needed
 from tests.library.footage import make_audio, make_video
 from tests.pictures import make_image
@@ -154,7 +154,7 @@ def test_a_field_for_one_kind_takes_no_other(owner, tmp_path, kind):
 
 
 def test_facts_of_a_file_are_plain_and_without_its_owner(image_asset, video_asset):
-    assert facts(image_asset) == {
+    assert image_asset.facts() == {
         "ref": f"asset:{image_asset.pk}",
         "kind": "image",
         "format": "png",
@@ -163,7 +163,7 @@ def test_facts_of_a_file_are_plain_and_without_its_owner(image_asset, video_asse
         "height": 48,
         "seconds": None,
     }
-    assert facts(video_asset)["seconds"] == 2.0
+    assert video_asset.facts()["seconds"] == 2.0
 
 
 def test_what_is_over_the_limit_is_refused_however_it_comes(owner, settings):

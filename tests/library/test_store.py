@@ -20,8 +20,8 @@ from evolink_studio.environment import ROOT
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 from evolink_studio.library import services, storage
+from evolink_studio.library.exceptions import StorageUnavailable
 from evolink_studio.library.models import Asset
-from evolink_studio.library.s3_storage import StorageUnavailableError
 from tests.factories import NOW, GenerationFactory
 from tests.farend import FakeProvider
 from tests.library.conftest import nothing_needed
@@ -176,7 +176,7 @@ def test_files_that_a_killed_process_left_are_removed(video_asset, fake_s3):
 @pytest.mark.parametrize("act", ["open", "size", "exists", "delete"])
 def test_a_store_that_is_away_is_trouble_of_the_kind_that_disks_make(video_asset, fake_s3, act):
     fake_s3.is_unavailable = True
-    with pytest.raises(StorageUnavailableError):
+    with pytest.raises(StorageUnavailable):
         getattr(default_storage, act)(str(video_asset.file))
 
 

@@ -23,9 +23,9 @@ from unfold.contrib.filters.admin import (
 from evolink_studio.core.admin import ReadOnlyAdmin, badge_column
 from evolink_studio.core.csv_export import csv_response
 from evolink_studio.core.formatting import format_credits_exact
-from evolink_studio.credits import price_accuracy
 from evolink_studio.credits.admin.price_accuracy import ReportLine
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry
+from evolink_studio.credits.price_accuracy import generation_admin_url
 
 CSV_COLUMNS = (
     "at",
@@ -165,9 +165,9 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("generation"), ordering="generation_id")
     def generation_link(self, entry: LedgerEntry) -> SafeString | str:
-        if price_accuracy.generation_url is None:
+        url = generation_admin_url(entry.generation_id)
+        if not url:
             return f"#{entry.generation_id}"
-        url = price_accuracy.generation_url(entry.generation_id)
         return format_html('<a class="studio-link" href="{}">#{}</a>', url, entry.generation_id)
 
     @badge_column(

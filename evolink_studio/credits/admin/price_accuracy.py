@@ -17,13 +17,14 @@ from django.utils.translation import gettext as _
 from evolink_studio.catalog import SPECS
 from evolink_studio.core.admin import is_staff
 from evolink_studio.core.formatting import format_credits_exact, format_usd
-from evolink_studio.credits import price_accuracy
 from evolink_studio.credits.models import AllowanceBalance
 from evolink_studio.credits.price_accuracy import (
     ModelAccuracy,
     PricePreview,
     UsageSample,
+    generation_admin_url,
     measure_accuracy,
+    recent_samples,
 )
 from evolink_studio.credits.queries import overdrawn_balances
 
@@ -44,7 +45,7 @@ def render_accuracy_page(request: HttpRequest, context: Mapping[str, Any]) -> Ht
     """Models that are off most, generations that differ, purses that are beyond their limit."""
     if not is_staff(request):
         raise PermissionDenied
-    report, now = measure_accuracy(price_accuracy.recent_samples(None, MAX_SAMPLES)), timezone.now()
+    report, now = measure_accuracy(recent_samples(None, MAX_SAMPLES)), timezone.now()
     return TemplateResponse(
         request,
         "credits/admin/drift.html",
@@ -97,7 +98,7 @@ def preview_context(previews: Iterable[PricePreview]) -> dict[str, object]:
 def _preview_line(preview: PricePreview) -> ReportLine:
     return ReportLine(
         label=f"#{preview.sample.generation_id}",
-        url=_sample_url(preview.sample),
+        url=generation_admin_url(preview.sample.generation_id),
         cells=(
             date_format(preview.sample.created_at, "SHORT_DATETIME_FORMAT"),
             _settings_text(preview.sample),
@@ -132,7 +133,7 @@ def _model_line(accuracy: ModelAccuracy) -> ReportLine:
 def _sample_line(sample: UsageSample) -> ReportLine:
     return ReportLine(
         label=f"#{sample.generation_id}",
-        url=_sample_url(sample),
+        url=generation_admin_url(sample.generation_id),
         cells=(
             _model_label(sample.model_id),
             date_format(sample.created_at, "SHORT_DATETIME_FORMAT"),
@@ -162,12 +163,6 @@ def _settings_text(sample: UsageSample) -> str:
     """What prices depend on, of what was chosen."""
     shown_names = ("duration", "quality", "sound")
     return " · ".join(str(sample.params[name]) for name in shown_names if sample.params.get(name))
-
-
-def _sample_url(sample: UsageSample) -> str:
-    return (
-        price_accuracy.generation_url(sample.generation_id) if price_accuracy.generation_url else ""
-    )
 
 
 def _model_label(model_id: str) -> str:

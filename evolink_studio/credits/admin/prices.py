@@ -15,11 +15,10 @@ from django.utils.translation import gettext_lazy
 
 from evolink_studio.catalog import SPECS, ModelSpec
 from evolink_studio.core.admin import ReadOnlyAdmin, StaffReadAdmin, badge_column
-from evolink_studio.credits import price_accuracy
-from evolink_studio.credits.admin import price_accuracy as drift_report
+from evolink_studio.credits.admin import price_accuracy
 from evolink_studio.credits.forms import RateCardForm
 from evolink_studio.credits.models import ProviderAccount, RateCard
-from evolink_studio.credits.price_accuracy import preview_prices
+from evolink_studio.credits.price_accuracy import preview_prices, recent_samples
 from evolink_studio.credits.pricing import calculate_price
 
 TRY_PARAM = "_try"
@@ -75,7 +74,7 @@ class RateCardAdmin(StaffReadAdmin):
 
     def accuracy_view(self, request: HttpRequest) -> HttpResponseBase:
         """Where estimates, reservations and charges differ."""
-        return drift_report.render_accuracy_page(request, self.admin_site.each_context(request))
+        return price_accuracy.render_accuracy_page(request, self.admin_site.each_context(request))
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
@@ -88,10 +87,8 @@ class RateCardAdmin(StaffReadAdmin):
     ) -> HttpResponse:
         form = context["adminform"].form
         if TRY_PARAM in request.POST and not form.errors:
-            usage_samples = price_accuracy.recent_samples(
-                form.instance.model_id, MAX_PREVIEW_SAMPLES
-            )
-            context |= drift_report.preview_context(preview_prices(form.instance, usage_samples))
+            usage_samples = recent_samples(form.instance.model_id, MAX_PREVIEW_SAMPLES)
+            context |= price_accuracy.preview_context(preview_prices(form.instance, usage_samples))
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesCheckboxFilter, RangeDateTimeFilter
 
 from evolink_studio.core.admin import ReadOnlyAdmin, badge_column
-from evolink_studio.generations.accounting import get_admin_url
 from evolink_studio.generations.admin.actions import refresh_selected
 from evolink_studio.generations.admin.columns import STATE_COLOURS
 from evolink_studio.generations.models import CallbackDelivery, Generation
@@ -55,7 +54,7 @@ class CallbackDeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("generation"))
     def generation_link(self, delivery: CallbackDelivery) -> SafeString:
-        url = get_admin_url(delivery.generation_id)
+        url = Generation(pk=delivery.generation_id).get_admin_url()
         return format_html('<a class="studio-link" href="{}">#{}</a>', url, delivery.generation_id)
 
     @badge_column(gettext_lazy("state"), STATE_COLOURS)

@@ -20,8 +20,7 @@ from django.utils.translation import ngettext
 from evolink_studio.core.formatting import format_clock, format_credits
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.credits.queries import provider_account
-from evolink_studio.generations import models, queries
-from evolink_studio.generations.accounting import get_admin_url
+from evolink_studio.generations import queries
 from evolink_studio.generations.incidents import (
     INCIDENT_TYPES,
     Incident,
@@ -31,7 +30,7 @@ from evolink_studio.generations.incidents import (
     open_incidents,
     unsettled_totals,
 )
-from evolink_studio.generations.models import MAX_HEARTBEAT_AGE, Generation
+from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline.provider import provider_key
 from evolink_studio.generations.states import State
 
@@ -231,11 +230,11 @@ def _machine_tiles(now: datetime) -> tuple[Tile, ...]:
         note = _("It was never seen. Start it: without it nothing is sent or saved.")
         return (Tile(_("Worker"), _("not running"), note, BAD),)
     seen_text = _("Last seen {age} ago.").format(age=format_clock(now - heartbeat.seen_at))
-    is_away = now - heartbeat.seen_at > MAX_HEARTBEAT_AGE
+    is_away = not heartbeat.is_alive(now)
     note = _("Start it again: without it nothing is sent or saved.")
     is_low, is_full = (
         heartbeat.disk_free_bytes < DISK_WARNING_BYTES,
-        heartbeat.disk_free_bytes < models.MIN_FREE_DISK_BYTES,
+        not heartbeat.has_space,
     )
     return (
         Tile(
@@ -255,7 +254,7 @@ def _machine_tiles(now: datetime) -> tuple[Tile, ...]:
 
 def _incident_row(incident: Incident, now: datetime) -> IncidentRow:
     generation, actions = incident.generation, incident.type.actions
-    page_url = get_admin_url(generation.pk)
+    page_url = generation.get_admin_url()
     return IncidentRow(
         pk=generation.pk,
         name=str(generation),

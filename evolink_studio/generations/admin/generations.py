@@ -21,8 +21,7 @@ from evolink_studio.core.admin import ReadOnlyAdmin, is_owner
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.core.http import parse_id
 from evolink_studio.credits.admin import ledger
-from evolink_studio.generations import queries, services
-from evolink_studio.generations.accounting import get_admin_url
+from evolink_studio.generations import queries
 from evolink_studio.generations.admin import columns, resolution_forms, usage_page
 from evolink_studio.generations.admin.actions import cancel_selected, refresh_selected
 from evolink_studio.generations.admin.changelist import CountingPaginator, GenerationChangeList
@@ -30,7 +29,7 @@ from evolink_studio.generations.admin.columns import GenerationColumns
 from evolink_studio.generations.admin.filters import DateRangeFilter, IncidentFilter, ModelFilter
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.presenters.cards import present_card
-from evolink_studio.generations.states import State
+from evolink_studio.generations.states import REFRESHABLE_STATES, State
 
 
 @admin.register(Generation)
@@ -158,7 +157,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
             self.message_user(request, str(error), messages.ERROR)
         else:
             self.message_user(request, message, messages.SUCCESS)
-        return HttpResponseRedirect(get_admin_url(pk))
+        return HttpResponseRedirect(Generation(pk=pk).get_admin_url())
 
     def import_task_view(self, request: HttpRequest) -> HttpResponseBase:
         """The owner brings in the film of a task that no generation here has."""
@@ -170,7 +169,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
             self.log_addition(request, generation, _("Film of a task brought in."))
             text = _("The worker asks EvoLink about this task, then copies its film.")
             self.message_user(request, text, messages.SUCCESS)
-            return HttpResponseRedirect(get_admin_url(generation.pk))
+            return HttpResponseRedirect(generation.get_admin_url())
         context = {
             **self.admin_site.each_context(request),
             "title": _("Bring in the film of a task"),
@@ -186,7 +185,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
             "card": present_card(generation, now=timezone.now()),
             "films": columns.result_links(generation),
             "inputs": [columns.asset_links(asset) for asset in generation.inputs.order_by("pk")],
-            "can_look": generation.state in services.REFRESHABLE_STATES,
+            "can_look": generation.state in REFRESHABLE_STATES,
             "can_cancel": generation.state == State.QUEUED and is_owner(request),
             **(resolution_forms.decision_forms(generation) if is_owner(request) else {}),
             "estimated": format_credits(generation.credits_estimated),
@@ -225,7 +224,11 @@ def _redirect_back(request: HttpRequest) -> HttpResponse | None:
     if "overview" in request.POST:
         return HttpResponseRedirect(reverse("admin:index"))
     generation_id = parse_id(request.POST.get("back_to", ""))
-    return HttpResponseRedirect(get_admin_url(generation_id)) if generation_id else None
+    return (
+        HttpResponseRedirect(Generation(pk=generation_id).get_admin_url())
+        if generation_id
+        else None
+    )
 
 
 def _get_actor(request: HttpRequest) -> User:

@@ -38,9 +38,8 @@ from evolink_studio.evolink.types import Task
 from evolink_studio.generations.models import Charge, Generation
 from evolink_studio.generations.params import AssetMissing, load_params_for_dispatch
 from evolink_studio.generations.pipeline import poll_schedule, retry_policy
-from evolink_studio.generations.pipeline.polling import task_to_json
 from evolink_studio.generations.pipeline.provider import Clock, Provider
-from evolink_studio.generations.states import State
+from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import transition, update_in_state
 from evolink_studio.library.models import Asset
 from evolink_studio.library.remote_copies import ensure_remote_copy
@@ -51,9 +50,9 @@ MAX_ESTIMATED_SECONDS = (
 
 
 class UnsendableRequestError(Exception):
-    """The stored request cannot be sent as it is. `code` says why, as `failures` knows it."""
+    """The stored request cannot be sent as it is; `code` says why."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: ErrorCode) -> None:
         super().__init__(code)
         self.code = code
 
@@ -77,7 +76,7 @@ def record_accepted(
         "error_code": "",
         "error_text": "",
         "last_status": task.status[:20],
-        "last_reply": task_to_json(task),
+        "last_reply": task.to_json(),
         "next_attempt_at": now
         + poll_schedule.first_poll_delay(expected_seconds, is_sandbox=provider.is_sandbox),
     }
@@ -87,7 +86,7 @@ def record_accepted(
     except IntegrityError:
         # One task id for two POSTs: a person has to look, and nothing is sent again.
         is_linked = False
-        _mark_unknown(generation, "task_already_linked", task.id, lease_id, now)
+        _mark_unknown(generation, ErrorCode.TASK_ALREADY_LINKED, task.id, lease_id, now)
     log.info("sent", generation=generation.pk, task=task.id, linked=is_linked)
 
 
@@ -148,7 +147,7 @@ def _on_outcome_unknown(
     provider: Provider,
     now: datetime,
 ) -> bool:
-    return _mark_unknown(generation, "answer_lost", error.provider_message, lease_id, now)
+    return _mark_unknown(generation, ErrorCode.ANSWER_LOST, error.provider_message, lease_id, now)
 
 
 def _on_rate_limit(
@@ -160,10 +159,10 @@ def _on_rate_limit(
 ) -> bool:
     if generation.attempts + 1 >= poll_schedule.MAX_RATE_LIMITED_TRIES:
         return _mark_failed(
-            generation, "rate_limit_exceeded", error.provider_message, lease_id, now
+            generation, ErrorCode.RATE_LIMIT_EXCEEDED, error.provider_message, lease_id, now
         )
     delay = timedelta(seconds=error.retry_after or poll_schedule.RATE_LIMIT_WAIT_SECONDS)
-    return _requeue(generation, lease_id, now, delay, "rate_limit_exceeded")
+    return _requeue(generation, lease_id, now, delay, ErrorCode.RATE_LIMIT_EXCEEDED)
 
 
 def _on_rejection(
@@ -198,8 +197,8 @@ def _on_unreachable(
     now: datetime,
 ) -> bool:
     if _is_retry_period_over(generation, now):
-        return _mark_failed(generation, "not_sent", error.provider_message, lease_id, now)
-    return _retry(generation, lease_id, now, "unreachable")
+        return _mark_failed(generation, ErrorCode.NOT_SENT, error.provider_message, lease_id, now)
+    return _retry(generation, lease_id, now, ErrorCode.UNREACHABLE)
 
 
 def _on_unexpected(
@@ -207,8 +206,8 @@ def _on_unexpected(
 ) -> bool:
     retry_policy.log_unexpected_error(generation, error, step="send")
     if _is_retry_period_over(generation, now):
-        return _mark_failed(generation, retry_policy.INTERNAL_ERROR, "", lease_id, now)
-    return _retry(generation, lease_id, now, retry_policy.INTERNAL_ERROR)
+        return _mark_failed(generation, ErrorCode.INTERNAL, "", lease_id, now)
+    return _retry(generation, lease_id, now, ErrorCode.INTERNAL)
 
 
 _PREPARE_HANDLERS: ErrorHandlers = (
@@ -224,9 +223,9 @@ _SUBMIT_HANDLERS: ErrorHandlers = (
     (EvoLinkError, _on_outcome_unknown),
 )
 # What a row has failed of that was called lost before the answer came: surely nothing was taken.
-_LATE_ERROR_CODES: dict[type[EvoLinkError], str] = {
-    RequestNotSent: "not_sent",
-    RateLimitError: "rate_limit_exceeded",
+_LATE_ERROR_CODES: dict[type[EvoLinkError], ErrorCode] = {
+    RequestNotSent: ErrorCode.NOT_SENT,
+    RateLimitError: ErrorCode.RATE_LIMIT_EXCEEDED,
 }
 
 
@@ -254,7 +253,9 @@ def _is_retry_period_over(generation: Generation, now: datetime) -> bool:
     return now - generation.created_at > poll_schedule.DISPATCH_RETRY_PERIOD
 
 
-def _retry(generation: Generation, lease_id: uuid.UUID, now: datetime, error_code: str) -> bool:
+def _retry(
+    generation: Generation, lease_id: uuid.UUID, now: datetime, error_code: ErrorCode
+) -> bool:
     delay = poll_schedule.delay_for_attempt(
         poll_schedule.DISPATCH_RETRY_SECONDS, generation.attempts
     )
@@ -262,7 +263,11 @@ def _retry(generation: Generation, lease_id: uuid.UUID, now: datetime, error_cod
 
 
 def _requeue(
-    generation: Generation, lease_id: uuid.UUID, now: datetime, delay: timedelta, error_code: str
+    generation: Generation,
+    lease_id: uuid.UUID,
+    now: datetime,
+    delay: timedelta,
+    error_code: ErrorCode,
 ) -> bool:
     changes: dict[str, Any] = {
         "next_attempt_at": now + delay,
@@ -276,7 +281,7 @@ def _requeue(
 
 
 def _mark_unknown(
-    generation: Generation, code: str, text: str, lease_id: uuid.UUID, now: datetime
+    generation: Generation, code: ErrorCode, text: str, lease_id: uuid.UUID, now: datetime
 ) -> bool:
     return transition(
         generation,
@@ -368,13 +373,13 @@ async def _build_payload(
         spec = get_spec(generation.model_id)
         values, assets = await sync_to_async(load_params_for_dispatch)(generation)
     except UnknownModelError as error:
-        raise UnsendableRequestError("rules_changed") from error
+        raise UnsendableRequestError(ErrorCode.RULES_CHANGED) from error
     except AssetMissing as error:
         # Without it EvoLink would make, and charge, something that nobody asked for.
-        raise UnsendableRequestError("file_missing") from error
+        raise UnsendableRequestError(ErrorCode.FILE_MISSING) from error
     check_result = spec.check(values)
     if check_result.request is None:
-        raise UnsendableRequestError("rules_changed")
+        raise UnsendableRequestError(ErrorCode.RULES_CHANGED)
     urls_by_ref = {asset.ref: await _get_asset_url(asset, provider, clock) for asset in assets}
     payload = spec.build_payload(check_result.request, urls_by_ref)
     if provider.callback_base_url:
@@ -390,6 +395,6 @@ async def _get_asset_url(asset: Asset, provider: Provider, clock: Clock) -> str:
             provider.client, asset=asset, provider_key=provider.provider_key, now=clock()
         )
     except FileNotFoundError as error:
-        raise UnsendableRequestError("file_missing") from error
+        raise UnsendableRequestError(ErrorCode.FILE_MISSING) from error
     except OSError as error:  # such as a disk that is away for the moment
         raise ServiceUnavailableError("A file of the library cannot be read") from error

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from evolink_studio.core.http import parse_id
 from evolink_studio.evolink.download import download_file
-from evolink_studio.evolink.errors import EvoLinkError, LinkExpiredError
+from evolink_studio.evolink.errors import DiskFullError, EvoLinkError, LinkExpiredError
 from evolink_studio.evolink.partial_file import (
     COMPLETED_SUFFIX,
     SIDECAR_SUFFIX,
@@ -23,9 +23,14 @@ from evolink_studio.evolink.partial_file import (
 from evolink_studio.generations.models import Charge, GeneratedVideo, Generation
 from evolink_studio.generations.pipeline import poll_schedule, retry_policy
 from evolink_studio.generations.pipeline.provider import Clock, Provider
-from evolink_studio.generations.states import State
+from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import transition, update_in_state
-from evolink_studio.library.exceptions import FileRejected, InvalidVideo
+from evolink_studio.library.exceptions import (
+    DiskFull,
+    FileRejected,
+    InvalidVideo,
+    StorageUnavailable,
+)
 from evolink_studio.library.models import Asset
 from evolink_studio.library.queries import find_stored_result
 from evolink_studio.library.services import add_result
@@ -95,7 +100,6 @@ MAX_VIDEO_BYTES = 4 * 1024**3
 DOWNLOAD_DEADLINE_SECONDS = 1200.0
 # Links die 24 h after completion. Two hours later nothing can bring the film back.
 LINK_GRACE_PERIOD = timedelta(hours=2)
-FILM_LOST = "film_lost"
 
 # A film in the library, or what kept it away.
 DownloadResult = Asset | Exception
@@ -256,14 +260,14 @@ def _give_up(
     """What is not here by now never will be. The films that are here are kept all the same."""
     errors = _list_errors(results)
     if len(errors) < len(results):
-        _complete(generation, results, lease_id, now, missing_code=FILM_LOST)
+        _complete(generation, results, lease_id, now, missing_code=ErrorCode.FILM_LOST)
         return
     is_ended = transition(
         generation,
         State.FAILED,
         now=now,
         lease_id=lease_id,
-        error_code=FILM_LOST,
+        error_code=ErrorCode.FILM_LOST,
         error_text=getattr(errors[0], "provider_message", ""),
         charge=Charge.CHARGED,
         local_copy_seen_at=None,
@@ -280,18 +284,18 @@ async def _fetch_fresh_links(generation: Generation, provider: Provider) -> list
     return list(task.results) or None
 
 
-def _error_code(error: Exception) -> str:
-    default_code = (
-        "download_failed" if isinstance(error, EXPECTED_ERRORS) else retry_policy.INTERNAL_ERROR
-    )
-    return ERROR_CODES.get(type(error).__name__, default_code)
+def _error_code(error: Exception) -> ErrorCode:
+    is_expected = isinstance(error, EXPECTED_ERRORS)
+    default_code = ErrorCode.DOWNLOAD_FAILED if is_expected else ErrorCode.INTERNAL
+    return ERROR_CODES.get(type(error), default_code)
 
 
 EXPECTED_ERRORS = (EvoLinkError, FileRejected, OSError)
-# What a card says while the film waits at EvoLink, or on this machine.
-ERROR_CODES = {
-    "NoSpace": "disk_full",
-    "NotReached": "not_stored",
-    "NotAFilm": "not_a_film",
-    "LinkDead": "link_dead",
+# What keeps a film away that waits at EvoLink, or on this machine.
+ERROR_CODES: dict[type[Exception], ErrorCode] = {
+    DiskFull: ErrorCode.DISK_FULL,
+    DiskFullError: ErrorCode.DISK_FULL,
+    StorageUnavailable: ErrorCode.NOT_STORED,
+    InvalidVideo: ErrorCode.NOT_A_FILM,
+    LinkExpiredError: ErrorCode.LINK_DEAD,
 }

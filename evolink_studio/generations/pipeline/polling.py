@@ -23,7 +23,7 @@ from evolink_studio.evolink.types import Task
 from evolink_studio.generations.models import Charge, Generation
 from evolink_studio.generations.pipeline import poll_schedule, retry_policy
 from evolink_studio.generations.pipeline.provider import Clock, Provider
-from evolink_studio.generations.states import State
+from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import (
     StateUpdate,
     bulk_update_in_state,
@@ -62,11 +62,6 @@ def apply_task(
     return _running_update(generation, task, now=now, is_sandbox=is_sandbox)
 
 
-def task_to_json(task: Task) -> dict[str, Any]:
-    """The reply as JSON for the row; credits as decimal text."""
-    return task.model_dump(mode="json", exclude_defaults=True)
-
-
 def charged_credits(task: Task) -> Decimal | None:
     """Credits finally taken; None while EvoLink says nothing sensible about it.
 
@@ -98,7 +93,7 @@ def _completed_changes(generation: Generation, task: Task, now: datetime) -> dic
         "error_code": "",
         "next_attempt_at": now,
         "last_status": task.status[:20],
-        "last_reply": task_to_json(task),
+        "last_reply": task.to_json(),
     }
 
 
@@ -118,7 +113,7 @@ def _failed_changes(task: Task) -> dict[str, Any]:
         "credits_charged": None if is_unclear else credits_charged or Decimal(0),
         "charge": charge,
         "last_status": task.status[:20],
-        "last_reply": task_to_json(task),
+        "last_reply": task.to_json(),
     }
 
 
@@ -133,7 +128,7 @@ def _running_update(
             "progress": progress,
             "progressed_at": now,
             "stalled_since": None,
-            "last_reply": task_to_json(task),
+            "last_reply": task.to_json(),
         }
     else:
         visible_changes = {}
@@ -263,7 +258,7 @@ def _write_update(update: StateUpdate, lease_id: uuid.UUID) -> None:
 def _postpone(generation: Generation, error: Exception, now: datetime) -> StateUpdate:
     """Further each time."""
     retry_policy.log_unexpected_error(generation, error, step="follow")
-    return _retry_update(generation, now, error_code=retry_policy.INTERNAL_ERROR)
+    return _retry_update(generation, now, error_code=ErrorCode.INTERNAL)
 
 
 def _retry_update(generation: Generation, now: datetime, **changes: Any) -> StateUpdate:

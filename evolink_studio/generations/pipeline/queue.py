@@ -24,14 +24,12 @@ from evolink_studio.generations.models import (
     Heartbeat,
 )
 from evolink_studio.generations.pipeline.leases import LEASE_DURATION
-from evolink_studio.generations.states import State
+from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import (
     increment_feed_version,
     lock_available,
     lock_feeds,
 )
-
-DISK_FULL = "disk_full"
 
 
 def pause_queue(*, now: datetime) -> None:
@@ -41,12 +39,14 @@ def pause_queue(*, now: datetime) -> None:
         resume_queue()
         return
     waiting = Generation.objects.filter(state=State.QUEUED, lease_id=None)
-    _set_waiting_reason(waiting.exclude(error_code=DISK_FULL), DISK_FULL)
+    _set_waiting_reason(waiting.exclude(error_code=ErrorCode.DISK_FULL), ErrorCode.DISK_FULL)
 
 
 def resume_queue() -> None:
     """There is room again: they wait for nothing but their turn."""
-    _set_waiting_reason(Generation.objects.filter(state=State.QUEUED, error_code=DISK_FULL), "")
+    _set_waiting_reason(
+        Generation.objects.filter(state=State.QUEUED, error_code=ErrorCode.DISK_FULL), ""
+    )
 
 
 def _set_waiting_reason(rows: "QuerySet[Generation]", error_code: str) -> None:

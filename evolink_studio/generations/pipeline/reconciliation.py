@@ -21,7 +21,7 @@ from evolink_studio.generations.models import CallbackDelivery, Charge, Generati
 from evolink_studio.generations.pipeline import poll_schedule, retry_policy
 from evolink_studio.generations.pipeline.dispatch import record_accepted
 from evolink_studio.generations.pipeline.provider import Clock, Provider
-from evolink_studio.generations.states import State
+from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import transition, update_in_state
 
 log = structlog.get_logger(__name__)
@@ -209,7 +209,7 @@ def _mark_unknown(generation: Generation, now: datetime) -> bool:
             charge=Charge.UNCLEAR,
             next_attempt_at=now,
             attempts=0,
-            error_code="answer_lost",
+            error_code=ErrorCode.ANSWER_LOST,
         )
     except OperationalError:
         raise

@@ -7,15 +7,14 @@ its code; when the code is mended it goes on by itself.
 import structlog
 
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.states import ErrorCode
 
 log = structlog.get_logger(__name__)
-
-INTERNAL_ERROR = "internal"
 
 
 def log_unexpected_error(generation: Generation, error: Exception, *, step: str) -> None:
     """Log it: in full the first time, in a line as often as it comes again."""
-    is_known = generation.error_code == INTERNAL_ERROR
+    is_known = generation.error_code == ErrorCode.INTERNAL
     log.error(
         "step failed",
         step=step,

@@ -22,8 +22,7 @@ from evolink_studio.generations.presenters.status_text import (
     storage_badge,
 )
 from evolink_studio.generations.presenters.timers import Timer, time_left, time_without_progress
-from evolink_studio.generations.services import DISMISSIBLE_STATES
-from evolink_studio.generations.states import State
+from evolink_studio.generations.states import DISMISSIBLE_STATES, State
 from evolink_studio.library.models import Asset
 
 NO_POSITIONS: Mapping[int, QueuePosition] = MappingProxyType({})

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from evolink_studio.generations.states import ErrorCode
+
 LazyText = str | Promise
 
 
@@ -80,7 +82,7 @@ FAILURE_TEXTS: dict[str, FailureText] = {
     ),
     "resource_exhausted": _PROVIDER_BUSY,
     "quota_exceeded": _PROVIDER_BUSY,
-    "rate_limit_exceeded": _PROVIDER_BUSY,
+    ErrorCode.RATE_LIMIT_EXCEEDED: _PROVIDER_BUSY,
     "generation_failed_no_content": FailureText(
         _("The model finished without a film."), RETRY_ONCE_ADVICE, is_retryable=True
     ),
@@ -104,32 +106,32 @@ FAILURE_TEXTS: dict[str, FailureText] = {
     "request_too_large_error": FailureText(
         _("The request is too large for EvoLink."), _("Use fewer or smaller pictures.")
     ),
-    "not_sent": FailureText(
+    ErrorCode.NOT_SENT: FailureText(
         _("EvoLink could not be reached for an hour, so we stopped trying."),
         RETRY_LATER_ADVICE,
         is_retryable=True,
     ),
-    "internal": FailureText(
+    ErrorCode.INTERNAL: FailureText(
         _("Something is wrong in this studio, so nothing was sent."), ASK_OWNER_ADVICE
     ),
-    "rules_changed": FailureText(
+    ErrorCode.RULES_CHANGED: FailureText(
         _("The rules of this model changed while this was waiting, so it was not sent."),
         _("Open it again and look at the marked fields."),
     ),
-    "file_missing": FailureText(
+    ErrorCode.FILE_MISSING: FailureText(
         _("A file that belongs to this is no longer in the library, so nothing was sent."),
         CHOOSE_FILE_ADVICE,
     ),
-    "never_taken": FailureText(
+    ErrorCode.NEVER_TAKEN: FailureText(
         _("EvoLink never took this request, as an admin found out."),
         _("You can send it again."),
         is_retryable=True,
     ),
-    "charged_without_film": FailureText(
+    ErrorCode.CHARGED_WITHOUT_FILM: FailureText(
         _("EvoLink charged this, but there is no film, as an admin found out."),
         "",
     ),
-    "film_lost": FailureText(
+    ErrorCode.FILM_LOST: FailureText(
         _("The film was made, but its link ended before it could be copied here."),
         _("You can make it again with the same settings."),
         is_retryable=True,

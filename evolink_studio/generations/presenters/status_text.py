@@ -14,7 +14,7 @@ from evolink_studio.generations.pipeline import poll_schedule
 from evolink_studio.generations.pipeline.queue import QueuePosition
 from evolink_studio.generations.presenters.failure_text import NEW_CHARGE_NOTICE, failure_text
 from evolink_studio.generations.presenters.timers import time_without_progress
-from evolink_studio.generations.states import State
+from evolink_studio.generations.states import ErrorCode, State
 
 LazyText = str | Promise
 
@@ -143,14 +143,15 @@ def status_text(
 
 
 def _queued_text(generation: Generation, position: QueuePosition | None) -> StatusText:
-    problem = {
-        "unreachable": _("EvoLink cannot be reached. Nothing was sent yet."),
-        "rate_limit_exceeded": _("EvoLink asks us to wait. Nothing was sent yet."),
-        "internal": _("Something is wrong in this studio. Nothing was sent yet."),
-        "disk_full": _(
+    problem_texts: Mapping[str, str] = {
+        ErrorCode.UNREACHABLE: _("EvoLink cannot be reached. Nothing was sent yet."),
+        ErrorCode.RATE_LIMIT_EXCEEDED: _("EvoLink asks us to wait. Nothing was sent yet."),
+        ErrorCode.INTERNAL: _("Something is wrong in this studio. Nothing was sent yet."),
+        ErrorCode.DISK_FULL: _(
             "This server's disk is nearly full, so a film could not be kept. Nothing was sent yet."
         ),
-    }.get(generation.error_code)
+    }
+    problem = problem_texts.get(generation.error_code)
     if problem:
         return StatusText(State.QUEUED.label, problem, _RETRIED_AUTOMATICALLY)
     if position is None:
@@ -183,15 +184,16 @@ def _sending_text(generation: Generation, now: datetime) -> StatusText:
 
 
 def _unknown_text(generation: Generation, now: datetime) -> StatusText:
-    message = {
-        "restored": _(
+    messages: Mapping[str, str] = {
+        ErrorCode.RESTORED: _(
             "This studio was restored from a backup that does not know whether this was sent."
         ),
-        "task_already_linked": _(
+        ErrorCode.TASK_ALREADY_LINKED: _(
             "EvoLink's answer named a task that belongs to another film, so nobody knows what "
             "became of this one."
         ),
-    }.get(
+    }
+    message = messages.get(
         generation.error_code,
         _("This was sent, but EvoLink's answer was lost. It may be in the making."),
     )
@@ -218,14 +220,17 @@ def _running_text(generation: Generation, now: datetime) -> StatusText:
 
 
 def _saving_text(generation: Generation, now: datetime) -> StatusText:
-    problem = {
-        "disk_full": _("The film is made, but this server's disk is full."),
-        "not_a_film": _("The film is made, but the copy that arrived does not play."),
-        "link_dead": _("The film is made, but its link does not answer yet."),
-        "download_failed": _("The film is made, but copying it was interrupted."),
-        "not_stored": _("The film is made, but this studio's library cannot be reached."),
-        "internal": _("The film is made, but something in this studio keeps us from copying it."),
-    }.get(generation.error_code)
+    problem_texts: Mapping[str, str] = {
+        ErrorCode.DISK_FULL: _("The film is made, but this server's disk is full."),
+        ErrorCode.NOT_A_FILM: _("The film is made, but the copy that arrived does not play."),
+        ErrorCode.LINK_DEAD: _("The film is made, but its link does not answer yet."),
+        ErrorCode.DOWNLOAD_FAILED: _("The film is made, but copying it was interrupted."),
+        ErrorCode.NOT_STORED: _("The film is made, but this studio's library cannot be reached."),
+        ErrorCode.INTERNAL: _(
+            "The film is made, but something in this studio keeps us from copying it."
+        ),
+    }
+    problem = problem_texts.get(generation.error_code)
     retention = _retention_text(generation, now)
     advice = f"{_('We keep trying.')} {retention}" if problem else retention
     return StatusText(State.SAVING.label, problem or _("Made. Copying it to this server…"), advice)
@@ -266,7 +271,7 @@ def storage_badge(generation: Generation, now: datetime) -> str:
 
 
 def _completed_text(generation: Generation, now: datetime) -> StatusText:
-    if generation.error_code == "film_lost":
+    if generation.error_code == ErrorCode.FILM_LOST:
         message = _(
             "Saved in your library, except for a film whose link ended before it was copied."
         )

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolink_studio.library.exceptions import InvalidAudio as InvalidAudio
+from evolink_studio.library.exceptions import InvalidAudio
 from evolink_studio.library.media.containers import (
     MAX_DURATION_SECONDS,
     configure_decoder,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from evolink_studio.library.exceptions import InvalidVideo as InvalidVideo
+from evolink_studio.library.exceptions import InvalidVideo
 from evolink_studio.library.media import images
 from evolink_studio.library.media.containers import (
     MAX_DURATION_SECONDS,

@@ -11,6 +11,7 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.states import ErrorCode
 from evolink_studio.library import storage
 from evolink_studio.operations.backup import database
 from evolink_studio.operations.backup.base import BackupError
@@ -82,7 +83,7 @@ def restore_backup(
         backup.folder / backup.manifest.database.name, _mark_uncertain_sql(backup.manifest.taken)
     )
     call_command("migrate", interactive=False, verbosity=0)
-    unclear_count = Generation.objects.filter(error_code="restored").count()
+    unclear_count = Generation.objects.filter(error_code=ErrorCode.RESTORED).count()
     return RestoreResult(backup.manifest, unclear_count, damaged_names)
 
 
@@ -95,11 +96,12 @@ def _mark_uncertain_sql(taken_at: datetime) -> Sequence[str]:
     """
     uncertain_since = f"{taken_at.astimezone(UTC) - UNCERTAIN_PERIOD:%Y-%m-%d %H:%M:%S}+00"
     return (
-        "UPDATE generations_generation SET state = 'unknown', charge = 'unclear', "
-        "error_code = 'restored', error_text = '', due = NULL, claim = NULL, attempts = 0, "
-        "moved = CURRENT_TIMESTAMP WHERE state IN ('queued', 'sending')",
-        f"UPDATE generations_generation SET due = NULL, claim = NULL "  # noqa: S608  # a time
-        f"WHERE state = 'unknown' AND sent > '{uncertain_since}'",
+        "UPDATE generations_generation SET state = 'unknown', charge = 'unclear', "  # noqa: S608  # a code
+        f"error_code = '{ErrorCode.RESTORED}', error_text = '', "
+        "next_attempt_at = NULL, lease_id = NULL, attempts = 0, "
+        "progressed_at = CURRENT_TIMESTAMP WHERE state IN ('queued', 'sending')",
+        f"UPDATE generations_generation SET next_attempt_at = NULL, lease_id = NULL "  # noqa: S608
+        f"WHERE state = 'unknown' AND sent_at > '{uncertain_since}'",
         "UPDATE generations_changefeed SET version = version + 1000000",
     )
 
