@@ -123,4 +123,4 @@ def test_the_create_page_asks_for_few_and_small_files():
 
 
 def test_the_styles_of_the_create_page_stay_small():
-    assert sum(weight(STATIC / name) for name in ("studio.css", "desk.css")) <= 12_000
+    assert sum(weight(STATIC / name) for name in ("studio.css", "workspace.css")) <= 12_000

@@ -143,7 +143,7 @@ class AllowanceAdmin(StaffReadAdmin):
             "form": form,
             "chosen": queryset,
         }
-        return TemplateResponse(request, "credits/admin/raise.html", context)
+        return TemplateResponse(request, "credits/admin/raise_allowances.html", context)
 
     def _raise_selected(
         self, request: HttpRequest, queryset: QuerySet[Allowance], credits_added: Decimal

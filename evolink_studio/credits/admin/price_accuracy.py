@@ -47,7 +47,7 @@ def render_accuracy_page(request: HttpRequest, context: Mapping[str, Any]) -> Ht
     report, now = measure_accuracy(price_accuracy.recent_samples(None, MAX_SAMPLES)), timezone.now()
     return TemplateResponse(
         request,
-        "credits/admin/drift.html",
+        "credits/admin/price_accuracy.html",
         {
             **context,
             "title": _("Where prices are off"),

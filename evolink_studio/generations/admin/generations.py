@@ -72,7 +72,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
     search_fields = ("prompt", "task_id")
     search_help_text = gettext_lazy("Prompt or task id")
     actions = ("look_again", "cancel_unsent")
-    change_form_outer_before_template = "generations/admin/_sight.html"
+    change_form_outer_before_template = "generations/admin/_summary.html"
     fieldsets = (
         (
             gettext_lazy("Who and what"),
@@ -176,7 +176,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
             "title": _("Bring in the film of a task"),
             "form": form,
         }
-        return TemplateResponse(request, "generations/admin/rescue.html", context)
+        return TemplateResponse(request, "generations/admin/import_task.html", context)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

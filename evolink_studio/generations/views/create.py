@@ -117,7 +117,7 @@ def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
         "form": form,
         "models": model_picker.present_models(new_spec.id, now, form.quote.denied_model_ids),
     }
-    response = render(request, "generations/_studio.html", context)
+    response = render(request, "generations/_editor.html", context)
     response["HX-Push-Url"] = form.action
     return response
 
@@ -207,7 +207,7 @@ def _render_submitted(
             now=now,
         ),
     }
-    return render(request, "generations/_submitted.html", context)
+    return render(request, "generations/_submit_response.html", context)
 
 
 def _parse_rendered_list(request: AuthenticatedHttpRequest) -> RenderedList | None:

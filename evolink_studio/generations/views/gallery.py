@@ -80,7 +80,8 @@ def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
         "now": now,
     }
     is_fragment = request.headers.get("HX-Request") and request.GET.get("before")
-    return render(request, f"generations/{'_films' if is_fragment else 'films'}.html", context)
+    template = "generations/_gallery_items.html" if is_fragment else "generations/gallery.html"
+    return render(request, template, context)
 
 
 def _parse_cursor(request: AuthenticatedHttpRequest) -> tuple[datetime, int] | None:
