@@ -1,48 +1,48 @@
 // @ts-check
-/** Stage and rail: one poller that rests with the page, says when it is blind, and spares a playing film. */
+/** Stage and rail of the create page: the poller, screen reader announcements, tabs on small screens. */
 
-const words = /** @type {HTMLTemplateElement} */ (document.getElementById("words")).dataset;
+const messages = /** @type {HTMLTemplateElement} */ (document.getElementById("messages")).dataset;
 const htmx = /** @type {any} */ (window).htmx;
-const trouble = /** @type {HTMLElement} */ (document.getElementById("trouble"));
-const said = /** @type {HTMLElement} */ (document.getElementById("said"));
-const workspace = /** @type {HTMLElement} */ (document.getElementById("main"));
+const pageAlert = /** @type {HTMLElement} */ (document.getElementById("page-alert"));
+const announcer = /** @type {HTMLElement} */ (document.getElementById("announcer"));
+const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 
-/** Whose request this is; `detail.elt` would be whom the event is told to. @param {Event} event @returns {Element} */
-const asker = (event) => /** @type {CustomEvent} */ (event).detail.requestConfig.elt;
+/** The element that sent the request; `detail.elt` is the target of the event. @param {Event} event @returns {Element} */
+const getRequestElement = (event) => /** @type {CustomEvent} */ (event).detail.requestConfig.elt;
 
 /* --- The poller --------------------------------------------------------------------------------- */
 
-let heard = new Date();
+let lastSuccessAt = new Date();
 
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (asker(event).id === "live" && document.hidden) event.preventDefault();
+  if (getRequestElement(event).id === "poller" && document.hidden) event.preventDefault();
 });
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) htmx.trigger("#live", "look");
+  if (!document.hidden) htmx.trigger("#poller", "poll");
 });
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (asker(event).id !== "live") return;
+  if (getRequestElement(event).id !== "poller") return;
   const { successful } = /** @type {CustomEvent} */ (event).detail;
-  if (successful) heard = new Date();
-  const time = heard.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
-  const line = successful ? "" : (words.offline ?? "").replace("{time}", time);
-  if (trouble.textContent !== line) trouble.textContent = line;
-  trouble.hidden = successful;
+  if (successful) lastSuccessAt = new Date();
+  const time = lastSuccessAt.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+  const text = successful ? "" : (messages.offline ?? "").replace("{time}", time);
+  if (pageAlert.textContent !== text) pageAlert.textContent = text;
+  pageAlert.hidden = successful;
 });
 
 /**
- * A card stands in the page once. One that is new to the server's mind but already here is changed in
- * place; one that changed but is not here (older than the rail is long) is left out.
- * @param {string} answer
+ * Adapt an answer of the poller so that no card appears twice: a new card that the page has already (a
+ * submit brought it) is morphed in place; a changed card that the page does not have is dropped.
+ * @param {string} html
  */
-function fitting(answer) {
-  const { body } = new DOMParser().parseFromString(answer, "text/html");
+function removeDuplicateCards(html) {
+  const { body } = new DOMParser().parseFromString(html, "text/html");
   for (const card of body.querySelectorAll("article[data-generation]")) {
-    const here = document.getElementById(card.id);
-    const fresh = card.parentElement !== body;
-    if (!fresh && !here) card.remove();
-    if (!fresh || !here) continue;
-    if (here.closest("#stage")) card.remove();
+    const existing = document.getElementById(card.id);
+    const isNew = card.parentElement !== body;
+    if (!isNew && !existing) card.remove();
+    if (!isNew || !existing) continue;
+    if (existing.closest("#stage")) card.remove();
     else {
       card.setAttribute("hx-swap-oob", "morph");
       body.append(card);
@@ -53,68 +53,68 @@ function fitting(answer) {
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { detail } = /** @type {CustomEvent} */ (event);
-  if (asker(event).id !== "live" || !detail.shouldSwap) return;
-  // An answer to an older question: the desk was laid anew meanwhile, and asks again by itself.
-  const asked = document.getElementById("live")?.getAttribute("hx-get");
-  if (asked !== detail.requestConfig.path) detail.shouldSwap = false;
-  else detail.serverResponse = fitting(detail.serverResponse);
+  if (getRequestElement(event).id !== "poller" || !detail.shouldSwap) return;
+  // The workspace was replaced while this request ran: the new poller asks for itself.
+  const currentPath = document.getElementById("poller")?.getAttribute("hx-get");
+  if (currentPath !== detail.requestConfig.path) detail.shouldSwap = false;
+  else detail.serverResponse = removeDuplicateCards(detail.serverResponse);
 });
 
-/* --- A playing film is never swapped away ---------------------------------------------------------- */
+/* --- A submit keeps a playing video on the stage ---------------------------------------------------- */
 
 document.addEventListener("htmx:configRequest", (event) => {
   const { elt, parameters } = /** @type {CustomEvent} */ (event).detail;
   if (elt.id !== "generate") return;
-  const playing = [...document.querySelectorAll("video")].find((film) => !film.paused && !film.ended);
-  const card = /** @type {HTMLElement | null | undefined} */ (playing?.closest("[data-generation]"));
+  const video = [...document.querySelectorAll("video")].find(({ paused, ended }) => !paused && !ended);
+  const card = /** @type {HTMLElement | null | undefined} */ (video?.closest("[data-generation]"));
   if (card) parameters.keep = card.dataset.generation;
 });
 
-/* --- Saying what changed ---------------------------------------------------------------------------- */
+/* --- Announcing changed states ---------------------------------------------------------------------- */
 
-/** @type {Map<string, string>} */
-const states = new Map();
+/** State text by card id. @type {Map<string, string>} */
+const stateTexts = new Map();
 
-/** States that changed since the last look, in words. */
-function news() {
+/** One line for each card whose state changed since the last call. */
+function collectStateChanges() {
   const lines = [];
   for (const card of document.querySelectorAll("[data-generation]")) {
-    const state = card.querySelector("[data-state-text]")?.textContent ?? "";
-    if (states.get(card.id) !== state) lines.push(`${card.querySelector("[data-model-name]")?.textContent}: ${state}`);
-    states.set(card.id, state);
+    const text = card.querySelector("[data-state-text]")?.textContent ?? "";
+    if (stateTexts.get(card.id) !== text) lines.push(`${card.querySelector("[data-model-name]")?.textContent}: ${text}`);
+    stateTexts.set(card.id, text);
   }
   return lines;
 }
-news();
+collectStateChanges();
 document.addEventListener("htmx:afterSettle", () => {
-  const lines = news();
-  if (lines.length) said.textContent = lines.join(". ");
+  const lines = collectStateChanges();
+  if (lines.length) announcer.textContent = lines.join(". ");
 });
 
-/* --- Tabs on a phone, and where the eye goes --------------------------------------------------------- */
+/* --- Tabs on small screens, and focus ---------------------------------------------------------------- */
 
 /** @param {string | undefined} name */
-function show(name) {
-  workspace.dataset.shown = name;
-  for (const tab of workspace.querySelectorAll("[data-tab]")) {
+function selectTab(name) {
+  main.dataset.activeTab = name;
+  for (const tab of main.querySelectorAll("[data-tab]")) {
     if (tab.getAttribute("data-tab") === name) tab.setAttribute("aria-current", "true");
     else tab.removeAttribute("aria-current");
   }
 }
-show(new URLSearchParams(location.search).has("show") || location.hash === "#desk" ? "results" : "create");
+selectTab(new URLSearchParams(location.search).has("show") || location.hash === "#workspace" ? "results" : "create");
 
 document.addEventListener("click", (event) => {
   const tab = event.target instanceof Element && event.target.closest("[data-tab]");
   if (!(tab instanceof HTMLElement)) return;
   event.preventDefault();
-  show(tab.dataset.tab);
+  selectTab(tab.dataset.tab);
   scrollTo({ top: 0 });
 });
-document.addEventListener("studio:sent", () => {
-  show("results");
+document.addEventListener("studio:submitted", () => {
+  selectTab("results");
   if (matchMedia("(max-width: 47.99rem)").matches) scrollTo({ top: 0 });
 });
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.target instanceof Element && event.target.id === "desk" && asker(event).matches("[hx-get]"))
+  if (event.target instanceof Element && event.target.id === "workspace" && getRequestElement(event).matches("[hx-get]"))
     /** @type {HTMLElement | null} */ (document.querySelector("#stage article"))?.focus({ preventScroll: true });
 });

@@ -82,7 +82,7 @@ def test_every_icon_is_in_the_sprite_once():
     used = {
         name
         for text in text_of.values()
-        for name in re.findall(r"(?:{{ icons }}|icons\.svg' %})#([a-z]+)\"", text)
+        for name in re.findall(r"(?:{{ icons_url }}|icons\.svg' %})#([a-z]+)\"", text)
     }
     states = {state.value for state in State} | {"stalled"}
     ratios = {

@@ -72,7 +72,7 @@ def test_staff_have_the_generations_of_callbacks_read_again(staff):
     running = GenerationFactory(state=State.RUNNING, next_attempt_at=later)
     done = GenerationFactory(state=State.COMPLETED)
     chosen = [came(running).pk, came(running).pk, came(done).pk]
-    asked = {"action": "read_again", "_selected_action": chosen}
+    asked = {"action": "refresh_generations", "_selected_action": chosen}
     answer = staff.post(LOG, asked, follow=True)
     assert "looks at 1 generation now" in answer.content.decode()
     running.refresh_from_db()

@@ -207,7 +207,7 @@ def test_looking_again_makes_it_due_now_and_returns_to_its_page(staff, state):
     page = staff.get(page_of(generation)).content.decode()
     assert "Look at it again now" in page
     asked = {
-        "action": "look_again",
+        "action": "refresh_generations",
         "_selected_action": generation.pk,
         "back_to": generation.pk,
     }
@@ -223,20 +223,20 @@ def test_looking_again_makes_it_due_now_and_returns_to_its_page(staff, state):
 def test_looking_again_leaves_alone_what_is_not_sent_or_has_ended(staff, state):
     generation = GenerationFactory(state=state)
     before = generation.due
-    asked = {"action": "look_again", "_selected_action": generation.pk}
+    asked = {"action": "refresh_generations", "_selected_action": generation.pk}
     answer = staff.post(LIST, asked, follow=True)
     assert "Nothing to look at" in answer.content.decode()
     generation.refresh_from_db()
     assert generation.due == before
     assert "Look at it again now" not in staff.get(page_of(generation)).content.decode().replace(
-        '<option value="look_again">Look at it again now', ""
+        '<option value="refresh_generations">Look at it again now', ""
     )
 
 
 def test_looking_again_changes_nothing_but_the_time_of_the_look(staff):
     generation = GenerationFactory(state=State.RUNNING, charge=Charge.RESERVED)
     before = Generation.objects.values().get(pk=generation.pk)
-    staff.post(LIST, {"action": "look_again", "_selected_action": generation.pk})
+    staff.post(LIST, {"action": "refresh_generations", "_selected_action": generation.pk})
     after = Generation.objects.values().get(pk=generation.pk)
     assert after.pop("due") != before.pop("due")
     assert after == before

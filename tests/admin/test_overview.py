@@ -119,7 +119,7 @@ def test_a_worker_that_never_ran_is_told(staff):
 
 
 @pytest.mark.parametrize(
-    ("free", "mood"), [(84 * 10**9, "good"), (3 * 10**9, "care"), (10**8, "bad")]
+    ("free", "mood"), [(84 * 10**9, "good"), (3 * 10**9, "warning"), (10**8, "bad")]
 )
 def test_little_room_on_the_disk_is_told(staff, free, mood):
     services.record_heartbeat(worker="host", disk_free_bytes=free, now=NOW)
@@ -207,7 +207,7 @@ def test_what_is_at_risk_is_looked_at_again_from_the_list(staff):
     lost = GenerationFactory(state=State.UNKNOWN)
     page = staff.get("/admin/").content.decode()
     assert f'aria-label="Look at {lost} again now"' in page
-    asked = {"action": "look_again", "_selected_action": lost.pk, "overview": "1"}
+    asked = {"action": "refresh_generations", "_selected_action": lost.pk, "overview": "1"}
     answer = staff.post(LIST, asked, follow=True)
     assert answer.redirect_chain[-1][0] == "/admin/"
     assert "looks at 1 generation now" in answer.content.decode()

@@ -55,18 +55,18 @@ def test_what_is_no_longer_watched_leaves_goes_on_and_comes_back(desk, still, tm
     expect(stage).to_contain_text(
         "You stopped watching this. EvoLink goes on, and 25.7 credits stay reserved."
     )
-    expect(desk.locator("#live[hx-get]")).to_have_count(0)  # its last question was answered
+    expect(desk.locator("#poller[hx-get]")).to_have_count(0)  # its last question was answered
     assert violations(desk) == []
     desk.goto(still.url("/"))
     expect(desk.locator("[data-generation]")).to_have_count(0)
 
     desk.goto(still.url("/films/"))
     desk.get_by_role("link", name="In the making").click()
-    expect(desk.locator(".film")).to_contain_text("not watched")
+    expect(desk.locator(".gallery-item")).to_contain_text("not watched")
     assert violations(desk) == []
     desk.get_by_role("button", name="Watch again").click()
     expect(stage.locator("[data-status=running]")).to_be_visible()
-    expect(desk.locator("#live[hx-get]")).to_have_count(1)
+    expect(desk.locator("#poller[hx-get]")).to_have_count(1)
     assert Generation.objects.get().state in LIVE_STATES
 
 
@@ -79,7 +79,7 @@ def test_a_small_card_is_put_away_in_its_place_and_comes_back_onto_the_stage(des
     card.get_by_role("button", name="Watch again").click()
     staged = desk.locator(f"#stage [data-generation='{small.pk}']")
     expect(staged.get_by_role("button", name="Stop watching")).to_be_visible()
-    expect(desk.locator("#live[hx-get]")).to_have_count(1)
+    expect(desk.locator("#poller[hx-get]")).to_have_count(1)
 
 
 def test_a_pause_is_told_while_the_page_just_stands_there(desk, still, tmp_path):
@@ -88,12 +88,12 @@ def test_a_pause_is_told_while_the_page_just_stands_there(desk, still, tmp_path)
     show(desk, still, running)
     stage = desk.locator("#stage")
     expect(stage).to_contain_text("about 3 minutes left")
-    expect(stage.locator(".quiet")).to_be_hidden()
+    expect(stage.locator(".progress-pause")).to_be_hidden()
     desk.clock.fast_forward(100_000)
     expect(stage).to_contain_text("about 80 seconds left")
     desk.clock.fast_forward(260_000)
     expect(stage).to_contain_text("this one takes longer")
-    expect(stage.locator(".quiet")).to_have_text(
+    expect(stage.locator(".progress-pause")).to_have_text(
         "No change for 6 minutes; models often pause like this."
     )
 
@@ -103,7 +103,7 @@ def test_a_failure_opens_the_form_at_the_field_that_evolink_named(desk, still, t
     failed = put(still, row("failed, to be changed"), tmp_path, **fields, error_text="No 4k today.")
     desk.goto(still.url("/films/"))
     desk.get_by_role("link", name="Failed and cancelled").click()
-    expect(desk.locator(f"#film-{failed.pk}")).to_contain_text("Not charged")
+    expect(desk.locator(f"#gallery-item-{failed.pk}")).to_contain_text("Not charged")
     assert violations(desk) == []
     desk.get_by_role("link", name="Change and try again").click()
     expect(desk.locator("[data-error-for=quality]")).to_have_text("No 4k today.")
@@ -118,7 +118,7 @@ def test_support_details_are_copied_with_one_press(desk, still, tmp_path):
     show(desk, still, failed)
     desk.locator("#stage summary", has_text="Details").click()
     desk.locator("#stage").get_by_role("button", name="Copy support details").click()
-    expect(desk.locator("#said")).to_have_text("Copied.")
+    expect(desk.locator("#announcer")).to_have_text("Copied.")
     copied = desk.evaluate("navigator.clipboard.readText()")
     assert f"Number here: {failed.pk}" in copied
     assert f"Task at EvoLink: {failed.task_id}" in copied

@@ -44,7 +44,7 @@ def test_a_bar_moves_and_nothing_else_of_its_card_is_touched(desk, still):
         progress(row, 40)
     for where in ("#stage", "#rail"):
         expect(desk.locator(f"{where} progress")).to_have_attribute("aria-valuenow", "40")
-    expect(desk.locator("#stage .leader-number")).to_have_text("40")
+    expect(desk.locator("#stage .progress-ring-number")).to_have_text("40")
     expect(desk.locator("article[data-mine]")).to_have_count(2)
     progress(rows[0], 50)
     expect(desk.locator("#main progress[aria-valuenow='50']")).to_have_count(1)

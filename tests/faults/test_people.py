@@ -203,7 +203,7 @@ def test_a_session_that_ends_while_the_page_polls_leads_to_the_door(journey, end
         (row,) = journey.press()
         tab = tab_of(journey.ada)
         page = Page(tab.get(f"/create/{VEO}/"))
-        poll = page.one("*[@id='live']").get("hx-get")
+        poll = page.one("*[@id='poller']").get("hx-get")
         assert tab.get(poll, headers=HTMX).status_code in {200, 204}
         end(tab, journey.ada)
         for address in (poll, f"/show/{row.pk}/", "/live/"):

@@ -41,11 +41,11 @@ def test_a_bar_comes_alone_and_says_how_far_it_is(tab, ada):
     news = Page(poll(tab, poller(page), bars(page)))
     assert news.cards() == {}
     for generation in (rail, staged):
-        (line,) = news.all(f"div[@id='progress-{generation.pk}']")
+        (line,) = news.all(f"div[@id='progress-bar-{generation.pk}']")
         assert line.get("hx-swap-oob") == "morph"
         assert line.find(".//progress").get("aria-valuenow") == "40"
-    (leader,) = news.all("svg[@class='leader']")
-    assert (leader.get("id"), leader.get("hx-swap-oob")) == (f"leader-{staged.pk}", "morph")
+    (leader,) = news.all("svg[@class='progress-ring']")
+    assert (leader.get("id"), leader.get("hx-swap-oob")) == (f"progress-ring-{staged.pk}", "morph")
     assert sorted(bars(news)) == [rail.pk, staged.pk]
     assert poll(tab, poller(news), bars(news)).status_code == 204
 
@@ -54,8 +54,8 @@ def test_what_a_bar_replaces_stands_on_the_page_once(tab, ada):
     staged, rail = running(ada), running(ada)
     page = opened(tab, f"?show={staged.pk}")
     for generation in (staged, rail):
-        assert page.one(f"*[@id='progress-{generation.pk}']").get("hx-swap-oob") is None
-    assert page.one(f"*[@id='leader-{staged.pk}']").get("hx-swap-oob") is None
+        assert page.one(f"*[@id='progress-bar-{generation.pk}']").get("hx-swap-oob") is None
+    assert page.one(f"*[@id='progress-ring-{staged.pk}']").get("hx-swap-oob") is None
 
 
 def test_a_page_that_does_not_show_the_bar_is_brought_the_card(tab, ada):

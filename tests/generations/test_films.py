@@ -18,12 +18,13 @@ pytestmark = pytest.mark.django_db
 
 def films(page: Page) -> list[int]:
     return [
-        int(film.get("id").removeprefix("film-")) for film in page.all("article[@class='film']")
+        int(film.get("id").removeprefix("gallery-item-"))
+        for film in page.all("article[@class='gallery-item']")
     ]
 
 
 def more(page: Page) -> str | None:
-    found = page.all("*[@id='more']//a")
+    found = page.all("*[@id='load-more']//a")
     return found[0].get("href") if found else None
 
 
@@ -119,9 +120,9 @@ def test_what_is_in_the_making_and_what_failed_stand_on_shelves_of_their_own(tab
 
 def test_every_shelf_can_be_reached_from_the_films(tab):
     page = Page(tab.get("/films/"))
-    for link in page.all("nav[@class='shelves']/a"):
+    for link in page.all("nav[@class='gallery-tabs']/a"):
         there = Page(tab.get(link.get("href")))
-        (here,) = [a for a in there.all("nav[@class='shelves']/a") if a.get("aria-current")]
+        (here,) = [a for a in there.all("nav[@class='gallery-tabs']/a") if a.get("aria-current")]
         assert words(here) == words(link)
 
 

@@ -29,7 +29,7 @@ def test_every_field_of_a_model_has_its_control_and_its_place_for_what_is_wrong(
     for field in spec.fields:
         assert page.error(field.name) == ""
         control = page.one(f"*[@id='field-{field.name}']")
-        if control.get("data-resting") is None:
+        if control.get("data-disabled") is None:
             by_name = field.name if field.control != Control.ROWS else "_do"
             assert page.named(by_name), field.name
         if field.options and field.control == Control.CHOICE:
@@ -129,7 +129,7 @@ def test_an_option_that_needs_a_picture_is_disabled_and_says_so(tab, ada):
 
 def test_a_control_that_plays_no_part_is_disabled_and_says_why(tab):
     page = seen(tab, KLING)
-    assert page.one("*[@id='field-shots']").get("data-resting") is not None
+    assert page.one("*[@id='field-shots']").get("data-disabled") is not None
     assert "Several shots" in words(page.one("*[@id='field-shots']"))
     assert "needs a first frame" in words(page.one("*[@id='field-image_end']"))
 
@@ -144,13 +144,13 @@ def test_what_is_blocked_is_refused_with_the_same_sentence(tab, ada):
 def test_a_file_that_does_not_fit_is_named_at_once_without_pressing(tab, ada):
     small = AssetFactory(owner=ada, width=64, height=64)
     page = Page(press(tab, KLING, {"image_start": small.ref}, where="refresh", htmx=True))
-    assert page.one("*[@data-verdict='bad']") is not None
+    assert page.one("*[@data-check='bad']") is not None
     assert "image_start" in page.errors()
     assert "prompt" not in page.errors()
 
     good = AssetFactory(owner=ada, width=400, height=400)
     page = Page(press(tab, KLING, {"image_start": good.ref}, where="refresh", htmx=True))
-    assert page.one("*[@data-verdict='good']") is not None
+    assert page.one("*[@data-check='good']") is not None
 
 
 def test_a_model_that_has_ended_says_so_and_cannot_be_used(tab, monkeypatch):

@@ -36,17 +36,17 @@ def test_a_card_says_how_long_and_how_fine_the_film_can_get(tab, model_id, limit
 def test_a_model_outside_the_allowance_is_there_greyed_and_says_why(tab, ada):
     allow(10, user=ada, model_ids=[VEO])
     page = seen(tab)
-    assert model(page, VEO).get("data-closed") is None
-    assert model(page, SORA).get("data-closed") is not None
+    assert model(page, VEO).get("data-denied") is None
+    assert model(page, SORA).get("data-denied") is not None
     assert "Your allowance does not include Sora 2 Preview." in words(model(page, SORA))
 
 
 def test_switching_the_model_keeps_the_others_greyed(tab, ada):
     allow(10, user=ada, model_ids=[VEO])
     page = Page(press(tab, VEO, {"from_model": SORA}, where="switch", htmx=True))
-    assert model(page, SORA).get("data-closed") is not None
+    assert model(page, SORA).get("data-denied") is not None
 
 
 def test_without_such_an_allowance_every_model_is_open(tab):
     page = seen(tab)
-    assert [link.get("href") for link in page.all("a[@data-closed]")] == []
+    assert [link.get("href") for link in page.all("a[@data-denied]")] == []

@@ -29,7 +29,7 @@ def test_a_press_by_htmx_brings_the_form_again_and_the_new_card(tab):
     assert page.cards() == {made.pk: "queued"}
     assert (page.value("prompt"), page.value("quality")) == ("A dog", "4k")
     assert page.value("form_key") != key
-    assert page.one("*[@id='live']").get("hx-get")
+    assert page.one("*[@id='poller']").get("hx-get")
 
 
 def test_going_back_and_sending_again_is_the_same_generation(tab):

@@ -68,7 +68,7 @@ def test_the_new_card_takes_the_stage_and_what_stood_there_goes_before_the_rail(
     assert len(answer.cards()) == 2
     assert answer.one("form[@id='generate']").get("data-model") == VEO
     assert answer.one("*[@id='usage']").get("hx-swap-oob") == "morph"
-    live = answer.one("*[@id='live']")
+    live = answer.one("*[@id='poller']")
     assert live.get("hx-swap-oob") == "morph"
     assert poll(tab, live.get("hx-get")).status_code == 204
 
@@ -131,7 +131,7 @@ def test_a_rail_that_is_laid_otherwise_is_laid_anew(tab, ada):
     gap = {"_rail": [str(rows[2].pk), str(rows[0].pk)]}
     for told in (turned, gap):
         answer = Page(press(tab, VEO, since | told, htmx=True))
-        assert answer.one("*[@id='desk']").get("hx-swap-oob") == "morph"
+        assert answer.one("*[@id='workspace']").get("hx-swap-oob") == "morph"
         assert by_swap(answer, BEFORE) == []
 
 
@@ -144,5 +144,5 @@ def test_the_same_form_again_does_not_put_its_card_in_two_places(tab, ada):
     told = said(opened(tab, f"?show={rows[1].pk}"))
     assert str(made.pk) in told["_rail"]
     answer = Page(press(tab, VEO, told, htmx=True, key=key))
-    assert answer.one("*[@id='desk']").get("hx-swap-oob") == "morph"
+    assert answer.one("*[@id='workspace']").get("hx-swap-oob") == "morph"
     assert len(answer.all(f"*[@id='card-{made.pk}']")) == 1

@@ -44,7 +44,7 @@ def test_the_button_names_the_price_and_what_will_be_left(tab):
     page = seen(tab)
     assert "162 credits" in button(page)
     assert "933.4 left" in button(page)
-    assert "confirms" in words(page.one("*[@id='receipt-note']"))
+    assert "confirms" in words(page.one("*[@id='quote-note']"))
     assert not blocked(page)
 
 
@@ -70,7 +70,7 @@ def test_too_few_credits_are_a_warning_and_evolink_decides(tab):
     balance("100")
     page = seen(tab)
     assert "162 credits" in button(page)
-    assert "fewer credits" in words(page.one("*[@id='receipt-note']"))
+    assert "fewer credits" in words(page.one("*[@id='quote-note']"))
     assert press(tab, VEO).status_code == 302
 
 
@@ -88,7 +88,7 @@ def test_without_a_price_the_button_says_what_is_reserved_and_that_is_reserved(t
     RateCard.objects.filter(model_id=VEO).delete()
     page = seen(tab)
     assert "at most 200 credits" in button(page)
-    note = words(page.one("*[@id='receipt-note']"))
+    note = words(page.one("*[@id='quote-note']"))
     assert "No price is known" in note
     assert "Until then 200 credits are reserved." in note
     press(tab, VEO)
@@ -100,7 +100,7 @@ def test_where_the_length_is_open_the_worst_case_stands_on_the_button_and_is_res
     by_the_second()
     page = seen(tab)
     assert "at most 20 credits" in button(page)
-    assert "How long the film gets is open" in words(page.one("*[@id='receipt-note']"))
+    assert "How long the film gets is open" in words(page.one("*[@id='quote-note']"))
     press(tab, VEO)
     assert Generation.objects.get().credits_estimated is None
     assert held() == 20
@@ -112,7 +112,7 @@ def test_an_allowance_that_refuses_open_prices_refuses_them(tab, open_by):
     Allowance.objects.update(unknown_price_credits=None)
     page = seen(tab)
     assert blocked(page)
-    assert "is not known beforehand" in words(page.one("*[@id='receipt-note']"))
+    assert "is not known beforehand" in words(page.one("*[@id='quote-note']"))
     press(tab, VEO)
     assert not Generation.objects.exists()
 
@@ -132,7 +132,7 @@ def test_the_worst_case_must_fit_into_what_is_left(tab, ada):
 
 
 def standing(page) -> str:
-    return words(page.one("details[@id='standings']"))
+    return words(page.one("details[@id='allowance-statuses']"))
 
 
 def test_a_person_sees_where_they_stand_when_it_starts_afresh_and_whom_to_ask(tab, ada):
@@ -162,7 +162,7 @@ def test_what_does_not_fit_says_why_and_which_change_would(tab, ada, limit):
     Allowance.objects.create(user=ada, **{"credits_limit": 500, limit: 9})
     page = changed(tab, SEEDANCE, duration="10", quality="1080p")
     assert blocked(page)
-    note = words(page.one("*[@id='receipt-note']"))
+    note = words(page.one("*[@id='quote-note']"))
     assert "This needs 19.8 credits" in note
     assert "720p saves 10.8 credits." in note
     assert "Ask the owner of this studio" in note
@@ -170,7 +170,7 @@ def test_what_does_not_fit_says_why_and_which_change_would(tab, ada, limit):
 
 
 def test_who_has_no_limit_is_shown_none(tab):
-    assert not seen(tab).all("details[@id='standings']")
+    assert not seen(tab).all("details[@id='allowance-statuses']")
 
 
 def test_with_a_refused_key_nothing_can_be_sent_and_nothing_typed_is_lost(tab):

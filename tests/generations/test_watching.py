@@ -36,7 +36,7 @@ def desk(tab) -> Page:
 
 def asks(page: Page) -> str | None:
     """Where the page's poller asks; None when it does not."""
-    return page.one("*[@id='live']").get("hx-get")
+    return page.one("*[@id='poller']").get("hx-get")
 
 
 # --- the service ------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ def progress(generation: Generation, percent: int) -> None:
 
 def poller(page: Page) -> str | None:
     """Where the page asks next; None when it does not ask."""
-    return page.one("*[@id='live']").get("hx-get")
+    return page.one("*[@id='poller']").get("hx-get")
 
 
 def poll(tab, address, bars=()):

@@ -33,7 +33,7 @@ def shelf(owner):
 
 
 def picks(reply):
-    return re.findall(r'data-pick="([^"]+)"', reply.content.decode())
+    return re.findall(r'data-asset-ref="([^"]+)"', reply.content.decode())
 
 
 def test_the_newest_pictures_come_first_and_every_one_comes_once(
@@ -57,7 +57,7 @@ def test_the_dialog_says_which_slot_it_fills_and_later_pages_are_only_items(owne
     after = re.search(r"after=([\d-]+)", first)[1]
     later = owned.get(f"/library/picker?param=image_start&after={after}").content.decode()
     assert "<section" not in later
-    assert "data-pick" in later
+    assert "data-asset-ref" in later
 
 
 def test_a_plain_link_leads_on_without_scripts(owned, shelf):

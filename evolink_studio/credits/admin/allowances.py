@@ -141,7 +141,7 @@ class AllowanceAdmin(StaffReadAdmin):
             "title": _("Raise allowances"),
             "opts": self.opts,
             "form": form,
-            "chosen": queryset,
+            "allowances": queryset,
         }
         return TemplateResponse(request, "credits/admin/raise_allowances.html", context)
 

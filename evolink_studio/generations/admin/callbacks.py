@@ -45,7 +45,7 @@ class CallbackDeliveryAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     list_per_page = 50
     list_max_show_all = 0
-    actions = ("read_again",)
+    actions = ("refresh_generations",)
 
     @admin.display(description=gettext_lazy("at"))
     def received_text(self, delivery: CallbackDelivery) -> str:

@@ -46,7 +46,7 @@ def _render_changes(request: AuthenticatedHttpRequest) -> HttpResponse:
             steady_bar_ids=_steady_bar_ids(request),
             now=now,
         ),
-        "live": workspace.poller(selected_id, feed.has_watched, feed.get_token(now)),
+        "poller": workspace.poller(selected_id, feed.has_watched, feed.get_token(now)),
     }
     header = changed_header(request.user, since=since, feed=feed, now=now)
     response = render(request, "generations/_poll_response.html", context | header)
