@@ -10,9 +10,9 @@ from types import FrameType
 from typing import NoReturn
 
 from bench import figures, sizes
-from bench.grounds import grounds
+from bench.grounds import prepare_instances
 
-NAMES = (
+MEASURE_NAMES = (
     "idle",
     "queries",
     "submit",
@@ -28,25 +28,25 @@ NAMES = (
 def main() -> int:
     """1 when something could not be measured. A missed target is a figure, not a failure."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(NAMES)}")
-    names = parser.parse_args().names or NAMES
-    if unknown := set(names) - set(NAMES):
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(MEASURE_NAMES)}")
+    names = parser.parse_args().names or MEASURE_NAMES
+    if unknown := set(names) - set(MEASURE_NAMES):
         parser.error(f"no such measure: {', '.join(sorted(unknown))}")
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, _exit_on_signal)
     try:
-        return _print(names)
+        return _print_figures(names)
     except KeyboardInterrupt:
         return 130
 
 
-def _print(names: Sequence[str]) -> int:
-    size, failed, verdicts = sizes.chosen(), 0, Counter[str]()
-    print(figures.heading(), flush=True)
-    with grounds() as ground:
+def _print_figures(names: Sequence[str]) -> int:
+    size, failed, verdicts = sizes.size_from_environment(), 0, Counter[str]()
+    print(figures.format_heading(), flush=True)
+    with prepare_instances() as instances:
         for name in names:
             measure = importlib.import_module(f"bench.measures.{name}").measure
             try:
-                for figure in measure(ground, size):
+                for figure in measure(instances, size):
                     print(figure.line(), flush=True)
                     verdicts[figure.verdict] += 1
             except (RuntimeError, OSError) as error:
@@ -56,7 +56,7 @@ def _print(names: Sequence[str]) -> int:
     return failed
 
 
-def _end(number: int, frame: FrameType | None) -> NoReturn:
+def _exit_on_signal(number: int, frame: FrameType | None) -> NoReturn:
     sys.exit(128 + number)
 
 

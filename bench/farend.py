@@ -16,11 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-LATENCY = 0.05  # seconds
-LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+LATENCY_SECONDS = 0.05  # seconds
+CONTENT_LENGTH_PATTERN = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 BALANCE = {"remaining_credits": 1000, "unlimited_credits": False, "used_credits": 0}
-ACCOUNT = json.dumps({"data": {"token": BALANCE, "user": BALANCE}, "success": True}).encode()
-TASK = (
+ACCOUNT_BODY = json.dumps({"data": {"token": BALANCE, "user": BALANCE}, "success": True}).encode()
+TASK_TEMPLATE = (
     '{{"id": "{id}", "object": "video.generation.task", "type": "video", "created": 1795000000, '
     '"model": "doubao-seedance-1.0-pro-fast", "status": "{status}", "progress": {progress}, '
     '"task_info": {{"can_cancel": false}}, "results": {results}, '
@@ -29,91 +29,95 @@ TASK = (
 
 
 @dataclass
-class Script:
+class ProviderState:
     """What is known about the tasks. `every` reads bring one percent."""
 
-    every: int
-    film: bytes
-    address: str
-    reads: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    finished: set[str] = field(default_factory=set)
-    paid: int = 0
+    reads_per_percent: int
+    video: bytes
+    base_url: str
+    read_times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    finished_ids: set[str] = field(default_factory=set)
+    paid_count: int = 0
 
-    def read(self, task_id: str) -> bytes:
-        reads = self.reads[task_id]
-        reads.append(time.monotonic())
-        done = task_id in self.finished
-        return TASK.format(
+    def read_task(self, task_id: str) -> bytes:
+        times = self.read_times[task_id]
+        times.append(time.monotonic())
+        is_done = task_id in self.finished_ids
+        return TASK_TEMPLATE.format(
             id=task_id,
-            status="completed" if done else "processing",
-            progress=100 if done else min(99, len(reads) // self.every),
-            results=f'["{self.address}/films/{task_id}.mp4"]' if done else "[]",
+            status="completed" if is_done else "processing",
+            progress=100 if is_done else min(99, len(times) // self.reads_per_percent),
+            results=f'["{self.base_url}/films/{task_id}.mp4"]' if is_done else "[]",
         ).encode()
 
-    def finish(self, task_id: str) -> bytes:
-        self.finished.add(task_id)
+    def finish_task(self, task_id: str) -> bytes:
+        self.finished_ids.add(task_id)
         return b"{}"
 
-    def pay(self, _: str) -> bytes:
-        self.paid += 1
-        return self.read(f"task-paid-{self.paid}")
+    def create_task(self, _: str) -> bytes:
+        self.paid_count += 1
+        return self.read_task(f"task-paid-{self.paid_count}")
 
 
-Route = tuple[str, Callable[[Script, str], bytes], float, str]
-JSON = "application/json"
+Route = tuple[str, Callable[[ProviderState, str], bytes], float, str]
+JSON_TYPE = "application/json"
 # The first that the request line begins with: what is answered, after how long, as what.
 ROUTES: tuple[Route, ...] = (
-    ("GET /v1/tasks/", Script.read, LATENCY, JSON),
-    ("GET /v1/credits", lambda script, _: ACCOUNT, LATENCY, JSON),
-    ("POST /v1/videos/generations", Script.pay, LATENCY, JSON),
-    ("GET /films/", lambda script, _: script.film, LATENCY, "video/mp4"),
-    ("POST /bench/finish/", Script.finish, 0, JSON),
-    ("GET /bench/reads", lambda script, _: json.dumps(script.reads).encode(), 0, JSON),
-    ("GET /bench/paid", lambda script, _: str(script.paid).encode(), 0, JSON),
+    ("GET /v1/tasks/", ProviderState.read_task, LATENCY_SECONDS, JSON_TYPE),
+    ("GET /v1/credits", lambda script, _: ACCOUNT_BODY, LATENCY_SECONDS, JSON_TYPE),
+    ("POST /v1/videos/generations", ProviderState.create_task, LATENCY_SECONDS, JSON_TYPE),
+    ("GET /films/", lambda script, _: script.video, LATENCY_SECONDS, "video/mp4"),
+    ("POST /bench/finish/", ProviderState.finish_task, 0, JSON_TYPE),
+    ("GET /bench/reads", lambda script, _: json.dumps(script.read_times).encode(), 0, JSON_TYPE),
+    ("GET /bench/paid", lambda script, _: str(script.paid_count).encode(), 0, JSON_TYPE),
 )
 
 
-class Talk(asyncio.Protocol):
+class ProviderConnection(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, script: Script) -> None:
-        self._script = script
-        self._heard = b""
+    def __init__(self, state: ProviderState) -> None:
+        self._state = state
+        self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._heard += data
-        end = self._heard.find(b"\r\n\r\n") + 4
+        self._buffer += data
+        end = self._buffer.find(b"\r\n\r\n") + 4
         if end < 4:
             return
-        length = LENGTH.search(self._heard, 0, end)
-        whole = end + (int(length[1]) if length else 0)
-        if len(self._heard) >= whole:
-            asked = self._heard.partition(b" HTTP/")[0].decode("latin-1")
-            self._heard = self._heard[whole:]
-            self._answer(asked)
+        length = CONTENT_LENGTH_PATTERN.search(self._buffer, 0, end)
+        request_end = end + (int(length[1]) if length else 0)
+        if len(self._buffer) >= request_end:
+            request_line = self._buffer.partition(b" HTTP/")[0].decode("latin-1")
+            self._buffer = self._buffer[request_end:]
+            self._reply_later(request_line)
 
-    def _answer(self, asked: str) -> None:
-        begin, act, latency, mime = next(route for route in ROUTES if asked.startswith(route[0]))
-        body = act(self._script, asked.removeprefix(begin))
+    def _reply_later(self, request_line: str) -> None:
+        prefix, handler, latency, mime = next(
+            route for route in ROUTES if request_line.startswith(route[0])
+        )
+        body = handler(self._state, request_line.removeprefix(prefix))
         head = f"HTTP/1.1 200 OK\r\nContent-Type: {mime}\r\nContent-Length: {len(body)}\r\n\r\n"
-        asyncio.get_running_loop().call_later(latency, self._say, head.encode() + body)
+        asyncio.get_running_loop().call_later(latency, self._write, head.encode() + body)
 
-    def _say(self, answer: bytes) -> None:
+    def _write(self, reply: bytes) -> None:
         if not self._transport.is_closing():
-            self._transport.write(answer)
+            self._transport.write(reply)
 
 
-async def serve(port: int, every: int, film: bytes) -> None:
+async def serve_until_terminated(port: int, reads_per_percent: int, video: bytes) -> None:
     """Until SIGTERM."""
-    script = Script(every, film, f"http://127.0.0.1:{port}")
-    loop, over = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, over.set)
-    server = await loop.create_server(lambda: Talk(script), "127.0.0.1", port, backlog=1024)
-    await over.wait()
+    state = ProviderState(reads_per_percent, video, f"http://127.0.0.1:{port}")
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    server = await loop.create_server(
+        lambda: ProviderConnection(state), "127.0.0.1", port, backlog=1024
+    )
+    await stopped.wait()
     server.close()
 
 
@@ -122,9 +126,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--every", type=int, required=True, help="reads that bring one percent")
     parser.add_argument("--film", type=Path)
-    asked = parser.parse_args()
-    film = asked.film.read_bytes() if asked.film else b""
-    asyncio.run(serve(asked.port, asked.every, film))
+    arguments = parser.parse_args()
+    video = arguments.film.read_bytes() if arguments.film else b""
+    asyncio.run(serve_until_terminated(arguments.port, arguments.every, video))
 
 
 if __name__ == "__main__":

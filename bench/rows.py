@@ -13,7 +13,7 @@ from evolink_studio.generations.models import ChangeFeed, Charge, GeneratedVideo
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
 
-MODEL = "doubao-seedance-1.0-pro-fast"
+MODEL_ID = "doubao-seedance-1.0-pro-fast"
 PROMPT = "A paper boat drifts down a rain-washed street at dusk, lanterns mirrored in the water."
 PARAMS = {
     "prompt": PROMPT,
@@ -22,96 +22,105 @@ PARAMS = {
     "quality": "480p",
     "aspect_ratio": "16:9",
 }
-COST = Decimal("10.5")
-BATCH = 500
-SPACING = timedelta(minutes=10)
+CREDITS = Decimal("10.5")
+BATCH_SIZE = 500
+FILM_INTERVAL = timedelta(minutes=10)
 
 
-def running(
-    owners: Sequence[User], count: int, *, now: datetime, due: timedelta, interval: timedelta
+def create_running(
+    owners: Sequence[User],
+    count: int,
+    *,
+    now: datetime,
+    first_poll_delay: timedelta,
+    interval: timedelta,
 ) -> list[Generation]:
     """Tasks in flight, dealt out to the owners; first read after `due`, spread over an interval."""
     rows = [
-        _generation(
+        _build_generation(
             owners[number % len(owners)],
             State.RUNNING,
             now,
             task_id=f"task-bench-{number}",
-            next_attempt_at=now + due + interval * number / count,
+            next_attempt_at=now + first_poll_delay + interval * number / count,
         )
         for number in range(count)
     ]
-    return Generation.objects.bulk_create(rows, batch_size=BATCH)
+    return Generation.objects.bulk_create(rows, batch_size=BATCH_SIZE)
 
 
-def kept(owner: User, count: int, *, now: datetime) -> None:
+def create_completed(owner: User, count: int, *, now: datetime) -> None:
     """Films in the library, one every ten minutes, the newest now; each one change of the feed."""
-    moments = (now - SPACING * number for number in reversed(range(count)))
-    for some in _batches(moments):
-        _keep(owner, some)
+    moments = (now - FILM_INTERVAL * number for number in reversed(range(count)))
+    for batch in _numbered_batches(moments):
+        _create_completed_batch(owner, batch)
     ChangeFeed.objects.filter(pk=owner.pk).update(version=count)
 
 
 @transaction.atomic
-def _keep(owner: User, moments: list[tuple[int, datetime]]) -> None:
-    films = Asset.objects.bulk_create(_asset(owner, number, at) for number, at in moments)
+def _create_completed_batch(owner: User, moments: list[tuple[int, datetime]]) -> None:
+    assets = Asset.objects.bulk_create(
+        _build_asset(owner, number, created_at) for number, created_at in moments
+    )
     rows = Generation.objects.bulk_create(
-        _generation(
+        _build_generation(
             owner,
             State.COMPLETED,
-            at,
+            created_at,
             created_version=number,
             changed_version=number,
-            finished_at=at,
-            credits_charged=COST,
+            finished_at=created_at,
+            credits_charged=CREDITS,
         )
-        for number, at in moments
+        for number, created_at in moments
     )
     GeneratedVideo.objects.bulk_create(
-        GeneratedVideo(generation=row, asset=film, position=0)
-        for row, film in zip(rows, films, strict=True)
+        GeneratedVideo(generation=row, asset=asset, position=0)
+        for row, asset in zip(rows, assets, strict=True)
     )
 
 
-def _batches(moments: Iterator[datetime]) -> Iterator[list[tuple[int, datetime]]]:
+def _numbered_batches(moments: Iterator[datetime]) -> Iterator[list[tuple[int, datetime]]]:
     numbered = enumerate(moments, start=1)
-    while some := list(itertools.islice(numbered, BATCH)):
-        yield some
+    while batch := list(itertools.islice(numbered, BATCH_SIZE)):
+        yield batch
 
 
-def _generation(owner: User, state: State, at: datetime, **facts: Any) -> Generation:
-    done = state == State.COMPLETED
-    standing = {
-        "last_status": "completed" if done else "processing",
-        "charge": Charge.CHARGED if done else Charge.RESERVED,
-        "progress": 100 if done else 0,
+def _build_generation(
+    owner: User, state: State, created_at: datetime, **columns: Any
+) -> Generation:
+    is_completed = state == State.COMPLETED
+    state_columns = {
+        "last_status": "completed" if is_completed else "processing",
+        "charge": Charge.CHARGED if is_completed else Charge.RESERVED,
+        "progress": 100 if is_completed else 0,
     }
     return Generation(
         owner=owner,
-        model_id=MODEL,
+        model_id=MODEL_ID,
         prompt=PROMPT,
         params=PARAMS,
         fingerprint="0" * 64,
         state=state,
-        model_used=MODEL,
+        model_used=MODEL_ID,
         expected_seconds=165,
-        credits_estimated=COST,
-        credits_reserved=COST,
-        created_at=at,
-        sent_at=at,
-        accepted_at=at,
-        progressed_at=at,
-        **standing,
-        **facts,
+        credits_estimated=CREDITS,
+        credits_reserved=CREDITS,
+        created_at=created_at,
+        sent_at=created_at,
+        accepted_at=created_at,
+        progressed_at=created_at,
+        **state_columns,
+        **columns,
     )
 
 
-def _asset(owner: User, number: int, at: datetime) -> Asset:
+def _build_asset(owner: User, number: int, created_at: datetime) -> Asset:
     return Asset(
         owner=owner,
         kind=Asset.Kind.VIDEO,
         origin=Asset.Origin.RESULT,
-        name=f"{MODEL}-{number}-1.mp4",
+        name=f"{MODEL_ID}-{number}-1.mp4",
         file=f"{number}.mp4",
         poster=f"{number}.webp",
         format="mp4",
@@ -121,5 +130,5 @@ def _asset(owner: User, number: int, at: datetime) -> Asset:
         width=864,
         height=480,
         seconds=Decimal(5),
-        created_at=at,
+        created_at=created_at,
     )

@@ -12,11 +12,11 @@ from pathlib import Path
 from evolink_studio.environment import ROOT
 
 PR_SET_PDEATHSIG = 1
-PATIENCE = 5.0  # seconds from SIGTERM to SIGKILL
-TICKS = os.sysconf("SC_CLK_TCK")
+STOP_TIMEOUT_SECONDS = 5.0  # seconds from SIGTERM to SIGKILL
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
-class Running:
+class BenchProcess:
     """A process with all that it started."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], log: Path) -> None:
@@ -31,95 +31,97 @@ class Running:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=_die_with_us,
+                preexec_fn=_terminate_with_parent,
             )
 
     @property
     def pid(self) -> int:
         return self.process.pid
 
-    def alive(self) -> None:
+    def ensure_running(self) -> None:
         """Raises RuntimeError with its last words when it has ended."""
         if self.process.poll() is not None:
             code = self.process.returncode
-            raise RuntimeError(f"{self.log.stem} ended with {code}: {self.words()}")
+            raise RuntimeError(f"{self.log.stem} ended with {code}: {self.read_last_output()}")
 
-    def words(self) -> str:
+    def read_last_output(self) -> str:
         """The last that it printed."""
         return self.log.read_text(errors="replace")[-2000:]
 
-    def seconds(self) -> float:
+    def cpu_seconds(self) -> float:
         """Processor seconds that it and its children took so far."""
-        return sum(_ticks(pid) for pid in family(self.pid)) / TICKS
+        return sum(_cpu_ticks(pid) for pid in process_tree(self.pid)) / TICKS_PER_SECOND
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Ask it to end; what then still runs is killed."""
-        members = [(pid, _born(pid)) for pid in family(self.pid)]
+        members = [(pid, _start_ticks(pid)) for pid in process_tree(self.pid)]
         self.process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            self.process.wait(PATIENCE)
-        for pid, born in members:
-            if born and _born(pid) == born:  # a number may be somebody else's by now
-                kill(pid)
+            self.process.wait(STOP_TIMEOUT_SECONDS)
+        for pid, started in members:
+            if started and _start_ticks(pid) == started:  # a number may be somebody else's by now
+                kill_and_wait(pid)
         self.process.wait()
 
 
 @contextmanager
-def running(command: Sequence[str], env: Mapping[str, str], log: Path) -> Iterator[Running]:
+def run_process(
+    command: Sequence[str], env: Mapping[str, str], log: Path
+) -> Iterator[BenchProcess]:
     """A process for the time of the block."""
-    process = Running(command, env, log)
+    process = BenchProcess(command, env, log)
     try:
         yield process
     finally:
-        process.end()
+        process.stop()
 
 
-def family(pid: int) -> list[int]:
+def process_tree(pid: int) -> list[int]:
     """A process and all that it started, parents first. Without those that have ended."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and (facts := _stat(int(entry.name))):
-            children.setdefault(int(facts[1]), []).append(int(entry.name))
-    found = [pid]
-    for member in found:
-        found.extend(children.get(member, ()))
-    return [member for member in found if _stat(member)]
+        if entry.name.isdecimal() and (fields := _read_stat(int(entry.name))):
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+    pids = [pid]
+    for member in pids:
+        pids.extend(children.get(member, ()))
+    return [member for member in pids if _read_stat(member)]
 
 
-def command_of(pid: int) -> str:
+def command_line_of(pid: int) -> str:
     """The command line of a process; "" when it is gone."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     return ""
 
 
-def kill(pid: int) -> None:
+def kill_and_wait(pid: int) -> None:
     """SIGKILL, and wait until nothing of it answers any more."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    while _stat(pid):
+    while _read_stat(pid):
         time.sleep(0.001)
 
 
-def _ticks(pid: int) -> int:
-    facts = _stat(pid)
-    return int(facts[11]) + int(facts[12]) if facts else 0
+def _cpu_ticks(pid: int) -> int:
+    fields = _read_stat(pid)
+    return int(fields[11]) + int(fields[12]) if fields else 0
 
 
-def _born(pid: int) -> str:
+def _start_ticks(pid: int) -> str:
     """When it started, in ticks since boot; "" for the dead."""
-    facts = _stat(pid)
-    return facts[19] if facts else ""
+    fields = _read_stat(pid)
+    return fields[19] if fields else ""
 
 
-def _stat(pid: int) -> list[str]:
+def _read_stat(pid: int) -> list[str]:
     """State, parent … as /proc tells them (proc(5), from field 3 on); [] for the dead."""
     try:
-        facts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
-    return [] if facts[0] in "ZX" else facts
+    return [] if fields[0] in "ZX" else fields
 
 
-def _die_with_us() -> None:
+def _terminate_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -5,47 +5,47 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Size:
+class BenchSize:
     """`load` is (generations in flight, seconds between two reads of one); times in seconds."""
 
-    rounds: int  # of A B A B
-    storm: float  # one side of a round
-    submits: int
+    poll_rounds: int  # of A B A B
+    round_seconds: float  # one side of a round
+    submit_count: int
     loads: tuple[tuple[int, int], ...]
-    read_for: float  # at least; always three intervals or more
-    films: int  # finished one after the other
-    starts: int
-    watchers: int
-    watch_for: float
-    library: int  # generations of one person
+    read_seconds: float  # at least; always three intervals or more
+    film_count: int  # finished one after the other
+    start_count: int
+    watcher_count: int
+    watch_seconds: float
+    library_size: int  # generations of one person
 
 
-SMALL = Size(
-    rounds=5,
-    storm=1.0,
-    submits=60,
+SMALL = BenchSize(
+    poll_rounds=5,
+    round_seconds=1.0,
+    submit_count=60,
     loads=((1_000, 3), (3_000, 3), (10_000, 10)),
-    read_for=12,
-    films=16,
-    starts=2,
-    watchers=200,
-    watch_for=20,
-    library=20_000,
+    read_seconds=12,
+    film_count=16,
+    start_count=2,
+    watcher_count=200,
+    watch_seconds=20,
+    library_size=20_000,
 )
-FULL = Size(
-    rounds=9,
-    storm=2.0,
-    submits=300,
+FULL = BenchSize(
+    poll_rounds=9,
+    round_seconds=2.0,
+    submit_count=300,
     loads=((1_000, 3), (3_000, 3), (10_000, 10)),
-    read_for=30,
-    films=60,
-    starts=5,
-    watchers=200,
-    watch_for=40,
-    library=100_000,
+    read_seconds=30,
+    film_count=60,
+    start_count=5,
+    watcher_count=200,
+    watch_seconds=40,
+    library_size=100_000,
 )
 
 
-def chosen() -> Size:
+def size_from_environment() -> BenchSize:
     """Small with `BENCH_SIZE=small`."""
     return SMALL if os.environ.get("BENCH_SIZE") == "small" else FULL

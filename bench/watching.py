@@ -5,54 +5,56 @@ import re
 import time
 from collections.abc import Callable
 
-from bench.people import Person
-from bench.wire import Line, question
+from bench.people import SignedInUser
+from bench.wire import ClientConnection, build_request
 
-EVERY = 2.0  # seconds, as the page's template says
-POLLER = re.compile(r'hx-get="(/live/[^"]*)"')
-BAR = re.compile(r'name="bar" value="(\d+)"')  # which the poller includes
-CARD = re.compile(r"data-generation=")
+POLL_INTERVAL_SECONDS = 2.0  # seconds, as the page's template says
+POLLER_PATTERN = re.compile(r'hx-get="(/live/[^"]*)"')
+BAR_PATTERN = re.compile(r'name="bar" value="(\d+)"')  # which the poller includes
+CARD_PATTERN = re.compile(r"data-generation=")
 
 
-class Page:
+class PollingPage:
     """A person's page that shows one generation large."""
 
-    def __init__(self, line: Line, person: Person, shown: int) -> None:
-        self._line = line
-        self._headers = person.headers
-        self._path = f"/live/?since=&show={shown}"
+    def __init__(
+        self, connection: ClientConnection, user: SignedInUser, generation_id: int
+    ) -> None:
+        self._connection = connection
+        self._headers = user.headers
+        self._path = f"/live/?since=&show={generation_id}"
         self._bars: list[str] = []
         self.answers: list[tuple[float, float]] = []  # moment, and seconds that it took
 
     @property
-    def asked(self) -> bytes:
+    def request(self) -> bytes:
         """The next look, as bytes."""
-        return question(self._path + "".join(f"&bar={pk}" for pk in self._bars), self._headers)
+        return build_request(self._path + "".join(f"&bar={pk}" for pk in self._bars), self._headers)
 
-    async def look(self) -> str:
+    async def poll(self) -> str:
         """The news as HTML; "" when there is none."""
         begin = time.monotonic()
-        answer = await self._line.ask(self.asked, 200, 204)
+        answer = await self._connection.send(self.request, 200, 204)
         self.answers.append((time.monotonic(), time.monotonic() - begin))
-        news = answer.body.decode()
-        if found := POLLER.search(news):
-            self._path = found[1].replace("&amp;", "&")
-        bars = BAR.findall(news)
-        if bars or CARD.search(news):
+        html = answer.body.decode()
+        if match := POLLER_PATTERN.search(html):
+            self._path = match[1].replace("&amp;", "&")
+        bars = BAR_PATTERN.findall(html)
+        if bars or CARD_PATTERN.search(html):
             self._bars = bars
-        return news
+        return html
 
-    async def watch(
-        self, seen: Callable[[str, float], bool], *, begin: float, until: float
+    async def poll_until(
+        self, on_change: Callable[[str, float], bool], *, starts_at: float, ends_at: float
     ) -> None:
         """Look from `begin` on (monotonic seconds); `seen` is told news and moment, and may end it.
 
         Late is late: a slow answer does not move the looks after it.
         """
-        tick = begin
-        while tick < until:
+        tick = starts_at
+        while tick < ends_at:
             await asyncio.sleep(max(0.0, tick - time.monotonic()))
-            news = await self.look()
-            if news and seen(news, time.monotonic()):
+            html = await self.poll()
+            if html and on_change(html, time.monotonic()):
                 return
-            tick += EVERY
+            tick += POLL_INTERVAL_SECONDS

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+CONTENT_LENGTH_PATTERN = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What came back: `head` ends with the empty line."""
 
     head: bytes
@@ -25,95 +25,99 @@ class Answer:
         return int(self.head[9:12])
 
     @property
-    def wire(self) -> int:
+    def wire_bytes(self) -> int:
         """Bytes on the wire."""
         return len(self.head) + len(self.body)
 
     def header(self, name: str) -> str:
-        found = re.search(rb"\r\n%s: *([^\r]*)" % name.encode(), self.head, re.IGNORECASE)
-        return found[1].decode("latin-1") if found else ""
+        match = re.search(rb"\r\n%s: *([^\r]*)" % name.encode(), self.head, re.IGNORECASE)
+        return match[1].decode("latin-1") if match else ""
 
 
-class Line(asyncio.Protocol):
+class ClientConnection(asyncio.Protocol):
     """One connection; one question at a time."""
 
     def __init__(self) -> None:
-        self._heard = b""
-        self._asked: asyncio.Future[Answer] | None = None
+        self._buffer = b""
+        self._pending: asyncio.Future[HttpAnswer] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._heard += data
-        end = self._heard.find(b"\r\n\r\n") + 4
+        self._buffer += data
+        end = self._buffer.find(b"\r\n\r\n") + 4
         if end < 4:
             return
-        length = LENGTH.search(self._heard, 0, end)
-        whole = end + (int(length[1]) if length else 0)
-        if len(self._heard) >= whole and self._asked and not self._asked.done():
-            self._asked.set_result(Answer(self._heard[:end], self._heard[end:whole]))
-            self._heard = b""
+        length = CONTENT_LENGTH_PATTERN.search(self._buffer, 0, end)
+        answer_end = end + (int(length[1]) if length else 0)
+        if len(self._buffer) >= answer_end and self._pending and not self._pending.done():
+            self._pending.set_result(HttpAnswer(self._buffer[:end], self._buffer[end:answer_end]))
+            self._buffer = b""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._asked and not self._asked.done():
-            self._asked.set_exception(ConnectionError("the server closed the line"))
+        if self._pending and not self._pending.done():
+            self._pending.set_exception(ConnectionError("the server closed the line"))
 
-    async def ask(self, asked: bytes, *statuses: int) -> Answer:
+    async def send(self, request: bytes, *statuses: int) -> HttpAnswer:
         """Raises RuntimeError for any other status, ConnectionError when the line is cut."""
-        self._asked = asyncio.get_running_loop().create_future()
-        self.transport.write(asked)
-        answer = await self._asked
+        self._pending = asyncio.get_running_loop().create_future()
+        self.transport.write(request)
+        answer = await self._pending
         if answer.status not in statuses:
-            said = (answer.head + answer.body)[:300].decode("latin-1")
-            raise RuntimeError(f"{statuses} was expected: {said}")
+            text = (answer.head + answer.body)[:300].decode("latin-1")
+            raise RuntimeError(f"{statuses} was expected: {text}")
         return answer
 
 
 @asynccontextmanager
-async def lines(port: int, count: int = 1) -> AsyncIterator[list[Line]]:
+async def open_connections(port: int, count: int = 1) -> AsyncIterator[list[ClientConnection]]:
     """Open connections to this machine."""
     loop = asyncio.get_running_loop()
-    opened = [(await loop.create_connection(Line, "127.0.0.1", port))[1] for _ in range(count)]
+    connections = [
+        (await loop.create_connection(ClientConnection, "127.0.0.1", port))[1] for _ in range(count)
+    ]
     try:
-        yield opened
+        yield connections
     finally:
-        for line in opened:
-            line.transport.close()
+        for connection in connections:
+            connection.transport.close()
 
 
-def question(
+def build_request(
     path: str, headers: Mapping[str, str], *, method: str = "GET", body: bytes = b""
 ) -> bytes:
     """A request as bytes."""
     length = {"Content-Length": str(len(body))} if method == "POST" else {}
-    named = {"Host": "127.0.0.1", **headers, **length}
-    head = "".join(f"{name}: {value}\r\n" for name, value in named.items())
+    all_headers = {"Host": "127.0.0.1", **headers, **length}
+    head = "".join(f"{name}: {value}\r\n" for name, value in all_headers.items())
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
-async def storm(opened: list[Line], asked: bytes, *, status: int, seconds: float) -> float:
+async def measure_throughput(
+    connections: list[ClientConnection], request: bytes, *, status: int, seconds: float
+) -> float:
     """Ask on all lines without a pause; requests a second."""
     begin = time.perf_counter()
     until = begin + seconds
 
-    async def one(line: Line) -> int:
+    async def send_repeatedly(line: ClientConnection) -> int:
         count = 0
         while time.perf_counter() < until:
-            await line.ask(asked, status)
+            await line.send(request, status)
             count += 1
         return count
 
-    counts = await asyncio.gather(*(one(line) for line in opened))
+    counts = await asyncio.gather(*(send_repeatedly(connection) for connection in connections))
     return sum(counts) / (time.perf_counter() - begin)
 
 
-def fetch(port: int, path: str) -> bytes:
+def fetch_body(port: int, path: str) -> bytes:
     """One answer of this machine, on a line of its own."""
 
-    async def once() -> bytes:
-        async with lines(port) as (line,):
-            return (await line.ask(question(path, {}), 200)).body
+    async def fetch_once() -> bytes:
+        async with open_connections(port) as (line,):
+            return (await line.send(build_request(path, {}), 200)).body
 
-    return asyncio.run(once())
+    return asyncio.run(fetch_once())

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedRequest:
     """A request that arrived whole. Header names are lower case; `connection` counts from 1."""
 
     method: str
@@ -18,7 +18,7 @@ class Received:
     query: str
     headers: Mapping[str, str]
     body: bytes
-    connection: int
+    connection_number: int
 
     @property
     def json(self) -> Any:
@@ -32,52 +32,58 @@ class Reply:
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
-    chunked: bool = False
-    cut: int | None = None  # bytes of head and body that go out before the line is closed
-    reset: bool = False  # closed by a reset instead of a proper end
-    pause: float = 0  # seconds between single bytes of the body
-    silent: bool = False  # nothing at all goes out, the line stays open
-    accepts: bool | None = None  # a POST for a video: was it taken? None: yes if the status is 2xx
+    is_chunked: bool = False
+    cut_after_bytes: int | None = (
+        None  # bytes of head and body that go out before the line is closed
+    )
+    is_reset: bool = False  # closed by a reset instead of a proper end
+    byte_pause_seconds: float = 0  # seconds between single bytes of the body
+    is_silent: bool = False  # nothing at all goes out, the line stays open
+    accepts_task: bool | None = (
+        None  # a POST for a video: was it taken? None: yes if the status is 2xx
+    )
 
     @property
-    def takes(self) -> bool:
-        return 200 <= self.status < 300 if self.accepts is None else self.accepts
+    def is_task_accepted(self) -> bool:
+        return 200 <= self.status < 300 if self.accepts_task is None else self.accepts_task
 
     @property
-    def head(self) -> bytes:
+    def head_bytes(self) -> bytes:
         length = (
-            "transfer-encoding: chunked" if self.chunked else f"content-length: {len(self.body)}"
+            "transfer-encoding: chunked" if self.is_chunked else f"content-length: {len(self.body)}"
         )
-        given = [f"{name}: {value}" for name, value in self.headers.items()]
-        lines = given if "content-length" in self.headers else [length, *given]
+        header_lines = [f"{name}: {value}" for name, value in self.headers.items()]
+        lines = header_lines if "content-length" in self.headers else [length, *header_lines]
         return "\r\n".join([f"HTTP/1.1 {self.status} Status", *lines, "", ""]).encode()
 
     @property
-    def wire(self) -> bytes:
+    def wire_bytes(self) -> bytes:
         body = self.body
-        if self.chunked:
+        if self.is_chunked:
             halves = body[: len(body) // 2], body[len(body) // 2 :]
             body = b"".join(b"%x\r\n%s\r\n" % (len(h), h) for h in halves if h) + b"0\r\n\r\n"
-        return self.head + body
+        return self.head_bytes + body
 
 
-Script = Reply | Callable[[Received], Reply]
+Script = Reply | Callable[[ReceivedRequest], Reply]
 
 
-def answer(body: object = b"", status: int = 200, **headers: str) -> Reply:
+def make_reply(body: object = b"", status: int = 200, **headers: str) -> Reply:
     """JSON, or bytes as they are. Headers as keywords: retry_after="5"."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    header_values = {name.replace("_", "-"): value for name, value in headers.items()}
     if isinstance(body, bytes):
-        return Reply(status, body, named)
-    return Reply(status, json.dumps(body).encode(), {"content-type": "application/json"} | named)
+        return Reply(status, body, header_values)
+    return Reply(
+        status, json.dumps(body).encode(), {"content-type": "application/json"} | header_values
+    )
 
 
-_numbers = itertools.count(1)
+_task_numbers = itertools.count(1)
 
 
-def task(**fields: object) -> Reply:
+def make_task_reply(**fields: object) -> Reply:
     """A good answer to the POST: a new task, with `fields` laid over it."""
-    number = next(_numbers)
+    number = next(_task_numbers)
     document = {
         "created": 1_757_169_743,
         "id": f"task-unified-1757169743-{number:08d}",
@@ -89,53 +95,57 @@ def task(**fields: object) -> Reply:
         "type": "video",
         "usage": {"billing_rule": "per_call", "credits_reserved": 25.7, "user_group": "default"},
     }
-    return answer(document | fields)
+    return make_reply(document | fields)
 
 
-def error(status: int, code: object, message: str = "No.", **more: object) -> Reply:
+def make_error_reply(
+    status: int, code: object, message: str = "No.", **extra_fields: object
+) -> Reply:
     """An error as EvoLink words it, with `more` beside it."""
-    said = {"code": code, "message": message, "type": "some_error"}
-    return answer({"error": said} | more, status)
+    body = {"code": code, "message": message, "type": "some_error"}
+    return make_reply({"error": body} | extra_fields, status)
 
 
-def cut(reply: Reply, after: int, *, reset: bool = False) -> Reply:
+def cut_reply(reply: Reply, after_bytes: int, *, is_reset: bool = False) -> Reply:
     """Close the line after that many bytes, head included. What it says was done all the same."""
-    return replace(reply, cut=after, reset=reset)
+    return replace(reply, cut_after_bytes=after_bytes, is_reset=is_reset)
 
 
-def cut_body(reply: Reply, after: int) -> Reply:
+def cut_reply_body(reply: Reply, after_bytes: int) -> Reply:
     """Close the line after the head and that many bytes of the body."""
-    return replace(reply, cut=len(reply.head) + after)
+    return replace(reply, cut_after_bytes=len(reply.head_bytes) + after_bytes)
 
 
-def drip(reply: Reply, pause: float = 0.01) -> Reply:
+def drip_reply(reply: Reply, byte_pause_seconds: float = 0.01) -> Reply:
     """One byte of the body at a time."""
-    return replace(reply, pause=pause)
+    return replace(reply, byte_pause_seconds=byte_pause_seconds)
 
 
-def silence(*, accepts: bool = True) -> Reply:
+def make_silent_reply(*, accepts_task: bool = True) -> Reply:
     """Take the request, answer nothing, keep the line."""
-    return Reply(silent=True, accepts=accepts)
+    return Reply(is_silent=True, accepts_task=accepts_task)
 
 
-def hang_up(*, accepts: bool = True, reset: bool = False) -> Reply:
+def make_dropped_reply(*, accepts_task: bool = True, is_reset: bool = False) -> Reply:
     """Take the request and close the line."""
-    return Reply(cut=0, accepts=accepts, reset=reset)
+    return Reply(cut_after_bytes=0, accepts_task=accepts_task, is_reset=is_reset)
 
 
-def redirect(to: str, status: int = 302) -> Reply:
-    return answer(b"", status, location=to)
+def make_redirect_reply(location: str, status: int = 302) -> Reply:
+    return make_reply(b"", status, location=location)
 
 
-def gzip_bomb(size: int = 64_000_000) -> Reply:
+def make_gzip_bomb_reply(size: int = 64_000_000) -> Reply:
     """Some kilobytes that unfold to `size` bytes."""
-    return answer(gzip.compress(bytes(size)), content_encoding="gzip")
+    return make_reply(gzip.compress(bytes(size)), content_encoding="gzip")
 
 
-def film(content: bytes, *, mime: str = "video/mp4", etag: str | None = '"1"') -> Script:
+def make_media_script(
+    content: bytes, *, mime: str = "video/mp4", etag: str | None = '"1"'
+) -> Script:
     """A media file with Range and If-Range, as media hosts serve it."""
 
-    def serve(request: Received) -> Reply:
+    def serve_range(request: ReceivedRequest) -> Reply:
         tags = {"content-type": mime, "accept-ranges": "bytes"} | ({"etag": etag} if etag else {})
         asked = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
         if not asked or request.headers.get("if-range", etag) != etag:
@@ -146,4 +156,4 @@ def film(content: bytes, *, mime: str = "video/mp4", etag: str | None = '"1"') -
         span = {"content-range": f"bytes {first}-{size - 1}/{size}"}
         return Reply(206, content[first:], tags | span)
 
-    return serve
+    return serve_range

@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.credits.flushing import ledger_may_be_emptied
+from tests.credits.flushing import allow_ledger_flush
 
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
 
 @pytest.fixture(autouse=True)
-def _nothing_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def _block_remote_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that would reach any other machine fails, with the address it tried."""
     connect = socket.socket.connect
 
-    def only_loopback(self: socket.socket, address: object) -> None:
+    def connect_loopback_only(self: socket.socket, address: object) -> None:
         host = address[0] if isinstance(address, tuple) else None
-        if host is not None and host not in LOOPBACK:
+        if host is not None and host not in LOOPBACK_HOSTS:
             pytest.fail(f"a test tried to connect to {host}")
         connect(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", only_loopback)
+    monkeypatch.setattr(socket.socket, "connect", connect_loopback_only)
 
 
 @pytest.hookimpl(trylast=True)
@@ -34,20 +34,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
-        away = [item for item in items if item.get_closest_marker("postgres")]
-        config.hook.pytest_deselected(items=away)
-        items[:] = [item for item in items if item not in away]
+        deselected = [item for item in items if item.get_closest_marker("postgres")]
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in deselected]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _a_flush_leaves_a_fresh_studio() -> Iterator[None]:
+def _restore_initial_data_after_flush() -> Iterator[None]:
     """Transactional tests empty the database; the next one begins with prices and allowances."""
-    with ledger_may_be_emptied():
+    with allow_ledger_flush():
         yield
 
 
 @pytest.fixture(autouse=True)
-def _plain_storage(settings, tmp_path: Path) -> None:
+def _temporary_storage(settings, tmp_path: Path) -> None:
     """Files of a test are its own, and static files need no collecting."""
     settings.STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -10,11 +10,11 @@ from typing import Any
 
 from evolink_studio.catalog import MediaFile
 
-FILE = Path(__file__).with_name("contract-cases.json")
+CASES_PATH = Path(__file__).with_name("contract-cases.json")
 
 
 @dataclass(frozen=True)
-class Picture:
+class CasePicture:
     """A picture given in a case: the name that stands for its URL, and its facts."""
 
     name: str
@@ -22,7 +22,7 @@ class Picture:
     height: int
     format: str
 
-    def media(self, ref: str | None = None) -> MediaFile:
+    def to_media_file(self, ref: str | None = None) -> MediaFile:
         return MediaFile(
             ref=ref or self.name,
             kind="image",
@@ -34,63 +34,63 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Case:
+class ContractCase:
     """`fields` is what a person enters; refused cases have the `field` of the error."""
 
-    model: str
+    model_id: str
     name: str
     fields: dict[str, Any]
-    pictures: dict[str, list[Picture]]
-    accept: bool
+    pictures: dict[str, list[CasePicture]]
+    is_accepted: bool
     payload: dict[str, Any]
     absent: list[str]
-    field: str
+    error_field: str
 
     def __str__(self) -> str:
-        return f"{self.model}: {self.name}"
+        return f"{self.model_id}: {self.name}"
 
-    def raw(self) -> dict[str, Any]:
+    def raw_values(self) -> dict[str, Any]:
         """What is entered, with the pictures as Media whose `ref` is their name."""
         files = {
-            name: [picture.media() for picture in pictures]
+            name: [picture.to_media_file() for picture in pictures]
             for name, pictures in self.pictures.items()
         }
         return {**self.fields, **files}
 
-    def urls(self) -> dict[str, str]:
+    def picture_urls(self) -> dict[str, str]:
         """A URL for each picture, by its name."""
         names = [picture.name for pictures in self.pictures.values() for picture in pictures]
         return {name: f"https://files.example/{place}.png" for place, name in enumerate(names)}
 
-    def expected(self, urls: dict[str, str]) -> dict[str, Any]:
+    def expected_payload(self, urls: dict[str, str]) -> dict[str, Any]:
         """`payload`, with the names of pictures replaced by their URLs."""
-        return {key: _with_urls(value, urls) for key, value in self.payload.items()}
+        return {key: _replace_names(value, urls) for key, value in self.payload.items()}
 
 
-def _with_urls(value: Any, urls: dict[str, str]) -> Any:
+def _replace_names(value: Any, urls: dict[str, str]) -> Any:
     if isinstance(value, list):
-        return [_with_urls(item, urls) for item in value]
+        return [_replace_names(item, urls) for item in value]
     return urls.get(value, value) if isinstance(value, str) else value
 
 
-def _case(entry: dict[str, Any]) -> Case:
+def _parse_case(entry: dict[str, Any]) -> ContractCase:
     pictures = {
         field: [
-            Picture(f"<{field} {place}>", image["w"], image["h"], image["format"])
+            CasePicture(f"<{field} {place}>", image["w"], image["h"], image["format"])
             for place, image in enumerate(images, 1)
         ]
         for field, images in entry["images"].items()
     }
-    return Case(
-        model=entry["model"],
+    return ContractCase(
+        model_id=entry["model"],
         name=entry["name"],
         fields=entry["fields"],
         pictures=pictures,
-        accept=entry["accept"],
+        is_accepted=entry["accept"],
         payload=entry.get("payload", {}),
         absent=entry.get("absent", []),
-        field=entry.get("field", ""),
+        error_field=entry.get("field", ""),
     )
 
 
-CASES = [_case(entry) for entry in json.loads(FILE.read_text("utf-8"))["cases"]]
+CASES = [_parse_case(entry) for entry in json.loads(CASES_PATH.read_text("utf-8"))["cases"]]

@@ -1,6 +1,6 @@
 """Where films are kept when that is not this machine: a store that can be away.
 
-settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "tests.elsewhere.Elsewhere"}}
+Set as `settings.STORAGES["default"]["BACKEND"]`: "tests.elsewhere.UnavailableStorage".
 """
 
 from collections.abc import Iterator
@@ -14,42 +14,47 @@ from django.core.files.storage import Storage
 from evolink_studio.library.s3_storage import StorageUnavailableError
 
 
-class Elsewhere(Storage):
+class UnavailableStorage(Storage):
     """Its troubles are those that the S3 store tells of; `tried` counts the writes."""
 
-    kept: ClassVar[dict[str, bytes]] = {}
-    away: ClassVar[bool] = False
-    tried: ClassVar[int] = 0
+    stored_files: ClassVar[dict[str, bytes]] = {}
+    is_unavailable: ClassVar[bool] = False
+    write_count: ClassVar[int] = 0
 
     def _save(self, name: str, content: Any) -> str:
-        Elsewhere.tried += 1
-        if Elsewhere.away:
+        UnavailableStorage.write_count += 1
+        if UnavailableStorage.is_unavailable:
             raise StorageUnavailableError("The store did not answer")
-        self.kept[name] = b"".join(content.chunks())
+        self.stored_files[name] = b"".join(content.chunks())
         return name
 
     def _open(self, name: str, mode: str = "rb") -> "File[bytes]":
-        return ContentFile(self.kept[name], name)
+        return ContentFile(self.stored_files[name], name)
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
-        if Elsewhere.away:
+        if UnavailableStorage.is_unavailable:
             raise StorageUnavailableError("The store did not answer")
-        return [], [name.rpartition("/")[2] for name in self.kept if name.startswith(f"{path}/")]
+        names = [name for name in self.stored_files if name.startswith(f"{path}/")]
+        return [], [name.rpartition("/")[2] for name in names]
 
     def get_modified_time(self, name: str) -> datetime:
         return datetime.now(UTC)
 
     def exists(self, name: str) -> bool:
-        return name in self.kept
+        return name in self.stored_files
 
     def delete(self, name: str) -> None:
-        self.kept.pop(name, None)
+        self.stored_files.pop(name, None)
 
 
 @contextmanager
-def away(settings: Any) -> Iterator[type[Elsewhere]]:
+def use_unavailable_storage(settings: Any) -> Iterator[type[UnavailableStorage]]:
     """The library is elsewhere, and that cannot be reached until `away` is False."""
-    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "tests.elsewhere.Elsewhere"}}
-    Elsewhere.kept, Elsewhere.away, Elsewhere.tried = {}, True, 0
-    yield Elsewhere
-    Elsewhere.kept, Elsewhere.away = {}, False
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "tests.elsewhere.UnavailableStorage"},
+    }
+    UnavailableStorage.stored_files = {}
+    UnavailableStorage.is_unavailable, UnavailableStorage.write_count = True, 0
+    yield UnavailableStorage
+    UnavailableStorage.stored_files, UnavailableStorage.is_unavailable = {}, False

@@ -14,7 +14,7 @@ from evolink_studio.generations.models import Charge, Generation
 from evolink_studio.generations.services import compute_fingerprint
 from evolink_studio.generations.states import ENDED_STATES, State
 from evolink_studio.library.models import Asset
-from tests.pictures import picture
+from tests.pictures import make_image
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 VEO = "veo3.1-pro"
@@ -44,7 +44,7 @@ class AssetFactory(DjangoModelFactory):
         exclude = ("number", "content")
 
     number = factory.Sequence(int)
-    content = factory.LazyAttribute(lambda it: picture(width=320 + it.number % 500, height=320))
+    content = factory.LazyAttribute(lambda it: make_image(width=320 + it.number % 500, height=320))
     owner = factory.SubFactory(UserFactory)
     kind = Asset.Kind.IMAGE
     origin = Asset.Origin.UPLOAD
@@ -81,32 +81,36 @@ class GenerationFactory(DjangoModelFactory):
     state = State.QUEUED
     created_at = NOW
     progressed_at = factory.SelfAttribute("created_at")
-    next_attempt_at = factory.LazyAttribute(lambda it: None if _idle(it.state) else it.created_at)
+    next_attempt_at = factory.LazyAttribute(
+        lambda it: None if _is_never_due(it.state) else it.created_at
+    )
     expected_seconds = 180
     credits_estimated = Decimal("162.0000")
 
-    sent_before = factory.LazyAttribute(
+    was_accepted = factory.LazyAttribute(
         lambda it: it.state not in (State.QUEUED, State.SENDING, State.UNKNOWN, State.CANCELLED)
     )
-    task_id = factory.LazyAttribute(lambda it: f"task-{it.number:08d}" if it.sent_before else None)
+    task_id = factory.LazyAttribute(lambda it: f"task-{it.number:08d}" if it.was_accepted else None)
     sent_at = factory.LazyAttribute(
         lambda it: None if it.state in (State.QUEUED, State.CANCELLED) else it.created_at
     )
-    accepted_at = factory.LazyAttribute(lambda it: it.created_at if it.sent_before else None)
-    credits_reserved = factory.LazyAttribute(lambda it: Decimal("25.7") if it.sent_before else None)
-    credits_charged = factory.LazyAttribute(lambda it: _USED.get(it.state))
-    charge = factory.LazyAttribute(lambda it: _CHARGES[it.state])
+    accepted_at = factory.LazyAttribute(lambda it: it.created_at if it.was_accepted else None)
+    credits_reserved = factory.LazyAttribute(
+        lambda it: Decimal("25.7") if it.was_accepted else None
+    )
+    credits_charged = factory.LazyAttribute(lambda it: _CREDITS_CHARGED.get(it.state))
+    charge = factory.LazyAttribute(lambda it: _CHARGE_BY_STATE[it.state])
     finished_at = factory.LazyAttribute(
         lambda it: it.created_at + timedelta(minutes=3) if it.state in ENDED_STATES else None
     )
 
 
-_USED = {
+_CREDITS_CHARGED = {
     State.SAVING: Decimal("25.7"),
     State.COMPLETED: Decimal("25.7"),
     State.FAILED: Decimal(0),
 }
-_CHARGES = {
+_CHARGE_BY_STATE = {
     State.QUEUED: Charge.NONE,
     State.SENDING: Charge.NONE,
     State.UNKNOWN: Charge.UNCLEAR,
@@ -118,5 +122,5 @@ _CHARGES = {
 }
 
 
-def _idle(state: str) -> bool:
+def _is_never_due(state: str) -> bool:
     return state in ENDED_STATES or state == State.UNKNOWN

@@ -10,60 +10,62 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from evolink_studio.environment import ROOT, Environment
-from evolink_studio.operations.supervisor import web
+from evolink_studio.operations.supervisor import build_web_command
 
-PROMISED = 25  # seconds for ending in good order
-NAMES = {field.validation_alias for field in Environment.model_fields.values()}
+STOP_GRACE_SECONDS = 25  # seconds for ending in good order
+ENVIRONMENT_NAMES = {field.validation_alias for field in Environment.model_fields.values()}
 
 
-class Lines:
+class YamlLines:
     """The little of YAML that the file uses: maps, lists of words, `&name` and `<<: *name`."""
 
     def __init__(self, text: str) -> None:
         bare = [re.sub(r"(^|\s)#.*", "", line).rstrip() for line in text.splitlines()]
         self._lines = [line for line in bare if line]
-        self._named: dict[str, dict[str, Any]] = {}
+        self._anchors: dict[str, dict[str, Any]] = {}
 
-    def block(self, depth: int = 0) -> Any:
+    def parse_block(self, depth: int = 0) -> Any:
         """What stands at this depth and below, up to a line further left."""
-        if self._at(depth) and self._lines[0].lstrip().startswith("- "):
+        if self._is_at(depth) and self._lines[0].lstrip().startswith("- "):
             return list(self._items(depth))
-        found: dict[str, Any] = {}
-        while self._at(depth):
+        mapping: dict[str, Any] = {}
+        while self._is_at(depth):
             name, _, value = self._lines.pop(0).strip().partition(":")
             value = value.strip()
             if name == "<<":
-                found = {**self._named[value.removeprefix("*")], **found}
+                mapping = {**self._anchors[value.removeprefix("*")], **mapping}
             elif value and not value.startswith("&"):
-                found[name] = json.loads(value) if value.startswith("[") else value
+                mapping[name] = json.loads(value) if value.startswith("[") else value
             else:
-                found[name] = self.block(self._depth()) if self._depth() > depth else {}
+                mapping[name] = self.parse_block(self._depth()) if self._depth() > depth else {}
             if value.startswith("&"):
-                self._named[value.removeprefix("&")] = found[name]
-        return found
+                self._anchors[value.removeprefix("&")] = mapping[name]
+        return mapping
 
     def _items(self, depth: int):
-        while self._at(depth):
+        while self._is_at(depth):
             yield self._lines.pop(0).strip().removeprefix("- ")
 
     def _depth(self) -> int:
         return len(self._lines[0]) - len(self._lines[0].lstrip()) if self._lines else 0
 
-    def _at(self, depth: int) -> bool:
+    def _is_at(self, depth: int) -> bool:
         return bool(self._lines) and self._depth() == depth
 
 
-COMPOSE = Lines((ROOT / "compose.yaml").read_text()).block()
+COMPOSE = YamlLines((ROOT / "compose.yaml").read_text()).parse_block()
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {name: service for name, service in SERVICES.items() if service.get("build") == "."}
-DOCKERFILE = [
+STUDIO_SERVICES = {
+    name: service for name, service in SERVICES.items() if service.get("build") == "."
+}
+DOCKERFILE_LINES = [
     line.partition(" ")
     for line in (ROOT / "Dockerfile").read_text().splitlines()
     if line and not line.startswith("#")
 ]
 
 
-def given(service: dict[str, Any]) -> dict[str, str]:
+def service_environment(service: dict[str, Any]) -> dict[str, str]:
     """Its environment as it would be, with something for what only an operator knows."""
     return {
         name: re.sub(r"\$\{\w+:([-?])([^}]*)\}", lambda m: m[2] if m[1] == "-" else "given", value)
@@ -71,13 +73,13 @@ def given(service: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def runs(command: str) -> None:
+def assert_runnable(command: str) -> None:
     """Fails unless this starts something that exists, with arguments that it takes."""
     words = shlex.split(command)
     if words[0] == "gunicorn":
-        own = web(Environment(BIND="0.0.0.0", PORT=8000, WEB_WORKERS=2))
+        web_command = build_web_command(Environment(BIND="0.0.0.0", PORT=8000, WEB_WORKERS=2))
         assert words[:2] == ["gunicorn", "evolink_studio.wsgi"]
-        assert words[2:] == own[own.index("--bind") :]
+        assert words[2:] == web_command[web_command.index("--bind") :]
         return
     assert words[:2] == ["python", "manage.py"]
     command_class = load_command_class(get_commands()[words[2]], words[2])
@@ -86,18 +88,18 @@ def runs(command: str) -> None:
 
 def test_the_file_has_web_two_workers_a_migration_a_database_and_a_store():
     assert set(SERVICES) == {"web", "worker", "migrate", "database", "store"}
-    assert set(OURS) == {"web", "worker", "migrate"}
+    assert set(STUDIO_SERVICES) == {"web", "worker", "migrate"}
     assert int(SERVICES["worker"]["deploy"]["replicas"]) == 2
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", STUDIO_SERVICES)
 def test_every_setting_is_one_that_the_studio_knows(name):
-    assert set(OURS[name]["environment"]) <= NAMES
+    assert set(STUDIO_SERVICES[name]["environment"]) <= ENVIRONMENT_NAMES
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", STUDIO_SERVICES)
 def test_its_settings_start_a_studio_that_scales(monkeypatch, name):
-    for key, value in given(OURS[name]).items():
+    for key, value in service_environment(STUDIO_SERVICES[name]).items():
         monkeypatch.setenv(key, value)
     env = Environment()
     assert env.database_url.startswith("postgres://")
@@ -106,19 +108,19 @@ def test_its_settings_start_a_studio_that_scales(monkeypatch, name):
     assert env.media_origins == ["http://127.0.0.1:8333"]
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", STUDIO_SERVICES)
 def test_every_service_runs_a_command_that_exists(name):
-    runs(OURS[name]["command"])
+    assert_runnable(STUDIO_SERVICES[name]["command"])
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_what_is_in_hand_has_time_to_end(name):
-    assert int(OURS[name]["stop_grace_period"].removesuffix("s")) > PROMISED
+@pytest.mark.parametrize("name", STUDIO_SERVICES)
+def test_what_is_in_progress_has_time_to_end(name):
+    assert int(STUDIO_SERVICES[name]["stop_grace_period"].removesuffix("s")) > STOP_GRACE_SECONDS
 
 
 def test_nothing_starts_on_tables_of_yesterday():
     for name in ("web", "worker"):
-        condition = OURS[name]["depends_on"]["migrate"]["condition"]
+        condition = STUDIO_SERVICES[name]["depends_on"]["migrate"]["condition"]
         assert condition == "service_completed_successfully"
 
 
@@ -131,8 +133,8 @@ def test_the_question_whether_web_lives_has_an_answer(client):
 
 def test_both_sides_have_the_same_passwords_and_the_same_bucket():
     database, store, ours = (SERVICES[name] for name in ("database", "store", "worker"))
-    told = given(ours)
-    password = given(database)["POSTGRES_PASSWORD"]
+    told = service_environment(ours)
+    password = service_environment(database)["POSTGRES_PASSWORD"]
     assert told["DATABASE_URL"] == f"postgres://studio:{password}@database:5432/studio"
     assert told["S3_ACCESS_KEY"] == store["environment"]["AWS_ACCESS_KEY_ID"]
     assert ours["environment"]["S3_SECRET_KEY"] == store["environment"]["AWS_SECRET_ACCESS_KEY"]
@@ -141,24 +143,24 @@ def test_both_sides_have_the_same_passwords_and_the_same_bucket():
 
 def test_images_are_named_without_a_host_and_with_a_version():
     images = [service["image"] for service in SERVICES.values() if "build" not in service]
-    images += [rest for word, _, rest in DOCKERFILE if word == "FROM"]
+    images += [rest for word, _, rest in DOCKERFILE_LINES if word == "FROM"]
     for image in images:
         assert re.fullmatch(r"([\w-]+/)?[\w-]+:[\w.-]+", image), image
 
 
 def test_the_image_has_a_python_that_the_studio_wants():
-    (base,) = (rest for word, _, rest in DOCKERFILE if word == "FROM")
+    (base,) = (rest for word, _, rest in DOCKERFILE_LINES if word == "FROM")
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert base == f"python:{wanted.removeprefix('>=')}-slim"
 
 
 def test_the_image_runs_as_nobody_special_and_runs_something():
-    words = [word for word, _, _ in DOCKERFILE]
-    (user,) = (rest for word, _, rest in DOCKERFILE if word == "USER")
+    words = [word for word, _, _ in DOCKERFILE_LINES]
+    (user,) = (rest for word, _, rest in DOCKERFILE_LINES if word == "USER")
     assert user not in {"root", "0"}
     assert words.index("USER") > max(i for i, word in enumerate(words) if word in {"RUN", "COPY"})
-    (command,) = (rest for word, _, rest in DOCKERFILE if word == "CMD")
-    runs(shlex.join(json.loads(command)))
+    (command,) = (rest for word, _, rest in DOCKERFILE_LINES if word == "CMD")
+    assert_runnable(shlex.join(json.loads(command)))
 
 
 def test_what_the_image_needs_exists_and_gets_in():
@@ -168,5 +170,5 @@ def test_what_the_image_needs_exists_and_gets_in():
         if line.startswith("!")
     }
     assert all((ROOT / name).exists() for name in let_in)
-    sources = [rest.split()[0] for word, _, rest in DOCKERFILE if word == "COPY"]
+    sources = [rest.split()[0] for word, _, rest in DOCKERFILE_LINES if word == "COPY"]
     assert set(sources) - {"."} <= let_in

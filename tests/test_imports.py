@@ -9,7 +9,7 @@ import pytest
 PACKAGE = "evolink_studio"
 ROOT = Path(__file__).resolve().parent.parent / PACKAGE
 
-MAY_IMPORT = {
+ALLOWED_IMPORTS = {
     "core": set(),
     "catalog": set(),
     "evolink": set(),
@@ -36,18 +36,18 @@ MAY_IMPORT = {
     "formats": set(),
     "wsgi": set(),
 }
-WITHOUT_DJANGO = {"catalog", "evolink", "sandbox"}
-ONLY_THERE = {
+DJANGO_FREE_PACKAGES = {"catalog", "evolink", "sandbox"}
+ALLOWED_MODULES = {
     ("operations", "sandbox"): {"operations/management/commands/sandbox.py"},
 }
 
 
-def sources() -> list[str]:
-    found = (path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
-    return sorted(path for path in found if "/migrations/" not in path and path != "__init__.py")
+def list_sources() -> list[str]:
+    paths = (path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
+    return sorted(path for path in paths if "/migrations/" not in path and path != "__init__.py")
 
 
-def imported(path: str) -> Iterator[str]:
+def imported_modules(path: str) -> Iterator[str]:
     """Every module that a file names in an import, wherever it stands in it."""
     for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -58,13 +58,13 @@ def imported(path: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def ours(path: str) -> set[tuple[str, ...]]:
+def studio_imports(path: str) -> set[tuple[str, ...]]:
     """What it imports of the studio: ("generations", "services"), …"""
-    names = (name.split(".") for name in imported(path))
+    names = (name.split(".") for name in imported_modules(path))
     return {tuple(parts[1:]) for parts in names if parts[0] == PACKAGE and len(parts) > 1}
 
 
-def part_of(path: str) -> str:
+def package_of(path: str) -> str:
     return path.split("/")[0].removesuffix(".py")
 
 
@@ -74,58 +74,69 @@ def role_of(path: str) -> str:
     return inside[0].removesuffix(".py") if inside else path.removesuffix(".py")
 
 
-@pytest.mark.parametrize("path", sources())
+@pytest.mark.parametrize("path", list_sources())
 def test_a_folder_imports_only_what_it_may(path):
-    part = part_of(path)
-    assert part in MAY_IMPORT, f"Say in MAY_IMPORT what {part} may import"
-    others = {names[0] for names in ours(path)} - {part}
-    for other in others - MAY_IMPORT[part]:
-        pytest.fail(f"{path} imports {other}; {part} may import {sorted(MAY_IMPORT[part])}")
+    part = package_of(path)
+    assert part in ALLOWED_IMPORTS, f"Say in MAY_IMPORT what {part} may import"
+    others = {names[0] for names in studio_imports(path)} - {part}
+    for other in others - ALLOWED_IMPORTS[part]:
+        pytest.fail(f"{path} imports {other}; {part} may import {sorted(ALLOWED_IMPORTS[part])}")
     for other in others:
-        allowed = ONLY_THERE.get((part, other))
+        allowed = ALLOWED_MODULES.get((part, other))
         if allowed is not None and path not in allowed:
             pytest.fail(f"{path} imports {other}; only {sorted(allowed)} may")
 
 
-@pytest.mark.parametrize("path", [p for p in sources() if part_of(p) in WITHOUT_DJANGO])
+@pytest.mark.parametrize(
+    "path", [p for p in list_sources() if package_of(p) in DJANGO_FREE_PACKAGES]
+)
 def test_what_knows_no_django_imports_none(path):
-    found = sorted(name for name in imported(path) if name.split(".")[0] == "django")
-    assert not found, f"{path} imports {found}; {part_of(path)} does without Django"
+    found = sorted(name for name in imported_modules(path) if name.split(".")[0] == "django")
+    assert not found, f"{path} imports {found}; {package_of(path)} does without Django"
 
 
-@pytest.mark.parametrize("path", [p for p in sources() if part_of(p) == "catalog"])
+@pytest.mark.parametrize("path", [p for p in list_sources() if package_of(p) == "catalog"])
 def test_the_catalogue_speaks_no_http(path):
-    found = {name.split(".")[0] for name in imported(path)} & {"httpx", "urllib", "http", "socket"}
+    found = {name.split(".")[0] for name in imported_modules(path)} & {
+        "httpx",
+        "urllib",
+        "http",
+        "socket",
+    }
     assert not found, f"{path} imports {sorted(found)}; the catalogue only says what is allowed"
 
 
-@pytest.mark.parametrize("path", [p for p in sources() if role_of(p) != "urls" and p != "urls.py"])
-def test_only_addresses_import_views(path):
-    inside = {names for names in ours(path) if len(names) > 1 and names[1] == "views"}
+@pytest.mark.parametrize(
+    "path", [p for p in list_sources() if role_of(p) != "urls" and p != "urls.py"]
+)
+def test_only_urls_import_views(path):
+    inside = {names for names in studio_imports(path) if len(names) > 1 and names[1] == "views"}
     if role_of(path) == "views":
-        inside = {names for names in inside if names[0] != part_of(path)}
+        inside = {names for names in inside if names[0] != package_of(path)}
     assert not inside, f"{path} imports the views {sorted(inside)}; only urls may"
 
 
-FORBIDDEN = {
+FORBIDDEN_BY_ROLE = {
     "models": {"services", "views", "forms", "admin", "pipeline"},
     "services": {"views", "forms", "admin", "urls", "middleware"},
     "queries": {"views", "forms", "admin", "urls"},
 }
 
 
-@pytest.mark.parametrize("path", [p for p in sources() if role_of(p) in FORBIDDEN])
+@pytest.mark.parametrize("path", [p for p in list_sources() if role_of(p) in FORBIDDEN_BY_ROLE])
 def test_each_kind_of_file_stays_in_its_layer(path):
-    forbidden = FORBIDDEN[role_of(path)]
-    found = {names for names in ours(path) if len(names) > 1 and names[1] in forbidden}
+    forbidden = FORBIDDEN_BY_ROLE[role_of(path)]
+    found = {names for names in studio_imports(path) if len(names) > 1 and names[1] in forbidden}
     assert not found, f"{path} imports {sorted(found)}; {role_of(path)} must not"
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in sources() if role_of(p) in {"services", "pipeline", "transitions"}]
+    "path", [p for p in list_sources() if role_of(p) in {"services", "pipeline", "transitions"}]
 )
-def test_services_and_steps_know_no_request(path):
-    found = {name for name in imported(path) if "HttpRequest" in name or "PersonRequest" in name}
+def test_services_and_pipeline_know_no_request(path):
+    found = {
+        name for name in imported_modules(path) if "HttpRequest" in name or "PersonRequest" in name
+    }
     assert not found, f"{path} imports {sorted(found)}; it is called without a request"
 
 
@@ -133,7 +144,7 @@ def test_only_one_function_of_the_studio_sends_what_is_paid():
     """`EvoLink.create` is called in one place."""
     calls = [
         path
-        for path in sources()
+        for path in list_sources()
         for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8")))
         if isinstance(node, ast.Attribute)
         and node.attr == "create"

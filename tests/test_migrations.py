@@ -7,14 +7,14 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-OURS = sorted(
+STUDIO_APPS = sorted(
     config.label for config in apps.get_app_configs() if config.name.startswith("evolink_studio.")
 )
 
 
 @pytest.mark.django_db
 def test_no_change_of_a_model_lacks_its_migration(capsys):
-    call_command("makemigrations", *OURS, check=True, dry_run=True, verbosity=1)
+    call_command("makemigrations", *STUDIO_APPS, check=True, dry_run=True, verbosity=1)
     assert "No changes detected" in capsys.readouterr().out
 
 
@@ -28,11 +28,11 @@ def test_every_migration_has_run_and_each_app_has_one_end():
 def test_every_migration_can_be_undone_or_says_nothing_of_data():
     loader = MigrationLoader(None)
     for (label, name), migration in loader.disk_migrations.items():
-        if label in OURS:
+        if label in STUDIO_APPS:
             stuck = [type(step).__name__ for step in migration.operations if not step.reversible]
             assert not stuck, f"{label}.{name} cannot be undone: {stuck}"
 
 
 def test_every_migration_is_named_for_what_it_does():
-    names = [name for label, name in MigrationLoader(None).disk_migrations if label in OURS]
+    names = [name for label, name in MigrationLoader(None).disk_migrations if label in STUDIO_APPS]
     assert not [name for name in names if "_auto_" in name or name.endswith("_auto")]

@@ -14,21 +14,25 @@ import pytest
 from evolink_studio.environment import ROOT
 
 SCRIPT = ROOT / "scripts" / "with-postgres"
-FOLDER = "import os, sys, psycopg; line = psycopg.connect(os.environ['DATABASE_URL'])\n"
-SAY = "print(line.execute('SHOW data_directory').fetchone()[0], flush=True)\n"
+CONNECT_SCRIPT = "import os, sys, psycopg; line = psycopg.connect(os.environ['DATABASE_URL'])\n"
+PRINT_DATA_FOLDER_SCRIPT = "print(line.execute('SHOW data_directory').fetchone()[0], flush=True)\n"
 
 
-def begin(*command: str, **how) -> "subprocess.Popen[str]":
-    return subprocess.Popen([SCRIPT, *command], stdout=subprocess.PIPE, text=True, **how)
+def start_script(*command: str, **options) -> "subprocess.Popen[str]":
+    return subprocess.Popen([SCRIPT, *command], stdout=subprocess.PIPE, text=True, **options)
 
 
-def python(text: str) -> list[str]:
+def python_command(text: str) -> list[str]:
     return [sys.executable, "-c", text]
 
 
 def test_a_command_gets_an_empty_database_and_nothing_is_left_of_it():
-    text = FOLDER + SAY + "print(line.execute('SELECT count(*) FROM pg_tables').fetchone()[0])"
-    running = begin(*python(text))
+    text = (
+        CONNECT_SCRIPT
+        + PRINT_DATA_FOLDER_SCRIPT
+        + "print(line.execute('SELECT count(*) FROM pg_tables').fetchone()[0])"
+    )
+    running = start_script(*python_command(text))
     said, _ = running.communicate(timeout=120)
     assert running.returncode == 0
     folder, tables = said.split()
@@ -37,7 +41,7 @@ def test_a_command_gets_an_empty_database_and_nothing_is_left_of_it():
 
 
 def test_the_status_of_the_command_is_the_status_of_the_script():
-    assert begin("sh", "-c", "exit 7").wait(120) == 7
+    assert start_script("sh", "-c", "exit 7").wait(120) == 7
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -45,10 +49,10 @@ def test_a_signal_reaches_the_command_which_may_end_in_its_own_way(number):
     text = (
         "import signal, sys, time\n"
         "def end(*_): print('told', flush=True); sys.exit(5)\n"
-        f"signal.signal({int(number)}, end)\n{FOLDER}{SAY}"
+        f"signal.signal({int(number)}, end)\n{CONNECT_SCRIPT}{PRINT_DATA_FOLDER_SCRIPT}"
         "while True: time.sleep(1)"
     )
-    running = begin(*python(text), stdin=subprocess.DEVNULL)
+    running = start_script(*python_command(text), stdin=subprocess.DEVNULL)
     assert running.stdout is not None
     folder = Path(running.stdout.readline().strip())
     running.send_signal(number)
@@ -58,7 +62,9 @@ def test_a_signal_reaches_the_command_which_may_end_in_its_own_way(number):
 
 
 def test_a_killed_script_takes_its_server_with_it():
-    running = begin(*python(f"{FOLDER}print(os.environ['DATABASE_URL'], flush=True); input()"))
+    running = start_script(
+        *python_command(f"{CONNECT_SCRIPT}print(os.environ['DATABASE_URL'], flush=True); input()")
+    )
     assert running.stdout is not None
     url = running.stdout.readline().strip()
     with psycopg.connect(url) as line:
@@ -72,7 +78,7 @@ def test_a_killed_script_takes_its_server_with_it():
     subprocess.run(["rm", "-r", Path(row[0]).parent], check=True)
 
 
-ASK = """
+STUDIO_PARTS_SCRIPT = """
 import json, sys, django
 django.setup()
 from django.apps import apps
@@ -90,23 +96,25 @@ print(json.dumps({
 """
 
 
-def asked(folder: Path, database: str) -> dict[str, object]:
+def read_studio_parts(folder: Path, database: str) -> dict[str, object]:
     """What a studio with this database is made of; nobody connects."""
     names = {"DJANGO_SETTINGS_MODULE": "evolink_studio.settings", "STUDIO_DATA": str(folder)}
     env = {**os.environ, **names, "DATABASE_URL": database}
-    said = subprocess.run(python(ASK), env=env, cwd=ROOT, capture_output=True, check=True)
-    answer: dict[str, object] = json.loads(said.stdout)
+    process = subprocess.run(
+        python_command(STUDIO_PARTS_SCRIPT), env=env, cwd=ROOT, capture_output=True, check=True
+    )
+    answer: dict[str, object] = json.loads(process.stdout)
     return answer
 
 
 def test_a_studio_on_sqlite_knows_nothing_of_jobs(tmp_path):
-    found = asked(tmp_path, "")
+    found = read_studio_parts(tmp_path, "")
     assert (found["jobs"], found["loaded"], found["heard"]) == (False, False, False)
     assert found["engine"] == "LocalEngine"
 
 
-def test_a_studio_on_postgresql_runs_its_steps_as_jobs(tmp_path):
-    found = asked(tmp_path, "postgres://studio@nowhere.invalid/studio")
+def test_a_studio_on_postgresql_runs_its_stages_as_jobs(tmp_path):
+    found = read_studio_parts(tmp_path, "postgres://studio@nowhere.invalid/studio")
     assert (found["jobs"], found["loaded"], found["heard"]) == (True, True, True)
     assert found["engine"] == "DistributedEngine"
     assert "synchronous_commit=on" in str(found["options"])
@@ -114,6 +122,6 @@ def test_a_studio_on_postgresql_runs_its_steps_as_jobs(tmp_path):
 
 def test_an_operator_may_set_other_patience_in_the_address_and_no_less_care(tmp_path):
     url = "postgres://studio@nowhere.invalid/studio?options=-c%20statement_timeout%3D5s"
-    options = str(asked(tmp_path, url)["options"])
+    options = str(read_studio_parts(tmp_path, url)["options"])
     assert options.rfind("statement_timeout=5s") > options.rfind("statement_timeout=30s")
     assert "synchronous_commit=on" in options

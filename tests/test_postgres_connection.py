@@ -28,7 +28,7 @@ def test_nothing_waits_for_ever_and_a_commit_is_durable(name, value):
         assert cursor.fetchone() == (value,)
 
 
-def test_a_row_held_by_a_frozen_process_is_given_up_in_the_end():
+def test_a_row_locked_by_a_frozen_process_is_given_up_in_the_end():
     row = GenerationFactory(owner=UserFactory())
     held, done = threading.Event(), threading.Event()
 

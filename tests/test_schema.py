@@ -12,7 +12,7 @@ import pytest
 
 from evolink_studio.environment import ROOT
 
-BRING = """
+ENSURE_DATABASE_SCRIPT = """
 import sys; from pathlib import Path
 import django; django.setup()
 from evolink_studio.worker import schema
@@ -21,49 +21,51 @@ schema.bring_up_to_date()
 """
 
 
-def brought_up_to_date(folder: Path, empty: Path) -> Path:
+def ensure_database_in(folder: Path, template: Path) -> Path:
     """The database of a studio in this folder after a start, with this empty one at hand."""
     env = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     env |= {"STUDIO_DATA": str(folder), "DJANGO_SETTINGS_MODULE": "evolink_studio.settings"}
-    subprocess.run([sys.executable, "-c", BRING, str(empty)], cwd=ROOT, env=env, check=True)
+    subprocess.run(
+        [sys.executable, "-c", ENSURE_DATABASE_SCRIPT, str(template)], cwd=ROOT, env=env, check=True
+    )
     return folder / "studio.sqlite3"
 
 
-def ask(database: Path, sql: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(database)) as line, line:
-        return line.execute(sql).fetchall()
+def run_sql(database: Path, sql: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        return connection.execute(sql).fetchall()
 
 
 @pytest.fixture(scope="module")
-def migrated(tmp_path_factory) -> Path:
+def migrated_database(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("migrated")
-    return brought_up_to_date(folder, folder / "none")
+    return ensure_database_in(folder, folder / "none")
 
 
 @pytest.fixture
-def empty(migrated, tmp_path) -> Path:
+def template_database(migrated_database, tmp_path) -> Path:
     """As left by an install, with a mark by which its copies are known."""
-    ask(migrated, "PRAGMA wal_checkpoint(TRUNCATE)")
-    copy = shutil.copy(migrated, tmp_path / "empty.sqlite3")
-    ask(copy, "CREATE TABLE copied (n)")
-    return copy
+    run_sql(migrated_database, "PRAGMA wal_checkpoint(TRUNCATE)")
+    template = shutil.copy(migrated_database, tmp_path / "empty.sqlite3")
+    run_sql(template, "CREATE TABLE copied (n)")
+    return template
 
 
 def is_copy(database: Path) -> bool:
-    return bool(ask(database, "SELECT 1 FROM sqlite_master WHERE name = 'copied'"))
+    return bool(run_sql(database, "SELECT 1 FROM sqlite_master WHERE name = 'copied'"))
 
 
 def is_complete(database: Path) -> bool:
-    return ask(database, "SELECT count(*) FROM generations_generation") == [(0,)]
+    return run_sql(database, "SELECT count(*) FROM generations_generation") == [(0,)]
 
 
-def test_without_a_prepared_one_it_is_migrated_from_nothing(migrated):
-    assert is_complete(migrated)
-    assert not is_copy(migrated)
+def test_without_a_prepared_one_it_is_migrated_from_nothing(migrated_database):
+    assert is_complete(migrated_database)
+    assert not is_copy(migrated_database)
 
 
-def test_a_prepared_one_is_copied(empty, tmp_path):
-    database = brought_up_to_date(tmp_path, empty)
+def test_a_prepared_one_is_copied(template_database, tmp_path):
+    database = ensure_database_in(tmp_path, template_database)
     assert is_copy(database)
     assert is_complete(database)
 
@@ -76,15 +78,15 @@ def test_a_prepared_one_is_copied(empty, tmp_path):
     ],
     ids=["by newer code", "by older code"],
 )
-def test_one_that_was_prepared_by_other_code_is_left_out(empty, tmp_path, change):
-    ask(empty, change)
-    database = brought_up_to_date(tmp_path, empty)
+def test_one_that_was_prepared_by_other_code_is_left_out(template_database, tmp_path, change):
+    run_sql(template_database, change)
+    database = ensure_database_in(tmp_path, template_database)
     assert not is_copy(database)
     assert is_complete(database)
 
 
-def test_a_database_that_is_there_stays(migrated, empty, tmp_path):
+def test_a_database_that_is_there_stays(migrated_database, template_database, tmp_path):
     folder = tmp_path / "there"
     folder.mkdir()
-    shutil.copy(migrated, folder / "studio.sqlite3")
-    assert not is_copy(brought_up_to_date(folder, empty))
+    shutil.copy(migrated_database, folder / "studio.sqlite3")
+    assert not is_copy(ensure_database_in(folder, template_database))

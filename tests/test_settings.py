@@ -14,17 +14,17 @@ from evolink_studio.environment import DEFAULT_API_URL, DEFAULT_FILES_URL, ROOT,
 
 README = (ROOT / "README.md").read_text("utf-8")
 FIELDS = Environment.model_fields
-NAMES = {str(field.validation_alias) for field in FIELDS.values()}
+VARIABLE_NAMES = {str(field.validation_alias) for field in FIELDS.values()}
 
 
 @pytest.fixture(autouse=True)
-def empty(monkeypatch):
+def _empty_environment(monkeypatch):
     """An environment that says nothing of the studio."""
-    for name in NAMES:
+    for name in VARIABLE_NAMES:
         monkeypatch.delenv(name, raising=False)
 
 
-def given(monkeypatch, **values) -> Environment:
+def environment_with(monkeypatch, **values) -> Environment:
     for name, value in values.items():
         monkeypatch.setenv(name, str(value))
     return Environment()
@@ -33,23 +33,23 @@ def given(monkeypatch, **values) -> Environment:
 # --- documented -------------------------------------------------------------------------------
 
 
-def documented() -> dict[str, str]:
+def documented_variables() -> dict[str, str]:
     """The rows of the README's table, by name."""
     rows = re.findall(r"^\| `([A-Z0-9_]+)` \|(.*)\|$", README, re.MULTILINE)
     return dict(rows)
 
 
-@pytest.mark.parametrize("name", sorted(NAMES))
+@pytest.mark.parametrize("name", sorted(VARIABLE_NAMES))
 def test_every_setting_stands_in_the_readme_with_its_own_words(name):
-    assert name in documented(), f"README: | `{name}` | default | what it does |"
+    assert name in documented_variables(), f"README: | `{name}` | default | what it does |"
     field = next(field for field in FIELDS.values() if field.validation_alias == name)
     said = " ".join((field.description or "").split())
     assert said
-    assert said in documented()[name]
+    assert said in documented_variables()[name]
 
 
 def test_the_readme_documents_no_setting_that_there_is_not():
-    assert set(documented()) <= NAMES
+    assert set(documented_variables()) <= VARIABLE_NAMES
 
 
 def test_every_setting_is_named_as_its_field():
@@ -59,7 +59,7 @@ def test_every_setting_is_named_as_its_field():
 
 # --- checked ----------------------------------------------------------------------------------
 
-BAD = [
+INVALID_VALUES = [
     ("PORT", "eight"),
     ("PORT", "0"),
     ("PORT", "65536"),
@@ -81,10 +81,10 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), BAD, ids=map("=".join, BAD))
+@pytest.mark.parametrize(("name", "value"), INVALID_VALUES, ids=map("=".join, INVALID_VALUES))
 def test_a_value_that_makes_no_sense_is_refused_by_its_name(monkeypatch, name, value):
     with pytest.raises(ValidationError) as caught:
-        given(monkeypatch, **{name: value})
+        environment_with(monkeypatch, **{name: value})
     assert name in str(caught.value)
 
 
@@ -102,7 +102,7 @@ def test_such_a_value_stops_the_start(tmp_path):
 @pytest.mark.parametrize("key", ["sk evo two secret words", "sk-evo-\nsecret", "sk-secret-é"])
 def test_a_key_that_is_refused_is_not_printed(monkeypatch, key):
     with pytest.raises(ValidationError) as caught:
-        given(monkeypatch, EVOLINK_API_KEY=key)
+        environment_with(monkeypatch, EVOLINK_API_KEY=key)
     assert "EVOLINK_API_KEY" in str(caught.value)
     assert "secret" not in str(caught.value)
 
@@ -110,49 +110,51 @@ def test_a_key_that_is_refused_is_not_printed(monkeypatch, key):
 @pytest.mark.parametrize("url", ["postgres://me:my/secret@db/x", "postgres//me:secret@db/x"])
 def test_a_database_address_that_is_refused_does_not_print_its_password(monkeypatch, url):
     with pytest.raises(ValidationError) as caught:
-        given(monkeypatch, DATABASE_URL=url)
+        environment_with(monkeypatch, DATABASE_URL=url)
     assert "DATABASE_URL" in str(caught.value)
     assert "secret" not in str(caught.value)
 
 
 def test_secrets_are_never_shown(monkeypatch):
-    env = given(monkeypatch, EVOLINK_API_KEY="sk-evo-hidden", SECRET_KEY="also-hidden")
+    env = environment_with(monkeypatch, EVOLINK_API_KEY="sk-evo-hidden", SECRET_KEY="also-hidden")
     assert "hidden" not in repr(env)
     assert "hidden" not in str(env.model_dump())
 
 
 def test_an_empty_value_is_as_good_as_none(monkeypatch):
-    env = given(monkeypatch, PORT="", EVOLINK_API_URL="", STUDIO_DATA="")
+    env = environment_with(monkeypatch, PORT="", EVOLINK_API_URL="", STUDIO_DATA="")
     assert (env.port, env.studio_data) == (8000, ROOT / "var")
 
 
 # --- the far end ------------------------------------------------------------------------------
 
 
-def test_without_a_key_the_sandbox_on_the_next_port_is_the_far_end(monkeypatch):
-    env = given(monkeypatch, PORT=9000)
+def test_without_a_key_the_sandbox_on_the_next_port_is_the_provider(monkeypatch):
+    env = environment_with(monkeypatch, PORT=9000)
     assert env.is_sandbox
     assert (env.api_url, env.files_url) == ("http://127.0.0.1:9001", "http://127.0.0.1:9001")
-    assert given(monkeypatch, PORT=65535).sandbox_port == 65534
+    assert environment_with(monkeypatch, PORT=65535).sandbox_port == 65534
 
 
 def test_without_a_key_nothing_goes_to_an_address_meant_for_one(monkeypatch):
-    env = given(monkeypatch, EVOLINK_API_URL="https://api.evolink.ai", EVOLINK_API_KEY=" ")
+    env = environment_with(
+        monkeypatch, EVOLINK_API_URL="https://api.evolink.ai", EVOLINK_API_KEY=" "
+    )
     assert env.is_sandbox
     assert env.api_url.startswith("http://127.0.0.1:")
 
 
-def test_with_a_key_evolink_is_the_far_end(monkeypatch):
-    env = given(monkeypatch, EVOLINK_API_KEY="  sk-evo-1  ")
+def test_with_a_key_evolink_is_the_provider(monkeypatch):
+    env = environment_with(monkeypatch, EVOLINK_API_KEY="  sk-evo-1  ")
     assert not env.is_sandbox
     assert (env.api_url, env.files_url) == (DEFAULT_API_URL, DEFAULT_FILES_URL)
     assert env.evolink_api_key.get_secret_value() == "sk-evo-1"
 
 
-def test_the_files_follow_the_address_that_was_named(monkeypatch):
-    env = given(monkeypatch, EVOLINK_API_KEY="k", EVOLINK_API_URL="http://10.0.0.5:9/")
+def test_the_files_url_follows_the_url_that_was_named(monkeypatch):
+    env = environment_with(monkeypatch, EVOLINK_API_KEY="k", EVOLINK_API_URL="http://10.0.0.5:9/")
     assert (env.api_url, env.files_url) == ("http://10.0.0.5:9", "http://10.0.0.5:9")
-    env = given(monkeypatch, EVOLINK_FILES_URL="http://10.0.0.6:9")
+    env = environment_with(monkeypatch, EVOLINK_FILES_URL="http://10.0.0.6:9")
     assert env.files_url == "http://10.0.0.6:9"
 
 
@@ -160,7 +162,7 @@ def test_the_files_follow_the_address_that_was_named(monkeypatch):
 
 
 def test_the_studio_answers_to_loopback_its_public_name_and_those_that_were_named(monkeypatch):
-    env = given(
+    env = environment_with(
         monkeypatch, PUBLIC_URL="https://studio.example.org:8443", ALLOWED_HOSTS=" a.org ,,b.org"
     )
     loopback = ["localhost", "127.0.0.1", "[::1]"]
@@ -178,7 +180,7 @@ def test_it_answers_to_no_other_name(client, host):
 
 
 def test_the_secret_is_made_once_and_kept_for_us_alone(monkeypatch, tmp_path):
-    env = given(monkeypatch, STUDIO_DATA=tmp_path / "new")
+    env = environment_with(monkeypatch, STUDIO_DATA=tmp_path / "new")
     secret = env.load_secret_key()
     kept = tmp_path / "new" / "secret_key"
     assert len(secret) >= 50
@@ -188,7 +190,7 @@ def test_the_secret_is_made_once_and_kept_for_us_alone(monkeypatch, tmp_path):
 
 
 def test_a_secret_that_was_given_is_used_and_not_written_down(monkeypatch, tmp_path):
-    env = given(monkeypatch, STUDIO_DATA=tmp_path / "new", SECRET_KEY="given")
+    env = environment_with(monkeypatch, STUDIO_DATA=tmp_path / "new", SECRET_KEY="given")
     assert env.load_secret_key() == "given"
     assert not (tmp_path / "new").exists()
 
@@ -207,7 +209,10 @@ def test_processes_that_start_together_agree_on_one_secret(tmp_path):
 
 
 def test_two_data_folders_have_two_secrets(monkeypatch, tmp_path):
-    secrets = {given(monkeypatch, STUDIO_DATA=tmp_path / name).load_secret_key() for name in "ab"}
+    secrets = {
+        environment_with(monkeypatch, STUDIO_DATA=tmp_path / name).load_secret_key()
+        for name in "ab"
+    }
     assert len(secrets) == 2
 
 
@@ -228,6 +233,6 @@ def test_cookies_travel_only_over_https_once_there_is_a_public_address(tmp_path)
 
 
 def test_the_folder_for_data_may_be_anywhere(monkeypatch):
-    env = given(monkeypatch, STUDIO_DATA="~/studio")
+    env = environment_with(monkeypatch, STUDIO_DATA="~/studio")
     assert env.studio_data == Path("~/studio").expanduser().resolve()
     assert env.studio_data.is_absolute()

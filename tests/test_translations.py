@@ -11,34 +11,36 @@ import polib
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PO = ROOT / "evolink_studio" / "locale" / "de" / "LC_MESSAGES" / "django.po"
-PLACE = re.compile(r"\{[a-z_]*\}|%\([a-z_]+\)[sd]")
+PO_PATH = ROOT / "evolink_studio" / "locale" / "de" / "LC_MESSAGES" / "django.po"
+PLACEHOLDER_PATTERN = re.compile(r"\{[a-z_]*\}|%\([a-z_]+\)[sd]")
 
 
-def catalogue() -> polib.POFile:
-    return polib.pofile(str(PO))
+def load_catalogue() -> polib.POFile:
+    return polib.pofile(str(PO_PATH))
 
 
-def texts(entry: polib.POEntry) -> list[tuple[str, str]]:
+def msgid_pairs(entry: polib.POEntry) -> list[tuple[str, str]]:
     if not entry.msgid_plural:
         return [(entry.msgid, entry.msgstr)]
     return [(entry.msgid_plural, text) for text in entry.msgstr_plural.values()]
 
 
 def test_every_text_has_its_german():
-    missing = [entry.msgid for entry in catalogue() if not entry.translated()]
+    missing = [entry.msgid for entry in load_catalogue() if not entry.translated()]
     assert missing == []
 
 
 def test_a_translation_has_the_same_places_as_its_original():
     wrong = [
         original
-        for entry in catalogue()
-        for original, german in texts(entry)
-        if not set(PLACE.findall(german)) <= set(PLACE.findall(original))
+        for entry in load_catalogue()
+        for original, german in msgid_pairs(entry)
+        if not set(PLACEHOLDER_PATTERN.findall(german))
+        <= set(PLACEHOLDER_PATTERN.findall(original))
         or (
             ("{" in original and not entry.msgid_plural)
-            and sorted(PLACE.findall(german)) != sorted(PLACE.findall(original))
+            and sorted(PLACEHOLDER_PATTERN.findall(german))
+            != sorted(PLACEHOLDER_PATTERN.findall(original))
         )
     ]
     assert wrong == []
@@ -46,9 +48,9 @@ def test_a_translation_has_the_same_places_as_its_original():
 
 def test_the_compiled_file_is_that_of_the_texts():
     compiled = {
-        e.msgid: (e.msgstr, e.msgstr_plural) for e in polib.mofile(str(PO.with_suffix(".mo")))
+        e.msgid: (e.msgstr, e.msgstr_plural) for e in polib.mofile(str(PO_PATH.with_suffix(".mo")))
     }
-    written = {e.msgid: (e.msgstr, e.msgstr_plural) for e in catalogue()}
+    written = {e.msgid: (e.msgstr, e.msgstr_plural) for e in load_catalogue()}
     assert compiled == written
 
 
@@ -63,5 +65,5 @@ def test_every_text_of_the_sources_is_in_the_file(tmp_path):
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "evolink_studio.settings"}
     command = [sys.executable, "-c", code]
     subprocess.run(command, cwd=tmp_path, env=env, check=True, capture_output=True)
-    fresh = polib.pofile(str(tmp_path / PO.relative_to(ROOT)))
-    assert {entry.msgid for entry in fresh} == {entry.msgid for entry in catalogue()}
+    fresh = polib.pofile(str(tmp_path / PO_PATH.relative_to(ROOT)))
+    assert {entry.msgid for entry in fresh} == {entry.msgid for entry in load_catalogue()}

@@ -18,13 +18,13 @@ from evolink_studio.generations.pipeline.reconciliation import reconcile, recove
 from evolink_studio.generations.states import State
 from tests.factories import NOW
 
-KEY = "sk-evo-0123456789abcdefghij"
-NAME = "there#1"
-PATIENCE = Deadlines(create=5, read=5, upload=5)
+API_KEY = "sk-evo-0123456789abcdefghij"
+PROVIDER_KEY = "there#1"
+DEADLINES = Deadlines(create=5, read=5, upload=5)
 
 
 @dataclass
-class Clock:
+class FakeClock:
     """The time, which moves only when it is told to."""
 
     now: datetime = NOW
@@ -32,95 +32,97 @@ class Clock:
     def __call__(self) -> datetime:
         return self.now
 
-    def forward(self, **span: float) -> None:
+    def advance(self, **span: float) -> None:
         self.now += timedelta(**span)
 
 
 @dataclass
-class Worker:
+class ManualWorker:
     """Takes what is due and works it off, against the far end at `url`."""
 
     url: str
-    clock: Clock = field(default_factory=Clock)
-    callbacks: str = ""
-    sandboxed: bool = False
-    deadlines: Deadlines = PATIENCE
+    clock: FakeClock = field(default_factory=FakeClock)
+    callback_base_url: str = ""
+    is_sandbox: bool = False
+    deadlines: Deadlines = DEADLINES
     files_url: str = ""
-    key: str = KEY
+    api_key: str = API_KEY
 
-    def far(self) -> Provider:
+    def build_provider(self) -> Provider:
         client = EvoLinkClient(
             api_url=self.url,
             files_url=self.files_url or self.url,
-            api_key=self.key,
+            api_key=self.api_key,
             user_agent="EvoLinkStudio/test",
             max_connections=2,
             deadlines=self.deadlines,
         )
-        addresses = (self.url, self.files_url or self.url)
-        return Provider(client, NAME, addresses, self.callbacks, self.sandboxed)
+        base_urls = (self.url, self.files_url or self.url)
+        return Provider(client, PROVIDER_KEY, base_urls, self.callback_base_url, self.is_sandbox)
 
-    def send(self) -> None:
+    def dispatch_due(self) -> None:
         """Every queued generation whose time has come."""
-        held, rows = lease_next(limit=100, now=self.clock(), limits=ConcurrencyLimits())
-        self.step(dispatch, rows, held)
+        lease_id, rows = lease_next(limit=100, now=self.clock(), limits=ConcurrencyLimits())
+        self.run_stage(dispatch, rows, lease_id)
 
-    def save(self) -> None:
+    def download_due(self) -> None:
         """Every made generation whose time has come."""
-        self._each(State.SAVING, download_results)
+        self._run_stage_on_due(State.SAVING, download_results)
 
-    def follow(self) -> int:
+    def poll_due(self) -> int:
         """Every running generation whose time has come. Returns how many were read."""
-        held, rows = lease_due(State.RUNNING, limit=100, now=self.clock(), only_poll_columns=True)
+        lease_id, rows = lease_due(
+            State.RUNNING, limit=100, now=self.clock(), only_poll_columns=True
+        )
 
         async def run() -> None:
-            far = self.far()
+            far = self.build_provider()
             async with far.client:
-                await poll_batch(rows, lease_id=held, provider=far, clock=self.clock)
+                await poll_batch(rows, lease_id=lease_id, provider=far, clock=self.clock)
 
         if rows:
             async_to_sync(run)()
         return len(rows)
 
-    def look(self, generation: Generation) -> Generation:
+    def poll_when_due(self, generation: Generation) -> Generation:
         """Wait until this generation wants to be looked at, and look. Returns it as it stands."""
-        self.wait_for(generation)
-        assert self.follow()
+        self.advance_until_due(generation)
+        assert self.poll_due()
         generation.refresh_from_db()
         return generation
 
-    def wait_for(self, generation: Generation) -> None:
+    def advance_until_due(self, generation: Generation) -> None:
         """Let the time pass until the generation is due."""
         generation.refresh_from_db()
         assert generation.next_attempt_at is not None
         self.clock.now = max(self.clock.now, generation.next_attempt_at)
 
-    def search(self) -> None:
+    def reconcile_due(self) -> None:
         """Every generation whose answer was lost and whose time has come."""
-        self._each(State.UNKNOWN, reconcile)
+        self._run_stage_on_due(State.UNKNOWN, reconcile)
 
-    def sweep(self) -> int:
+    def recover_interrupted(self) -> int:
         return recover_interrupted_sends(now=self.clock())
 
-    def everything(self) -> None:
+    def run_all_stages(self) -> None:
         """One round of all steps, as the engine would."""
-        self.sweep()
-        self.search()
-        self.send()
-        self.follow()
-        self.save()
+        self.recover_interrupted()
+        self.reconcile_due()
+        self.dispatch_due()
+        self.poll_due()
+        self.download_due()
 
-    def _each(self, state: State, step) -> None:
-        held, rows = lease_due(state, limit=100, now=self.clock())
-        self.step(step, rows, held)
+    def _run_stage_on_due(self, state: State, stage) -> None:
+        lease_id, rows = lease_due(state, limit=100, now=self.clock())
+        self.run_stage(stage, rows, lease_id)
 
-    def step(self, step, rows: Iterable[Generation], held) -> None:
+    def run_stage(self, stage, rows: Iterable[Generation], lease_id) -> None:
         """One step for rows that are held already."""
 
         async def run() -> None:
-            far = self.far()
+            far = self.build_provider()
             async with far.client:
                 for row in rows:
-                    await step(row, lease_id=held, provider=far, clock=self.clock)
+                    await stage(row, lease_id=lease_id, provider=far, clock=self.clock)
 
         async_to_sync(run)()

@@ -12,68 +12,89 @@ from datetime import timedelta
 from django.utils import timezone
 
 from bench.figures import Figure, median
-from bench.grounds import Grounds, World
-from bench.people import Person, people
-from bench.rows import kept, running
-from bench.running import Running
-from bench.sizes import Size
-from bench.watching import Page
-from bench.wire import Answer, Line, lines, question, storm
+from bench.grounds import BenchInstance, InstanceFactory
+from bench.people import SignedInUser, create_signed_in_users
+from bench.rows import create_completed, create_running
+from bench.running import BenchProcess
+from bench.sizes import BenchSize
+from bench.watching import PollingPage
+from bench.wire import (
+    ClientConnection,
+    HttpAnswer,
+    build_request,
+    measure_throughput,
+    open_connections,
+)
 from evolink_studio.generations.services import record_heartbeat
 
-CONNECTIONS = 16
+CONNECTION_COUNT = 16
 DAY = timedelta(days=1)
 
 
 @dataclass
-class Side:
+class RequestSeries:
     """One of the two, with what its rounds gave."""
 
-    asked: bytes
+    request: bytes
     status: int
-    rates: list[float] = field(default_factory=list)
-    costs: list[float] = field(default_factory=list)  # server CPU ms a request
+    requests_per_second: list[float] = field(default_factory=list)
+    cpu_ms: list[float] = field(default_factory=list)  # server CPU ms a request
 
-    async def round(self, opened: list[Line], server: Running, seconds: float) -> None:
-        before = server.seconds()
-        rate = await storm(opened, self.asked, status=self.status, seconds=seconds)
-        self.rates.append(rate)
-        self.costs.append((server.seconds() - before) / (rate * seconds) * 1000)
+    async def run_round(
+        self, connections: list[ClientConnection], server: BenchProcess, seconds: float
+    ) -> None:
+        before = server.cpu_seconds()
+        rate = await measure_throughput(
+            connections, self.request, status=self.status, seconds=seconds
+        )
+        self.requests_per_second.append(rate)
+        self.cpu_ms.append((server.cpu_seconds() - before) / (rate * seconds) * 1000)
 
 
-def measure(grounds: Grounds, size: Size) -> Iterator[Figure]:
-    with grounds.world() as world:
-        with world.database():
-            (person,) = people(1)
+def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
+    with instances.create_instance() as instance:
+        with instance.use_database():
+            (user,) = create_signed_in_users(1)
             now = timezone.now()
-            kept(person.user, 12, now=now)
-            (row,) = running([person.user], 1, now=now, due=DAY, interval=DAY)
+            create_completed(user.user, 12, now=now)
+            (row,) = create_running([user.user], 1, now=now, first_poll_delay=DAY, interval=DAY)
             # A worker that is never silent while this runs: its silence would be news.
             record_heartbeat(worker="bench", disk_free_bytes=10**12, now=now + DAY)
-        with world.web() as server:
-            bare, idle, answer = asyncio.run(_rounds(world, server, person, row.pk, size))
-    ratios = [mine / least for mine, least in zip(idle.rates, bare.rates, strict=True)]
-    yield Figure("idle poll against a bare view, requests/s", median(ratios), "×", least=0.8)
-    yield Figure("  idle polls", median(idle.rates), "/s")
-    yield Figure("  bare views", median(bare.rates), "/s")
-    yield Figure("  server CPU of an idle poll", median(idle.costs), "ms")
-    yield Figure("  server CPU of a bare view", median(bare.costs), "ms")
-    yield Figure("idle poll, body", len(answer.body), "B", most=0)
-    yield Figure("idle poll, whole answer on the wire", answer.wire, "B")
+        with instance.run_web() as server:
+            bare, idle, answer = asyncio.run(_run_rounds(instance, server, user, row.pk, size))
+    ratios = [
+        idle_rate / bare_rate
+        for idle_rate, bare_rate in zip(
+            idle.requests_per_second, bare.requests_per_second, strict=True
+        )
+    ]
+    yield Figure("idle poll against a bare view, requests/s", median(ratios), "×", at_least=0.8)
+    yield Figure("  idle polls", median(idle.requests_per_second), "/s")
+    yield Figure("  bare views", median(bare.requests_per_second), "/s")
+    yield Figure("  server CPU of an idle poll", median(idle.cpu_ms), "ms")
+    yield Figure("  server CPU of a bare view", median(bare.cpu_ms), "ms")
+    yield Figure("idle poll, body", len(answer.body), "B", at_most=0)
+    yield Figure("idle poll, whole answer on the wire", answer.wire_bytes, "B")
 
 
-async def _rounds(
-    world: World, server: Running, person: Person, shown: int, size: Size
-) -> tuple[Side, Side, Answer]:
+async def _run_rounds(
+    instance: BenchInstance,
+    server: BenchProcess,
+    user: SignedInUser,
+    generation_id: int,
+    size: BenchSize,
+) -> tuple[RequestSeries, RequestSeries, HttpAnswer]:
     """The bare view, the idle poll, and one answer to the poll."""
-    async with lines(world.port, CONNECTIONS) as opened:
-        page = Page(opened[0], person, shown)
-        await page.look()
-        bare = Side(question("/bench/bare/", person.headers), 200)
-        idle = Side(page.asked, 204)
-        for side in (bare, idle):  # warm up
-            await storm(opened, side.asked, status=side.status, seconds=size.storm)
-        for number in range(size.rounds):
-            for side in (bare, idle) if number % 2 else (idle, bare):
-                await side.round(opened, server, size.storm)
-        return bare, idle, await opened[0].ask(idle.asked, idle.status)
+    async with open_connections(instance.port, CONNECTION_COUNT) as connections:
+        page = PollingPage(connections[0], user, generation_id)
+        await page.poll()
+        bare = RequestSeries(build_request("/bench/bare/", user.headers), 200)
+        idle = RequestSeries(page.request, 204)
+        for series in (bare, idle):  # warm up
+            await measure_throughput(
+                connections, series.request, status=series.status, seconds=size.round_seconds
+            )
+        for number in range(size.poll_rounds):
+            for series in (bare, idle) if number % 2 else (idle, bare):
+                await series.run_round(connections, server, size.round_seconds)
+        return bare, idle, await connections[0].send(idle.request, idle.status)

@@ -13,95 +13,99 @@ from django.db import connection
 from django.utils import timezone
 
 from bench.figures import Figure, median
-from bench.grounds import Grounds
-from bench.people import Person, people
-from bench.rows import MODEL, kept, running
-from bench.sizes import Size
+from bench.grounds import InstanceFactory
+from bench.people import SignedInUser, create_signed_in_users
+from bench.rows import MODEL_ID, create_completed, create_running
+from bench.sizes import BenchSize
 from evolink_studio.generations import queries
 from evolink_studio.generations.change_feed import feed_state
 from evolink_studio.generations.models import ChangeFeed, Generation
 from evolink_studio.generations.pipeline.provider import provider_key
 from evolink_studio.generations.views.gallery import PAGE_SIZE
 
-ROUNDS = 9
-MOST = 15
+ROUND_COUNT = 9
+MAX_QUERY_MS = 15
 DAY = timedelta(days=1)
-Asked = list[tuple[str, Any]]
+RecordedQueries = list[tuple[str, Any]]
 
 
-def measure(grounds: Grounds, size: Size) -> Iterator[Figure]:
-    with grounds.world() as world, world.database():
-        (person,) = people(1)
-        _fill(person, size.library)
-        pages = _pages(person, size.library)
-        asked = {name: _asked(page) for name, page in pages.items()}
-        for some in asked.values():  # warm up
-            _again(some)
-        took: dict[str, list[float]] = {name: [] for name in pages}
-        for _ in range(ROUNDS):
-            for name, some in asked.items():
-                took[name].append(_again(some))
-    count = f"{size.library:,}".replace(",", " ")
-    for name, times in took.items():
-        yield Figure(f"{count} films: {name}, in the database", median(times), "ms", most=MOST)
+def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
+    with instances.create_instance() as instance, instance.use_database():
+        (user,) = create_signed_in_users(1)
+        _create_library(user, size.library_size)
+        pages = _build_pages(user, size.library_size)
+        recorded = {name: _record_queries(page) for name, page in pages.items()}
+        for page_queries in recorded.values():  # warm up
+            _time_queries(page_queries)
+        durations: dict[str, list[float]] = {name: [] for name in pages}
+        for _ in range(ROUND_COUNT):
+            for name, page_queries in recorded.items():
+                durations[name].append(_time_queries(page_queries))
+    count = f"{size.library_size:,}".replace(",", " ")
+    for name, times in durations.items():
+        yield Figure(
+            f"{count} films: {name}, in the database", median(times), "ms", at_most=MAX_QUERY_MS
+        )
 
 
-def _fill(person: Person, count: int) -> None:
+def _create_library(user: SignedInUser, count: int) -> None:
     """A library, and one generation in the making: without one a page does not poll."""
     now = timezone.now()
-    kept(person.user, count, now=now)
-    (row,) = running([person.user], 1, now=now, due=DAY, interval=DAY)
+    create_completed(user.user, count, now=now)
+    (row,) = create_running([user.user], 1, now=now, first_poll_delay=DAY, interval=DAY)
     Generation.objects.filter(pk=row.pk).update(
         created_version=count + 1, changed_version=count + 1
     )
-    ChangeFeed.objects.filter(pk=person.user.pk).update(version=count + 1)
+    ChangeFeed.objects.filter(pk=user.user.pk).update(version=count + 1)
 
 
-def _pages(person: Person, count: int) -> dict[str, Callable[[], object]]:
+def _build_pages(user: SignedInUser, count: int) -> dict[str, Callable[[], object]]:
     rows = Generation.objects.order_by("-created_at", "-id").values_list("created_at", "pk")
-    known = feed_state(person.user, provider_key()).get_token(timezone.now())
+    token = feed_state(user.user, provider_key()).get_token(timezone.now())
     middle, deep = rows[count // 2], rows[count - 2 * PAGE_SIZE]
     return {
-        "films, first page": lambda: _films(person, None),
-        "films, middle": lambda: _films(person, middle),
-        "films, last but one page": lambda: _films(person, deep),
-        "studio page": lambda: person.client.get(f"/create/{MODEL}/"),
-        "idle poll": lambda: _poll(person, str(known), 204),
-        "poll with one change": lambda: _poll(person, str(replace(known, version=count)), 200),
+        "films, first page": lambda: _check_films_page(user, None),
+        "films, middle": lambda: _check_films_page(user, middle),
+        "films, last but one page": lambda: _check_films_page(user, deep),
+        "studio page": lambda: user.client.get(f"/create/{MODEL_ID}/"),
+        "idle poll": lambda: _check_poll(user, str(token), 204),
+        "poll with one change": lambda: _check_poll(user, str(replace(token, version=count)), 200),
     }
 
 
-def _poll(person: Person, since: str, status: int) -> None:
-    answer = person.client.get("/live/", {"since": since})
+def _check_poll(user: SignedInUser, since: str, status: int) -> None:
+    answer = user.client.get("/live/", {"since": since})
     if answer.status_code != status:
         raise RuntimeError(f"{status} was expected, not {answer.status_code}")
 
 
-def _films(person: Person, before: Any) -> None:
-    found = queries.get_gallery_page(person.user, cursor=before, limit=PAGE_SIZE + 1)
-    if len(found) != PAGE_SIZE + 1:
-        raise RuntimeError(f"{len(found)} films instead of {PAGE_SIZE + 1}")
+def _check_films_page(user: SignedInUser, before: Any) -> None:
+    films = queries.get_gallery_page(user.user, cursor=before, limit=PAGE_SIZE + 1)
+    if len(films) != PAGE_SIZE + 1:
+        raise RuntimeError(f"{len(films)} films instead of {PAGE_SIZE + 1}")
 
 
-def _asked(page: Callable[[], object]) -> Asked:
+def _record_queries(page: Callable[[], object]) -> RecordedQueries:
     """The reads of a page, with their parameters."""
-    found: Asked = []
+    recorded: RecordedQueries = []
 
-    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+    def record_query(
+        execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+    ) -> Any:
         if sql.startswith("SELECT"):
-            found.append((sql, params))
+            recorded.append((sql, params))
         return execute(sql, params, many, context)
 
-    with connection.execute_wrapper(note):
+    with connection.execute_wrapper(record_query):
         page()
-    return found
+    return recorded
 
 
-def _again(asked: Asked) -> float:
+def _time_queries(recorded: RecordedQueries) -> float:
     """Milliseconds of all these reads."""
     begin = time.perf_counter()
     with connection.cursor() as cursor:
-        for sql, params in asked:
+        for sql, params in recorded:
             cursor.execute(sql, params)
             cursor.fetchall()
     return (time.perf_counter() - begin) * 1000

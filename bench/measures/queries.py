@@ -12,54 +12,58 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bench.figures import Figure
-from bench.grounds import Grounds
-from bench.people import Person, people
-from bench.rows import kept, running
-from bench.sizes import Size
+from bench.grounds import InstanceFactory
+from bench.people import SignedInUser, create_signed_in_users
+from bench.rows import create_completed, create_running
+from bench.sizes import BenchSize
 from evolink_studio.generations.change_feed import FeedToken, feed_state
 from evolink_studio.generations.models import ChangeFeed, Generation
 from evolink_studio.generations.pipeline.provider import provider_key
 
-CARDS = 100
-MOST = 3
+CARD_COUNT = 100
+MAX_QUERIES = 3
 DAY = timedelta(days=1)
 
 
-def measure(grounds: Grounds, size: Size) -> Iterator[Figure]:
-    with grounds.world() as world, world.database():
-        (person,) = people(1)
+def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
+    with instances.create_instance() as instance, instance.use_database():
+        (user,) = create_signed_in_users(1)
         now = timezone.now()
-        kept(person.user, 1, now=now)
+        create_completed(user.user, 1, now=now)
         for version, row in enumerate(
-            running([person.user], CARDS, now=now, due=DAY, interval=DAY), 2
+            create_running([user.user], CARD_COUNT, now=now, first_poll_delay=DAY, interval=DAY), 2
         ):
             Generation.objects.filter(pk=row.pk).update(changed_version=version)
         Generation.objects.update(
             created_version=0
         )  # the page knows these cards: they are changed, not new
-        ChangeFeed.objects.update(version=CARDS + 1)
-        token = feed_state(person.user, provider_key()).get_token(now)
-        idle, _ = _poll(person, token, cards=0)
-        one, _ = _poll(person, replace(token, version=CARDS), cards=1)
-        many, weight = _poll(person, replace(token, version=1), cards=CARDS)
-        done, _ = _poll(
-            person,
-            replace(token, version=0, credits_version=token.credits_version + 1),
-            cards=CARDS,
+        ChangeFeed.objects.update(version=CARD_COUNT + 1)
+        token = feed_state(user.user, provider_key()).get_token(now)
+        idle, _ = _measure_poll(user, token, card_count=0)
+        one_card, _ = _measure_poll(user, replace(token, version=CARD_COUNT), card_count=1)
+        many_cards, answer_bytes = _measure_poll(
+            user, replace(token, version=1), card_count=CARD_COUNT
         )
-    yield Figure("queries of a poll, nothing new", idle, most=MOST)
-    yield Figure("queries of a poll, 1 card with progress", one, most=MOST)
-    yield Figure(f"queries of a poll, {CARDS} cards with progress", many, most=MOST)
-    yield Figure("queries of a poll, a film done and credits changed", done)
-    yield Figure(f"  answer with {CARDS} cards", weight / 1000, "KB")
+        completed, _ = _measure_poll(
+            user,
+            replace(token, version=0, credits_version=token.credits_version + 1),
+            card_count=CARD_COUNT,
+        )
+    yield Figure("queries of a poll, nothing new", idle, at_most=MAX_QUERIES)
+    yield Figure("queries of a poll, 1 card with progress", one_card, at_most=MAX_QUERIES)
+    yield Figure(
+        f"queries of a poll, {CARD_COUNT} cards with progress", many_cards, at_most=MAX_QUERIES
+    )
+    yield Figure("queries of a poll, a film done and credits changed", completed)
+    yield Figure(f"  answer with {CARD_COUNT} cards", answer_bytes / 1000, "KB")
 
 
-def _poll(person: Person, since: FeedToken, *, cards: int) -> tuple[int, int]:
+def _measure_poll(user: SignedInUser, since: FeedToken, *, card_count: int) -> tuple[int, int]:
     """Queries and bytes of an answer that must bring so many cards."""
-    client, path = person.client, f"/live/?since={since}"
-    with CaptureQueriesContext(connection) as asked:
+    client, path = user.client, f"/live/?since={since}"
+    with CaptureQueriesContext(connection) as queries:
         answer = client.get(path)
-    brought = answer.content.decode().count("data-generation=")
-    if brought != cards:
-        raise RuntimeError(f"{path} brought {brought} cards instead of {cards}")
-    return len(asked), len(answer.content)
+    rendered_count = answer.content.decode().count("data-generation=")
+    if rendered_count != card_count:
+        raise RuntimeError(f"{path} brought {rendered_count} cards instead of {card_count}")
+    return len(queries), len(answer.content)

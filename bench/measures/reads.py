@@ -16,56 +16,63 @@ from itertools import pairwise
 
 from django.utils import timezone
 
-from bench.figures import Figure, spread
-from bench.grounds import Grounds
-from bench.people import people
-from bench.rows import running
-from bench.running import Running
-from bench.sizes import Size
-from bench.wire import fetch
+from bench.figures import Figure, percentile_figures
+from bench.grounds import InstanceFactory
+from bench.people import create_signed_in_users
+from bench.rows import create_running
+from bench.running import BenchProcess
+from bench.sizes import BenchSize
+from bench.wire import fetch_body
 
-OWNERS = 20
-NEWS = 5  # reads that bring one percent
-SETTLING = 4  # seconds until the first read is due
-WARM = 2  # intervals
+OWNER_COUNT = 20
+READS_PER_PERCENT = 5  # reads that bring one percent
+SETTLING_SECONDS = 4  # seconds until the first read is due
+WARM_UP_INTERVALS = 2  # intervals
 
 
-def measure(grounds: Grounds, size: Size) -> Iterator[Figure]:
+def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
     for count, interval in size.loads:
-        yield from _load(grounds, count, interval, max(size.read_for, 3 * interval))
+        yield from _measure_load(instances, count, interval, max(size.read_seconds, 3 * interval))
 
 
-def _load(grounds: Grounds, count: int, interval: int, seconds: float) -> Iterator[Figure]:
-    with grounds.world() as world, world.far_end(every=NEWS):
-        with world.database():
-            owners = [person.user for person in people(OWNERS)]
-            due, gap = timedelta(seconds=SETTLING), timedelta(seconds=interval)
-            running(owners, count, now=timezone.now(), due=due, interval=gap)
-        with world.worker(interval=interval) as worker:
-            time.sleep(SETTLING + WARM * interval)
-            begin, cost, end = _window(worker, seconds)
-            reads: dict[str, list[float]] = json.loads(fetch(world.port + 1, "/bench/reads"))
+def _measure_load(
+    instances: InstanceFactory, count: int, interval: int, seconds: float
+) -> Iterator[Figure]:
+    with (
+        instances.create_instance() as instance,
+        instance.run_fake_provider(reads_per_percent=READS_PER_PERCENT),
+    ):
+        with instance.use_database():
+            owners = [user.user for user in create_signed_in_users(OWNER_COUNT)]
+            due, gap = timedelta(seconds=SETTLING_SECONDS), timedelta(seconds=interval)
+            create_running(owners, count, now=timezone.now(), first_poll_delay=due, interval=gap)
+        with instance.run_worker(interval=interval) as worker:
+            time.sleep(SETTLING_SECONDS + WARM_UP_INTERVALS * interval)
+            begin, cpu_seconds, end = _measure_window(worker, seconds)
+            reads: dict[str, list[float]] = json.loads(
+                fetch_body(instance.port + 1, "/bench/reads")
+            )
     name = f"{count:,}".replace(",", " ") + f" in flight, every {interval} s"
-    missing = [end - begin] * (count - len(reads))
-    late = [gap for times in reads.values() for gap in _late(times, begin, end, interval)]
-    done = sum(begin <= at <= end for times in reads.values() for at in times)
-    if not done:
+    unread_delays = [end - begin] * (count - len(reads))
+    delays = [gap for times in reads.values() for gap in _delays(times, begin, end, interval)]
+    read_count = sum(begin <= at <= end for times in reads.values() for at in times)
+    if not read_count:
         raise RuntimeError(f"{name}: nothing was read")
-    yield from spread(f"{name}: lateness", late + missing, "s", max=2)
-    yield Figure("  reads", done / (end - begin), "/s")
+    yield from percentile_figures(f"{name}: lateness", delays + unread_delays, "s", max=2)
+    yield Figure("  reads", read_count / (end - begin), "/s")
     yield Figure("  reads that were due", count / interval, "/s")
-    yield Figure("  worker CPU of a read", cost / done * 1000, "ms")
+    yield Figure("  worker CPU of a read", cpu_seconds / read_count * 1000, "ms")
 
 
-def _window(worker: Running, seconds: float) -> tuple[float, float, float]:
+def _measure_window(worker: BenchProcess, seconds: float) -> tuple[float, float, float]:
     """Begin, processor seconds of the worker, end."""
-    begin, before = time.monotonic(), worker.seconds()
+    begin, cpu_before = time.monotonic(), worker.cpu_seconds()
     time.sleep(seconds)
-    worker.alive()
-    return begin, worker.seconds() - before, time.monotonic()
+    worker.ensure_running()
+    return begin, worker.cpu_seconds() - cpu_before, time.monotonic()
 
 
-def _late(times: list[float], begin: float, end: float, interval: float) -> list[float]:
+def _delays(times: list[float], begin: float, end: float, interval: float) -> list[float]:
     before_end = [at for at in times if at <= end]
     gaps = [b - a - interval for a, b in pairwise(before_end) if b >= begin]
     waiting = end - before_end[-1] - interval if before_end else end - begin

@@ -16,101 +16,124 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from bench.figures import Figure, spread
-from bench.grounds import Grounds, World
-from bench.people import Person, people
-from bench.rows import running
-from bench.sizes import Size
-from bench.watching import EVERY, Page
-from bench.wire import Line, lines, question
+from bench.figures import Figure, percentile_figures
+from bench.grounds import BenchInstance, InstanceFactory
+from bench.people import SignedInUser, create_signed_in_users
+from bench.rows import create_running
+from bench.sizes import BenchSize
+from bench.watching import POLL_INTERVAL_SECONDS, PollingPage
+from bench.wire import ClientConnection, build_request, open_connections
 from evolink_studio.generations.models import Generation
 from evolink_studio.sandbox.video.storyboard import Storyboard
 
-SETTLING = 4  # seconds until everything runs evenly
-GAP = 0.37  # seconds between two films: never in step with the looks
-PATIENCE = 30.0
-DONE = 'data-status="completed"'
-RENDER = [sys.executable, "-m", "evolink_studio.sandbox.video.render"]
+SETTLING_SECONDS = 4  # seconds until everything runs evenly
+GAP_SECONDS = 0.37  # seconds between two films: never in step with the looks
+TIMEOUT_SECONDS = 30.0
+COMPLETED_MARK = 'data-status="completed"'
+RENDER_COMMAND = [sys.executable, "-m", "evolink_studio.sandbox.video.render"]
 
 
 @dataclass
-class Show:
+class CompletionTimes:
     """The people, their one generation each, and when it was finished and seen."""
 
-    people: list[Person]
+    users: list[SignedInUser]
     rows: list[Generation]
-    finished: dict[int, float] = field(default_factory=dict)
-    seen: dict[int, float] = field(default_factory=dict)
+    finished_at: dict[int, float] = field(default_factory=dict)
+    seen_at: dict[int, float] = field(default_factory=dict)
 
 
-def measure(grounds: Grounds, size: Size) -> Iterator[Figure]:
-    film = grounds.folder / "film.mp4"
-    board = Storyboard(str(film), 640, 360, 12, 5, "A film for the bench", "", sound=True)
-    subprocess.run(RENDER, input=board.dumps(), check=True)
-    yield from spread(
+def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
+    video = instances.folder / "film.mp4"
+    storyboard = Storyboard(str(video), 640, 360, 12, 5, "A film for the bench", "", has_sound=True)
+    subprocess.run(RENDER_COMMAND, input=storyboard.to_json(), check=True)
+    yield from percentile_figures(
         "finished → on the page, read every 1 s",
-        _run(grounds, size, film, interval=1, callback=False),
+        _measure_delays(instances, size, video, interval=1, sends_callback=False),
         "s",
         p95=4,
     )
-    yield from spread(
+    yield from percentile_figures(
         "finished → on the page, read every 8 s and callback",
-        _run(grounds, size, film, interval=8, callback=True),
+        _measure_delays(instances, size, video, interval=8, sends_callback=True),
         "s",
         p50=3,
         p95=6,
     )
 
 
-def _run(grounds: Grounds, size: Size, film: Path, *, interval: int, callback: bool) -> list[float]:
-    with grounds.world() as world, world.far_end(film=film):
-        with world.database():
-            them = people(size.films)
-            due, gap = timedelta(seconds=SETTLING), timedelta(seconds=interval)
-            owners = [person.user for person in them]
-            rows = running(owners, len(them), now=timezone.now(), due=due, interval=gap)
-        show = Show(them, rows)
-        with world.web(), world.worker(interval=interval) as worker:
-            asyncio.run(_play(world, show, callback))
-            worker.alive()
-    if unseen := len(rows) - len(show.seen):
-        raise RuntimeError(f"{unseen} of {len(rows)} films were not seen within {PATIENCE} s")
-    return [show.seen[pk] - show.finished[pk] for pk in show.seen]
+def _measure_delays(
+    instances: InstanceFactory, size: BenchSize, video: Path, *, interval: int, sends_callback: bool
+) -> list[float]:
+    with instances.create_instance() as instance, instance.run_fake_provider(video=video):
+        with instance.use_database():
+            users = create_signed_in_users(size.film_count)
+            due, gap = timedelta(seconds=SETTLING_SECONDS), timedelta(seconds=interval)
+            owners = [user.user for user in users]
+            rows = create_running(
+                owners, len(users), now=timezone.now(), first_poll_delay=due, interval=gap
+            )
+        times = CompletionTimes(users, rows)
+        with instance.run_web(), instance.run_worker(interval=interval) as worker:
+            asyncio.run(_finish_and_watch(instance, times, sends_callback))
+            worker.ensure_running()
+    if unseen := len(rows) - len(times.seen_at):
+        raise RuntimeError(
+            f"{unseen} of {len(rows)} films were not seen within {TIMEOUT_SECONDS} s"
+        )
+    return [times.seen_at[pk] - times.finished_at[pk] for pk in times.seen_at]
 
 
-async def _play(world: World, show: Show, callback: bool) -> None:
+async def _finish_and_watch(
+    instance: BenchInstance, times: CompletionTimes, sends_callback: bool
+) -> None:
     begin = time.monotonic()
-    until = begin + SETTLING + len(show.rows) * GAP + PATIENCE
+    until = begin + SETTLING_SECONDS + len(times.rows) * GAP_SECONDS + TIMEOUT_SECONDS
     async with (
-        lines(world.port, len(show.people)) as opened,
-        lines(world.port + 1) as (far,),
-        lines(world.port) as (back,),
+        open_connections(instance.port, len(times.users)) as page_connections,
+        open_connections(instance.port + 1) as (provider_connection,),
+        open_connections(instance.port) as (callback_connection,),
     ):
-        pages = zip(opened, show.people, show.rows, strict=True)
+        pages = zip(page_connections, times.users, times.rows, strict=True)
         await asyncio.gather(
-            _finish(show, far, back if callback else None),
-            *(_watch(show, *page, begin, until) for page in pages),
+            _finish_tasks(
+                times, provider_connection, callback_connection if sends_callback else None
+            ),
+            *(_watch_page(times, *page, begin, until) for page in pages),
         )
 
 
-async def _finish(show: Show, far: Line, back: Line | None) -> None:
-    await asyncio.sleep(SETTLING)
-    for row in show.rows:
-        await asyncio.sleep(GAP)
-        show.finished[row.pk] = time.monotonic()
-        await far.ask(question(f"/bench/finish/{row.task_id}", {}, method="POST"), 200)
-        if back:
-            path = f"/callbacks/{row.callback_token}/"
-            await back.ask(question(path, {}, method="POST", body=b"{}"), 204)
-
-
-async def _watch(
-    show: Show, line: Line, person: Person, row: Generation, begin: float, until: float
+async def _finish_tasks(
+    times: CompletionTimes,
+    provider_connection: ClientConnection,
+    callback_connection: ClientConnection | None,
 ) -> None:
-    def seen(news: str, at: float) -> bool:
-        if DONE in news:
-            show.seen[row.pk] = at
-        return DONE in news
+    await asyncio.sleep(SETTLING_SECONDS)
+    for row in times.rows:
+        await asyncio.sleep(GAP_SECONDS)
+        times.finished_at[row.pk] = time.monotonic()
+        await provider_connection.send(
+            build_request(f"/bench/finish/{row.task_id}", {}, method="POST"), 200
+        )
+        if callback_connection:
+            path = f"/callbacks/{row.callback_token}/"
+            await callback_connection.send(build_request(path, {}, method="POST", body=b"{}"), 204)
 
-    phase = row.pk * 0.61 % EVERY
-    await Page(line, person, row.pk).watch(seen, begin=begin + phase, until=until)
+
+async def _watch_page(
+    times: CompletionTimes,
+    connection: ClientConnection,
+    user: SignedInUser,
+    row: Generation,
+    begin: float,
+    until: float,
+) -> None:
+    def record_completion(news: str, at: float) -> bool:
+        if COMPLETED_MARK in news:
+            times.seen_at[row.pk] = at
+        return COMPLETED_MARK in news
+
+    phase = row.pk * 0.61 % POLL_INTERVAL_SECONDS
+    await PollingPage(connection, user, row.pk).poll_until(
+        record_completion, starts_at=begin + phase, ends_at=until
+    )

@@ -13,75 +13,75 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from bench.figures import Figure, median
-from bench.grounds import Grounds, World
-from bench.running import Running, command_of, family, kill
-from bench.sizes import Size
+from bench.grounds import BenchInstance, InstanceFactory
+from bench.running import BenchProcess, command_line_of, kill_and_wait, process_tree
+from bench.sizes import BenchSize
 from evolink_studio.generations.models import Heartbeat
-from evolink_studio.operations.supervisor import MANAGE
+from evolink_studio.operations.supervisor import MANAGE_COMMAND
 
-PATIENCE = 60.0
-DOOR = "/account/login/"
-
-
-def measure(grounds: Grounds, size: Size) -> Iterator[Figure]:
-    rounds = [_round(grounds) for _ in range(size.starts)]
-    served, busy, web, worker = (median(times) for times in zip(*rounds, strict=True))
-    yield Figure("start, empty folder → first page", served, "s", most=2)
-    yield Figure("  CPU of all processes until then", busy, "s")
-    yield Figure("web server killed → page again", web, "s", most=2)
-    yield Figure("worker killed → at work again", worker, "s", most=2)
+TIMEOUT_SECONDS = 60.0
+SIGN_IN_PATH = "/account/login/"
 
 
-def _round(grounds: Grounds) -> tuple[float, float, float, float]:
+def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
+    rounds = [_measure_start(instances) for _ in range(size.start_count)]
+    served, cpu_seconds, web, worker = (median(times) for times in zip(*rounds, strict=True))
+    yield Figure("start, empty folder → first page", served, "s", at_most=2)
+    yield Figure("  CPU of all processes until then", cpu_seconds, "s")
+    yield Figure("web server killed → page again", web, "s", at_most=2)
+    yield Figure("worker killed → at work again", worker, "s", at_most=2)
+
+
+def _measure_start(instances: InstanceFactory) -> tuple[float, float, float, float]:
     """Seconds: served, CPU until then, web server back, worker back."""
     # Collecting is no part of a start: a source that was edited meanwhile must not bring it in.
-    (grounds.folder / "static" / "staticfiles.json").touch()
-    with grounds.world(empty=True) as world:
+    (instances.folder / "static" / "staticfiles.json").touch()
+    with instances.create_instance(is_empty=True) as instance:
         begin = time.monotonic()
-        with world.process("studio", [*MANAGE, "studio"]) as studio:
-            served = _until(lambda: _serves(world), studio) - begin
-            busy = studio.seconds()
-            with world.database():
-                _until(Heartbeat.objects.exists, studio)
-                worker = _worker_back(studio)
-            web = _web_back(world, studio)
-    return served, busy, web, worker
+        with instance.run_process("studio", [*MANAGE_COMMAND, "studio"]) as studio:
+            served = _wait_until(lambda: _serves_page(instance), studio) - begin
+            cpu_seconds = studio.cpu_seconds()
+            with instance.use_database():
+                _wait_until(Heartbeat.objects.exists, studio)
+                worker = _measure_worker_restart(studio)
+            web = _measure_web_restart(instance, studio)
+    return served, cpu_seconds, web, worker
 
 
-def _web_back(world: World, studio: Running) -> float:
+def _measure_web_restart(instance: BenchInstance, studio: BenchProcess) -> float:
     begin = time.monotonic()
     # The whole group at once: workers of gunicorn outlive their master by a second.
-    for pid in family(_child(studio, "gunicorn")):
-        kill(pid)
-    return _until(lambda: _serves(world), studio) - begin
+    for pid in process_tree(_find_child(studio, "gunicorn")):
+        kill_and_wait(pid)
+    return _wait_until(lambda: _serves_page(instance), studio) - begin
 
 
-def _worker_back(studio: Running) -> float:
-    kill(_child(studio, "manage.py worker"))
+def _measure_worker_restart(studio: BenchProcess) -> float:
+    kill_and_wait(_find_child(studio, "manage.py worker"))
     begin, killed = time.monotonic(), timezone.now()
-    return _until(Heartbeat.objects.filter(seen_at__gt=killed).exists, studio) - begin
+    return _wait_until(Heartbeat.objects.filter(seen_at__gt=killed).exists, studio) - begin
 
 
-def _child(studio: Running, words: str) -> int:
-    return next(pid for pid in family(studio.pid) if words in command_of(pid))
+def _find_child(studio: BenchProcess, text: str) -> int:
+    return next(pid for pid in process_tree(studio.pid) if text in command_line_of(pid))
 
 
-def _until(true: Callable[[], bool], studio: Running) -> float:
+def _wait_until(condition: Callable[[], bool], studio: BenchProcess) -> float:
     """The moment when it became true. Raises RuntimeError when the studio ends before."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         with suppress(OSError, http.client.HTTPException, OperationalError):
-            if true():
+            if condition():
                 return time.monotonic()
-        studio.alive()
+        studio.ensure_running()
         time.sleep(0.01)
-    raise RuntimeError(f"not there after {PATIENCE:.0f} s: {studio.words()}")
+    raise RuntimeError(f"not there after {TIMEOUT_SECONDS:.0f} s: {studio.read_last_output()}")
 
 
-def _serves(world: World) -> bool:
-    line = http.client.HTTPConnection("127.0.0.1", world.port, timeout=5)
+def _serves_page(instance: BenchInstance) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", instance.port, timeout=5)
     try:
-        line.request("GET", DOOR)
-        return line.getresponse().status == 200
+        connection.request("GET", SIGN_IN_PATH)
+        return connection.getresponse().status == 200
     finally:
-        line.close()
+        connection.close()

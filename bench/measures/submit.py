@@ -10,80 +10,85 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bench.figures import Figure, spread
-from bench.grounds import Grounds
-from bench.people import Person, people
-from bench.rows import MODEL, PROMPT
-from bench.sizes import Size
-from bench.wire import fetch, lines, question
+from bench.figures import Figure, percentile_figures
+from bench.grounds import InstanceFactory
+from bench.people import SignedInUser, create_signed_in_users
+from bench.rows import MODEL_ID, PROMPT
+from bench.sizes import BenchSize
+from bench.wire import build_request, fetch_body, open_connections
 from evolink_studio.generations.models import Generation
 
 BOUNDARY = "bench-boundary"
-WARM = 15  # fills the rail
-SINCE = re.compile(r'name="_since" value="([^"]*)"')
-RAIL = re.compile(r'name="_rail" value="(\d+)"')
-GONE = re.compile(r'id="card-(\d+)" hx-swap-oob="delete"')
+WARM_UP_COUNT = 15  # fills the rail
+SINCE_PATTERN = re.compile(r'name="_since" value="([^"]*)"')
+LISTED_CARD_PATTERN = re.compile(r'name="_rail" value="(\d+)"')
+REMOVED_CARD_PATTERN = re.compile(r'id="card-(\d+)" hx-swap-oob="delete"')
 
 
 @dataclass
-class Laid:
+class PageInputs:
     """What the page would say of itself."""
 
     since: str | None = None
-    rail: list[str] = field(default_factory=list)
+    listed_ids: list[str] = field(default_factory=list)
 
-    def take(self, answer: str) -> None:
-        drawn, gone = RAIL.findall(answer), set(GONE.findall(answer))
+    def update_from(self, answer: str) -> None:
+        rendered_ids, removed_ids = (
+            LISTED_CARD_PATTERN.findall(answer),
+            set(REMOVED_CARD_PATTERN.findall(answer)),
+        )
         if 'id="desk"' in answer:
-            self.rail = drawn
+            self.listed_ids = rendered_ids
         else:
-            new = [pk for pk in drawn if pk not in self.rail]
-            self.rail = [pk for pk in new + self.rail if pk not in gone]
-        (self.since,) = SINCE.findall(answer)
+            new_ids = [pk for pk in rendered_ids if pk not in self.listed_ids]
+            self.listed_ids = [pk for pk in new_ids + self.listed_ids if pk not in removed_ids]
+        (self.since,) = SINCE_PATTERN.findall(answer)
 
     @property
     def fields(self) -> list[tuple[str, str]]:
         if self.since is None:
             return []
-        return [("_since", self.since), *(("_rail", pk) for pk in self.rail)]
+        return [("_since", self.since), *(("_rail", pk) for pk in self.listed_ids)]
 
 
-def measure(grounds: Grounds, size: Size) -> Iterator[Figure]:
-    with grounds.world() as world:
-        with world.database():
-            (person,) = people(1)
-        with world.far_end(), world.web() as server:
-            took = asyncio.run(_press(world.port, person, WARM + size.submits))[WARM:]
-            busy = server.seconds()
-            asyncio.run(_press(world.port, person, size.submits))
-            busy = server.seconds() - busy
-            paid = int(fetch(world.port + 1, "/bench/paid"))
-        with world.database():
-            stored = Generation.objects.count()
-    if stored != WARM + 2 * size.submits:
-        raise RuntimeError(f"{stored} generations were stored")
-    yield from spread("submit", [seconds * 1000 for seconds in took], "ms", p95=30)
-    yield Figure("  server CPU of a submit", busy / size.submits * 1000, "ms")
-    yield Figure("submit, calls to the far end", paid, most=0)
+def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
+    with instances.create_instance() as instance:
+        with instance.use_database():
+            (user,) = create_signed_in_users(1)
+        with instance.run_fake_provider(), instance.run_web() as server:
+            durations = asyncio.run(
+                _submit_forms(instance.port, user, WARM_UP_COUNT + size.submit_count)
+            )[WARM_UP_COUNT:]
+            cpu_seconds = server.cpu_seconds()
+            asyncio.run(_submit_forms(instance.port, user, size.submit_count))
+            cpu_seconds = server.cpu_seconds() - cpu_seconds
+            paid_count = int(fetch_body(instance.port + 1, "/bench/paid"))
+        with instance.use_database():
+            stored_count = Generation.objects.count()
+    if stored_count != WARM_UP_COUNT + 2 * size.submit_count:
+        raise RuntimeError(f"{stored_count} generations were stored")
+    yield from percentile_figures("submit", [seconds * 1000 for seconds in durations], "ms", p95=30)
+    yield Figure("  server CPU of a submit", cpu_seconds / size.submit_count * 1000, "ms")
+    yield Figure("submit, calls to the far end", paid_count, at_most=0)
 
 
-async def _press(port: int, person: Person, times: int) -> list[float]:
+async def _submit_forms(port: int, user: SignedInUser, times: int) -> list[float]:
     """Seconds from the first byte sent to the last one received."""
-    took, laid = [], Laid()
-    async with lines(port) as (line,):
+    durations, inputs = [], PageInputs()
+    async with open_connections(port) as (connection,):
         for _ in range(times):
-            asked = _form(person, laid)
+            request = _build_submit_request(user, inputs)
             begin = time.perf_counter()
-            answer = await line.ask(asked, 200)
-            took.append(time.perf_counter() - begin)
-            laid.take(answer.body.decode())
-    return took
+            answer = await connection.send(request, 200)
+            durations.append(time.perf_counter() - begin)
+            inputs.update_from(answer.body.decode())
+    return durations
 
 
-def _form(person: Person, laid: Laid) -> bytes:
+def _build_submit_request(user: SignedInUser, inputs: PageInputs) -> bytes:
     fields = {
         "form_key": str(uuid.uuid4()),
-        "from_model": MODEL,
+        "from_model": MODEL_ID,
         "prompt": PROMPT,
         "duration": "5",
         "quality": "480p",
@@ -91,8 +96,8 @@ def _form(person: Person, laid: Laid) -> bytes:
     }
     parts = (
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in [*fields.items(), *laid.fields]
+        for name, value in [*fields.items(), *inputs.fields]
     )
     body = f"{''.join(parts)}--{BOUNDARY}--\r\n".encode()
-    headers = {**person.headers, "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-    return question(f"/create/{MODEL}/", headers, method="POST", body=body)
+    headers = {**user.headers, "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    return build_request(f"/create/{MODEL_ID}/", headers, method="POST", body=body)

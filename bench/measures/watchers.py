@@ -15,113 +15,133 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from bench.figures import Figure, at, spread
-from bench.grounds import Grounds, World
-from bench.people import Person, people
-from bench.rows import running
-from bench.running import Running
-from bench.sizes import Size
-from bench.watching import EVERY, Page
-from bench.wire import fetch, lines
+from bench.figures import Figure, percentile, percentile_figures
+from bench.grounds import BenchInstance, InstanceFactory
+from bench.people import SignedInUser, create_signed_in_users
+from bench.rows import create_running
+from bench.running import BenchProcess
+from bench.sizes import BenchSize
+from bench.watching import POLL_INTERVAL_SECONDS, PollingPage
+from bench.wire import fetch_body, open_connections
 from evolink_studio.generations.models import Generation
 
-SETTLING = 4  # seconds until the worker reads
-WARM = 4.0
-ON_TIME = EVERY + 1
-PERCENT = re.compile(r'aria-valuenow="(\d+)"')
-Seen = list[tuple[int, float]]  # percent, and when it was seen
+SETTLING_SECONDS = 4  # seconds until the worker reads
+WARM_UP_SECONDS = 4.0
+ON_TIME_SECONDS = POLL_INTERVAL_SECONDS + 1
+PERCENT_PATTERN = re.compile(r'aria-valuenow="(\d+)"')
+SeenProgress = list[tuple[int, float]]  # percent, and when it was seen
 
 
 @dataclass(frozen=True)
-class Window:
+class TimeWindow:
     """The time that counts, in monotonic seconds."""
 
-    begin: float
-    length: float
+    begins_at: float
+    length_seconds: float
 
     @property
-    def end(self) -> float:
-        return self.begin + self.length
+    def ends_at(self) -> float:
+        return self.begins_at + self.length_seconds
 
-    def holds(self, moment: float) -> bool:
-        return self.begin <= moment < self.end
+    def contains(self, moment: float) -> bool:
+        return self.begins_at <= moment < self.ends_at
 
 
-def measure(grounds: Grounds, size: Size) -> Iterator[Figure]:
-    with grounds.world() as world, world.far_end(every=1):
-        with world.database():
-            them = people(size.watchers)
-            due, gap = timedelta(seconds=SETTLING), timedelta(seconds=EVERY)
-            owners = [person.user for person in them]
-            rows = running(owners, len(them), now=timezone.now(), due=due, interval=gap)
-        with world.web() as web, world.worker(interval=int(EVERY)) as worker:
-            window = Window(time.monotonic() + SETTLING + WARM, size.watch_for)
-            pages, seen, cost = asyncio.run(_watch(world, them, rows, web, worker, window))
-            reads: dict[str, list[float]] = json.loads(fetch(world.port + 1, "/bench/reads"))
-    answers = [took for page in pages for at, took in page.answers if window.holds(at)]
-    minutes = len(answers) * EVERY / 60  # of watching that was really served
+def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
+    with instances.create_instance() as instance, instance.run_fake_provider(reads_per_percent=1):
+        with instance.use_database():
+            users = create_signed_in_users(size.watcher_count)
+            due, gap = timedelta(seconds=SETTLING_SECONDS), timedelta(seconds=POLL_INTERVAL_SECONDS)
+            owners = [user.user for user in users]
+            rows = create_running(
+                owners, len(users), now=timezone.now(), first_poll_delay=due, interval=gap
+            )
+        with (
+            instance.run_web() as web,
+            instance.run_worker(interval=int(POLL_INTERVAL_SECONDS)) as worker,
+        ):
+            window = TimeWindow(
+                time.monotonic() + SETTLING_SECONDS + WARM_UP_SECONDS, size.watch_seconds
+            )
+            pages, seen, cpu_seconds = asyncio.run(
+                _watch_pages(instance, users, rows, web, worker, window)
+            )
+            reads: dict[str, list[float]] = json.loads(
+                fetch_body(instance.port + 1, "/bench/reads")
+            )
+    answers = [duration for page in pages for at, duration in page.answers if window.contains(at)]
+    minutes = len(answers) * POLL_INTERVAL_SECONDS / 60  # of watching that was really served
     delays = [
         delay
-        for row, some in zip(rows, seen, strict=True)
-        for delay in _delays(reads[row.task_id or ""], some, window)
+        for row, progress in zip(rows, seen, strict=True)
+        for delay in _delays(reads[row.task_id or ""], progress, window)
     ]
     yield Figure(
-        f"server CPU of a watcher-minute, {len(them)} watchers",
-        cost[0] / minutes,
+        f"server CPU of a watcher-minute, {len(users)} watchers",
+        cpu_seconds[0] / minutes,
         "s",
-        most=0.035,
+        at_most=0.035,
     )
-    yield Figure("  worker CPU of a watcher-minute", cost[1] / minutes, "s")
+    yield Figure("  worker CPU of a watcher-minute", cpu_seconds[1] / minutes, "s")
     yield Figure(
-        "  looks answered of those due", len(answers) * EVERY / size.watch_for / len(them), "×"
+        "  looks answered of those due",
+        len(answers) * POLL_INTERVAL_SECONDS / size.watch_seconds / len(users),
+        "×",
     )
-    yield Figure("  answer of a poll, p95", at(0.95, answers) * 1000, "ms")
-    yield from spread("news at the far end → on the page", delays, "s", max=ON_TIME)
+    yield Figure("  answer of a poll, p95", percentile(0.95, answers) * 1000, "ms")
+    yield from percentile_figures(
+        "news at the far end → on the page", delays, "s", max=ON_TIME_SECONDS
+    )
 
 
-async def _watch(
-    world: World,
-    them: list[Person],
+async def _watch_pages(
+    instance: BenchInstance,
+    users: list[SignedInUser],
     rows: list[Generation],
-    web: Running,
-    worker: Running,
-    window: Window,
-) -> tuple[list[Page], list[Seen], tuple[float, float]]:
+    web: BenchProcess,
+    worker: BenchProcess,
+    window: TimeWindow,
+) -> tuple[list[PollingPage], list[SeenProgress], tuple[float, float]]:
     """The pages, what each saw, and the CPU seconds of web and worker in the window."""
-    begin = window.begin - WARM
-    async with lines(world.port, len(them)) as opened:
-        pages = [Page(*page) for page in zip(opened, them, (row.pk for row in rows), strict=True)]
-        counts = asyncio.create_task(_count(web, worker, window))
-        looks = (
-            _look(page, begin + EVERY * number / len(pages), window.end)
+    begin = window.begins_at - WARM_UP_SECONDS
+    async with open_connections(instance.port, len(users)) as connections:
+        pages = [
+            PollingPage(*page)
+            for page in zip(connections, users, (row.pk for row in rows), strict=True)
+        ]
+        cpu_task = asyncio.create_task(_measure_cpu(web, worker, window))
+        watch_tasks = (
+            _watch_one(page, begin + POLL_INTERVAL_SECONDS * number / len(pages), window.ends_at)
             for number, page in enumerate(pages)
         )
-        return pages, await asyncio.gather(*looks), await counts
+        return pages, await asyncio.gather(*watch_tasks), await cpu_task
 
 
-async def _look(page: Page, begin: float, until: float) -> Seen:
+async def _watch_one(page: PollingPage, begin: float, until: float) -> SeenProgress:
     """What one watcher saw."""
-    found: Seen = []
+    progress: SeenProgress = []
 
-    def note(news: str, when: float) -> bool:
-        if percent := PERCENT.search(news):
-            found.append((int(percent[1]), when))
+    def record_progress(news: str, when: float) -> bool:
+        if percent := PERCENT_PATTERN.search(news):
+            progress.append((int(percent[1]), when))
         return False
 
-    await page.watch(note, begin=begin, until=until)
-    return found
+    await page.poll_until(record_progress, starts_at=begin, ends_at=until)
+    return progress
 
 
-async def _count(web: Running, worker: Running, window: Window) -> tuple[float, float]:
-    await asyncio.sleep(window.begin - time.monotonic())
-    before = web.seconds(), worker.seconds()
-    await asyncio.sleep(window.end - time.monotonic())
-    return web.seconds() - before[0], worker.seconds() - before[1]
+async def _measure_cpu(
+    web: BenchProcess, worker: BenchProcess, window: TimeWindow
+) -> tuple[float, float]:
+    await asyncio.sleep(window.begins_at - time.monotonic())
+    cpu_before = web.cpu_seconds(), worker.cpu_seconds()
+    await asyncio.sleep(window.ends_at - time.monotonic())
+    return web.cpu_seconds() - cpu_before[0], worker.cpu_seconds() - cpu_before[1]
 
 
-def _delays(reads: list[float], seen: Seen, window: Window) -> Iterator[float]:
+def _delays(reads: list[float], seen: SeenProgress, window: TimeWindow) -> Iterator[float]:
     """From each read to the page that shows it or a later one; at least until the end if none."""
-    for percent, at_far in enumerate(reads, start=1):
-        if window.begin <= at_far < window.end - ON_TIME:
-            shown = (when for shows, when in seen if shows >= percent)
-            yield next(shown, window.end) - at_far
+    for percent, read_at in enumerate(reads, start=1):
+        if window.begins_at <= read_at < window.ends_at - ON_TIME_SECONDS:
+            shown_times = (seen_at for shown_percent, seen_at in seen if shown_percent >= percent)
+            yield next(shown_times, window.ends_at) - read_at

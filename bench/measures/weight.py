@@ -15,16 +15,16 @@ from urllib.parse import urldefrag, urljoin
 from django.utils import timezone
 
 from bench.figures import Figure
-from bench.grounds import Grounds
-from bench.people import Person, people
-from bench.rows import MODEL, running
-from bench.sizes import Size
-from bench.wire import Answer, Line, lines, question
+from bench.grounds import InstanceFactory
+from bench.people import SignedInUser, create_signed_in_users
+from bench.rows import MODEL_ID, create_running
+from bench.sizes import BenchSize
+from bench.wire import ClientConnection, HttpAnswer, build_request, open_connections
 
-PAGE = f"/create/{MODEL}/"
-BROWSER = {"Accept-Encoding": "gzip, deflate, br", "Accept": "*/*"}
+PAGE_PATH = f"/create/{MODEL_ID}/"
+BROWSER_HEADERS = {"Accept-Encoding": "gzip, deflate, br", "Accept": "*/*"}
 # Which attribute of an element is fetched at once.
-FETCHED = {
+FETCHED_ATTRIBUTES = {
     "link": "href",
     "script": "src",
     "img": "src",
@@ -32,83 +32,89 @@ FETCHED = {
     "source": "src",
     "iframe": "src",
 }
-RELATIONS = {"stylesheet", "icon", "manifest", "preload", "modulepreload"}
-WITHIN = {
+FETCHED_RELATIONS = {"stylesheet", "icon", "manifest", "preload", "modulepreload"}
+REFERENCE_PATTERNS = {
     ".js": re.compile(r"""\b(?:from|import)\s*\(?\s*["'](\.{0,2}/[^"'\s]+)["']"""),
     ".css": re.compile(r"""(?:@import\s+|url\(\s*)["']?(?!data:)([^"')]+)"""),
 }
-CARDS = 12
+CARD_COUNT = 12
 
 
-class Files(HTMLParser):
+class PageFiles(HTMLParser):
     """The addresses that a page makes a browser fetch."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.urls: list[str] = []
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        address = given.get(FETCHED.get(tag, ""))
-        relation = set((given.get("rel") or "").split())
-        if address and (tag != "link" or relation & RELATIONS):
-            self.found.append(address)
+        attributes = dict(attrs)
+        url = attributes.get(FETCHED_ATTRIBUTES.get(tag, ""))
+        relation = set((attributes.get("rel") or "").split())
+        if url and (tag != "link" or relation & FETCHED_RELATIONS):
+            self.urls.append(url)
 
 
-def measure(grounds: Grounds, size: Size) -> Iterator[Figure]:
-    with grounds.world() as world:
-        with world.database():
-            first, busy = people(2)
+def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
+    with instances.create_instance() as instance:
+        with instance.use_database():
+            new_user, busy = create_signed_in_users(2)
             hour = timedelta(hours=1)
-            running([busy.user], CARDS, now=timezone.now(), due=hour, interval=hour)
-        with world.web():
-            found = asyncio.run(_cold(world.port, first))
-            full = asyncio.run(_page(world.port, busy))
-    page = found[PAGE]
-    total = sum(answer.wire for answer in found.values())
-    yield Figure("studio page, cold, on the wire", total / 1000, "KB", most=60)
-    yield Figure("studio page, cold, requests", len(found), most=12)
-    yield Figure("  HTML of a first visit, as sent", page.wire / 1000, "KB")
-    yield Figure(f"  HTML with {CARDS} cards, as sent", full.wire / 1000, "KB")
+            create_running(
+                [busy.user], CARD_COUNT, now=timezone.now(), first_poll_delay=hour, interval=hour
+            )
+        with instance.run_web():
+            answers = asyncio.run(_fetch_cold(instance.port, new_user))
+            full_page = asyncio.run(_fetch_page(instance.port, busy))
+    page = answers[PAGE_PATH]
+    total = sum(answer.wire_bytes for answer in answers.values())
+    yield Figure("studio page, cold, on the wire", total / 1000, "KB", at_most=60)
+    yield Figure("studio page, cold, requests", len(answers), at_most=12)
+    yield Figure("  HTML of a first visit, as sent", page.wire_bytes / 1000, "KB")
+    yield Figure(f"  HTML with {CARD_COUNT} cards, as sent", full_page.wire_bytes / 1000, "KB")
     yield Figure("  HTML is sent compressed (1 yes, 0 no)", bool(page.header("Content-Encoding")))
     if not page.header("Content-Encoding"):
         saved = sum(len(page.body) - len(gzip.compress(page.body, 6)) for page in (page,))
         yield Figure("  page in all, were its HTML gzipped", (total - saved) / 1000, "KB")
 
 
-async def _cold(port: int, person: Person) -> dict[str, Answer]:
+async def _fetch_cold(port: int, user: SignedInUser) -> dict[str, HttpAnswer]:
     """Every answer by its address."""
-    async with lines(port) as (line,):
-        page = await _get(line, person, PAGE)
-        found = {PAGE: page}
-        plain = await line.ask(question(PAGE, _browser(person, {})), 200)
-        waiting = [urljoin(PAGE, address) for address in Files(plain.body.decode()).found]
-        while waiting:
-            address = urldefrag(waiting.pop()).url
-            if address not in found:
-                found[address] = await _get(line, person, address)
-                waiting += await _within(line, address)
-    return found
+    async with open_connections(port) as (connection,):
+        page = await _fetch_url(connection, user, PAGE_PATH)
+        answers = {PAGE_PATH: page}
+        uncompressed = await connection.send(
+            build_request(PAGE_PATH, _browser_headers(user, {})), 200
+        )
+        pending = [urljoin(PAGE_PATH, url) for url in PageFiles(uncompressed.body.decode()).urls]
+        while pending:
+            url = urldefrag(pending.pop()).url
+            if url not in answers:
+                answers[url] = await _fetch_url(connection, user, url)
+                pending += await _referenced_urls(connection, url)
+    return answers
 
 
-async def _page(port: int, person: Person) -> Answer:
-    async with lines(port) as (line,):
-        return await _get(line, person, PAGE)
+async def _fetch_page(port: int, user: SignedInUser) -> HttpAnswer:
+    async with open_connections(port) as (connection,):
+        return await _fetch_url(connection, user, PAGE_PATH)
 
 
-async def _get(line: Line, person: Person, address: str) -> Answer:
-    return await line.ask(question(address, _browser(person, BROWSER)), 200)
+async def _fetch_url(connection: ClientConnection, user: SignedInUser, url: str) -> HttpAnswer:
+    return await connection.send(build_request(url, _browser_headers(user, BROWSER_HEADERS)), 200)
 
 
-async def _within(line: Line, address: str) -> list[str]:
+async def _referenced_urls(connection: ClientConnection, url: str) -> list[str]:
     """What a style or a module itself makes a browser fetch; read uncompressed, not counted."""
-    pattern = next((WITHIN[end] for end in WITHIN if address.endswith(end)), None)
+    pattern = next(
+        (REFERENCE_PATTERNS[suffix] for suffix in REFERENCE_PATTERNS if url.endswith(suffix)), None
+    )
     if pattern is None:
         return []
-    text = (await line.ask(question(address, {}), 200)).body.decode()
-    return [urljoin(address, name) for name in pattern.findall(text)]
+    text = (await connection.send(build_request(url, {}), 200)).body.decode()
+    return [urljoin(url, name) for name in pattern.findall(text)]
 
 
-def _browser(person: Person, headers: dict[str, str]) -> dict[str, str]:
-    return {"Cookie": person.headers["Cookie"], **headers}
+def _browser_headers(user: SignedInUser, headers: dict[str, str]) -> dict[str, str]:
+    return {"Cookie": user.headers["Cookie"], **headers}

@@ -9,7 +9,7 @@ from django.views import defaults
 
 from evolink_studio.core.database import is_unavailable
 
-AGAIN = 30  # seconds until another try makes sense
+RETRY_AFTER_SECONDS = 30  # seconds until another try makes sense
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -22,5 +22,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     with translation.override(language):
         # Without the request: what it would add for every page stands in the database.
         page = render_to_string("503.html")
-    headers = {"Retry-After": str(AGAIN), "Cache-Control": "no-store", "Content-Language": language}
+    headers = {
+        "Retry-After": str(RETRY_AFTER_SECONDS),
+        "Cache-Control": "no-store",
+        "Content-Language": language,
+    }
     return HttpResponse(page, status=503, headers=headers)

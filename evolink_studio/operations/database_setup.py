@@ -12,33 +12,35 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-EMPTY = Path(sys.prefix) / "empty-studio.sqlite3"
+TEMPLATE_DATABASE = Path(sys.prefix) / "empty-studio.sqlite3"
 
 
-def bring_up_to_date() -> None:
+def ensure_database() -> None:
     """Create or migrate the database; one that is up to date is left alone."""
-    laid = _lay_down()
-    if _is_current(begun_with_copy=laid is not None):
+    copy_path = _copy_template()
+    if _is_current(is_copy=copy_path is not None):
         return
-    if laid:  # made by other code than this: begin with nothing instead
+    if copy_path:  # made by other code than this: begin with nothing instead
         connection.close()
-        laid.unlink()
+        copy_path.unlink()
     call_command("migrate", interactive=False, verbosity=0)
 
 
-def _lay_down() -> Path | None:
+def _copy_template() -> Path | None:
     """Where a copy of the empty database was laid; None where there is one already, or none."""
-    place = Path(str(connection.settings_dict["NAME"]))
-    if connection.vendor != "sqlite" or place.exists() or not EMPTY.is_file():
+    database_path = Path(str(connection.settings_dict["NAME"]))
+    if connection.vendor != "sqlite" or database_path.exists() or not TEMPLATE_DATABASE.is_file():
         return None
-    beside = place.with_suffix(".new")
-    shutil.copyfile(EMPTY, beside)
-    return beside.rename(place)
+    temporary_path = database_path.with_suffix(".new")
+    shutil.copyfile(TEMPLATE_DATABASE, temporary_path)
+    return temporary_path.rename(database_path)
 
 
-def _is_current(*, begun_with_copy: bool) -> bool:
+def _is_current(*, is_copy: bool) -> bool:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return False
-    unheard_of = set(executor.loader.applied_migrations) - set(executor.loader.disk_migrations)
-    return not (begun_with_copy and unheard_of)
+    unknown_migrations = set(executor.loader.applied_migrations) - set(
+        executor.loader.disk_migrations
+    )
+    return not (is_copy and unknown_migrations)

@@ -16,73 +16,74 @@ from django.views.decorators.http import require_safe
 
 from evolink_studio.generations.models import MAX_HEARTBEAT_AGE, MIN_FREE_DISK_BYTES, Heartbeat
 
-MEGABYTE = 1024 * 1024
-NOT_ASKED = "not asked, because the database is not ready"
+BYTES_PER_MEGABYTE = 1024 * 1024
+NOT_CHECKED = "not asked, because the database is not ready"
 
 
 @never_cache
 @require_safe
-def alive(request: HttpRequest) -> HttpResponse:
+def liveness(request: HttpRequest) -> HttpResponse:
     """200 as long as this process answers at all. Nothing else is asked, the database neither."""
     return HttpResponse("alive\n", content_type="text/plain")
 
 
 @never_cache
 @require_safe
-def ready(request: HttpRequest) -> HttpResponse:
+def readiness(request: HttpRequest) -> HttpResponse:
     """200 when the whole studio can work, else 503; each check says "ok" or what is wrong."""
-    checks = readiness(timezone.now())
-    good = not any(checks.values())
-    told = {name: wrong or "ok" for name, wrong in checks.items()}
-    return JsonResponse({"ready": good, "checks": told}, status=200 if good else 503)
+    checks = run_checks(timezone.now())
+    is_ready = not any(checks.values())
+    results = {name: problem or "ok" for name, problem in checks.items()}
+    return JsonResponse({"ready": is_ready, "checks": results}, status=200 if is_ready else 503)
 
 
-def readiness(now: datetime) -> dict[str, str]:
+def run_checks(now: datetime) -> dict[str, str]:
     """Each check with what is wrong, "" when nothing is. Three small queries."""
     try:
-        applied = set(MigrationRecorder(connection).applied_migrations())
-        missing = len(_newest_migrations() - applied)
-        beats = [] if missing else list(Heartbeat.objects.all())
+        applied_migrations = set(MigrationRecorder(connection).applied_migrations())
+        missing_count = len(_latest_migrations() - applied_migrations)
+        heartbeats = [] if missing_count else list(Heartbeat.objects.all())
     except Error:
         return {
             "database": "does not answer",
-            "migrations": NOT_ASKED,
-            "worker": NOT_ASKED,
-            "disk": _disk([]),
+            "migrations": NOT_CHECKED,
+            "worker": NOT_CHECKED,
+            "disk": _check_disk([]),
         }
     return {
         "database": "",
-        "migrations": "not applied: run manage.py migrate" if missing else "",
-        "worker": NOT_ASKED if missing else _worker(beats, now),
-        "disk": _disk(beat for beat in beats if _fresh(beat, now)),
+        "migrations": "not applied: run manage.py migrate" if missing_count else "",
+        "worker": NOT_CHECKED if missing_count else _check_worker(heartbeats, now),
+        "disk": _check_disk(heartbeat for heartbeat in heartbeats if _is_fresh(heartbeat, now)),
     }
 
 
 @cache
-def _newest_migrations() -> frozenset[tuple[str, str]]:
+def _latest_migrations() -> frozenset[tuple[str, str]]:
     """The last migration of every app, as this code has them. Read from the disk once."""
     return frozenset(MigrationLoader(None).graph.leaf_nodes())
 
 
-def _fresh(beat: Heartbeat, now: datetime) -> bool:
-    return now - beat.seen_at <= MAX_HEARTBEAT_AGE
+def _is_fresh(heartbeat: Heartbeat, now: datetime) -> bool:
+    return now - heartbeat.seen_at <= MAX_HEARTBEAT_AGE
 
 
-def _worker(beats: Iterable[Heartbeat], now: datetime) -> str:
-    seen = max((beat.seen_at for beat in beats), default=None)
-    if seen is None:
+def _check_worker(heartbeats: Iterable[Heartbeat], now: datetime) -> str:
+    last_seen = max((heartbeat.seen_at for heartbeat in heartbeats), default=None)
+    if last_seen is None:
         return "none was ever heard of"
-    silent = now - seen
-    return f"silent for {int(silent.total_seconds())} s" if silent > MAX_HEARTBEAT_AGE else ""
+    silence = now - last_seen
+    return f"silent for {int(silence.total_seconds())} s" if silence > MAX_HEARTBEAT_AGE else ""
 
 
-def _disk(workers: Iterable[Heartbeat]) -> str:
+def _check_disk(heartbeats: Iterable[Heartbeat]) -> str:
     """The fullest disk: that of this process, and those the workers tell of."""
     try:
-        own = shutil.disk_usage(settings.DATA_DIR).free
+        local_free_bytes = shutil.disk_usage(settings.DATA_DIR).free
     except OSError:
         return "the data folder cannot be looked at"
-    free = min([own, *(beat.disk_free_bytes for beat in workers)])
-    if free >= MIN_FREE_DISK_BYTES:
+    free_bytes = min([local_free_bytes, *(heartbeat.disk_free_bytes for heartbeat in heartbeats)])
+    if free_bytes >= MIN_FREE_DISK_BYTES:
         return ""
-    return f"only {free // MEGABYTE} MB are free of the {MIN_FREE_DISK_BYTES // MEGABYTE} MB needed"
+    free_mb, needed_mb = free_bytes // BYTES_PER_MEGABYTE, MIN_FREE_DISK_BYTES // BYTES_PER_MEGABYTE
+    return f"only {free_mb} MB are free of the {needed_mb} MB needed"

@@ -7,7 +7,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 
-def about_request(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+def add_request_fields(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     """Django's lines about a request, with its route in the place of its address.
 
     The address itself may hold the secret of a sign-in link or of a callback.
@@ -16,20 +16,24 @@ def about_request(_logger: WrappedLogger, _name: str, event: EventDict) -> Event
     request = getattr(record, "request", None)
     if request is None:
         return event
-    found = getattr(request, "resolver_match", None)
-    if found:
-        event["event"] = str(event["event"]).replace(request.path, f"/{found.route}")
+    match = getattr(request, "resolver_match", None)
+    if match:
+        event["event"] = str(event["event"]).replace(request.path, f"/{match.route}")
     return {**event, "method": request.method, "status": getattr(record, "status_code", None)}
 
 
-def exceptions(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+def format_exception(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
     """The traceback as text, without the rows PostgreSQL quotes: they hold people's prompts."""
     event = structlog.processors.format_exc_info(logger, name, event)
     text = event.get("exception")
-    return {**event, "exception": _QUOTED.sub("", text)} if isinstance(text, str) else event
+    return (
+        {**event, "exception": _QUOTED_ROW_PATTERN.sub("", text)}
+        if isinstance(text, str)
+        else event
+    )
 
 
 # A quoted row may have line breaks of its own; it ends where the next exception of a chain begins.
-_QUOTED = re.compile(
+_QUOTED_ROW_PATTERN = re.compile(
     r"\nDETAIL:.*?(?=\n\n(?:The above exception was|During handling of)|\Z)", re.DOTALL
 )

@@ -28,15 +28,15 @@ from evolink_studio.generations.pipeline.provider import provider_key
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 from evolink_studio.generations.usage_report import created_filter, usage_totals
 
-LATELY = timedelta(hours=24)
-Families = Iterator[GaugeMetricFamily]
+OUTCOME_PERIOD = timedelta(hours=24)
+MetricFamilies = Iterator[GaugeMetricFamily]
 
 
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """All figures, for who brings `METRICS_TOKEN`. Anybody else does not learn that they exist."""
-    if not _may_read(request.headers.get("Authorization", "")):
+    if not _is_authorized(request.headers.get("Authorization", "")):
         raise Http404
     registry = CollectorRegistry(auto_describe=False)
     registry.register(StudioCollector(timezone.now()))
@@ -47,7 +47,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return HttpResponse("The database does not answer.\n", "text/plain", status=503)
 
 
-def _may_read(authorization: str) -> bool:
+def _is_authorized(authorization: str) -> bool:
     token = settings.METRICS_TOKEN
     return bool(token) and constant_time_compare(authorization, f"Bearer {token}")
 
@@ -58,19 +58,27 @@ class StudioCollector(Collector):
     def __init__(self, now: datetime) -> None:
         self._now = now
 
-    def describe(self) -> Families:
+    def describe(self) -> MetricFamilies:
         """Nothing beforehand: registering must not ask the database."""
         return iter(())
 
-    def collect(self) -> Families:
-        for part in (_queue, _outcomes, _money, _account, _workers):
-            yield from part(self._now)
-        yield _one("disk_free_bytes", "Free on the disk of the web server.", _own_disk())
+    def collect(self) -> MetricFamilies:
+        for collect_group in (
+            _collect_queue,
+            _collect_outcomes,
+            _collect_credits,
+            _collect_account,
+            _collect_workers,
+        ):
+            yield from collect_group(self._now)
+        yield _build_gauge(
+            "disk_free_bytes", "Free on the disk of the web server.", _get_free_disk_bytes()
+        )
 
 
-def _queue(now: datetime) -> Families:
+def _collect_queue(now: datetime) -> MetricFamilies:
     """What is under way. `due` in the condition lets the index of due rows answer."""
-    late = Q(next_attempt_at__lt=now)
+    is_late = Q(next_attempt_at__lt=now)
     rows = (
         Generation.objects.filter(
             state__in=LIVE_STATES - {State.UNKNOWN}, next_attempt_at__isnull=False
@@ -79,88 +87,98 @@ def _queue(now: datetime) -> Families:
         .values("state")
         .annotate(
             n=Count("pk"),
-            waiting=Count("pk", filter=late),
-            oldest=Min("next_attempt_at", filter=late),
+            waiting=Count("pk", filter=is_late),
+            oldest=Min("next_attempt_at", filter=is_late),
             troubled=Count("pk", filter=Q(attempts__gt=0)),
         )
     )
-    found = {row["state"]: row for row in rows}
+    row_by_state = {row["state"]: row for row in rows}
     states = [state.value for state in sorted(LIVE_STATES - {State.UNKNOWN})]
     columns: tuple[tuple[str, str, Callable[[str], float]], ...] = (
-        ("generations", "Generations under way.", lambda s: found[s]["n"]),
-        ("due", "Due, and not in a worker's hands.", lambda s: found[s]["waiting"]),
+        ("generations", "Generations under way.", lambda s: row_by_state[s]["n"]),
+        ("due", "Due, and not in a worker's hands.", lambda s: row_by_state[s]["waiting"]),
         (
             "lateness_seconds",
             "How late the oldest due one is.",
-            lambda s: _seconds(now, found[s]["oldest"]),
+            lambda s: _seconds_since(now, row_by_state[s]["oldest"]),
         ),
-        ("retried", "Whose last look brought nothing.", lambda s: found[s]["troubled"]),
+        ("retried", "Whose last look brought nothing.", lambda s: row_by_state[s]["troubled"]),
     )
     for name, text, value in columns:
-        yield _many(name, text, "state", {s: value(s) if s in found else 0 for s in states})
+        yield _build_labelled_gauge(
+            name, text, "state", {s: value(s) if s in row_by_state else 0 for s in states}
+        )
 
 
-def _outcomes(now: datetime) -> Families:
+def _collect_outcomes(now: datetime) -> MetricFamilies:
     rows = (
-        Generation.objects.filter(created_at__gte=now - LATELY, state__in=ENDED_STATES)
+        Generation.objects.filter(created_at__gte=now - OUTCOME_PERIOD, state__in=ENDED_STATES)
         .order_by()
         .values_list("state")
         .annotate(n=Count("pk"))
     )
     counts = dict.fromkeys((state.value for state in sorted(ENDED_STATES)), 0) | dict(rows)
     text = "How generations of the last 24 hours ended."
-    yield _many("ended_24h", text, "state", counts)
+    yield _build_labelled_gauge("ended_24h", text, "state", counts)
 
 
-def _money(now: datetime) -> Families:
+def _collect_credits(now: datetime) -> MetricFamilies:
     unsettled = unsettled_totals(now=now)
-    today = usage_totals(Generation.objects.filter(created_filter(now.date(), now.date())))
-    yield _one("credits_reserved", "Credits reserved at EvoLink.", unsettled.credits_reserved)
-    yield _one(
+    today_totals = usage_totals(Generation.objects.filter(created_filter(now.date(), now.date())))
+    yield _build_gauge(
+        "credits_reserved", "Credits reserved at EvoLink.", unsettled.credits_reserved
+    )
+    yield _build_gauge(
         "credits_charged_today",
         "Credits charged for today's, since 0:00 UTC.",
-        today.credits_charged,
+        today_totals.credits_charged,
     )
-    yield _one("unsaved_films", "Made and paid, not copied here yet.", unsettled.unsaved_count)
+    yield _build_gauge(
+        "unsaved_films", "Made and paid, not copied here yet.", unsettled.unsaved_count
+    )
     text = "Generations whose money or film a person should look at."
-    yield _many("attention", text, "reason", unsettled.counts_by_type)
+    yield _build_labelled_gauge("attention", text, "reason", unsettled.counts_by_type)
 
 
-def _account(now: datetime) -> Families:
+def _collect_account(now: datetime) -> MetricFamilies:
     account = provider_account(provider_key=provider_key())
     if account.credits_available is not None:
-        yield _one(
+        yield _build_gauge(
             "balance_credits", "Credits left at EvoLink, as last read.", account.credits_available
         )
     if account.read_at is not None:
-        yield _one(
-            "balance_age_seconds", "Since EvoLink last told.", _seconds(now, account.read_at)
+        yield _build_gauge(
+            "balance_age_seconds", "Since EvoLink last told.", _seconds_since(now, account.read_at)
         )
     refused = account.key_state == account.KeyState.REJECTED
-    yield _one("key_refused", "1 when EvoLink does not accept the key.", int(refused))
+    yield _build_gauge("key_refused", "1 when EvoLink does not accept the key.", int(refused))
 
 
-def _workers(now: datetime) -> Families:
-    beats = list(Heartbeat.objects.all())
-    ages = {beat.worker: _seconds(now, beat.seen_at) for beat in beats}
-    yield _many("heartbeat_age_seconds", "Since a worker was last heard of.", "worker", ages)
-    disks = {beat.worker: beat.disk_free_bytes for beat in beats}
-    yield _many("worker_disk_free_bytes", "Free on the disk of a worker.", "worker", disks)
+def _collect_workers(now: datetime) -> MetricFamilies:
+    heartbeats = list(Heartbeat.objects.all())
+    ages = {heartbeat.worker: _seconds_since(now, heartbeat.seen_at) for heartbeat in heartbeats}
+    yield _build_labelled_gauge(
+        "heartbeat_age_seconds", "Since a worker was last heard of.", "worker", ages
+    )
+    disks = {heartbeat.worker: heartbeat.disk_free_bytes for heartbeat in heartbeats}
+    yield _build_labelled_gauge(
+        "worker_disk_free_bytes", "Free on the disk of a worker.", "worker", disks
+    )
 
 
-def _own_disk() -> int:
+def _get_free_disk_bytes() -> int:
     return shutil.disk_usage(settings.DATA_DIR).free
 
 
-def _seconds(now: datetime, moment: datetime | None) -> float:
+def _seconds_since(now: datetime, moment: datetime | None) -> float:
     return max(0.0, (now - moment).total_seconds()) if moment else 0.0
 
 
-def _one(name: str, text: str, value: float | Decimal) -> GaugeMetricFamily:
+def _build_gauge(name: str, text: str, value: float | Decimal) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"studio_{name}", text, value=float(value))
 
 
-def _many(
+def _build_labelled_gauge(
     name: str, text: str, label: str, values: dict[str, float] | dict[str, int]
 ) -> GaugeMetricFamily:
     family = GaugeMetricFamily(f"studio_{name}", text, labels=[label])

@@ -10,9 +10,9 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-HEADER = "X-Request-ID"
-PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-_PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+REQUEST_ID_HEADER = "X-Request-ID"
+PROBE_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+_REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestIdMiddleware:
@@ -25,13 +25,13 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        given = request.headers.get(HEADER, "")
-        name = given if _PLAIN.fullmatch(given) else uuid.uuid4().hex
+        incoming_id = request.headers.get(REQUEST_ID_HEADER, "")
+        request_id = incoming_id if _REQUEST_ID_PATTERN.fullmatch(incoming_id) else uuid.uuid4().hex
         # Cleared at the beginning, not at the end: Django logs a bad answer after this returned.
         clear_contextvars()
-        bind_contextvars(request=name)
+        bind_contextvars(request=request_id)
         response = self.get_response(request)
-        response.headers[HEADER] = name
+        response.headers[REQUEST_ID_HEADER] = request_id
         return response
 
     def process_view(self, request: HttpRequest, *_view: object) -> None:
@@ -51,8 +51,8 @@ class ProbeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info not in PROBES:
+        if request.path_info not in PROBE_PATHS:
             return self.get_response(request)
-        found = resolve(request.path_info)
-        response: HttpResponseBase = found.func(request)
+        match = resolve(request.path_info)
+        response: HttpResponseBase = match.func(request)
         return response

@@ -16,100 +16,110 @@ from evolink_studio.environment import ROOT, Environment
 log = structlog.get_logger(__name__)
 
 PR_SET_PDEATHSIG = 1
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 10.0
-HEAD_START = 0.6  # of the first child, before the others take its processor
-SETTLED = 30.0  # a child that lived this long starts again without a pause
-DRAIN = 24.0  # above the 20 s that a child gives to work in hand
+MIN_RESTART_DELAY_SECONDS = 0.2
+MAX_RESTART_DELAY_SECONDS = 10.0
+HEAD_START_SECONDS = 0.6  # of the first child, before the others take its processor
+STABLE_UPTIME_SECONDS = 30.0  # a child that lived this long starts again without a pause
+SHUTDOWN_TIMEOUT_SECONDS = 24.0  # above the 20 s that a child gives to work in hand
 
 
 @dataclass
-class Child:
+class ManagedProcess:
     """One process: how it is started, and how often it died lately."""
 
     name: str
     command: Sequence[str]
     process: "subprocess.Popen[bytes] | None" = None
-    started: float = 0.0
-    pause: float = 0.0
-    again_at: float = 0.0
+    started_at: float = 0.0
+    restart_delay: float = 0.0
+    restart_at: float = 0.0
 
 
 @dataclass
 class Supervisor:
     """Keeps its children alive until SIGTERM or SIGINT. `clock` in seconds."""
 
-    children: list[Child]
+    processes: list[ManagedProcess]
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    _stopping: bool = field(default=False, init=False)
+    _is_stopping: bool = field(default=False, init=False)
 
-    def run(self, *, meanwhile: Callable[[], None] = lambda: None) -> None:
+    def run(self, *, on_start: Callable[[], None] = lambda: None) -> None:
         """Start all and watch them; returns when told to stop and all have ended.
 
         The first child has a head start, in which `meanwhile` is done.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signal_number, self._on_signal)
         try:
             self._start_first()
-            meanwhile()
-            while not self._stopping:
-                self._look()
+            on_start()
+            while not self._is_stopping:
+                self._check_processes()
                 self.sleep(0.1)
         finally:
-            self._end()
+            self._shut_down()
 
     def _start_first(self) -> None:
-        first, *others = self.children
-        self._start(first, self.clock())
-        for child in others:
-            child.again_at = self.clock() + HEAD_START
+        first_process, *other_processes = self.processes
+        self._start_process(first_process, self.clock())
+        for managed_process in other_processes:
+            managed_process.restart_at = self.clock() + HEAD_START_SECONDS
 
-    def _stop(self, number: int, frame: object) -> None:
-        self._stopping = True
+    def _on_signal(self, signal_number: int, frame: object) -> None:
+        self._is_stopping = True
 
-    def _look(self) -> None:
+    def _check_processes(self) -> None:
         now = self.clock()
-        for child in self.children:
-            if child.process is None:
-                if now >= child.again_at:
-                    self._start(child, now)
-            elif child.process.poll() is not None:
-                self._died(child, now)
+        for managed_process in self.processes:
+            if managed_process.process is None:
+                if now >= managed_process.restart_at:
+                    self._start_process(managed_process, now)
+            elif managed_process.process.poll() is not None:
+                self._on_exit(managed_process, now)
 
-    def _start(self, child: Child, now: float) -> None:
-        parent = os.getpid()
-        child.process = subprocess.Popen(  # noqa: S603  # our own commands, no shell
-            child.command, preexec_fn=lambda: _die_with(parent)
+    def _start_process(self, managed_process: ManagedProcess, now: float) -> None:
+        parent_pid = os.getpid()
+        managed_process.process = subprocess.Popen(  # noqa: S603  # our own commands, no shell
+            managed_process.command, preexec_fn=lambda: _exit_with_parent(parent_pid)
         )
-        child.started = now
+        managed_process.started_at = now
 
-    def _died(self, child: Child, now: float) -> None:
-        assert child.process is not None
-        code, lived = child.process.returncode, now - child.started
-        child.pause = (
-            FIRST_PAUSE
-            if lived > SETTLED
-            else min(max(FIRST_PAUSE, child.pause * 2), LONGEST_PAUSE)
+    def _on_exit(self, managed_process: ManagedProcess, now: float) -> None:
+        assert managed_process.process is not None
+        exit_code, uptime = managed_process.process.returncode, now - managed_process.started_at
+        managed_process.restart_delay = (
+            MIN_RESTART_DELAY_SECONDS
+            if uptime > STABLE_UPTIME_SECONDS
+            else min(
+                max(MIN_RESTART_DELAY_SECONDS, managed_process.restart_delay * 2),
+                MAX_RESTART_DELAY_SECONDS,
+            )
         )
-        child.again_at = now + child.pause
-        child.process = None
-        log.warning("child died", child=child.name, code=code, again_in=child.pause)
+        managed_process.restart_at = now + managed_process.restart_delay
+        managed_process.process = None
+        log.warning(
+            "child died",
+            child=managed_process.name,
+            code=exit_code,
+            again_in=managed_process.restart_delay,
+        )
 
-    def _end(self) -> None:
-        running = [child.process for child in self.children if child.process]
-        for process in running:
+    def _shut_down(self) -> None:
+        running_processes = [
+            managed_process.process for managed_process in self.processes if managed_process.process
+        ]
+        for process in running_processes:
             process.terminate()
-        deadline = self.clock() + DRAIN
-        for process in running:
+        deadline = self.clock() + SHUTDOWN_TIMEOUT_SECONDS
+        for process in running_processes:
             try:
                 process.wait(max(0.1, deadline - self.clock()))
             except subprocess.TimeoutExpired:
                 process.kill()
 
 
-def _die_with(parent: int) -> None:
+def _exit_with_parent(parent_pid: int) -> None:
     """In the child, before its program starts: end when the supervisor ends, however it ends.
 
     Ctrl+C reaches the whole terminal; a group of its own leaves the order to the supervisor.
@@ -117,15 +127,15 @@ def _die_with(parent: int) -> None:
     os.setpgrp()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
+        if os.getppid() != parent_pid:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-MANAGE = [sys.executable, str(ROOT / "manage.py")]
-THREADS = 8
+MANAGE_COMMAND = [sys.executable, str(ROOT / "manage.py")]
+WEB_THREADS = 8
 
 
-def web(env: Environment) -> list[str]:
+def build_web_command(env: Environment) -> list[str]:
     """gunicorn with threads. `--reuse-port` spreads kept-alive connections over the processes."""
     return [
         sys.executable,
@@ -141,7 +151,7 @@ def web(env: Environment) -> list[str]:
         "--worker-class",
         "gthread",
         "--threads",
-        str(THREADS),
+        str(WEB_THREADS),
         "--preload",
         "--reuse-port",
         "--no-control-socket",
@@ -154,13 +164,20 @@ def web(env: Environment) -> list[str]:
     ]
 
 
-def children(env: Environment) -> list[Child]:
+def process_definitions(env: Environment) -> list[ManagedProcess]:
     """Web, worker and, without a key, the sandbox."""
-    found = [Child("web", web(env)), Child("worker", [*MANAGE, "worker"])]
-    return [*found, Child("sandbox", sandbox(env))] if env.is_sandbox else found
+    processes = [
+        ManagedProcess("web", build_web_command(env)),
+        ManagedProcess("worker", [*MANAGE_COMMAND, "worker"]),
+    ]
+    return (
+        [*processes, ManagedProcess("sandbox", build_sandbox_command(env))]
+        if env.is_sandbox
+        else processes
+    )
 
 
-def sandbox(env: Environment) -> list[str]:
+def build_sandbox_command(env: Environment) -> list[str]:
     """The far end on this machine; it loads nothing of the studio, so it is there at once."""
-    where = ["--port", str(env.sandbox_port), "--data", str(env.studio_data / "sandbox")]
-    return [sys.executable, "-m", "evolink_studio.sandbox", *where]
+    options = ["--port", str(env.sandbox_port), "--data", str(env.studio_data / "sandbox")]
+    return [sys.executable, "-m", "evolink_studio.sandbox", *options]

@@ -5,7 +5,7 @@ from django.urls import path
 from evolink_studio.operations import health, metrics
 
 urlpatterns = [
-    path("healthz", health.alive, name="healthz"),
-    path("readyz", health.ready, name="readyz"),
+    path("healthz", health.liveness, name="healthz"),
+    path("readyz", health.readiness, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
 ]

@@ -13,8 +13,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True, help="Folder for tasks and films.")
     parser.add_argument("--pace", type=float, default=1.0)
-    given = parser.parse_args()
-    server.run(host=given.host, port=given.port, data_dir=given.data, pace=given.pace)
+    options = parser.parse_args()
+    server.run_server(
+        host=options.host, port=options.port, data_dir=options.data, pace=options.pace
+    )
 
 
 if __name__ == "__main__":

@@ -13,21 +13,21 @@ from urllib.parse import urlsplit
 
 import httpx
 
-LONGEST = 2048
+MAX_CALLBACK_URL_CHARS = 2048
 INTERNAL_NAMES = ("localhost", ".localhost", ".local", ".internal", ".home.arpa")
 # Global by the registry, yet ways into a private network: NAT64, 6to4 and Teredo carry an IPv4
 # address inside.
-CARRIERS = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "2002::/16", "2001::/32")))
+TUNNEL_NETWORKS = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "2002::/16", "2001::/32")))
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def callback_problem(url: object, *, allow_loopback: bool) -> str | None:
+def find_callback_url_problem(url: object, *, allow_loopback: bool) -> str | None:
     """Why this callback address is refused, or None."""
     if not isinstance(url, str) or not url:
         return "callback_url must be a URL."
-    if len(url) > LONGEST:
-        return f"callback_url must not exceed {LONGEST} characters."
+    if len(url) > MAX_CALLBACK_URL_CHARS:
+        return f"callback_url must not exceed {MAX_CALLBACK_URL_CHARS} characters."
     try:
         parts = urlsplit(url)
         host = parts.hostname
@@ -40,36 +40,36 @@ def callback_problem(url: object, *, allow_loopback: bool) -> str | None:
         return None
     if parts.scheme != "https":
         return "callback_url must use HTTPS."
-    if is_internal(host):
+    if is_internal_host(host):
         return "callback_url must not point to an internal address."
     return None
 
 
-def is_internal(host: str) -> bool:
+def is_internal_host(host: str) -> bool:
     """Whether a host name or address lies, by itself, in an internal network."""
     name = host.lower().rstrip(".")
     if name == INTERNAL_NAMES[0] or name.endswith(INTERNAL_NAMES[1:]):
         return True
-    address = _literal(name)
+    address = _parse_address(name)
     return address is not None and _is_internal_address(address)
 
 
-async def leads_inside(url: str, *, allow_loopback: bool) -> bool:
+async def has_internal_address(url: str, *, allow_loopback: bool) -> bool:
     """Whether any address the host of this URL resolves to is internal. Raises OSError."""
     host = urlsplit(url).hostname or ""
     if allow_loopback and _is_loopback(host):
         return False
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
-    return any(_is_internal_address(ipaddress.ip_address(answer[4][0])) for answer in found)
+    results = await loop.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
+    return any(_is_internal_address(ipaddress.ip_address(result[4][0])) for result in results)
 
 
 def _is_loopback(host: str) -> bool:
-    address = _literal(host)
+    address = _parse_address(host)
     return host == "localhost" or (address is not None and address.is_loopback)
 
 
-def _literal(host: str) -> Address | None:
+def _parse_address(host: str) -> IPAddress | None:
     """The address a host text stands for, in the short and odd notations of IPv4 as well."""
     try:
         return ipaddress.ip_address(host.partition("%")[0])
@@ -81,52 +81,58 @@ def _literal(host: str) -> Address | None:
         return None
 
 
-def _is_internal_address(address: Address) -> bool:
+def _is_internal_address(address: IPAddress) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return _is_internal_address(address.ipv4_mapped)
-        if any(address in network for network in CARRIERS):
+        if any(address in network for network in TUNNEL_NETWORKS):
             return True
     return not address.is_global or address.is_multicast
 
 
-TIMEOUT = 10.0
-GAPS = (1.0, 2.0, 4.0)
-AGENT = "EvoLink-Sandbox-Callback/1.0"
+CALLBACK_TIMEOUT_SECONDS = 10.0
+RETRY_DELAYS_SECONDS = (1.0, 2.0, 4.0)
+CALLBACK_USER_AGENT = "EvoLink-Sandbox-Callback/1.0"
 
 
-def next_try(tries: int, now: float) -> float | None:
+def calculate_retry_at(attempts: int, now: float) -> float | None:
     """When to try again after `tries` failed tries; None: no more."""
-    return now + GAPS[tries - 1] if tries <= len(GAPS) else None
+    return (
+        now + RETRY_DELAYS_SECONDS[attempts - 1] if attempts <= len(RETRY_DELAYS_SECONDS) else None
+    )
 
 
-class Caller:
+class CallbackSender:
     """Posts the JSON of a task, without credentials, redirects or proxies."""
 
     def __init__(self, *, allow_loopback: bool) -> None:
         self._allow_loopback = allow_loopback
 
-    async def __aenter__(self) -> "Caller":
+    async def __aenter__(self) -> "CallbackSender":
         return self
 
-    async def __aexit__(self, *about: object) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         if "_client" in self.__dict__:
             await self._client.aclose()
 
     @cached_property
     def _client(self) -> httpx.AsyncClient:
         # Made at the first callback: loading the certificates would slow every start.
-        return httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, headers={"User-Agent": AGENT})
+        return httpx.AsyncClient(
+            timeout=CALLBACK_TIMEOUT_SECONDS,
+            trust_env=False,
+            headers={"User-Agent": CALLBACK_USER_AGENT},
+        )
 
-    async def post(self, url: str, body: Mapping[str, Any]) -> bool:
+    async def post_task(self, url: str, body: Mapping[str, Any]) -> bool:
         """Whether the address answered with a 2xx."""
         try:
-            if await leads_inside(url, allow_loopback=self._allow_loopback):
+            if await has_internal_address(url, allow_loopback=self._allow_loopback):
                 return False
             async with (
-                asyncio.timeout(TIMEOUT),
-                self._client.stream("POST", url, json=body) as answer,
+                asyncio.timeout(CALLBACK_TIMEOUT_SECONDS),
+                self._client.stream("POST", url, json=body) as response,
             ):
-                return answer.is_success
+                return response.is_success
         except (httpx.HTTPError, httpx.InvalidURL, OSError):
             return False

@@ -66,7 +66,7 @@ CREATE TABLE IF NOT EXISTS attempt (fingerprint TEXT PRIMARY KEY, tries INTEGER 
 """
 
 
-class Store:
+class Database:
     """Rows that survive a kill -9. `clock` gives unix seconds."""
 
     def __init__(self, path: Path | str, clock: Callable[[], float] = time.time) -> None:
@@ -74,37 +74,37 @@ class Store:
         if isinstance(path, Path):
             path.parent.mkdir(parents=True, exist_ok=True)
         # The server runs in one thread; another one may have opened the file.
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute("PRAGMA busy_timeout=5000")
-        self._db.executescript(SCHEMA)
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection.row_factory = sqlite3.Row
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.execute("PRAGMA busy_timeout=5000")
+        self._connection.executescript(SCHEMA)
 
     def now(self) -> float:
         return self._clock()
 
-    def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        return self._db.execute(sql, values).fetchall()
+    def fetch_all(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        return self._connection.execute(sql, values).fetchall()
 
-    def row(self, sql: str, *values: object) -> sqlite3.Row | None:
-        found: sqlite3.Row | None = self._db.execute(sql, values).fetchone()
-        return found
+    def fetch_one(self, sql: str, *values: object) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        return row
 
-    def change(self, sql: str, *values: object) -> int:
+    def execute(self, sql: str, *values: object) -> int:
         """Run one statement that writes; gives the number of rows it changed."""
-        return self._db.execute(sql, values).rowcount
+        return self._connection.execute(sql, values).rowcount
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """All writes inside happen, or none of them."""
-        self._db.execute("BEGIN IMMEDIATE")
+        self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK")
+            self._connection.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
+        self._connection.execute("COMMIT")
 
     def close(self) -> None:
-        self._db.close()
+        self._connection.close()

@@ -8,40 +8,42 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from evolink_studio.sandbox.errors import too_large, unauthorized
+from evolink_studio.sandbox.errors import authentication_error, body_too_large_error
 
-HANG_UP = "hang_up"
+CLOSE_CONNECTION_KEY = "hang_up"
 
 
-class HangUpProtocol(H11Protocol):
+class DroppableH11Protocol(H11Protocol):
     """Puts the closing of its connection into the state of every request."""
 
     def connection_made(  # type: ignore[override]  # as its parent: asyncio gives a Transport here
         self, transport: asyncio.Transport
     ) -> None:
         super().connection_made(transport)
-        self.app_state: dict[str, Any] = {**self.app_state, HANG_UP: transport.close}
+        self.app_state: dict[str, Any] = {**self.app_state, CLOSE_CONNECTION_KEY: transport.close}
 
 
-class HangUp(Response):
+class DroppedConnectionResponse(Response):
     """Sends `content` of an answer that promises `length` bytes, then closes the connection.
 
     Without a length nothing at all is sent.
     """
 
-    def __init__(self, content: bytes = b"", *, length: int = 0, media_type: str = "") -> None:
+    def __init__(
+        self, content: bytes = b"", *, content_length: int = 0, media_type: str = ""
+    ) -> None:
         super().__init__(content, media_type=media_type or None)
-        self._length = length
-        self.headers["content-length"] = str(length)
+        self._content_length = content_length
+        self.headers["content-length"] = str(content_length)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._length:
+        if self._content_length:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        hang_up = scope.get("state", {}).get(HANG_UP)
-        if hang_up is None:
+        close_connection = scope.get("state", {}).get(CLOSE_CONNECTION_KEY)
+        if close_connection is None:
             raise RuntimeError("This server cannot hang up; start it through serve.py.")
-        hang_up()
+        close_connection()
         while (await receive())["type"] != "http.disconnect":
             pass
 
@@ -53,16 +55,16 @@ def require_key(request: Request, *, old_endpoint: bool = False) -> None:
     """Raises ApiError 401 unless the request carries `Authorization: Bearer <key>`."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip() or key.strip() == REVOKED_KEY:
-        raise unauthorized(old_endpoint=old_endpoint)
+        raise authentication_error(old_endpoint=old_endpoint)
 
 
-MOST = 1_000_000
+MAX_BODY_BYTES = 1_000_000
 # A picture may be larger than any model takes, so that the model's own limit is met.
-MOST_UPLOAD = 45_000_000
-UPLOADS = "/api/v1/files/"
+MAX_UPLOAD_BYTES = 45_000_000
+UPLOAD_PATH_PREFIX = "/api/v1/files/"
 
 
-class BodyLimit:
+class BodyLimitMiddleware:
     """Refuses a body that is announced or turns out to be too large, without keeping it."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -72,19 +74,21 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        most = MOST_UPLOAD if scope["path"].startswith(UPLOADS) else MOST
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced[:12]) > most:
-            await too_large(most).response()(scope, receive, send)
+        max_bytes = (
+            MAX_UPLOAD_BYTES if scope["path"].startswith(UPLOAD_PATH_PREFIX) else MAX_BODY_BYTES
+        )
+        announced_bytes = dict(scope["headers"]).get(b"content-length", b"0")
+        if not announced_bytes.isdigit() or int(announced_bytes[:12]) > max_bytes:
+            await body_too_large_error(max_bytes).to_response()(scope, receive, send)
             return
         arrived = 0
 
-        async def counted() -> Message:
+        async def receive_limited() -> Message:
             nonlocal arrived
             message = await receive()
             arrived += len(message.get("body", b""))
-            if arrived > most:
-                raise too_large(most)
+            if arrived > max_bytes:
+                raise body_too_large_error(max_bytes)
             return message
 
-        await self._app(scope, counted, send)
+        await self._app(scope, receive_limited, send)

@@ -7,103 +7,103 @@ top-up adds at once. Entries are only ever added, and sum up to what is left.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from evolink_studio.sandbox.database import Store
+from evolink_studio.sandbox.database import Database
 
-UNITS = 10_000
-DAY = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    remaining: Decimal
-    used: Decimal
+UNITS_PER_CREDIT = 10_000
+DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AccountBalance:
+    remaining_credits: Decimal
+    used_credits: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class AccountEntry:
     """One movement: `kind` is opening, refill, top-up, reserve, release or charge."""
 
     kind: str
-    task: str
-    amount: Decimal
+    task_id: str
+    credits: Decimal
 
 
 def to_units(amount: Decimal) -> int:
-    return int(amount * UNITS)
+    return int(amount * UNITS_PER_CREDIT)
 
 
 def to_credits(units: int) -> Decimal:
-    return Decimal(units) / UNITS
+    return Decimal(units) / UNITS_PER_CREDIT
 
 
 class Ledger:
     """Call the writing methods inside `store.together()`."""
 
-    def __init__(self, store: Store, opening: Decimal) -> None:
-        self._store = store
-        self._opening = to_units(opening)
-        with store.together():
-            opened = store.change(
-                "INSERT OR IGNORE INTO account VALUES (1, 0, 0, ?)", self._today()
+    def __init__(self, database: Database, opening_balance: Decimal) -> None:
+        self._database = database
+        self._opening_units = to_units(opening_balance)
+        with database.transaction():
+            is_new = database.execute(
+                "INSERT OR IGNORE INTO account VALUES (1, 0, 0, ?)", self._get_current_day()
             )
-            if opened:
-                self._move("opening", "", self._opening)
+            if is_new:
+                self._change_balance("opening", "", self._opening_units)
 
-    def balance(self) -> Balance:
-        self._fill_up()
-        row = self._store.row("SELECT remaining, used FROM account")
+    def get_balance(self) -> AccountBalance:
+        self._refill_if_new_day()
+        row = self._database.fetch_one("SELECT remaining, used FROM account")
         assert row is not None
-        return Balance(to_credits(row["remaining"]), to_credits(row["used"]))
+        return AccountBalance(to_credits(row["remaining"]), to_credits(row["used"]))
 
-    def reserve(self, task: str, units: int) -> bool:
+    def reserve(self, task_id: str, units: int) -> bool:
         """Take the units if there are enough; one statement decides, so nothing can be oversold."""
-        self._fill_up()
-        taken = self._store.change(
+        self._refill_if_new_day()
+        is_reserved = self._database.execute(
             "UPDATE account SET remaining = remaining - ? WHERE remaining >= ?", units, units
         )
-        if taken:
-            self._enter("reserve", task, -units)
-        return bool(taken)
+        if is_reserved:
+            self._add_entry("reserve", task_id, -units)
+        return bool(is_reserved)
 
-    def settle(self, task: str, reserved: int, charged: int) -> None:
+    def settle(self, task_id: str, reserved_units: int, charged_units: int) -> None:
         """Give the reservation back and take what is really charged."""
-        self._move("release", task, reserved)
-        if charged:
-            self._move("charge", task, -charged)
-            self._store.change("UPDATE account SET used = used + ?", charged)
+        self._change_balance("release", task_id, reserved_units)
+        if charged_units:
+            self._change_balance("charge", task_id, -charged_units)
+            self._database.execute("UPDATE account SET used = used + ?", charged_units)
 
     def top_up(self, amount: Decimal) -> None:
-        self._move("top-up", "", to_units(amount))
+        self._change_balance("top-up", "", to_units(amount))
 
-    def entries(self, task: str | None = None) -> list[Entry]:
-        where, values = ("WHERE task = ?", (task,)) if task is not None else ("", ())
-        found = self._store.rows(
+    def list_entries(self, task_id: str | None = None) -> list[AccountEntry]:
+        where, values = ("WHERE task = ?", (task_id,)) if task_id is not None else ("", ())
+        rows = self._database.fetch_all(
             f"SELECT kind, task, amount FROM entry {where} ORDER BY id",  # noqa: S608  # fixed texts
             *values,
         )
-        return [Entry(row["kind"], row["task"], to_credits(row["amount"])) for row in found]
+        return [AccountEntry(row["kind"], row["task"], to_credits(row["amount"])) for row in rows]
 
-    def _fill_up(self) -> None:
-        today = self._today()
-        row = self._store.row("SELECT remaining FROM account WHERE filled_on < ?", today)
+    def _refill_if_new_day(self) -> None:
+        today = self._get_current_day()
+        row = self._database.fetch_one("SELECT remaining FROM account WHERE filled_on < ?", today)
         if row is None:
             return
-        self._store.change("UPDATE account SET filled_on = ?", today)
-        if row["remaining"] < self._opening:
-            self._move("refill", "", self._opening - row["remaining"])
+        self._database.execute("UPDATE account SET filled_on = ?", today)
+        if row["remaining"] < self._opening_units:
+            self._change_balance("refill", "", self._opening_units - row["remaining"])
 
-    def _move(self, kind: str, task: str, units: int) -> None:
-        self._store.change("UPDATE account SET remaining = remaining + ?", units)
-        self._enter(kind, task, units)
+    def _change_balance(self, kind: str, task_id: str, units: int) -> None:
+        self._database.execute("UPDATE account SET remaining = remaining + ?", units)
+        self._add_entry(kind, task_id, units)
 
-    def _enter(self, kind: str, task: str, units: int) -> None:
-        self._store.change(
+    def _add_entry(self, kind: str, task_id: str, units: int) -> None:
+        self._database.execute(
             "INSERT INTO entry (at, kind, task, amount) VALUES (?, ?, ?, ?)",
-            self._store.now(),
+            self._database.now(),
             kind,
-            task,
+            task_id,
             units,
         )
 
-    def _today(self) -> int:
-        return int(self._store.now() // DAY)
+    def _get_current_day(self) -> int:
+        return int(self._database.now() // DAY_SECONDS)

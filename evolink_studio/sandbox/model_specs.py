@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 
 from evolink_studio.sandbox import validation_rules
 from evolink_studio.sandbox.parameters import (
-    Choice,
-    Digits,
-    Flag,
-    Group,
-    Kind,
-    PictureLimits,
-    PictureUrl,
-    PictureUrls,
-    Rows,
-    Text,
-    Whole,
+    BooleanParameter,
+    ChoiceParameter,
+    DigitsParameter,
+    ImageLimits,
+    ImageUrlParameter,
+    ImageUrlsParameter,
+    IntegerParameter,
+    ListParameter,
+    ObjectParameter,
+    Parameter,
+    StringParameter,
 )
 from evolink_studio.sandbox.validation_rules import Rule
 
@@ -26,7 +26,7 @@ QUALITIES = ("720p", "1080p")
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class SandboxModelSpec:
     """One model of the far end.
 
     parameters    besides `model` and `callback_url`; picture parameters in the order of the film
@@ -37,118 +37,125 @@ class Model:
     """
 
     name: str
-    parameters: Mapping[str, Kind]
+    parameters: Mapping[str, Parameter]
     rules: tuple[Rule, ...]
     defaults: Mapping[str, object] = field(default_factory=dict)
-    seconds: int = 0
-    answers_as: str = ""
-    tells_length: bool = True
+    fixed_seconds: int = 0
+    alias: str = ""
+    has_video_duration: bool = True
     sound: str = "never"
 
     @property
-    def shown_name(self) -> str:
-        return self.answers_as or self.name
+    def public_name(self) -> str:
+        return self.alias or self.name
 
 
-KLING_FRAME = PictureLimits(formats=("jpeg", "png"), least_side=300, most_ratio=2.5)
+KLING_FRAME_LIMITS = ImageLimits(formats=("jpeg", "png"), min_side=300, max_ratio=2.5)
 
-KLING_EXTENSIONS = Group(
+KLING_MODEL_PARAMS = ObjectParameter(
     {
-        "multi_shot": Flag(),
-        "shot_type": Choice(("customize",)),
-        "multi_prompt": Rows(
-            Group(
-                {"index": Whole(1, 6), "prompt": Text(512), "duration": Digits()},
+        "multi_shot": BooleanParameter(),
+        "shot_type": ChoiceParameter(("customize",)),
+        "multi_prompt": ListParameter(
+            ObjectParameter(
+                {
+                    "index": IntegerParameter(1, 6),
+                    "prompt": StringParameter(512),
+                    "duration": DigitsParameter(),
+                },
                 required=frozenset({"index", "prompt", "duration"}),
             ),
-            most=6,
+            max_items=6,
         ),
-        "element_list": Rows(
-            Group({"element_id": Text(256)}, required=frozenset({"element_id"})), most=7
+        "element_list": ListParameter(
+            ObjectParameter(
+                {"element_id": StringParameter(256)}, required=frozenset({"element_id"})
+            ),
+            max_items=7,
         ),
-        "watermark_info": Group({"enabled": Flag()}),
+        "watermark_info": ObjectParameter({"enabled": BooleanParameter()}),
     }
 )
 
-_ALL = (
-    Model(
+_MODEL_SPECS = (
+    SandboxModelSpec(
         "veo3.1-pro",
-        answers_as="veo3.1-pro-beta",
+        alias="veo3.1-pro-beta",
         parameters={
-            "prompt": Text(2000),
-            "aspect_ratio": Choice(("auto", "16:9", "9:16")),
-            "image_urls": PictureUrls(2),
-            "quality": Choice(("720p", "1080p", "4k")),
-            "generation_type": Choice(("TEXT", "FIRST&LAST")),
-            "enhance_prompt": Flag(),
+            "prompt": StringParameter(2000),
+            "aspect_ratio": ChoiceParameter(("auto", "16:9", "9:16")),
+            "image_urls": ImageUrlsParameter(2),
+            "quality": ChoiceParameter(("720p", "1080p", "4k")),
+            "generation_type": ChoiceParameter(("TEXT", "FIRST&LAST")),
+            "enhance_prompt": BooleanParameter(),
         },
-        rules=(validation_rules.needs_a_prompt, validation_rules.veo_mode_fits_the_images),
+        rules=(validation_rules.require_prompt, validation_rules.check_veo_mode),
         defaults={"aspect_ratio": "auto", "quality": "720p", "enhance_prompt": True},
-        seconds=8,
+        fixed_seconds=8,
         sound="always",
     ),
-    Model(
+    SandboxModelSpec(
         "kling-o3-image-to-video",
         parameters={
-            "prompt": Text(2500),
-            "image_start": PictureUrl(KLING_FRAME),
-            "image_urls": PictureUrls(7),
-            "image_end": PictureUrl(KLING_FRAME),
-            "duration": Whole(3, 15),
-            "aspect_ratio": Choice(("16:9", "9:16", "1:1")),
-            "quality": Choice(QUALITIES),
-            "sound": Choice(("on", "off")),
-            "model_params": KLING_EXTENSIONS,
+            "prompt": StringParameter(2500),
+            "image_start": ImageUrlParameter(KLING_FRAME_LIMITS),
+            "image_urls": ImageUrlsParameter(7),
+            "image_end": ImageUrlParameter(KLING_FRAME_LIMITS),
+            "duration": IntegerParameter(3, 15),
+            "aspect_ratio": ChoiceParameter(("16:9", "9:16", "1:1")),
+            "quality": ChoiceParameter(QUALITIES),
+            "sound": ChoiceParameter(("on", "off")),
+            "model_params": KLING_MODEL_PARAMS,
         },
         rules=(
-            validation_rules.kling_shots,
-            validation_rules.needs_a_prompt,
-            validation_rules.kling_end_frame,
-            validation_rules.kling_has_an_image_or_element,
-            validation_rules.kling_images_and_elements,
+            validation_rules.check_kling_shots,
+            validation_rules.require_prompt,
+            validation_rules.check_kling_end_frame,
+            validation_rules.require_kling_image,
+            validation_rules.check_kling_image_count,
         ),
         defaults={"duration": 5, "sound": "off"},
         sound="sound",
     ),
-    Model(
+    SandboxModelSpec(
         "sora-2-preview",
         parameters={
-            "prompt": Text(5000),
-            "aspect_ratio": Choice(tuple(validation_rules.SORA_SIZES)),
-            "duration": Whole(only=(4, 8, 12)),
-            "image_urls": PictureUrls(1),
+            "prompt": StringParameter(5000),
+            "aspect_ratio": ChoiceParameter(tuple(validation_rules.SORA_SIZES)),
+            "duration": IntegerParameter(allowed_values=(4, 8, 12)),
+            "image_urls": ImageUrlsParameter(1),
         },
-        rules=(validation_rules.needs_a_prompt, validation_rules.sora_image_of_the_exact_size),
+        rules=(validation_rules.require_prompt, validation_rules.check_sora_image_size),
         defaults={"duration": 4},
         sound="always",
     ),
-    Model(
+    SandboxModelSpec(
         "grok-imagine-text-to-video",
         parameters={
-            "prompt": Text(),
-            "duration": Whole(only=(6, 10)),
-            "mode": Choice(("fun", "normal", "spicy")),
-            "aspect_ratio": Choice(("16:9", "9:16", "1:1", "3:2", "2:3")),
+            "prompt": StringParameter(),
+            "duration": IntegerParameter(allowed_values=(6, 10)),
+            "mode": ChoiceParameter(("fun", "normal", "spicy")),
+            "aspect_ratio": ChoiceParameter(("16:9", "9:16", "1:1", "3:2", "2:3")),
         },
-        rules=(validation_rules.needs_a_prompt,),
+        rules=(validation_rules.require_prompt,),
         defaults={"duration": 6, "mode": "normal", "aspect_ratio": "16:9"},
-        tells_length=False,
+        has_video_duration=False,
         sound="always",
     ),
-    Model(
+    SandboxModelSpec(
         "doubao-seedance-1.0-pro-fast",
         parameters={
-            "prompt": Text(2000),
-            "duration": Whole(2, 12),
-            "quality": Choice(("480p", *QUALITIES)),
-            "image_urls": PictureUrls(1),
-            "aspect_ratio": Choice(
+            "prompt": StringParameter(2000),
+            "duration": IntegerParameter(2, 12),
+            "quality": ChoiceParameter(("480p", *QUALITIES)),
+            "image_urls": ImageUrlsParameter(1),
+            "aspect_ratio": ChoiceParameter(
                 ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "keep_ratio", "adaptive")
             ),
         },
-        rules=(validation_rules.needs_a_prompt, validation_rules.seedance_ratio_of_the_image),
+        rules=(validation_rules.require_prompt, validation_rules.check_seedance_ratio),
         defaults={"duration": 5, "quality": "1080p"},
     ),
 )
 
-MODELS: Mapping[str, Model] = {model.name: model for model in _ALL}
+MODEL_SPECS: Mapping[str, SandboxModelSpec] = {model.name: model for model in _MODEL_SPECS}

@@ -5,189 +5,199 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
-MEGABYTE = 1024 * 1024
-MOST_BYTES = 10 * MEGABYTE
+BYTES_PER_MEGABYTE = 1024 * 1024
+MAX_IMAGE_BYTES = 10 * BYTES_PER_MEGABYTE
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ParameterProblem:
     """What is wrong, and where ("duration", "model_params.multi_prompt")."""
 
     param: str
     message: str
-    missing: bool = False
+    is_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class RequestImage:
     """A picture of a request. `file` is its id here; of a foreign address nothing is known."""
 
     url: str
-    file: str | None = None
+    file_id: str | None = None
     format: str = ""
-    bytes: int = 0
+    size_bytes: int = 0
     width: int = 0
     height: int = 0
 
 
-class Kind(Protocol):
-    def problems(self, value: object, param: str) -> Iterator[Problem]: ...
+class Parameter(Protocol):
+    def find_problems(self, value: object, param: str) -> Iterator[ParameterProblem]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class StringParameter:
     """A string of at most `longest` characters (None: no stated limit)."""
 
-    longest: int | None = None
+    max_chars: int | None = None
 
-    def problems(self, value: object, param: str) -> Iterator[Problem]:
+    def find_problems(self, value: object, param: str) -> Iterator[ParameterProblem]:
         if not isinstance(value, str):
-            yield Problem(param, f"{param} must be a string.")
-        elif self.longest is not None and len(value) > self.longest:
-            yield Problem(param, f"{param} must not exceed {self.longest} characters.")
+            yield ParameterProblem(param, f"{param} must be a string.")
+        elif self.max_chars is not None and len(value) > self.max_chars:
+            yield ParameterProblem(param, f"{param} must not exceed {self.max_chars} characters.")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChoiceParameter:
     options: tuple[str, ...]
 
-    def problems(self, value: object, param: str) -> Iterator[Problem]:
+    def find_problems(self, value: object, param: str) -> Iterator[ParameterProblem]:
         if not isinstance(value, str) or value not in self.options:
-            yield Problem(param, f"{param} must be one of: {', '.join(self.options)}.")
+            yield ParameterProblem(param, f"{param} must be one of: {', '.join(self.options)}.")
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class IntegerParameter:
     """A JSON integer: one of `only`, or between `least` and `most`."""
 
-    least: int = 0
-    most: int = 0
-    only: tuple[int, ...] = ()
+    min_value: int = 0
+    max_value: int = 0
+    allowed_values: tuple[int, ...] = ()
 
-    def problems(self, value: object, param: str) -> Iterator[Problem]:
+    def find_problems(self, value: object, param: str) -> Iterator[ParameterProblem]:
         if not isinstance(value, int) or isinstance(value, bool):
-            yield Problem(param, f"{param} must be an integer.")
-        elif self.only and value not in self.only:
-            yield Problem(param, f"{param} must be one of: {', '.join(map(str, self.only))}.")
-        elif not self.only and not self.least <= value <= self.most:
-            yield Problem(param, f"{param} must be between {self.least} and {self.most}.")
+            yield ParameterProblem(param, f"{param} must be an integer.")
+        elif self.allowed_values and value not in self.allowed_values:
+            yield ParameterProblem(
+                param, f"{param} must be one of: {', '.join(map(str, self.allowed_values))}."
+            )
+        elif not self.allowed_values and not self.min_value <= value <= self.max_value:
+            yield ParameterProblem(
+                param, f"{param} must be between {self.min_value} and {self.max_value}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
-class Digits:
+class DigitsParameter:
     """A whole number of at least 1 written as a string, as Kling wants the seconds of a shot."""
 
-    def problems(self, value: object, param: str) -> Iterator[Problem]:
-        fits = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 4
-        if not fits or int(str(value)) < 1:
-            yield Problem(param, f"{param} must be a string holding a whole number of seconds.")
+    def find_problems(self, value: object, param: str) -> Iterator[ParameterProblem]:
+        is_valid = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 4
+        if not is_valid or int(str(value)) < 1:
+            yield ParameterProblem(
+                param, f"{param} must be a string holding a whole number of seconds."
+            )
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
-    def problems(self, value: object, param: str) -> Iterator[Problem]:
+class BooleanParameter:
+    def find_problems(self, value: object, param: str) -> Iterator[ParameterProblem]:
         if not isinstance(value, bool):
-            yield Problem(param, f"{param} must be true or false.")
+            yield ParameterProblem(param, f"{param} must be true or false.")
 
 
 @dataclass(frozen=True, slots=True)
-class PictureLimits:
+class ImageLimits:
     """What a picture must be; ratios are the longer side over the shorter one."""
 
     formats: tuple[str, ...] = ("jpeg", "png", "webp")
-    least_side: int = 1
-    most_ratio: float | None = None
+    min_side: int = 1
+    max_ratio: float | None = None
 
-    def problem(self, picture: Picture, param: str) -> Problem | None:
-        if picture.file is None:
+    def find_problem(self, image: RequestImage, param: str) -> ParameterProblem | None:
+        if image.file_id is None:
             return None
-        short, long = sorted((picture.width, picture.height))
+        short_side, long_side = sorted((image.width, image.height))
         checks = (
-            (picture.format in self.formats, f"must be one of: {', '.join(self.formats)}"),
-            (picture.bytes <= MOST_BYTES, "must not exceed 10MB"),
-            (short >= self.least_side, f"must be at least {self.least_side}px on each side"),
+            (image.format in self.formats, f"must be one of: {', '.join(self.formats)}"),
+            (image.size_bytes <= MAX_IMAGE_BYTES, "must not exceed 10MB"),
+            (short_side >= self.min_side, f"must be at least {self.min_side}px on each side"),
             (
-                self.most_ratio is None or long <= self.most_ratio * short,
-                f"must have a ratio between 1:{self.most_ratio} and {self.most_ratio}:1",
+                self.max_ratio is None or long_side <= self.max_ratio * short_side,
+                f"must have a ratio between 1:{self.max_ratio} and {self.max_ratio}:1",
             ),
         )
-        for holds, message in checks:
-            if not holds:
-                return Problem(param, f"The image of {param} {message}.")
+        for is_ok, message in checks:
+            if not is_ok:
+                return ParameterProblem(param, f"The image of {param} {message}.")
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class PictureUrl:
-    limits: PictureLimits = PictureLimits()
+class ImageUrlParameter:
+    limits: ImageLimits = ImageLimits()
 
-    def problems(self, value: object, param: str) -> Iterator[Problem]:
-        if not _is_web_address(value):
-            yield Problem(param, f"{param} must be an http or https URL.")
+    def find_problems(self, value: object, param: str) -> Iterator[ParameterProblem]:
+        if not _is_web_url(value):
+            yield ParameterProblem(param, f"{param} must be an http or https URL.")
 
 
 @dataclass(frozen=True, slots=True)
-class PictureUrls:
+class ImageUrlsParameter:
     """A list of picture addresses, at most `most`."""
 
-    most: int
-    limits: PictureLimits = PictureLimits()
+    max_items: int
+    limits: ImageLimits = ImageLimits()
 
-    def problems(self, value: object, param: str) -> Iterator[Problem]:
-        if not isinstance(value, list) or not all(map(_is_web_address, value)):
-            yield Problem(param, f"{param} must be a list of http or https URLs.")
-        elif len(value) > self.most:
-            yield Problem(param, f"{param} must not hold more than {self.most} images.")
+    def find_problems(self, value: object, param: str) -> Iterator[ParameterProblem]:
+        if not isinstance(value, list) or not all(map(_is_web_url, value)):
+            yield ParameterProblem(param, f"{param} must be a list of http or https URLs.")
+        elif len(value) > self.max_items:
+            yield ParameterProblem(
+                param, f"{param} must not hold more than {self.max_items} images."
+            )
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ObjectParameter:
     """An object with known members; `required` ones must be there."""
 
-    members: Mapping[str, Kind]
+    members: Mapping[str, Parameter]
     required: frozenset[str] = field(default_factory=frozenset)
 
-    def problems(self, value: object, param: str) -> Iterator[Problem]:
+    def find_problems(self, value: object, param: str) -> Iterator[ParameterProblem]:
         if not isinstance(value, dict):
-            yield Problem(param, f"{param} must be an object.")
+            yield ParameterProblem(param, f"{param} must be an object.")
             return
-        yield from member_problems(value, self.members, f"{param}.")
+        yield from find_member_problems(value, self.members, f"{param}.")
         for name in sorted(self.required - value.keys()):
-            yield Problem(f"{param}.{name}", f"{param}.{name} is required.", missing=True)
+            yield ParameterProblem(
+                f"{param}.{name}", f"{param}.{name} is required.", is_missing=True
+            )
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class ListParameter:
     """A list of objects of one shape; a problem inside is told at the list."""
 
-    row: Group
-    most: int
+    row: ObjectParameter
+    max_items: int
 
-    def problems(self, value: object, param: str) -> Iterator[Problem]:
+    def find_problems(self, value: object, param: str) -> Iterator[ParameterProblem]:
         if not isinstance(value, list):
-            yield Problem(param, f"{param} must be a list.")
-        elif not 1 <= len(value) <= self.most:
-            yield Problem(param, f"{param} must hold 1 to {self.most} items.")
+            yield ParameterProblem(param, f"{param} must be a list.")
+        elif not 1 <= len(value) <= self.max_items:
+            yield ParameterProblem(param, f"{param} must hold 1 to {self.max_items} items.")
         else:
             for index, row in enumerate(value):
-                for problem in self.row.problems(row, f"{param}[{index}]"):
-                    yield Problem(param, problem.message, problem.missing)
+                for problem in self.row.find_problems(row, f"{param}[{index}]"):
+                    yield ParameterProblem(param, problem.message, problem.is_missing)
 
 
-def member_problems(
-    values: Mapping[str, object], members: Mapping[str, Kind], prefix: str = ""
-) -> Iterator[Problem]:
+def find_member_problems(
+    values: Mapping[str, object], members: Mapping[str, Parameter], prefix: str = ""
+) -> Iterator[ParameterProblem]:
     """Problems of each member on its own; names nobody documented are refused, not ignored."""
     for name, value in values.items():
-        kind = members.get(name)
-        if kind is None:
-            shown = (prefix + name)[:80]
-            yield Problem(shown, f"{shown} is not a parameter of this model.")
+        parameter = members.get(name)
+        if parameter is None:
+            full_name = (prefix + name)[:80]
+            yield ParameterProblem(full_name, f"{full_name} is not a parameter of this model.")
         elif value is not None:
-            yield from kind.problems(value, prefix + name)
+            yield from parameter.find_problems(value, prefix + name)
 
 
-def _is_web_address(value: object) -> bool:
+def _is_web_url(value: object) -> bool:
     if not isinstance(value, str) or len(value) > 4096:
         return False
     try:
@@ -198,40 +208,42 @@ def _is_web_address(value: object) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedRequest:
     """Values by parameter name, and the pictures of every parameter that holds addresses."""
 
     values: Mapping[str, object]
-    pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)
+    images: Mapping[str, tuple[RequestImage, ...]] = field(default_factory=dict)
 
-    def text(self, name: str) -> str:
+    def get_text(self, name: str) -> str:
         value = self.values.get(name)
         return value if isinstance(value, str) else ""
 
-    def whole(self, name: str) -> int | None:
+    def get_integer(self, name: str) -> int | None:
         value = self.values.get(name)
         return value if isinstance(value, int) else None
 
-    def pictures_of(self, name: str) -> tuple[Picture, ...]:
-        return self.pictures.get(name, ())
+    def get_images(self, name: str) -> tuple[RequestImage, ...]:
+        return self.images.get(name, ())
 
     @property
-    def every_picture(self) -> tuple[Picture, ...]:
+    def all_images(self) -> tuple[RequestImage, ...]:
         """In the order of the model's parameters, which is the order of the film."""
-        return tuple(picture for group in self.pictures.values() for picture in group)
+        return tuple(image for group in self.images.values() for image in group)
 
-    def extension(self, name: str) -> object:
+    def get_model_param(self, name: str) -> object:
         """A member of `model_params`, or None."""
-        extensions = self.values.get("model_params")
-        return extensions.get(name) if isinstance(extensions, dict) else None
+        model_params = self.values.get("model_params")
+        return model_params.get(name) if isinstance(model_params, dict) else None
 
-    def extension_rows(self, name: str) -> list[Mapping[str, object]]:
-        rows = self.extension(name)
+    def get_model_param_rows(self, name: str) -> list[Mapping[str, object]]:
+        rows = self.get_model_param(name)
         return rows if isinstance(rows, list) else []
 
     @property
-    def words(self) -> str:
+    def prompt_text(self) -> str:
         """The prompt, or the prompts of the shots where those replace it."""
-        if self.extension("multi_shot"):
-            return " ".join(str(shot["prompt"]) for shot in self.extension_rows("multi_prompt"))
-        return self.text("prompt").strip()
+        if self.get_model_param("multi_shot"):
+            return " ".join(
+                str(shot["prompt"]) for shot in self.get_model_param_rows("multi_prompt")
+            )
+        return self.get_text("prompt").strip()

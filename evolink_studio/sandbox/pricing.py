@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from evolink_studio.sandbox.parameters import Asked
+from evolink_studio.sandbox.parameters import ParsedRequest
 
-PLACES = Decimal("0.0001")
+CREDITS_QUANTUM = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,26 +20,26 @@ class Rate:
     A value that is not given counts as the first one in `factors` that fits the others.
     """
 
-    rule: str
-    credits: Decimal
-    least: Decimal = Decimal(0)
-    by: tuple[str, ...] = ()
+    billing_rule: str
+    unit_credits: Decimal
+    min_credits: Decimal = Decimal(0)
+    factor_parameters: tuple[str, ...] = ()
     factors: Mapping[tuple[str, ...], Decimal] = field(default_factory=dict)
 
-    def price(self, asked: Asked, seconds: int) -> Decimal:
-        amount = self.credits * self._factor(asked)
-        if self.rule == "per_second":
-            amount *= seconds
-        return max(amount, self.least).quantize(PLACES)
+    def calculate_price(self, request: ParsedRequest, seconds: int) -> Decimal:
+        price = self.unit_credits * self._find_factor(request)
+        if self.billing_rule == "per_second":
+            price *= seconds
+        return max(price, self.min_credits).quantize(CREDITS_QUANTUM)
 
-    def _factor(self, asked: Asked) -> Decimal:
-        if not self.by:
+    def _find_factor(self, request: ParsedRequest) -> Decimal:
+        if not self.factor_parameters:
             return Decimal(1)
-        given = tuple(asked.text(name) for name in self.by)
+        request_values = tuple(request.get_text(name) for name in self.factor_parameters)
         return next(
             factor
             for values, factor in self.factors.items()
-            if all(g in ("", v) for g, v in zip(given, values, strict=True))
+            if all(g in ("", v) for g, v in zip(request_values, values, strict=True))
         )
 
 
@@ -48,8 +48,8 @@ RATES: Mapping[str, Rate] = {
     "kling-o3-image-to-video": Rate(
         "per_second",
         Decimal("5.4"),
-        least=Decimal("16.2"),
-        by=("sound", "quality"),
+        min_credits=Decimal("16.2"),
+        factor_parameters=("sound", "quality"),
         factors={
             ("off", "720p"): Decimal(1),
             ("off", "1080p"): Decimal("1.334"),
@@ -57,13 +57,13 @@ RATES: Mapping[str, Rate] = {
             ("on", "1080p"): Decimal("1.667"),
         },
     ),
-    "sora-2-preview": Rate("per_second", Decimal("5.76"), least=Decimal("23.04")),
-    "grok-imagine-text-to-video": Rate("per_second", Decimal("1.36"), least=Decimal("8.16")),
+    "sora-2-preview": Rate("per_second", Decimal("5.76"), min_credits=Decimal("23.04")),
+    "grok-imagine-text-to-video": Rate("per_second", Decimal("1.36"), min_credits=Decimal("8.16")),
     "doubao-seedance-1.0-pro-fast": Rate(
         "per_second",
         Decimal("0.9"),
-        least=Decimal("0.9"),
-        by=("quality",),
+        min_credits=Decimal("0.9"),
+        factor_parameters=("quality",),
         factors={
             ("480p",): Decimal("0.45"),
             ("720p",): Decimal(1),

@@ -5,98 +5,102 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from evolink_studio.sandbox import errors
-from evolink_studio.sandbox.callbacks import callback_problem
-from evolink_studio.sandbox.model_specs import MODELS, Model
+from evolink_studio.sandbox.callbacks import find_callback_url_problem
+from evolink_studio.sandbox.model_specs import MODEL_SPECS, SandboxModelSpec
 from evolink_studio.sandbox.parameters import (
-    Asked,
-    Picture,
-    PictureUrl,
-    PictureUrls,
-    member_problems,
+    ImageUrlParameter,
+    ImageUrlsParameter,
+    ParsedRequest,
+    RequestImage,
+    find_member_problems,
 )
 
-Lookup: TypeAlias = Callable[[str], Picture | None]
+ImageLookup: TypeAlias = Callable[[str], RequestImage | None]
 
 
-def read_body(content: bytes) -> dict[str, Any]:
+def parse_body(content: bytes) -> dict[str, Any]:
     """The JSON object of a request. Raises ApiError 400 `invalid_request`."""
     try:
-        body = json.loads(content, parse_constant=_refuse_constant)
+        body = json.loads(content, parse_constant=_reject_constant)
         # Half of a surrogate pair is valid JSON, but no text that could be kept or drawn.
         json.dumps(body, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as problem:
-        raise errors.invalid_request("The request body is not valid JSON.") from problem
+    except (ValueError, RecursionError) as error:
+        raise errors.invalid_request_error("The request body is not valid JSON.") from error
     if not isinstance(body, dict):
-        raise errors.invalid_request("The request body must be a JSON object.")
+        raise errors.invalid_request_error("The request body must be a JSON object.")
     return {name: value for name, value in body.items() if value is not None}
 
 
-def model_of(body: Mapping[str, object]) -> Model:
+def find_model_spec(body: Mapping[str, object]) -> SandboxModelSpec:
     name = body.get("model")
     if not isinstance(name, str) or not name:
-        raise errors.missing_parameter("model", "model is required.")
-    if name not in MODELS:
-        raise errors.model_denied(name)
-    return MODELS[name]
+        raise errors.missing_parameter_error("model", "model is required.")
+    if name not in MODEL_SPECS:
+        raise errors.model_access_error(name)
+    return MODEL_SPECS[name]
 
 
-def callback_of(body: Mapping[str, object], *, allow_loopback: bool) -> str:
+def parse_callback_url(body: Mapping[str, object], *, allow_loopback: bool) -> str:
     """The callback address, or an empty text when there is none."""
     url = body.get("callback_url", "")
     if url == "":
         return ""
-    message = callback_problem(url, allow_loopback=allow_loopback)
+    message = find_callback_url_problem(url, allow_loopback=allow_loopback)
     if message is not None:
-        raise errors.invalid_request(message, "callback_url")
+        raise errors.invalid_request_error(message, "callback_url")
     return str(url)
 
 
-def check(body: Mapping[str, object], model: Model, lookup: Lookup) -> Asked:
+def parse_request(
+    body: Mapping[str, object], spec: SandboxModelSpec, lookup: ImageLookup
+) -> ParsedRequest:
     """The request with defaults and pictures filled in. Raises the first problem as ApiError.
 
     `lookup` gives what is known of a picture by its address: None for a foreign address; it raises
     KeyError for a picture of ours that is gone.
     """
-    given = {name: value for name, value in body.items() if name not in ("model", "callback_url")}
-    for problem in member_problems(given, model.parameters):
-        _refuse(problem.param, problem.message, missing=problem.missing)
-    asked = Asked({**model.defaults, **given}, _pictures(given, model, lookup))
-    for rule in model.rules:
-        broken = rule(asked)
-        if broken is not None:
-            _refuse(broken.param, broken.message, missing=broken.missing)
-    return asked
+    values = {name: value for name, value in body.items() if name not in ("model", "callback_url")}
+    for problem in find_member_problems(values, spec.parameters):
+        _reject_parameter(problem.param, problem.message, is_missing=problem.is_missing)
+    request = ParsedRequest({**spec.defaults, **values}, _load_images(values, spec, lookup))
+    for rule in spec.rules:
+        violation = rule(request)
+        if violation is not None:
+            _reject_parameter(violation.param, violation.message, is_missing=violation.is_missing)
+    return request
 
 
-def _pictures(
-    given: Mapping[str, object], model: Model, lookup: Lookup
-) -> dict[str, tuple[Picture, ...]]:
-    found: dict[str, tuple[Picture, ...]] = {}
-    for name, kind in model.parameters.items():
-        if not isinstance(kind, PictureUrl | PictureUrls) or name not in given:
+def _load_images(
+    values: Mapping[str, object], spec: SandboxModelSpec, lookup: ImageLookup
+) -> dict[str, tuple[RequestImage, ...]]:
+    images_by_parameter: dict[str, tuple[RequestImage, ...]] = {}
+    for name, parameter in spec.parameters.items():
+        if not isinstance(parameter, ImageUrlParameter | ImageUrlsParameter) or name not in values:
             continue
-        value = given[name]
+        value = values[name]
         urls = value if isinstance(value, list) else [value]
-        pictures = tuple(_picture(str(url), name, lookup) for url in urls)
-        for picture in pictures:
-            problem = kind.limits.problem(picture, name)
+        images = tuple(_load_image(str(url), name, lookup) for url in urls)
+        for image in images:
+            problem = parameter.limits.find_problem(image, name)
             if problem is not None:
-                _refuse(problem.param, problem.message)
-        found[name] = pictures
-    return found
+                _reject_parameter(problem.param, problem.message)
+        images_by_parameter[name] = images
+    return images_by_parameter
 
 
-def _picture(url: str, param: str, lookup: Lookup) -> Picture:
+def _load_image(url: str, param: str, lookup: ImageLookup) -> RequestImage:
     try:
-        return lookup(url) or Picture(url)
-    except KeyError as gone:
+        return lookup(url) or RequestImage(url)
+    except KeyError as error:
         message = f"The image of {param} does not exist or has expired."
-        raise errors.invalid_parameter(param, message) from gone
+        raise errors.invalid_parameter_error(param, message) from error
 
 
-def _refuse(param: str, message: str, *, missing: bool = False) -> None:
-    raise (errors.missing_parameter if missing else errors.invalid_parameter)(param, message)
+def _reject_parameter(param: str, message: str, *, is_missing: bool = False) -> None:
+    raise (errors.missing_parameter_error if is_missing else errors.invalid_parameter_error)(
+        param, message
+    )
 
 
-def _refuse_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")

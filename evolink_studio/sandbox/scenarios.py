@@ -13,26 +13,26 @@ from evolink_studio.sandbox import errors
 from evolink_studio.sandbox.errors import ApiError
 
 
-class Answer(StrEnum):
+class ResponseMode(StrEnum):
     """What becomes of the answer to an accepted POST."""
 
-    PLAIN = "plain"
+    COMPLETE = "plain"
     LOST = "lost"
     ERROR = "error"
     GARBLED = "garbled"
     AFTER_CALLBACK = "after callback"
 
 
-class Film(StrEnum):
+class DownloadMode(StrEnum):
     """What the result link gives."""
 
-    WHOLE = "whole"
-    CUT = "cut"
+    COMPLETE = "whole"
+    TRUNCATED = "cut"
     WEB_PAGE = "web page"
 
 
 @dataclass(frozen=True, slots=True)
-class Plot:
+class Behaviour:
     """How one task goes. The defaults are a day without trouble.
 
     seconds   time until the end instead of the usual one
@@ -45,68 +45,72 @@ class Plot:
     """
 
     refusal: Callable[[], ApiError] | None = None
-    busy: int = 0
-    answer: Answer = Answer.PLAIN
-    seconds: float | None = None
-    hold: bool = False
+    rate_limited_attempts: int = 0
+    response_mode: ResponseMode = ResponseMode.COMPLETE
+    work_seconds: float | None = None
+    is_stalled: bool = False
     failure: tuple[str, str] | None = None
     outcome: str = "failed"
-    charge: str | None = None
-    reads_down: float = 0
-    falls_back: bool = False
-    odd: bool = False
-    dead_link: float = 0
-    links: int = 1
-    film: Film = Film.WHOLE
-    small: bool = False
-    shared_film: bool = False
-    callbacks: int = 1
+    charge_share: str | None = None
+    read_outage_seconds: float = 0
+    has_progress_drop: bool = False
+    has_undocumented_fields: bool = False
+    dead_link_seconds: float = 0
+    link_count: int = 1
+    download_mode: DownloadMode = DownloadMode.COMPLETE
+    is_small: bool = False
+    is_shared_video: bool = False
+    callback_count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class Scenario:
     """One word, what a person would see, and how the plot changes."""
 
-    word: str
-    tells: str
+    tag: str
+    description: str
     changes: Mapping[str, object] = field(default_factory=dict)
 
 
-_POLICY = "content_policy_violation"
+_POLICY_CODE = "content_policy_violation"
 
-STORIES: tuple[Story, ...] = (
-    Story("quick", "finishes after 1 second, with a small film", {"seconds": 1.0, "small": True}),
-    Story("slow", "takes 90 seconds instead of the announced time", {"seconds": 90.0}),
-    Story("stall", "stops at 95 % and finishes after 5 minutes", {"seconds": 300.0, "hold": True}),
-    Story("backwards", "shows less progress in the second half", {"falls_back": True}),
-    Story("odd", "shows a status and fields nobody documented, then finishes", {"odd": True}),
-    Story("outage", "answers reads with 503 for the first 15 seconds", {"reads_down": 15.0}),
-    Story(
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario(
+        "quick", "finishes after 1 second, with a small film", {"seconds": 1.0, "small": True}
+    ),
+    Scenario("slow", "takes 90 seconds instead of the announced time", {"seconds": 90.0}),
+    Scenario(
+        "stall", "stops at 95 % and finishes after 5 minutes", {"seconds": 300.0, "hold": True}
+    ),
+    Scenario("backwards", "shows less progress in the second half", {"falls_back": True}),
+    Scenario("odd", "shows a status and fields nobody documented, then finishes", {"odd": True}),
+    Scenario("outage", "answers reads with 503 for the first 15 seconds", {"reads_down": 15.0}),
+    Scenario(
         "policy",
         "fails at the end by content policy; nothing is charged",
-        {"failure": (_POLICY, "The content was refused by the safety policy.")},
+        {"failure": (_POLICY_CODE, "The content was refused by the safety policy.")},
     ),
-    Story(
+    Scenario(
         "service",
         "fails at the end by a fault of the service; nothing is charged",
         {"failure": ("service_error", "The upstream service failed.")},
     ),
-    Story(
+    Scenario(
         "timeout",
         "fails at the end by taking too long; nothing is charged",
         {"failure": ("generation_timeout", "The generation took too long.")},
     ),
-    Story(
+    Scenario(
         "strange",
         "fails with a code nobody documented; nothing is charged",
         {"failure": ("UPSTREAM_E1042", "rpc error: code = Aborted desc = worker gone")},
     ),
-    Story(
+    Scenario(
         "kept",
         "fails, and the reserved credits are not given back",
         {"failure": ("service_error", "The upstream service failed."), "charge": "1"},
     ),
-    Story(
+    Scenario(
         "cancelled",
         "ends as cancelled; nothing is charged",
         {
@@ -114,49 +118,57 @@ STORIES: tuple[Story, ...] = (
             "outcome": "cancelled",
         },
     ),
-    Story("cheaper", "charges half of what was reserved", {"charge": "0.5"}),
-    Story("dearer", "charges a tenth more than was reserved", {"charge": "1.1"}),
-    Story(
+    Scenario("cheaper", "charges half of what was reserved", {"charge": "0.5"}),
+    Scenario("dearer", "charges a tenth more than was reserved", {"charge": "1.1"}),
+    Scenario(
         "refuse",
         "is refused at once by content policy (400)",
-        {"refusal": errors.prompt_refused},
+        {"refusal": errors.content_policy_error},
     ),
-    Story("broke", "is refused for want of credits (402)", {"refusal": errors.out_of_credits}),
-    Story("busy", "is refused twice with 429 and Retry-After: 5, then accepted", {"busy": 2}),
-    Story(
+    Scenario(
+        "broke",
+        "is refused for want of credits (402)",
+        {"refusal": errors.insufficient_quota_error},
+    ),
+    Scenario("busy", "is refused twice with 429 and Retry-After: 5, then accepted", {"busy": 2}),
+    Scenario(
         "unavailable",
         "answers 503 and accepts nothing",
-        {"refusal": errors.unavailable},
+        {"refusal": errors.unavailable_error},
     ),
-    Story(
+    Scenario(
         "lost",
         "accepts the task and closes the connection without an answer",
-        {"answer": Answer.LOST},
+        {"answer": ResponseMode.LOST},
     ),
-    Story("crash", "accepts the task and answers 500", {"answer": Answer.ERROR}),
-    Story("garbled", "accepts the task and answers half a JSON text", {"answer": Answer.GARBLED}),
-    Story(
+    Scenario("crash", "accepts the task and answers 500", {"answer": ResponseMode.ERROR}),
+    Scenario(
+        "garbled", "accepts the task and answers half a JSON text", {"answer": ResponseMode.GARBLED}
+    ),
+    Scenario(
         "callback-first",
         "finishes and calls back before it answers the POST",
-        {"answer": Answer.AFTER_CALLBACK, "seconds": 1.0, "small": True},
+        {"answer": ResponseMode.AFTER_CALLBACK, "seconds": 1.0, "small": True},
     ),
-    Story("callback-twice", "sends every callback twice", {"callbacks": 2}),
-    Story("deadlink", "gives a result link that is dead for the first 20 s", {"dead_link": 20.0}),
-    Story("two-links", "gives two result links", {"links": 2}),
-    Story("cut", "breaks the first download off half way", {"film": Film.CUT}),
-    Story("notafilm", "gives a web page instead of a film", {"film": Film.WEB_PAGE}),
-    Story("bench", "gives a film made before, so that thousands finish", {"shared_film": True}),
+    Scenario("callback-twice", "sends every callback twice", {"callbacks": 2}),
+    Scenario(
+        "deadlink", "gives a result link that is dead for the first 20 s", {"dead_link": 20.0}
+    ),
+    Scenario("two-links", "gives two result links", {"links": 2}),
+    Scenario("cut", "breaks the first download off half way", {"film": DownloadMode.TRUNCATED}),
+    Scenario("notafilm", "gives a web page instead of a film", {"film": DownloadMode.WEB_PAGE}),
+    Scenario("bench", "gives a film made before, so that thousands finish", {"shared_film": True}),
 )
 
-_BY_WORD = {story.word: story for story in STORIES}
-_TAG = re.compile(r"\[([a-z-]+)\]")
+_SCENARIO_BY_TAG = {story.tag: story for story in SCENARIOS}
+_TAG_PATTERN = re.compile(r"\[([a-z-]+)\]")
 
 
-def plot_of(words: str) -> Plot:
+def behaviour_of(text: str) -> Behaviour:
     """The plot that the tags in these words ask for; unknown tags are just words."""
-    plot = Plot()
-    for tag in _TAG.findall(words):
-        if tag in _BY_WORD:
-            changes: dict[str, object] = dict(_BY_WORD[tag].changes)
-            plot = replace(plot, **changes)  # type: ignore[arg-type]  # the table holds plot fields only
-    return plot
+    behaviour = Behaviour()
+    for tag in _TAG_PATTERN.findall(text):
+        if tag in _SCENARIO_BY_TAG:
+            changes: dict[str, object] = dict(_SCENARIO_BY_TAG[tag].changes)
+            behaviour = replace(behaviour, **changes)  # type: ignore[arg-type]  # the table holds plot fields only
+    return behaviour

@@ -7,118 +7,120 @@ from decimal import Decimal
 from typing import Any
 
 from evolink_studio.sandbox.ledger import to_credits
-from evolink_studio.sandbox.model_specs import MODELS
+from evolink_studio.sandbox.model_specs import MODEL_SPECS
 from evolink_studio.sandbox.pricing import RATES
-from evolink_studio.sandbox.task_repository import Task
+from evolink_studio.sandbox.task_repository import TaskRow
 
 # Progress comes this far before the film is there; the rest is the film being there.
-ALMOST = 95
-FALL = 30
+MAX_UNFINISHED_PROGRESS = 95
+PROGRESS_DROP = 30
 
 
-def number(amount: Decimal) -> int | float:
+def to_json_number(amount: Decimal) -> int | float:
     """A JSON number. Credits have four places at most, which a float shows exactly."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
-def created_answer(task: Task) -> dict[str, Any]:
+def serialize_created(task: TaskRow) -> dict[str, Any]:
     """The answer to an accepted POST."""
-    info: dict[str, Any] = {"can_cancel": True, "estimated_time": task.estimate}
-    if MODELS[task.model].tells_length:
-        info["video_duration"] = task.seconds
-    return {**_head(task), "progress": 0, "status": "pending", "task_info": info} | {
-        "usage": _usage(task)
+    task_info: dict[str, Any] = {"can_cancel": True, "estimated_time": task.estimated_seconds}
+    if MODEL_SPECS[task.model].has_video_duration:
+        task_info["video_duration"] = task.video_seconds
+    return {**_serialize_head(task), "progress": 0, "status": "pending", "task_info": task_info} | {
+        "usage": _serialize_usage(task)
     }
 
 
-def task_answer(task: Task, now: float) -> dict[str, Any]:
+def serialize_task(task: TaskRow, now: float) -> dict[str, Any]:
     """The answer to a read, and the body of a callback."""
-    answer = _head(task) | {
-        "progress": progress_of(task, now),
-        "status": status_of(task, now),
+    payload = _serialize_head(task) | {
+        "progress": calculate_progress(task, now),
+        "status": get_status(task, now),
         "task_info": {"can_cancel": task.outcome is None},
-        "usage": _usage(task),
-        "billing": _billing(task),
+        "usage": _serialize_usage(task),
+        "billing": _serialize_billing(task),
     }
     if task.outcome == "completed":
-        answer["results"] = links_of(task)
+        payload["results"] = build_result_urls(task)
     elif task.outcome is not None:
-        answer["error"] = {
+        payload["error"] = {
             "code": task.error_code,
             "message": task.error_message,
             "type": "task_error",
         }
-    elif task.plot.odd and status_of(task, now) != "pending":
-        answer |= {"progress": None, "moderation": {"stage": 2, "labels": []}, "queue": "b-17"}
-    return answer
+    elif task.behaviour.has_undocumented_fields and get_status(task, now) != "pending":
+        payload |= {"progress": None, "moderation": {"stage": 2, "labels": []}, "queue": "b-17"}
+    return payload
 
 
-def list_answer(task: Task, now: float) -> dict[str, Any]:
+def serialize_list_item(task: TaskRow, now: float) -> dict[str, Any]:
     """A task in the list of tasks."""
     return {
         "id": task.id,
-        "status": status_of(task, now),
-        "model": MODELS[task.model].shown_name,
-        "progress": progress_of(task, now),
-        "created_at": int(task.created),
-        "credits_used": number(to_credits(task.charged)),
+        "status": get_status(task, now),
+        "model": MODEL_SPECS[task.model].public_name,
+        "progress": calculate_progress(task, now),
+        "created_at": int(task.created_at),
+        "credits_used": to_json_number(to_credits(task.charged_units)),
     }
 
 
-def status_of(task: Task, now: float) -> str:
+def get_status(task: TaskRow, now: float) -> str:
     if task.outcome is not None:
         return task.outcome
-    if now < task.works_at:
+    if now < task.starts_at:
         return "pending"
-    return "moderating" if task.plot.odd else "processing"
+    return "moderating" if task.behaviour.has_undocumented_fields else "processing"
 
 
-def progress_of(task: Task, now: float) -> int:
+def calculate_progress(task: TaskRow, now: float) -> int:
     """The share of the announced work that has passed; it waits for a film that is not ready."""
     if task.outcome is not None:
         return 100 if task.outcome == "completed" else 0
-    if now < task.works_at:
+    if now < task.starts_at:
         return 0
-    share = min(1.0, (now - task.created) / max(task.climbs, 0.001))
-    progress = int(ALMOST * share)
-    if task.plot.falls_back and share > 0.5:
-        progress -= FALL
+    share = min(1.0, (now - task.created_at) / max(task.progress_seconds, 0.001))
+    progress = int(MAX_UNFINISHED_PROGRESS * share)
+    if task.behaviour.has_progress_drop and share > 0.5:
+        progress -= PROGRESS_DROP
     return max(1, progress)
 
 
-def links_of(task: Task) -> list[str]:
-    endings = [".mp4", *(f"-{n}.mp4" for n in range(2, task.plot.links + 1))]
-    return [f"{task.base_url}/media/{task.token}/{task.id}{ending}" for ending in endings]
+def build_result_urls(task: TaskRow) -> list[str]:
+    suffixes = [".mp4", *(f"-{n}.mp4" for n in range(2, task.behaviour.link_count + 1))]
+    return [f"{task.base_url}/media/{task.token}/{task.id}{suffix}" for suffix in suffixes]
 
 
-def _head(task: Task) -> dict[str, Any]:
+def _serialize_head(task: TaskRow) -> dict[str, Any]:
     return {
-        "created": int(task.created),
+        "created": int(task.created_at),
         "id": task.id,
-        "model": MODELS[task.model].shown_name,
+        "model": MODEL_SPECS[task.model].public_name,
         "object": "video.generation.task",
         "type": "video",
     }
 
 
-def _usage(task: Task) -> dict[str, Any]:
+def _serialize_usage(task: TaskRow) -> dict[str, Any]:
     usage: dict[str, Any] = {
-        "billing_rule": RATES[task.model].rule,
-        "credits_reserved": number(to_credits(task.reserved)),
+        "billing_rule": RATES[task.model].billing_rule,
+        "credits_reserved": to_json_number(to_credits(task.reserved_units)),
         "user_group": "default",
     }
     if task.outcome is not None:
-        usage["credits_used"] = number(to_credits(task.charged))
+        usage["credits_used"] = to_json_number(to_credits(task.charged_units))
     return usage
 
 
-def _billing(task: Task) -> dict[str, Any]:
-    refunded = max(0, task.reserved - task.charged) if task.outcome else 0
-    charge = "reserved" if task.outcome is None else "charged" if task.charged else "none"
+def _serialize_billing(task: TaskRow) -> dict[str, Any]:
+    refunded_units = max(0, task.reserved_units - task.charged_units) if task.outcome else 0
+    charge_status = (
+        "reserved" if task.outcome is None else "charged" if task.charged_units else "none"
+    )
     return {
-        "charge_status": charge,
-        "refund_status": "refunded" if refunded else "none",
-        "reserved_credits": number(to_credits(task.reserved)),
-        "charged_credits": number(to_credits(task.charged)),
-        "refunded_credits": number(to_credits(refunded)),
+        "charge_status": charge_status,
+        "refund_status": "refunded" if refunded_units else "none",
+        "reserved_credits": to_json_number(to_credits(task.reserved_units)),
+        "charged_credits": to_json_number(to_credits(task.charged_units)),
+        "refunded_credits": to_json_number(to_credits(refunded_units)),
     }

@@ -11,21 +11,21 @@ import uvicorn
 from starlette.applications import Starlette
 
 from evolink_studio.sandbox.app import build_app
-from evolink_studio.sandbox.database import Store
-from evolink_studio.sandbox.http import HangUpProtocol
+from evolink_studio.sandbox.database import Database
+from evolink_studio.sandbox.http import DroppableH11Protocol
 from evolink_studio.sandbox.settings import SandboxSettings
-from evolink_studio.sandbox.task_runner import Render
-from evolink_studio.sandbox.video.subprocess_renderer import render_apart
+from evolink_studio.sandbox.task_runner import Renderer
+from evolink_studio.sandbox.video.subprocess_renderer import render_in_subprocess
 
-DATABASE = "sandbox.sqlite3"
-MEDIA = "media"
+DATABASE_FILE = "sandbox.sqlite3"
+MEDIA_FOLDER = "media"
 # A stopping server waits so long for answers that are being given.
-GRACE = 3
+SHUTDOWN_TIMEOUT_SECONDS = 3
 
 log = structlog.get_logger(__name__)
 
 
-def run(
+def run_server(
     *,
     host: str,
     port: int,
@@ -34,29 +34,29 @@ def run(
     allow_loopback_callbacks: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT. All state is under `data_dir`; a restart goes on with it."""
-    store = Store(data_dir / DATABASE)
+    database = Database(data_dir / DATABASE_FILE)
     settings = SandboxSettings(
-        media_dir=data_dir / MEDIA,
+        media_dir=data_dir / MEDIA_FOLDER,
         pace=pace,
         allow_loopback_callbacks=allow_loopback_callbacks,
     )
     log.info("sandbox serves", address=f"http://{host}:{port}")
     try:
-        _server(build_app(store, settings), host, port).run()
+        _build_server(build_app(database, settings), host, port).run()
     finally:
-        store.close()
+        database.close()
 
 
 @contextmanager
-def serving(
-    store: Store, settings: SandboxSettings, *, render: Render = render_apart
+def serve_in_thread(
+    database: Database, settings: SandboxSettings, *, render: Renderer = render_in_subprocess
 ) -> Iterator[str]:
     """A sandbox on a free port of this machine, in a thread of this process; gives its address.
 
     For tests and benches. The store stays open.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
-        server = _server(build_app(store, settings, render=render), "127.0.0.1", 0)
+        server = _build_server(build_app(database, settings, render=render), "127.0.0.1", 0)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         try:
@@ -66,17 +66,17 @@ def serving(
             thread.join()
 
 
-def _server(app: Starlette, host: str, port: int) -> uvicorn.Server:
+def _build_server(app: Starlette, host: str, port: int) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
             host=host,
             port=port,
-            http=HangUpProtocol,
+            http=DroppableH11Protocol,
             ws="none",
             log_level="warning",
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
         )
     )

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-HOUR = 3600.0
+HOUR_SECONDS = 3600.0
 # EvoLink documentation, stated 2026-11-20: result links live 24 hours, uploaded files 72 hours.
-RESULT_LIFE = 24 * HOUR
-FILE_LIFE = 72 * HOUR
+RESULT_LIFETIME_SECONDS = 24 * HOUR_SECONDS
+FILE_LIFETIME_SECONDS = 72 * HOUR_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +28,13 @@ class SandboxSettings:
     public_url: str = ""
     allow_loopback_callbacks: bool = False
     opening_balance: Decimal = Decimal(1000)
-    most_files: int = 2000
-    renderers: int = 2
+    max_files: int = 2000
+    max_renders: int = 2
 
     @property
-    def films_dir(self) -> Path:
+    def videos_dir(self) -> Path:
         return self.media_dir / "films"
 
     @property
-    def pictures_dir(self) -> Path:
+    def images_dir(self) -> Path:
         return self.media_dir / "pictures"

@@ -6,14 +6,14 @@ import sqlite3
 import string
 from dataclasses import asdict, dataclass
 
-from evolink_studio.sandbox.database import Store
-from evolink_studio.sandbox.scenarios import Plot, plot_of
-from evolink_studio.sandbox.video.plan import Sketch
+from evolink_studio.sandbox.database import Database
+from evolink_studio.sandbox.scenarios import Behaviour, behaviour_of
+from evolink_studio.sandbox.video.plan import VideoPlan
 
-LETTERS = string.ascii_lowercase + string.digits
+ID_CHARACTERS = string.ascii_lowercase + string.digits
 
 # Seen from outside a task is pending until its work begins; the row only keeps how it ended.
-STATUSES = {
+STATUS_CONDITIONS = {
     "pending": ("outcome IS NULL AND works_at > ?", True),
     "processing": ("outcome IS NULL AND works_at <= ?", True),
     "completed": ("outcome = 'completed'", False),
@@ -31,118 +31,126 @@ class NewTask:
     idempotency_key: str | None
     digest: str
     model: str
-    words: str
-    sketch: str
-    film_name: str
-    film_made: int
+    prompt_text: str
+    plan_json: str
+    video_name: str
+    video_state: int
     base_url: str
-    created: float
-    works_at: float
-    climbs: float
+    created_at: float
+    starts_at: float
+    progress_seconds: float
     due_at: float
-    estimate: int
-    seconds: int
-    reserved: int
+    estimated_seconds: int
+    video_seconds: int
+    reserved_units: int
     callback_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task(NewTask):
+class TaskRow(NewTask):
     """A row: what was accepted, and how it went on."""
 
-    charged: int
+    charged_units: int
     outcome: str | None
     error_code: str
     error_message: str
     finished_at: float | None
     callback_at: float | None
-    callback_tries: int
+    callback_attempts: int
 
     @property
-    def plot(self) -> Plot:
-        return plot_of(self.words)
+    def behaviour(self) -> Behaviour:
+        return behaviour_of(self.prompt_text)
 
-    def sketched(self) -> Sketch:
-        fields = json.loads(self.sketch)
-        return Sketch(**{**fields, "pictures": tuple(fields["pictures"])})
+    def load_plan(self) -> VideoPlan:
+        fields = json.loads(self.plan_json)
+        return VideoPlan(**{**fields, "pictures": tuple(fields["pictures"])})
 
 
-_COLUMNS = ", ".join(Task.__dataclass_fields__)
+_COLUMNS = ", ".join(TaskRow.__dataclass_fields__)
 _SELECT = f"SELECT {_COLUMNS} FROM task "  # noqa: S608  # names of our own fields
-_NEW = ", ".join(NewTask.__dataclass_fields__)
-_MARKS = ", ".join("?" for _ in NewTask.__dataclass_fields__)
+_NEW_COLUMNS = ", ".join(NewTask.__dataclass_fields__)
+_PLACEHOLDERS = ", ".join("?" for _ in NewTask.__dataclass_fields__)
 
 
-def new_id(now: float) -> str:
+def generate_task_id(now: float) -> str:
     """EvoLink documentation, stated 2026-11-20: `task-unified-<unix>-<8 chars>`."""
-    return f"task-unified-{int(now)}-" + "".join(secrets.choice(LETTERS) for _ in range(8))
+    return f"task-unified-{int(now)}-" + "".join(secrets.choice(ID_CHARACTERS) for _ in range(8))
 
 
-class Tasks:
-    def __init__(self, store: Store) -> None:
-        self._store = store
+class TaskRepository:
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def add(self, task: NewTask) -> None:
-        self._store.change(
-            f"INSERT INTO task ({_NEW}) VALUES ({_MARKS})",  # noqa: S608  # names of our own fields
+        self._database.execute(
+            f"INSERT INTO task ({_NEW_COLUMNS}) VALUES ({_PLACEHOLDERS})",  # noqa: S608  # names of our own fields
             *asdict(task).values(),
         )
 
-    def get(self, task_id: str) -> Task | None:
-        return self._one("id = ?", task_id)
+    def get(self, task_id: str) -> TaskRow | None:
+        return self._fetch_one("id = ?", task_id)
 
-    def by_idempotency_key(self, key: str) -> Task | None:
-        return self._one("idempotency_key = ?", key)
+    def find_by_idempotency_key(self, key: str) -> TaskRow | None:
+        return self._fetch_one("idempotency_key = ?", key)
 
-    def by_token(self, token: str) -> Task | None:
-        return self._one("token = ?", token)
+    def find_by_token(self, token: str) -> TaskRow | None:
+        return self._fetch_one("token = ?", token)
 
-    def page(self, *, status: str, model: str, limit: int, offset: int) -> tuple[list[Task], int]:
+    def list_page(
+        self, *, status: str, model: str, limit: int, offset: int
+    ) -> tuple[list[TaskRow], int]:
         """Tasks newest first, and how many there are in all. An unknown status matches none."""
-        wheres, values = ["1"], list[object]()
+        conditions, values = ["1"], list[object]()
         if status:
-            where, timed = STATUSES.get(status, ("0", False))
-            wheres.append(where)
-            values += [self._store.now()] if timed else []
+            where, needs_now = STATUS_CONDITIONS.get(status, ("0", False))
+            conditions.append(where)
+            values += [self._database.now()] if needs_now else []
         if model:
-            wheres.append("model = ?")
+            conditions.append("model = ?")
             values.append(model)
-        where = " AND ".join(wheres)
-        count = self._store.row(
+        where = " AND ".join(conditions)
+        count_row = self._database.fetch_one(
             f"SELECT count(*) FROM task WHERE {where}",  # noqa: S608  # fixed texts
             *values,
         )
-        found = self._many(f"{where} ORDER BY number DESC LIMIT ? OFFSET ?", *values, limit, offset)
-        return found, count[0] if count else 0
+        tasks = self._fetch_many(
+            f"{where} ORDER BY number DESC LIMIT ? OFFSET ?", *values, limit, offset
+        )
+        return tasks, count_row[0] if count_row else 0
 
-    def to_render(self, limit: int) -> list[Task]:
+    def list_to_render(self, limit: int) -> list[TaskRow]:
         """Films to be made whose work has begun, the most urgent first."""
-        return self._many(
+        return self._fetch_many(
             "outcome IS NULL AND film_made = 0 AND works_at <= ? ORDER BY due_at LIMIT ?",
-            self._store.now(),
+            self._database.now(),
             limit,
         )
 
-    def to_finish(self, limit: int) -> list[Task]:
-        return self._many(
+    def list_to_finish(self, limit: int) -> list[TaskRow]:
+        return self._fetch_many(
             "outcome IS NULL AND film_made = 1 AND due_at <= ? ORDER BY due_at LIMIT ?",
-            self._store.now(),
+            self._database.now(),
             limit,
         )
 
-    def to_call(self, limit: int) -> list[Task]:
-        return self._many("callback_at <= ? ORDER BY callback_at LIMIT ?", self._store.now(), limit)
+    def list_to_call_back(self, limit: int) -> list[TaskRow]:
+        return self._fetch_many(
+            "callback_at <= ? ORDER BY callback_at LIMIT ?", self._database.now(), limit
+        )
 
-    def film_made(self, task_id: str) -> None:
-        self._store.change("UPDATE task SET film_made = 1 WHERE id = ?", task_id)
+    def mark_video_made(self, task_id: str) -> None:
+        self._database.execute("UPDATE task SET film_made = 1 WHERE id = ?", task_id)
 
-    def finish(self, task: Task, outcome: str, charged: int, code: str, message: str) -> None:
-        now = self._store.now()
-        self._store.change(
+    def finish_task(
+        self, task: TaskRow, outcome: str, charged_units: int, code: str, message: str
+    ) -> None:
+        now = self._database.now()
+        self._database.execute(
             "UPDATE task SET outcome = ?, charged = ?, error_code = ?, error_message = ?,"
             " finished_at = ?, callback_at = ? WHERE id = ? AND outcome IS NULL",
             outcome,
-            charged,
+            charged_units,
             code,
             message,
             now,
@@ -150,29 +158,32 @@ class Tasks:
             task.id,
         )
 
-    def called(self, task_id: str, *, again_at: float | None) -> None:
-        self._store.change(
+    def record_callback_attempt(self, task_id: str, *, next_attempt_at: float | None) -> None:
+        self._database.execute(
             "UPDATE task SET callback_tries = callback_tries + 1, callback_at = ? WHERE id = ?",
-            again_at,
+            next_attempt_at,
             task_id,
         )
 
-    def forget_films(self, finished_before: float) -> list[str]:
+    def expire_videos(self, finished_before: float) -> list[str]:
         """File names of films whose links have died; they are named once."""
-        found = self._store.rows(
+        rows = self._database.fetch_all(
             "UPDATE task SET film_made = 2 WHERE film_made = 1 AND finished_at < ?"
             " RETURNING film_name",
             finished_before,
         )
-        return [row["film_name"] for row in found]
+        return [row["film_name"] for row in rows]
 
-    def _one(self, where: str, *values: object) -> Task | None:
-        row = self._store.row(_SELECT + "WHERE " + where, *values)
-        return None if row is None else _task(row)
+    def _fetch_one(self, where: str, *values: object) -> TaskRow | None:
+        row = self._database.fetch_one(_SELECT + "WHERE " + where, *values)
+        return None if row is None else _task_from_row(row)
 
-    def _many(self, where: str, *values: object) -> list[Task]:
-        return [_task(row) for row in self._store.rows(_SELECT + "WHERE " + where, *values)]
+    def _fetch_many(self, where: str, *values: object) -> list[TaskRow]:
+        return [
+            _task_from_row(row)
+            for row in self._database.fetch_all(_SELECT + "WHERE " + where, *values)
+        ]
 
 
-def _task(row: sqlite3.Row) -> Task:
-    return Task(**dict(row))
+def _task_from_row(row: sqlite3.Row) -> TaskRow:
+    return TaskRow(**dict(row))

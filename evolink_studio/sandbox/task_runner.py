@@ -12,187 +12,189 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from evolink_studio.sandbox.callbacks import Caller, next_try
-from evolink_studio.sandbox.database import Store
-from evolink_studio.sandbox.image_repository import Pictures
+from evolink_studio.sandbox.callbacks import CallbackSender, calculate_retry_at
+from evolink_studio.sandbox.database import Database
+from evolink_studio.sandbox.image_repository import ImageRepository
 from evolink_studio.sandbox.ledger import Ledger
-from evolink_studio.sandbox.serializers import task_answer
-from evolink_studio.sandbox.settings import RESULT_LIFE, SandboxSettings
-from evolink_studio.sandbox.task_repository import Task, Tasks
+from evolink_studio.sandbox.serializers import serialize_task
+from evolink_studio.sandbox.settings import RESULT_LIFETIME_SECONDS, SandboxSettings
+from evolink_studio.sandbox.task_repository import TaskRepository, TaskRow
 from evolink_studio.sandbox.video.storyboard import Storyboard
-from evolink_studio.sandbox.video.subprocess_renderer import NotMade, render_apart
+from evolink_studio.sandbox.video.subprocess_renderer import RenderError, render_in_subprocess
 
-Render: TypeAlias = Callable[[Storyboard], Awaitable[None]]
+Renderer: TypeAlias = Callable[[Storyboard], Awaitable[None]]
 
-TICK = 0.1
-SWEEP = 600.0
-AT_ONCE = 200
-CALLS_AT_ONCE = 20
-MOST_RENDERS = 3
-SHARED = "shared-"
-SHARED_WORDS = "One film for many tasks"
+TICK_SECONDS = 0.1
+CLEANUP_INTERVAL_SECONDS = 600.0
+MAX_TASKS_PER_STEP = 200
+MAX_CALLBACKS_PER_STEP = 20
+MAX_RENDER_ATTEMPTS = 3
+SHARED_NAME_PREFIX = "shared-"
+SHARED_VIDEO_TEXT = "One film for many tasks"
 
 log = structlog.get_logger(__name__)
 
 
-class Works:
+class TaskRunner:
     def __init__(
         self,
-        store: Store,
+        database: Database,
         settings: SandboxSettings,
         ledger: Ledger,
-        caller: Caller,
-        render: Render = render_apart,
+        callback_sender: CallbackSender,
+        render: Renderer = render_in_subprocess,
     ) -> None:
-        self._store = store
+        self._database = database
         self._settings = settings
         self._ledger = ledger
-        self._caller = caller
+        self._callback_sender = callback_sender
         self._render = render
-        self._tasks = Tasks(store)
-        self._pictures = Pictures(store, settings.pictures_dir)
-        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._tasks = TaskRepository(database)
+        self._images = ImageRepository(database, settings.images_dir)
+        self._jobs: dict[str, asyncio.Task[None]] = {}
         self._rendering: set[str] = set()
-        self._misses: dict[str, int] = {}
-        self._next_sweep = 0.0
-        self._stepped = asyncio.Condition()
-        settings.films_dir.mkdir(parents=True, exist_ok=True)
+        self._render_failures: dict[str, int] = {}
+        self._next_cleanup_at = 0.0
+        self._step_done = asyncio.Condition()
+        settings.videos_dir.mkdir(parents=True, exist_ok=True)
 
     async def run(self) -> None:
         """Steps until cancelled; then films in the making are given up, to be made again."""
         try:
             while True:
                 try:
-                    self.step()
+                    self.run_due()
                 except Exception:  # a full disk or a locked file passes; the works must not stop
                     log.exception("sandbox step failed")
-                async with self._stepped:
-                    self._stepped.notify_all()
-                await asyncio.sleep(TICK * min(1.0, max(0.1, self._settings.pace)))
+                async with self._step_done:
+                    self._step_done.notify_all()
+                await asyncio.sleep(TICK_SECONDS * min(1.0, max(0.1, self._settings.pace)))
         finally:
-            running = list(self._busy.values())
-            for work in running:
-                work.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            jobs = list(self._jobs.values())
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
 
-    def step(self) -> None:
+    def run_due(self) -> None:
         """Start and end all that is due now."""
-        self._start_films()
-        self._end_tasks()
-        self._start_calls()
-        if self._store.now() >= self._next_sweep:
-            self._next_sweep = self._store.now() + SWEEP
-            self._sweep()
+        self._start_renders()
+        self._finish_due_tasks()
+        self._start_callbacks()
+        if self._database.now() >= self._next_cleanup_at:
+            self._next_cleanup_at = self._database.now() + CLEANUP_INTERVAL_SECONDS
+            self._delete_expired_files()
 
-    async def settled(self) -> None:
+    async def wait_idle(self) -> None:
         """Wait for the films and calls that are under way."""
-        while self._busy:
-            await asyncio.gather(*self._busy.values(), return_exceptions=True)
+        while self._jobs:
+            await asyncio.gather(*self._jobs.values(), return_exceptions=True)
 
-    async def called_back(self, task_id: str, patience: float = 20.0) -> None:
+    async def wait_for_callback(self, task_id: str, timeout_seconds: float = 20.0) -> None:
         """Wait until a task has ended and its callback was sent or given up."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience), self._stepped:
-                await self._stepped.wait_for(lambda: self._is_over(task_id))
+            async with asyncio.timeout(timeout_seconds), self._step_done:
+                await self._step_done.wait_for(lambda: self._is_finished(task_id))
 
-    def _is_over(self, task_id: str) -> bool:
+    def _is_finished(self, task_id: str) -> bool:
         task = self._tasks.get(task_id)
         return task is None or (task.outcome is not None and task.callback_at is None)
 
-    def _start_films(self) -> None:
-        for task in self._tasks.to_render(AT_ONCE):
-            if (self._settings.films_dir / task.film_name).exists():
-                self._tasks.film_made(task.id)
-            elif task.film_name not in self._rendering:
-                if len(self._rendering) >= self._settings.renderers:
+    def _start_renders(self) -> None:
+        for task in self._tasks.list_to_render(MAX_TASKS_PER_STEP):
+            if (self._settings.videos_dir / task.video_name).exists():
+                self._tasks.mark_video_made(task.id)
+            elif task.video_name not in self._rendering:
+                if len(self._rendering) >= self._settings.max_renders:
                     return
-                self._rendering.add(task.film_name)
-                self._start(f"film {task.id}", self._make_film(task))
+                self._rendering.add(task.video_name)
+                self._start_job(f"film {task.id}", self._render_video(task))
 
-    async def _make_film(self, task: Task) -> None:
+    async def _render_video(self, task: TaskRow) -> None:
         try:
-            await self._render(self._board(task))
-            self._tasks.film_made(task.id)
-        except NotMade as problem:
-            log.warning("sandbox film not made", task=task.id, problem=str(problem))
-            self._misses[task.id] = self._misses.get(task.id, 0) + 1
-            if self._misses[task.id] >= MOST_RENDERS:
-                self._end(task, "failed", ("service_error", "The film could not be made."))
+            await self._render(self._build_storyboard(task))
+            self._tasks.mark_video_made(task.id)
+        except RenderError as error:
+            log.warning("sandbox film not made", task=task.id, problem=str(error))
+            self._render_failures[task.id] = self._render_failures.get(task.id, 0) + 1
+            if self._render_failures[task.id] >= MAX_RENDER_ATTEMPTS:
+                self._finish_task(task, "failed", ("service_error", "The film could not be made."))
         finally:
-            self._rendering.discard(task.film_name)
+            self._rendering.discard(task.video_name)
 
-    def _board(self, task: Task) -> Storyboard:
-        sketch = task.sketched()
-        names = [self._settings.pictures_dir / name for name in sketch.pictures]
+    def _build_storyboard(self, task: TaskRow) -> Storyboard:
+        plan = task.load_plan()
+        paths = [self._settings.images_dir / name for name in plan.image_ids]
         return Storyboard(
-            target=str(self._settings.films_dir / task.film_name),
-            width=sketch.width,
-            height=sketch.height,
-            fps=sketch.fps,
-            seconds=sketch.seconds,
-            words=SHARED_WORDS if task.plot.shared_film else sketch.words,
-            facts=sketch.facts,
-            sound=sketch.sound,
-            pictures=tuple(str(path) for path in names if path.exists()),
+            target_path=str(self._settings.videos_dir / task.video_name),
+            width=plan.width,
+            height=plan.height,
+            fps=plan.fps,
+            seconds=plan.seconds,
+            prompt_text=SHARED_VIDEO_TEXT if task.behaviour.is_shared_video else plan.prompt_text,
+            subtitle=plan.subtitle,
+            has_sound=plan.has_sound,
+            image_paths=tuple(str(path) for path in paths if path.exists()),
         )
 
-    def _end_tasks(self) -> None:
-        due = self._tasks.to_finish(AT_ONCE)
-        if not due:
+    def _finish_due_tasks(self) -> None:
+        due_tasks = self._tasks.list_to_finish(MAX_TASKS_PER_STEP)
+        if not due_tasks:
             return
-        with self._store.together():
-            for task in due:
-                self._end_within(task, *_ending(task))
+        with self._database.transaction():
+            for task in due_tasks:
+                self._finish_in_transaction(task, *_choose_outcome(task))
 
-    def _end(self, task: Task, outcome: str, failure: tuple[str, str]) -> None:
-        with self._store.together():
-            self._end_within(task, outcome, failure)
+    def _finish_task(self, task: TaskRow, outcome: str, failure: tuple[str, str]) -> None:
+        with self._database.transaction():
+            self._finish_in_transaction(task, outcome, failure)
 
-    def _end_within(self, task: Task, outcome: str, failure: tuple[str, str]) -> None:
-        share = task.plot.charge or ("1" if outcome == "completed" else "0")
-        charged = int(task.reserved * Decimal(share))
-        self._tasks.finish(task, outcome, charged, *failure)
-        self._ledger.settle(task.id, task.reserved, charged)
+    def _finish_in_transaction(self, task: TaskRow, outcome: str, failure: tuple[str, str]) -> None:
+        share = task.behaviour.charge_share or ("1" if outcome == "completed" else "0")
+        charged_units = int(task.reserved_units * Decimal(share))
+        self._tasks.finish_task(task, outcome, charged_units, *failure)
+        self._ledger.settle(task.id, task.reserved_units, charged_units)
 
-    def _start_calls(self) -> None:
-        for task in self._tasks.to_call(CALLS_AT_ONCE):
+    def _start_callbacks(self) -> None:
+        for task in self._tasks.list_to_call_back(MAX_CALLBACKS_PER_STEP):
             name = f"call {task.id}"
-            if name not in self._busy:
-                self._start(name, self._call(task))
+            if name not in self._jobs:
+                self._start_job(name, self._send_callback(task))
 
-    async def _call(self, task: Task) -> None:
-        body = task_answer(task, self._store.now())
-        answered = False
-        for _ in range(task.plot.callbacks):
-            answered = await self._caller.post(task.callback_url, body)
-        tries = task.callback_tries + 1
-        again = None if answered else next_try(tries, self._store.now())
-        self._tasks.called(task.id, again_at=again)
+    async def _send_callback(self, task: TaskRow) -> None:
+        body = serialize_task(task, self._database.now())
+        is_delivered = False
+        for _ in range(task.behaviour.callback_count):
+            is_delivered = await self._callback_sender.post_task(task.callback_url, body)
+        attempts = task.callback_attempts + 1
+        next_attempt_at = (
+            None if is_delivered else calculate_retry_at(attempts, self._database.now())
+        )
+        self._tasks.record_callback_attempt(task.id, next_attempt_at=next_attempt_at)
 
-    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        self._busy[name] = asyncio.get_running_loop().create_task(work, name=name)
-        self._busy[name].add_done_callback(lambda done: self._done(name, done))
+    def _start_job(self, name: str, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._jobs[name] = asyncio.get_running_loop().create_task(coroutine, name=name)
+        self._jobs[name].add_done_callback(lambda job: self._on_job_done(name, job))
 
-    def _done(self, name: str, done: asyncio.Task[None]) -> None:
-        self._busy.pop(name, None)
-        problem = None if done.cancelled() else done.exception()
-        if problem is not None:
-            log.error("sandbox work failed", work=name, problem=repr(problem))
+    def _on_job_done(self, name: str, job: asyncio.Task[None]) -> None:
+        self._jobs.pop(name, None)
+        error = None if job.cancelled() else job.exception()
+        if error is not None:
+            log.error("sandbox work failed", work=name, problem=repr(error))
 
-    def _sweep(self) -> None:
+    def _delete_expired_files(self) -> None:
         """Films and pictures go an hour after their links have died."""
-        grace = 3600.0
-        before = self._store.now() - RESULT_LIFE - grace
-        for name in self._tasks.forget_films(before):
-            if not name.startswith(SHARED):
-                (self._settings.films_dir / name).unlink(missing_ok=True)
-        self._pictures.remove_expired(expired_before=self._store.now() - grace)
+        grace_seconds = 3600.0
+        expired_before = self._database.now() - RESULT_LIFETIME_SECONDS - grace_seconds
+        for name in self._tasks.expire_videos(expired_before):
+            if not name.startswith(SHARED_NAME_PREFIX):
+                (self._settings.videos_dir / name).unlink(missing_ok=True)
+        self._images.remove_expired(expired_before=self._database.now() - grace_seconds)
         if not self._rendering:
-            for part in self._settings.films_dir.glob("*.part"):
-                part.unlink(missing_ok=True)
+            for partial_file in self._settings.videos_dir.glob("*.part"):
+                partial_file.unlink(missing_ok=True)
 
 
-def _ending(task: Task) -> tuple[str, tuple[str, str]]:
-    if task.plot.failure is not None:
-        return task.plot.outcome, task.plot.failure
+def _choose_outcome(task: TaskRow) -> tuple[str, tuple[str, str]]:
+    if task.behaviour.failure is not None:
+        return task.behaviour.outcome, task.behaviour.failure
     return "completed", ("", "")

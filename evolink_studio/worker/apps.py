@@ -3,7 +3,7 @@
 from django.apps import AppConfig, apps
 
 
-class EngineConfig(AppConfig):
+class WorkerConfig(AppConfig):
     name = "evolink_studio.worker"
     label = "worker"
 
@@ -11,4 +11,4 @@ class EngineConfig(AppConfig):
         if apps.is_installed("procrastinate.contrib.django"):
             from evolink_studio.worker import tasks
 
-            tasks.listen()
+            tasks.connect_signals()

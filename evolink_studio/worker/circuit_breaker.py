@@ -2,29 +2,29 @@
 
 from datetime import datetime, timedelta
 
-TRIES = 3
-FIRST = timedelta(seconds=5)
-LONGEST = timedelta(seconds=60)
-DOUBLINGS = 10  # far beyond the longest pause; an outage of a day must not count on for ever
+MAX_FAILED_BATCHES = 3
+MIN_COOLDOWN = timedelta(seconds=5)
+MAX_COOLDOWN = timedelta(seconds=60)
+MAX_DOUBLINGS = 10  # far beyond the longest pause; an outage of a day must not count on for ever
 
 
-class Breaker:
+class CircuitBreaker:
     """Opens after several batches in a row brought nothing at all; the pauses double up to 60 s."""
 
     def __init__(self) -> None:
-        self._barren = 0
-        self._until: datetime | None = None
+        self._failed_batches = 0
+        self._open_until: datetime | None = None
 
-    def open(self, now: datetime) -> bool:
+    def is_open(self, now: datetime) -> bool:
         """Whether reading pauses now."""
-        return self._until is not None and now < self._until
+        return self._open_until is not None and now < self._open_until
 
-    def note(self, failed: int, of: int, now: datetime) -> None:
+    def record(self, failed_count: int, total_count: int, now: datetime) -> None:
         """Count a batch: `failed` of `of` reads brought nothing."""
-        if failed < of:
-            self._barren, self._until = 0, None
+        if failed_count < total_count:
+            self._failed_batches, self._open_until = 0, None
             return
-        self._barren += 1
-        if self._barren >= TRIES:
-            doublings = min(self._barren - TRIES, DOUBLINGS)
-            self._until = now + min(FIRST * 2**doublings, LONGEST)
+        self._failed_batches += 1
+        if self._failed_batches >= MAX_FAILED_BATCHES:
+            doublings = min(self._failed_batches - MAX_FAILED_BATCHES, MAX_DOUBLINGS)
+            self._open_until = now + min(MIN_COOLDOWN * 2**doublings, MAX_COOLDOWN)

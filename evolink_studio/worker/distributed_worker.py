@@ -25,158 +25,174 @@ from evolink_studio.generations.pipeline.downloading import still_needed
 from evolink_studio.generations.pipeline.queue import ConcurrencyLimits, lease_next
 from evolink_studio.generations.states import State
 from evolink_studio.library.storage import remove_stale_temporary_files
-from evolink_studio.worker.tasks import SLOTS, wake
-from evolink_studio.worker.worker import BEAT, DRAIN, LOOK, RENEW, LocalEngine
+from evolink_studio.worker.tasks import SLOT_COUNT, defer_if_due
+from evolink_studio.worker.worker import (
+    DRAIN_TIMEOUT_SECONDS,
+    HEARTBEAT_INTERVAL_SECONDS,
+    QUEUE_INTERVAL_SECONDS,
+    RENEW_INTERVAL_SECONDS,
+    Worker,
+)
 
 log = structlog.get_logger(__name__)
 
-DAY = 86_400.0
-HANDS = 12  # jobs at once in one process: the slots, one of each other kind, some to spare
-POLL = 0.5  # seconds between two looks for jobs, should a notification be missed
-AGAIN = 1.0  # seconds before jobs are looked for again after the database was away
-LINGER = 2.0  # seconds that jobs have to end; their loops hold nothing, so no more is needed
-TURNS = 0x5455524E  # the advisory lock of those who choose whose turn it is
-TROUBLE = (psycopg.Error, psycopg_pool.PoolTimeout, ProcrastinateException)
+CLEANUP_INTERVAL_SECONDS = 86_400.0
+CONCURRENCY = 12  # jobs at once in one process: the slots, one of each other kind, some to spare
+JOB_POLL_INTERVAL_SECONDS = (
+    0.5  # seconds between two looks for jobs, should a notification be missed
+)
+RECONNECT_DELAY_SECONDS = (
+    1.0  # seconds before jobs are looked for again after the database was away
+)
+JOB_SHUTDOWN_SECONDS = (
+    2.0  # seconds that jobs have to end; their loops hold nothing, so no more is needed
+)
+QUEUE_LOCK_ID = 0x5455524E  # the advisory lock of those who choose whose turn it is
+DATABASE_ERRORS = (psycopg.Error, psycopg_pool.PoolTimeout, ProcrastinateException)
 
 
-def handover(slot: int, now: float, shift: float) -> float:
+def slot_seconds_left(slot: int, now: float, slot_seconds: float) -> float:
     """Seconds until a slot is given over, between half a shift and one and a half.
 
     Every slot has its own moment of the shift, so no two are given over at once: there is no gap.
     """
-    left = (shift * slot / SLOTS - now) % shift
-    return left if left >= shift / 2 else left + shift
+    seconds_left = (slot_seconds * slot / SLOT_COUNT - now) % slot_seconds
+    return seconds_left if seconds_left >= slot_seconds / 2 else seconds_left + slot_seconds
 
 
-def claim_alone(
+def lease_next_exclusively(
     *, limit: int, now: datetime, limits: ConcurrencyLimits
 ) -> tuple[uuid.UUID, list[Generation]]:
     """Choose whose turn it is, one worker at a time: else two would count the same free places."""
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TURNS])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [QUEUE_LOCK_ID])
         return lease_next(limit=limit, now=now, limits=limits)
 
 
 @dataclass
-class DistributedEngine(LocalEngine):
+class DistributedWorker(Worker):
     """Runs until `stop()`; then takes nothing new and lets what is in hand end.
 
     `shift` is how long a slot of followers is kept, `pulse` how often this worker says that it
     lives, and `silence` after how long its jobs are given to others; all in seconds.
     """
 
-    shift: float = 10.0
-    pulse: float = 3.0
-    silence: float = 10.0
-    renewal: float = RENEW
+    slot_seconds: float = 10.0
+    heartbeat_seconds: float = 3.0
+    stalled_after_seconds: float = 10.0
+    renew_interval_seconds: float = RENEW_INTERVAL_SECONDS
 
-    _claim_turns = staticmethod(claim_alone)
+    _lease_next = staticmethod(lease_next_exclusively)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._asked: set[State] = set()
-        self._lent: set[State] = set()
+        self._requested_states: set[State] = set()
+        self._draining_states: set[State] = set()
 
     @property
-    def _takes(self) -> Mapping[State, Callable[[], Awaitable[bool]]]:
+    def _starters(self) -> Mapping[State, Callable[[], Awaitable[bool]]]:
         return {
-            State.QUEUED: self._take_sends,
-            State.SAVING: self._take_saves,
-            State.UNKNOWN: self._take_searches,
+            State.QUEUED: self._start_dispatches,
+            State.SAVING: self._start_downloads,
+            State.UNKNOWN: self._start_searches,
         }
 
     @property
     def _duties(self) -> Mapping[str, Callable[[], Awaitable[bool]]]:
         return {
-            "sweep": self._sweep,
-            "balance": self._balance,
-            "tell": self._tell,
-            "daily": self._daily,
+            "sweep": self._recover_interrupted_sends,
+            "balance": self._refresh_balance,
+            "tell": self._notify_admins,
+            "daily": self._run_daily,
         }
 
     async def run(self) -> None:
         """Run jobs; after `stop()` wait for work in hand, at most 20 s."""
-        own = asyncio.gather(
-            self._every(self.renewal, self._renew),
-            self._every(BEAT, self._beat),
-            self._every(DAY, self._clear),
+        loops = asyncio.gather(
+            self._run_every(self.renew_interval_seconds, self._renew_leases),
+            self._run_every(HEARTBEAT_INTERVAL_SECONDS, self._record_heartbeat),
+            self._run_every(CLEANUP_INTERVAL_SECONDS, self._remove_stale_files),
         )
-        while not self._stopping.is_set():
+        while not self._stop_event.is_set():
             try:
-                await self._unless_stopped(self._jobs())
-            except TROUBLE as error:
+                await self._run_until_stopped(self._run_jobs())
+            except DATABASE_ERRORS as error:
                 log.warning("jobs cannot be had", reason=type(error).__name__)
-            await self._pause(AGAIN)
+            await self._pause(RECONNECT_DELAY_SECONDS)
         with suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN):
-                await own
-                if self._work:
-                    await asyncio.wait(self._work)
+            async with asyncio.timeout(DRAIN_TIMEOUT_SECONDS):
+                await loops
+                if self._lease_by_task:
+                    await asyncio.wait(self._lease_by_task)
 
-    async def lend(self, state: State) -> None:
+    async def drain_state(self, state: State) -> None:
         """Take what is due and see it through, until nothing is due or the engine stops.
 
         One loop a state carries as much as this process may have in hand, so who comes second only
         makes the first one look again.
         """
-        self._asked.add(state)
-        if state in self._lent:
+        self._requested_states.add(state)
+        if state in self._draining_states:
             return
-        self._lent.add(state)
+        self._draining_states.add(state)
         try:
-            while not self._stopping.is_set() and (state in self._asked or self._running(state)):
-                self._asked.discard(state)
-                more = await self._takes[state]()
-                await self._pause(0.01 if more else LOOK)
+            while not self._stop_event.is_set() and (
+                state in self._requested_states or self._count_running(state)
+            ):
+                self._requested_states.discard(state)
+                has_more = await self._starters[state]()
+                await self._pause(0.01 if has_more else QUEUE_INTERVAL_SECONDS)
         finally:
-            self._lent.discard(state)
+            self._draining_states.discard(state)
 
-    async def follow(self, slot: int) -> None:
+    async def poll_slot(self, slot: int) -> None:
         """Look for tasks to read until this slot is given over."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + handover(slot, self.clock().timestamp(), self.shift)
-        while not self._stopping.is_set() and loop.time() < until:
-            more = await self._take_reads()
-            await self._pause(0.01 if more else LOOK)
+        deadline = loop.time() + slot_seconds_left(
+            slot, self.clock().timestamp(), self.slot_seconds
+        )
+        while not self._stop_event.is_set() and loop.time() < deadline:
+            has_more = await self._start_polls()
+            await self._pause(0.01 if has_more else QUEUE_INTERVAL_SECONDS)
 
-    async def attend(self, duty: str) -> None:
+    async def run_duty(self, duty: str) -> None:
         """Do something that one worker does for all."""
         await self._duties[duty]()
 
-    async def _jobs(self) -> None:
+    async def _run_jobs(self) -> None:
         """Run jobs until the database goes away."""
         connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=4)
         with app.replace_connector(connector):
             async with app.open_async():
                 await app.run_worker_async(
                     name=self.name,
-                    concurrency=HANDS,
-                    fetch_job_polling_interval=POLL,
+                    concurrency=CONCURRENCY,
+                    fetch_job_polling_interval=JOB_POLL_INTERVAL_SECONDS,
                     delete_jobs="successful",
                     install_signal_handlers=False,
-                    update_heartbeat_interval=self.pulse,
-                    stalled_worker_timeout=self.silence,
-                    shutdown_graceful_timeout=LINGER,
+                    update_heartbeat_interval=self.heartbeat_seconds,
+                    stalled_worker_timeout=self.stalled_after_seconds,
+                    shutdown_graceful_timeout=JOB_SHUTDOWN_SECONDS,
                     additional_context={"engine": self},
                 )
 
-    async def _unless_stopped(self, work: Coroutine[None, None, None]) -> None:
-        working = asyncio.create_task(work)
-        stopped = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
+    async def _run_until_stopped(self, coroutine: Coroutine[None, None, None]) -> None:
+        run_task = asyncio.create_task(coroutine)
+        stop_task = asyncio.create_task(self._stop_event.wait())
+        await asyncio.wait({run_task, stop_task}, return_when=asyncio.FIRST_COMPLETED)
+        stop_task.cancel()
         # Procrastinate takes this as a wish to end in good order; without a database it cannot.
-        working.cancel()
-        await asyncio.wait({working}, timeout=LINGER + 1)
-        if working.done() and not working.cancelled():
-            working.result()
+        run_task.cancel()
+        await asyncio.wait({run_task}, timeout=JOB_SHUTDOWN_SECONDS + 1)
+        if run_task.done() and not run_task.cancelled():
+            run_task.result()
 
-    async def _read(self, rows: list[Generation], held: uuid.UUID) -> None:
-        await super()._read(rows, held)
-        await wake(State.SAVING)
+    async def _poll_batch(self, rows: list[Generation], lease_id: uuid.UUID) -> None:
+        await super()._poll_batch(rows, lease_id)
+        await defer_if_due(State.SAVING)
 
-    async def _clear(self) -> bool:
+    async def _remove_stale_files(self) -> bool:
         # Films on their way lie on the machine that fetches them: each looks after its own.
         await sync_to_async(remove_stale_temporary_files)(self.clock(), still_needed)
         return False

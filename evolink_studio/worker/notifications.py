@@ -35,48 +35,52 @@ def alert_mail(incidents: Sequence[Incident], *, address: str) -> tuple[str, str
 log = structlog.get_logger(__name__)
 
 
-async def tell_admins(*, now: datetime) -> int:
+async def notify_admins(*, now: datetime) -> int:
     """Tell of everything new. A mail or webhook that fails is logged; the list in admin stays."""
-    for reached in await sync_to_async(claim_threshold_alerts)(now=now):
-        log.warning("allowance", purse=reached.balance.pk, percent=reached.percent)
-        await deliver("EvoLink Studio: an allowance", reached.text, {"percent": reached.percent})
-    alerts = await sync_to_async(claim_new_alerts)(now=now)
-    if not alerts:
+    for alert in await sync_to_async(claim_threshold_alerts)(now=now):
+        log.warning("allowance", purse=alert.balance.pk, percent=alert.percent)
+        await send_notification(
+            "EvoLink Studio: an allowance", alert.text, {"percent": alert.percent}
+        )
+    incidents = await sync_to_async(claim_new_alerts)(now=now)
+    if not incidents:
         return 0
-    for item in alerts:
-        log.warning("needs a look", generation=item.generation.pk, reason=item.type.name)
-    subject, body = alert_mail(alerts, address=settings.PUBLIC_URL)
-    await deliver(subject, body, {"generations": [_plain(item) for item in alerts]})
-    return len(alerts)
+    for incident in incidents:
+        log.warning("needs a look", generation=incident.generation.pk, reason=incident.type.name)
+    subject, body = alert_mail(incidents, address=settings.PUBLIC_URL)
+    await send_notification(
+        subject, body, {"generations": [_serialize_incident(incident) for incident in incidents]}
+    )
+    return len(incidents)
 
 
-async def deliver(subject: str, body: str, content: Mapping[str, object]) -> None:
+async def send_notification(subject: str, body: str, payload: Mapping[str, object]) -> None:
     """By mail and by webhook, as far as they are set."""
     if settings.ENV.alert_email:
-        await sync_to_async(_mail, thread_sensitive=False)(subject, body)
+        await sync_to_async(_send_mail, thread_sensitive=False)(subject, body)
     if settings.ENV.alert_webhook:
-        await _post({"text": subject, **content})
+        await _post_webhook({"text": subject, **payload})
 
 
-def _plain(item: Incident) -> dict[str, object]:
+def _serialize_incident(incident: Incident) -> dict[str, object]:
     return {
-        "id": item.generation.pk,
-        "reason": item.type.name,
-        "model": item.generation.model_id,
+        "id": incident.generation.pk,
+        "reason": incident.type.name,
+        "model": incident.generation.model_id,
     }
 
 
-def _mail(subject: str, body: str) -> None:
+def _send_mail(subject: str, body: str) -> None:
     try:
         send_mail(subject, body, None, [settings.ENV.alert_email])
     except OSError:
         log.exception("alert mail failed")
 
 
-async def _post(content: Mapping[str, object]) -> None:
+async def _post_webhook(payload: Mapping[str, object]) -> None:
     try:
         async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
-            reply = await client.post(settings.ENV.alert_webhook, json=content)
-            reply.raise_for_status()
+            response = await client.post(settings.ENV.alert_webhook, json=payload)
+            response.raise_for_status()
     except httpx.HTTPError as error:
         log.warning("alert webhook failed", reason=type(error).__name__)

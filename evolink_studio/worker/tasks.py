@@ -21,88 +21,90 @@ from evolink_studio.generations.services import generation_queued
 from evolink_studio.generations.states import State
 
 if TYPE_CHECKING:
-    from evolink_studio.worker.distributed_worker import DistributedEngine
+    from evolink_studio.worker.distributed_worker import DistributedWorker
 
 
 log = structlog.get_logger(__name__)
 
-SLOTS = 3  # followers in all; one carries some thousand generations
-FIRST = 10  # priority: a crowd of presses never delays what keeps the others going
-KEPT = 72  # hours that a failed job can be looked at
+SLOT_COUNT = 3  # followers in all; one carries some thousand generations
+HIGH_PRIORITY = 10  # priority: a crowd of presses never delays what keeps the others going
+FAILED_JOB_RETENTION_HOURS = 72  # hours that a failed job can be looked at
 
 
-def engine_of(context: JobContext) -> "DistributedEngine":
+def get_worker(context: JobContext) -> "DistributedWorker":
     """The engine of the process that runs this job."""
-    engine: DistributedEngine = context.additional_context["engine"]
-    return engine
+    worker: DistributedWorker = context.additional_context["engine"]
+    return worker
 
 
 @app.task(name="send", pass_context=True)
-async def send(context: JobContext) -> None:
+async def dispatch_queued(context: JobContext) -> None:
     """Send what waits. Deferred in the transaction of the press."""
-    await engine_of(context).lend(State.QUEUED)
+    await get_worker(context).drain_state(State.QUEUED)
 
 
 @app.task(name="save", pass_context=True)
-async def save(context: JobContext) -> None:
+async def download_results(context: JobContext) -> None:
     """Save what is made."""
-    await engine_of(context).lend(State.SAVING)
+    await get_worker(context).drain_state(State.SAVING)
 
 
 @app.task(name="search", pass_context=True, lock="search")
-async def search(context: JobContext) -> None:
+async def reconcile_unknown(context: JobContext) -> None:
     """Look for lost tasks, one at a time in all: two searches could both find the same one."""
-    await engine_of(context).lend(State.UNKNOWN)
+    await get_worker(context).drain_state(State.UNKNOWN)
 
 
-@app.task(name="follow", pass_context=True, priority=FIRST)
-async def follow(context: JobContext, slot: int) -> None:
+@app.task(name="follow", pass_context=True, priority=HIGH_PRIORITY)
+async def poll_slot(context: JobContext, slot: int) -> None:
     """Read running tasks for a while."""
-    await engine_of(context).follow(slot)
+    await get_worker(context).poll_slot(slot)
 
 
-HANDS: dict[State, Task[Any, Any, Any]] = {
-    State.QUEUED: send,
-    State.SAVING: save,
-    State.UNKNOWN: search,
+TASK_BY_STATE: dict[State, Task[Any, Any, Any]] = {
+    State.QUEUED: dispatch_queued,
+    State.SAVING: download_results,
+    State.UNKNOWN: reconcile_unknown,
 }
 
 
-async def wake(state: State) -> None:
+async def defer_if_due(state: State) -> None:
     """Ask for hands if a row of this state is due, unless somebody is asked already."""
-    due = await sync_to_async(next_due_at)([state])
-    if due is not None and due <= timezone.now():
-        await _defer(HANDS[state], queueing_lock=HANDS[state].name)
+    due_at = await sync_to_async(next_due_at)([state])
+    if due_at is not None and due_at <= timezone.now():
+        await _defer_once(TASK_BY_STATE[state], queueing_lock=TASK_BY_STATE[state].name)
 
 
 @app.periodic(cron="* * * * * */2")
-@app.task(name="mind", pass_context=True, priority=FIRST, queueing_lock="mind")
-async def mind(context: JobContext, timestamp: int) -> None:
+@app.task(name="mind", pass_context=True, priority=HIGH_PRIORITY, queueing_lock="mind")
+async def ensure_jobs(context: JobContext, timestamp: int) -> None:
     """See that every slot has a successor waiting, and that whatever is due finds hands.
 
     `lock` keeps a slot to one job, `queueing_lock` its successor to one.
     """
-    for slot in range(SLOTS):
+    for slot in range(SLOT_COUNT):
         name = f"follow-{slot}"
-        await _defer(follow, lock=name, queueing_lock=name, task_kwargs={"slot": slot})
-    for state in HANDS:
-        await wake(state)
+        await _defer_once(poll_slot, lock=name, queueing_lock=name, task_kwargs={"slot": slot})
+    for state in TASK_BY_STATE:
+        await defer_if_due(state)
 
 
 # No `lock` here: held by a job of a dead worker, it would keep the rescuers out.
 @app.periodic(cron="* * * * * */5")
-@app.task(name="rescue", pass_context=True, priority=FIRST, queueing_lock="rescue")
-async def rescue(context: JobContext, timestamp: int) -> None:
+@app.task(name="rescue", pass_context=True, priority=HIGH_PRIORITY, queueing_lock="rescue")
+async def requeue_stalled_jobs(context: JobContext, timestamp: int) -> None:
     """Take the jobs of silent workers back. Wrong about one? Its rows are still held by claims."""
-    silence = engine_of(context).silence
-    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=silence):
+    stalled_after_seconds = get_worker(context).stalled_after_seconds
+    for job in await app.job_manager.get_stalled_jobs(
+        seconds_since_heartbeat=stalled_after_seconds
+    ):
         try:
-            await _take_back(job)
+            await _requeue_job(job)
         except ConnectorException as error:  # it ended at this moment, or another rescuer was first
             log.info("job not rescued", job=job.id, reason=type(error).__name__)
 
 
-async def _take_back(job: Job) -> None:
+async def _requeue_job(job: Job) -> None:
     try:
         await app.job_manager.retry_job(job)
     except UniqueViolation:  # its successor waits already
@@ -110,45 +112,48 @@ async def _take_back(job: Job) -> None:
 
 
 @app.task(name="attend", pass_context=True)
-async def attend(context: JobContext, timestamp: int, duty: str) -> None:
+async def run_duty(context: JobContext, timestamp: int, duty: str) -> None:
     """Something that one worker does for all, now and then."""
-    await engine_of(context).attend(duty)
+    await get_worker(context).run_duty(duty)
 
 
-DUTIES = {
+CRON_BY_DUTY = {
     "sweep": "* * * * * */15",
     "balance": "* * * * *",
     "tell": "* * * * *",
     "daily": "*/10 * * * *",  # a look; it is done once its hour has come
 }
-for _duty, _cron in DUTIES.items():
+for _duty, _cron in CRON_BY_DUTY.items():
     app.periodic(
         cron=_cron,
         periodic_id=_duty,
         lock=_duty,
         queueing_lock=_duty,
         task_kwargs={"duty": _duty},
-    )(attend)
+    )(run_duty)
 
 
 @app.periodic(cron="0 * * * *")
 @app.task(name="tidy", pass_context=True, queueing_lock="tidy")
-async def tidy(context: JobContext, timestamp: int) -> None:
+async def delete_old_jobs(context: JobContext, timestamp: int) -> None:
     """Forget old jobs that failed; the others are deleted when they end."""
     await app.job_manager.delete_old_jobs(
-        KEPT, include_failed=True, include_cancelled=True, include_aborted=True
+        FAILED_JOB_RETENTION_HOURS,
+        include_failed=True,
+        include_cancelled=True,
+        include_aborted=True,
     )
 
 
-async def _defer(task: Task[Any, Any, Any], **options: Any) -> None:
+async def _defer_once(task: Task[Any, Any, Any], **options: Any) -> None:
     with suppress(AlreadyEnqueued):
         await task.configure(**options).defer_async()
 
 
-def listen() -> None:
+def connect_signals() -> None:
     """From now on. Only where jobs are run: a worker on SQLite looks by itself."""
     generation_queued.connect(_defer_dispatch, dispatch_uid="send")
 
 
-def _defer_dispatch(**about: object) -> None:
-    send.defer()
+def _defer_dispatch(**kwargs: object) -> None:
+    dispatch_queued.defer()

@@ -31,203 +31,218 @@ from evolink_studio.generations.pipeline.queue import (
 from evolink_studio.generations.pipeline.reconciliation import reconcile, recover_interrupted_sends
 from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.generations.states import State
-from evolink_studio.worker.circuit_breaker import Breaker
-from evolink_studio.worker.notifications import tell_admins
-from evolink_studio.worker.periodic import daily, read_balance
+from evolink_studio.worker.circuit_breaker import CircuitBreaker
+from evolink_studio.worker.notifications import notify_admins
+from evolink_studio.worker.periodic import refresh_balance, run_daily
 
 log = structlog.get_logger(__name__)
 
-LOOK = 0.3  # seconds between two looks for due rows
-SEARCH = 2.0
-RENEW = 30.0
-SWEEP = 15.0
-BEAT = 5.0
-BALANCE = 60.0
-TELL = 60.0
-DAILY = 300.0  # between two looks whether the daily hour has come; nothing of it at the start
-DRAIN = 20.0  # seconds that work in hand may take after SIGTERM; the studio promises 25 in all
+QUEUE_INTERVAL_SECONDS = 0.3  # seconds between two looks for due rows
+SEARCH_INTERVAL_SECONDS = 2.0
+RENEW_INTERVAL_SECONDS = 30.0
+RECOVERY_INTERVAL_SECONDS = 15.0
+HEARTBEAT_INTERVAL_SECONDS = 5.0
+BALANCE_INTERVAL_SECONDS = 60.0
+NOTIFY_INTERVAL_SECONDS = 60.0
+DAILY_CHECK_INTERVAL_SECONDS = (
+    300.0  # between two looks whether the daily hour has come; nothing of it at the start
+)
+DRAIN_TIMEOUT_SECONDS = (
+    20.0  # seconds that work in hand may take after SIGTERM; the studio promises 25 in all
+)
 
 
 @dataclass(frozen=True)
-class Capacity:
+class WorkerCapacity:
     """How much is in hand at once: posts, batches of reads and their size, downloads."""
 
-    sends: int = 8
-    batches: int = 4
-    batch: int = 100
-    saves: int = 4
-    searches: int = 1
+    max_dispatches: int = 8
+    max_poll_batches: int = 4
+    poll_batch_size: int = 100
+    max_downloads: int = 4
+    max_searches: int = 1
 
 
 @dataclass
-class LocalEngine:
+class Worker:
     """Runs until `stop()`; then takes nothing new and lets what is in hand end."""
 
-    far: Provider
+    provider: Provider
     clock: Clock
-    capacity: Capacity = field(default_factory=Capacity)
+    capacity: WorkerCapacity = field(default_factory=WorkerCapacity)
     limits: ConcurrencyLimits = field(default_factory=concurrency_limits_from_settings)
     name: str = field(default_factory=socket.gethostname)
 
-    _claim_turns = staticmethod(lease_next)
+    _lease_next = staticmethod(lease_next)
 
     def __post_init__(self) -> None:
-        self._stopping = asyncio.Event()
-        self._work: dict[asyncio.Task[None], uuid.UUID] = {}
-        self._breaker = Breaker()
-        self._roomy = False
+        self._stop_event = asyncio.Event()
+        self._lease_by_task: dict[asyncio.Task[None], uuid.UUID] = {}
+        self._breaker = CircuitBreaker()
+        self._has_disk_space = False
 
     def stop(self) -> None:
         """From a signal handler: drain and end."""
-        self._stopping.set()
+        self._stop_event.set()
 
     async def run(self) -> None:
         """Run all loops; after `stop()` wait for work in hand, at most 20 s."""
         loops = asyncio.gather(
-            self._every(LOOK, self._take_sends),
-            self._every(LOOK, self._take_reads),
-            self._every(LOOK, self._take_saves),
-            self._every(SEARCH, self._take_searches),
-            self._every(RENEW, self._renew),
-            self._every(SWEEP, self._sweep),
-            self._every(BEAT, self._beat),
-            self._every(BALANCE, self._balance),
-            self._every(TELL, self._tell),
-            self._every(DAILY, self._daily, at_once=False),
+            self._run_every(QUEUE_INTERVAL_SECONDS, self._start_dispatches),
+            self._run_every(QUEUE_INTERVAL_SECONDS, self._start_polls),
+            self._run_every(QUEUE_INTERVAL_SECONDS, self._start_downloads),
+            self._run_every(SEARCH_INTERVAL_SECONDS, self._start_searches),
+            self._run_every(RENEW_INTERVAL_SECONDS, self._renew_leases),
+            self._run_every(RECOVERY_INTERVAL_SECONDS, self._recover_interrupted_sends),
+            self._run_every(HEARTBEAT_INTERVAL_SECONDS, self._record_heartbeat),
+            self._run_every(BALANCE_INTERVAL_SECONDS, self._refresh_balance),
+            self._run_every(NOTIFY_INTERVAL_SECONDS, self._notify_admins),
+            self._run_every(DAILY_CHECK_INTERVAL_SECONDS, self._run_daily, run_immediately=False),
         )
-        stopped: asyncio.Future[Any] = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({stopped, loops}, return_when=asyncio.FIRST_COMPLETED)
+        stop_task: asyncio.Future[Any] = asyncio.create_task(self._stop_event.wait())
+        await asyncio.wait({stop_task, loops}, return_when=asyncio.FIRST_COMPLETED)
         with suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN):  # a loop may hang in a slow read, too
+            async with asyncio.timeout(
+                DRAIN_TIMEOUT_SECONDS
+            ):  # a loop may hang in a slow read, too
                 await loops
-                if self._work:
-                    await asyncio.wait(self._work)
+                if self._lease_by_task:
+                    await asyncio.wait(self._lease_by_task)
 
-    async def _every(
-        self, seconds: float, act: Callable[[], Awaitable[bool]], *, at_once: bool = True
+    async def _run_every(
+        self, seconds: float, action: Callable[[], Awaitable[bool]], *, run_immediately: bool = True
     ) -> None:
         """Act until stopped; at once again while there is more to take."""
-        if not at_once:
+        if not run_immediately:
             await self._pause(seconds)
-        while not self._stopping.is_set():
-            more = False
+        while not self._stop_event.is_set():
+            has_more = False
             try:
-                more = await act()
+                has_more = await action()
             except DatabaseError:
                 # The database is away or locked: rows keep, the loop goes on.
-                log.exception("database trouble", loop=getattr(act, "__name__", ""))
+                log.exception("database trouble", loop=getattr(action, "__name__", ""))
                 await sync_to_async(close_old_connections)()
             except Exception:
-                log.exception("loop trouble", loop=getattr(act, "__name__", ""))
-            await self._pause(0.01 if more else seconds)
+                log.exception("loop trouble", loop=getattr(action, "__name__", ""))
+            await self._pause(0.01 if has_more else seconds)
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            await asyncio.wait_for(self._stop_event.wait(), seconds)
 
-    async def _take_sends(self) -> bool:
-        free = self.capacity.sends - self._running(State.QUEUED)
-        if free <= 0 or not await self._has_room():
+    async def _start_dispatches(self) -> bool:
+        free_slots = self.capacity.max_dispatches - self._count_running(State.QUEUED)
+        if free_slots <= 0 or not await self._check_disk_space():
             return False
-        held, rows = await sync_to_async(self._claim_turns)(
-            limit=free, now=self.clock(), limits=self.limits
+        lease_id, rows = await sync_to_async(self._lease_next)(
+            limit=free_slots, now=self.clock(), limits=self.limits
         )
         for row in rows:
             with bound_contextvars(generation=row.pk):
-                self._start(
+                self._start_task(
                     State.QUEUED,
-                    held,
-                    dispatch(row, lease_id=held, provider=self.far, clock=self.clock),
+                    lease_id,
+                    dispatch(row, lease_id=lease_id, provider=self.provider, clock=self.clock),
                 )
-        return len(rows) == free
+        return len(rows) == free_slots
 
-    async def _has_room(self) -> bool:
+    async def _check_disk_space(self) -> bool:
         """Whether this disk could keep a film: one that cannot be kept must not be paid."""
-        room = shutil.disk_usage(settings.DATA_DIR).free >= MIN_FREE_DISK_BYTES
-        if not room:
+        has_space = shutil.disk_usage(settings.DATA_DIR).free >= MIN_FREE_DISK_BYTES
+        if not has_space:
             await sync_to_async(pause_queue)(now=self.clock())
-        elif not self._roomy:
+        elif not self._has_disk_space:
             await sync_to_async(resume_queue)()
-        self._roomy = room
-        return room
+        self._has_disk_space = has_space
+        return has_space
 
-    async def _take_saves(self) -> bool:
-        return await self._take_single(State.SAVING, self.capacity.saves, download_results)
+    async def _start_downloads(self) -> bool:
+        return await self._start_stage(State.SAVING, self.capacity.max_downloads, download_results)
 
-    async def _take_searches(self) -> bool:
+    async def _start_searches(self) -> bool:
         # One at a time: two searches at once could both find the same task.
-        return await self._take_single(State.UNKNOWN, self.capacity.searches, reconcile)
+        return await self._start_stage(State.UNKNOWN, self.capacity.max_searches, reconcile)
 
-    async def _take_single(
-        self, state: State, most: int, step: Callable[..., Coroutine[None, None, None]]
+    async def _start_stage(
+        self, state: State, limit: int, step: Callable[..., Coroutine[None, None, None]]
     ) -> bool:
-        free = most - self._running(state)
-        if free <= 0:
+        free_slots = limit - self._count_running(state)
+        if free_slots <= 0:
             return False
-        held, rows = await sync_to_async(lease_due)(state, limit=free, now=self.clock())
+        lease_id, rows = await sync_to_async(lease_due)(state, limit=free_slots, now=self.clock())
         for row in rows:
             with bound_contextvars(generation=row.pk):
-                self._start(state, held, step(row, held=held, far=self.far, clock=self.clock))
-        return len(rows) == free
+                self._start_task(
+                    state, lease_id, step(row, held=lease_id, far=self.provider, clock=self.clock)
+                )
+        return len(rows) == free_slots
 
-    async def _take_reads(self) -> bool:
-        if self._breaker.open(self.clock()):
+    async def _start_polls(self) -> bool:
+        if self._breaker.is_open(self.clock()):
             return False
-        if self._running(State.RUNNING) >= self.capacity.batches:
+        if self._count_running(State.RUNNING) >= self.capacity.max_poll_batches:
             return True  # one may end at any moment
-        held, rows = await sync_to_async(lease_due)(
-            State.RUNNING, limit=self.capacity.batch, now=self.clock(), only_poll_columns=True
+        lease_id, rows = await sync_to_async(lease_due)(
+            State.RUNNING,
+            limit=self.capacity.poll_batch_size,
+            now=self.clock(),
+            only_poll_columns=True,
         )
         if rows:
-            self._start(State.RUNNING, held, self._read(rows, held))
-        return len(rows) == self.capacity.batch
+            self._start_task(State.RUNNING, lease_id, self._poll_batch(rows, lease_id))
+        return len(rows) == self.capacity.poll_batch_size
 
-    async def _read(self, rows: list[Generation], held: uuid.UUID) -> None:
-        barren = await poll_batch(rows, lease_id=held, provider=self.far, clock=self.clock)
-        self._breaker.note(barren, len(rows), self.clock())
+    async def _poll_batch(self, rows: list[Generation], lease_id: uuid.UUID) -> None:
+        failed_count = await poll_batch(
+            rows, lease_id=lease_id, provider=self.provider, clock=self.clock
+        )
+        self._breaker.record(failed_count, len(rows), self.clock())
 
-    def _running(self, state: State) -> int:
-        return sum(task.get_name() == state.value for task in self._work)
+    def _count_running(self, state: State) -> int:
+        return sum(task.get_name() == state.value for task in self._lease_by_task)
 
-    def _start(self, state: State, held: uuid.UUID, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(self._guarded(work), name=state.value)
-        self._work[task] = held
-        task.add_done_callback(self._work.pop)
+    def _start_task(
+        self, state: State, lease_id: uuid.UUID, coroutine: Coroutine[None, None, None]
+    ) -> None:
+        task = asyncio.create_task(self._run_guarded(coroutine), name=state.value)
+        self._lease_by_task[task] = lease_id
+        task.add_done_callback(self._lease_by_task.pop)
 
-    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
+    async def _run_guarded(self, coroutine: Coroutine[None, None, None]) -> None:
         # One poisoned row must not stop the others: its claim runs out and it is tried again later.
         try:
-            await work
+            await coroutine
         except Exception:
             log.exception("step failed")
 
-    async def _renew(self) -> bool:
-        held = set(self._work.values())
-        if held:
-            await sync_to_async(renew_leases)(list(held), now=self.clock())
+    async def _renew_leases(self) -> bool:
+        lease_ids = set(self._lease_by_task.values())
+        if lease_ids:
+            await sync_to_async(renew_leases)(list(lease_ids), now=self.clock())
         return False
 
-    async def _sweep(self) -> bool:
-        found = await sync_to_async(recover_interrupted_sends)(now=self.clock())
-        if found:
-            log.warning("answers lost", count=found)
+    async def _recover_interrupted_sends(self) -> bool:
+        recovered_count = await sync_to_async(recover_interrupted_sends)(now=self.clock())
+        if recovered_count:
+            log.warning("answers lost", count=recovered_count)
         return False
 
-    async def _beat(self) -> bool:
-        free = shutil.disk_usage(settings.DATA_DIR).free
+    async def _record_heartbeat(self) -> bool:
+        free_bytes = shutil.disk_usage(settings.DATA_DIR).free
         await sync_to_async(record_heartbeat)(
-            worker=self.name, disk_free_bytes=free, now=self.clock()
+            worker=self.name, disk_free_bytes=free_bytes, now=self.clock()
         )
         return False
 
-    async def _balance(self) -> bool:
-        await read_balance(self.far, now=self.clock())
+    async def _refresh_balance(self) -> bool:
+        await refresh_balance(self.provider, now=self.clock())
         return False
 
-    async def _daily(self) -> bool:
-        await daily(now=self.clock())
+    async def _run_daily(self) -> bool:
+        await run_daily(now=self.clock())
         return False
 
-    async def _tell(self) -> bool:
-        await tell_admins(now=self.clock())
+    async def _notify_admins(self) -> bool:
+        await notify_admins(now=self.clock())
         return False

@@ -6,7 +6,7 @@ from tests.factories import UserFactory
 
 
 @pytest.fixture(autouse=True)
-def _no_throttle_from_before(db):
+def _clear_throttle(db):
     """What earlier tests tried at the door is forgotten."""
     cache.clear()
     yield
@@ -19,7 +19,7 @@ def ada(db):
 
 
 @pytest.fixture
-def tab(client: Client, ada) -> Client:
+def ada_client(client: Client, ada) -> Client:
     """Ada's browser."""
     client.force_login(ada, "django.contrib.auth.backends.ModelBackend")
     return client

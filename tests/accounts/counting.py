@@ -4,8 +4,8 @@ from django.contrib.auth.hashers import MD5PasswordHasher
 
 
 class CountingHasher(MD5PasswordHasher):
-    hashed: list[str] = []
+    hashed_passwords: list[str] = []
 
     def encode(self, password, salt):
-        self.hashed.append(password)
+        self.hashed_passwords.append(password)
         return super().encode(password, salt)

@@ -9,7 +9,7 @@ from tests.factories import VEO, GenerationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
-PAGES = [
+PAGE_URLS = [
     "/",
     f"/create/{VEO}/",
     "/films/",
@@ -26,21 +26,21 @@ PAGES = [
 ]
 
 
-def policy(answer) -> dict[str, set[str]]:
+def parse_policy(answer) -> dict[str, set[str]]:
     parts = (part.split() for part in answer["Content-Security-Policy"].split(";"))
     return {name: set(values) for name, *values in parts}
 
 
-def signed_in(**traits) -> Client:
+def signed_in_client(**traits) -> Client:
     client = Client()
     client.force_login(UserFactory(**traits), "django.contrib.auth.backends.ModelBackend")
     return client
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", PAGE_URLS)
 def test_no_page_runs_what_does_not_come_from_us(path):
-    for client in (Client(), signed_in()):
-        found = policy(client.get(path))
+    for client in (Client(), signed_in_client()):
+        found = parse_policy(client.get(path))
         assert found["default-src"] == {"'none'"}
         assert found["script-src"] == found["style-src"] == {"'self'"}
         assert found["base-uri"] == found["frame-ancestors"] == {"'none'"}
@@ -50,15 +50,15 @@ def test_no_page_runs_what_does_not_come_from_us(path):
         assert "object-src" not in found
 
 
-def test_an_error_and_a_refusal_are_as_strict(tab):
+def test_an_error_and_a_refusal_are_as_strict(ada_client):
     refused = Client(enforce_csrf_checks=True).post("/account/login/")
     assert refused.status_code == 403
-    assert policy(refused)["script-src"] == {"'self'"}
+    assert parse_policy(refused)["script-src"] == {"'self'"}
 
 
 def test_the_admin_pages_have_exactly_the_exception_they_need():
-    owner = signed_in(owner=True)
-    admin, ours = policy(owner.get("/admin/")), policy(owner.get("/films/"))
+    owner = signed_in_client(owner=True)
+    admin, ours = parse_policy(owner.get("/admin/")), parse_policy(owner.get("/films/"))
     assert admin["script-src"] == {"'self'", "'unsafe-eval'"}
     assert admin["style-src"] == {"'self'", "'unsafe-inline'"}
     for name in ours.keys() - {"script-src", "style-src"}:
@@ -66,37 +66,43 @@ def test_the_admin_pages_have_exactly_the_exception_they_need():
     assert admin.keys() == ours.keys()
 
 
-def test_an_address_that_only_looks_like_theirs_has_no_exception():
-    owner = signed_in(owner=True)
+def test_a_url_that_only_resembles_an_admin_url_has_no_exception():
+    owner = signed_in_client(owner=True)
     for path in ("/adminx/", "/films/admin/", "/create/admin/", "/Admin/"):
-        assert policy(owner.get(path))["script-src"] == {"'self'"}
+        assert parse_policy(owner.get(path))["script-src"] == {"'self'"}
 
 
-INLINE = [r"<script(?![^>]*\bsrc=)", r"<style\b", r"\sstyle=", r"\son[a-z]+=", r"javascript:"]
+INLINE_CODE_PATTERNS = [
+    r"<script(?![^>]*\bsrc=)",
+    r"<style\b",
+    r"\sstyle=",
+    r"\son[a-z]+=",
+    r"javascript:",
+]
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", PAGE_URLS)
 def test_no_page_brings_script_or_style_inside_of_itself(path):
-    client = signed_in()
+    client = signed_in_client()
     for state in ("queued", "running", "completed", "failed"):
         GenerationFactory(owner_id=client.session["_auth_user_id"], state=state)
     text = client.get(path).content.decode()
-    for pattern in INLINE:
+    for pattern in INLINE_CODE_PATTERNS:
         assert not re.search(pattern, text, re.IGNORECASE), pattern
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", PAGE_URLS)
 def test_every_answer_says_what_browsers_must_not_guess(path):
-    answer = signed_in().get(path)
+    answer = signed_in_client().get(path)
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert answer["X-Frame-Options"] == "DENY"
     assert answer["Referrer-Policy"] == "same-origin"
     assert answer["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
-def test_every_page_has_one_heading(tab):
-    for path in PAGES:
-        text = tab.get(path, follow=True).content.decode()
+def test_every_page_has_one_heading(ada_client):
+    for path in PAGE_URLS:
+        text = ada_client.get(path, follow=True).content.decode()
         if "<html" in text:
             assert len(re.findall(r"<h1[\s>]", text)) == 1, path
 
@@ -105,19 +111,19 @@ def test_every_page_has_one_heading(tab):
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_a_fragment_after_the_session_ended_leads_the_whole_page_to_the_door(tab, method):
-    tab.logout()
-    answer = getattr(tab, method)(f"/create/{VEO}/", headers={"HX-Request": "true"})
+def test_a_fragment_after_the_session_ended_redirects_the_whole_page_to_sign_in(ada_client, method):
+    ada_client.logout()
+    answer = getattr(ada_client, method)(f"/create/{VEO}/", headers={"HX-Request": "true"})
     assert (answer.status_code, answer.content) == (204, b"")
     assert answer["HX-Redirect"] == "/account/login/"
 
 
-def test_a_page_after_the_session_ended_leads_there_and_back(tab):
-    tab.logout()
-    assert tab.get("/films/")["Location"] == "/account/login/?next=/films/"
+def test_a_page_after_the_session_ended_leads_there_and_back(ada_client):
+    ada_client.logout()
+    assert ada_client.get("/films/")["Location"] == "/account/login/?next=/films/"
 
 
-def test_other_ways_of_a_fragment_are_left_alone(tab):
-    answer = tab.get("/", headers={"HX-Request": "true"})
+def test_other_ways_of_a_fragment_are_left_alone(ada_client):
+    answer = ada_client.get("/", headers={"HX-Request": "true"})
     assert answer.status_code == 302
     assert "HX-Redirect" not in answer

@@ -17,7 +17,7 @@ from tests.factories import NOW
 pytestmark = pytest.mark.django_db
 
 
-def let_in(client: Client) -> bool:
+def is_signed_in(client: Client) -> bool:
     return client.get("/films/").status_code == 200
 
 
@@ -41,22 +41,22 @@ def test_what_is_not_known_is_empty_and_never_takes_the_key_that_was_brought(key
     assert found.session_key != key
 
 
-def test_a_session_lets_in_until_it_is_over(tab):
+def test_a_session_lets_in_until_it_is_over(ada_client):
     begin = Session.objects.get().expire_date
     with time_machine.travel(begin - timedelta(seconds=1), tick=False):
-        assert let_in(tab)
+        assert is_signed_in(ada_client)
     with time_machine.travel(begin, tick=False):
-        assert not let_in(tab)
+        assert not is_signed_in(ada_client)
 
 
-def test_a_session_that_was_ended_or_a_person_who_was_disabled_lets_in_no_more(tab, ada):
+def test_a_session_that_was_ended_or_a_person_who_was_disabled_lets_in_no_more(ada_client, ada):
     with time_machine.travel(NOW, tick=False):
-        tab.force_login(ada, "django.contrib.auth.backends.ModelBackend")
-        assert let_in(tab)
+        ada_client.force_login(ada, "django.contrib.auth.backends.ModelBackend")
+        assert is_signed_in(ada_client)
         User.objects.filter(pk=ada.pk).update(is_active=False)
-        assert not let_in(tab)
+        assert not is_signed_in(ada_client)
         User.objects.filter(pk=ada.pk).update(is_active=True)
-        tab.force_login(ada, "django.contrib.auth.backends.ModelBackend")
-        assert let_in(tab)
-        Session.objects.filter(pk=tab.cookies[settings.SESSION_COOKIE_NAME].value).delete()
-        assert not let_in(tab)
+        ada_client.force_login(ada, "django.contrib.auth.backends.ModelBackend")
+        assert is_signed_in(ada_client)
+        Session.objects.filter(pk=ada_client.cookies[settings.SESSION_COOKIE_NAME].value).delete()
+        assert not is_signed_in(ada_client)

@@ -8,18 +8,18 @@ from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
 from tests.factories import AssetFactory, GenerationFactory, UserFactory
 
-LIST = "/admin/generations/generation/"
-USAGE = f"{LIST}usage/"
+GENERATIONS_URL = "/admin/generations/generation/"
+USAGE_URL = f"{GENERATIONS_URL}usage/"
 
 
-def page_of(generation: Generation) -> str:
-    return f"{LIST}{generation.pk}/change/"
+def generation_url(generation: Generation) -> str:
+    return f"{GENERATIONS_URL}{generation.pk}/change/"
 
 
-def with_film(**given) -> Generation:
+def create_completed_generation(**fields) -> Generation:
     """A completed generation and its kept film."""
-    generation = GenerationFactory(state=State.COMPLETED, **given)
-    film = AssetFactory(
+    generation = GenerationFactory(state=State.COMPLETED, **fields)
+    asset = AssetFactory(
         owner=generation.owner,
         kind=Asset.Kind.VIDEO,
         origin=Asset.Origin.RESULT,
@@ -27,29 +27,29 @@ def with_film(**given) -> Generation:
         mime="video/mp4",
         poster="posters/some.webp",
     )
-    GeneratedVideo.objects.create(generation=generation, asset=film, position=0)
+    GeneratedVideo.objects.create(generation=generation, asset=asset, position=0)
     return generation
 
 
-def as_person(person) -> Client:
+def client_of(user) -> Client:
     client = Client()
-    client.force_login(person)
+    client.force_login(user)
     return client
 
 
 @pytest.fixture
-def owner(db) -> Client:
+def owner_client(db) -> Client:
     """The browser of the owner, who may change people and prices."""
-    return as_person(UserFactory(owner=True, username="olga"))
+    return client_of(UserFactory(owner=True, username="olga"))
 
 
 @pytest.fixture
-def staff(db) -> Client:
+def staff_client(db) -> Client:
     """The browser of a member of staff, who may look."""
-    return as_person(UserFactory(staff=True, username="sam"))
+    return client_of(UserFactory(staff=True, username="sam"))
 
 
 @pytest.fixture
-def creator(db) -> Client:
+def user_client(db) -> Client:
     """The browser of a person who makes films."""
-    return as_person(UserFactory(username="cleo"))
+    return client_of(UserFactory(username="cleo"))

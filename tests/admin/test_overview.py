@@ -19,7 +19,7 @@ from evolink_studio.generations.incidents import (
 from evolink_studio.generations.models import CallbackDelivery, Generation
 from evolink_studio.generations.pipeline.provider import provider_key
 from evolink_studio.generations.states import State
-from tests.admin.conftest import LIST, page_of
+from tests.admin.conftest import GENERATIONS_URL, generation_url
 from tests.factories import NOW, GenerationFactory
 
 HOUR = timedelta(hours=1)
@@ -31,39 +31,39 @@ def _noon():
         yield
 
 
-def tiles(browser) -> dict[str, tuple[str, str, str]]:
+def read_tiles(browser) -> dict[str, tuple[str, str, str]]:
     """The figures of the page by their names: figure, note, mood."""
-    shown = browser.get("/admin/").context["tiles"]
-    return {tile.label: (tile.figure, tile.note, tile.tone) for tile in shown}
+    context_tiles = browser.get("/admin/").context["tiles"]
+    return {tile.label: (tile.figure, tile.note, tile.tone) for tile in context_tiles}
 
 
-def test_the_balance_is_shown_with_its_age(staff):
+def test_the_balance_is_shown_with_its_age(staff_client):
     money.record_balance(
         provider_key=provider_key(),
         credits_available=Decimal("1283.42"),
         now=NOW - timedelta(minutes=4),
     )
-    figure, note, mood = tiles(staff)["Balance at EvoLink"]
+    figure, note, mood = read_tiles(staff_client)["Balance at EvoLink"]
     assert figure == "1,283.42"
     assert note.replace("\xa0", " ") == "The key is accepted; read 4 minutes ago."
     assert mood == "good"
 
 
-def test_an_old_balance_is_called_old(staff):
+def test_an_old_balance_is_called_old(staff_client):
     money.record_balance(provider_key=provider_key(), credits_available=Decimal(5), now=NOW - HOUR)
-    assert tiles(staff)["Balance at EvoLink"][1].startswith("Old: read")
+    assert read_tiles(staff_client)["Balance at EvoLink"][1].startswith("Old: read")
 
 
-def test_a_refused_key_is_shown_in_red_with_what_to_do(staff):
+def test_a_refused_key_is_shown_in_red_with_what_to_do(staff_client):
     money.record_balance(provider_key=provider_key(), credits_available=Decimal(5), now=NOW - HOUR)
     money.record_key_rejected(provider_key=provider_key(), now=NOW)
-    figure, note, mood = tiles(staff)["Balance at EvoLink"]
+    figure, note, mood = read_tiles(staff_client)["Balance at EvoLink"]
     assert (figure, mood) == ("5", "bad")
     assert "EVOLINK_API_KEY" in note
-    assert 'class="studio-tile is-bad"' in staff.get("/admin/").content.decode()
+    assert 'class="studio-tile is-bad"' in staff_client.get("/admin/").content.decode()
 
 
-def test_the_money_of_now_of_today_and_of_this_month(staff):
+def test_the_money_of_now_of_today_and_of_this_month(staff_client):
     GenerationFactory(state=State.RUNNING, credits_reserved=Decimal("12.5"))
     GenerationFactory(state=State.RUNNING, credits_reserved=Decimal("7"))
     GenerationFactory(state=State.COMPLETED, credits_charged=Decimal("25.7"))
@@ -73,60 +73,60 @@ def test_the_money_of_now_of_today_and_of_this_month(staff):
     GenerationFactory(
         state=State.COMPLETED, credits_charged=Decimal("999"), created_at=NOW - timedelta(days=20)
     )
-    shown = tiles(staff)
+    shown = read_tiles(staff_client)
     assert shown["Reserved now"][0] == "19.5"
     assert shown["Charged today"][0] == "25.7"
     assert shown["Charged this month"][0] == "125.7"
 
 
-def test_the_share_of_failures_is_that_of_the_last_seven_days(staff):
+def test_the_share_of_failures_is_that_of_the_last_seven_days(staff_client):
     for _number in range(3):
         GenerationFactory(state=State.COMPLETED, created_at=NOW - timedelta(days=6))
     GenerationFactory(state=State.FAILED)
     GenerationFactory(state=State.RUNNING)
     GenerationFactory(state=State.FAILED, created_at=NOW - timedelta(days=8))
-    assert tiles(staff)["Failed in 7 days"][:2] == ("25.0 %", "1 of 4 that ended")
+    assert read_tiles(staff_client)["Failed in 7 days"][:2] == ("25.0 %", "1 of 4 that ended")
 
 
-def test_nothing_ended_yet_is_no_rate_of_zero(staff):
-    assert tiles(staff)["Failed in 7 days"][0] == "–"
+def test_nothing_ended_yet_is_no_rate_of_zero(staff_client):
+    assert read_tiles(staff_client)["Failed in 7 days"][0] == "–"
 
 
-def test_lost_answers_and_unsaved_films_are_counted_and_lead_to_their_list(staff):
+def test_lost_answers_and_unsaved_films_are_counted_and_lead_to_their_list(staff_client):
     GenerationFactory(state=State.UNKNOWN)
     GenerationFactory(state=State.SAVING)
-    shown = tiles(staff)
+    shown = read_tiles(staff_client)
     assert shown["Answers lost"][0] == "1"
     assert shown["Films not saved yet"][0] == "1"
-    page = staff.get("/admin/").content.decode()
-    assert f'href="{LIST}?look=unknown"' in page
-    assert staff.get(f"{LIST}?look=unknown").context["cl"].result_count == 1
+    page = staff_client.get("/admin/").content.decode()
+    assert f'href="{GENERATIONS_URL}?look=unknown"' in page
+    assert staff_client.get(f"{GENERATIONS_URL}?look=unknown").context["cl"].result_count == 1
 
 
 @pytest.mark.parametrize(
     ("silent", "figure", "mood"), [(5, "running", "good"), (31, "not running", "bad")]
 )
-def test_a_silent_worker_is_told(staff, silent, figure, mood):
+def test_a_silent_worker_is_told(staff_client, silent, figure, mood):
     services.record_heartbeat(
         worker="host", disk_free_bytes=9 * 10**9, now=NOW - timedelta(seconds=silent)
     )
-    shown = tiles(staff)["Worker"]
+    shown = read_tiles(staff_client)["Worker"]
     assert (shown[0], shown[2]) == (figure, mood)
 
 
-def test_a_worker_that_never_ran_is_told(staff):
-    assert tiles(staff)["Worker"][0] == "not running"
+def test_a_worker_that_never_ran_is_told(staff_client):
+    assert read_tiles(staff_client)["Worker"][0] == "not running"
 
 
 @pytest.mark.parametrize(
     ("free", "mood"), [(84 * 10**9, "good"), (3 * 10**9, "warning"), (10**8, "bad")]
 )
-def test_little_room_on_the_disk_is_told(staff, free, mood):
+def test_little_room_on_the_disk_is_told(staff_client, free, mood):
     services.record_heartbeat(worker="host", disk_free_bytes=free, now=NOW)
-    assert tiles(staff)["Disk free"][2] == mood
+    assert read_tiles(staff_client)["Disk free"][2] == mood
 
 
-def test_what_needs_a_look_is_listed_once_with_the_reason_and_a_link(staff):
+def test_an_incident_is_listed_once_with_its_reason_and_a_link(staff_client):
     lost = GenerationFactory(state=State.UNKNOWN)
     quiet = GenerationFactory(
         state=State.RUNNING, stalled_since=NOW - HOUR, created_at=NOW - 3 * HOUR
@@ -167,13 +167,13 @@ def test_what_needs_a_look_is_listed_once_with_the_reason_and_a_link(staff):
         astray.pk: "astray",
         unsendable.pk: "unsendable",
     }
-    page = staff.get("/admin/").content.decode()
+    page = staff_client.get("/admin/").content.decode()
     for generation in map(Generation, found):
-        assert f'href="{page_of(generation)}"' in page
+        assert f'href="{generation_url(generation)}"' in page
 
 
 @pytest.mark.parametrize("reason", sorted(INCIDENT_TYPE_BY_NAME))
-def test_the_count_of_a_reason_is_that_of_the_list_it_leads_to(staff, reason):
+def test_the_count_of_a_reason_is_that_of_the_list_it_leads_to(staff_client, reason):
     for age in (0, 1, 3):
         created = NOW - age * HOUR
         GenerationFactory(state=State.UNKNOWN, created_at=created)
@@ -191,49 +191,53 @@ def test_the_count_of_a_reason_is_that_of_the_list_it_leads_to(staff, reason):
         )
     count = unsettled_totals(now=NOW).counts_by_type[reason]
     assert count > 0
-    assert staff.get(f"{LIST}?look={reason}").context["cl"].result_count == count
+    assert staff_client.get(f"{GENERATIONS_URL}?look={reason}").context["cl"].result_count == count
 
 
-def test_what_is_at_risk_is_counted_on_every_page_and_nothing_is_said_when_there_is_none(staff):
+def test_what_is_at_risk_is_counted_on_every_page_and_nothing_is_said_when_there_is_none(
+    staff_client,
+):
     words = 'class="studio-badge"'
-    assert words not in staff.get(LIST).content.decode()
+    assert words not in staff_client.get(GENERATIONS_URL).content.decode()
     GenerationFactory(state=State.UNKNOWN)
     GenerationFactory(state=State.RUNNING, stalled_since=NOW - HOUR, created_at=NOW - 3 * HOUR)
     GenerationFactory(state=State.RUNNING)
-    assert f"<span {words}>2</span>" in staff.get(LIST).content.decode()
+    assert f"<span {words}>2</span>" in staff_client.get(GENERATIONS_URL).content.decode()
 
 
-def test_what_is_at_risk_is_looked_at_again_from_the_list(staff):
+def test_what_is_at_risk_is_refreshed_from_the_list(staff_client):
     lost = GenerationFactory(state=State.UNKNOWN)
-    page = staff.get("/admin/").content.decode()
+    page = staff_client.get("/admin/").content.decode()
     assert f'aria-label="Look at {lost} again now"' in page
     asked = {"action": "refresh_generations", "_selected_action": lost.pk, "overview": "1"}
-    answer = staff.post(LIST, asked, follow=True)
+    answer = staff_client.post(GENERATIONS_URL, asked, follow=True)
     assert answer.redirect_chain[-1][0] == "/admin/"
     assert "looks at 1 generation now" in answer.content.decode()
     lost.refresh_from_db()
-    assert lost.due == NOW
+    assert lost.next_attempt_at == NOW
 
 
-def test_settling_is_offered_to_the_owner_only(owner, staff):
+def test_resolving_is_offered_to_the_owner_only(owner_client, staff_client):
     lost = GenerationFactory(state=State.UNKNOWN)
-    link = f'href="{page_of(lost)}#decide"'
-    assert link in owner.get("/admin/").content.decode()
-    page = staff.get("/admin/").content.decode()
+    link = f'href="{generation_url(lost)}#decide"'
+    assert link in owner_client.get("/admin/").content.decode()
+    page = staff_client.get("/admin/").content.decode()
     assert link not in page
     assert "The owner settles it." in page
 
 
-def test_the_overview_and_the_sidebar_lead_to_where_prices_are_off(staff):
-    page = staff.get("/admin/").content.decode()
+def test_the_overview_and_the_sidebar_lead_to_where_prices_are_off(staff_client):
+    page = staff_client.get("/admin/").content.decode()
     assert page.count('href="/admin/credits/ratecard/off/"') == 2
-    assert "Where prices are off" in staff.get("/admin/credits/ratecard/off/").content.decode()
+    assert (
+        "Where prices are off" in staff_client.get("/admin/credits/ratecard/off/").content.decode()
+    )
 
 
-def test_a_generation_in_the_report_of_prices_leads_to_its_page(staff):
+def test_a_generation_in_the_report_of_prices_leads_to_its_page(staff_client):
     other = GenerationFactory(state=State.COMPLETED, credits_estimated=Decimal(20))
-    page = staff.get("/admin/credits/ratecard/off/").content.decode()
-    assert f'href="{page_of(other)}"' in page
+    page = staff_client.get("/admin/credits/ratecard/off/").content.decode()
+    assert f'href="{generation_url(other)}"' in page
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the words of SQLite's plan")
@@ -251,15 +255,20 @@ def test_the_figures_and_the_list_are_found_in_indexes(db):
     assert len(seen) == 4
 
 
-def test_a_studio_at_rest_needs_no_look(staff):
+def test_a_studio_at_rest_has_no_incidents(staff_client):
     GenerationFactory(state=State.COMPLETED)
-    assert "Nothing: every generation is either under way" in staff.get("/admin/").content.decode()
+    assert (
+        "Nothing: every generation is either under way"
+        in staff_client.get("/admin/").content.decode()
+    )
 
 
-def test_the_page_takes_as_many_queries_for_many_generations(staff, django_assert_max_num_queries):
+def test_the_page_takes_as_many_queries_for_many_generations(
+    staff_client, django_assert_max_num_queries
+):
     def count() -> int:
         with django_assert_max_num_queries(20) as seen:
-            staff.get("/admin/")
+            staff_client.get("/admin/")
         return len(seen)
 
     GenerationFactory(state=State.UNKNOWN)

@@ -9,11 +9,11 @@ from django.utils import timezone
 from evolink_studio.credits.models import RateCard
 from evolink_studio.credits.validators import find_factor_errors
 
-PRICES = "/admin/credits/ratecard/"
+RATE_CARDS_URL = "/admin/credits/ratecard/"
 VEO, KLING = "veo3.1-pro", "kling-o3-image-to-video"
 
 
-def entered(**changed) -> dict[str, str]:
+def rate_card_form(**changes) -> dict[str, str]:
     return {
         "model_id": KLING,
         "effective_at_0": "2026-11-20",
@@ -23,20 +23,20 @@ def entered(**changed) -> dict[str, str]:
         "minimum_credits": "0",
         "factors": '[{"when": {"quality": "1080p"}, "times": "1.5"}]',
         "source": "a letter",
-        **changed,
+        **changes,
     }
 
 
-def test_a_price_is_entered(owner):
-    answer = owner.post(f"{PRICES}add/", entered())
+def test_a_price_is_entered(owner_client):
+    answer = owner_client.post(f"{RATE_CARDS_URL}add/", rate_card_form())
     assert answer.status_code == 302
     card = RateCard.objects.get(source="a letter")
     assert card.credits_per_unit == Decimal(6)
     assert card.factors == [{"when": {"quality": "1080p"}, "times": "1.5"}]
 
 
-def test_no_factors_are_an_empty_list(owner):
-    owner.post(f"{PRICES}add/", entered(factors=""))
+def test_no_factors_are_an_empty_list(owner_client):
+    owner_client.post(f"{RATE_CARDS_URL}add/", rate_card_form(factors=""))
     assert RateCard.objects.get(source="a letter").factors == []
 
 
@@ -50,8 +50,8 @@ def test_no_factors_are_an_empty_list(owner):
         ({"model_id": "no-such-model"}, "model_id", "Select a valid choice"),
     ],
 )
-def test_what_cannot_be_used_is_refused_at_its_field(owner, changed, field, words):
-    answer = owner.post(f"{PRICES}add/", entered(**changed))
+def test_what_cannot_be_used_is_refused_at_its_field(owner_client, changed, field, words):
+    answer = owner_client.post(f"{RATE_CARDS_URL}add/", rate_card_form(**changed))
     assert answer.status_code == 200
     assert words in str(answer.context["adminform"].form.errors[field])
     assert not RateCard.objects.filter(source="a letter").exists()
@@ -88,7 +88,7 @@ def test_the_prices_that_come_with_the_studio_can_be_saved_again(db):
         assert find_factor_errors(card.factors, card.model_id) == []
 
 
-def test_the_list_is_newest_first_and_marks_the_price_in_force(staff):
+def test_the_list_is_newest_first_and_marks_the_price_in_force(staff_client):
     now = timezone.now()
     RateCard.objects.filter(model_id=VEO).delete()
     for days, source in ((-9, "older"), (-1, "current"), (9, "coming")):
@@ -99,7 +99,7 @@ def test_the_list_is_newest_first_and_marks_the_price_in_force(staff):
             credits_per_unit=100,
             source=source,
         )
-    answer = staff.get(f"{PRICES}?model_id={VEO}")
+    answer = staff_client.get(f"{RATE_CARDS_URL}?model_id={VEO}")
     cards = answer.context["cl"].result_list
     assert [card.source for card in cards] == ["coming", "current", "older"]
     table = answer.content.decode()
@@ -108,22 +108,24 @@ def test_the_list_is_newest_first_and_marks_the_price_in_force(staff):
     assert places == sorted(places)
 
 
-def test_the_list_shows_what_the_models_defaults_would_cost(staff):
+def test_the_list_shows_what_the_models_defaults_would_cost(staff_client):
     RateCard.objects.filter(model_id=KLING).delete()
     RateCard.objects.create(
         model_id=KLING, effective_at=timezone.now(), unit="second", credits_per_unit=Decimal("5.4")
     )
-    assert "27 credits (Duration: 5" in staff.get(PRICES).content.decode()
+    assert "27 credits (Duration: 5" in staff_client.get(RATE_CARDS_URL).content.decode()
 
 
-def test_a_price_of_a_model_that_left_the_catalogue_can_still_be_read_and_saved(owner):
+def test_a_price_of_a_model_that_left_the_catalogue_can_still_be_read_and_saved(owner_client):
     card = RateCard.objects.create(
         model_id="gone-model", effective_at=timezone.now(), unit="call", credits_per_unit=1
     )
-    assert "gone-model" in owner.get(PRICES).content.decode()
-    answer = owner.post(f"{PRICES}{card.pk}/change/", entered(model_id="gone-model"))
+    assert "gone-model" in owner_client.get(RATE_CARDS_URL).content.decode()
+    answer = owner_client.post(
+        f"{RATE_CARDS_URL}{card.pk}/change/", rate_card_form(model_id="gone-model")
+    )
     assert answer.status_code == 302
 
 
-def test_the_account_at_evolink_is_only_read(owner):
-    assert owner.get("/admin/credits/provideraccount/add/").status_code == 403
+def test_the_account_at_evolink_is_only_read(owner_client):
+    assert owner_client.get("/admin/credits/provideraccount/add/").status_code == 403

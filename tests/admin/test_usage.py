@@ -10,21 +10,21 @@ import pytest
 from evolink_studio.generations.admin.usage_charts import build_chart
 from evolink_studio.generations.states import State
 from evolink_studio.generations.usage_report import UsageFilter, usage_report
-from tests.admin.conftest import LIST, USAGE
+from tests.admin.conftest import GENERATIONS_URL, USAGE_URL
 from tests.factories import NOW, GenerationFactory, UserFactory
 
 KLING = "kling-o3-image-to-video"
-NOVEMBER = "created_from=2026-11-01&created_to=2026-11-30"
+NOVEMBER_QUERY = "created_from=2026-11-01&created_to=2026-11-30"
 
 
-def lines(answer) -> list[list[str]]:
+def read_csv_rows(answer) -> list[list[str]]:
     """The CSV as rows of cells."""
     text = b"".join(answer.streaming_content).decode("utf-8-sig")
     return list(csv.reader(io.StringIO(text)))
 
 
-def november(**given) -> UsageFilter:
-    return UsageFilter(date(2026, 11, 1), date(2026, 11, 30), **given)
+def november_filter(**fields) -> UsageFilter:
+    return UsageFilter(date(2026, 11, 1), date(2026, 11, 30), **fields)
 
 
 def test_figures_are_told_by_person_by_model_and_by_day(db):
@@ -39,7 +39,7 @@ def test_figures_are_told_by_person_by_model_and_by_day(db):
     GenerationFactory(
         owner=bob, state=State.COMPLETED, credits_charged=99, created_at=NOW - timedelta(days=40)
     )
-    found = usage_report(november())
+    found = usage_report(november_filter())
     assert (found.totals.count, found.totals.failed_count, found.totals.credits_charged) == (
         3,
         1,
@@ -70,13 +70,13 @@ def test_the_figures_are_those_of_what_was_chosen(db, given, count):
     GenerationFactory(owner=bob, state=State.COMPLETED, model_id=KLING)
     GenerationFactory(owner=bob, state=State.FAILED)
     owner = {"bob": bob.pk}.get(given.pop("owner", ""))
-    assert usage_report(november(owner_id=owner, **given)).totals.count == count
+    assert usage_report(november_filter(owner_id=owner, **given)).totals.count == count
 
 
 def test_the_last_day_is_counted_to_its_end_and_not_further(db):
     GenerationFactory(created_at=NOW.replace(day=30, hour=23, minute=59, second=59))
     GenerationFactory(created_at=NOW.replace(month=12, day=1, hour=0, minute=0))
-    assert usage_report(november()).totals.count == 1
+    assert usage_report(november_filter()).totals.count == 1
 
 
 def test_a_year_is_told_by_months_that_leave_out_no_day(db):
@@ -95,12 +95,12 @@ def test_many_generations_take_no_more_queries_than_one(db, django_assert_num_qu
     for _number in range(12):
         GenerationFactory()
     with django_assert_num_queries(3):
-        usage_report(november())
+        usage_report(november_filter())
 
 
 def test_the_chart_reaches_from_nothing_to_a_round_number(db):
     GenerationFactory(state=State.COMPLETED, credits_charged=Decimal("162"))
-    drawn = build_chart(usage_report(november()).periods, is_monthly=False)
+    drawn = build_chart(usage_report(november_filter()).periods, is_monthly=False)
     assert drawn.scale_labels == ("200", "100", "0")
     assert len(drawn.bars) == 30
     assert drawn.bars[19].height == "81.00"
@@ -109,21 +109,21 @@ def test_the_chart_reaches_from_nothing_to_a_round_number(db):
 
 
 def test_a_period_without_charges_has_a_chart_that_says_so(db):
-    drawn = build_chart(usage_report(november()).periods, is_monthly=False)
+    drawn = build_chart(usage_report(november_filter()).periods, is_monthly=False)
     assert drawn.summary == "Nothing was charged in this period."
 
 
-def test_the_page_shows_the_chart_and_the_same_figures_below(staff):
+def test_the_page_shows_the_chart_and_the_same_figures_below(staff_client):
     GenerationFactory(state=State.COMPLETED, credits_charged=Decimal("25.7"))
-    page = staff.get(f"{USAGE}?{NOVEMBER}").content.decode()
+    page = staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}").content.decode()
     assert 'role="img"' in page
     assert "<title>20 Nov 2026: 25.7 credits</title>" in page
     assert page.count("25.7") >= 5
     assert "style=" not in page[page.index("<svg") : page.index("</svg>")]
 
 
-def test_without_a_choice_the_page_shows_the_last_thirty_days(staff):
-    page = staff.get(USAGE)
+def test_without_a_choice_the_page_shows_the_last_thirty_days(staff_client):
+    page = staff_client.get(USAGE_URL)
     form = page.context["form"]
     assert form.is_valid()
     choice = form.to_filter()
@@ -138,24 +138,24 @@ def test_without_a_choice_the_page_shows_the_last_thirty_days(staff):
         ("created_from=x&created_to=2026-11-19", "Enter a valid date."),
     ],
 )
-def test_a_period_that_makes_no_sense_shows_no_figures_but_says_why(staff, query, words):
-    page = staff.get(f"{USAGE}?{query}").content.decode()
+def test_a_period_that_makes_no_sense_shows_no_figures_but_says_why(staff_client, query, words):
+    page = staff_client.get(f"{USAGE_URL}?{query}").content.decode()
     assert words in page
     assert "studio-totals" not in page
-    assert words in staff.get(f"{USAGE}?{query}&as=csv").content.decode()
+    assert words in staff_client.get(f"{USAGE_URL}?{query}&as=csv").content.decode()
 
 
-def test_a_line_leads_to_exactly_its_generations(staff):
+def test_a_line_leads_to_exactly_its_generations(staff_client):
     ada = UserFactory(username="ada")
     GenerationFactory(owner=ada)
     GenerationFactory()
-    page = staff.get(f"{USAGE}?{NOVEMBER}").content.decode()
-    address = f"{LIST}?{NOVEMBER}&owner__id__exact={ada.pk}"
+    page = staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}").content.decode()
+    address = f"{GENERATIONS_URL}?{NOVEMBER_QUERY}&owner__id__exact={ada.pk}"
     assert address.replace("&", "&amp;") in page
-    assert staff.get(address).context["cl"].result_count == 1
+    assert staff_client.get(address).context["cl"].result_count == 1
 
 
-def test_the_csv_has_exactly_the_rows_that_are_filtered(staff):
+def test_the_csv_has_exactly_the_rows_that_are_filtered(staff_client):
     ada = UserFactory(username="ada")
     mine = GenerationFactory(
         owner=ada,
@@ -165,8 +165,8 @@ def test_the_csv_has_exactly_the_rows_that_are_filtered(staff):
     )
     GenerationFactory(state=State.COMPLETED)
     GenerationFactory(owner=ada, created_at=NOW - timedelta(days=60))
-    answer = staff.get(f"{USAGE}?{NOVEMBER}&owner__id__exact={ada.pk}&as=csv")
-    head, *rows = lines(answer)
+    answer = staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&owner__id__exact={ada.pk}&as=csv")
+    head, *rows = read_csv_rows(answer)
     assert answer.headers["Content-Disposition"] == (
         'attachment; filename="usage-2026-11-01-2026-11-30.csv"'
     )
@@ -178,25 +178,25 @@ def test_the_csv_has_exactly_the_rows_that_are_filtered(staff):
     assert (row["estimated"], row["reserved"], row["used"]) == ("30.0000", "25.7000", "25.7000")
 
 
-def test_the_csv_and_the_page_say_the_same_sum(staff):
+def test_the_csv_and_the_page_say_the_same_sum(staff_client):
     for used in ("0.0001", "25.7", "162"):
         GenerationFactory(state=State.COMPLETED, credits_charged=Decimal(used))
-    head, *rows = lines(staff.get(f"{USAGE}?{NOVEMBER}&as=csv"))
+    head, *rows = read_csv_rows(staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&as=csv"))
     assert sum(Decimal(row[head.index("used")]) for row in rows) == Decimal("187.7001")
-    assert usage_report(november()).totals.credits_charged == Decimal("187.7001")
+    assert usage_report(november_filter()).totals.credits_charged == Decimal("187.7001")
 
 
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
-def test_no_cell_of_the_csv_is_a_formula(staff, begin):
-    person = UserFactory(username=f"{begin}sum(1)")
-    GenerationFactory(owner=person, prompt=f'{begin}cmd|" /C calc"!A0', error_code=f"{begin}x")
-    head, row = lines(staff.get(f"{USAGE}?{NOVEMBER}&as=csv"))
+def test_no_cell_of_the_csv_is_a_formula(staff_client, begin):
+    user = UserFactory(username=f"{begin}sum(1)")
+    GenerationFactory(owner=user, prompt=f'{begin}cmd|" /C calc"!A0', error_code=f"{begin}x")
+    head, row = read_csv_rows(staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&as=csv"))
     cells = dict(zip(head, row, strict=True))
     for name in ("person", "prompt", "error_code"):
         assert cells[name].startswith(f"'{begin}")
 
 
-def test_a_prompt_of_many_lines_stays_one_cell(staff):
+def test_a_prompt_of_many_lines_stays_one_cell(staff_client):
     GenerationFactory(prompt='one\ntwo, "three"\n=four')
-    head, row = lines(staff.get(f"{USAGE}?{NOVEMBER}&as=csv"))
+    head, row = read_csv_rows(staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&as=csv"))
     assert row[head.index("prompt")] == 'one\ntwo, "three"\n=four'

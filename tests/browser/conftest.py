@@ -19,12 +19,12 @@ from evolink_studio.accounts.models import User
 from evolink_studio.generations.pipeline.provider import provider_from_settings
 from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.sandbox import server
-from evolink_studio.sandbox.database import Store
+from evolink_studio.sandbox.database import Database
 from evolink_studio.sandbox.settings import SandboxSettings
-from evolink_studio.worker.worker import LocalEngine
+from evolink_studio.worker.worker import Worker
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
+CHROMIUM_PATH = Path("/usr/bin/chromium")
+CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -33,10 +33,10 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE = 20_000  # milliseconds
-expect.set_options(timeout=PATIENCE)
+TIMEOUT_MS = 20_000  # milliseconds
+expect.set_options(timeout=TIMEOUT_MS)
 # What the page itself says in words: a newer request replaced one, a file was refused.
-EXPECTED_NOISE = (
+EXPECTED_CONSOLE_MESSAGES = (
     "htmx:sendAbort",
     "htmx:afterRequest",
     "htmx:abort",
@@ -55,41 +55,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, object]:
-    if not CHROMIUM.exists():
-        words = "Chromium is missing: apt-get install chromium"
-        pytest.fail(words) if os.environ.get("CI") else pytest.skip(words)
-    return {"executable_path": str(CHROMIUM), "args": ARGUMENTS}
+    if not CHROMIUM_PATH.exists():
+        message = "Chromium is missing: apt-get install chromium"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    return {"executable_path": str(CHROMIUM_PATH), "args": CHROMIUM_ARGUMENTS}
 
 
-class Studio:
+class LiveStudio:
     """A running studio, as a test sees it: its address and its owner."""
 
-    def __init__(self, address: str, owner: User) -> None:
-        self.address = address
+    def __init__(self, base_url: str, owner: User) -> None:
+        self.base_url = base_url
         self.owner = owner
 
-    def url(self, path: str) -> str:
-        return f"{self.address}{path}"
+    def build_url(self, path: str) -> str:
+        return f"{self.base_url}{path}"
 
 
 @contextmanager
-def worker() -> Iterator[LocalEngine]:
+def run_worker() -> Iterator[Worker]:
     """The studio's worker in a thread of its own."""
-    ready: list[LocalEngine] = []
+    ready: list[Worker] = []
     started = threading.Event()
 
-    async def work() -> None:
+    async def run_loop() -> None:
         far = provider_from_settings()
         async with far.client:
-            ready.append(LocalEngine(far, timezone.now))
+            ready.append(Worker(far, timezone.now))
             started.set()
             await ready[0].run()
 
-    def run() -> None:
-        asyncio.run(work())
+    def run_thread() -> None:
+        asyncio.run(run_loop())
         connections.close_all()
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run_thread)
     thread.start()
     assert started.wait(10)
     try:
@@ -101,56 +101,56 @@ def worker() -> Iterator[LocalEngine]:
 
 
 @pytest.fixture
-def far_end(settings, tmp_path: Path) -> Iterator[str]:
+def sandbox_url(settings, tmp_path: Path) -> Iterator[str]:
     """The sandbox, twenty times faster than a person sees it."""
-    store = Store(tmp_path / "sandbox.sqlite3")
-    far = SandboxSettings(media_dir=tmp_path / "sandbox", pace=0.05)
-    with server.serving(store, far) as address:
-        settings.EVOLINK_API_URL = settings.EVOLINK_FILES_URL = address
-        yield address
-    store.close()
+    database = Database(tmp_path / "sandbox.sqlite3")
+    sandbox_settings = SandboxSettings(media_dir=tmp_path / "sandbox", pace=0.05)
+    with server.serve_in_thread(database, sandbox_settings) as url:
+        settings.EVOLINK_API_URL = settings.EVOLINK_FILES_URL = url
+        yield url
+    database.close()
 
 
 @pytest.fixture
-def studio(live_server, far_end: str) -> Iterator[Studio]:
+def studio(live_server, sandbox_url: str) -> Iterator[LiveStudio]:
     """Everything running, with one owner who can sign in as ada / a-long-secret."""
     owner = User.objects.create_superuser("ada", "", "a-long-secret")
-    with worker():
-        yield Studio(live_server.url, owner)
+    with run_worker():
+        yield LiveStudio(live_server.url, owner)
 
 
 @contextmanager
-def watched(context: BrowserContext, address: str) -> Iterator[Page]:
+def open_watched_page(context: BrowserContext, base_url: str) -> Iterator[Page]:
     """A page that fails the test on a script error, a blocked policy or a request to elsewhere."""
     page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    trouble: list[str] = []
-    page.on("pageerror", lambda error: trouble.append(f"script: {error}"))
+    page.set_default_timeout(TIMEOUT_MS)
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(f"script: {error}"))
     page.on(
         "console",
-        lambda said: (
-            trouble.append(f"console: {said.text}")
-            if said.type == "error" and not said.text.startswith(EXPECTED_NOISE)
+        lambda message: (
+            problems.append(f"console: {message.text}")
+            if message.type == "error" and not message.text.startswith(EXPECTED_CONSOLE_MESSAGES)
             else None
         ),
     )
-    home = urlsplit(address).netloc
+    studio_host = urlsplit(base_url).netloc
     page.on(
         "request",
-        lambda asked: (
-            trouble.append(f"left the studio: {asked.url}")
-            if asked.url.startswith("http") and urlsplit(asked.url).netloc != home
+        lambda request: (
+            problems.append(f"left the studio: {request.url}")
+            if request.url.startswith("http") and urlsplit(request.url).netloc != studio_host
             else None
         ),
     )
     yield page
     # A polling page is left before the database goes away.
     page.goto("about:blank")
-    assert trouble == []
+    assert problems == []
 
 
-def sign_in(page: Page, studio: Studio) -> None:
-    page.goto(studio.url("/account/login/"))
+def sign_in(page: Page, studio: LiveStudio) -> None:
+    page.goto(studio.build_url("/account/login/"))
     page.fill("[name=login]", "ada")
     page.fill("[name=password]", "a-long-secret")
     page.press("[name=password]", "Enter")
@@ -158,31 +158,31 @@ def sign_in(page: Page, studio: Studio) -> None:
 
 
 @pytest.fixture
-def page(browser: Browser, studio: Studio) -> Iterator[Page]:
+def page(browser: Browser, studio: LiveStudio) -> Iterator[Page]:
     """A signed-in owner at a desk."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
-    with watched(context, studio.address) as page:
+    with open_watched_page(context, studio.base_url) as page:
         sign_in(page, studio)
         yield page
     context.close()
 
 
 @pytest.fixture
-def still(live_server, settings) -> Studio:
+def idle_studio(live_server, settings) -> LiveStudio:
     """Pages only. Its worker was heard of, and will not be missed during a test."""
     settings.ENV = settings.ENV.model_copy(update={"running_per_person": 3})
     record_heartbeat(worker="here", disk_free_bytes=10**12, now=timezone.now() + timedelta(hours=1))
-    return Studio(live_server.url, User.objects.create_superuser("ada", "", "a-long-secret"))
+    return LiveStudio(live_server.url, User.objects.create_superuser("ada", "", "a-long-secret"))
 
 
 @pytest.fixture
-def desk(browser, still) -> Iterator[Page]:
+def ada_page(browser, idle_studio) -> Iterator[Page]:
     """Ada is signed in already."""
     client = Client()
-    client.force_login(still.owner, "django.contrib.auth.backends.ModelBackend")
+    client.force_login(idle_studio.owner, "django.contrib.auth.backends.ModelBackend")
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value}
-    context.add_cookies([{**cookie, "url": still.address}])
-    with watched(context, still.address) as page:
+    context.add_cookies([{**cookie, "url": idle_studio.base_url}])
+    with open_watched_page(context, idle_studio.base_url) as page:
         yield page
     context.close()

@@ -13,62 +13,62 @@ from playwright.sync_api import Page
 
 from evolink_studio.generations.models import Charge, GeneratedVideo, Generation
 from evolink_studio.generations.states import State
-from tests.browser.conftest import Studio
+from tests.browser.conftest import LiveStudio
 from tests.factories import VEO, AssetFactory, GenerationFactory
-from tests.library.footage import film
+from tests.library.footage import make_video
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-AGAIN = "Use these settings"
+REUSE_SETTINGS = "Use these settings"
 
 
 @dataclass(frozen=True)
-class Seen:
+class ExpectedCard:
     """A state: how its row stands at a moment, and what a person then reads and may press."""
 
     name: str
     state: State
     label: str | Promise
-    stage: tuple[str, ...]
-    rail: tuple[str, ...]
-    money: str
+    selected_texts: tuple[str, ...]
+    list_texts: tuple[str, ...]
+    charge_text: str
     actions: tuple[str, ...]
-    row: Callable[[datetime], dict[str, object]] = lambda now: {}
+    build_columns: Callable[[datetime], dict[str, object]] = lambda now: {}
 
     def __str__(self) -> str:
         return self.name
 
 
-SEEN = (
-    Seen(
+EXPECTED_CARDS = (
+    ExpectedCard(
         "waiting",
         State.QUEUED,
         State.QUEUED.label,
         ("1 ahead of this one.", "At most 3 of yours run at once"),
         ("Next in line to be sent.",),
         "Nothing is charged yet; about 162 credits once it is sent.",
-        (AGAIN, "Cancel"),
+        (REUSE_SETTINGS, "Cancel"),
     ),
-    Seen(
+    ExpectedCard(
         "waiting for EvoLink",
         State.QUEUED,
         State.QUEUED.label,
         ("EvoLink cannot be reached. Nothing was sent yet.", "We try again by ourselves"),
         ("EvoLink cannot be reached.",),
         "Nothing is charged yet; about 162 credits once it is sent.",
-        (AGAIN, "Cancel"),
+        (REUSE_SETTINGS, "Cancel"),
         lambda now: {"error_code": "unreachable"},
     ),
-    Seen(
+    ExpectedCard(
         "sending",
         State.SENDING,
         State.SENDING.label,
         ("Sending it to EvoLink…",),
         ("Sending it to EvoLink…",),
         "About 162 credits will be reserved as soon as EvoLink accepts it.",
-        (AGAIN, "Stop watching"),
+        (REUSE_SETTINGS, "Stop watching"),
     ),
-    Seen(
+    ExpectedCard(
         "unknown",
         State.UNKNOWN,
         State.UNKNOWN.label,
@@ -78,29 +78,29 @@ SEEN = (
         ),
         ("EvoLink's answer was lost",),
         "Whether 162 credits are charged is not clear yet.",
-        (AGAIN, "Stop watching"),
+        (REUSE_SETTINGS, "Stop watching"),
         lambda now: {"due": now},
     ),
-    Seen(
+    ExpectedCard(
         "accepted",
         State.RUNNING,
         State.RUNNING.label,
         ("0 % · usually 3 minutes", "about 3 minutes left"),
         ("0 % · usually 3 minutes",),
         "EvoLink accepted it; 25.7 credits are reserved.",
-        (AGAIN, "Stop watching"),
+        (REUSE_SETTINGS, "Stop watching"),
     ),
-    Seen(
+    ExpectedCard(
         "running, but nothing moves",
         State.RUNNING,
         State.RUNNING.label,
         ("62 %", "this one takes longer", "No change for 6 minutes; models often pause like this."),
         ("62 %", "No change for 6 minutes"),
         "EvoLink accepted it; 25.7 credits are reserved.",
-        (AGAIN, "Stop watching"),
+        (REUSE_SETTINGS, "Stop watching"),
         lambda now: {"progress": 62, "moved": now - 6 * MINUTE, "created": now - 8 * MINUTE},
     ),
-    Seen(
+    ExpectedCard(
         "stalled",
         State.RUNNING,
         gettext_lazy("No news"),
@@ -111,39 +111,39 @@ SEEN = (
         ),
         ("No news from EvoLink for 20 minutes.",),
         "EvoLink accepted it; 25.7 credits are reserved.",
-        (AGAIN, "Stop watching"),
+        (REUSE_SETTINGS, "Stop watching"),
         lambda now: {"progress": 95, "stalled": now - 20 * MINUTE, "created": now - 25 * MINUTE},
     ),
-    Seen(
+    ExpectedCard(
         "saving",
         State.SAVING,
         State.SAVING.label,
         ("Made. Copying it to this server…", "EvoLink keeps it for 5 more hours."),
         ("Made. Copying it", "link, 5 h left"),
         "link, 5 h left 25.7 credits were charged.",
-        (AGAIN, "Stop watching"),
+        (REUSE_SETTINGS, "Stop watching"),
         lambda now: {"results_expire": now + 5 * HOUR + MINUTE},
     ),
-    Seen(
+    ExpectedCard(
         "saving, with trouble",
         State.SAVING,
         State.SAVING.label,
         ("this server's disk is full", "We keep trying. EvoLink keeps it for 5 more hours."),
         ("this server's disk is full",),
         "link, 5 h left 25.7 credits were charged.",
-        (AGAIN, "Stop watching"),
+        (REUSE_SETTINGS, "Stop watching"),
         lambda now: {"results_expire": now + 5 * HOUR + MINUTE, "error_code": "disk_full"},
     ),
-    Seen(
+    ExpectedCard(
         "done",
         State.COMPLETED,
         State.COMPLETED.label,
         ("estimated 162 → reserved 25.7 → charged 25.7",),
         ("Saved here", "estimated 162 → reserved 25.7 → charged 25.7"),
         "Saved here 25.7 credits were charged.",
-        ("Download", "Use this frame", AGAIN),
+        ("Download", "Use this frame", REUSE_SETTINGS),
     ),
-    Seen(
+    ExpectedCard(
         "failed, to be tried again",
         State.FAILED,
         State.FAILED.label,
@@ -153,7 +153,7 @@ SEEN = (
         ("Try again",),
         lambda now: {"error_code": "service_error"},
     ),
-    Seen(
+    ExpectedCard(
         "failed, to be changed",
         State.FAILED,
         State.FAILED.label,
@@ -163,7 +163,7 @@ SEEN = (
         ("Change and try again",),
         lambda now: {"error_code": "content_policy_violation"},
     ),
-    Seen(
+    ExpectedCard(
         "failed, and charged",
         State.FAILED,
         State.FAILED.label,
@@ -173,7 +173,7 @@ SEEN = (
         ("Change and try again",),
         lambda now: {"charge": Charge.CHARGED, "used": Decimal(20), "error_code": "odd_17"},
     ),
-    Seen(
+    ExpectedCard(
         "refund unclear",
         State.FAILED,
         State.FAILED.label,
@@ -183,7 +183,7 @@ SEEN = (
         ("Try again",),
         lambda now: {"charge": Charge.UNCLEAR, "used": None, "error_code": "service_error"},
     ),
-    Seen(
+    ExpectedCard(
         "expired",
         State.FAILED,
         gettext_lazy("Expired"),
@@ -193,29 +193,31 @@ SEEN = (
         ("Make it again",),
         lambda now: {"charge": Charge.CHARGED, "used": Decimal("25.7"), "error_code": "film_lost"},
     ),
-    Seen(
+    ExpectedCard(
         "cancelled",
         State.CANCELLED,
         State.CANCELLED.label,
         ("Cancelled before it was sent.",),
         ("Cancelled before it was sent.",),
         "Nothing was charged.",
-        (AGAIN,),
+        (REUSE_SETTINGS,),
     ),
 )
 
 
-def row(seen_name: str) -> Seen:
-    return next(seen for seen in SEEN if seen.name == seen_name)
+def get_expected_card(name: str) -> ExpectedCard:
+    return next(expected for expected in EXPECTED_CARDS if expected.name == name)
 
 
-def put(studio: Studio, seen: Seen, tmp_path: Path, **fields: object) -> Generation:
+def create_generation_as(
+    studio: LiveStudio, expected: ExpectedCard, tmp_path: Path, **fields: object
+) -> Generation:
     now = timezone.now()
-    row = {"created": now, **seen.row(now), **fields}
-    generation = GenerationFactory(owner=studio.owner, state=seen.state, **row)
-    if seen.state == State.COMPLETED:
+    columns = {"created": now, **expected.build_columns(now), **fields}
+    generation = GenerationFactory(owner=studio.owner, state=expected.state, **columns)
+    if expected.state == State.COMPLETED:
         seconds = 1 + generation.pk % 2  # no two files of a person are the same
-        content = film(tmp_path / f"{generation.pk}.mp4", seconds=seconds).read_bytes()
+        content = make_video(tmp_path / f"{generation.pk}.mp4", seconds=seconds).read_bytes()
         asset = AssetFactory(
             owner=studio.owner, kind="video", format="mp4", mime="video/mp4", content=content
         )
@@ -225,5 +227,5 @@ def put(studio: Studio, seen: Seen, tmp_path: Path, **fields: object) -> Generat
     return generation
 
 
-def show(page: Page, studio: Studio, generation: Generation) -> None:
-    page.goto(studio.url(f"/create/{VEO}/?show={generation.pk}"))
+def open_generation(page: Page, studio: LiveStudio, generation: Generation) -> None:
+    page.goto(studio.build_url(f"/create/{VEO}/?show={generation.pk}"))

@@ -6,10 +6,10 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Studio
-from tests.pictures import picture
+from tests.browser.conftest import LiveStudio
+from tests.pictures import make_image
 
-MODELS = {
+CHOICES_BY_MODEL = {
     "veo3.1-pro": {"aspect_ratio": "9:16"},
     "kling-o3-image-to-video": {"quality": "720p"},
     "sora-2-preview": {"duration": "4"},
@@ -18,49 +18,51 @@ MODELS = {
 }
 
 
-def open_model(page: Page, studio: Studio, model_id: str) -> None:
-    page.goto(studio.url(f"/create/{model_id}/"))
+def open_model(page: Page, studio: LiveStudio, model_id: str) -> None:
+    page.goto(studio.build_url(f"/create/{model_id}/"))
     expect(page.locator(f"form[data-model='{model_id}']")).to_be_visible()
 
 
-def choose(page: Page, name: str, value: str) -> None:
+def choose_option(page: Page, name: str, value: str) -> None:
     """Press a chip by its label, as a person does, and wait for the form to come back."""
     chip = page.locator(f"[name={name}][value='{value}']")
     with page.expect_response("**/refresh/"):
         page.locator(f"label[for='{chip.get_attribute('id')}']").click()
-    settled(page)
+    wait_until_idle(page)
 
 
-def settled(page: Page) -> None:
+def wait_until_idle(page: Page) -> None:
     """Wait until no question to the server is under way."""
     expect(page.locator("#generate.htmx-request, #generate .htmx-request")).to_have_count(0)
 
 
-def write(page: Page, prompt: str) -> None:
+def fill_prompt(page: Page, prompt: str) -> None:
     page.fill("textarea[name=prompt]", prompt)
 
 
-def give_picture(page: Page, folder: Path, name: str, **size: int) -> None:
+def upload_image(page: Page, folder: Path, name: str, **size: int) -> None:
     path = folder / "frame.png"
-    path.write_bytes(picture(**{"width": 1280, "height": 720, **size}))
+    path.write_bytes(make_image(**{"width": 1280, "height": 720, **size}))
     with page.expect_response("**/refresh/"):
         page.set_input_files(f"input[type=file][name={name}]", path)
 
 
-def press(page: Page) -> None:
+def press_generate(page: Page) -> None:
     """Press the button and wait for what the server says to it."""
-    settled(page)
-    pressed = re.compile(r"/create/[^/]+/$")
-    with page.expect_response(lambda r: bool(pressed.search(r.url)) and r.request.method == "POST"):
+    wait_until_idle(page)
+    submit_url = re.compile(r"/create/[^/]+/$")
+    with page.expect_response(
+        lambda r: bool(submit_url.search(r.url)) and r.request.method == "POST"
+    ):
         page.click("[data-action=generate]")
 
 
-def card(page: Page, status: str = "") -> Locator:
+def selected_card(page: Page, status: str = "") -> Locator:
     """The card on the stage, once it has this state."""
     return page.locator(f"#stage [data-generation]{f'[data-status={status}]' if status else ''}")
 
 
-def plays(page: Page) -> bool:
+def video_plays(page: Page) -> bool:
     """Whether the film on the stage really runs in this browser."""
     return page.evaluate(
         """async () => {
@@ -75,7 +77,7 @@ def plays(page: Page) -> bool:
     )
 
 
-def violations(page: Page) -> list[str]:
+def axe_violations(page: Page) -> list[str]:
     """What breaks a rule for screen readers, and where."""
-    found = Axe().run(page).response["violations"]
-    return [f"{v['id']}: {[n['target'] for n in v['nodes']]}" for v in found]
+    results = Axe().run(page).response["violations"]
+    return [f"{v['id']}: {[n['target'] for n in v['nodes']]}" for v in results]

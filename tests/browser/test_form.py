@@ -3,11 +3,18 @@
 from playwright.sync_api import expect
 
 from evolink_studio.generations.models import Draft, Generation
-from tests.browser.steps import card, choose, give_picture, open_model, press, write
-from tests.pictures import picture
+from tests.browser.steps import (
+    choose_option,
+    fill_prompt,
+    open_model,
+    press_generate,
+    selected_card,
+    upload_image,
+)
+from tests.pictures import make_image
 
 
-def error(page, name):
+def error_locator(page, name):
     return page.locator(f"[data-error-for={name}]")
 
 
@@ -18,7 +25,7 @@ def test_an_option_that_is_not_allowed_now_is_disabled_with_its_sentence(page, s
     sentence = page.locator(f"#{keep.get_attribute('aria-describedby').split()[-1]}")
     expect(sentence).not_to_be_empty()
 
-    give_picture(page, tmp_path, "image_urls")
+    upload_image(page, tmp_path, "image_urls")
     expect(keep).to_be_enabled()
     expect(page.locator("[name=aspect_ratio][value=adaptive]")).to_be_checked()
 
@@ -27,7 +34,7 @@ def test_what_was_typed_survives_the_re_rendering(page, studio):
     open_model(page, studio, "doubao-seedance-1.0-pro-fast")
     page.click("textarea[name=prompt]")
     page.keyboard.type("A long thought that is still being ")
-    choose(page, "quality", "480p")
+    choose_option(page, "quality", "480p")
     page.click("textarea[name=prompt]")
     page.keyboard.press("End")
     page.keyboard.type("written")
@@ -38,10 +45,10 @@ def test_what_was_typed_survives_the_re_rendering(page, studio):
 
 def test_a_mistake_stands_at_its_field_and_nothing_is_lost(page, studio):
     open_model(page, studio, "kling-o3-image-to-video")
-    write(page, "A person smiles")
-    choose(page, "quality", "1080p")
-    press(page)
-    expect(error(page, "image_start")).not_to_be_empty()
+    fill_prompt(page, "A person smiles")
+    choose_option(page, "quality", "1080p")
+    press_generate(page)
+    expect(error_locator(page, "image_start")).not_to_be_empty()
     expect(page.locator("textarea[name=prompt]")).to_have_value("A person smiles")
     expect(page.locator("[name=quality][value='1080p']")).to_be_checked()
     assert Generation.objects.count() == 0
@@ -49,8 +56,8 @@ def test_a_mistake_stands_at_its_field_and_nothing_is_lost(page, studio):
 
 def test_switching_the_model_keeps_what_it_accepts_and_names_the_rest(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
-    write(page, "A cat that comes along")
-    choose(page, "aspect_ratio", "3:2")
+    fill_prompt(page, "A cat that comes along")
+    choose_option(page, "aspect_ratio", "3:2")
     page.locator("[popovertarget=model-picker]").first.click()
     page.locator("#model-picker a[href='/create/veo3.1-pro/']").click()
     expect(page.locator("form[data-model='veo3.1-pro']")).to_be_visible()
@@ -63,17 +70,17 @@ def test_a_text_file_named_png_is_refused_in_words(page, studio, tmp_path):
     path = tmp_path / "not-a-picture.png"
     path.write_text("just words")
     open_model(page, studio, "kling-o3-image-to-video")
-    write(page, "A cat")
+    fill_prompt(page, "A cat")
     with page.expect_response("**/upload"):
         page.set_input_files("input[type=file][name=image_start]", path)
-    expect(error(page, "image_start")).to_contain_text("not a picture")
+    expect(error_locator(page, "image_start")).to_contain_text("not a picture")
     expect(page.locator("textarea[name=prompt]")).to_have_value("A cat")
 
 
 def test_a_picture_of_the_wrong_size_gets_its_verdict_and_is_fitted(page, studio, tmp_path):
     open_model(page, studio, "sora-2-preview")
-    choose(page, "aspect_ratio", "1280x720")
-    give_picture(page, tmp_path, "image_urls", width=1600, height=1200)
+    choose_option(page, "aspect_ratio", "1280x720")
+    upload_image(page, tmp_path, "image_urls", width=1600, height=1200)
     expect(page.locator("[data-check=bad]")).to_be_visible()
     with page.expect_response("**/refresh/"):
         page.locator("[data-fit='1280x720']").click()
@@ -83,7 +90,7 @@ def test_a_picture_of_the_wrong_size_gets_its_verdict_and_is_fitted(page, studio
 
 def test_pictures_can_be_dropped_and_pasted(page, studio, tmp_path):
     open_model(page, studio, "veo3.1-pro")
-    bytes_ = list(picture(width=640, height=360))
+    bytes_ = list(make_image(width=640, height=360))
     transfer = page.evaluate_handle(
         """(bytes) => { const data = new DataTransfer();
             data.items.add(new File([new Uint8Array(bytes)], "dropped.png", {type: "image/png"}));
@@ -93,7 +100,7 @@ def test_pictures_can_be_dropped_and_pasted(page, studio, tmp_path):
     with page.expect_response("**/refresh/"):
         page.dispatch_event("[data-media=image_urls]", "drop", {"dataTransfer": transfer})
     expect(page.locator("[data-media-item]")).to_have_count(1)
-    other = list(picture(width=360, height=640))
+    other = list(make_image(width=360, height=640))
     with page.expect_response("**/refresh/"):
         page.evaluate(
             """(bytes) => { const data = new DataTransfer();
@@ -108,61 +115,61 @@ def test_pictures_can_be_dropped_and_pasted(page, studio, tmp_path):
 
 def test_the_shot_list_adds_up_to_the_duration(page, studio, tmp_path):
     open_model(page, studio, "kling-o3-image-to-video")
-    give_picture(page, tmp_path, "image_start")
-    choose(page, "multi_shot", "true")
+    upload_image(page, tmp_path, "image_start")
+    choose_option(page, "multi_shot", "true")
     for number, (prompt, seconds) in enumerate([("[quick] a", 2), ("b", 2)]):
         with page.expect_response("**/refresh/"):
             page.locator("[name=_do][value='shots:add']").click()
         page.fill(f"[name=shots-{number}-prompt]", prompt)
         page.fill(f"[name=shots-{number}-duration]", str(seconds))
         page.press(f"[name=shots-{number}-duration]", "Tab")
-    press(page)
-    expect(error(page, "shots")).not_to_be_empty()
+    press_generate(page)
+    expect(error_locator(page, "shots")).not_to_be_empty()
     page.fill("[name=shots-1-duration]", "3")
     with page.expect_response("**/refresh/"):
         page.press("[name=shots-1-duration]", "Tab")
-    press(page)
-    expect(card(page, "completed")).to_be_visible()
+    press_generate(page)
+    expect(selected_card(page, "completed")).to_be_visible()
     assert [shot["duration"] for shot in Generation.objects.get().params["shots"]] == [2, 3]
 
 
 def test_a_prompt_of_emoji_at_the_limit_is_taken(page, studio):
     open_model(page, studio, "doubao-seedance-1.0-pro-fast")
     prompt = "[quick]" + "🎬" * 1993
-    write(page, prompt)
-    press(page)
-    expect(card(page)).to_be_visible()
+    fill_prompt(page, prompt)
+    press_generate(page)
+    expect(selected_card(page)).to_be_visible()
     assert Generation.objects.get().prompt == prompt
 
 
 def test_a_reload_brings_the_draft_back(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
-    write(page, "Half a thought")
-    choose(page, "mode", "spicy")
+    fill_prompt(page, "Half a thought")
+    choose_option(page, "mode", "spicy")
     page.reload()
     expect(page.locator("textarea[name=prompt]")).to_have_value("Half a thought")
     expect(page.locator("[name=mode][value=spicy]")).to_be_checked()
 
 
 def test_what_is_being_written_is_kept_even_without_leaving_the_field(page, studio):
-    page.goto(studio.url("/create/grok-imagine-text-to-video/?afresh"))
+    page.goto(studio.build_url("/create/grok-imagine-text-to-video/?afresh"))
     page.click("textarea[name=prompt]")
     with page.expect_response("**/refresh/"):
         page.keyboard.type("Half a thought")
     page.keyboard.type(" and more")
     expect(page.locator("textarea[name=prompt]")).to_have_value("Half a thought and more")
-    expect(page).to_have_url(studio.url("/create/grok-imagine-text-to-video/"))
+    expect(page).to_have_url(studio.build_url("/create/grok-imagine-text-to-video/"))
     assert Draft.objects.get().values["prompt"] == "Half a thought"
 
 
-def test_a_note_stays_until_it_is_put_away_so_that_nothing_jumps(page, studio):
+def test_a_note_stays_until_it_is_closed_so_that_nothing_jumps(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
-    choose(page, "mode", "fun")
+    choose_option(page, "mode", "fun")
     page.reload()
-    choose(page, "mode", "spicy")
+    choose_option(page, "mode", "spicy")
     expect(page.locator("[data-note]")).to_have_count(1)
     page.click("[data-dismiss]")
-    choose(page, "mode", "normal")
+    choose_option(page, "mode", "normal")
     expect(page.locator("[data-note]")).to_have_count(0)
 
 
@@ -171,15 +178,15 @@ def test_an_address_that_cannot_be_opened_stands_there_again(page, studio):
     page.locator("[data-media=image_urls] .url-import summary").click()
     page.fill("[data-media=image_urls] input[type=url]", "http://127.0.0.1:1/cat.png")
     page.click("[data-media=image_urls] [data-fetch]")
-    expect(error(page, "image_urls")).not_to_be_empty()
+    expect(error_locator(page, "image_urls")).not_to_be_empty()
     field = page.locator("[data-media=image_urls] input[type=url]")
     expect(field).to_have_value("http://127.0.0.1:1/cat.png")
 
 
 def test_pictures_come_along_to_single_slots_and_can_be_swapped_there(page, studio, tmp_path):
     open_model(page, studio, "veo3.1-pro")
-    give_picture(page, tmp_path, "image_urls")
-    give_picture(page, tmp_path, "image_urls", width=720, height=1280)
+    upload_image(page, tmp_path, "image_urls")
+    upload_image(page, tmp_path, "image_urls", width=720, height=1280)
     page.locator("[popovertarget=model-picker]").first.click()
     page.locator("#model-picker a[href='/create/kling-o3-image-to-video/']").click()
     expect(page.locator("[data-note]")).to_contain_text("First frame, Last frame")

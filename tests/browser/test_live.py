@@ -3,20 +3,20 @@
 from playwright.sync_api import expect
 
 from evolink_studio.credits.models import Allowance
-from tests.browser.conftest import sign_in, watched
-from tests.browser.steps import card, open_model, plays, press, write
+from tests.browser.conftest import open_watched_page, sign_in
+from tests.browser.steps import fill_prompt, open_model, press_generate, selected_card, video_plays
 
 
 def test_a_playing_film_is_not_swapped_away_by_the_next_one(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
-    write(page, "[quick] The first")
-    press(page)
-    expect(card(page, "completed")).to_be_visible()
-    assert plays(page)
+    fill_prompt(page, "[quick] The first")
+    press_generate(page)
+    expect(selected_card(page, "completed")).to_be_visible()
+    assert video_plays(page)
     page.evaluate("document.querySelector('#stage video').loop = true")
     page.evaluate("window.film = document.querySelector('#stage video')")
-    write(page, "[quick] The second")
-    press(page)
+    fill_prompt(page, "[quick] The second")
+    press_generate(page)
     expect(page.locator("#rail [data-generation][data-status=completed]")).to_have_count(
         1, timeout=90_000
     )
@@ -26,9 +26,9 @@ def test_a_playing_film_is_not_swapped_away_by_the_next_one(page, studio):
 
 def test_a_failure_says_what_happened_to_the_money_and_what_to_do(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
-    write(page, "[quick] [policy] Something forbidden")
-    press(page)
-    failed = card(page, "failed")
+    fill_prompt(page, "[quick] [policy] Something forbidden")
+    press_generate(page)
+    failed = selected_card(page, "failed")
     expect(failed).to_contain_text("content policy")
     expect(failed).to_contain_text("Not charged")
     failed.locator("a", has_text="try again").click()
@@ -39,41 +39,41 @@ def test_a_failure_says_what_happened_to_the_money_and_what_to_do(page, studio):
 
 def test_a_lost_answer_is_told_and_found_again(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
-    write(page, "[quick] [lost] A cat")
-    press(page)
-    expect(card(page, "unknown")).to_contain_text("never send it again")
+    fill_prompt(page, "[quick] [lost] A cat")
+    press_generate(page)
+    expect(selected_card(page, "unknown")).to_contain_text("never send it again")
     page.wait_for_timeout(6000)
     page.reload()
-    expect(card(page, "completed")).to_be_visible()
+    expect(selected_card(page, "completed")).to_be_visible()
 
 
 def test_a_session_that_ends_leads_to_the_sign_in_page(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
-    write(page, "[stall] A cat")
-    press(page)
-    expect(card(page, "running")).to_be_visible()
+    fill_prompt(page, "[stall] A cat")
+    press_generate(page)
+    expect(selected_card(page, "running")).to_be_visible()
     page.context.clear_cookies()
     page.wait_for_url("**/account/login/**")
 
 
 def test_another_tab_hears_of_it(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
-    write(page, "[stall] The first keeps both tabs listening")
-    press(page)
-    expect(card(page, "running")).to_be_visible()
-    with watched(page.context, studio.address) as other:
+    fill_prompt(page, "[stall] The first keeps both tabs listening")
+    press_generate(page)
+    expect(selected_card(page, "running")).to_be_visible()
+    with open_watched_page(page.context, studio.base_url) as other:
         open_model(other, studio, "grok-imagine-text-to-video")
-        write(page, "[quick] Told everywhere")
-        press(page)
+        fill_prompt(page, "[quick] Told everywhere")
+        press_generate(page)
         expect(other.locator("[data-generation]")).to_have_count(2)
         expect(other.locator("[data-status=completed]")).to_have_count(1)
 
 
 def test_credits_are_counted_by_the_same_poll(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
-    write(page, "[quick] A cat")
-    press(page)
-    expect(card(page, "completed")).to_be_visible()
+    fill_prompt(page, "[quick] A cat")
+    press_generate(page)
+    expect(selected_card(page, "completed")).to_be_visible()
     expect(page.locator("#usage")).to_contain_text("8.16")
 
 
@@ -82,11 +82,11 @@ def test_the_button_hears_of_credits_that_came_back(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
     button = page.locator("[data-action=generate]")
     before = button.inner_text()
-    write(page, "[quick] [policy] Something forbidden")
-    press(page)
+    fill_prompt(page, "[quick] [policy] Something forbidden")
+    press_generate(page)
     expect(button).not_to_have_text(before)
-    write(page, "Typed meanwhile")
-    expect(card(page, "failed")).to_be_visible()
+    fill_prompt(page, "Typed meanwhile")
+    expect(selected_card(page, "failed")).to_be_visible()
     expect(button).to_have_text(before)
     expect(page.locator("textarea[name=prompt]")).to_have_value("Typed meanwhile")
 
@@ -99,8 +99,8 @@ def test_signing_in_by_the_first_link_and_out_again(browser, studio):
 
     token = create_sign_in_link(user=studio.owner, now=timezone.now())
     context = browser.new_context()
-    with watched(context, studio.address) as page:
-        page.goto(studio.url(reverse("welcome", args=[token])))
+    with open_watched_page(context, studio.base_url) as page:
+        page.goto(studio.build_url(reverse("welcome", args=[token])))
         page.wait_for_url("**/create/**")
         page.locator("[popovertarget=account-menu]").click()
         page.locator("#account-menu button[type=submit]").click()
@@ -109,22 +109,22 @@ def test_signing_in_by_the_first_link_and_out_again(browser, studio):
     context.close()
 
 
-def test_a_late_answer_to_an_older_poll_does_not_turn_stage_and_rail_around(page, studio):
+def test_a_late_answer_to_an_older_poll_does_not_swap_selected_card_and_list(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
-    write(page, "[stall] The first")
-    press(page)
-    expect(card(page, "running")).to_be_visible()
+    fill_prompt(page, "[stall] The first")
+    press_generate(page)
+    expect(selected_card(page, "running")).to_be_visible()
     held = []
     page.route("**/live/**", lambda route: held.append(route))
     with page.expect_request("**/live/**"):
         pass
-    write(page, "[stall] The second")
-    press(page)
-    expect(card(page)).to_contain_text("The second")
+    fill_prompt(page, "[stall] The second")
+    press_generate(page)
+    expect(selected_card(page)).to_contain_text("The second")
     held.pop(0).continue_()
     page.unroute("**/live/**")
     expect(page.locator("#rail [data-status=running]")).to_contain_text("The first")
     page.wait_for_timeout(3000)
-    expect(card(page)).to_contain_text("The second")
+    expect(selected_card(page)).to_contain_text("The second")
     expect(page.locator("#stage article")).to_have_class("stage-card")
     expect(page.locator("#rail article")).to_have_class("card")

@@ -3,10 +3,16 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import sign_in, watched
-from tests.browser.steps import card, open_model, press, violations, write
+from tests.browser.conftest import open_watched_page, sign_in
+from tests.browser.steps import (
+    axe_violations,
+    fill_prompt,
+    open_model,
+    press_generate,
+    selected_card,
+)
 
-PAGES = (
+PAGE_URLS = (
     "/create/veo3.1-pro/",
     "/create/kling-o3-image-to-video/",
     "/create/sora-2-preview/",
@@ -24,13 +30,13 @@ def test_no_page_breaks_a_rule_for_screen_readers_or_is_too_wide(
     context = browser.new_context(
         viewport={"width": width, "height": 900}, locale=locale, color_scheme=scheme
     )
-    with watched(context, studio.address) as page:
-        page.goto(studio.url("/account/login/"))
-        assert violations(page) == []
+    with open_watched_page(context, studio.base_url) as page:
+        page.goto(studio.build_url("/account/login/"))
+        assert axe_violations(page) == []
         sign_in(page, studio)
-        for path in PAGES:
-            page.goto(studio.url(path))
-            assert (path, violations(page)) == (path, [])
+        for path in PAGE_URLS:
+            page.goto(studio.build_url(path))
+            assert (path, axe_violations(page)) == (path, [])
             assert page.locator("h1").count() == 1
             wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
             assert (path, wide) == (path, False)
@@ -41,25 +47,25 @@ def test_no_page_breaks_a_rule_for_screen_readers_or_is_too_wide(
 def test_cards_of_every_kind_break_no_rule(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
     for prompt in ("[quick] done", "[quick] [policy] failed", "[lost] [stall] unknown"):
-        write(page, prompt)
-        press(page)
+        fill_prompt(page, prompt)
+        press_generate(page)
         expect(page.locator("[data-status=queued], [data-status=sending]")).to_have_count(0)
-    write(page, "[stall] running")
-    press(page)
-    expect(card(page, "running")).to_be_visible()
-    assert violations(page) == []
+    fill_prompt(page, "[stall] running")
+    press_generate(page)
+    expect(selected_card(page, "running")).to_be_visible()
+    assert axe_violations(page) == []
 
 
 def test_a_phone_has_the_button_in_reach_and_its_results_in_a_tab(browser, studio):
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
     )
-    with watched(context, studio.address) as page:
+    with open_watched_page(context, studio.base_url) as page:
         sign_in(page, studio)
         open_model(page, studio, "grok-imagine-text-to-video")
         expect(page.locator("[data-action=generate]")).to_be_in_viewport()
-        write(page, "[quick] A cat in a pocket")
-        press(page)
-        expect(card(page, "completed")).to_be_visible()
+        fill_prompt(page, "[quick] A cat in a pocket")
+        press_generate(page)
+        expect(selected_card(page, "completed")).to_be_visible()
         expect(page.locator("#stage video")).to_be_in_viewport()
     context.close()

@@ -6,29 +6,38 @@ from playwright.sync_api import expect
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 from tests.browser.conftest import sign_in
-from tests.browser.steps import MODELS, card, choose, give_picture, open_model, plays, press, write
+from tests.browser.steps import (
+    CHOICES_BY_MODEL,
+    choose_option,
+    fill_prompt,
+    open_model,
+    press_generate,
+    selected_card,
+    upload_image,
+    video_plays,
+)
 
 
-@pytest.mark.parametrize("model_id", MODELS)
+@pytest.mark.parametrize("model_id", CHOICES_BY_MODEL)
 def test_a_person_makes_a_film_and_downloads_it(page, studio, tmp_path, model_id):
     open_model(page, studio, model_id)
-    write(page, "[quick] A cat playing piano")
+    fill_prompt(page, "[quick] A cat playing piano")
     if model_id.startswith("kling"):
-        give_picture(page, tmp_path, "image_start")
-    for name, value in MODELS[model_id].items():
-        choose(page, name, value)
+        upload_image(page, tmp_path, "image_start")
+    for name, value in CHOICES_BY_MODEL[model_id].items():
+        choose_option(page, name, value)
     expect(page.locator("[data-action=generate]")).to_contain_text("credits")
-    press(page)
+    press_generate(page)
 
-    expect(card(page, "completed")).to_be_visible()
-    assert plays(page)
+    expect(selected_card(page, "completed")).to_be_visible()
+    assert video_plays(page)
     with page.expect_download() as download:
-        card(page).locator("a[download]").first.click()
+        selected_card(page).locator("a[download]").first.click()
     assert download.value.suggested_filename.endswith(".mp4")
     generation = Generation.objects.get()
     assert generation.state == State.COMPLETED
     assert generation.params["prompt"] == "[quick] A cat playing piano"
-    for name, value in MODELS[model_id].items():
+    for name, value in CHOICES_BY_MODEL[model_id].items():
         assert str(generation.params[name]) == value
     assert generation.credits_charged == generation.credits_reserved == generation.credits_estimated
 
@@ -49,26 +58,26 @@ def test_the_keyboard_alone_is_enough(page, studio):
     assert page.evaluate("document.activeElement.name") == "duration"
     page.keyboard.press("Control+Enter")
 
-    expect(card(page, "completed")).to_be_visible()
+    expect(selected_card(page, "completed")).to_be_visible()
     assert Generation.objects.get().params["duration"] == 10
 
 
 def test_progress_is_shown_with_words_and_the_poller_stops_by_itself(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
-    write(page, "[stall] A cat")
-    press(page)
-    bar = card(page, "running").locator("[role=progressbar]")
+    fill_prompt(page, "[stall] A cat")
+    press_generate(page)
+    bar = selected_card(page, "running").locator("[role=progressbar]")
     expect(bar).to_be_visible()
     assert "%" in bar.get_attribute("aria-valuetext")
     expect(page.locator("#poller[hx-get]")).to_have_count(1)
 
-    expect(card(page, "completed").locator("video")).to_be_visible(timeout=120_000)
+    expect(selected_card(page, "completed").locator("video")).to_be_visible(timeout=120_000)
     expect(page.locator("#poller[hx-get]")).to_have_count(0)
 
 
 def test_fifty_presses_make_one_generation(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
-    write(page, "[quick] A cat")
+    fill_prompt(page, "[quick] A cat")
     key = page.input_value("[name=form_key]")
     page.evaluate(
         """async (key) => {
@@ -91,7 +100,7 @@ def test_it_works_without_javascript(browser, studio):
     page = context.new_page()
     sign_in(page, studio)
     open_model(page, studio, "doubao-seedance-1.0-pro-fast")
-    write(page, "[quick] A quiet street")
+    fill_prompt(page, "[quick] A quiet street")
     page.locator("[data-action=generate]").click()
     expect(page.locator("[data-generation]")).to_be_visible()
     for _ in range(60):

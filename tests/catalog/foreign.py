@@ -15,17 +15,17 @@ from evolink_studio.catalog.fields import Control, JsonEncoding, Param
 from evolink_studio.catalog.media import MEGABYTE, MediaConstraints
 from evolink_studio.catalog.rules import AtLeastOne, AtMostTogether
 
-FILM = MediaConstraints(
+VIDEO_CONSTRAINTS = MediaConstraints(
     kind="video", formats=("mp4", "mov"), max_bytes=100 * MEGABYTE, max_seconds=30
 )
-SOUND = MediaConstraints(
+AUDIO_CONSTRAINTS = MediaConstraints(
     kind="audio", formats=("mp3", "wav"), max_bytes=15 * MEGABYTE, min_seconds=1, max_seconds=10
 )
 
 
 class Voice(RequestRow):
     who: Annotated[str, MaxLen(40), Param("Who", "Who speaks with this voice.")]
-    voice: Annotated[MediaFile, SOUND, Param("Voice", "A recording of the voice.")]
+    voice: Annotated[MediaFile, AUDIO_CONSTRAINTS, Param("Voice", "A recording of the voice.")]
 
 
 class Wan27Reference(VideoRequest):
@@ -41,10 +41,13 @@ class Wan27Reference(VideoRequest):
         Param("Pictures", "People and things by picture."),
     ] = []
     video_urls: Annotated[
-        list[MediaFile], MaxLen(5), FILM, Param("Films", "People and things by film.")
+        list[MediaFile], MaxLen(5), VIDEO_CONSTRAINTS, Param("Films", "People and things by film.")
     ] = []
     audio_urls: Annotated[
-        list[MediaFile], MaxLen(5), SOUND, Param("Sounds", "Voices, in the order of the files.")
+        list[MediaFile],
+        MaxLen(5),
+        AUDIO_CONSTRAINTS,
+        Param("Sounds", "Voices, in the order of the files."),
     ] = []
     voices: Annotated[
         list[Voice],
@@ -97,7 +100,9 @@ class GeminiOmniImage(VideoRequest):
 
 
 class TopazUpscale(VideoRequest):
-    video_urls: Annotated[list[MediaFile], Len(1, 1), FILM, Param("Film", "What is enlarged.")]
+    video_urls: Annotated[
+        list[MediaFile], Len(1, 1), VIDEO_CONSTRAINTS, Param("Film", "What is enlarged.")
+    ]
     upscale_factor: Annotated[
         Literal["1", "2", "4"],
         Param(
@@ -109,17 +114,17 @@ class TopazUpscale(VideoRequest):
     ] = "2"
 
 
-def _spec(**facts):
+def _build_spec(**fields):
     return ModelSpec(
         summary="For tests.",
         typical_seconds=60,
         documentation="EvoLink documentation",
         checked_on=date(2026, 8, 31),
-        **facts,
+        **fields,
     )
 
 
-WAN = _spec(
+WAN = _build_spec(
     id="wan2.7-reference-video",
     label="Wan 2.7 Reference",
     family="Wan",
@@ -139,14 +144,14 @@ WAN = _spec(
         ),
     ),
 )
-GEMINI = _spec(
+GEMINI = _build_spec(
     id="gemini-omni-flash-image-to-video",
     label="Gemini Omni Flash",
     family="Gemini",
     capabilities=(Capability.TEXT, Capability.IMAGE),
     request_class=GeminiOmniImage,
 )
-TOPAZ = _spec(
+TOPAZ = _build_spec(
     id="topaz-video-upscale",
     label="Topaz Upscale",
     family="Topaz",
@@ -154,4 +159,4 @@ TOPAZ = _spec(
     request_class=TopazUpscale,
 )
 
-FOREIGN = {spec.id: spec for spec in (WAN, GEMINI, TOPAZ)}
+SAMPLE_SPECS = {spec.id: spec for spec in (WAN, GEMINI, TOPAZ)}

@@ -1,8 +1,8 @@
 """Switching the AI model: what stays, what goes, and what a person hears of it."""
 
 from evolink_studio.catalog import DroppedValue, get_spec
-from tests.catalog.files import picture
-from tests.catalog.foreign import FOREIGN, GEMINI
+from tests.catalog.files import make_image_file
+from tests.catalog.foreign import GEMINI, SAMPLE_SPECS
 
 GROK = get_spec("grok-imagine-text-to-video")
 KLING = get_spec("kling-o3-image-to-video")
@@ -12,7 +12,12 @@ VEO = get_spec("veo3.1-pro")
 
 
 def test_values_that_fit_stay_without_a_word():
-    raw = {"prompt": "A cat", "aspect_ratio": "9:16", "quality": "720p", "image_urls": [picture()]}
+    raw = {
+        "prompt": "A cat",
+        "aspect_ratio": "9:16",
+        "quality": "720p",
+        "image_urls": [make_image_file()],
+    }
     carried = VEO.convert_values(raw, SEEDANCE)
     assert carried.values == raw
     assert carried.dropped_values == ()
@@ -43,7 +48,11 @@ def test_a_prompt_that_is_too_long_keeps_its_beginning_and_is_named():
 
 
 def test_of_too_many_pictures_the_first_stay_and_of_wrong_ones_the_right():
-    one, two, webp = picture("one"), picture("two"), picture("three", format="webp")
+    one, two, webp = (
+        make_image_file("one"),
+        make_image_file("two"),
+        make_image_file("three", format="webp"),
+    )
     assert VEO.convert_values({"image_urls": [one, two]}, SEEDANCE).values == {"image_urls": [one]}
     carried = VEO.convert_values({"image_urls": [webp, one]}, KLING)
     assert carried.values == {"image_start": one}
@@ -56,7 +65,7 @@ def test_strings_of_a_form_are_understood_on_the_way():
 
 
 def test_an_option_that_is_blocked_over_there_does_not_stay():
-    wan = FOREIGN["wan2.7-reference-video"]
+    wan = SAMPLE_SPECS["wan2.7-reference-video"]
     assert wan.convert_values({"prompt": "x", "aspect_ratio": "4:3"}, SEEDANCE).dropped_values == ()
     raw = {"prompt": "x", "aspect_ratio": "keep_ratio"}
     carried = SEEDANCE.convert_values(raw, SEEDANCE)
@@ -67,13 +76,13 @@ def test_an_option_that_is_blocked_over_there_does_not_stay():
 
 
 def test_a_prompt_that_rests_is_not_lost():
-    raw = {"prompt": "resting", "multi_shot": "on", "image_start": picture()}
+    raw = {"prompt": "resting", "multi_shot": "on", "image_start": make_image_file()}
     assert KLING.convert_values(raw, KLING).values["prompt"] == "resting"
     assert KLING.convert_values(raw, GROK).values == {"prompt": "resting"}
 
 
 def test_frames_of_a_list_take_the_single_slots_in_their_order_and_come_back():
-    one, two = picture("one"), picture("two")
+    one, two = make_image_file("one"), make_image_file("two")
     there = VEO.convert_values({"prompt": "x", "image_urls": [one, two]}, KLING)
     assert there.values == {"prompt": "x", "image_start": one, "image_end": two}
     assert there.moved_labels == ("First frame", "Last frame")
@@ -85,17 +94,17 @@ def test_frames_of_a_list_take_the_single_slots_in_their_order_and_come_back():
 
 
 def test_one_frame_takes_only_the_first_slot():
-    carried = SEEDANCE.convert_values({"image_urls": [picture()]}, KLING)
-    assert carried.values == {"image_start": picture()}
+    carried = SEEDANCE.convert_values({"image_urls": [make_image_file()]}, KLING)
+    assert carried.values == {"image_start": make_image_file()}
     assert carried.moved_labels == ("First frame",)
 
 
 def test_frames_under_the_same_name_have_not_moved():
-    assert VEO.convert_values({"image_urls": [picture()]}, SEEDANCE).moved_labels == ()
+    assert VEO.convert_values({"image_urls": [make_image_file()]}, SEEDANCE).moved_labels == ()
 
 
 def test_frames_come_before_references_where_there_is_room_for_one_kind_only():
-    start, style = picture("start"), picture("style")
+    start, style = make_image_file("start"), make_image_file("style")
     carried = KLING.convert_values({"image_start": start, "image_urls": [style]}, SEEDANCE)
     assert carried.values == {"image_urls": [start]}
     assert carried.moved_labels == ("Picture",)
@@ -103,25 +112,25 @@ def test_frames_come_before_references_where_there_is_room_for_one_kind_only():
 
 
 def test_references_stay_under_their_name_and_what_they_are_now_is_said():
-    carried = KLING.convert_values({"image_urls": [picture()]}, VEO)
-    assert carried.values == {"image_urls": [picture()]}
+    carried = KLING.convert_values({"image_urls": [make_image_file()]}, VEO)
+    assert carried.values == {"image_urls": [make_image_file()]}
     assert carried.moved_labels == ("First and last frame",)
 
 
 def test_a_last_frame_without_a_place_is_named():
-    start, end = picture("start"), picture("end")
+    start, end = make_image_file("start"), make_image_file("end")
     carried = KLING.convert_values({"image_start": start, "image_end": end}, SORA)
     assert carried.values == {"image_urls": [start]}
     assert [dropped.label for dropped in carried.dropped_values] == ["Last frame"]
 
 
 def test_the_same_picture_at_both_ends_stays_at_both():
-    loop = picture("loop")
+    loop = make_image_file("loop")
     carried = VEO.convert_values({"image_urls": [loop, loop]}, KLING)
     assert carried.values == {"image_start": loop, "image_end": loop}
 
 
 def test_a_model_without_frames_takes_the_name_alone():
-    carried = KLING.convert_values({"image_start": picture(), "prompt": "x"}, GEMINI)
+    carried = KLING.convert_values({"image_start": make_image_file(), "prompt": "x"}, GEMINI)
     assert carried.values == {"prompt": "x"}
     assert [dropped.label for dropped in carried.dropped_values] == ["First frame"]

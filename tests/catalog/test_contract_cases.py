@@ -3,48 +3,48 @@
 import pytest
 
 from evolink_studio.catalog import SPECS, get_spec
-from tests.contract import CASES, Case
+from tests.contract import CASES, ContractCase
 
-ACCEPTED = [case for case in CASES if case.accept]
-REFUSED = [case for case in CASES if not case.accept]
+ACCEPTED = [case for case in CASES if case.is_accepted]
+REJECTED = [case for case in CASES if not case.is_accepted]
 
 
-def as_a_form_sends_it(value):
+def to_form_value(value):
     """Scalars as strings, the way they come out of an HTML form."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, list):
-        return [as_a_form_sends_it(item) for item in value]
+        return [to_form_value(item) for item in value]
     if isinstance(value, dict):
-        return {name: as_a_form_sends_it(item) for name, item in value.items()}
+        return {name: to_form_value(item) for name, item in value.items()}
     return str(value) if isinstance(value, int) else value
 
 
-def entered(case: Case, as_strings: bool):
-    fields = as_a_form_sends_it(case.fields) if as_strings else case.fields
-    return {**case.raw(), **fields}
+def form_values(case: ContractCase, as_strings: bool):
+    fields = to_form_value(case.fields) if as_strings else case.fields
+    return {**case.raw_values(), **fields}
 
 
 def test_all_the_cases_are_read():
     assert len(CASES) == 48
-    assert {case.model for case in CASES} == set(SPECS)
+    assert {case.model_id for case in CASES} == set(SPECS)
 
 
 @pytest.mark.parametrize("as_strings", [False, True], ids=["values", "strings"])
 @pytest.mark.parametrize("case", ACCEPTED, ids=str)
 def test_what_the_documentation_allows_is_sent_as_documented(case, as_strings):
-    spec = get_spec(case.model)
-    checked = spec.check(entered(case, as_strings))
+    spec = get_spec(case.model_id)
+    checked = spec.check(form_values(case, as_strings))
     assert checked.errors == ()
-    payload = spec.build_payload(checked.request, case.urls())
-    expected = case.expected(case.urls())
+    payload = spec.build_payload(checked.request, case.picture_urls())
+    expected = case.expected_payload(case.picture_urls())
     assert {key: payload.get(key) for key in expected} == expected
     assert not set(case.absent) & set(payload)
 
 
 @pytest.mark.parametrize("as_strings", [False, True], ids=["values", "strings"])
-@pytest.mark.parametrize("case", REFUSED, ids=str)
+@pytest.mark.parametrize("case", REJECTED, ids=str)
 def test_what_the_documentation_forbids_is_refused_at_its_field(case, as_strings):
-    checked = get_spec(case.model).check(entered(case, as_strings))
+    checked = get_spec(case.model_id).check(form_values(case, as_strings))
     assert checked.request is None
-    assert {problem.field for problem in checked.errors} == {case.field}
+    assert {problem.field for problem in checked.errors} == {case.error_field}

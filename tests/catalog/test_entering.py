@@ -7,7 +7,7 @@ import pytest
 from pydantic import Field as PydanticField
 
 from evolink_studio.catalog import FieldError, MediaFile, Message, VideoRequest, get_spec
-from tests.catalog.files import picture
+from tests.catalog.files import make_image_file
 
 GROK = get_spec("grok-imagine-text-to-video")
 KLING = get_spec("kling-o3-image-to-video")
@@ -15,7 +15,7 @@ SEEDANCE = get_spec("doubao-seedance-1.0-pro-fast")
 VEO = get_spec("veo3.1-pro")
 
 
-class Odd(VideoRequest):
+class OddParsingRequest(VideoRequest):
     three_states: bool | None = None
     half: Annotated[float, PydanticField(ge=1, multiple_of=0.5)] = 1
     up_to: Annotated[int, PydanticField(le=9)] = 1
@@ -26,16 +26,16 @@ class Odd(VideoRequest):
     file: Annotated[MediaFile, "anything"] | None = None
 
 
-ODD = replace(VEO, id="odd", request_class=Odd, rules=())
+ODD_SPEC = replace(VEO, id="odd", request_class=OddParsingRequest, rules=())
 
 
-def said(spec, **raw):
-    return [(found.field, str(found.message)) for found in spec.check(raw).errors]
+def error_texts(spec, **raw):
+    return [(error.field, str(error.message)) for error in spec.check(raw).errors]
 
 
 @pytest.mark.parametrize("prompt", ["", "   ", "\r\n", None])
 def test_nothing_but_blanks_is_no_prompt(prompt):
-    assert said(VEO, prompt=prompt) == [("prompt", "Write what the video should show.")]
+    assert error_texts(VEO, prompt=prompt) == [("prompt", "Write what the video should show.")]
 
 
 def test_a_prompt_is_kept_as_it_was_written():
@@ -46,11 +46,13 @@ def test_a_prompt_is_kept_as_it_was_written():
 def test_characters_are_counted_as_people_count_them():
     assert VEO.check({"prompt": "🎬" * 2000}).request is not None
     assert VEO.check({"prompt": "a\r\n" * 1000}).request is not None
-    assert said(VEO, prompt="🎬" * 2001) == [("prompt", "At most 2000 characters; this has 2001.")]
+    assert error_texts(VEO, prompt="🎬" * 2001) == [
+        ("prompt", "At most 2000 characters; this has 2001.")
+    ]
 
 
 def test_text_that_no_body_can_carry_is_refused():
-    assert said(VEO, prompt="broken \ud800") == [
+    assert error_texts(VEO, prompt="broken \ud800") == [
         ("prompt", "This cannot be read. Please enter it again.")
     ]
 
@@ -64,13 +66,13 @@ def test_a_number_is_understood_as_people_write_it(duration):
     "duration", ["1", "13", "7.5", "seven", True, "1e1", "٧", 10**30, "9" * 5000, float("nan")]
 )
 def test_what_is_no_number_of_the_range_is_told_the_range(duration):
-    assert said(SEEDANCE, prompt="x", duration=duration) == [
+    assert error_texts(SEEDANCE, prompt="x", duration=duration) == [
         ("duration", "Choose a whole number from 2 to 12.")
     ]
 
 
 def test_a_number_too_long_to_be_printed_is_refused_like_any_other():
-    (problem,) = ODD.check({"any_whole": 10**5000}).errors
+    (problem,) = ODD_SPEC.check({"any_whole": 10**5000}).errors
     assert str(problem.message) == "Enter a whole number."
 
 
@@ -81,7 +83,7 @@ def test_an_option_is_understood_as_text_and_as_value(duration):
 
 @pytest.mark.parametrize("duration", ["7", 7, True, ["6"], "6s"])
 def test_what_is_no_option_is_told_the_options(duration):
-    assert said(GROK, prompt="x", duration=duration) == [
+    assert error_texts(GROK, prompt="x", duration=duration) == [
         ("duration", "This is not offered here. Choose one of: 6 s, 10 s.")
     ]
 
@@ -100,7 +102,7 @@ def test_a_switch_left_out_has_its_default():
 
 
 def test_a_switch_takes_nothing_else():
-    assert said(VEO, prompt="x", enhance_prompt="perhaps") == [
+    assert error_texts(VEO, prompt="x", enhance_prompt="perhaps") == [
         ("enhance_prompt", "This can only be on or off.")
     ]
 
@@ -112,20 +114,24 @@ def test_unknown_names_are_left_alone():
 
 
 def test_one_file_is_as_good_as_a_list_of_one():
-    raw = {"prompt": "x", "image_start": [picture()], "image_urls": picture("other")}
+    raw = {
+        "prompt": "x",
+        "image_start": [make_image_file()],
+        "image_urls": make_image_file("other"),
+    }
     request = KLING.check(raw).request
-    assert request.image_start == picture()
-    assert request.image_urls == [picture("other")]
+    assert request.image_start == make_image_file()
+    assert request.image_urls == [make_image_file("other")]
 
 
 def test_two_files_where_one_fits_are_refused():
-    assert said(KLING, prompt="x", image_start=[picture(), picture()]) == [
+    assert error_texts(KLING, prompt="x", image_start=[make_image_file(), make_image_file()]) == [
         ("image_start", "This needs a picture.")
     ]
 
 
 def test_too_many_files_are_counted():
-    assert said(VEO, prompt="x", image_urls=[picture()] * 3) == [
+    assert error_texts(VEO, prompt="x", image_urls=[make_image_file()] * 3) == [
         ("image_urls", "Too many: at most 2 fit here, and this has 3.")
     ]
 
@@ -145,7 +151,7 @@ def test_each_cell_of_a_row_gets_its_own_sentence():
         {"prompt": "y" * 513, "duration": "16"},
         "no row",
     ]
-    raw = {"multi_shot": "on", "image_start": picture(), "shots": shots}
+    raw = {"multi_shot": "on", "image_start": make_image_file(), "shots": shots}
     assert KLING.check(raw).errors == (
         FieldError("shots", Message("Write what the video should show."), 1, "prompt"),
         FieldError(
@@ -187,12 +193,12 @@ def test_everything_wrong_is_told_at_once_in_the_order_of_the_form():
     ],
 )
 def test_every_kind_of_mistake_has_a_plain_sentence(raw, sentence):
-    assert [text for _field, text in said(ODD, **raw)] == [sentence]
+    assert [text for _field, text in error_texts(ODD_SPEC, **raw)] == [sentence]
 
 
 @pytest.mark.parametrize(("entered", "understood"), [("on", True), ("False", False), ("", None)])
 def test_a_switch_with_three_states(entered, understood):
-    assert ODD.check({"three_states": entered}).request.three_states is understood
+    assert ODD_SPEC.check({"three_states": entered}).request.three_states is understood
 
 
 def test_a_sentence_is_translated_with_its_words():

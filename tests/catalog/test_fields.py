@@ -16,7 +16,7 @@ from evolink_studio.catalog import (
 )
 from evolink_studio.catalog.fields import Param
 from evolink_studio.catalog.introspection import build_fields
-from tests.catalog.files import picture
+from tests.catalog.files import make_image_file
 
 # Name, control, default, options or bounds: the documentation as stated on 2026-11-20.
 DOCUMENTED = {
@@ -67,23 +67,23 @@ DOCUMENTED = {
         ),
     ],
 }
-TABLE = [
+DOCUMENTED_FIELDS = [
     pytest.param(get_spec(model), *row, id=f"{model} {row[0]}")
     for model, rows in DOCUMENTED.items()
     for row in rows
 ]
 
 
-def limits(field):
+def field_limits(field):
     if field.control is Control.NUMBER:
         return field.minimum, field.maximum, field.step
     return [option.value for option in field.options] or field.max_length or field.max_items
 
 
-@pytest.mark.parametrize(("spec", "name", "control", "default", "limit"), TABLE)
+@pytest.mark.parametrize(("spec", "name", "control", "default", "limit"), DOCUMENTED_FIELDS)
 def test_a_field_is_as_documented(spec, name, control, default, limit):
     field = spec.get_field(name)
-    assert (field.control, field.default, limits(field)) == (control, default, limit)
+    assert (field.control, field.default, field_limits(field)) == (control, default, limit)
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
@@ -139,7 +139,7 @@ def test_the_schema_says_limits_and_words():
     assert schema["$defs"]["MediaFile"]["type"] == "string"
 
 
-class Odd(VideoRequest):
+class OddFieldsRequest(VideoRequest):
     """What none of the five has."""
 
     undescribed: int = 1
@@ -151,27 +151,27 @@ class Odd(VideoRequest):
     several: Annotated[Literal["a", "b"], Param("Several", "Letters.")] | None = None
 
 
-ODD = {field.name: field for field in build_fields(Odd)}
+ODD_FIELDS = {field.name: field for field in build_fields(OddFieldsRequest)}
 
 
 def test_a_parameter_nobody_described_is_shown_plainly():
-    field = ODD["undescribed"]
+    field = ODD_FIELDS["undescribed"]
     assert (field.label, field.control, field.is_integer) == ("Undescribed", Control.NUMBER, True)
     assert field.help
 
 
 def test_a_switch_that_may_be_left_open_is_a_choice():
-    field = ODD["three_states"]
+    field = ODD_FIELDS["three_states"]
     assert (field.control, field.default) == (Control.CHOICE, None)
     assert [option.label for option in field.options] == ["On", "Off"]
 
 
 def test_bounds_are_found_wherever_they_stand():
-    assert ODD["by_pydantic"].max_length == 3
-    assert (ODD["names"].max_length, ODD["names"].max_items) == (4, None)
-    assert (ODD["fifth"].minimum, ODD["fifth"].step) == (1, 0.5)
-    assert ODD["needed"].is_required
-    assert not ODD["several"].is_required
+    assert ODD_FIELDS["by_pydantic"].max_length == 3
+    assert (ODD_FIELDS["names"].max_length, ODD_FIELDS["names"].max_items) == (4, None)
+    assert (ODD_FIELDS["fifth"].minimum, ODD_FIELDS["fifth"].step) == (1, 0.5)
+    assert ODD_FIELDS["needed"].is_required
+    assert not ODD_FIELDS["several"].is_required
 
 
 def test_a_type_without_a_control_is_found_at_once():
@@ -184,7 +184,9 @@ def test_a_type_without_a_control_is_found_at_once():
 
 def test_a_file_without_a_url_cannot_be_sent():
     spec = get_spec("veo3.1-pro")
-    request = spec.check({"prompt": "A cat playing piano", "image_urls": [picture()]}).request
+    request = spec.check(
+        {"prompt": "A cat playing piano", "image_urls": [make_image_file()]}
+    ).request
     assert request is not None
     with pytest.raises(KeyError):
         spec.build_payload(request, {})

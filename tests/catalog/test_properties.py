@@ -7,18 +7,18 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from evolink_studio.catalog import SPECS, Control, MediaFile
-from tests.catalog.files import film, picture, sound
-from tests.catalog.foreign import FOREIGN
+from tests.catalog.files import make_audio_file, make_image_file, make_video_file
+from tests.catalog.foreign import SAMPLE_SPECS
 
-ALL = SPECS | FOREIGN
+ALL_SPECS = SPECS | SAMPLE_SPECS
 FILES = [
-    picture(),
-    picture("small", 200, 900),
-    picture("portrait", 720, 1280, "webp"),
-    picture("unknown", None, None, "gif", 99_000_000),
-    film(),
-    film("long", 400),
-    sound(),
+    make_image_file(),
+    make_image_file("small", 200, 900),
+    make_image_file("portrait", 720, 1280, "webp"),
+    make_image_file("unknown", None, None, "gif", 99_000_000),
+    make_video_file(),
+    make_video_file("long", 400),
+    make_audio_file(),
     MediaFile(ref="bare", kind="audio", format="", bytes=0),
 ]
 URLS = {media.ref: f"https://files.example/{media.ref}" for media in FILES}
@@ -48,7 +48,7 @@ garbage = st.recursive(
 )
 
 
-def right(field):
+def valid_values(field):
     """What a person who reads the form would enter."""
     files = [
         media
@@ -67,40 +67,40 @@ def right(field):
         Control.TEXTS: st.lists(st.sampled_from(["e1", "e2", ""]), max_size=3),
     }
     if field.control is Control.ROWS:
-        columns = {column.name: right(column) for column in field.columns}
+        columns = {column.name: valid_values(column) for column in field.columns}
         return st.lists(st.fixed_dictionaries(columns), max_size=3)
     if not field.is_multiple and field.control is Control.MEDIA:
         return st.sampled_from([None, *files])
     return by_control[field.control]
 
 
-def raws_of(spec):
+def raw_forms(spec):
     """Forms filled in rightly, rightly but for one field, and not at all sensibly."""
-    fields = {field.name: right(field) for field in spec.fields}
+    fields = {field.name: valid_values(field) for field in spec.fields}
     one_wrong = st.dictionaries(st.sampled_from(sorted(fields)), garbage, min_size=1, max_size=1)
     return (
         st.fixed_dictionaries(fields)
-        | st.tuples(st.fixed_dictionaries(fields), one_wrong).map(lambda two: two[0] | two[1])
+        | st.tuples(st.fixed_dictionaries(fields), one_wrong).map(lambda pair: pair[0] | pair[1])
         | st.dictionaries(st.sampled_from([*sorted(fields), "", "unknown"]), garbage, max_size=6)
     )
 
 
-RAWS = {spec.id: raws_of(spec) for spec in ALL.values()}
-each_spec = pytest.mark.parametrize("spec", ALL.values(), ids=ALL)
-some = settings(deadline=None, max_examples=40)
+RAW_FORMS = {spec.id: raw_forms(spec) for spec in ALL_SPECS.values()}
+each_spec = pytest.mark.parametrize("spec", ALL_SPECS.values(), ids=ALL_SPECS)
+few_examples = settings(deadline=None, max_examples=40)
 
 
-def own_problems(spec, raw):
+def field_errors(spec, raw):
     """Problems that are not of a rule."""
-    of_rules = {rule.message.msgid for rule in spec.rules}
-    return [found for found in spec.check(raw).errors if found.message.msgid not in of_rules]
+    rule_messages = {rule.message.msgid for rule in spec.rules}
+    return [error for error in spec.check(raw).errors if error.message.msgid not in rule_messages]
 
 
 @each_spec
-@some
+@few_examples
 @given(data=st.data())
 def test_nothing_that_is_entered_breaks_a_spec(spec, data):
-    raw = data.draw(RAWS[spec.id])
+    raw = data.draw(RAW_FORMS[spec.id])
     names = {field.name for field in spec.fields}
     checked = spec.check(raw)
     assert (checked.request is None) == bool(checked.errors)
@@ -112,10 +112,10 @@ def test_nothing_that_is_entered_breaks_a_spec(spec, data):
 
 
 @each_spec
-@some
+@few_examples
 @given(data=st.data())
 def test_whatever_is_accepted_can_be_sent_and_stored_as_json(spec, data):
-    checked = spec.check(data.draw(RAWS[spec.id]))
+    checked = spec.check(data.draw(RAW_FORMS[spec.id]))
     event(f"accepted: {checked.request is not None}")
     if checked.request is not None:
         payload = spec.build_payload(checked.request, URLS)
@@ -127,21 +127,21 @@ def test_whatever_is_accepted_can_be_sent_and_stored_as_json(spec, data):
 
 
 @each_spec
-@some
+@few_examples
 @given(data=st.data())
 def test_what_another_ai_model_takes_over_is_right_by_itself(spec, data):
-    raw = data.draw(RAWS[spec.id])
-    into = data.draw(st.sampled_from(list(ALL.values())))
+    raw = data.draw(RAW_FORMS[spec.id])
+    into = data.draw(st.sampled_from(list(ALL_SPECS.values())))
     carried = spec.convert_values(raw, into)
-    assert not {found.field for found in own_problems(into, carried.kept)} & carried.kept.keys()
+    assert not {found.field for found in field_errors(into, carried.values)} & carried.values.keys()
     assert all(dropped.label for dropped in carried.dropped_values)
 
 
 @each_spec
-@some
+@few_examples
 @given(data=st.data())
 def test_an_ai_model_takes_over_from_itself_all_that_it_accepts(spec, data):
-    raw = data.draw(RAWS[spec.id])
+    raw = data.draw(RAW_FORMS[spec.id])
     checked = spec.check(raw)
     if checked.request is not None:
-        assert spec.check(spec.convert_values(raw, spec).kept).request == checked.request
+        assert spec.check(spec.convert_values(raw, spec).values).request == checked.request

@@ -6,143 +6,155 @@ import pytest
 
 from evolink_studio.catalog import SPECS, Control, Message, get_spec
 from evolink_studio.catalog.rules import IgnoredWhen, RequiresField
-from tests.catalog.files import film, picture
-from tests.catalog.foreign import FOREIGN
+from tests.catalog.files import make_image_file, make_video_file
+from tests.catalog.foreign import SAMPLE_SPECS
 
-ONE = {"prompt": "x", "image_urls": [picture()]}
-START = {"prompt": "x", "image_start": picture()}
-SHOT = {"prompt": "a", "duration": 5}
-SHOTS = {"image_start": picture(), "multi_shot": True, "shots": [SHOT]}
+SEEDANCE_VALUES = {"prompt": "x", "image_urls": [make_image_file()]}
+KLING_VALUES = {"prompt": "x", "image_start": make_image_file()}
+SHOT_VALUES = {"prompt": "a", "duration": 5}
+MULTI_SHOT_VALUES = {"image_start": make_image_file(), "multi_shot": True, "shots": [SHOT_VALUES]}
 
 
 @dataclass(frozen=True)
-class Example:
+class RuleExample:
     """`bad` breaks the rule and no other, at the field `at`; `good` keeps them all."""
 
-    bad: dict
-    good: dict
-    at: str
+    broken: dict
+    valid: dict
+    field: str
 
 
 # In the order of the rules of each spec. For a rule that ignores, `bad` is what it ignores.
-EXAMPLES: dict[str, list[Example]] = {
+RULE_EXAMPLES: dict[str, list[RuleExample]] = {
     "doubao-seedance-1.0-pro-fast": [
-        Example({"prompt": "x", "aspect_ratio": "keep_ratio"}, ONE, "aspect_ratio"),
+        RuleExample({"prompt": "x", "aspect_ratio": "keep_ratio"}, SEEDANCE_VALUES, "aspect_ratio"),
     ],
     "veo3.1-pro": [
-        Example(
+        RuleExample(
             {"prompt": "x", "generation_type": "FIRST&LAST"},
-            ONE | {"generation_type": "FIRST&LAST"},
+            SEEDANCE_VALUES | {"generation_type": "FIRST&LAST"},
             "generation_type",
         ),
-        Example(
-            ONE | {"generation_type": "TEXT"},
+        RuleExample(
+            SEEDANCE_VALUES | {"generation_type": "TEXT"},
             {"prompt": "x", "generation_type": "TEXT"},
             "generation_type",
         ),
     ],
     "kling-o3-image-to-video": [
-        Example(START | {"prompt": " "}, START, "prompt"),
-        Example(SHOTS | {"prompt": "y" * 9999}, START, "prompt"),
-        Example(START | {"shots": [{"prompt": ""}, "?"]}, SHOTS, "shots"),
-        Example(SHOTS | {"shots": []}, SHOTS, "shots"),
-        Example(SHOTS | {"duration": 6}, SHOTS | {"shots": [SHOT, SHOT], "duration": 10}, "shots"),
-        Example({"prompt": "x"}, {"prompt": "x", "element_ids": ["e"]}, "image_start"),
-        Example(
-            {"prompt": "x", "image_end": picture()}, START | {"image_end": picture()}, "image_end"
+        RuleExample(KLING_VALUES | {"prompt": " "}, KLING_VALUES, "prompt"),
+        RuleExample(MULTI_SHOT_VALUES | {"prompt": "y" * 9999}, KLING_VALUES, "prompt"),
+        RuleExample(KLING_VALUES | {"shots": [{"prompt": ""}, "?"]}, MULTI_SHOT_VALUES, "shots"),
+        RuleExample(MULTI_SHOT_VALUES | {"shots": []}, MULTI_SHOT_VALUES, "shots"),
+        RuleExample(
+            MULTI_SHOT_VALUES | {"duration": 6},
+            MULTI_SHOT_VALUES | {"shots": [SHOT_VALUES, SHOT_VALUES], "duration": 10},
+            "shots",
         ),
-        Example(
-            START | {"image_end": picture(), "image_urls": [picture()]},
-            START | {"image_urls": [picture()] * 3},
+        RuleExample({"prompt": "x"}, {"prompt": "x", "element_ids": ["e"]}, "image_start"),
+        RuleExample(
+            {"prompt": "x", "image_end": make_image_file()},
+            KLING_VALUES | {"image_end": make_image_file()},
             "image_end",
         ),
-        Example(
-            START | {"element_ids": ["a", "b", "c", "d"]},
+        RuleExample(
+            KLING_VALUES | {"image_end": make_image_file(), "image_urls": [make_image_file()]},
+            KLING_VALUES | {"image_urls": [make_image_file()] * 3},
+            "image_end",
+        ),
+        RuleExample(
+            KLING_VALUES | {"element_ids": ["a", "b", "c", "d"]},
             {"prompt": "x", "element_ids": ["a", "b", "c", "d"]},
             "element_ids",
         ),
-        Example(
-            START | {"image_urls": [picture()] * 7},
-            START | {"image_urls": [picture()] * 3, "element_ids": ["a", "b", "c"]},
+        RuleExample(
+            KLING_VALUES | {"image_urls": [make_image_file()] * 7},
+            KLING_VALUES | {"image_urls": [make_image_file()] * 3, "element_ids": ["a", "b", "c"]},
             "image_urls",
         ),
     ],
     "sora-2-preview": [
-        Example(
-            {"prompt": "x", "image_urls": [picture(width=1281)]},
-            {"prompt": "x", "image_urls": [picture(width=720, height=1280)]},
+        RuleExample(
+            {"prompt": "x", "image_urls": [make_image_file(width=1281)]},
+            {"prompt": "x", "image_urls": [make_image_file(width=720, height=1280)]},
             "image_urls",
         ),
     ],
     "grok-imagine-text-to-video": [],
     "wan2.7-reference-video": [
-        Example({"prompt": "x"}, ONE, "image_urls"),
-        Example(
-            ONE | {"image_urls": [picture()] * 3, "video_urls": [film()] * 3},
-            ONE | {"image_urls": [picture()] * 3, "video_urls": [film()] * 2},
+        RuleExample({"prompt": "x"}, SEEDANCE_VALUES, "image_urls"),
+        RuleExample(
+            SEEDANCE_VALUES
+            | {"image_urls": [make_image_file()] * 3, "video_urls": [make_video_file()] * 3},
+            SEEDANCE_VALUES
+            | {"image_urls": [make_image_file()] * 3, "video_urls": [make_video_file()] * 2},
             "video_urls",
         ),
     ],
 }
 
-ALL = SPECS | FOREIGN
-RULES = [
+ALL_SPECS = SPECS | SAMPLE_SPECS
+RULE_CASES = [
     pytest.param(spec, rule, example, id=f"{spec.id}: {type(rule).__name__} {place}")
-    for spec in ALL.values()
+    for spec in ALL_SPECS.values()
     for place, (rule, example) in enumerate(
-        zip(spec.rules, EXAMPLES.get(spec.id, []), strict=True), 1
+        zip(spec.rules, RULE_EXAMPLES.get(spec.id, []), strict=True), 1
     )
 ]
-REFUSING = [case for case in RULES if not isinstance(case.values[1], IgnoredWhen)]
-IGNORING = [case for case in RULES if isinstance(case.values[1], IgnoredWhen)]
-RAWS = [
-    pytest.param(ALL[model], raw, id=f"{model} {place}")
-    for model, examples in EXAMPLES.items()
-    for place, raw in enumerate([r for example in examples for r in (example.bad, example.good)])
+REFUSING_CASES = [case for case in RULE_CASES if not isinstance(case.values[1], IgnoredWhen)]
+IGNORING_CASES = [case for case in RULE_CASES if isinstance(case.values[1], IgnoredWhen)]
+RAW_FORMS = [
+    pytest.param(ALL_SPECS[model], raw, id=f"{model} {place}")
+    for model, examples in RULE_EXAMPLES.items()
+    for place, raw in enumerate(
+        [r for example in examples for r in (example.broken, example.valid)]
+    )
 ]
 
 
-def texts_at(spec, raw, field):
-    return [found.message.msgid for found in spec.check(raw).errors if found.field == field]
+def error_msgids(spec, raw, field):
+    return [error.message.msgid for error in spec.check(raw).errors if error.field == field]
 
 
-@pytest.mark.parametrize(("spec", "rule", "example"), REFUSING)
+@pytest.mark.parametrize(("spec", "rule", "example"), REFUSING_CASES)
 def test_a_broken_rule_says_its_own_sentence_at_its_field_and_nothing_else(spec, rule, example):
-    checked = spec.check(example.bad)
+    checked = spec.check(example.broken)
     found = [(problem.field, problem.message.msgid) for problem in checked.errors]
-    assert found == [(example.at, rule.message.msgid)]
+    assert found == [(example.field, rule.message.msgid)]
     assert checked.request is None
 
 
-@pytest.mark.parametrize(("spec", "rule", "example"), RULES)
+@pytest.mark.parametrize(("spec", "rule", "example"), RULE_CASES)
 def test_a_kept_rule_says_nothing(spec, rule, example):
-    assert spec.check(example.good).errors == ()
+    assert spec.check(example.valid).errors == ()
 
 
-@pytest.mark.parametrize(("spec", "rule", "example"), IGNORING)
+@pytest.mark.parametrize(("spec", "rule", "example"), IGNORING_CASES)
 def test_what_a_rule_ignores_is_disabled_with_its_sentence_and_neither_checked_nor_sent(
     spec, rule, example
 ):
     assert [
-        block.message for block in spec.disabled_options(example.bad) if block.field == rule.field
+        block.message
+        for block in spec.disabled_options(example.broken)
+        if block.field == rule.field
     ] == [rule.message]
-    checked = spec.check(example.bad)
+    checked = spec.check(example.broken)
     assert checked.errors == ()
     assert rule.field not in spec.build_payload(checked.request, {"picture": "https://x.example/1"})
 
 
-@pytest.mark.parametrize(("spec", "rule", "example"), IGNORING)
+@pytest.mark.parametrize(("spec", "rule", "example"), IGNORING_CASES)
 def test_what_a_rule_ignored_comes_back_with_the_mode(spec, rule, example):
-    assert rule.message not in [block.message for block in spec.disabled_options(example.good)]
+    assert rule.message not in [block.message for block in spec.disabled_options(example.valid)]
 
 
-def test_an_ignored_value_is_not_sent_even_if_the_request_holds_it():
+def test_an_ignored_value_is_not_sent_even_if_the_request_has_it():
     kling = get_spec("kling-o3-image-to-video")
-    request = kling.check(SHOTS).request.model_copy(update={"prompt": "resting"})
+    request = kling.check(MULTI_SHOT_VALUES).request.model_copy(update={"prompt": "resting"})
     assert "prompt" not in kling.build_payload(request, {"picture": "https://x.example/1"})
 
 
-@pytest.mark.parametrize(("spec", "raw"), RAWS)
+@pytest.mark.parametrize(("spec", "raw"), RAW_FORMS)
 def test_an_option_is_disabled_exactly_when_choosing_it_is_refused_with_the_same_sentence(
     spec, raw
 ):
@@ -154,21 +166,21 @@ def test_an_option_is_disabled_exactly_when_choosing_it_is_refused_with_the_same
     of_rules = {rule.message.msgid for rule in spec.rules}
     for field in spec.fields:
         for option in field.options:
-            said = set(texts_at(spec, raw | {field.name: option.value}, field.name)) & of_rules
+            said = set(error_msgids(spec, raw | {field.name: option.value}, field.name)) & of_rules
             blocked = blocks.get((field.name, option.value))
             assert said == ({blocked} if blocked else set())
 
 
-@pytest.mark.parametrize(("spec", "raw"), RAWS)
+@pytest.mark.parametrize(("spec", "raw"), RAW_FORMS)
 def test_a_control_is_disabled_exactly_when_filling_it_is_refused_or_has_no_effect(spec, raw):
     resting = {rule.message.msgid for rule in spec.rules if isinstance(rule, IgnoredWhen)}
     for block in spec.disabled_options(raw):
         if block.option is None and block.message.msgid not in resting:
-            anyway = raw | {block.field: picture()}
-            assert block.message.msgid in texts_at(spec, anyway, block.field)
+            anyway = raw | {block.field: make_image_file()}
+            assert block.message.msgid in error_msgids(spec, anyway, block.field)
 
 
-@pytest.mark.parametrize(("spec", "raw"), RAWS)
+@pytest.mark.parametrize(("spec", "raw"), RAW_FORMS)
 def test_a_field_that_drives_nothing_changes_nothing_elsewhere(spec, raw):
     def picture_of_the_form(entered):
         defaults = spec.defaults(entered)
@@ -179,14 +191,14 @@ def test_a_field_that_drives_nothing_changes_nothing_elsewhere(spec, raw):
         assert picture_of_the_form(without) == picture_of_the_form(raw)
 
 
-@pytest.mark.parametrize(("spec", "raw"), RAWS)
+@pytest.mark.parametrize(("spec", "raw"), RAW_FORMS)
 def test_every_sentence_reads_without_gaps(spec, raw):
     said = [problem.message for problem in spec.check(raw).errors]
     said += [block.message for block in spec.disabled_options(raw)]
     assert not [text for text in map(str, said) if "{" in text or not text.endswith(".")]
 
 
-@pytest.mark.parametrize("spec", ALL.values(), ids=ALL)
+@pytest.mark.parametrize("spec", ALL_SPECS.values(), ids=ALL_SPECS)
 def test_each_rule_of_a_spec_has_a_sentence_of_its_own(spec):
     sentences = [rule.message.msgid for rule in spec.rules]
     assert len(set(sentences)) == len(sentences)
@@ -200,21 +212,21 @@ def test_a_rule_about_a_field_that_does_not_exist_is_found_at_once():
 
 
 def test_a_rule_is_silent_while_a_field_it_reads_is_wrong_by_itself():
-    checked = get_spec("kling-o3-image-to-video").check(SHOTS | {"duration": "soon"})
+    checked = get_spec("kling-o3-image-to-video").check(MULTI_SHOT_VALUES | {"duration": "soon"})
     assert [problem.field for problem in checked.errors] == ["duration"]
 
 
-def test_a_form_hears_what_must_be_filled_in_as_things_stand():
+def test_a_form_is_told_what_must_be_filled_in_as_things_stand():
     kling = get_spec("kling-o3-image-to-video")
-    assert kling.required_fields(START) == {"prompt"}
-    assert kling.required_fields(SHOTS) == {"shots"}
+    assert kling.required_fields(KLING_VALUES) == {"prompt"}
+    assert kling.required_fields(MULTI_SHOT_VALUES) == {"shots"}
     assert get_spec("veo3.1-pro").required_fields({}) == {"prompt"}
 
 
 def test_the_default_ratio_of_seedance_follows_the_picture():
     seedance = get_spec("doubao-seedance-1.0-pro-fast")
     assert seedance.defaults({})["aspect_ratio"] == "16:9"
-    assert seedance.defaults(ONE)["aspect_ratio"] == "adaptive"
+    assert seedance.defaults(SEEDANCE_VALUES)["aspect_ratio"] == "adaptive"
 
 
 @pytest.mark.parametrize(
@@ -233,13 +245,13 @@ def test_the_default_ratio_of_seedance_follows_the_picture():
     ],
 )
 def test_sora_wants_the_very_pixels_of_the_format(ratio, size, fits):
-    media = picture(width=size[0], height=size[1])
+    media = make_image_file(width=size[0], height=size[1])
     raw = {"prompt": "x", "aspect_ratio": ratio, "image_urls": [media]}
     assert (get_spec("sora-2-preview").check(raw).request is not None) is fits
 
 
 def test_choices_of_the_rules_are_options_of_their_fields():
-    for spec in ALL.values():
+    for spec in ALL_SPECS.values():
         for rule in spec.rules:
             options = getattr(rule, "options", ())
             offered = [option.value for option in spec.get_field(rule.field_names[0]).options]

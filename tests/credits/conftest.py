@@ -22,7 +22,7 @@ ROUNDS = int(os.environ.get("LEDGER_ROUNDS", "20"))
 
 
 @pytest.fixture(autouse=True)
-def _by_itself(monkeypatch) -> None:
+def _without_usage_source(monkeypatch) -> None:
     """The book alone: nobody tells it about generations, unless a test does."""
     for module, name in (
         (audit, "expected_charges"),
@@ -33,37 +33,37 @@ def _by_itself(monkeypatch) -> None:
 
 
 @dataclass
-class Desk:
+class LedgerDriver:
     """The ledger in the hands of a test: numbers generations, knows the time."""
 
     now: datetime = NOW
-    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    generation_ids: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def reserve(self, person: User, amount: str | None = "10", **more) -> int:
+    def reserve(self, user: User, amount: str | None = "10", **options) -> int:
         """Reserve for a new generation and return its number."""
-        number = next(self.numbers)
-        given = {"model_id": VEO, "active_count": 0, "now": self.now, **more}
+        generation_id = next(self.generation_ids)
+        arguments = {"model_id": VEO, "active_count": 0, "now": self.now, **options}
         ledger.reserve(
-            generation_id=number,
-            user=person,
+            generation_id=generation_id,
+            user=user,
             amount=None if amount is None else Decimal(amount),
-            **given,
+            **arguments,
         )
-        return number
+        return generation_id
 
-    def adjust(self, number: int, to: str) -> bool:
-        return ledger.adjust(generation_id=number, reserved=Decimal(to), now=self.now)
+    def adjust(self, generation_id: int, reserved: str) -> bool:
+        return ledger.adjust(generation_id=generation_id, reserved=Decimal(reserved), now=self.now)
 
-    def settle(self, number: int, charged: str) -> bool:
-        return ledger.settle(generation_id=number, charged=Decimal(charged), now=self.now)
+    def settle(self, generation_id: int, charged: str) -> bool:
+        return ledger.settle(generation_id=generation_id, charged=Decimal(charged), now=self.now)
 
-    def release(self, number: int) -> bool:
-        return ledger.release(generation_id=number, now=self.now)
+    def release(self, generation_id: int) -> bool:
+        return ledger.release(generation_id=generation_id, now=self.now)
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def ledger_driver() -> LedgerDriver:
+    return LedgerDriver()
 
 
 @pytest.fixture
@@ -82,37 +82,37 @@ def root(db) -> User:
 
 
 @pytest.fixture
-def films(ada, ben) -> Group:
+def film_team(ada, ben) -> Group:
     """A group of both."""
     group = Group.objects.create(name="Film team")
     group.user_set.add(ada, ben)
     return group
 
 
-def allow(amount: str | int | None, **more) -> Allowance:
+def create_allowance(amount: str | int | None, **fields) -> Allowance:
     """An allowance; `None` is without a limit."""
     return Allowance.objects.create(
-        credits_limit=None if amount is None else Decimal(amount), **more
+        credits_limit=None if amount is None else Decimal(amount), **fields
     )
 
 
-def figures(person: User | None = None) -> list[tuple[Decimal, Decimal]]:
+def balance_totals(user: User | None = None) -> list[tuple[Decimal, Decimal]]:
     """(reserved, charged) of the purses of a person, the oldest first; None: of shared ones."""
-    purses = AllowanceBalance.objects.filter(user=person).order_by("period_start", "pk")
-    return [(purse.credits_reserved, purse.credits_charged) for purse in purses]
+    balances = AllowanceBalance.objects.filter(user=user).order_by("period_start", "pk")
+    return [(balance.credits_reserved, balance.credits_charged) for balance in balances]
 
 
-def total(number: int) -> Decimal:
+def entry_total(generation_id: int) -> Decimal:
     """What the entries of a generation sum to, if all its purses agree on it."""
     sums: dict[int, Decimal] = {}
-    for entry in LedgerEntry.objects.filter(generation_id=number):
+    for entry in LedgerEntry.objects.filter(generation_id=generation_id):
         sums[entry.balance_id] = sums.get(entry.balance_id, Decimal(0)) + entry.credits_delta
-    found = set(sums.values())
-    assert len(found) == 1, sums
-    return found.pop()
+    totals = set(sums.values())
+    assert len(totals) == 1, sums
+    return totals.pop()
 
 
-def everything() -> tuple[object, ...]:
+def dump_ledger() -> tuple[object, ...]:
     """All of the book, to see whether something changed."""
     return tuple(
         tuple(table.objects.order_by("pk").values_list())
@@ -120,5 +120,5 @@ def everything() -> tuple[object, ...]:
     )
 
 
-def on_postgres() -> bool:
+def is_postgres() -> bool:
     return connection.vendor == "postgresql"

@@ -7,12 +7,14 @@ from importlib import import_module
 from django.apps import apps
 from django.db import connection
 
-rules = import_module("evolink_studio.credits.migrations.0004_ledger_entries_are_final")
-prices = import_module("evolink_studio.credits.migrations.0002_first_rate_cards")
-beginning = import_module("evolink_studio.credits.migrations.0003_default_allowance")
+immutability_migration = import_module(
+    "evolink_studio.credits.migrations.0004_ledger_entries_are_final"
+)
+prices_migration = import_module("evolink_studio.credits.migrations.0002_first_rate_cards")
+allowance_migration = import_module("evolink_studio.credits.migrations.0003_default_allowance")
 
 
-class Statements:
+class StatementRunner:
     """Just enough of a schema editor for the two functions of the migration."""
 
     connection = connection
@@ -23,22 +25,22 @@ class Statements:
 
 
 @contextmanager
-def ledger_may_be_emptied() -> Iterator[None]:
+def allow_ledger_flush() -> Iterator[None]:
     """While it lasts, a flush lifts the protection, and leaves what a fresh studio starts with."""
-    plain = type(connection.ops).execute_sql_flush
+    original_flush = type(connection.ops).execute_sql_flush
 
     def flush(operations, statements):
         there = "credits_ledgerentry" in connection.introspection.table_names()
         if there:
-            rules.unprotect_entries(apps, Statements())
-        plain(operations, statements)
+            immutability_migration.unprotect_entries(apps, StatementRunner())
+        original_flush(operations, statements)
         if there:
-            rules.protect_entries(apps, Statements())
-            prices.add_rate_cards(apps, Statements())
-            beginning.add_allowance(apps, Statements())
+            immutability_migration.protect_entries(apps, StatementRunner())
+            prices_migration.add_rate_cards(apps, StatementRunner())
+            allowance_migration.add_allowance(apps, StatementRunner())
 
     type(connection.ops).execute_sql_flush = flush
     try:
         yield
     finally:
-        type(connection.ops).execute_sql_flush = plain
+        type(connection.ops).execute_sql_flush = original_flush

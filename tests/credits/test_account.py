@@ -11,16 +11,16 @@ from evolink_studio.credits.services import record_balance, record_key_rejected,
 from tests.credits.conftest import NOW
 
 pytestmark = pytest.mark.django_db
-THERE = "https://api.example.org#1"
+PROVIDER_KEY = "https://api.example.org#1"
 LATER = NOW + timedelta(minutes=1)
 
 
-def known() -> ProviderAccount:
-    return ProviderAccount.objects.get(provider_key=THERE)
+def get_account() -> ProviderAccount:
+    return ProviderAccount.objects.get(provider_key=PROVIDER_KEY)
 
 
 def test_before_the_first_read_nothing_is_known():
-    account = provider_account(provider_key=THERE)
+    account = provider_account(provider_key=PROVIDER_KEY)
     assert (account.credits_available, account.key_state, account.read_at) == (
         None,
         "unknown",
@@ -30,8 +30,8 @@ def test_before_the_first_read_nothing_is_known():
 
 
 def test_a_balance_is_kept_exactly_with_its_moment_and_says_the_key_is_good():
-    record_balance(provider_key=THERE, credits_available=Decimal("1095.3996"), now=NOW)
-    account = known()
+    record_balance(provider_key=PROVIDER_KEY, credits_available=Decimal("1095.3996"), now=NOW)
+    account = get_account()
     assert account.credits_available == Decimal("1095.3996")
     assert (account.key_state, account.read_at, account.tried_at, account.last_error) == (
         "accepted",
@@ -41,39 +41,47 @@ def test_a_balance_is_kept_exactly_with_its_moment_and_says_the_key_is_good():
     )
 
 
-def test_a_far_end_that_is_away_leaves_the_last_balance_and_its_age():
-    record_balance(provider_key=THERE, credits_available=Decimal(5), now=NOW)
-    record_unreachable(provider_key=THERE, error_name="Unavailable", now=LATER)
-    account = known()
+def test_a_provider_that_is_unavailable_leaves_the_last_balance_and_its_age():
+    record_balance(provider_key=PROVIDER_KEY, credits_available=Decimal(5), now=NOW)
+    record_unreachable(provider_key=PROVIDER_KEY, error_name="Unavailable", now=LATER)
+    account = get_account()
     assert (account.credits_available, account.read_at, account.tried_at) == (5, NOW, LATER)
     assert (account.key_state, account.last_error) == ("accepted", "Unavailable")
 
 
 def test_a_refused_key_is_kept_apart_from_being_away():
-    record_balance(provider_key=THERE, credits_available=Decimal(5), now=NOW)
-    record_key_rejected(provider_key=THERE, now=LATER)
-    assert (known().key_state, known().credits_available, known().read_at) == ("refused", 5, NOW)
+    record_balance(provider_key=PROVIDER_KEY, credits_available=Decimal(5), now=NOW)
+    record_key_rejected(provider_key=PROVIDER_KEY, now=LATER)
+    assert (get_account().key_state, get_account().credits_available, get_account().read_at) == (
+        "refused",
+        5,
+        NOW,
+    )
 
 
 def test_a_key_that_is_good_again_clears_everything():
-    record_key_rejected(provider_key=THERE, now=NOW)
-    record_unreachable(provider_key=THERE, error_name="Unavailable", now=NOW)
-    record_balance(provider_key=THERE, credits_available=Decimal(7), now=LATER)
-    assert (known().key_state, known().last_error, known().credits_available) == ("accepted", "", 7)
+    record_key_rejected(provider_key=PROVIDER_KEY, now=NOW)
+    record_unreachable(provider_key=PROVIDER_KEY, error_name="Unavailable", now=NOW)
+    record_balance(provider_key=PROVIDER_KEY, credits_available=Decimal(7), now=LATER)
+    assert (get_account().key_state, get_account().last_error, get_account().credits_available) == (
+        "accepted",
+        "",
+        7,
+    )
 
 
-def test_each_far_end_and_each_key_has_an_account_of_its_own():
-    record_balance(provider_key=THERE, credits_available=Decimal(5), now=NOW)
+def test_each_provider_and_each_key_has_an_account_of_its_own():
+    record_balance(provider_key=PROVIDER_KEY, credits_available=Decimal(5), now=NOW)
     record_balance(provider_key="https://api.example.org#2", credits_available=Decimal(9), now=NOW)
-    assert provider_account(provider_key=THERE).credits_available == 5
+    assert provider_account(provider_key=PROVIDER_KEY).credits_available == 5
 
 
 def test_a_problem_of_any_length_is_kept_short():
-    record_unreachable(provider_key=THERE, error_name="x" * 5000, now=NOW)
-    assert len(known().last_error) == 200
+    record_unreachable(provider_key=PROVIDER_KEY, error_name="x" * 5000, now=NOW)
+    assert len(get_account().last_error) == 200
 
 
 @pytest.mark.parametrize("odd", ["1000000000000", "999999999999.99999", "-5"])
-def test_a_figure_that_nobody_can_mean_is_not_known_instead_of_breaking_every_page(odd):
-    record_balance(provider_key=THERE, credits_available=Decimal(odd), now=NOW)
-    assert known().credits_available is None
+def test_an_impossible_balance_is_unknown_instead_of_breaking_every_page(odd):
+    record_balance(provider_key=PROVIDER_KEY, credits_available=Decimal(odd), now=NOW)
+    assert get_account().credits_available is None

@@ -20,113 +20,113 @@ from evolink_studio.credits.exceptions import (
 from evolink_studio.credits.ledger import reserve
 from evolink_studio.credits.models import Allowance
 from evolink_studio.credits.periods import Period, end_of_period, start_of_period
-from tests.credits.conftest import NOW, VEO, allow, everything, figures
+from tests.credits.conftest import NOW, VEO, balance_totals, create_allowance, dump_ledger
 
 pytestmark = pytest.mark.django_db
 
 
-def only(amount, **more) -> Allowance:
+def create_only_allowance(amount, **fields) -> Allowance:
     """The one allowance there is."""
     Allowance.objects.all().delete()
-    return allow(amount, **more)
+    return create_allowance(amount, **fields)
 
 
-def left(person, now=NOW) -> list[Decimal | None]:
-    return [standing.available for standing in allowance_statuses(person, now)]
+def available_credits(user, now=NOW) -> list[Decimal | None]:
+    return [status.available for status in allowance_statuses(user, now)]
 
 
-def test_in_a_fresh_studio_everybody_may_spend(ada, desk):
-    desk.reserve(ada, "5000")
-    assert left(ada) == [None]
-    assert figures(ada) == [(Decimal(5000), Decimal(0))]
+def test_in_a_fresh_studio_everybody_may_spend(ada, ledger_driver):
+    ledger_driver.reserve(ada, "5000")
+    assert available_credits(ada) == [None]
+    assert balance_totals(ada) == [(Decimal(5000), Decimal(0))]
 
 
-def test_without_any_allowance_nothing_may_be_spent(ada, root, desk):
+def test_without_any_allowance_nothing_may_be_spent(ada, root, ledger_driver):
     Allowance.objects.all().delete()
     with pytest.raises(NoAllowance) as refused:
-        desk.reserve(ada, "0.0001")
+        ledger_driver.reserve(ada, "0.0001")
     assert "Ask Grace Hopper" in refused.value.summary
-    assert everything() == ((), (), ())
+    assert dump_ledger() == ((), (), ())
 
 
-def test_an_allowance_that_is_switched_off_lets_nobody_spend(ada, desk):
-    only(100, active=False)
+def test_an_allowance_that_is_switched_off_lets_nobody_spend(ada, ledger_driver):
+    create_only_allowance(100, active=False)
     with pytest.raises(NoAllowance):
-        desk.reserve(ada)
+        ledger_driver.reserve(ada)
 
 
-def test_what_everybody_is_given_each_spends_alone(ada, ben, desk):
-    only(50)
-    desk.reserve(ada, "50")
-    desk.reserve(ben, "50")
-    for person in (ada, ben):
+def test_what_everybody_is_given_each_spends_alone(ada, ben, ledger_driver):
+    create_only_allowance(50)
+    ledger_driver.reserve(ada, "50")
+    ledger_driver.reserve(ben, "50")
+    for user in (ada, ben):
         with pytest.raises(AllowanceExceeded):
-            desk.reserve(person, "1")
+            ledger_driver.reserve(user, "1")
 
 
-def test_an_own_allowance_stands_in_place_of_everybodys(ada, ben, desk):
-    only(50)
-    allow(80, user=ada)
-    assert left(ada) == [80]
-    assert left(ben) == [50]
+def test_an_own_allowance_stands_in_place_of_everybodys(ada, ben, ledger_driver):
+    create_only_allowance(50)
+    create_allowance(80, user=ada)
+    assert available_credits(ada) == [80]
+    assert available_credits(ben) == [50]
 
 
-def test_what_a_group_gives_each_member_stands_in_place_of_everybodys(ada, films):
-    only(50)
-    allow(80, group=films)
-    assert left(ada) == [80]
+def test_what_a_group_gives_each_member_stands_in_place_of_everybodys(ada, film_team):
+    create_only_allowance(50)
+    create_allowance(80, group=film_team)
+    assert available_credits(ada) == [80]
 
 
-def test_own_and_group_must_both_have_room(ada, ben, films, desk):
-    allow(100, user=ada)
-    allow(60, group=films, is_shared=True)
-    desk.reserve(ben, "40")
-    before = everything()
+def test_own_and_group_must_both_have_room(ada, ben, film_team, ledger_driver):
+    create_allowance(100, user=ada)
+    create_allowance(60, group=film_team, is_shared=True)
+    ledger_driver.reserve(ben, "40")
+    before = dump_ledger()
     with pytest.raises(AllowanceExceeded) as refused:
-        desk.reserve(ada, "30")
+        ledger_driver.reserve(ada, "30")
     assert (refused.value.scope, refused.value.group_name) == (SharingScope.GROUP, "Film team")
     assert refused.value.available == 20
-    assert everything() == before
-    desk.reserve(ada, "20")
-    assert figures(ada)[-1] == (Decimal(20), Decimal(0))
-    assert figures(None) == [(Decimal(60), Decimal(0))]
+    assert dump_ledger() == before
+    ledger_driver.reserve(ada, "20")
+    assert balance_totals(ada)[-1] == (Decimal(20), Decimal(0))
+    assert balance_totals(None) == [(Decimal(60), Decimal(0))]
 
 
-def test_when_the_second_purse_refuses_the_first_keeps_everything(ada, films, desk):
-    allow(10, group=films, is_shared=True)
-    allow(5, user=ada)
+def test_when_the_second_balance_refuses_the_first_keeps_everything(ada, film_team, ledger_driver):
+    create_allowance(10, group=film_team, is_shared=True)
+    create_allowance(5, user=ada)
     with pytest.raises(AllowanceExceeded) as refused:
-        desk.reserve(ada, "8")
+        ledger_driver.reserve(ada, "8")
     assert refused.value.scope is SharingScope.OWN
-    assert everything() == ((), (), ())
+    assert dump_ledger() == ((), (), ())
 
 
-def test_the_pot_of_the_whole_studio_always_counts(ada, ben, desk):
-    allow(100, is_shared=True)
-    allow(90, user=ada)
-    desk.reserve(ada, "90")
+def test_the_pot_of_the_whole_studio_always_counts(ada, ben, ledger_driver):
+    create_allowance(100, is_shared=True)
+    create_allowance(90, user=ada)
+    ledger_driver.reserve(ada, "90")
     with pytest.raises(AllowanceExceeded) as refused:
-        desk.reserve(ben, "11")
+        ledger_driver.reserve(ben, "11")
     assert refused.value.scope is SharingScope.STUDIO
-    desk.reserve(ben, "10")
+    ledger_driver.reserve(ben, "10")
 
 
-def test_a_day_and_a_month_can_both_be_limited(ada, desk):
-    allow(20, user=ada, period=Period.DAY)
-    allow(50, user=ada, period=Period.MONTH)
+def test_a_day_and_a_month_can_both_be_limited(ada, ledger_driver):
+    create_allowance(20, user=ada, period=Period.DAY)
+    create_allowance(50, user=ada, period=Period.MONTH)
     for _ in range(2):
-        desk.reserve(ada, "20")
-        desk.now += timedelta(days=1)
+        ledger_driver.reserve(ada, "20")
+        ledger_driver.now += timedelta(days=1)
     with pytest.raises(AllowanceExceeded) as refused:
-        desk.reserve(ada, "20")
+        ledger_driver.reserve(ada, "20")
     assert refused.value.available == 10
     assert refused.value.resets_at == datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def test_the_same_person_cannot_have_two_for_one_period(ada):
-    allow(20, user=ada)
+    create_allowance(20, user=ada)
     with pytest.raises(IntegrityError):
-        allow(30, user=ada)
+        create_allowance(30, user=ada)
 
 
 @pytest.mark.parametrize(
@@ -157,134 +157,134 @@ def test_a_moment_elsewhere_counts_by_its_utc_day():
 @pytest.mark.parametrize(
     ("period", "later"), [("day", {"days": 1}), ("week", {"days": 3}), ("month", {"days": 11})]
 )
-def test_a_new_period_has_the_whole_amount_again(ada, desk, period, later):
-    allow(30, user=ada, period=period)
-    desk.reserve(ada, "30")
-    desk.now += timedelta(**later)
-    assert left(ada, desk.now) == [30]
-    desk.reserve(ada, "30")
+def test_a_new_period_has_the_whole_amount_again(ada, ledger_driver, period, later):
+    create_allowance(30, user=ada, period=period)
+    ledger_driver.reserve(ada, "30")
+    ledger_driver.now += timedelta(**later)
+    assert available_credits(ada, ledger_driver.now) == [30]
+    ledger_driver.reserve(ada, "30")
 
 
-def test_without_a_period_nothing_ever_refills(ada, desk):
-    allow(30, user=ada, period=Period.NONE)
-    desk.reserve(ada, "30")
-    desk.now += timedelta(days=4000)
+def test_without_a_period_nothing_ever_refills(ada, ledger_driver):
+    create_allowance(30, user=ada, period=Period.NONE)
+    ledger_driver.reserve(ada, "30")
+    ledger_driver.now += timedelta(days=4000)
     with pytest.raises(AllowanceExceeded) as refused:
-        desk.reserve(ada, "1")
+        ledger_driver.reserve(ada, "1")
     assert refused.value.resets_at is None
     assert "does not refill" in refused.value.summary
 
 
-def test_what_was_reserved_last_month_is_charged_to_last_month(ada, desk):
-    allow(30, user=ada)
-    number = desk.reserve(ada, "30")
-    desk.now += timedelta(days=20)
-    desk.reserve(ada, "5")
-    desk.settle(number, "28")
-    assert figures(ada) == [(Decimal(0), Decimal(28)), (Decimal(5), Decimal(0))]
+def test_what_was_reserved_last_month_is_charged_to_last_month(ada, ledger_driver):
+    create_allowance(30, user=ada)
+    number = ledger_driver.reserve(ada, "30")
+    ledger_driver.now += timedelta(days=20)
+    ledger_driver.reserve(ada, "5")
+    ledger_driver.settle(number, "28")
+    assert balance_totals(ada) == [(Decimal(0), Decimal(28)), (Decimal(5), Decimal(0))]
 
 
-def test_a_raised_allowance_counts_at_once(ada, desk):
-    allowance = allow(30, user=ada)
-    desk.reserve(ada, "30")
+def test_a_raised_allowance_counts_at_once(ada, ledger_driver):
+    allowance = create_allowance(30, user=ada)
+    ledger_driver.reserve(ada, "30")
     allowance.credits_limit = Decimal(50)
     allowance.save()
-    assert left(ada) == [20]
-    desk.reserve(ada, "20")
+    assert available_credits(ada) == [20]
+    ledger_driver.reserve(ada, "20")
 
 
-def test_a_lowered_allowance_is_never_shown_below_nothing(ada, desk):
-    allowance = allow(30, user=ada)
-    desk.reserve(ada, "30")
+def test_a_lowered_allowance_is_never_shown_below_nothing(ada, ledger_driver):
+    allowance = create_allowance(30, user=ada)
+    ledger_driver.reserve(ada, "30")
     allowance.credits_limit = Decimal(10)
     allowance.save()
     (standing,) = allowance_statuses(ada, NOW)
     assert (standing.available, standing.overdraft) == (0, 20)
     with pytest.raises(AllowanceExceeded) as refused:
-        desk.reserve(ada, "0")
+        ledger_driver.reserve(ada, "0")
     assert refused.value.available == 0
 
 
-def test_one_generation_may_not_cost_more_than_its_cap(ada, films, desk):
-    allow(None, user=ada, max_credits_per_generation=Decimal(50))
-    allow(None, group=films, max_credits_per_generation=Decimal(40))
+def test_one_generation_may_not_cost_more_than_its_cap(ada, film_team, ledger_driver):
+    create_allowance(None, user=ada, max_credits_per_generation=Decimal(50))
+    create_allowance(None, group=film_team, max_credits_per_generation=Decimal(40))
     with pytest.raises(GenerationLimitExceeded) as refused:
-        desk.reserve(ada, "40.0001")
+        ledger_driver.reserve(ada, "40.0001")
     assert (refused.value.limit, refused.value.credits_needed) == (40, Decimal("40.0001"))
-    desk.reserve(ada, "40")
+    ledger_driver.reserve(ada, "40")
 
 
-def test_only_so_many_may_run_at_once(ada, films, desk):
-    allow(None, user=ada, max_concurrent=3)
-    allow(None, group=films, max_concurrent=2)
-    desk.reserve(ada, active_count=1)
+def test_only_so_many_may_run_at_once(ada, film_team, ledger_driver):
+    create_allowance(None, user=ada, max_concurrent=3)
+    create_allowance(None, group=film_team, max_concurrent=2)
+    ledger_driver.reserve(ada, active_count=1)
     with pytest.raises(ConcurrencyLimitExceeded) as refused:
-        desk.reserve(ada, active_count=2)
+        ledger_driver.reserve(ada, active_count=2)
     assert refused.value.limit == 2
     assert "2 generations" in refused.value.summary
 
 
-def test_the_queue_can_ask_how_many_of_each_person_may_run(ada, ben, root, films):
-    only(None, at_once=9)
-    allow(None, user=ada, max_concurrent=3)
-    allow(None, group=films, is_shared=True, max_concurrent=5)
-    allow(None, user=root)
+def test_the_queue_can_ask_how_many_of_each_person_may_run(ada, ben, root, film_team):
+    create_only_allowance(None, at_once=9)
+    create_allowance(None, user=ada, max_concurrent=3)
+    create_allowance(None, group=film_team, is_shared=True, max_concurrent=5)
+    create_allowance(None, user=root)
     assert concurrency_limits_by_user([ada.pk, ben.pk, root.pk]) == {ada.pk: 3, ben.pk: 5}
 
 
-def test_only_chosen_models_may_be_used(ada, films, desk):
-    allow(None, user=ada)
-    allow(None, group=films, is_shared=True, model_ids=["sora-2-preview"])
-    desk.reserve(ada, model_id="sora-2-preview")
+def test_only_chosen_models_may_be_used(ada, film_team, ledger_driver):
+    create_allowance(None, user=ada)
+    create_allowance(None, group=film_team, is_shared=True, model_ids=["sora-2-preview"])
+    ledger_driver.reserve(ada, model_id="sora-2-preview")
     with pytest.raises(ModelNotAllowed) as refused:
-        desk.reserve(ada, model_id=VEO)
+        ledger_driver.reserve(ada, model_id=VEO)
     assert "Veo 3.1 Pro" in refused.value.summary
 
 
-def test_an_unknown_price_reserves_the_worst_case(ada, films, desk):
-    allow(1000, user=ada, unknown_price_credits=Decimal(150))
-    allow(1000, group=films, is_shared=True, unknown_price_credits=Decimal(90))
-    desk.reserve(ada, None)
-    assert figures(ada) == [(Decimal(150), Decimal(0))]
+def test_an_unknown_price_reserves_the_worst_case(ada, film_team, ledger_driver):
+    create_allowance(1000, user=ada, unknown_price_credits=Decimal(150))
+    create_allowance(1000, group=film_team, is_shared=True, unknown_price_credits=Decimal(90))
+    ledger_driver.reserve(ada, None)
+    assert balance_totals(ada) == [(Decimal(150), Decimal(0))]
 
 
-def test_an_unknown_price_is_refused_where_nobody_set_a_worst_case(ada, films, desk):
-    allow(1000, user=ada, unknown_price_credits=Decimal(150))
-    allow(1000, group=films, is_shared=True)
+def test_an_unknown_price_is_refused_where_nobody_set_a_worst_case(ada, film_team, ledger_driver):
+    create_allowance(1000, user=ada, unknown_price_credits=Decimal(150))
+    create_allowance(1000, group=film_team, is_shared=True)
     with pytest.raises(PriceUnknown):
-        desk.reserve(ada, None)
-    assert everything() == ((), (), ())
+        ledger_driver.reserve(ada, None)
+    assert dump_ledger() == ((), (), ())
 
 
-def test_a_worst_case_beyond_the_cap_is_refused(ada, desk):
-    allow(
+def test_a_worst_case_beyond_the_cap_is_refused(ada, ledger_driver):
+    create_allowance(
         1000, user=ada, unknown_price_credits=Decimal(150), max_credits_per_generation=Decimal(100)
     )
     with pytest.raises(GenerationLimitExceeded):
-        desk.reserve(ada, None)
+        ledger_driver.reserve(ada, None)
 
 
-def test_people_who_left_a_group_no_longer_spend_from_it(ada, films, desk):
-    allow(100, group=films, is_shared=True)
-    number = desk.reserve(ada, "30")
-    films.user_set.remove(ada)
-    desk.reserve(ada, "500")
-    desk.settle(number, "30")
-    assert figures(None) == [(Decimal(0), Decimal(30))]
+def test_people_who_left_a_group_no_longer_spend_from_it(ada, film_team, ledger_driver):
+    create_allowance(100, group=film_team, is_shared=True)
+    number = ledger_driver.reserve(ada, "30")
+    film_team.user_set.remove(ada)
+    ledger_driver.reserve(ada, "500")
+    ledger_driver.settle(number, "30")
+    assert balance_totals(None) == [(Decimal(0), Decimal(30))]
 
 
 def test_reserving_costs_the_same_few_queries_whatever_was_spent_before(
-    ada, desk, django_assert_max_num_queries
+    ada, ledger_driver, django_assert_max_num_queries
 ):
     for _ in range(5):
-        desk.reserve(ada)
+        ledger_driver.reserve(ada)
     with django_assert_max_num_queries(8):  # two of them begin and end the transaction
         reserve(generation_id=99, user=ada, model_id=VEO, amount=1, active_count=0, now=NOW)
 
 
-def test_the_button_asks_in_two_queries(ada, films, desk, django_assert_num_queries):
-    allow(100, user=ada)
-    allow(100, group=films, is_shared=True)
+def test_the_button_asks_in_two_queries(ada, film_team, ledger_driver, django_assert_num_queries):
+    create_allowance(100, user=ada)
+    create_allowance(100, group=film_team, is_shared=True)
     with django_assert_num_queries(2):
         check_availability(user=ada, model_id=VEO, amount=Decimal(10), active_count=0, now=NOW)
     with django_assert_num_queries(3):

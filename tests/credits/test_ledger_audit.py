@@ -8,83 +8,85 @@ from django.core.management import CommandError, call_command
 
 from evolink_studio.credits import audit
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry, Reservation
-from tests.credits.conftest import NOW, allow
+from tests.credits.conftest import NOW, create_allowance
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def book(ada, films, desk) -> dict[str, int]:
+def generation_ids(ada, film_team, ledger_driver) -> dict[str, int]:
     """One generation in each state, out of two purses."""
-    allow(1000, user=ada)
-    allow(1000, group=films, is_shared=True)
-    numbers = {state: desk.reserve(ada, "36") for state in ("held", "settled", "released")}
-    desk.settle(numbers["settled"], "25.7")
-    desk.release(numbers["released"])
+    create_allowance(1000, user=ada)
+    create_allowance(1000, group=film_team, is_shared=True)
+    numbers = {state: ledger_driver.reserve(ada, "36") for state in ("held", "settled", "released")}
+    ledger_driver.settle(numbers["settled"], "25.7")
+    ledger_driver.release(numbers["released"])
     return numbers
 
 
-def found(**more) -> str:
-    return "\n".join(str(finding) for finding in audit.audit_ledger(**more).findings)
+def audit_findings(**options) -> str:
+    return "\n".join(str(finding) for finding in audit.audit_ledger(**options).findings)
 
 
-def run() -> str:
+def run_check_ledger() -> str:
     out = StringIO()
     call_command("check_ledger", stdout=out)
     return out.getvalue()
 
 
-def test_a_book_that_adds_up_is_called_so(book):
-    assert found() == ""
-    said = run()
+def test_a_consistent_ledger_is_called_so(generation_ids):
+    assert audit_findings() == ""
+    said = run_check_ledger()
     assert "2 purses, 3 generations, 10 entries" in said
     assert "Every credit is explained." in said
 
 
-def test_an_empty_book_adds_up():
-    assert "0 purses, 0 generations, 0 entries" in run()
+def test_an_empty_ledger_is_consistent():
+    assert "0 purses, 0 generations, 0 entries" in run_check_ledger()
 
 
-def test_a_planted_credit_in_a_purse_is_found_and_the_command_fails(book):
-    purse = AllowanceBalance.objects.filter(user=None).get()
-    AllowanceBalance.objects.filter(pk=purse.pk).update(credits_charged=purse.credits_charged + 5)
+def test_a_planted_credit_in_a_balance_is_found_and_the_command_fails(generation_ids):
+    balance = AllowanceBalance.objects.filter(user=None).get()
+    AllowanceBalance.objects.filter(pk=balance.pk).update(
+        credits_charged=balance.credits_charged + 5
+    )
     with pytest.raises(CommandError, match="Findings: 1"):
-        run()
-    assert found() == (
-        f"purse {purse.pk}: says 30.7000 charged, its entries sum to 25.7000 (+5.0000 credits)"
+        run_check_ledger()
+    assert audit_findings() == (
+        f"purse {balance.pk}: says 30.7000 charged, its entries sum to 25.7000 (+5.0000 credits)"
     )
 
 
-def test_a_planted_entry_is_found(book):
+def test_a_planted_entry_is_found(generation_ids):
     """Adding a line is all that the database allows: it breaks the sums and the chain."""
-    purse = AllowanceBalance.objects.filter(user=None).get()
+    balance = AllowanceBalance.objects.filter(user=None).get()
     LedgerEntry.objects.create(
-        generation_id=book["settled"],
-        balance=purse,
+        generation_id=generation_ids["settled"],
+        balance=balance,
         kind="correct",
         credits_charged_delta=Decimal("-5"),
         credits_used_after=0,
         created_at=NOW,
     )
-    said = found()
-    assert f"purse {purse.pk}: says 25.7000 charged, its entries sum to 20.7000" in said
+    said = audit_findings()
+    assert f"purse {balance.pk}: says 25.7000 charged, its entries sum to 20.7000" in said
     assert "up to it sum to 56.7000" in said
-    assert f"generation {book['settled']}: its purses do not agree" in said
+    assert f"generation {generation_ids['settled']}: its purses do not agree" in said
 
 
-def test_an_entry_of_no_generation_is_found(book):
-    purse = AllowanceBalance.objects.filter(user=None).get()
+def test_an_entry_of_no_generation_is_found(generation_ids):
+    balance = AllowanceBalance.objects.filter(user=None).get()
     LedgerEntry.objects.create(
         generation_id=4711,
-        balance=purse,
+        balance=balance,
         kind="correct",
         credits_charged_delta=7,
-        credits_used_after=purse.credits_used + 7,
+        credits_used_after=balance.credits_used + 7,
         created_at=NOW,
     )
-    said = found()
-    assert f"generation 4711, purse {purse.pk}: entries without a reservation" in said
-    assert f"purse {purse.pk}: says 25.7000 charged" in said
+    said = audit_findings()
+    assert f"generation 4711, purse {balance.pk}: entries without a reservation" in said
+    assert f"purse {balance.pk}: says 25.7000 charged" in said
 
 
 @pytest.mark.parametrize(
@@ -98,19 +100,23 @@ def test_an_entry_of_no_generation_is_found(book):
     ],
 )
 def test_a_reservation_that_says_something_else_than_its_entries_is_found(
-    book, state, change, words
+    generation_ids, state, change, words
 ):
-    Reservation.objects.filter(generation_id=book[state]).update(**change)
-    assert words in found()
+    Reservation.objects.filter(generation_id=generation_ids[state]).update(**change)
+    assert words in audit_findings()
 
 
-def test_a_lost_reservation_is_found(book):
-    Reservation.objects.filter(generation_id=book["held"]).delete()
-    assert found().count("entries without a reservation (+36.0000 credits)") == 2
+def test_a_lost_reservation_is_found(generation_ids):
+    Reservation.objects.filter(generation_id=generation_ids["held"]).delete()
+    assert audit_findings().count("entries without a reservation (+36.0000 credits)") == 2
 
 
-def test_the_book_agrees_with_the_generations(book):
-    truth = {book["held"]: None, book["settled"]: Decimal("25.7"), book["released"]: Decimal(0)}
+def test_the_ledger_agrees_with_the_generations(generation_ids):
+    truth = {
+        generation_ids["held"]: None,
+        generation_ids["settled"]: Decimal("25.7"),
+        generation_ids["released"]: Decimal(0),
+    }
     report = audit.audit_ledger(expected=truth)
     assert report.is_compared
     assert report.findings == ()
@@ -125,21 +131,31 @@ def test_the_book_agrees_with_the_generations(book):
         ("held", Decimal(0), "ended with 0 credits, and yet held (+36.0000"),
     ],
 )
-def test_a_generation_that_knows_better_is_found(book, state, truth, words):
-    right = {book["held"]: None, book["settled"]: Decimal("25.7"), book["released"]: Decimal(0)}
-    said = found(expected={**right, book[state]: truth})
-    assert said.count(f"generation {book[state]}") == 2
+def test_a_generation_that_knows_better_is_found(generation_ids, state, truth, words):
+    right = {
+        generation_ids["held"]: None,
+        generation_ids["settled"]: Decimal("25.7"),
+        generation_ids["released"]: Decimal(0),
+    }
+    said = audit_findings(expected={**right, generation_ids[state]: truth})
+    assert said.count(f"generation {generation_ids[state]}") == 2
     assert words in said
 
 
-def test_a_generation_without_entries_and_entries_without_one_are_found(book):
-    said = found(expected={book["held"]: None, book["settled"]: Decimal("25.7"), 77: Decimal(9)})
+def test_a_generation_without_entries_and_entries_without_one_are_found(generation_ids):
+    said = audit_findings(
+        expected={
+            generation_ids["held"]: None,
+            generation_ids["settled"]: Decimal("25.7"),
+            77: Decimal(9),
+        }
+    )
     assert "generation 77: not in the book (-9 credits)" in said
-    assert f"generation {book['released']}, " in said
+    assert f"generation {generation_ids['released']}, " in said
     assert "no such generation" in said
 
 
-def test_the_command_asks_the_generations_when_they_can_answer(book, monkeypatch):
-    monkeypatch.setattr(audit, "expected_charges", lambda: [(book["held"], None)])
+def test_the_command_asks_the_generations_when_they_can_answer(generation_ids, monkeypatch):
+    monkeypatch.setattr(audit, "expected_charges", lambda: [(generation_ids["held"], None)])
     with pytest.raises(CommandError, match="Findings: 4"):
-        run()
+        run_check_ledger()

@@ -6,16 +6,16 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from evolink_studio.credits import audit
 from evolink_studio.credits.models import ImmutableEntryError, LedgerEntry, Reservation
-from tests.credits.conftest import NOW, allow, everything, on_postgres
-from tests.credits.flushing import Statements, rules
+from tests.credits.conftest import NOW, create_allowance, dump_ledger, is_postgres
+from tests.credits.flushing import StatementRunner, immutability_migration
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def entry(ada, desk) -> LedgerEntry:
-    allow(100, user=ada)
-    desk.reserve(ada, "36")
+def entry(ada, ledger_driver) -> LedgerEntry:
+    create_allowance(100, user=ada)
+    ledger_driver.reserve(ada, "36")
     return LedgerEntry.objects.get()
 
 
@@ -30,10 +30,10 @@ def entry(ada, desk) -> LedgerEntry:
     ],
 )
 def test_the_studio_itself_cannot_change_an_entry(entry, attempt):
-    before = everything()
+    before = dump_ledger()
     with pytest.raises(ImmutableEntryError):
         attempt(entry)
-    assert everything() == before
+    assert dump_ledger() == before
 
 
 @pytest.mark.parametrize(
@@ -46,35 +46,35 @@ def test_the_studio_itself_cannot_change_an_entry(entry, attempt):
     ],
 )
 def test_the_database_refuses_to_change_an_entry(entry, statement):
-    before = everything()
+    before = dump_ledger()
     with (
         pytest.raises(DatabaseError, match="entries of the book are final"),
         transaction.atomic(),
         connection.cursor() as cursor,
     ):
         cursor.execute(statement)
-    assert everything() == before
+    assert dump_ledger() == before
 
 
 def test_the_audit_notices_when_the_database_no_longer_refuses(entry):
-    rules.unprotect_entries(None, Statements())
+    immutability_migration.unprotect_entries(None, StatementRunner())
     (finding,) = audit.audit_ledger().findings
     assert "no longer refuses" in str(finding)
-    rules.protect_entries(None, Statements())
+    immutability_migration.protect_entries(None, StatementRunner())
     assert audit.audit_ledger().is_clean
 
 
-def test_the_whole_book_cannot_be_emptied_by_a_command(entry):
+def test_the_whole_ledger_cannot_be_emptied_by_a_command(entry):
     """`flush` is what an operator might type; only the tests lift the protection for it."""
-    before = everything()
+    before = dump_ledger()
     emptying = (
         "TRUNCATE credits_ledgerentry CASCADE"
-        if on_postgres()
+        if is_postgres()
         else "DELETE FROM credits_ledgerentry"
     )
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(emptying)
-    assert everything() == before
+    assert dump_ledger() == before
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_the_whole_book_cannot_be_emptied_by_a_command(entry):
         ("release", {}),
     ],
 )
-def test_the_database_takes_no_second_beginning_and_no_second_end(entry, desk, kind, more):
-    desk.settle(entry.generation_id, "36")
+def test_the_database_takes_no_second_beginning_and_no_second_end(entry, ledger_driver, kind, more):
+    ledger_driver.settle(entry.generation_id, "36")
     second = LedgerEntry(
         generation_id=entry.generation_id,
         balance=entry.balance,
@@ -114,7 +114,7 @@ def test_the_database_takes_no_reservation_beyond_the_limit(entry):
         oversold.save()
 
 
-def test_a_person_with_credits_in_the_book_cannot_be_deleted(entry, ada):
+def test_a_user_with_ledger_entries_cannot_be_deleted(entry, ada):
     with pytest.raises(IntegrityError), transaction.atomic():
         ada.delete()
     call_command("check_ledger")

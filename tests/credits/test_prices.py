@@ -47,7 +47,7 @@ PRICES = [
 ]
 
 
-def estimate(*, model_id, params, now) -> Decimal | None:
+def estimate_price(*, model_id, params, now) -> Decimal | None:
     """By the rate card of that day; None when there is none."""
     card = current_rate_card(model_id=model_id, now=now)
     return calculate_price(card, params) if card else None
@@ -55,19 +55,20 @@ def estimate(*, model_id, params, now) -> Decimal | None:
 
 @pytest.mark.parametrize(("model", "wish", "credits_"), PRICES, ids=str)
 def test_every_multiplier_and_minimum_of_the_feed(model, wish, credits_):
-    assert estimate(model_id=model, params=wish, now=NOW) == Decimal(credits_)
+    assert estimate_price(model_id=model, params=wish, now=NOW) == Decimal(credits_)
 
 
 @pytest.mark.parametrize("typed", ["5", 5, Decimal(5)])
 def test_a_duration_counts_however_it_was_written(typed):
     assert (
-        estimate(model_id=SEEDANCE, params={"duration": typed, "quality": "720p"}, now=NOW) == 4.5
+        estimate_price(model_id=SEEDANCE, params={"duration": typed, "quality": "720p"}, now=NOW)
+        == 4.5
     )
 
 
 @pytest.mark.parametrize("typed", [None, "", "auto", "-5", "x", [], True, "5s"])
 def test_a_duration_that_is_no_number_is_one_minimum_charge(typed):
-    assert estimate(model_id=SORA, params={"duration": typed}, now=NOW) == Decimal("23.04")
+    assert estimate_price(model_id=SORA, params={"duration": typed}, now=NOW) == Decimal("23.04")
 
 
 def test_every_model_we_ship_has_its_price():
@@ -109,10 +110,10 @@ def test_amounts_are_exact_to_four_places():
 # --- from a day on ----------------------------------------------------------------------------
 
 
-def card(effective, amount, model=VEO) -> RateCard:
+def create_rate_card(effective_at, amount, model=VEO) -> RateCard:
     return RateCard.objects.create(
         model_id=model,
-        effective_at=effective,
+        effective_at=effective_at,
         unit="call",
         credits_per_unit=Decimal(amount),
         factors=[],
@@ -120,20 +121,20 @@ def card(effective, amount, model=VEO) -> RateCard:
 
 
 def test_a_price_counts_from_its_moment_on_and_not_before():
-    card(NOW, "200")
+    create_rate_card(NOW, "200")
     before = NOW - timedelta(microseconds=1)
-    assert estimate(model_id=VEO, params={}, now=before) == 162
-    assert estimate(model_id=VEO, params={}, now=NOW) == 200
+    assert estimate_price(model_id=VEO, params={}, now=before) == 162
+    assert estimate_price(model_id=VEO, params={}, now=NOW) == 200
 
 
 def test_of_several_the_newest_that_has_begun_counts():
-    card(NOW - timedelta(days=1), "100")
-    card(NOW - timedelta(days=2), "300")
-    card(NOW + timedelta(days=1), "900")
-    assert estimate(model_id=VEO, params={}, now=NOW) == 100
+    create_rate_card(NOW - timedelta(days=1), "100")
+    create_rate_card(NOW - timedelta(days=2), "300")
+    create_rate_card(NOW + timedelta(days=1), "900")
+    assert estimate_price(model_id=VEO, params={}, now=NOW) == 100
     assert current_rate_cards(now=NOW)[VEO] == current_rate_card(model_id=VEO, now=NOW)
 
 
 def test_before_any_price_and_for_an_unknown_model_there_is_none():
-    assert estimate(model_id=VEO, params={}, now=NOW - timedelta(days=365)) is None
-    assert estimate(model_id="nobody", params={}, now=NOW) is None
+    assert estimate_price(model_id=VEO, params={}, now=NOW - timedelta(days=365)) is None
+    assert estimate_price(model_id="nobody", params={}, now=NOW) is None

@@ -20,53 +20,63 @@ from evolink_studio.credits.pricing import (
     highest_price,
 )
 from evolink_studio.credits.queries import current_rate_card
-from tests.credits.conftest import NOW, allow
+from tests.credits.conftest import NOW, create_allowance
 
-PRICES = "/admin/credits/ratecard/"
+RATE_CARDS_URL = "/admin/credits/ratecard/"
 VEO, KLING, SORA = "veo3.1-pro", "kling-o3-image-to-video", "sora-2-preview"
 SEEDANCE = "doubao-seedance-1.0-pro-fast"
 
 
-def sample(number=1, model_id=SORA, duration=4, estimated="23.04", reserved="23.04", charged=None):
-    def figure(text):
+def make_usage_sample(
+    generation_id=1, model_id=SORA, duration=4, estimated="23.04", reserved="23.04", charged=None
+):
+    def to_decimal(text):
         return None if text is None else Decimal(text)
 
     return UsageSample(
-        generation_id=number,
+        generation_id=generation_id,
         model_id=model_id,
         params={"duration": duration, "quality": "720p"},
         created_at=datetime(2026, 11, 20, 9, 30, tzinfo=UTC),
-        estimated=figure(estimated),
-        reserved=figure(reserved),
-        charged=figure(charged),
+        estimated=to_decimal(estimated),
+        reserved=to_decimal(reserved),
+        charged=to_decimal(charged),
     )
 
 
-def card(model_id=SORA, **more) -> RateCard:
-    given = {"unit": "second", "credits_per_unit": Decimal(6), "minimum_credits": Decimal(0), "factors": [], **more}
-    return RateCard(model_id=model_id, effective_at=NOW, **given)
+def make_rate_card(model_id=SORA, **fields) -> RateCard:
+    values = {
+        "unit": "second",
+        "credits_per_unit": Decimal(6),
+        "minimum_credits": Decimal(0),
+        "factors": [],
+        **fields,
+    }
+    return RateCard(model_id=model_id, effective_at=NOW, **values)
 
 
 def test_a_card_is_tried_without_being_saved():
-    tried = preview_prices(card(), [sample(), sample(2, duration=8, charged="50")])
+    tried = preview_prices(
+        make_rate_card(), [make_usage_sample(), make_usage_sample(2, duration=8, charged="50")]
+    )
     assert [(one.price, one.actual, one.difference) for one in tried] == [
         (Decimal(24), Decimal("23.04"), Decimal("0.96")),
         (Decimal(48), Decimal(50), Decimal(-2)),
     ]
 
 
-def test_figures_that_are_the_same_do_not_drift():
-    found = measure_accuracy([sample(), sample(2, charged="23.04")])
+def test_amounts_that_are_the_same_do_not_differ():
+    found = measure_accuracy([make_usage_sample(), make_usage_sample(2, charged="23.04")])
     assert found.differing_samples == ()
     assert [(m.count, m.differing_count, m.difference) for m in found.by_model] == [(2, 0, 0)]
 
 
 def test_models_that_are_off_most_come_first():
     rows = [
-        sample(1, charged="20.04"),
-        sample(2, VEO, estimated="162", reserved="162", charged="200"),
-        sample(3, VEO, estimated=None, reserved="162"),
-        sample(4, estimated="23.04", reserved=None),
+        make_usage_sample(1, charged="20.04"),
+        make_usage_sample(2, VEO, estimated="162", reserved="162", charged="200"),
+        make_usage_sample(3, VEO, estimated=None, reserved="162"),
+        make_usage_sample(4, estimated="23.04", reserved=None),
     ]
     found = measure_accuracy(rows)
     assert [row.generation_id for row in found.differing_samples] == [1, 2]
@@ -77,7 +87,7 @@ def test_models_that_are_off_most_come_first():
 
 
 def test_nothing_charged_has_no_percentage():
-    (model,) = measure_accuracy([sample(charged="0")]).by_model
+    (model,) = measure_accuracy([make_usage_sample(charged="0")]).by_model
     assert model.difference_percent is None
 
 
@@ -97,8 +107,8 @@ def test_the_worst_case_is_the_longest_film_at_the_highest_factor(model_id, amou
 
 
 def test_the_worst_case_of_an_unknown_length_is_not_known():
-    assert highest_price(card("no-such-model")) is None
-    assert highest_price(card("no-such-model", unit="call")) == 6
+    assert highest_price(make_rate_card("no-such-model")) is None
+    assert highest_price(make_rate_card("no-such-model", unit="call")) == 6
 
 
 @pytest.mark.django_db
@@ -166,12 +176,12 @@ def test_credits_in_dollars(settings):
 
 
 @pytest.fixture
-def owner(client, root):
+def root_client(client, root):
     client.force_login(root)
     return client
 
 
-def entered(**changed) -> dict[str, str]:
+def rate_card_form(**changes) -> dict[str, str]:
     return {
         "model_id": SORA,
         "effective_at_0": "2026-11-20",
@@ -181,16 +191,16 @@ def entered(**changed) -> dict[str, str]:
         "minimum_credits": "0",
         "factors": "[]",
         "source": "a letter",
-        **changed,
+        **changes,
     }
 
 
-def test_an_owner_tries_a_price_before_saving_it(owner, monkeypatch):
+def test_an_owner_tries_a_price_before_saving_it(root_client, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        price_accuracy, "usage_source", lambda *what: asked.append(what) or [sample(7)]
+        price_accuracy, "usage_source", lambda *what: asked.append(what) or [make_usage_sample(7)]
     )
-    answer = owner.post(f"{PRICES}add/", {**entered(), "_try": "1"})
+    answer = root_client.post(f"{RATE_CARDS_URL}add/", {**rate_card_form(), "_try": "1"})
     page = answer.content.decode()
     assert answer.status_code == 200
     assert asked == [(SORA, 20)]
@@ -201,18 +211,22 @@ def test_an_owner_tries_a_price_before_saving_it(owner, monkeypatch):
     assert not RateCard.objects.filter(source="a letter").exists()
 
 
-def test_a_saved_price_is_tried_with_what_was_typed_and_stays_as_it_is(owner, monkeypatch):
-    monkeypatch.setattr(price_accuracy, "usage_source", lambda *what: [sample(7)])
+def test_a_saved_price_is_tried_with_what_was_typed_and_stays_as_it_is(root_client, monkeypatch):
+    monkeypatch.setattr(price_accuracy, "usage_source", lambda *what: [make_usage_sample(7)])
     saved = RateCard.objects.get(model_id=SORA)
-    page = owner.post(f"{PRICES}{saved.pk}/change/", {**entered(credits_per_unit="9"), "_try": "1"})
+    page = root_client.post(
+        f"{RATE_CARDS_URL}{saved.pk}/change/", {**rate_card_form(credits_per_unit="9"), "_try": "1"}
+    )
     assert "+12.96" in page.content.decode()
     saved.refresh_from_db()
     assert saved.credits_per_unit == Decimal("5.76")
 
 
-def test_a_price_with_a_mistake_is_not_tried(owner, monkeypatch):
-    monkeypatch.setattr(price_accuracy, "usage_source", lambda *what: [sample(7)])
-    page = owner.post(f"{PRICES}add/", {**entered(credits_per_unit="-1"), "_try": "1"}).content.decode()
+def test_a_price_with_a_mistake_is_not_tried(root_client, monkeypatch):
+    monkeypatch.setattr(price_accuracy, "usage_source", lambda *what: [make_usage_sample(7)])
+    page = root_client.post(
+        f"{RATE_CARDS_URL}add/", {**rate_card_form(credits_per_unit="-1"), "_try": "1"}
+    ).content.decode()
     assert "A price cannot be below 0." in page
     assert "#7" not in page
 
@@ -220,18 +234,18 @@ def test_a_price_with_a_mistake_is_not_tried(owner, monkeypatch):
 def test_staff_who_may_not_change_prices_cannot_try_them(client, db):
     client.force_login(User.objects.create_user("helper", is_staff=True))
     saved = RateCard.objects.get(model_id=SORA)
-    address = f"{PRICES}{saved.pk}/change/"
+    address = f"{RATE_CARDS_URL}{saved.pk}/change/"
     assert b'name="_try"' not in client.get(address).content
-    assert client.post(address, {**entered(), "_try": "1"}).status_code == 403
+    assert client.post(address, {**rate_card_form(), "_try": "1"}).status_code == 403
 
 
-def test_the_page_says_where_prices_are_off(owner, ada, desk, monkeypatch):
-    rows = [sample(7, charged="30.04"), sample(8)]
+def test_the_page_says_where_prices_are_off(root_client, ada, ledger_driver, monkeypatch):
+    rows = [make_usage_sample(7, charged="30.04"), make_usage_sample(8)]
     monkeypatch.setattr(price_accuracy, "usage_source", lambda *what: rows)
     monkeypatch.setattr(price_accuracy, "generation_url", lambda pk: f"/somewhere/{pk}/")
-    allow(10, user=ada)
-    desk.settle(desk.reserve(ada, "10"), "12.5")
-    page = owner.get(f"{PRICES}off/").content.decode()
+    create_allowance(10, user=ada)
+    ledger_driver.settle(ledger_driver.reserve(ada, "10"), "12.5")
+    page = root_client.get(f"{RATE_CARDS_URL}off/").content.decode()
     assert "Sora 2" in page
     assert 'href="/somewhere/7/"' in page
     assert "/somewhere/8/" not in page
@@ -239,12 +253,12 @@ def test_the_page_says_where_prices_are_off(owner, ada, desk, monkeypatch):
     assert "2.5" in page
 
 
-def test_the_page_says_when_there_is_nothing_to_say(owner, monkeypatch):
+def test_the_page_says_when_there_is_nothing_to_say(root_client, monkeypatch):
     monkeypatch.setattr(price_accuracy, "usage_source", None)
-    page = owner.get(f"{PRICES}off/").content.decode()
+    page = root_client.get(f"{RATE_CARDS_URL}off/").content.decode()
     assert "Nothing to compare yet." in page
     assert "None." in page
 
 
-def test_the_list_of_prices_leads_there(owner):
-    assert f'href="{PRICES}off/"' in owner.get(PRICES).content.decode()
+def test_the_list_of_prices_leads_there(root_client):
+    assert f'href="{RATE_CARDS_URL}off/"' in root_client.get(RATE_CARDS_URL).content.decode()

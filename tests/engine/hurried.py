@@ -11,11 +11,11 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-LEASE = timedelta(seconds=4)
-PACE = {"renewal": 1.0, "shift": 3.0, "pulse": 0.5, "silence": 2.5}
+SHORT_LEASE_DURATION = timedelta(seconds=4)
+WORKER_INTERVALS = {"renewal": 1.0, "shift": 3.0, "pulse": 0.5, "silence": 2.5}
 
 
-def start(env: dict[str, str]) -> "subprocess.Popen[bytes]":
+def start_worker(env: dict[str, str]) -> "subprocess.Popen[bytes]":
     """A worker that runs until it is told to stop; who calls ends it."""
     command = [sys.executable, "-m", "tests.engine.hurried"]
     return subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)
@@ -26,19 +26,19 @@ def main() -> None:
     import django
 
     django.setup()
-    _hurry()
-    from evolink_studio.worker.distributed_worker import DistributedEngine
-    from evolink_studio.worker.management.commands.worker import work
+    _shorten_leases()
+    from evolink_studio.worker.distributed_worker import DistributedWorker
+    from evolink_studio.worker.management.commands.worker import run_worker
 
-    asyncio.run(work(partial(DistributedEngine, **PACE)))
+    asyncio.run(run_worker(partial(DistributedWorker, **WORKER_INTERVALS)))
 
 
-def _hurry() -> None:
+def _shorten_leases() -> None:
     from evolink_studio.generations.pipeline import dispatch, leases, queue
 
-    hurried: dict[Any, str] = {leases: "LEASE", queue: "LEASE", dispatch: "POST_TAKES_AT_MOST"}
-    for module, name in hurried.items():
-        setattr(module, name, LEASE)
+    constants: dict[Any, str] = {leases: "LEASE", queue: "LEASE", dispatch: "POST_TAKES_AT_MOST"}
+    for module, name in constants.items():
+        setattr(module, name, SHORT_LEASE_DURATION)
 
 
 if __name__ == "__main__":

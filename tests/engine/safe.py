@@ -10,17 +10,17 @@ from evolink_studio.library.models import Asset
 from tests.factories import AssetFactory
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-DATABASE = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
+DATABASE_FILENAMES = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
 
 
-def folder(target: Path, name: str = "20261120T120000Z") -> Path:
+def backup_folder(target: Path, name: str = "20261120T120000Z") -> Path:
     return target / "backups" / name
 
 
-def with_poster(owner) -> Asset:
+def create_asset_with_poster(owner) -> Asset:
     poster = default_storage.save("assets/test/a-poster.webp", ContentFile(b"small"))
     return AssetFactory(owner=owner, poster=poster)
 
 
-def everything_in(target: Path) -> list[Path]:
+def list_files(target: Path) -> list[Path]:
     return [path for path in target.rglob("*") if path.is_file()]

@@ -14,15 +14,15 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from evolink_studio.library.models import Asset
-from evolink_studio.operations.backup import BackupError, take
+from evolink_studio.operations.backup import BackupError, create_backup
 from evolink_studio.operations.backup.repository import (
-    FILES,
-    MANIFEST,
-    Store,
-    read_files,
+    FILE_LIST,
+    MANIFEST_FILE,
+    BackupRepository,
+    read_file_list,
     read_manifest,
 )
-from tests.engine.safe import NOON, everything_in, folder, with_poster
+from tests.engine.safe import NOON, backup_folder, create_asset_with_poster, list_files
 from tests.factories import AssetFactory, GenerationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,117 +34,131 @@ def ada():
 
 
 @pytest.fixture
-def target(tmp_path) -> Path:
+def backup_target(tmp_path) -> Path:
     return tmp_path / "safe"
 
 
-def readable(path: Path) -> bytes:
+def read_plain(path: Path) -> bytes:
     """What stands in a file; a dump of PostgreSQL is packed."""
     if path.suffix != ".dump":
         return path.read_bytes()
     return subprocess.run(["pg_restore", "--file=-", path], check=True, capture_output=True).stdout
 
 
-def test_a_backup_says_what_is_in_it(ada, target):
+def test_a_backup_says_what_is_in_it(ada, backup_target):
     GenerationFactory.create_batch(3, owner=ada)
     AssetFactory(owner=ada)
-    take(target, now=NOON)
-    manifest = read_manifest(folder(target))
+    create_backup(backup_target, now=NOON)
+    manifest = read_manifest(backup_folder(backup_target))
     assert manifest.taken == NOON
     assert manifest.engine == connection.vendor
     assert manifest.rows["generations_generation"] == 3
     assert manifest.rows["accounts_user"] == 1
     assert manifest.files_count == 1
     assert manifest.missing == ()
-    assert manifest.database.bytes == (folder(target) / manifest.database.name).stat().st_size
+    assert (
+        manifest.database.bytes
+        == (backup_folder(backup_target) / manifest.database.name).stat().st_size
+    )
 
 
-def test_every_file_lies_under_its_hash(ada, target):
-    asset = with_poster(ada)
-    take(target, now=NOON)
-    media = {path.name for path in (target / "media").iterdir()}
+def test_every_file_lies_under_its_hash(ada, backup_target):
+    asset = create_asset_with_poster(ada)
+    create_backup(backup_target, now=NOON)
+    media = {path.name for path in (backup_target / "media").iterdir()}
     assert media == {asset.sha256, hashlib.sha256(b"small").hexdigest()}
-    assert {c.name for c in read_files(folder(target) / FILES)} == {asset.file, asset.poster}
+    assert {c.name for c in read_file_list(backup_folder(backup_target) / FILE_LIST)} == {
+        asset.file,
+        asset.poster,
+    }
 
 
-def test_the_same_film_of_two_people_is_copied_once(target):
+def test_the_same_film_of_two_people_is_copied_once(backup_target):
     for _ in range(2):
         AssetFactory(owner=UserFactory(), content=b"a film")
-    taken = take(target, now=NOON)
-    assert (taken.manifest.files_count, taken.copied) == (2, 1)
+    taken = create_backup(backup_target, now=NOON)
+    assert (taken.manifest.files_count, taken.copied_count) == (2, 1)
 
 
-def test_the_next_backup_copies_only_what_is_new_and_keeps_the_first(ada, target):
-    with_poster(ada)
-    take(target, now=NOON)
+def test_the_next_backup_copies_only_what_is_new_and_keeps_the_first(ada, backup_target):
+    create_asset_with_poster(ada)
+    create_backup(backup_target, now=NOON)
     AssetFactory(owner=ada)
-    taken = take(target, now=NOON + timedelta(hours=1))
-    assert (taken.manifest.files_count, taken.copied) == (3, 1)
-    assert Store(target).finished() == ["20261120T120000Z", "20261120T130000Z"]
-    assert read_manifest(folder(target)).files_count == 2
+    taken = create_backup(backup_target, now=NOON + timedelta(hours=1))
+    assert (taken.manifest.files_count, taken.copied_count) == (3, 1)
+    assert BackupRepository(backup_target).list_backups() == [
+        "20261120T120000Z",
+        "20261120T130000Z",
+    ]
+    assert read_manifest(backup_folder(backup_target)).files_count == 2
 
 
-def test_a_file_cut_short_in_the_backup_is_copied_again(ada, target):
+def test_a_file_cut_short_in_the_backup_is_copied_again(ada, backup_target):
     asset = AssetFactory(owner=ada)
-    take(target, now=NOON)
-    copy = target / "media" / asset.sha256
+    create_backup(backup_target, now=NOON)
+    copy = backup_target / "media" / asset.sha256
     copy.write_bytes(copy.read_bytes()[:-1])
-    take(target, now=NOON + timedelta(hours=1))
-    assert copy.stat().st_size == asset.bytes
+    create_backup(backup_target, now=NOON + timedelta(hours=1))
+    assert copy.stat().st_size == asset.size_bytes
 
 
-def test_files_may_be_left_out(ada, target):
+def test_files_may_be_left_out(ada, backup_target):
     AssetFactory(owner=ada)
-    taken = take(target, now=NOON, with_media=False)
+    taken = create_backup(backup_target, now=NOON, with_media=False)
     assert taken.manifest.files is None
-    assert list((target / "media").iterdir()) == []
+    assert list((backup_target / "media").iterdir()) == []
 
 
-def test_files_come_from_any_storage(ada, target, settings):
+def test_files_come_from_any_storage(ada, backup_target, settings):
     settings.STORAGES = settings.STORAGES | {
         "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}
     }
     asset = AssetFactory(owner=ada)
     assert not Path(default_storage.path(str(asset.file))).exists()
-    take(target, now=NOON)
-    assert (target / "media" / asset.sha256).stat().st_size == asset.bytes
+    create_backup(backup_target, now=NOON)
+    assert (backup_target / "media" / asset.sha256).stat().st_size == asset.size_bytes
 
 
-def test_neither_keys_nor_sessions_are_in_a_backup(ada, target, client, settings):
+def test_neither_keys_nor_sessions_are_in_a_backup(ada, backup_target, client, settings):
     settings.EVOLINK_API_KEY = "sk-evo-hidden-in-a-test"
     client.force_login(ada)
     cache.set("throttle", "of somebody")
     session = client.cookies[settings.SESSION_COOKIE_NAME].value
-    take(target, now=NOON)
-    stored = b"".join(map(readable, everything_in(target)))
+    create_backup(backup_target, now=NOON)
+    stored = b"".join(map(read_plain, list_files(backup_target)))
     for secret in (session, settings.SECRET_KEY, settings.EVOLINK_API_KEY):
         assert secret.encode() not in stored
-    assert "django_session" not in read_manifest(folder(target)).rows
+    assert "django_session" not in read_manifest(backup_folder(backup_target)).rows
 
 
-def test_nobody_else_on_the_machine_may_look_into_a_backup(ada, target):
-    take(target, now=NOON)
-    for path in (target, target / "media", target / "backups", folder(target)):
+def test_nobody_else_on_the_machine_may_look_into_a_backup(ada, backup_target):
+    create_backup(backup_target, now=NOON)
+    for path in (
+        backup_target,
+        backup_target / "media",
+        backup_target / "backups",
+        backup_folder(backup_target),
+    ):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
 
 
-def test_a_film_that_is_gone_is_named_and_all_else_is_kept(ada, target):
+def test_a_film_that_is_gone_is_named_and_all_else_is_kept(ada, backup_target):
     lost, kept = AssetFactory(owner=ada), AssetFactory(owner=ada)
     default_storage.delete(str(lost.file))
     with pytest.raises(CommandError, match=f"1 files .* the first is {lost.file}"):
-        call_command("backup", str(target), stdout=StringIO())
-    (name,) = Store(target).finished()
-    assert read_manifest(folder(target, name)).missing == (lost.file,)
-    assert (target / "media" / kept.sha256).exists()
+        call_command("backup", str(backup_target), stdout=StringIO())
+    (name,) = BackupRepository(backup_target).list_backups()
+    assert read_manifest(backup_folder(backup_target, name)).missing == (lost.file,)
+    assert (backup_target / "media" / kept.sha256).exists()
 
 
-def test_a_film_whose_bytes_have_changed_is_named(ada, target):
+def test_a_film_whose_bytes_have_changed_is_named(ada, backup_target):
     asset = AssetFactory(owner=ada)
     Path(default_storage.path(str(asset.file))).write_bytes(b"rotten")
-    assert take(target, now=NOON).manifest.missing == (asset.file,)
+    assert create_backup(backup_target, now=NOON).manifest.missing == (asset.file,)
 
 
-def test_a_file_whose_row_went_meanwhile_is_no_trouble(ada, target, monkeypatch):
+def test_a_file_whose_row_went_meanwhile_is_no_trouble(ada, backup_target, monkeypatch):
     asset = AssetFactory(owner=ada)
 
     def deleted_just_before(storage, name):
@@ -152,35 +166,37 @@ def test_a_file_whose_row_went_meanwhile_is_no_trouble(ada, target, monkeypatch)
         raise FileNotFoundError(name)
 
     monkeypatch.setattr(FileSystemStorage, "open", deleted_just_before)
-    manifest = take(target, now=NOON).manifest
+    manifest = create_backup(backup_target, now=NOON).manifest
     assert manifest.rows["library_asset"] == 1
     assert manifest.missing == ()
-    assert not (target / "media" / asset.sha256).exists()
+    assert not (backup_target / "media" / asset.sha256).exists()
 
 
-def test_a_backup_that_breaks_off_leaves_nothing_that_looks_finished(ada, target, monkeypatch):
+def test_a_backup_that_breaks_off_leaves_nothing_that_looks_finished(
+    ada, backup_target, monkeypatch
+):
     AssetFactory(owner=ada)
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Store, "add", full)
+    monkeypatch.setattr(BackupRepository, "add_content", full)
     with pytest.raises(CommandError, match="The backup was not made: No space left on device"):
-        call_command("backup", str(target), stdout=StringIO())
-    assert everything_in(target) == []
+        call_command("backup", str(backup_target), stdout=StringIO())
+    assert list_files(backup_target) == []
 
 
-def test_two_backups_of_one_moment_do_not_mix(ada, target):
-    take(target, now=NOON)
-    before = (folder(target) / MANIFEST).read_bytes()
+def test_two_backups_of_one_moment_do_not_mix(ada, backup_target):
+    create_backup(backup_target, now=NOON)
+    before = (backup_folder(backup_target) / MANIFEST_FILE).read_bytes()
     with pytest.raises(BackupError, match="There is a backup 20261120T120000Z already"):
-        take(target, now=NOON)
-    assert (folder(target) / MANIFEST).read_bytes() == before
+        create_backup(backup_target, now=NOON)
+    assert (backup_folder(backup_target) / MANIFEST_FILE).read_bytes() == before
 
 
-def test_the_command_says_what_it_did(ada, target):
+def test_the_command_says_what_it_did(ada, backup_target):
     GenerationFactory(owner=ada)
     AssetFactory(owner=ada)
     said = StringIO()
-    call_command("backup", str(target), stdout=said)
+    call_command("backup", str(backup_target), stdout=said)
     assert "1 generations, 1 files" in said.getvalue()

@@ -23,16 +23,16 @@ from evolink_studio.generations.states import State
 from evolink_studio.library import storage
 from evolink_studio.library.media import video
 from evolink_studio.library.services import add_image, add_result
-from evolink_studio.operations.backup import take
-from tests.engine.apart import Place, elsewhere
+from evolink_studio.operations.backup import create_backup
+from tests.engine.apart import StudioInstance, create_empty_instance
 from tests.factories import VEO, GenerationFactory, UserFactory
-from tests.farend import FarEnd
-from tests.library.footage import film
-from tests.pictures import picture
+from tests.farend import FakeProvider
+from tests.library.footage import make_video
+from tests.pictures import make_image
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TABLES = (
+TABLE_NAMES = (
     "accounts_user",
     "credits_ratecard",
     "generations_changefeed",
@@ -41,84 +41,90 @@ TABLES = (
     "generations_generatedvideo",
     "library_asset",
 )
-STATES = "SELECT id, state, charge, error_code, task_id FROM generations_generation ORDER BY id"
+STATES_QUERY = (
+    "SELECT id, state, charge, error_code, task_id FROM generations_generation ORDER BY id"
+)
 
 
 @pytest.fixture
-def far():
-    with FarEnd() as running:
+def fake_provider():
+    with FakeProvider() as running:
         yield running
 
 
 @pytest.fixture
-def studio(tmp_path) -> dict[str, Generation]:
+def generations_by_state(tmp_path) -> dict[str, Generation]:
     """A generation in every state, one with a kept film and a picture it was made from."""
     ada, now = UserFactory(username="ada"), timezone.now()
     services.ensure_feed(owner=ada)
-    made = {
+    generations = {
         state.value: GenerationFactory(
             owner=ada, state=state, created_at=now - timedelta(minutes=2)
         )
         for state in State
     }
-    cat = add_image(owner=ada, content=picture(), name="cat.png", now=now)
-    made["completed"].inputs.add(cat)
-    clip = film(tmp_path / "clip.mp4", sound=True)
-    asset = add_result(owner_id=ada.pk, path=clip, name="clip-1", now=now)
-    GeneratedVideo.objects.create(generation=made["completed"], asset=asset, position=0)
-    return made
+    image = add_image(owner=ada, content=make_image(), name="cat.png", now=now)
+    generations["completed"].inputs.add(image)
+    video_path = make_video(tmp_path / "clip.mp4", has_audio=True)
+    asset = add_result(owner_id=ada.pk, path=video_path, name="clip-1", now=now)
+    GeneratedVideo.objects.create(generation=generations["completed"], asset=asset, position=0)
+    return generations
 
 
 @contextmanager
-def pressing(owner):
+def create_continuously(owner):
     """Somebody goes on pressing the button; yields a gate that is open once they have begun."""
-    begun, over = threading.Event(), threading.Event()
+    started, stopped = threading.Event(), threading.Event()
 
-    def press():
+    def create_rows():
         try:
-            while not over.is_set():
+            while not stopped.is_set():
                 GenerationFactory(owner=owner, state=State.COMPLETED, created_at=timezone.now())
-                begun.set()
+                started.set()
         finally:
             connection.close()
 
-    thread = threading.Thread(target=press)
+    thread = threading.Thread(target=create_rows)
     thread.start()
-    assert begun.wait(60)
+    assert started.wait(60)
     try:
         yield
     finally:
-        over.set()
+        stopped.set()
         thread.join()
 
 
-def counts(place: Place) -> dict[str, int]:
-    return {table: place.ask(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
+def count_rows(instance: StudioInstance) -> dict[str, int]:
+    return {table: instance.query(f"SELECT count(*) FROM {table}")[0][0] for table in TABLE_NAMES}
 
 
-def restored(target: Path, folder: Path, far: FarEnd | None = None) -> Place:
-    place = elsewhere(folder, far)
-    done = place.manage("restore", target)
-    assert done.returncode == 0, done.stderr
-    return place
+def restore_instance(
+    target: Path, folder: Path, fake_provider: FakeProvider | None = None
+) -> StudioInstance:
+    instance = create_empty_instance(folder, fake_provider)
+    result = instance.run_command("restore", target)
+    assert result.returncode == 0, result.stderr
+    return instance
 
 
-def run_worker_until(place: Place, happened: threading.Event) -> None:
-    worker = place.start("worker")
+def run_worker_until(instance: StudioInstance, event: threading.Event) -> None:
+    worker = instance.start_command("worker")
     try:
-        assert happened.wait(60)
+        assert event.wait(60)
     finally:
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(60) == 0
 
 
-def test_everything_comes_back_from_a_backup_made_while_people_worked(studio, tmp_path):
-    with pressing(studio["queued"].owner):
-        manifest = take(tmp_path / "safe", now=timezone.now()).manifest
-    place = restored(tmp_path / "safe", tmp_path / "new")
-    assert counts(place) == {table: manifest.rows[table] for table in TABLES}
+def test_everything_comes_back_from_a_backup_made_while_rows_are_written(
+    generations_by_state, tmp_path
+):
+    with create_continuously(generations_by_state["queued"].owner):
+        manifest = create_backup(tmp_path / "safe", now=timezone.now()).manifest
+    place = restore_instance(tmp_path / "safe", tmp_path / "new")
+    assert count_rows(place) == {table: manifest.rows[table] for table in TABLE_NAMES}
     assert manifest.rows["generations_generation"] > len(State)
-    kept = place.ask("SELECT file, poster, sha256 FROM library_asset WHERE kind = 'video'")
+    kept = place.query("SELECT file, poster, sha256 FROM library_asset WHERE kind = 'video'")
     for name, poster, sha256 in kept:
         path = place.folder / "media" / name
         assert storage.sha256_of(path) == sha256
@@ -127,67 +133,79 @@ def test_everything_comes_back_from_a_backup_made_while_people_worked(studio, tm
     assert len(kept) == 1
 
 
-def test_what_was_about_to_be_sent_is_told_as_it_is_and_all_else_stays(studio, tmp_path):
-    take(tmp_path / "safe", now=timezone.now())
-    before = {pk: (state, *facts) for pk, state, *facts in _facts()}
-    place = restored(tmp_path / "safe", tmp_path / "new")
-    for state, generation in studio.items():
-        (found,) = (row for row in place.ask(STATES) if row[0] == generation.pk)
+def test_what_was_about_to_be_sent_is_told_as_it_is_and_all_else_stays(
+    generations_by_state, tmp_path
+):
+    create_backup(tmp_path / "safe", now=timezone.now())
+    before = {pk: (state, *facts) for pk, state, *facts in _generation_values()}
+    place = restore_instance(tmp_path / "safe", tmp_path / "new")
+    for state, generation in generations_by_state.items():
+        (found,) = (row for row in place.query(STATES_QUERY) if row[0] == generation.pk)
         if state in ("queued", "sending"):
             assert found[1:] == ("unknown", "unclear", "restored", None)
         else:
             assert found[1:] == before[generation.pk]
 
 
-def _facts():
+def _generation_values():
     fields = ("pk", "state", "charge", "error_code", "task_id")
     return Generation.objects.values_list(*fields)
 
 
-def test_an_old_backup_never_sends_anything_again(studio, far, tmp_path):
+def test_an_old_backup_never_sends_anything_again(generations_by_state, fake_provider, tmp_path):
     """Its worker reads what runs and saves what is made; what waited is not sent, ever."""
     saved = threading.Event()
-    link = far.serve("/film.mp4", film(tmp_path / "late.mp4").read_bytes())
-    running, saving = studio["running"], studio["saving"]
+    link = fake_provider.serve_file("/film.mp4", make_video(tmp_path / "late.mp4").read_bytes())
+    running, saving = generations_by_state["running"], generations_by_state["saving"]
     for generation in (running, saving):
-        far.tasks[generation.task_id] = {"id": generation.task_id}
-        far.finish(generation.task_id, link)
+        fake_provider.tasks[generation.task_id] = {"id": generation.task_id}
+        fake_provider.complete_task(generation.task_id, link)
     Generation.objects.filter(pk=saving.pk).update(result_urls=[link])
-    take(tmp_path / "safe", now=timezone.now())
-    place = restored(tmp_path / "safe", tmp_path / "new", far)
+    create_backup(tmp_path / "safe", now=timezone.now())
+    place = restore_instance(tmp_path / "safe", tmp_path / "new", fake_provider)
 
     served = iter(range(2))
 
     def serve(request):
         if next(served) == 1:
             saved.set()
-        return far.files["/film.mp4"](request)
+        return fake_provider.files["/film.mp4"](request)
 
-    far.media.always(serve)
+    fake_provider.media.reply_always(serve)
     run_worker_until(place, saved)
-    assert far.create.requests == []
-    assert far.upload.requests == []
-    states = {pk: state for pk, state, *_ in place.ask(STATES)}
+    assert fake_provider.create.requests == []
+    assert fake_provider.upload.requests == []
+    states = {pk: state for pk, state, *_ in place.query(STATES_QUERY)}
     assert states[running.pk] == states[saving.pk] == "completed"
-    assert states[studio["queued"].pk] == states[studio["sending"].pk] == "unknown"
+    assert (
+        states[generations_by_state["queued"].pk]
+        == states[generations_by_state["sending"].pk]
+        == "unknown"
+    )
 
 
-def test_only_a_lost_answer_from_well_before_the_backup_is_searched_for(studio, tmp_path):
+def test_only_a_lost_answer_from_well_before_the_backup_is_searched_for(
+    generations_by_state, tmp_path
+):
     """A task of the last minute could belong to a press that the backup knows nothing of."""
-    lately, long_ago, now = studio["unknown"], studio["completed"], timezone.now()
+    lately, long_ago, now = (
+        generations_by_state["unknown"],
+        generations_by_state["completed"],
+        timezone.now(),
+    )
     lost = Generation.objects.filter(pk__in=[lately.pk, long_ago.pk])
     lost.update(state=State.UNKNOWN, next_attempt_at=now)
     lost.filter(pk=lately.pk).update(sent_at=now - timedelta(seconds=30))
     lost.filter(pk=long_ago.pk).update(sent_at=now - timedelta(minutes=5))
-    take(tmp_path / "safe", now=now)
-    place = restored(tmp_path / "safe", tmp_path / "new")
-    searched = place.ask(
+    create_backup(tmp_path / "safe", now=now)
+    place = restore_instance(tmp_path / "safe", tmp_path / "new")
+    searched = place.query(
         "SELECT id FROM generations_generation WHERE state = 'unknown' AND due IS NOT NULL"
     )
     assert searched == [(long_ago.pk,)]
 
 
-def test_the_book_of_a_restored_studio_adds_up(tmp_path):
+def test_the_ledger_of_a_restored_studio_is_consistent(tmp_path):
     ada, spec = UserFactory(username="ada"), get_spec(VEO)
     Allowance.objects.create(user=ada, credits_limit=Decimal(1000))
     for press in range(3):
@@ -202,28 +220,28 @@ def test_the_book_of_a_restored_studio_adds_up(tmp_path):
         )
         if press == 0:
             services.cancel(generation=made.generation, now=timezone.now())
-    take(tmp_path / "safe", now=timezone.now())
-    place = restored(tmp_path / "safe", tmp_path / "new")
-    proof = place.manage("check_ledger")
+    create_backup(tmp_path / "safe", now=timezone.now())
+    place = restore_instance(tmp_path / "safe", tmp_path / "new")
+    proof = place.run_command("check_ledger")
     assert proof.returncode == 0, proof.stdout
     assert "3 generations" in proof.stdout
 
 
-def test_a_page_open_from_before_hears_of_what_comes_after(studio, tmp_path):
-    take(tmp_path / "safe", now=timezone.now())
-    owner = studio["queued"].owner
+def test_a_page_open_from_before_hears_of_what_comes_after(generations_by_state, tmp_path):
+    create_backup(tmp_path / "safe", now=timezone.now())
+    owner = generations_by_state["queued"].owner
     for _ in range(50):
         GenerationFactory(owner=owner)
     shown = ChangeFeed.objects.get(pk=owner.pk).version + 50
-    place = restored(tmp_path / "safe", tmp_path / "new")
-    assert place.ask("SELECT version FROM generations_changefeed")[0][0] > shown
+    place = restore_instance(tmp_path / "safe", tmp_path / "new")
+    assert place.query("SELECT version FROM generations_changefeed")[0][0] > shown
 
 
-def test_a_restored_studio_can_be_backed_up_and_restored_again(studio, tmp_path):
-    take(tmp_path / "safe", now=timezone.now())
-    first = restored(tmp_path / "safe", tmp_path / "new")
-    done = first.manage("backup", tmp_path / "safer")
+def test_a_restored_studio_can_be_backed_up_and_restored_again(generations_by_state, tmp_path):
+    create_backup(tmp_path / "safe", now=timezone.now())
+    first = restore_instance(tmp_path / "safe", tmp_path / "new")
+    done = first.run_command("backup", tmp_path / "safer")
     assert done.returncode == 0, done.stderr
-    second = restored(tmp_path / "safer", tmp_path / "newer")
-    assert counts(second) == counts(first)
-    assert second.ask(STATES) == first.ask(STATES)
+    second = restore_instance(tmp_path / "safer", tmp_path / "newer")
+    assert count_rows(second) == count_rows(first)
+    assert second.query(STATES_QUERY) == first.query(STATES_QUERY)

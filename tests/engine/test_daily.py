@@ -9,90 +9,90 @@ from django.core.cache import cache
 from evolink_studio.credits.audit import AuditReport, Finding
 from evolink_studio.worker import periodic as duty
 from evolink_studio.worker import worker
-from evolink_studio.worker.periodic import daily
-from tests.engine.test_local import Hurry, run
-from tests.farend import FarEnd
+from evolink_studio.worker.periodic import run_daily
+from tests.engine.test_local import FastClock, run_workers_until
+from tests.farend import FakeProvider
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NIGHT = datetime(2026, 11, 20, 3, 20, tzinfo=UTC)
+DAILY_HOUR = datetime(2026, 11, 20, 3, 20, tzinfo=UTC)
 
 
-class Proofs:
+class FakeAudit:
     """Proofs of the book that find what a test says, or break off: nothing unless told."""
 
     def __init__(self) -> None:
-        self.made = 0
-        self.finds: list[Exception | tuple[Finding, ...]] = []
+        self.call_count = 0
+        self.results: list[Exception | tuple[Finding, ...]] = []
 
     def __call__(self) -> AuditReport:
-        self.made += 1
-        found = self.finds.pop() if self.finds else ()
-        if isinstance(found, Exception):
-            raise found
-        return AuditReport(1, 1, 1, is_compared=True, findings=found)
+        self.call_count += 1
+        result = self.results.pop() if self.results else ()
+        if isinstance(result, Exception):
+            raise result
+        return AuditReport(1, 1, 1, is_compared=True, findings=result)
 
 
 @pytest.fixture
-def proofs(monkeypatch) -> Proofs:
-    cache.delete(duty.DONE)  # no test empties the cache's table
-    made = Proofs()
-    monkeypatch.setattr(duty, "audit_ledger_with_generations", made)
-    return made
+def fake_audit(monkeypatch) -> FakeAudit:
+    cache.delete(duty.DONE_CACHE_KEY)  # no test empties the cache's table
+    audit = FakeAudit()
+    monkeypatch.setattr(duty, "audit_ledger_with_generations", audit)
+    return audit
 
 
-def at(now: datetime) -> bool:
-    return async_to_sync(daily)(now=now)
+def run_daily_at(now: datetime) -> bool:
+    return async_to_sync(run_daily)(now=now)
 
 
-def test_it_is_done_once_when_its_hour_has_come(proofs):
-    cache.set(duty.DONE, NIGHT - timedelta(days=1), timeout=None)
-    assert not at(NIGHT - timedelta(seconds=1))
-    assert at(NIGHT)
+def test_it_is_done_once_when_its_hour_has_come(fake_audit):
+    cache.set(duty.DONE_CACHE_KEY, DAILY_HOUR - timedelta(days=1), timeout=None)
+    assert not run_daily_at(DAILY_HOUR - timedelta(seconds=1))
+    assert run_daily_at(DAILY_HOUR)
     for later in (1, 60, 3600, 86_399):
-        assert not at(NIGHT + timedelta(seconds=later))
-    assert at(NIGHT + timedelta(days=1))
-    assert proofs.made == 2
+        assert not run_daily_at(DAILY_HOUR + timedelta(seconds=later))
+    assert run_daily_at(DAILY_HOUR + timedelta(days=1))
+    assert fake_audit.call_count == 2
 
 
 @pytest.mark.parametrize("away", [timedelta(hours=5), timedelta(days=4)])
-def test_an_hour_that_no_worker_saw_is_made_up_for_once(proofs, away):
-    cache.set(duty.DONE, NIGHT - timedelta(days=1), timeout=None)
-    assert at(NIGHT + away)
-    assert not at(NIGHT + away + timedelta(minutes=10))
-    assert proofs.made == 1
+def test_an_hour_that_no_worker_saw_is_made_up_for_once(fake_audit, away):
+    cache.set(duty.DONE_CACHE_KEY, DAILY_HOUR - timedelta(days=1), timeout=None)
+    assert run_daily_at(DAILY_HOUR + away)
+    assert not run_daily_at(DAILY_HOUR + away + timedelta(minutes=10))
+    assert fake_audit.call_count == 1
 
 
-def test_nobody_knows_when_it_was_last_done_so_it_is_done(proofs):
-    assert at(NIGHT + timedelta(hours=9))
-    assert proofs.made == 1
+def test_nobody_knows_when_it_was_last_done_so_it_is_done(fake_audit):
+    assert run_daily_at(DAILY_HOUR + timedelta(hours=9))
+    assert fake_audit.call_count == 1
 
 
-def test_a_proof_that_broke_off_is_made_again(proofs):
-    proofs.finds.append(RuntimeError("broken off"))
+def test_an_audit_that_failed_is_made_again(fake_audit):
+    fake_audit.results.append(RuntimeError("broken off"))
     with pytest.raises(RuntimeError):
-        at(NIGHT)
-    assert at(NIGHT + timedelta(minutes=5))
-    assert proofs.made == 2
+        run_daily_at(DAILY_HOUR)
+    assert run_daily_at(DAILY_HOUR + timedelta(minutes=5))
+    assert fake_audit.call_count == 2
 
 
-def test_what_is_not_explained_is_told_to_the_admins(proofs, settings, monkeypatch, mailoutbox):
+def test_what_is_not_explained_is_told_to_the_admins(fake_audit, settings, monkeypatch, mailoutbox):
     monkeypatch.setattr(settings.ENV, "alert_email", "owner@example.org")
-    proofs.finds.append((Finding("is charged twice", generation_id=7),))
-    assert at(NIGHT)
+    fake_audit.results.append((Finding("is charged twice", generation_id=7),))
+    assert run_daily_at(DAILY_HOUR)
     (mail,) = mailoutbox
     assert "does not add up (1)" in mail.subject
     assert "generation 7: is charged twice" in mail.body
 
 
-def test_a_worker_that_starts_proves_nothing_yet_and_then_catches_up(proofs, monkeypatch):
-    monkeypatch.setattr(worker, "DAILY", 0.6)
+def test_a_worker_that_starts_audits_nothing_yet_and_then_catches_up(fake_audit, monkeypatch):
+    monkeypatch.setattr(worker, "DAILY_CHECK_INTERVAL_SECONDS", 0.6)
     seen: list[int] = []
 
     def proved() -> bool:
-        seen.append(proofs.made)
-        return proofs.made > 0
+        seen.append(fake_audit.call_count)
+        return fake_audit.call_count > 0
 
-    with FarEnd() as far:
-        run(far.url, proved, clock=Hurry(1))
+    with FakeProvider() as fake_provider:
+        run_workers_until(fake_provider.url, proved, clock=FastClock(1))
     assert seen[0] == 0
-    assert proofs.made == 1
+    assert fake_audit.call_count == 1

@@ -11,23 +11,23 @@ from django.utils import timezone
 from evolink_studio.generations.models import Heartbeat
 from evolink_studio.generations.services import record_heartbeat
 
-PLENTY = 10 * 1024**3
+PLENTY_BYTES = 10 * 1024**3
 
 
 @pytest.fixture
-def working(db):
+def live_worker(db):
     """A worker that was heard of just now."""
-    record_heartbeat(worker="anvil", disk_free_bytes=PLENTY, now=timezone.now())
+    record_heartbeat(worker="anvil", disk_free_bytes=PLENTY_BYTES, now=timezone.now())
 
 
-def told(client, **headers) -> tuple[int, dict[str, str]]:
+def get_readiness(client, **headers) -> tuple[int, dict[str, str]]:
     answer = client.get("/readyz", **headers)
-    said = json.loads(answer.content)
-    assert said["ready"] == (answer.status_code == 200)
-    return answer.status_code, said["checks"]
+    report = json.loads(answer.content)
+    assert report["ready"] == (answer.status_code == 200)
+    return answer.status_code, report["checks"]
 
 
-def away(*_):
+def raise_database_error(*_):
     raise OperationalError("password=hunter2 was refused")
 
 
@@ -40,73 +40,76 @@ def test_a_cookie_does_not_make_a_probe_ask_the_database(client, settings):
     assert client.get("/healthz").status_code == 200
 
 
-def test_a_working_studio_is_ready(client, working):
-    assert told(client) == (200, dict.fromkeys(("database", "migrations", "worker", "disk"), "ok"))
+def test_a_working_studio_is_ready(client, live_worker):
+    assert get_readiness(client) == (
+        200,
+        dict.fromkeys(("database", "migrations", "worker", "disk"), "ok"),
+    )
 
 
-def test_asking_is_cheap(client, working, django_assert_max_num_queries):
+def test_asking_is_cheap(client, live_worker, django_assert_max_num_queries):
     client.get("/readyz")
     with django_assert_max_num_queries(3):
         client.get("/readyz")
 
 
-def test_a_silent_worker_is_told(client, working):
+def test_a_silent_worker_is_told(client, live_worker):
     Heartbeat.objects.update(seen_at=timezone.now() - timedelta(seconds=45))
-    status, checks = told(client)
+    status, checks = get_readiness(client)
     assert (status, checks["worker"]) == (503, "silent for 45 s")
 
 
-def test_one_living_worker_is_enough(client, working):
+def test_one_living_worker_is_enough(client, live_worker):
     record_heartbeat(
-        worker="bellows", disk_free_bytes=PLENTY, now=timezone.now() - timedelta(seconds=90)
+        worker="bellows", disk_free_bytes=PLENTY_BYTES, now=timezone.now() - timedelta(seconds=90)
     )
-    assert told(client)[0] == 200
+    assert get_readiness(client)[0] == 200
 
 
 def test_a_studio_whose_worker_never_started_is_not_ready(client, db):
-    status, checks = told(client)
+    status, checks = get_readiness(client)
     assert (status, checks["worker"]) == (503, "none was ever heard of")
 
 
 def test_a_full_disk_of_a_worker_is_told(client, db):
     record_heartbeat(worker="anvil", disk_free_bytes=120 * 1024**2, now=timezone.now())
-    status, checks = told(client)
+    status, checks = get_readiness(client)
     assert (status, checks["disk"]) == (503, "only 120 MB are free of the 300 MB needed")
 
 
-def test_a_full_disk_of_a_worker_that_is_gone_is_not_counted(client, working):
+def test_a_full_disk_of_a_worker_that_is_gone_is_not_counted(client, live_worker):
     record_heartbeat(worker="bellows", disk_free_bytes=0, now=timezone.now() - timedelta(hours=2))
-    assert told(client)[1]["disk"] == "ok"
+    assert get_readiness(client)[1]["disk"] == "ok"
 
 
-def test_a_data_folder_that_is_gone_is_told(client, working, settings, tmp_path):
+def test_a_data_folder_that_is_gone_is_told(client, live_worker, settings, tmp_path):
     settings.DATA_DIR = tmp_path / "unmounted"
-    status, checks = told(client)
+    status, checks = get_readiness(client)
     assert (status, checks["disk"]) == (503, "the data folder cannot be looked at")
 
 
-def test_a_missing_migration_is_told(client, working):
+def test_a_missing_migration_is_told(client, live_worker):
     applied = MigrationRecorder(connection).migration_qs
     applied.filter(pk=applied.filter(app="library").latest("id").pk).delete()
-    status, checks = told(client)
+    status, checks = get_readiness(client)
     assert (status, checks["database"]) == (503, "ok")
     assert checks["migrations"] == "not applied: run manage.py migrate"
 
 
 def test_a_database_that_is_away_is_told_in_our_own_words(client, db):
-    with connection.execute_wrapper(away):
+    with connection.execute_wrapper(raise_database_error):
         answer = client.get("/readyz")
     assert answer.status_code == 503
     assert json.loads(answer.content)["checks"]["database"] == "does not answer"
     assert b"hunter2" not in answer.content
 
 
-def test_a_probe_may_come_to_a_bare_address(client, working):
-    assert told(client, headers={"host": "10.1.2.3:8000"})[0] == 200
+def test_a_probe_may_come_to_a_bare_address(client, live_worker):
+    assert get_readiness(client, headers={"host": "10.1.2.3:8000"})[0] == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_probes_are_only_read_and_never_kept(client, working, path):
+def test_probes_are_only_read_and_never_kept(client, live_worker, path):
     assert client.post(path).status_code == 405
     assert "no-store" in client.get(path).headers["Cache-Control"]
     assert "Set-Cookie" not in client.get(path).headers

@@ -14,18 +14,18 @@ from django.urls import path
 from django.utils import timezone
 
 from evolink_studio.urls import urlpatterns as studio
-from evolink_studio.worker.worker import LocalEngine
+from evolink_studio.worker.worker import Worker
 from tests.factories import GenerationFactory, UserFactory
-from tests.farend import FarEnd
-from tests.work import Worker
+from tests.farend import FakeProvider
+from tests.work import ManualWorker
 
 
-def break_down(request, secret):
+def raising_view(request, secret):
     structlog.get_logger("studio").info("looked", thing=request.GET.get("thing"))
     raise RuntimeError("the cause")
 
 
-def break_a_row(request):
+def integrity_error_view(request):
     row = request.GET["row"]
     try:
         raise IntegrityError(f'violates "known_state"\nDETAIL:  Failing row contains ({row}).')
@@ -33,36 +33,36 @@ def break_a_row(request):
         raise RuntimeError("not kept") from error
 
 
-def fine(request):
+def logging_view(request):
     structlog.get_logger("studio").info("looked", thing=request.GET.get("thing"))
     return HttpResponse("fine")
 
 
 urlpatterns = [
     *studio,
-    path("test/broken/<str:secret>/", break_down),
-    path("test/row/", break_a_row),
-    path("test/fine/", fine),
+    path("test/broken/<str:secret>/", raising_view),
+    path("test/row/", integrity_error_view),
+    path("test/fine/", logging_view),
 ]
 
 
 @pytest.fixture(autouse=True)
-def _own_pages(settings, client):
+def _test_urls(settings, client):
     settings.ROOT_URLCONF = __name__
     client.raise_request_exception = False
 
 
 @pytest.fixture
-def lines():
+def log_lines():
     """Everything logged since, as it would stand in the log: `lines()` reads it."""
-    root, written = logging.getLogger(), io.StringIO()
-    handler = logging.StreamHandler(written)
+    root, output = logging.getLogger(), io.StringIO()
+    handler = logging.StreamHandler(output)
     json_lines = structlog.stdlib.ProcessorFormatter
     handler.setFormatter(
         next(h.formatter for h in root.handlers if isinstance(h.formatter, json_lines))
     )
     root.addHandler(handler)
-    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    yield lambda: [json.loads(line) for line in output.getvalue().splitlines()]
     root.removeHandler(handler)
 
 
@@ -71,10 +71,10 @@ def test_every_answer_carries_an_id_of_its_own(client, db):
     assert first != second
 
 
-def test_the_id_of_a_proxy_is_taken_over(client, db, lines):
+def test_the_id_of_a_proxy_is_taken_over(client, db, log_lines):
     answer = client.get("/test/fine/", headers={"x-request-id": "edge-4711.a"})
     assert answer.headers["X-Request-ID"] == "edge-4711.a"
-    assert lines()[0]["request"] == "edge-4711.a"
+    assert log_lines()[0]["request"] == "edge-4711.a"
 
 
 @pytest.mark.parametrize("forged", ['a"} {"event": "x', "a" * 65, "a b", "ä"])
@@ -83,68 +83,68 @@ def test_an_id_that_is_no_plain_word_is_replaced(client, db, forged):
     assert answer.headers["X-Request-ID"].isalnum()
 
 
-def test_a_line_names_the_person_by_number(client, db, lines):
+def test_a_line_names_the_person_by_number(client, db, log_lines):
     ada = UserFactory(username="ada")
     client.force_login(ada)
     client.get("/test/fine/")
-    assert lines()[0]["user"] == ada.pk
+    assert log_lines()[0]["user"] == ada.pk
 
 
-def test_the_next_request_of_a_thread_has_nothing_of_the_last_one(client, db, lines):
+def test_the_next_request_of_a_thread_has_nothing_of_the_last_one(client, db, log_lines):
     client.force_login(UserFactory())
     client.get("/test/fine/")
     client.logout()
     client.get("/test/fine/")
-    assert "user" not in lines()[-1]
+    assert "user" not in log_lines()[-1]
 
 
-def test_a_broken_page_is_one_line_without_the_secret_of_its_address(client, db, lines):
+def test_a_broken_page_is_one_line_without_the_secret_of_its_address(client, db, log_lines):
     answer = client.get("/test/broken/t0ken/")
-    failed = [line for line in lines() if line["level"] == "error"]
+    failed = [line for line in log_lines() if line["level"] == "error"]
     assert answer.status_code == 500
     assert len(failed) == 1
     assert failed[0]["event"] == "Internal Server Error: /test/broken/<str:secret>/"
     assert failed[0]["request"] == answer.headers["X-Request-ID"]
     assert (failed[0]["method"], failed[0]["status"]) == ("GET", 500)
     assert "RuntimeError: the cause" in failed[0]["exception"]
-    assert "t0ken" not in json.dumps(lines())
+    assert "t0ken" not in json.dumps(log_lines())
 
 
-def test_what_a_database_quotes_of_its_rows_is_left_out(client, db, lines):
+def test_what_a_database_quotes_of_its_rows_is_left_out(client, db, log_lines):
     client.get("/test/row/", {"row": "a cat\n\nplaying piano"})
-    (line,) = lines()
+    (line,) = log_lines()
     assert "known_state" in line["exception"]
     assert "RuntimeError: not kept" in line["exception"]
     assert not any(word in json.dumps(line) for word in ("cat", "piano"))
 
 
-def test_no_words_of_a_person_can_forge_a_line(client, db, lines):
+def test_no_words_of_a_person_can_forge_a_line(client, db, log_lines):
     forged = 'x\n{"event": "sent", "level": "info"}\r\n\x1b[2J\u2028'
     client.get("/test/fine/", {"thing": forged})
-    assert [line["thing"] for line in lines()] == [forged]
+    assert [line["thing"] for line in log_lines()] == [forged]
 
 
-def test_a_page_that_is_not_there_is_told_with_the_id(client, db, lines):
+def test_a_page_that_is_not_there_is_told_with_the_id(client, db, log_lines):
     answer = client.get("/nowhere%0a{}/")
-    (line,) = lines()
+    (line,) = log_lines()
     assert line["status"] == 404
     assert line["request"] == answer.headers["X-Request-ID"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_step_that_breaks_names_its_generation(lines):
+def test_a_stage_that_fails_names_its_generation(log_lines):
     broken = GenerationFactory(
         params=["not", "what", "a", "form", "gives"], created_at=timezone.now()
     )
 
-    async def work(far_end: FarEnd) -> None:
-        far = Worker(far_end.url).far()
+    async def work(far_end: FakeProvider) -> None:
+        far = ManualWorker(far_end.url).build_provider()
         async with far.client:
-            engine = LocalEngine(far, timezone.now)
+            engine = Worker(far, timezone.now)
             asyncio.get_running_loop().call_later(1, engine.stop)
             await engine.run()
 
-    with FarEnd() as far_end:
+    with FakeProvider() as far_end:
         async_to_sync(work)(far_end)
-    failed = [line for line in lines() if line["event"] == "step failed"]
+    failed = [line for line in log_lines() if line["event"] == "step failed"]
     assert failed[0]["generation"] == broken.pk

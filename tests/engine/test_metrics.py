@@ -24,17 +24,17 @@ def ada(db):
 
 
 @pytest.fixture(autouse=True)
-def token(settings):
+def _metrics_token(settings):
     settings.METRICS_TOKEN = TOKEN
 
 
-def asked(client, token=TOKEN, **headers):
+def get_metrics(client, token=TOKEN, **headers):
     return client.get("/metrics", headers={"authorization": f"Bearer {token}", **headers})
 
 
-def figures(client) -> dict[tuple[str, ...], float]:
+def read_samples(client) -> dict[tuple[str, ...], float]:
     """Every value, under its name and its labels."""
-    answer = asked(client)
+    answer = get_metrics(client)
     assert answer.status_code == 200
     return {
         (sample.name.removeprefix("studio_"), *sample.labels.values()): sample.value
@@ -50,11 +50,11 @@ def test_without_the_token_there_is_no_such_page(client, db, sent):
 
 def test_without_the_setting_there_is_no_such_page(client, db, settings):
     settings.METRICS_TOKEN = ""
-    assert asked(client, "").status_code == 404
+    assert get_metrics(client, "").status_code == 404
 
 
-def test_an_empty_studio_has_figures(client, db):
-    found = figures(client)
+def test_an_empty_studio_has_metrics(client, db):
+    found = read_samples(client)
     assert found["generations", "queued"] == 0
     assert found["credits_reserved",] == 0
     assert found["disk_free_bytes",] > 0
@@ -65,7 +65,7 @@ def test_the_queue_is_counted_with_its_lateness(client, ada):
     GenerationFactory(owner=ada, created_at=now - timedelta(seconds=40))
     GenerationFactory(owner=ada, created_at=now, next_attempt_at=now + timedelta(seconds=60))
     GenerationFactory(owner=ada, created_at=now, state=State.RUNNING, attempts=2)
-    found = figures(client)
+    found = read_samples(client)
     assert found["generations", "queued"] == 2
     assert found["due", "queued"] == 1
     assert 40 <= found["lateness_seconds", "queued"] < 60
@@ -82,7 +82,7 @@ def test_money_is_told(client, ada):
     )
     GenerationFactory(owner=ada, created_at=now, state=State.SAVING, credits_charged=Decimal("3"))
     GenerationFactory(owner=ada, created_at=now, state=State.UNKNOWN)
-    found = figures(client)
+    found = read_samples(client)
     assert found["credits_reserved",] == 25.5
     assert found["credits_charged_today",] == 15.25
     assert found["unsaved_films",] == 1
@@ -92,14 +92,14 @@ def test_money_is_told(client, ada):
 def test_the_account_is_told_with_its_age(client, db):
     then = timezone.now() - timedelta(minutes=3)
     record_balance(provider_key=provider_key(), credits_available=Decimal("812.5"), now=then)
-    found = figures(client)
+    found = read_samples(client)
     assert found["balance_credits",] == 812.5
     assert 180 <= found["balance_age_seconds",] < 200
     assert found["key_refused",] == 0
 
 
 def test_a_balance_that_was_never_read_is_not_told_as_zero(client, db):
-    assert ("balance_credits",) not in figures(client)
+    assert ("balance_credits",) not in read_samples(client)
 
 
 def test_outcomes_of_the_last_day_are_told(client, ada):
@@ -107,7 +107,7 @@ def test_outcomes_of_the_last_day_are_told(client, ada):
     GenerationFactory.create_batch(2, owner=ada, created_at=now, state=State.COMPLETED)
     GenerationFactory(owner=ada, created_at=now, state=State.FAILED)
     GenerationFactory(owner=ada, created_at=now - timedelta(hours=25), state=State.FAILED)
-    found = figures(client)
+    found = read_samples(client)
     assert (found["ended_24h", "completed"], found["ended_24h", "failed"]) == (2, 1)
     assert found["ended_24h", "cancelled"] == 0
 
@@ -117,7 +117,7 @@ def test_every_worker_is_told(client, db):
         worker="anvil", disk_free_bytes=5_000, now=timezone.now() - timedelta(seconds=20)
     )
     record_heartbeat(worker="bellows", disk_free_bytes=7_000, now=timezone.now())
-    found = figures(client)
+    found = read_samples(client)
     assert found["heartbeat_age_seconds", "anvil"] >= 20
     assert found["worker_disk_free_bytes", "bellows"] == 7_000
 
@@ -128,18 +128,18 @@ def test_the_number_of_questions_does_not_grow_with_the_studio(
     for state in State:
         GenerationFactory.create_batch(3, owner=ada, state=state)
     with django_assert_max_num_queries(6):
-        asked(client)
+        get_metrics(client)
 
 
 def test_nothing_of_people_or_keys_is_told(client, ada, settings):
     settings.EVOLINK_API_KEY = "sk-evo-hidden"
     GenerationFactory(owner=ada, prompt="a secret garden", state=State.UNKNOWN)
-    said = asked(client).content.decode()
+    said = get_metrics(client).content.decode()
     assert not any(word in said for word in ("garden", "ada", "sk-evo", TOKEN))
 
 
 def test_a_scraper_that_asks_for_openmetrics_gets_it(client, db):
-    answer = asked(client, accept="application/openmetrics-text; version=1.0.0")
+    answer = get_metrics(client, accept="application/openmetrics-text; version=1.0.0")
     assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
     assert answer.content.endswith(b"# EOF\n")
 
@@ -149,10 +149,10 @@ def test_while_the_database_is_away_the_page_says_so(client, db):
         raise OperationalError
 
     with connection.execute_wrapper(away):
-        assert asked(client).status_code == 503
+        assert get_metrics(client).status_code == 503
 
 
 def test_what_is_settled_is_not_held_against_the_studio(client, ada):
     GenerationFactory(owner=ada, state=State.FAILED, charge=Charge.RETURNED)
     assert Generation.objects.count() == 1
-    assert figures(client)["attention", "held"] == 0
+    assert read_samples(client)["attention", "held"] == 0

@@ -5,31 +5,31 @@ from typing import Any, TypeVar
 import pytest
 
 from evolink_studio.evolink.client import Deadlines, EvoLinkClient
-from tests.farend import FarEnd
+from tests.farend import FakeProvider
 
-KEY = "sk-evo-0123456789abcdefghij"
-INTENT = "0123456789abcdef0123456789abcdef"
+API_KEY = "sk-evo-0123456789abcdefghij"
+IDEMPOTENCY_KEY = "0123456789abcdef0123456789abcdef"
 
 T = TypeVar("T")
-Ask = Callable[..., Any]
+ClientCall = Callable[..., Any]
 
 
-def asking(call: Callable[[EvoLinkClient], Awaitable[T]], base: str, **options: Any) -> T:
+def run_client(call: Callable[[EvoLinkClient], Awaitable[T]], base: str, **options: Any) -> T:
     """Run one call of a client on a loop of its own."""
 
     async def run() -> T:
-        given = {"files_url": base, "api_key": KEY, "user_agent": "EvoLinkStudio/1.0"} | options
+        given = {"files_url": base, "api_key": API_KEY, "user_agent": "EvoLinkStudio/1.0"} | options
         async with EvoLinkClient(api_url=base, **given) as evolink:
             return await call(evolink)
 
     return asyncio.run(run())
 
 
-def creating(base: str, seconds: float = 5, **options: Any) -> Any:
+def create_video(base: str, seconds: float = 5, **options: Any) -> Any:
     """One paid POST."""
     payload = {"model": "veo3.1-pro", "prompt": "A cat playing piano"}
-    return asking(
-        lambda evolink: evolink.create_video(payload, idempotency_key=INTENT),
+    return run_client(
+        lambda evolink: evolink.create_video(payload, idempotency_key=IDEMPOTENCY_KEY),
         base,
         deadlines=Deadlines(create=seconds),
         **options,
@@ -37,6 +37,6 @@ def creating(base: str, seconds: float = 5, **options: Any) -> Any:
 
 
 @pytest.fixture
-def far() -> Iterator[FarEnd]:
-    with FarEnd() as running:
+def fake_provider() -> Iterator[FakeProvider]:
+    with FakeProvider() as running:
         yield running

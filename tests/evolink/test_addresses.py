@@ -10,52 +10,60 @@ import pytest
 from evolink_studio.evolink.download import download_file
 from evolink_studio.evolink.errors import ServiceUnavailableError, UnsafeUrlError
 from evolink_studio.evolink.url_safety import is_public_address, resolve_host, resolve_public_url
-from tests.farend import FarEnd
+from tests.farend import FakeProvider
 
-TABLE = Path(__file__).with_name("addresses.txt").read_text().splitlines()
+ADDRESS_LINES = Path(__file__).with_name("addresses.txt").read_text().splitlines()
 
 
-def listed(verdict: str) -> list[str]:
+def addresses_with_verdict(verdict: str) -> list[str]:
     """The addresses of the table with that verdict."""
-    rows = [line.split() for line in TABLE if line.startswith(f"{verdict} ")]
-    return [word for row in rows for word in row if re.fullmatch(r"\S*[.:]\S*", word)]
+    rows = [line.split() for line in ADDRESS_LINES if line.startswith(f"{verdict} ")]
+    return [address for row in rows for address in row if re.fullmatch(r"\S*[.:]\S*", address)]
 
 
-PRIVATE, PUBLIC = listed("no"), listed("yes")
-NO_ADDRESS = ["", "localhost", "1.2.3", "0x7f.0.0.1", "2130706433", "127.0.0.1:80", "01.1.1.1"]
+PRIVATE_ADDRESSES, PUBLIC_ADDRESSES = addresses_with_verdict("no"), addresses_with_verdict("yes")
+INVALID_ADDRESSES = [
+    "",
+    "localhost",
+    "1.2.3",
+    "0x7f.0.0.1",
+    "2130706433",
+    "127.0.0.1:80",
+    "01.1.1.1",
+]
 
 
-def answering(*addresses: str):
-    async def resolver(host: str, port: int) -> Sequence[str]:
+def resolver_returning(*addresses: str):
+    async def resolve(host: str, port: int) -> Sequence[str]:
         return addresses
 
-    return resolver
+    return resolve
 
 
-def check(link: str, **options: object):
-    return asyncio.run(resolve_public_url(link, **options))
+def resolve_url(url: str, **options: object):
+    return asyncio.run(resolve_public_url(url, **options))
 
 
 def test_more_than_sixty_addresses_are_checked() -> None:
-    assert len(set(PRIVATE)) >= 60
-    assert len(set(PUBLIC)) >= 20
+    assert len(set(PRIVATE_ADDRESSES)) >= 60
+    assert len(set(PUBLIC_ADDRESSES)) >= 20
 
 
-@pytest.mark.parametrize("address", PRIVATE)
+@pytest.mark.parametrize("address", PRIVATE_ADDRESSES)
 def test_an_address_that_is_not_public_beyond_doubt_is_refused(address: str) -> None:
     assert not is_public_address(address)
     with pytest.raises(UnsafeUrlError):
-        check("https://media.example/a.mp4", resolver=answering(address))
+        resolve_url("https://media.example/a.mp4", resolver=resolver_returning(address))
 
 
-@pytest.mark.parametrize("address", PUBLIC)
+@pytest.mark.parametrize("address", PUBLIC_ADDRESSES)
 def test_a_public_address_is_allowed(address: str) -> None:
     assert is_public_address(address)
-    target = check("https://media.example/a.mp4", resolver=answering(address))
+    target = resolve_url("https://media.example/a.mp4", resolver=resolver_returning(address))
     assert target.addresses == (address,)
 
 
-@pytest.mark.parametrize("text", NO_ADDRESS)
+@pytest.mark.parametrize("text", INVALID_ADDRESSES)
 def test_what_is_no_address_is_not_public(text: str) -> None:
     assert not is_public_address(text)
 
@@ -66,10 +74,10 @@ def test_one_bad_answer_among_good_ones_is_enough(place: int) -> None:
     addresses.insert(place, "10.0.0.1")
 
     with pytest.raises(UnsafeUrlError):
-        check("https://media.example/", resolver=answering(*addresses))
+        resolve_url("https://media.example/", resolver=resolver_returning(*addresses))
 
 
-NOTATIONS = [
+PRIVATE_HOST_NOTATIONS = [
     *["127.0.0.1", "127.1", "127.0.1", "0", "localhost", "LOCALHOST"],
     *["2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "017700000001", "127。0。0。1"],
     *["2852039166", "0xA9FEA9FE", "0251.0376.0251.0376", "169.254.169.254:80"],
@@ -78,14 +86,14 @@ NOTATIONS = [
 ]
 
 
-@pytest.mark.parametrize("host", NOTATIONS)
+@pytest.mark.parametrize("host", PRIVATE_HOST_NOTATIONS)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_every_way_to_write_an_inner_address_is_seen_through(scheme: str, host: str) -> None:
     with pytest.raises(UnsafeUrlError):
-        check(f"{scheme}://{host}/a.mp4")
+        resolve_url(f"{scheme}://{host}/a.mp4")
 
 
-NOT_FOLLOWED = [
+UNSUPPORTED_URLS = [
     "",
     "media.example/a.mp4",
     "//media.example/a.mp4",
@@ -113,8 +121,8 @@ NOT_FOLLOWED = [
 ]
 
 
-@pytest.mark.parametrize("link", NOT_FOLLOWED)
-def test_a_link_of_another_kind_is_refused_before_any_look_up(link: str) -> None:
+@pytest.mark.parametrize("link", UNSUPPORTED_URLS)
+def test_a_link_of_another_kind_is_refused_before_any_lookup(link: str) -> None:
     asked = []
 
     async def resolver(host: str, port: int) -> Sequence[str]:
@@ -122,17 +130,17 @@ def test_a_link_of_another_kind_is_refused_before_any_look_up(link: str) -> None
         return ["8.8.8.8"]
 
     with pytest.raises(UnsafeUrlError):
-        check(link, resolver=resolver)
+        resolve_url(link, resolver=resolver)
     assert asked == []
 
 
 @pytest.mark.parametrize("link", ["https://media.example:8443/a", "http://media.example:81/a"])
 def test_a_port_of_its_own_is_fine(link: str) -> None:
-    assert check(link, resolver=answering("8.8.8.8")).url.port in (8443, 81)
+    assert resolve_url(link, resolver=resolver_returning("8.8.8.8")).url.port in (8443, 81)
 
 
-FAR_END = "http://127.0.0.1:8900"
-TRUST = [
+TRUSTED_URL = "http://127.0.0.1:8900"
+TRUST_CASES = [
     ("http://127.0.0.1:8900/a.mp4", True),
     ("http://127.0.0.1:8901/a.mp4", False),
     ("http://127.0.0.1/a.mp4", False),
@@ -143,13 +151,13 @@ TRUST = [
 ]
 
 
-@pytest.mark.parametrize(("link", "trusted"), TRUST)
-def test_only_the_exact_host_and_port_of_the_far_end_may_be_private(
+@pytest.mark.parametrize(("link", "trusted"), TRUST_CASES)
+def test_only_the_exact_host_and_port_of_the_provider_may_be_private(
     link: str, trusted: bool
 ) -> None:
     allowed = True
     try:
-        check(link, trusted_urls=[FAR_END])
+        resolve_url(link, trusted_urls=[TRUSTED_URL])
     except UnsafeUrlError:
         allowed = False
 
@@ -157,10 +165,10 @@ def test_only_the_exact_host_and_port_of_the_far_end_may_be_private(
 
 
 def test_the_usual_port_counts_as_given() -> None:
-    target = check(
+    target = resolve_url(
         "https://evolink.lan/a",
         trusted_urls=["https://EVOLINK.lan:443"],
-        resolver=answering("10.0.0.1"),
+        resolver=resolver_returning("10.0.0.1"),
     )
 
     assert target.addresses == ("10.0.0.1",)
@@ -172,80 +180,94 @@ def test_a_name_that_cannot_be_resolved_may_be_so_later(trouble: Exception) -> N
         raise trouble
 
     with pytest.raises(ServiceUnavailableError):
-        check("https://media.example/", resolver=resolver)
+        resolve_url("https://media.example/", resolver=resolver)
 
 
 def test_a_name_without_addresses_may_have_some_later() -> None:
     with pytest.raises(ServiceUnavailableError):
-        check("https://media.example/", resolver=answering())
+        resolve_url("https://media.example/", resolver=resolver_returning())
 
 
 def test_the_system_tells_each_address_once() -> None:
     assert asyncio.run(resolve_host("127.0.0.1", 80)) == ["127.0.0.1"]
 
 
-def fetching(link: str, to: Path, **options: object):
+def download_url(url: str, destination: Path, **options: object):
     return asyncio.run(
-        download_file(link, to, **({"trusted_urls": [], "max_bytes": 1000, "deadline": 5} | options))
+        download_file(
+            url, destination, **({"trusted_urls": [], "max_bytes": 1000, "deadline": 5} | options)
+        )
     )
 
 
-def test_a_name_that_changes_its_answer_is_asked_only_once(far: FarEnd, tmp_path: Path) -> None:
+def test_a_name_that_changes_its_answer_is_asked_only_once(
+    fake_provider: FakeProvider, tmp_path: Path
+) -> None:
     """The first answer is fine, a second would lead inside: it is never asked for."""
     answers = [["127.0.0.1"], ["10.0.0.1"]]
 
     async def rebinding(host: str, port: int) -> Sequence[str]:
         return answers.pop(0)
 
-    far.serve("/a.mp4", b"film")
-    base = f"http://media.example:{far.port}"
+    fake_provider.serve_file("/a.mp4", b"film")
+    base = f"http://media.example:{fake_provider.port}"
 
-    fetching(f"{base}/a.mp4", tmp_path / "a", trusted_urls=[base], resolver=rebinding)
+    download_url(f"{base}/a.mp4", tmp_path / "a", trusted_urls=[base], resolver=rebinding)
 
     assert (tmp_path / "a").read_bytes() == b"film"
     assert len(answers) == 1
-    assert far.media.requests[0].headers["host"] == f"media.example:{far.port}"
+    assert fake_provider.media.requests[0].headers["host"] == f"media.example:{fake_provider.port}"
 
 
 def test_over_tls_the_hello_names_the_host_and_goes_to_the_checked_address(
-    far: FarEnd, tmp_path: Path
+    fake_provider: FakeProvider, tmp_path: Path
 ) -> None:
-    base = f"https://media.example:{far.port}"
+    base = f"https://media.example:{fake_provider.port}"
 
     with pytest.raises(ServiceUnavailableError):
-        fetching(base, tmp_path / "a", trusted_urls=[base], resolver=answering("127.0.0.1"))
+        download_url(
+            base, tmp_path / "a", trusted_urls=[base], resolver=resolver_returning("127.0.0.1")
+        )
 
-    assert b"media.example" in far.hellos[0]
+    assert b"media.example" in fake_provider.tls_hellos[0]
 
 
-def test_a_forbidden_link_is_never_connected_to(far: FarEnd, tmp_path: Path) -> None:
+def test_a_forbidden_link_is_never_connected_to(
+    fake_provider: FakeProvider, tmp_path: Path
+) -> None:
     with pytest.raises(UnsafeUrlError):
-        fetching(far.serve("/a.mp4", b"film"), tmp_path / "a")
+        download_url(fake_provider.serve_file("/a.mp4", b"film"), tmp_path / "a")
 
-    assert far.connections == 0
+    assert fake_provider.connection_count == 0
     assert not (tmp_path / "a").exists()
 
 
-def test_the_next_address_is_tried_where_one_cannot_be_reached(far: FarEnd, tmp_path: Path) -> None:
-    far.serve("/a.mp4", b"film")
-    base = f"http://media.example:{far.port}"
+def test_the_next_address_is_tried_where_one_cannot_be_reached(
+    fake_provider: FakeProvider, tmp_path: Path
+) -> None:
+    fake_provider.serve_file("/a.mp4", b"film")
+    base = f"http://media.example:{fake_provider.port}"
 
-    fetching(
+    download_url(
         f"{base}/a.mp4",
         tmp_path / "a",
         trusted_urls=[base],
-        resolver=answering("::1", "127.0.0.1"),
+        resolver=resolver_returning("::1", "127.0.0.1"),
     )
 
     assert (tmp_path / "a").read_bytes() == b"film"
 
 
 def test_no_proxy_of_the_environment_sees_a_download(
-    far: FarEnd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fake_provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with FarEnd() as proxy:
+    with FakeProvider() as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
-        fetching(far.serve("/a.mp4", b"film"), tmp_path / "a", trusted_urls=[far.url])
+        download_url(
+            fake_provider.serve_file("/a.mp4", b"film"),
+            tmp_path / "a",
+            trusted_urls=[fake_provider.url],
+        )
 
-        assert proxy.received == []
+        assert proxy.received_requests == []

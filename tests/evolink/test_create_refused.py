@@ -9,11 +9,11 @@ from evolink_studio.evolink.errors import (
     RateLimitError,
     RequestRejected,
 )
-from tests.answers import answer, cut_body, error
-from tests.evolink.conftest import creating
-from tests.farend import FarEnd
+from tests.answers import cut_reply_body, make_error_reply, make_reply
+from tests.evolink.conftest import create_video
+from tests.farend import FakeProvider
 
-REFUSALS = [
+REJECTIONS = [
     (400, "invalid_request", RequestRejected),
     (400, "invalid_parameter", RequestRejected),
     (401, "unauthorized", AuthenticationError),
@@ -36,56 +36,59 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("status", "code", "kind"), REFUSALS)
+@pytest.mark.parametrize(("status", "code", "kind"), REJECTIONS)
 def test_a_4xx_is_a_clear_no_with_its_words(
-    far: FarEnd, status: int, code: object, kind: type
+    fake_provider: FakeProvider, status: int, code: object, kind: type
 ) -> None:
     said = {"code": code, "message": "No, because.", "type": "t", "param": "duration"}
-    far.create.answers(answer({"error": said}, status))
+    fake_provider.create.reply_next(make_reply({"error": said}, status))
 
     with pytest.raises(kind) as caught:
-        creating(far.url)
+        create_video(fake_provider.url)
 
     assert type(caught.value) is kind
     assert (caught.value.status, caught.value.code) == (status, str(code))
     assert (caught.value.provider_message, caught.value.field) == ("No, because.", "duration")
-    assert far.paid == 0
-    assert len(far.create.requests) == 1
+    assert fake_provider.paid_count == 0
+    assert len(fake_provider.create.requests) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"<h1>Bad Request</h1>", b"null", b"[1]", b'"no"', b"{"])
-def test_a_4xx_whose_body_is_no_json_is_still_a_clear_no(far: FarEnd, body: bytes) -> None:
-    far.create.answers(answer(body, 400))
+def test_a_4xx_whose_body_is_no_json_is_still_a_clear_no(
+    fake_provider: FakeProvider, body: bytes
+) -> None:
+    fake_provider.create.reply_next(make_reply(body, 400))
 
     with pytest.raises(RequestRejected) as caught:
-        creating(far.url)
+        create_video(fake_provider.url)
 
     assert (caught.value.message, caught.value.provider_message) == ("HTTP 400", "")
     assert caught.value.body == body.decode()
 
 
-def test_a_4xx_with_a_cut_body_is_still_a_clear_no(far: FarEnd) -> None:
-    far.create.answers(cut_body(error(400, "invalid_request"), 5))
+def test_a_4xx_with_a_cut_body_is_still_a_clear_no(fake_provider: FakeProvider) -> None:
+    fake_provider.create.reply_next(cut_reply_body(make_error_reply(400, "invalid_request"), 5))
 
     with pytest.raises(RequestRejected) as caught:
-        creating(far.url)
+        create_video(fake_provider.url)
 
     assert caught.value.status == 400
 
 
-def test_an_error_may_be_worded_in_one_string_or_at_the_top(far: FarEnd) -> None:
-    far.create.answers(
-        answer({"error": "Not like this"}, 400), answer({"code": 7, "message": "Nor so"}, 400)
+def test_an_error_may_be_worded_in_one_string_or_at_the_top(fake_provider: FakeProvider) -> None:
+    fake_provider.create.reply_next(
+        make_reply({"error": "Not like this"}, 400),
+        make_reply({"code": 7, "message": "Nor so"}, 400),
     )
 
     with pytest.raises(RequestRejected, match="Not like this"):
-        creating(far.url)
+        create_video(fake_provider.url)
     with pytest.raises(RequestRejected, match="Nor so") as caught:
-        creating(far.url)
+        create_video(fake_provider.url)
     assert caught.value.code == "7"
 
 
-SAID_IN_A_200 = [
+REJECTIONS_IN_A_200 = [
     ("invalid_request", RequestRejected),
     (400, RequestRejected),
     ("401", AuthenticationError),
@@ -97,13 +100,13 @@ SAID_IN_A_200 = [
 ]
 
 
-@pytest.mark.parametrize(("code", "kind"), SAID_IN_A_200)
+@pytest.mark.parametrize(("code", "kind"), REJECTIONS_IN_A_200)
 def test_a_known_refusal_under_status_200_is_a_refusal(
-    far: FarEnd, code: object, kind: type
+    fake_provider: FakeProvider, code: object, kind: type
 ) -> None:
-    far.create.answers(error(200, code))
+    fake_provider.create.reply_next(make_error_reply(200, code))
 
     with pytest.raises(kind) as caught:
-        creating(far.url)
+        create_video(fake_provider.url)
 
     assert type(caught.value) is kind

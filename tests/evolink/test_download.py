@@ -20,274 +20,332 @@ from evolink_studio.evolink.errors import (
 )
 from tests.answers import (
     Reply,
-    answer,
-    cut,
-    cut_body,
-    drip,
-    film,
-    gzip_bomb,
-    hang_up,
-    redirect,
-    silence,
+    cut_reply,
+    cut_reply_body,
+    drip_reply,
+    make_dropped_reply,
+    make_gzip_bomb_reply,
+    make_media_script,
+    make_redirect_reply,
+    make_reply,
+    make_silent_reply,
 )
-from tests.farend import FarEnd
+from tests.farend import FakeProvider
 
-FILM = random.Random(7).randbytes(300_000)
+FILE_CONTENT = random.Random(7).randbytes(300_000)
 
 
-def fetch(far: FarEnd, to: Path, path: str = "/film.mp4", **options: object) -> DownloadResult:
-    given = {"trusted_urls": [far.url], "max_bytes": 1_000_000, "deadline": 5} | options
-    return asyncio.run(download_file(far.url + path, to, **given))
+def fetch_file(
+    fake_provider: FakeProvider, destination: Path, path: str = "/film.mp4", **options: object
+) -> DownloadResult:
+    arguments = {
+        "trusted_urls": [fake_provider.url],
+        "max_bytes": 1_000_000,
+        "deadline": 5,
+    } | options
+    return asyncio.run(download_file(fake_provider.url + path, destination, **arguments))
 
 
 @pytest.fixture
-def to(tmp_path: Path) -> Path:
+def destination(tmp_path: Path) -> Path:
     return tmp_path / "film.part"
 
 
-def test_a_file_arrives_whole_with_its_size_hash_and_type(far: FarEnd, to: Path) -> None:
-    far.serve("/film.mp4", FILM, mime="Video/MP4; codecs=avc1")
+def test_a_file_arrives_whole_with_its_size_hash_and_type(
+    fake_provider: FakeProvider, destination: Path
+) -> None:
+    fake_provider.serve_file("/film.mp4", FILE_CONTENT, mime="Video/MP4; codecs=avc1")
 
-    found = fetch(far, to)
+    found = fetch_file(fake_provider, destination)
 
-    assert to.read_bytes() == FILM
-    assert found == DownloadResult(len(FILM), hashlib.sha256(FILM).hexdigest(), "video/mp4")
-    assert [each.name for each in to.parent.iterdir()] == ["film.part"]
-
-
-def test_a_file_in_chunks_without_a_length_arrives_too(far: FarEnd, to: Path) -> None:
-    far.media.answers(Reply(200, FILM, chunked=True))
-
-    assert fetch(far, to).mime == ""
-    assert to.read_bytes() == FILM
+    assert destination.read_bytes() == FILE_CONTENT
+    assert found == DownloadResult(
+        len(FILE_CONTENT), hashlib.sha256(FILE_CONTENT).hexdigest(), "video/mp4"
+    )
+    assert [each.name for each in destination.parent.iterdir()] == ["film.part"]
 
 
-def test_the_query_of_a_signed_link_is_kept(far: FarEnd, to: Path) -> None:
-    far.serve("/film.mp4", FILM)
+def test_a_file_in_chunks_without_a_length_arrives_too(
+    fake_provider: FakeProvider, destination: Path
+) -> None:
+    fake_provider.media.reply_next(Reply(200, FILE_CONTENT, is_chunked=True))
 
-    fetch(far, to, "/film.mp4?sig=a%2Fb&e=1#here")
+    assert fetch_file(fake_provider, destination).mime == ""
+    assert destination.read_bytes() == FILE_CONTENT
 
-    assert far.media.requests[0].query == "sig=a%2Fb&e=1"
+
+def test_the_query_of_a_signed_link_is_kept(fake_provider: FakeProvider, destination: Path) -> None:
+    fake_provider.serve_file("/film.mp4", FILE_CONTENT)
+
+    fetch_file(fake_provider, destination, "/film.mp4?sig=a%2Fb&e=1#here")
+
+    assert fake_provider.media.requests[0].query == "sig=a%2Fb&e=1"
 
 
-ENDINGS = {
+ERROR_CASES = {
     "forbidden": (Reply(403), LinkExpiredError),
     "not found": (Reply(404), LinkExpiredError),
     "gone": (Reply(410), LinkExpiredError),
     "often": (Reply(429), RateLimitError),
-    "moved": (redirect("http://127.0.0.1:9/"), UnsafeUrlError),
-    "moved for good": (redirect("/film2.mp4", 308), UnsafeUrlError),
+    "moved": (make_redirect_reply("http://127.0.0.1:9/"), UnsafeUrlError),
+    "moved for good": (make_redirect_reply("/film2.mp4", 308), UnsafeUrlError),
     "bad request": (Reply(400), ServiceUnavailableError),
     "server": (Reply(500), ServiceUnavailableError),
     "no content": (Reply(204), ServiceUnavailableError),
     "zero bytes": (Reply(200), ServiceUnavailableError),
-    "closed": (hang_up(), ServiceUnavailableError),
-    "reset": (hang_up(reset=True), ServiceUnavailableError),
-    "cut": (cut_body(answer(FILM), 100_000), ServiceUnavailableError),
-    "cut at the last byte": (cut_body(answer(FILM), len(FILM) - 1), ServiceUnavailableError),
-    "cut before the body": (cut_body(answer(FILM), 0), ServiceUnavailableError),
+    "closed": (make_dropped_reply(), ServiceUnavailableError),
+    "reset": (make_dropped_reply(is_reset=True), ServiceUnavailableError),
+    "cut": (cut_reply_body(make_reply(FILE_CONTENT), 100_000), ServiceUnavailableError),
+    "cut at the last byte": (
+        cut_reply_body(make_reply(FILE_CONTENT), len(FILE_CONTENT) - 1),
+        ServiceUnavailableError,
+    ),
+    "cut before the body": (cut_reply_body(make_reply(FILE_CONTENT), 0), ServiceUnavailableError),
     "shorter than announced": (
-        replace(answer(b"x", content_length="9"), cut=10**6),
+        replace(make_reply(b"x", content_length="9"), cut_after_bytes=10**6),
         ServiceUnavailableError,
     ),
-    "cut chunks": (cut(Reply(200, FILM, chunked=True), 200_000), ServiceUnavailableError),
+    "cut chunks": (
+        cut_reply(Reply(200, FILE_CONTENT, is_chunked=True), 200_000),
+        ServiceUnavailableError,
+    ),
     "part not asked for": (
-        answer(b"xx", 206, content_range="bytes 5-6/7"),
+        make_reply(b"xx", 206, content_range="bytes 5-6/7"),
         ServiceUnavailableError,
     ),
-    "unfolding": (gzip_bomb(), ServiceUnavailableError),
-    "too large": (answer(b"x" * 1_000_001), FileTooLargeError),
-    "too large in chunks": (Reply(200, b"x" * 1_000_001, chunked=True), FileTooLargeError),
+    "unfolding": (make_gzip_bomb_reply(), ServiceUnavailableError),
+    "too large": (make_reply(b"x" * 1_000_001), FileTooLargeError),
+    "too large in chunks": (Reply(200, b"x" * 1_000_001, is_chunked=True), FileTooLargeError),
 }
 
 
-@pytest.mark.parametrize(("reply", "kind"), ENDINGS.values(), ids=ENDINGS.keys())
-def test_every_bad_ending_has_its_name(far: FarEnd, to: Path, reply: Reply, kind: type) -> None:
-    far.media.answers(reply)
+@pytest.mark.parametrize(("reply", "kind"), ERROR_CASES.values(), ids=ERROR_CASES.keys())
+def test_every_bad_ending_has_its_name(
+    fake_provider: FakeProvider, destination: Path, reply: Reply, kind: type
+) -> None:
+    fake_provider.media.reply_next(reply)
 
     with pytest.raises(kind) as caught:
-        fetch(far, to)
+        fetch_file(fake_provider, destination)
 
     assert type(caught.value) is kind
-    assert len(far.media.requests) == 1
+    assert len(fake_provider.media.requests) == 1
 
 
-def test_a_file_too_large_is_refused_by_what_it_announces(far: FarEnd, to: Path) -> None:
-    far.media.answers(cut_body(answer(b"", content_length="3000000000"), 0))
+def test_a_file_too_large_is_refused_by_what_it_announces(
+    fake_provider: FakeProvider, destination: Path
+) -> None:
+    fake_provider.media.reply_next(cut_reply_body(make_reply(b"", content_length="3000000000"), 0))
 
     with pytest.raises(FileTooLargeError):
-        fetch(far, to)
+        fetch_file(fake_provider, destination)
 
 
-def test_a_file_of_just_the_limit_is_fine(far: FarEnd, to: Path) -> None:
-    far.serve("/film.mp4", b"x" * 1000)
+def test_a_file_of_just_the_limit_is_fine(fake_provider: FakeProvider, destination: Path) -> None:
+    fake_provider.serve_file("/film.mp4", b"x" * 1000)
 
-    assert fetch(far, to, max_bytes=1000).size_bytes == 1000
+    assert fetch_file(fake_provider, destination, max_bytes=1000).size_bytes == 1000
 
 
-@pytest.mark.parametrize("reply", [drip(answer(FILM), 0.01), silence()], ids=["drip", "silence"])
-def test_the_deadline_counts_for_the_whole_download(far: FarEnd, to: Path, reply: Reply) -> None:
-    far.media.answers(reply)
+@pytest.mark.parametrize(
+    "reply",
+    [drip_reply(make_reply(FILE_CONTENT), 0.01), make_silent_reply()],
+    ids=["drip", "silence"],
+)
+def test_the_deadline_counts_for_the_whole_download(
+    fake_provider: FakeProvider, destination: Path, reply: Reply
+) -> None:
+    fake_provider.media.reply_next(reply)
 
     with pytest.raises(ServiceUnavailableError, match="longer than"):
-        fetch(far, to, deadline=0.2)
+        fetch_file(fake_provider, destination, deadline=0.2)
 
 
-def test_a_full_disk_has_a_name_of_its_own(far: FarEnd, to: Path) -> None:
-    far.serve("/film.mp4", FILM)
-    to.symlink_to("/dev/full")
+def test_a_full_disk_has_a_name_of_its_own(fake_provider: FakeProvider, destination: Path) -> None:
+    fake_provider.serve_file("/film.mp4", FILE_CONTENT)
+    destination.symlink_to("/dev/full")
 
     with pytest.raises(DiskFullError):
-        fetch(far, to)
+        fetch_file(fake_provider, destination)
 
 
-def test_a_folder_that_is_missing_is_not_called_a_full_disk(far: FarEnd, to: Path) -> None:
-    far.serve("/film.mp4", FILM)
+def test_a_folder_that_is_missing_is_not_called_a_full_disk(
+    fake_provider: FakeProvider, destination: Path
+) -> None:
+    fake_provider.serve_file("/film.mp4", FILE_CONTENT)
 
     with pytest.raises(DownloadError) as caught:
-        fetch(far, to.parent / "missing" / "film.part")
+        fetch_file(fake_provider, destination.parent / "missing" / "film.part")
     assert type(caught.value) is DownloadError
 
 
-def test_a_new_download_replaces_what_was_there(far: FarEnd, to: Path) -> None:
-    to.write_bytes(b"y" * 400_000)
-    far.serve("/film.mp4", FILM)
+def test_a_new_download_replaces_what_was_there(
+    fake_provider: FakeProvider, destination: Path
+) -> None:
+    destination.write_bytes(b"y" * 400_000)
+    fake_provider.serve_file("/film.mp4", FILE_CONTENT)
 
-    fetch(far, to)
+    fetch_file(fake_provider, destination)
 
-    assert to.read_bytes() == FILM
-    assert "range" not in far.media.requests[0].headers
+    assert destination.read_bytes() == FILE_CONTENT
+    assert "range" not in fake_provider.media.requests[0].headers
 
 
-def broken_off(far: FarEnd, to: Path, after: int, *, etag: str | None = '"1"') -> None:
+def break_download(
+    fake_provider: FakeProvider, destination: Path, after_bytes: int, *, etag: str | None = '"1"'
+) -> None:
     """A download that ended after that many bytes, to be gone on with."""
-    serve = film(FILM, etag=etag)
-    far.files["/film.mp4"] = serve
-    far.media.answers(lambda request: cut_body(serve(request), after))
+    script = make_media_script(FILE_CONTENT, etag=etag)
+    fake_provider.files["/film.mp4"] = script
+    fake_provider.media.reply_next(lambda request: cut_reply_body(script(request), after_bytes))
     with pytest.raises(ServiceUnavailableError):
-        fetch(far, to, resume=True)
+        fetch_file(fake_provider, destination, resume=True)
 
 
 @pytest.mark.parametrize("after", [1, 65_536, 299_999])
-def test_a_broken_download_goes_on_where_it_ended(far: FarEnd, to: Path, after: int) -> None:
-    broken_off(far, to, after)
-    assert to.stat().st_size == after
+def test_a_broken_download_goes_on_where_it_ended(
+    fake_provider: FakeProvider, destination: Path, after: int
+) -> None:
+    break_download(fake_provider, destination, after)
+    assert destination.stat().st_size == after
 
-    found = fetch(far, to, resume=True)
+    found = fetch_file(fake_provider, destination, resume=True)
 
-    assert to.read_bytes() == FILM
-    assert found.sha256 == hashlib.sha256(FILM).hexdigest()
-    assert found.size_bytes == len(FILM)
-    assert far.media.requests[1].headers["range"] == f"bytes={after}-"
-    assert far.media.requests[1].headers["if-range"] == '"1"'
-    assert [each.name for each in to.parent.iterdir()] == ["film.part"]
-
-
-def test_without_an_etag_the_size_has_to_do(far: FarEnd, to: Path) -> None:
-    broken_off(far, to, 1000, etag=None)
-
-    fetch(far, to, resume=True)
-
-    assert to.read_bytes() == FILM
-    assert far.media.requests[1].headers["range"] == "bytes=1000-"
-    assert "if-range" not in far.media.requests[1].headers
+    assert destination.read_bytes() == FILE_CONTENT
+    assert found.sha256 == hashlib.sha256(FILE_CONTENT).hexdigest()
+    assert found.size_bytes == len(FILE_CONTENT)
+    assert fake_provider.media.requests[1].headers["range"] == f"bytes={after}-"
+    assert fake_provider.media.requests[1].headers["if-range"] == '"1"'
+    assert [each.name for each in destination.parent.iterdir()] == ["film.part"]
 
 
-def test_a_weak_etag_is_not_relied_on(far: FarEnd, to: Path) -> None:
-    broken_off(far, to, 1000, etag='W/"1"')
+def test_without_an_etag_the_size_has_to_do(fake_provider: FakeProvider, destination: Path) -> None:
+    break_download(fake_provider, destination, 1000, etag=None)
 
-    fetch(far, to, resume=True)
+    fetch_file(fake_provider, destination, resume=True)
 
-    assert to.read_bytes() == FILM
-    assert "if-range" not in far.media.requests[1].headers
-
-
-def test_other_content_under_the_same_link_starts_anew(far: FarEnd, to: Path) -> None:
-    broken_off(far, to, 100_000)
-    other = FILM[::-1]
-    far.serve("/film.mp4", other, etag='"2"')
-
-    fetch(far, to, resume=True)
-
-    assert to.read_bytes() == other
+    assert destination.read_bytes() == FILE_CONTENT
+    assert fake_provider.media.requests[1].headers["range"] == "bytes=1000-"
+    assert "if-range" not in fake_provider.media.requests[1].headers
 
 
-def test_a_rest_that_does_not_fit_is_not_glued_on(far: FarEnd, to: Path) -> None:
-    broken_off(far, to, 100_000)
-    size = len(FILM)
-    far.media.answers(answer(FILM[5:], 206, content_range=f"bytes 5-{size - 1}/{size}"))
+def test_a_weak_etag_is_not_relied_on(fake_provider: FakeProvider, destination: Path) -> None:
+    break_download(fake_provider, destination, 1000, etag='W/"1"')
 
-    with pytest.raises(ServiceUnavailableError):
-        fetch(far, to, resume=True)
-    fetch(far, to, resume=True)
+    fetch_file(fake_provider, destination, resume=True)
 
-    assert to.read_bytes() == FILM
-    assert "range" not in far.media.requests[-1].headers
+    assert destination.read_bytes() == FILE_CONTENT
+    assert "if-range" not in fake_provider.media.requests[1].headers
 
 
-def test_a_rest_of_another_size_is_not_glued_on(far: FarEnd, to: Path) -> None:
-    broken_off(far, to, 100_000, etag=None)
-    far.serve("/film.mp4", FILM + b"more", etag=None)
+def test_other_content_under_the_same_link_starts_anew(
+    fake_provider: FakeProvider, destination: Path
+) -> None:
+    break_download(fake_provider, destination, 100_000)
+    other = FILE_CONTENT[::-1]
+    fake_provider.serve_file("/film.mp4", other, etag='"2"')
+
+    fetch_file(fake_provider, destination, resume=True)
+
+    assert destination.read_bytes() == other
+
+
+def test_a_rest_that_does_not_fit_is_not_glued_on(
+    fake_provider: FakeProvider, destination: Path
+) -> None:
+    break_download(fake_provider, destination, 100_000)
+    size = len(FILE_CONTENT)
+    fake_provider.media.reply_next(
+        make_reply(FILE_CONTENT[5:], 206, content_range=f"bytes 5-{size - 1}/{size}")
+    )
 
     with pytest.raises(ServiceUnavailableError):
-        fetch(far, to, resume=True)
-    fetch(far, to, resume=True)
+        fetch_file(fake_provider, destination, resume=True)
+    fetch_file(fake_provider, destination, resume=True)
 
-    assert to.read_bytes() == FILM + b"more"
+    assert destination.read_bytes() == FILE_CONTENT
+    assert "range" not in fake_provider.media.requests[-1].headers
 
 
-def test_a_file_that_was_complete_already_is_fetched_again(far: FarEnd, to: Path) -> None:
-    broken_off(far, to, 100_000)
-    to.write_bytes(FILM)
+def test_a_rest_of_another_size_is_not_glued_on(
+    fake_provider: FakeProvider, destination: Path
+) -> None:
+    break_download(fake_provider, destination, 100_000, etag=None)
+    fake_provider.serve_file("/film.mp4", FILE_CONTENT + b"more", etag=None)
 
-    fetch(far, to, resume=True)
+    with pytest.raises(ServiceUnavailableError):
+        fetch_file(fake_provider, destination, resume=True)
+    fetch_file(fake_provider, destination, resume=True)
 
-    assert to.read_bytes() == FILM
-    assert [r.headers.get("range") for r in far.media.requests] == [None, "bytes=300000-", None]
+    assert destination.read_bytes() == FILE_CONTENT + b"more"
+
+
+def test_a_file_that_was_complete_already_is_fetched_again(
+    fake_provider: FakeProvider, destination: Path
+) -> None:
+    break_download(fake_provider, destination, 100_000)
+    destination.write_bytes(FILE_CONTENT)
+
+    fetch_file(fake_provider, destination, resume=True)
+
+    assert destination.read_bytes() == FILE_CONTENT
+    assert [r.headers.get("range") for r in fake_provider.media.requests] == [
+        None,
+        "bytes=300000-",
+        None,
+    ]
 
 
 @pytest.mark.parametrize("note", ["", "{", "[]", '{"mark": 5, "total": 300000}', '{"mark": ""}'])
-def test_a_note_that_makes_no_sense_starts_anew(far: FarEnd, to: Path, note: str) -> None:
-    broken_off(far, to, 100_000)
-    to.with_name("film.part.note").write_text(note)
+def test_a_note_that_makes_no_sense_starts_anew(
+    fake_provider: FakeProvider, destination: Path, note: str
+) -> None:
+    break_download(fake_provider, destination, 100_000)
+    destination.with_name("film.part.note").write_text(note)
 
-    fetch(far, to, resume=True)
+    fetch_file(fake_provider, destination, resume=True)
 
-    assert to.read_bytes() == FILM
-    assert "range" not in far.media.requests[-1].headers
-
-
-def test_a_file_that_is_gone_starts_anew(far: FarEnd, to: Path) -> None:
-    broken_off(far, to, 100_000)
-    to.unlink()
-
-    fetch(far, to, resume=True)
-
-    assert to.read_bytes() == FILM
+    assert destination.read_bytes() == FILE_CONTENT
+    assert "range" not in fake_provider.media.requests[-1].headers
 
 
-def test_a_rest_that_breaks_off_again_and_again_gets_there(far: FarEnd, to: Path) -> None:
-    serve = film(FILM)
-    far.files["/film.mp4"] = serve
-    far.media.answers(*[lambda request: cut_body(serve(request), 70_000)] * 4)
+def test_a_file_that_is_gone_starts_anew(fake_provider: FakeProvider, destination: Path) -> None:
+    break_download(fake_provider, destination, 100_000)
+    destination.unlink()
+
+    fetch_file(fake_provider, destination, resume=True)
+
+    assert destination.read_bytes() == FILE_CONTENT
+
+
+def test_a_rest_that_breaks_off_again_and_again_gets_there(
+    fake_provider: FakeProvider, destination: Path
+) -> None:
+    serve = make_media_script(FILE_CONTENT)
+    fake_provider.files["/film.mp4"] = serve
+    fake_provider.media.reply_next(*[lambda request: cut_reply_body(serve(request), 70_000)] * 4)
 
     for _ in range(4):
         with pytest.raises(ServiceUnavailableError):
-            fetch(far, to, resume=True)
-    fetch(far, to, resume=True)
+            fetch_file(fake_provider, destination, resume=True)
+    fetch_file(fake_provider, destination, resume=True)
 
-    assert to.read_bytes() == FILM
+    assert destination.read_bytes() == FILE_CONTENT
 
 
-def test_four_downloads_at_once_do_not_mix(far: FarEnd, tmp_path: Path) -> None:
+def test_four_downloads_at_once_do_not_mix(fake_provider: FakeProvider, tmp_path: Path) -> None:
     films = [random.Random(n).randbytes(200_000) for n in range(4)]
-    links = [far.serve(f"/{n}.mp4", content) for n, content in enumerate(films)]
+    links = [fake_provider.serve_file(f"/{n}.mp4", content) for n, content in enumerate(films)]
 
     async def all_at_once() -> None:
         await asyncio.gather(
             *(
                 download_file(
-                    link, tmp_path / str(n), trusted_urls=[far.url], max_bytes=10**6, deadline=10
+                    link,
+                    tmp_path / str(n),
+                    trusted_urls=[fake_provider.url],
+                    max_bytes=10**6,
+                    deadline=10,
                 )
                 for n, link in enumerate(links)
             )

@@ -6,36 +6,38 @@ from pathlib import Path
 import pytest
 
 from evolink_studio.evolink.errors import ServiceUnavailableError
-from tests.answers import answer, drip, film
-from tests.evolink.test_download import FILM, fetch, to
-from tests.farend import FarEnd
+from tests.answers import drip_reply, make_media_script, make_reply
+from tests.evolink.test_download import FILE_CONTENT, destination, fetch_file
+from tests.farend import FakeProvider
 
-DOWNLOAD = import_module("evolink_studio.evolink.download")  # beside the function of that name
-__all__ = ["to"]  # a fixture
+download_module = import_module(
+    "evolink_studio.evolink.download"
+)  # beside the function of that name
+__all__ = ["destination"]  # a fixture
 
 
 def test_what_drips_gives_its_place_away_and_goes_on_later(
-    far: FarEnd, to: Path, monkeypatch: pytest.MonkeyPatch
+    fake_provider: FakeProvider, destination: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DOWNLOAD, "PACE_WINDOW_SECONDS", 0.2)
-    serve = film(FILM)
-    far.files["/film.mp4"] = serve
-    far.media.answers(lambda request: drip(serve(request), 0.002))
+    monkeypatch.setattr(download_module, "PACE_WINDOW_SECONDS", 0.2)
+    serve = make_media_script(FILE_CONTENT)
+    fake_provider.files["/film.mp4"] = serve
+    fake_provider.media.reply_next(lambda request: drip_reply(serve(request), 0.002))
 
     with pytest.raises(ServiceUnavailableError, match="bytes came in"):
-        fetch(far, to, resume=True)
+        fetch_file(fake_provider, destination, resume=True)
 
-    begun = to.stat().st_size
-    assert 0 < begun < len(FILM)
-    assert fetch(far, to, resume=True).size_bytes == len(FILM)
-    assert far.media.requests[1].headers["range"] == f"bytes={begun}-"
+    begun = destination.stat().st_size
+    assert 0 < begun < len(FILE_CONTENT)
+    assert fetch_file(fake_provider, destination, resume=True).size_bytes == len(FILE_CONTENT)
+    assert fake_provider.media.requests[1].headers["range"] == f"bytes={begun}-"
 
 
 def test_what_comes_slowly_but_comes_is_waited_for(
-    far: FarEnd, to: Path, monkeypatch: pytest.MonkeyPatch
+    fake_provider: FakeProvider, destination: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DOWNLOAD, "PACE_WINDOW_SECONDS", 0.1)
-    monkeypatch.setattr(DOWNLOAD, "MIN_BYTES_PER_WINDOW", 4)
-    far.media.answers(drip(answer(FILM[:150]), 0.003))
+    monkeypatch.setattr(download_module, "PACE_WINDOW_SECONDS", 0.1)
+    monkeypatch.setattr(download_module, "MIN_BYTES_PER_WINDOW", 4)
+    fake_provider.media.reply_next(drip_reply(make_reply(FILE_CONTENT[:150]), 0.003))
 
-    assert fetch(far, to).size_bytes == 150
+    assert fetch_file(fake_provider, destination).size_bytes == 150

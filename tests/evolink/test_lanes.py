@@ -9,16 +9,16 @@ import pytest
 from evolink_studio.evolink.client import Deadlines, EvoLinkClient
 from evolink_studio.evolink.errors import ServiceUnavailableError
 from evolink_studio.evolink.transport import ConnectionPool, get_tls_context
-from tests.answers import Received, Reply, answer, hang_up, task
-from tests.evolink.conftest import asking
-from tests.farend import FarEnd, closed_port
+from tests.answers import ReceivedRequest, Reply, make_dropped_reply, make_reply, make_task_reply
+from tests.evolink.conftest import run_client
+from tests.farend import FakeProvider, find_closed_port
 
 
-def echo(request: Received) -> Reply:
-    return task(id=request.path.rpartition("/")[2])
+def echo_task_id(request: ReceivedRequest) -> Reply:
+    return make_task_reply(id=request.path.rpartition("/")[2])
 
 
-def reads(count: int) -> Callable[[EvoLinkClient], object]:
+def build_parallel_reads(count: int) -> Callable[[EvoLinkClient], object]:
     async def read_all(evolink: EvoLinkClient) -> list[str]:
         found = await asyncio.gather(*(evolink.get_task(f"task-{n}") for n in range(count)))
         return [one.id for one in found]
@@ -26,7 +26,7 @@ def reads(count: int) -> Callable[[EvoLinkClient], object]:
     return read_all
 
 
-def one_by_one(count: int) -> Callable[[EvoLinkClient], object]:
+def build_sequential_reads(count: int) -> Callable[[EvoLinkClient], object]:
     async def read_all(evolink: EvoLinkClient) -> list[str]:
         found = []
         for number in range(count):
@@ -39,37 +39,43 @@ def one_by_one(count: int) -> Callable[[EvoLinkClient], object]:
     return read_all
 
 
-def test_hundreds_of_reads_at_once_each_get_their_own_answer(far: FarEnd) -> None:
-    far.read.always(echo)
+def test_hundreds_of_reads_at_once_each_get_their_own_answer(fake_provider: FakeProvider) -> None:
+    fake_provider.read.reply_always(echo_task_id)
 
-    found = asking(reads(400), far.url, deadlines=Deadlines(read=20))
+    found = run_client(build_parallel_reads(400), fake_provider.url, deadlines=Deadlines(read=20))
 
     assert found == [f"task-{n}" for n in range(400)]
-    assert far.connections <= 200
+    assert fake_provider.connection_count <= 200
 
 
-def test_no_more_connections_than_there_are_lanes(far: FarEnd) -> None:
-    far.read.always(echo)
+def test_no_more_connections_than_the_limit(fake_provider: FakeProvider) -> None:
+    fake_provider.read.reply_always(echo_task_id)
 
-    asking(reads(60), far.url, max_connections=4)
+    run_client(build_parallel_reads(60), fake_provider.url, max_connections=4)
 
-    assert far.connections <= 4
-
-
-def test_a_connection_is_made_only_when_those_before_are_busy(far: FarEnd) -> None:
-    far.read.always(echo)
-
-    asking(one_by_one(20), far.url)
-    assert far.connections == 1
-
-    asking(reads(3), far.url)
-    assert far.connections == 1 + 3
+    assert fake_provider.connection_count <= 4
 
 
-def test_a_busy_far_end_does_not_eat_the_time_of_the_reads_that_wait_here(far: FarEnd) -> None:
-    far.read.always(lambda request: Reply(200, echo(request).body, pause=0.001))
+def test_a_connection_is_made_only_when_those_before_are_busy(fake_provider: FakeProvider) -> None:
+    fake_provider.read.reply_always(echo_task_id)
 
-    found = asking(reads(6), far.url, max_connections=2, deadlines=Deadlines(read=1.5))
+    run_client(build_sequential_reads(20), fake_provider.url)
+    assert fake_provider.connection_count == 1
+
+    run_client(build_parallel_reads(3), fake_provider.url)
+    assert fake_provider.connection_count == 1 + 3
+
+
+def test_a_busy_provider_does_not_use_up_the_deadline_of_the_reads_that_wait_here(
+    fake_provider: FakeProvider,
+) -> None:
+    fake_provider.read.reply_always(
+        lambda request: Reply(200, echo_task_id(request).body, byte_pause_seconds=0.001)
+    )
+
+    found = run_client(
+        build_parallel_reads(6), fake_provider.url, max_connections=2, deadlines=Deadlines(read=1.5)
+    )
 
     assert len(found) == 6
 
@@ -93,7 +99,9 @@ def test_a_cancelled_read_gives_its_place_back() -> None:
     assert asyncio.run(cancel_all()) == 0
 
 
-def test_the_answer_to_a_cancelled_read_is_not_taken_for_the_next_one(far: FarEnd) -> None:
+def test_the_answer_to_a_cancelled_read_is_not_taken_for_the_next_one(
+    fake_provider: FakeProvider,
+) -> None:
     async def give_up(evolink: EvoLinkClient) -> str:
         await evolink.get_task("task-0")
         with suppress(TimeoutError):
@@ -101,20 +109,25 @@ def test_the_answer_to_a_cancelled_read_is_not_taken_for_the_next_one(far: FarEn
                 await evolink.get_task("task-slow")
         return (await evolink.get_task("task-1")).id
 
-    far.read.answers(echo, lambda request: Reply(200, echo(request).body, pause=0.01))
-    far.read.always(echo)
+    fake_provider.read.reply_next(
+        echo_task_id,
+        lambda request: Reply(200, echo_task_id(request).body, byte_pause_seconds=0.01),
+    )
+    fake_provider.read.reply_always(echo_task_id)
 
-    assert asking(give_up, far.url, max_connections=1) == "task-1"
-    assert (len(far.read.requests), far.connections) == (3, 2)
+    assert run_client(give_up, fake_provider.url, max_connections=1) == "task-1"
+    assert (len(fake_provider.read.requests), fake_provider.connection_count) == (3, 2)
 
 
-def test_what_comes_unasked_is_not_taken_for_the_next_answer(far: FarEnd) -> None:
+def test_what_comes_unasked_is_not_taken_for_the_next_answer(fake_provider: FakeProvider) -> None:
     """One answer more than was asked for, on the same line: one read is in vain, no more."""
-    twice = echo_of("task-0").wire + echo_of("task-forged").wire
-    far.read.answers(Reply(200, twice[len(echo_of("task-0").head) :], SHORT))
-    far.read.always(echo)
+    twice = make_id_reply("task-0").wire_bytes + make_id_reply("task-forged").wire_bytes
+    fake_provider.read.reply_next(
+        Reply(200, twice[len(make_id_reply("task-0").head_bytes) :], SHORT_LENGTH_HEADER)
+    )
+    fake_provider.read.reply_always(echo_task_id)
 
-    found = asking(one_by_one(3), far.url, max_connections=1)
+    found = run_client(build_sequential_reads(3), fake_provider.url, max_connections=1)
 
     # Which of the later reads meets the surplus answer depends on when its bytes arrive.
     wasted = [text for text in found if "another task" in text]
@@ -123,68 +136,83 @@ def test_what_comes_unasked_is_not_taken_for_the_next_answer(far: FarEnd) -> Non
     assert [text for text in found if text not in wasted] == [
         f"task-{number}" for number, text in enumerate(found) if text not in wasted
     ]
-    assert far.connections == 2
+    assert fake_provider.connection_count == 2
 
 
-def echo_of(task_id: str) -> Reply:
-    return answer({"id": task_id})
+def make_id_reply(task_id: str) -> Reply:
+    return make_reply({"id": task_id})
 
 
-SHORT = {"content-length": str(len(echo_of("task-0").body))}
+SHORT_LENGTH_HEADER = {"content-length": str(len(make_id_reply("task-0").body))}
 
 
-def test_a_line_that_the_far_end_has_closed_is_not_asked_again(far: FarEnd) -> None:
-    far.read.answers(echo, lambda request: Reply(200, echo(request).body, {"connection": "close"}))
-    far.read.always(echo)
+def test_a_connection_that_the_provider_has_closed_is_not_used_again(
+    fake_provider: FakeProvider,
+) -> None:
+    fake_provider.read.reply_next(
+        echo_task_id,
+        lambda request: Reply(200, echo_task_id(request).body, {"connection": "close"}),
+    )
+    fake_provider.read.reply_always(echo_task_id)
 
-    assert asking(one_by_one(4), far.url, max_connections=1) == [f"task-{n}" for n in range(4)]
-    assert far.connections == 2
+    assert run_client(build_sequential_reads(4), fake_provider.url, max_connections=1) == [
+        f"task-{n}" for n in range(4)
+    ]
+    assert fake_provider.connection_count == 2
 
 
-def test_trouble_on_a_line_is_the_trouble_of_one_read(far: FarEnd) -> None:
-    far.read.answers(echo, hang_up(), hang_up(reset=True))
-    far.read.always(echo)
+def test_trouble_on_a_connection_is_the_trouble_of_one_read(fake_provider: FakeProvider) -> None:
+    fake_provider.read.reply_next(
+        echo_task_id, make_dropped_reply(), make_dropped_reply(is_reset=True)
+    )
+    fake_provider.read.reply_always(echo_task_id)
 
-    found = asking(one_by_one(5), far.url, max_connections=1)
+    found = run_client(build_sequential_reads(5), fake_provider.url, max_connections=1)
 
     assert [found[0], *found[3:]] == ["task-0", "task-3", "task-4"]
     assert all(said.startswith("GET 127.0.0.1: ") for said in found[1:3])
 
 
 @pytest.mark.parametrize("how", [{"chunked": True}, {"pause": 0.001}], ids=str)
-def test_an_answer_in_pieces_is_put_together(far: FarEnd, how) -> None:
-    far.read.answers(Reply(200, echo_of("task-0").body, **how))
+def test_an_answer_in_pieces_is_put_together(fake_provider: FakeProvider, how) -> None:
+    fake_provider.read.reply_next(Reply(200, make_id_reply("task-0").body, **how))
 
-    assert asking(one_by_one(1), far.url) == ["task-0"]
+    assert run_client(build_sequential_reads(1), fake_provider.url) == ["task-0"]
 
 
-def test_a_line_that_was_long_without_work_is_closed(far: FarEnd, monkeypatch) -> None:
+def test_a_connection_that_was_long_idle_is_closed(
+    fake_provider: FakeProvider, monkeypatch
+) -> None:
     """Servers hold on longer; asking on a line that they close at this moment would be in vain."""
-    far.read.always(echo)
+    fake_provider.read.reply_always(echo_task_id)
     monkeypatch.setattr("evolink_studio.evolink.transport.MAX_IDLE_SECONDS", -1)
 
-    assert asking(one_by_one(3), far.url, max_connections=1) == ["task-0", "task-1", "task-2"]
-    assert far.connections == 3
+    assert run_client(build_sequential_reads(3), fake_provider.url, max_connections=1) == [
+        "task-0",
+        "task-1",
+        "task-2",
+    ]
+    assert fake_provider.connection_count == 3
 
 
-def spoken(*pieces: bytes, ends: bool = False) -> tuple[list[str], bool]:
+def ask_raw_server(*pieces: bytes, ends_connection: bool = False) -> tuple[list[str], bool]:
     """What one question brings when the far end says just that, and whether its line stays
     sound until all of it was said."""
 
-    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def send_pieces(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(pieces[0])
-        if ends:
+        if ends_connection:
             writer.write_eof()
         await asked.wait()
         for piece in pieces[1:]:
             writer.write(piece)
         with suppress(ConnectionError):
             await reader.read()
-        over.set()
+        closed.set()
 
     async def main() -> tuple[list[str], bool]:
-        server = await asyncio.start_server(speak, "127.0.0.1", 0)
+        server = await asyncio.start_server(send_pieces, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         lanes = ConnectionPool(httpx.URL(f"http://127.0.0.1:{port}"), 1)
         async with lanes.connection() as lane:
@@ -195,39 +223,42 @@ def spoken(*pieces: bytes, ends: bool = False) -> tuple[list[str], bool]:
                 while lane.is_reusable and len(pieces) > 1:  # noqa: ASYNC110
                     await asyncio.sleep(0)  # nobody tells when bytes have come
         await lanes.close()
-        await asyncio.wait_for(over.wait(), 5)
+        await asyncio.wait_for(closed.wait(), 5)
         server.close()
         return [heard.body.decode(), heard.error], before
 
-    asked, over = asyncio.Event(), asyncio.Event()
+    asked, closed = asyncio.Event(), asyncio.Event()
     return asyncio.run(main())
 
 
-def test_an_answer_without_a_length_ends_with_its_line() -> None:
-    assert spoken(b"HTTP/1.1 200 OK\r\n\r\n{}", ends=True) == (["{}", ""], False)
+def test_an_answer_without_a_length_ends_with_its_connection() -> None:
+    assert ask_raw_server(b"HTTP/1.1 200 OK\r\n\r\n{}", ends_connection=True) == (["{}", ""], False)
 
 
-def test_a_line_that_speaks_unasked_is_not_sound_any_more() -> None:
+def test_a_connection_that_sends_unasked_is_not_reused() -> None:
     first = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
-    assert spoken(first, first) == (["{}", ""], True)
+    assert ask_raw_server(first, first) == (["{}", ""], True)
 
 
 def test_what_comes_before_the_answer_is_passed_over() -> None:
     early = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"
-    assert spoken(early + b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}") == (["{}", ""], True)
+    assert ask_raw_server(early + b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}") == (
+        ["{}", ""],
+        True,
+    )
 
 
-def test_what_is_no_http_is_a_flaw() -> None:
-    assert spoken(b"SSH-2.0-there\r\n\r\n") == (["", "RemoteProtocolError"], False)
+def test_what_is_no_http_is_an_error() -> None:
+    assert ask_raw_server(b"SSH-2.0-there\r\n\r\n") == (["", "RemoteProtocolError"], False)
 
 
-def test_every_free_connection_is_closed_at_the_end(far: FarEnd) -> None:
+def test_every_free_connection_is_closed_at_the_end(fake_provider: FakeProvider) -> None:
     async def main() -> list[int]:
-        lanes = ConnectionPool(httpx.URL(far.url), 5)
+        lanes = ConnectionPool(httpx.URL(fake_provider.url), 5)
         async with AsyncExitStack() as stack:
             held = [await stack.enter_async_context(lanes.connection()) for _ in range(3)]
             for lane in held:
-                await lane.get(far.url + "/v1/credits", {}, deadline=5)
+                await lane.get(fake_provider.url + "/v1/credits", {}, deadline=5)
         before = lanes.idle_count
         await lanes.close()
         return [before, lanes.idle_count]
@@ -235,29 +266,33 @@ def test_every_free_connection_is_closed_at_the_end(far: FarEnd) -> None:
     assert asyncio.run(main()) == [3, 0]
 
 
-def test_certificates_and_names_are_checked_on_kept_lines_too(far: FarEnd) -> None:
+def test_certificates_and_names_are_checked_on_pooled_connections_too(
+    fake_provider: FakeProvider,
+) -> None:
     assert (get_tls_context().verify_mode, get_tls_context().check_hostname) == (
         ssl.CERT_REQUIRED,
         True,
     )
 
-    secure = f"https://127.0.0.1:{far.port}"
-    (said,) = asking(one_by_one(1), secure, deadlines=Deadlines(read=2))
+    secure = f"https://127.0.0.1:{fake_provider.port}"
+    (said,) = run_client(build_sequential_reads(1), secure, deadlines=Deadlines(read=2))
 
     assert said.startswith("GET 127.0.0.1: ")
-    assert far.hellos, "it spoke TLS"
-    assert far.received == []
+    assert fake_provider.tls_hellos, "it spoke TLS"
+    assert fake_provider.received_requests == []
 
 
 def test_nobody_there_takes_no_place_away() -> None:
-    found = asking(one_by_one(3), f"http://127.0.0.1:{closed_port()}", max_connections=1)
+    found = run_client(
+        build_sequential_reads(3), f"http://127.0.0.1:{find_closed_port()}", max_connections=1
+    )
 
     assert found == ["GET 127.0.0.1: ConnectError"] * 3
 
 
-def test_an_address_with_a_path_keeps_it(far: FarEnd) -> None:
-    far.media.always(echo)
+def test_an_address_with_a_path_keeps_it(fake_provider: FakeProvider) -> None:
+    fake_provider.media.reply_always(echo_task_id)
 
-    assert asking(one_by_one(1), f"{far.url}/relay/") == ["task-0"]
-    assert far.received[0].path == "/relay/v1/tasks/task-0"
-    assert far.received[0].headers["host"] == f"127.0.0.1:{far.port}"
+    assert run_client(build_sequential_reads(1), f"{fake_provider.url}/relay/") == ["task-0"]
+    assert fake_provider.received_requests[0].path == "/relay/v1/tasks/task-0"
+    assert fake_provider.received_requests[0].headers["host"] == f"127.0.0.1:{fake_provider.port}"

@@ -12,23 +12,33 @@ from evolink_studio.evolink.errors import (
     RequestRejected,
     ServiceUnavailableError,
 )
-from tests.answers import answer, cut_body, drip, error, gzip_bomb, hang_up, redirect, silence, task
-from tests.evolink.conftest import KEY, asking
-from tests.farend import FarEnd, closed_port
+from tests.answers import (
+    cut_reply_body,
+    drip_reply,
+    make_dropped_reply,
+    make_error_reply,
+    make_gzip_bomb_reply,
+    make_redirect_reply,
+    make_reply,
+    make_silent_reply,
+    make_task_reply,
+)
+from tests.evolink.conftest import API_KEY, run_client
+from tests.farend import FakeProvider, find_closed_port
 
-ID = "task-unified-1757169743-abcdefgh"
+TASK_ID = "task-unified-1757169743-abcdefgh"
 
 
-def reading(base: str, task_id: str = ID, seconds: float = 5):
-    return asking(
+def read_task(base: str, task_id: str = TASK_ID, seconds: float = 5):
+    return run_client(
         lambda evolink: evolink.get_task(task_id), base, deadlines=Deadlines(read=seconds)
     )
 
 
-def test_a_finished_task_tells_its_results_and_what_it_cost(far: FarEnd) -> None:
-    far.read.answers(
-        task(
-            id=ID,
+def test_a_finished_task_tells_its_results_and_what_it_cost(fake_provider: FakeProvider) -> None:
+    fake_provider.read.reply_next(
+        make_task_reply(
+            id=TASK_ID,
             status="completed",
             progress=100,
             results=["https://media.evolink.ai/a.mp4", "https://media.evolink.ai/b.mp4"],
@@ -38,7 +48,7 @@ def test_a_finished_task_tells_its_results_and_what_it_cost(far: FarEnd) -> None
         )
     )
 
-    found = reading(far.url)
+    found = read_task(fake_provider.url)
 
     assert found.results == ("https://media.evolink.ai/a.mp4", "https://media.evolink.ai/b.mp4")
     assert found.usage.credits_used == Decimal("24.1234")
@@ -46,11 +56,11 @@ def test_a_finished_task_tells_its_results_and_what_it_cost(far: FarEnd) -> None
     assert found.task_info.estimated_time is None
 
 
-def test_a_failed_task_tells_why(far: FarEnd) -> None:
+def test_a_failed_task_tells_why(fake_provider: FakeProvider) -> None:
     said = {"code": "content_policy_violation", "message": "Faces", "type": "task_error"}
-    far.read.answers(task(id=ID, status="failed", error=said))
+    fake_provider.read.reply_next(make_task_reply(id=TASK_ID, status="failed", error=said))
 
-    found = reading(far.url)
+    found = read_task(fake_provider.url)
 
     assert (found.status, found.error.code, found.error.message) == (
         "failed",
@@ -59,67 +69,71 @@ def test_a_failed_task_tells_why(far: FarEnd) -> None:
     )
 
 
-def test_a_read_asks_with_the_key_for_exactly_that_task(far: FarEnd) -> None:
-    far.read.answers(task(id=ID))
+def test_a_read_asks_with_the_key_for_exactly_that_task(fake_provider: FakeProvider) -> None:
+    fake_provider.read.reply_next(make_task_reply(id=TASK_ID))
 
-    reading(far.url)
+    read_task(fake_provider.url)
 
-    (request,) = far.received
-    assert (request.method, request.path) == ("GET", f"/v1/tasks/{ID}")
-    assert request.headers["authorization"] == f"Bearer {KEY}"
+    (request,) = fake_provider.received_requests
+    assert (request.method, request.path) == ("GET", f"/v1/tasks/{TASK_ID}")
+    assert request.headers["authorization"] == f"Bearer {API_KEY}"
     assert request.headers["accept-encoding"] == "identity"
 
 
-TROUBLE = {
-    "moved": redirect("/elsewhere"),
-    "time-out": error(408, "timeout"),
-    "internal_error": error(500, "internal_error"),
-    "upstream_error": error(502, "upstream_error"),
-    "service_unavailable": error(503, "service_unavailable"),
-    "no JSON": answer(b"<html>"),
-    "empty": answer(b""),
-    "no id": answer({"status": "completed"}),
-    "another task": task(id="task-unified-1-other"),
-    "unfolding": gzip_bomb(),
-    "said to be encoded": answer({"id": ID}, content_encoding="gzip"),
-    "huge": answer(b'"' + b"x" * 3_000_000 + b'"'),
-    "cut": cut_body(task(id=ID), 50),
-    "closed": hang_up(),
-    "reset": hang_up(reset=True),
-    "unknown error in a 200": error(200, "who_knows"),
+UNAVAILABLE_REPLIES = {
+    "moved": make_redirect_reply("/elsewhere"),
+    "time-out": make_error_reply(408, "timeout"),
+    "internal_error": make_error_reply(500, "internal_error"),
+    "upstream_error": make_error_reply(502, "upstream_error"),
+    "service_unavailable": make_error_reply(503, "service_unavailable"),
+    "no JSON": make_reply(b"<html>"),
+    "empty": make_reply(b""),
+    "no id": make_reply({"status": "completed"}),
+    "another task": make_task_reply(id="task-unified-1-other"),
+    "unfolding": make_gzip_bomb_reply(),
+    "said to be encoded": make_reply({"id": TASK_ID}, content_encoding="gzip"),
+    "huge": make_reply(b'"' + b"x" * 3_000_000 + b'"'),
+    "cut": cut_reply_body(make_task_reply(id=TASK_ID), 50),
+    "closed": make_dropped_reply(),
+    "reset": make_dropped_reply(is_reset=True),
+    "unknown error in a 200": make_error_reply(200, "who_knows"),
 }
 
 
-@pytest.mark.parametrize("reply", TROUBLE.values(), ids=TROUBLE.keys())
-def test_trouble_with_a_read_is_only_unavailable(far: FarEnd, reply) -> None:
-    far.read.answers(reply)
+@pytest.mark.parametrize("reply", UNAVAILABLE_REPLIES.values(), ids=UNAVAILABLE_REPLIES.keys())
+def test_trouble_with_a_read_is_only_unavailable(fake_provider: FakeProvider, reply) -> None:
+    fake_provider.read.reply_next(reply)
 
     with pytest.raises(ServiceUnavailableError) as caught:
-        reading(far.url)
+        read_task(fake_provider.url)
     assert type(caught.value) is ServiceUnavailableError
 
 
-@pytest.mark.parametrize("reply", [silence(), drip(task(id=ID), 0.02)], ids=["silent", "drip"])
-def test_a_read_has_a_deadline_in_all(far: FarEnd, reply) -> None:
-    far.read.answers(reply)
+@pytest.mark.parametrize(
+    "reply",
+    [make_silent_reply(), drip_reply(make_task_reply(id=TASK_ID), 0.02)],
+    ids=["silent", "drip"],
+)
+def test_a_read_has_a_deadline_in_all(fake_provider: FakeProvider, reply) -> None:
+    fake_provider.read.reply_next(reply)
 
     with pytest.raises(ServiceUnavailableError):
-        reading(far.url, seconds=0.3)
+        read_task(fake_provider.url, seconds=0.3)
 
 
-def test_a_body_without_end_is_read_only_up_to_the_limit(far: FarEnd) -> None:
-    far.read.answers(answer(b"x" * 1_100_000, content_length="9000000000"))
+def test_a_body_without_end_is_read_only_up_to_the_limit(fake_provider: FakeProvider) -> None:
+    fake_provider.read.reply_next(make_reply(b"x" * 1_100_000, content_length="9000000000"))
 
     with pytest.raises(ServiceUnavailableError, match="longer than the limit"):
-        reading(far.url)
+        read_task(fake_provider.url)
 
 
 def test_nobody_there_is_unavailable() -> None:
     with pytest.raises(ServiceUnavailableError):
-        reading(f"http://127.0.0.1:{closed_port()}")
+        read_task(f"http://127.0.0.1:{find_closed_port()}")
 
 
-ANSWERS = [
+ERROR_CASES = [
     (400, "invalid_task_id", RequestRejected),
     (401, "unauthorized", AuthenticationError),
     (403, "permission_denied", RequestRejected),
@@ -131,12 +145,14 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("status", "code", "kind"), ANSWERS)
-def test_a_clear_answer_keeps_its_class(far: FarEnd, status: int, code: object, kind: type) -> None:
-    far.read.answers(error(status, code))
+@pytest.mark.parametrize(("status", "code", "kind"), ERROR_CASES)
+def test_a_clear_answer_keeps_its_class(
+    fake_provider: FakeProvider, status: int, code: object, kind: type
+) -> None:
+    fake_provider.read.reply_next(make_error_reply(status, code))
 
     with pytest.raises(kind) as caught:
-        reading(far.url)
+        read_task(fake_provider.url)
     assert type(caught.value) is kind
 
 
@@ -144,70 +160,77 @@ ODD_IDS = ["", "..", "../credits", "a/b", "a?b", "a#b", "a%2fb", "a b", "a\n", "
 
 
 @pytest.mark.parametrize("task_id", ODD_IDS)
-def test_an_odd_id_is_not_asked_for_at_all(far: FarEnd, task_id: str) -> None:
+def test_an_odd_id_is_not_asked_for_at_all(fake_provider: FakeProvider, task_id: str) -> None:
     with pytest.raises(NotFoundError):
-        reading(far.url, task_id)
-    assert far.received == []
+        read_task(fake_provider.url, task_id)
+    assert fake_provider.received_requests == []
 
 
-def test_a_slash_at_the_end_of_the_base_url_changes_nothing(far: FarEnd) -> None:
-    far.read.answers(task(id=ID))
+def test_a_slash_at_the_end_of_the_base_url_changes_nothing(fake_provider: FakeProvider) -> None:
+    fake_provider.read.reply_next(make_task_reply(id=TASK_ID))
 
-    assert reading(far.url + "/").id == ID
+    assert read_task(fake_provider.url + "/").id == TASK_ID
 
 
-def test_reads_keep_their_connection(far: FarEnd) -> None:
-    far.read.always(task(id=ID))
+def test_reads_keep_their_connection(fake_provider: FakeProvider) -> None:
+    fake_provider.read.reply_always(make_task_reply(id=TASK_ID))
 
     async def thrice(evolink: EvoLinkClient) -> None:
         for _ in range(3):
-            await evolink.get_task(ID)
+            await evolink.get_task(TASK_ID)
 
-    asking(thrice, far.url)
+    run_client(thrice, fake_provider.url)
 
-    assert far.connections == 1
+    assert fake_provider.connection_count == 1
 
 
-def test_cookies_of_the_far_end_are_not_kept(far: FarEnd) -> None:
-    far.read.always(answer({"id": ID}, set_cookie="track=1; Path=/"))
+def test_cookies_of_the_provider_are_not_kept(fake_provider: FakeProvider) -> None:
+    fake_provider.read.reply_always(make_reply({"id": TASK_ID}, set_cookie="track=1; Path=/"))
 
     async def twice(evolink: EvoLinkClient) -> None:
-        await evolink.get_task(ID)
-        await evolink.get_task(ID)
+        await evolink.get_task(TASK_ID)
+        await evolink.get_task(TASK_ID)
 
-    asking(twice, far.url)
+    run_client(twice, fake_provider.url)
 
-    assert [request.headers.get("cookie") for request in far.received] == [None, None]
+    assert [request.headers.get("cookie") for request in fake_provider.received_requests] == [
+        None,
+        None,
+    ]
 
 
-def test_the_task_list_finds_a_task_whose_reply_was_lost(far: FarEnd) -> None:
+def test_the_task_list_finds_a_task_whose_reply_was_lost(fake_provider: FakeProvider) -> None:
     rows = [
-        {"id": ID, "status": "completed", "created_at": 1_757_169_743, "credits_used": 5.5},
+        {"id": TASK_ID, "status": "completed", "created_at": 1_757_169_743, "credits_used": 5.5},
         {"id": "not an id"},
         "odd",
         {"id": "task-2", "created_at": "2026-11-20T12:00:00Z", "progress": None},
     ]
-    far.list.answers(answer({"data": rows}), answer(rows), answer({"data": {"items": rows}}))
+    fake_provider.list.reply_next(
+        make_reply({"data": rows}), make_reply(rows), make_reply({"data": {"items": rows}})
+    )
 
     for _ in range(3):
-        found = asking(lambda evolink: evolink.list_tasks(2, 500), far.url)
-        assert [line.id for line in found] == [ID, "task-2"]
+        found = run_client(lambda evolink: evolink.list_tasks(2, 500), fake_provider.url)
+        assert [line.id for line in found] == [TASK_ID, "task-2"]
         assert found[0].credits_used == Decimal("5.5")
         assert found[0].created_at.year == 2025
         assert found[1].created_at.isoformat() == "2026-11-20T12:00:00+00:00"
-    assert far.list.requests[0].query == "page=2&page_size=50"
+    assert fake_provider.list.requests[0].query == "page=2&page_size=50"
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
-def test_an_account_without_a_task_list_is_no_error(far: FarEnd, status: int) -> None:
-    far.list.answers(answer(b"", status))
+def test_an_account_without_a_task_list_is_no_error(
+    fake_provider: FakeProvider, status: int
+) -> None:
+    fake_provider.list.reply_next(make_reply(b"", status))
 
-    assert asking(lambda evolink: evolink.list_tasks(), far.url) is None
+    assert run_client(lambda evolink: evolink.list_tasks(), fake_provider.url) is None
 
 
 @pytest.mark.parametrize("body", [{"x": 1}, {"data": {"x": 1}}, "text", {"data": 5}, b"<html>"])
-def test_a_task_list_that_is_none_is_unavailable(far: FarEnd, body: object) -> None:
-    far.list.answers(answer(body))
+def test_a_task_list_that_is_none_is_unavailable(fake_provider: FakeProvider, body: object) -> None:
+    fake_provider.list.reply_next(make_reply(body))
 
     with pytest.raises(ServiceUnavailableError):
-        asking(lambda evolink: evolink.list_tasks(), far.url)
+        run_client(lambda evolink: evolink.list_tasks(), fake_provider.url)

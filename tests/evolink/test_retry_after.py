@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from evolink_studio.evolink.errors import RateLimitError
 from evolink_studio.evolink.responses import parse_retry_after
 from evolink_studio.evolink.transport import RawResponse
-from tests.answers import answer
-from tests.evolink.conftest import creating
-from tests.farend import FarEnd
+from tests.answers import make_reply
+from tests.evolink.conftest import create_video
+from tests.farend import FakeProvider
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-GIVEN = [
+HEADER_CASES = [
     ("5", 5),
     (" 5 ", 5),
     ("1.5", 1.5),
@@ -37,29 +37,33 @@ GIVEN = [
 ]
 
 
-def reply_with(value: str) -> RawResponse:
+def make_retry_response(value: str) -> RawResponse:
     return RawResponse(429, headers={"retry-after": value}, received_at=NOW)
 
 
-@pytest.mark.parametrize(("value", "seconds"), GIVEN)
+@pytest.mark.parametrize(("value", "seconds"), HEADER_CASES)
 def test_only_a_sane_wait_is_taken_over(value: str, seconds: float | None) -> None:
-    assert parse_retry_after(reply_with(value)) == seconds
+    assert parse_retry_after(make_retry_response(value)) == seconds
 
 
 @given(st.text() | st.from_regex(r"\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ \S*", fullmatch=True))
 @settings(deadline=None)
 def test_whatever_stands_there_is_a_sane_wait_or_none(value: str) -> None:
-    seconds = parse_retry_after(reply_with(value))
+    seconds = parse_retry_after(make_retry_response(value))
 
     assert seconds is None or 0 < seconds <= 120
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("7", 7), ("86400", None)])
-def test_the_wait_comes_with_the_error(far: FarEnd, value: str, seconds: float | None) -> None:
-    far.create.answers(answer({"error": {"code": "rate_limit_exceeded"}}, 429, retry_after=value))
+def test_the_wait_comes_with_the_error(
+    fake_provider: FakeProvider, value: str, seconds: float | None
+) -> None:
+    fake_provider.create.reply_next(
+        make_reply({"error": {"code": "rate_limit_exceeded"}}, 429, retry_after=value)
+    )
 
     with pytest.raises(RateLimitError) as caught:
-        creating(far.url, clock=lambda: NOW)
+        create_video(fake_provider.url, clock=lambda: NOW)
     assert caught.value.retry_after == seconds
 
 

@@ -13,16 +13,16 @@ from evolink_studio.evolink.errors import EvoLinkError, OutcomeUnknown, ServiceU
 from evolink_studio.evolink.transport import RawResponse
 from evolink_studio.evolink.types import Task, is_task_id
 
-ID = "task-unified-1757169743-abcdefgh"
+TASK_ID = "task-unified-1757169743-abcdefgh"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
-odd = st.recursive(
+odd_values = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
     | st.floats()
     | st.text(max_size=20)
-    | st.sampled_from(["", "-5", "250", "1e400", "NaN", "\x00", "\ud800", "https://x/y", ID]),
+    | st.sampled_from(["", "-5", "250", "1e400", "NaN", "\x00", "\ud800", "https://x/y", TASK_ID]),
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
     ),
@@ -30,54 +30,70 @@ odd = st.recursive(
 )
 
 
-def named(*names: str) -> st.SearchStrategy[dict[str, object]]:
+def objects_with_fields(*names: str) -> st.SearchStrategy[dict[str, object]]:
     """Objects that have some of these fields, with anything in them, and fields of their own."""
-    known = st.fixed_dictionaries({}, optional=dict.fromkeys(names, odd))
-    return st.builds(lambda extra, known: extra | known, st.dictionaries(st.text(), odd), known)
+    known = st.fixed_dictionaries({}, optional=dict.fromkeys(names, odd_values))
+    return st.builds(
+        lambda extra, known: extra | known, st.dictionaries(st.text(), odd_values), known
+    )
 
 
-errors = named("code", "message", "type", "param") | odd
+errors = objects_with_fields("code", "message", "type", "param") | odd_values
 tasks = st.builds(
     lambda base, parts: base | parts,
-    named("created", "model", "object", "progress", "status", "type", "duration", "result_data"),
+    objects_with_fields(
+        "created", "model", "object", "progress", "status", "type", "duration", "result_data"
+    ),
     st.fixed_dictionaries(
         {},
         optional={
-            "id": st.just(ID) | odd,
-            "results": st.lists(odd) | odd,
+            "id": st.just(TASK_ID) | odd_values,
+            "results": st.lists(odd_values) | odd_values,
             "error": errors,
-            "task_info": named("can_cancel", "estimated_time", "video_duration") | odd,
-            "usage": named("billing_rule", "credits_reserved", "credits_used") | odd,
-            "billing": named("charge_status", "charged_credits", "refunded_credits") | odd,
+            "task_info": objects_with_fields("can_cancel", "estimated_time", "video_duration")
+            | odd_values,
+            "usage": objects_with_fields("billing_rule", "credits_reserved", "credits_used")
+            | odd_values,
+            "billing": objects_with_fields("charge_status", "charged_credits", "refunded_credits")
+            | odd_values,
         },
     ),
 )
-figures = named("remaining_credits", "unlimited_credits", "used_credits") | odd
+figures = objects_with_fields("remaining_credits", "unlimited_credits", "used_credits") | odd_values
 balances = st.fixed_dictionaries(
-    {"data": st.fixed_dictionaries({"token": figures, "user": figures}) | odd},
-    optional={"success": odd, "error": errors},
+    {"data": st.fixed_dictionaries({"token": figures, "user": figures}) | odd_values},
+    optional={"success": odd_values, "error": errors},
 )
 files = st.fixed_dictionaries(
-    {"data": named("file_url", "expires_at", "upload_time", "file_size") | odd},
-    optional={"success": odd, "code": odd, "msg": odd, "error": errors},
+    {
+        "data": objects_with_fields("file_url", "expires_at", "upload_time", "file_size")
+        | odd_values
+    },
+    optional={"success": odd_values, "code": odd_values, "msg": odd_values, "error": errors},
 )
 statuses = st.sampled_from([200, 200, 200, 201, 302, 400, 402, 403, 404, 418, 429, 500, 999])
-whole = st.builds(lambda document: json.dumps(document).encode(), tasks | balances | files | odd)
-broken = st.binary(max_size=80) | st.builds(lambda body, n: body[:n], whole, st.integers(0, 80))
+whole_bodies = st.builds(
+    lambda document: json.dumps(document).encode(), tasks | balances | files | odd_values
+)
+broken_bodies = st.binary(max_size=80) | st.builds(
+    lambda body, n: body[:n], whole_bodies, st.integers(0, 80)
+)
 answers = st.builds(
-    lambda status, body: RawResponse(status, body, received_at=NOW), statuses, whole | broken
+    lambda status, body: RawResponse(status, body, received_at=NOW),
+    statuses,
+    whole_bodies | broken_bodies,
 )
 
-READINGS = {
+PARSERS = {
     "create": lambda reply: responses.parse_created_task(reply, fallback_error=OutcomeUnknown),
-    "read": lambda reply: responses.parse_task(reply, expected_id=ID),
+    "read": lambda reply: responses.parse_task(reply, expected_id=TASK_ID),
     "balance": responses.parse_balance,
     "upload": responses.parse_remote_file,
     "tasks": responses.parse_task_list,
 }
 
 
-@pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS.keys())
+@pytest.mark.parametrize("reading", PARSERS.values(), ids=PARSERS.keys())
 @given(reply=answers)
 @settings(max_examples=200, deadline=None)
 def test_any_answer_gives_a_value_or_an_error_of_ours(reading, reply: RawResponse) -> None:
@@ -97,12 +113,12 @@ def test_any_answer_gives_a_value_or_an_error_of_ours(reading, reply: RawRespons
 
 @given(document=tasks)
 @settings(max_examples=200, deadline=None)
-def test_a_task_with_a_sound_id_is_always_readable_and_sane(document: dict[str, object]) -> None:
-    body = json.dumps(document | {"id": ID}).encode()
+def test_a_task_with_a_valid_id_is_always_readable_and_sane(document: dict[str, object]) -> None:
+    body = json.dumps(document | {"id": TASK_ID}).encode()
 
     task = responses.parse_created_task(RawResponse(200, body), fallback_error=OutcomeUnknown)
 
-    assert task.id == ID
+    assert task.id == TASK_ID
     assert task.progress is None or 0 <= task.progress <= 100
     assert all(link.lower().startswith(("http://", "https://")) for link in task.results)
     credits = task.usage.credits_reserved
@@ -118,12 +134,12 @@ def test_an_id_is_plain_or_no_id(name: str) -> None:
     assert is_task_id(name) == (plain and 0 < len(name) <= 128)
 
 
-def read(**fields: object) -> Task:
-    body = json.dumps({"id": ID, "status": "processing"} | fields).encode()
-    return responses.parse_task(RawResponse(200, body), expected_id=ID)
+def parse_task_with(**fields: object) -> Task:
+    body = json.dumps({"id": TASK_ID, "status": "processing"} | fields).encode()
+    return responses.parse_task(RawResponse(200, body), expected_id=TASK_ID)
 
 
-PROGRESS = [
+PROGRESS_CASES = [
     (-5, 0),
     (0, 0),
     (62, 62),
@@ -139,15 +155,15 @@ PROGRESS = [
 ]
 
 
-@pytest.mark.parametrize(("given_value", "percent"), PROGRESS)
+@pytest.mark.parametrize(("given_value", "percent"), PROGRESS_CASES)
 def test_progress_is_a_percentage_or_unknown(given_value: object, percent: int | None) -> None:
-    assert read(progress=given_value).progress == percent
+    assert parse_task_with(progress=given_value).progress == percent
 
 
 def test_an_absurd_exponent_costs_nothing() -> None:
     body = b'{"id": "%s", "progress": 1e999999999, "usage": {"credits_reserved": 1e-999999999}}'
 
-    found = responses.parse_task(RawResponse(200, body % ID.encode()), expected_id=ID)
+    found = responses.parse_task(RawResponse(200, body % TASK_ID.encode()), expected_id=TASK_ID)
 
     assert found.progress is None
     assert found.usage.credits_reserved < Decimal("0.0001")
@@ -155,10 +171,10 @@ def test_an_absurd_exponent_costs_nothing() -> None:
 
 @pytest.mark.parametrize("status", ["completed", "cancelled", "paused_by_upstream", ""])
 def test_a_status_is_kept_as_it_came(status: str) -> None:
-    assert read(status=status).status == status
+    assert parse_task_with(status=status).status == status
 
 
-RESULTS = [
+RESULTS_CASES = [
     (["https://a/b.mp4"], ("https://a/b.mp4",)),
     ("https://a/b.mp4", ("https://a/b.mp4",)),
     ([], ()),
@@ -170,12 +186,12 @@ RESULTS = [
 ]
 
 
-@pytest.mark.parametrize(("given_value", "links"), RESULTS)
+@pytest.mark.parametrize(("given_value", "links"), RESULTS_CASES)
 def test_only_web_links_count_as_results(given_value: object, links: tuple[str, ...]) -> None:
-    assert read(results=given_value).results == links
+    assert parse_task_with(results=given_value).results == links
 
 
-ERRORS = [
+ERROR_CASES = [
     ({"code": 500, "message": "m", "type": "task_error"}, ("500", "m")),
     ({"code": "generation_timeout", "message": "m"}, ("generation_timeout", "m")),
     ({"code": None, "message": None}, ("", "")),
@@ -184,25 +200,25 @@ ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(("given_value", "said"), ERRORS)
+@pytest.mark.parametrize(("given_value", "said"), ERROR_CASES)
 def test_an_error_has_a_code_and_a_message_as_text(given_value, said) -> None:
-    error = read(error=given_value).error
+    error = parse_task_with(error=given_value).error
 
     assert (error.code, error.message) == said
 
 
 @pytest.mark.parametrize("given_value", [None, {}, [], "", 0, False])
 def test_no_error_is_none(given_value: object) -> None:
-    assert read(error=given_value).error is None
+    assert parse_task_with(error=given_value).error is None
 
 
 @pytest.mark.parametrize("result_data", [[], {}, [{"url": "x"}], {"url": "x"}, None, 5])
 def test_undocumented_result_data_is_left_alone_in_any_shape(result_data: object) -> None:
-    assert read(result_data=result_data, anything={"new": True}).status == "processing"
+    assert parse_task_with(result_data=result_data, anything={"new": True}).status == "processing"
 
 
 def test_text_that_no_database_would_take_is_mended() -> None:
-    error = read(error={"code": "x\x00y", "message": "a\ud800b\nforged line"}).error
+    error = parse_task_with(error={"code": "x\x00y", "message": "a\ud800b\nforged line"}).error
 
     assert (error.code, error.message) == ("x y", "a b forged line")
 
@@ -212,11 +228,11 @@ def test_a_404_of_the_list_is_none_but_of_a_task_is_an_error() -> None:
 
     assert responses.parse_task_list(reply) is None
     with pytest.raises(EvoLinkError):
-        responses.parse_task(reply, expected_id=ID)
+        responses.parse_task(reply, expected_id=TASK_ID)
 
 
 def test_an_answer_about_another_task_is_not_taken_for_ours() -> None:
     with pytest.raises(ServiceUnavailableError):
         responses.parse_task(
-            RawResponse(200, b'{"id": "task-other", "status": "completed"}'), expected_id=ID
+            RawResponse(200, b'{"id": "task-other", "status": "completed"}'), expected_id=TASK_ID
         )

@@ -22,28 +22,28 @@ from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.environment import ROOT
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import create_generation
-from tests.engine.apart import KEY, Place, here
+from tests.engine.apart import API_KEY, StudioInstance, instance_on_test_database
 from tests.factories import VEO, UserFactory
-from tests.farend import FarEnd
-from tests.work import Clock, Worker
+from tests.farend import FakeProvider
+from tests.work import FakeClock, ManualWorker
 
 # How much is killed and cut: 1 in every run of the tests, more by `make faults`.
-SIZE = int(os.environ.get("FAULTS_SIZE", "1"))
-PATIENCE = 90  # seconds; a real process on a busy machine
+FAULTS_SIZE = int(os.environ.get("FAULTS_SIZE", "1"))
+TIMEOUT_SECONDS = 90  # seconds; a real process on a busy machine
 
 
 @pytest.fixture
-def far() -> Iterator[FarEnd]:
-    with FarEnd() as running:
+def fake_provider() -> Iterator[FakeProvider]:
+    with FakeProvider() as running:
         yield running
 
 
 @pytest.fixture
-def place(tmp_path, far, settings) -> Place:
+def instance(tmp_path, fake_provider, settings) -> StudioInstance:
     """Where worker processes find this test's database, its files and its far end."""
     settings.MEDIA_ROOT = tmp_path / "media"
     limits = {"RUNNING_AT_ONCE": "0", "RUNNING_PER_PERSON": "0", "RUNNING_PER_MODEL": "0"}
-    return here(tmp_path, far, **limits)
+    return instance_on_test_database(tmp_path, fake_provider, **limits)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def ada(db):
     return UserFactory(username="ada")
 
 
-def wishes(owner, count: int, assets=()) -> list[Generation]:
+def create_generations(owner, count: int, assets=()) -> list[Generation]:
     """So many presses of the button."""
     params = {"prompt": "A cat playing piano", "image_urls": [asset.ref for asset in assets]}
     return [
@@ -68,62 +68,64 @@ def wishes(owner, count: int, assets=()) -> list[Generation]:
     ]
 
 
-def beside(place: Place, *words: str, **how) -> "subprocess.Popen[str]":
+def start_driver(instance: StudioInstance, *arguments: str, **options) -> "subprocess.Popen[str]":
     """A driver of this folder in a process of its own."""
-    command = [sys.executable, "-m", *words]
+    command = [sys.executable, "-m", *arguments]
     return subprocess.Popen(
-        command, cwd=ROOT, env=place.env, text=True, stdout=subprocess.PIPE, **how
+        command, cwd=ROOT, env=instance.env, text=True, stdout=subprocess.PIPE, **options
     )
 
 
 @contextmanager
-def working(place: Place, count: int = 1) -> "Iterator[list[subprocess.Popen[bytes]]]":
+def run_workers(
+    instance: StudioInstance, count: int = 1
+) -> "Iterator[list[subprocess.Popen[bytes]]]":
     """So many real worker processes. None outlives the test, however it ends."""
-    workers = [place.start("worker") for _ in range(count)]
+    workers = [instance.start_command("worker") for _ in range(count)]
     try:
         yield workers
     finally:
         for worker in workers:
             worker.kill()
-            worker.wait(PATIENCE)
+            worker.wait(TIMEOUT_SECONDS)
 
 
-def told_to_end(*workers: "subprocess.Popen[bytes]") -> list[int]:
+def stop_workers(*workers: "subprocess.Popen[bytes]") -> list[int]:
     """Their exit codes after SIGTERM."""
     for worker in workers:
         worker.terminate()
-    return [worker.wait(PATIENCE) for worker in workers]
+    return [worker.wait(TIMEOUT_SECONDS) for worker in workers]
 
 
-def freeze(worker: "subprocess.Popen[bytes]") -> None:
+def freeze_worker(worker: "subprocess.Popen[bytes]") -> None:
     """Stop it in its tracks, but not in the middle of a write: its locks would freeze too."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
-        stop(worker)
-        if not _somebody_writes():
+        suspend_process(worker)
+        if not _is_anybody_writing():
             return
         worker.send_signal(signal.SIGCONT)
     raise AssertionError("it never stopped writing")
 
 
-def stop(worker: "subprocess.Popen[bytes]") -> None:
+def suspend_process(worker: "subprocess.Popen[bytes]") -> None:
     """Until it stands still: a signal is sent before it arrives, and much is done in between."""
     worker.send_signal(signal.SIGSTOP)
-    until(lambda: _stands_still(worker), "every thread has stopped")
+    wait_until(lambda: _is_suspended(worker), "every thread has stopped")
 
 
-def _stands_still(worker: "subprocess.Popen[bytes]") -> bool:
+def _is_suspended(worker: "subprocess.Popen[bytes]") -> bool:
     threads = Path(f"/proc/{worker.pid}/task").glob("*/stat")
     with suppress(FileNotFoundError, ProcessLookupError):  # a thread may end meanwhile
         return all(stat.read_text().rpartition(")")[2].split()[0] in "Tt" for stat in threads)
     return False
 
 
-def _somebody_writes() -> bool:
-    return _a_session_is_at_work() if connection.vendor == "postgresql" else _the_file_is_locked()
+def _is_anybody_writing() -> bool:
+    return _has_active_session() if connection.vendor == "postgresql" else _is_file_locked()
 
 
-def _a_session_is_at_work() -> bool:
+def _has_active_session() -> bool:
     """In a statement, or between two of a transaction, whose locks it holds."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -133,7 +135,7 @@ def _a_session_is_at_work() -> bool:
         return cursor.fetchone()[0] > 0
 
 
-def _the_file_is_locked() -> bool:
+def _is_file_locked() -> bool:
     with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0)) as probe:
         try:
             probe.execute("BEGIN IMMEDIATE")
@@ -143,41 +145,45 @@ def _the_file_is_locked() -> bool:
         return False
 
 
-def until(condition: Callable[[], object], what: str) -> None:
+def wait_until(condition: Callable[[], object], description: str) -> None:
     """Wait for a real process."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, f"still not: {what}"
+        assert time.monotonic() < deadline, f"still not: {description}"
         time.sleep(0.02)
 
 
-def time_passes(**span: float) -> None:
+def make_due_earlier(**span: float) -> None:
     """For the rows: whatever was to happen in that time is due now."""
     Generation.objects.exclude(next_attempt_at=None).update(
         next_attempt_at=F("next_attempt_at") - timedelta(**span)
     )
 
 
-def fresh_worker(far: FarEnd) -> Worker:
+def create_later_worker(fake_provider: FakeProvider) -> ManualWorker:
     """A worker that nothing happens to, ten minutes after the last one died."""
-    return Worker(far.url, Clock(timezone.now() + timedelta(minutes=10)), key=KEY)
+    return ManualWorker(
+        fake_provider.url, FakeClock(timezone.now() + timedelta(minutes=10)), api_key=API_KEY
+    )
 
 
-def states() -> Counter[str]:
+def count_states() -> Counter[str]:
     return Counter(Generation.objects.values_list("state", flat=True))
 
 
-def nothing_was_paid_twice_and_nothing_is_hidden(far: FarEnd) -> None:
+def assert_nothing_paid_twice_or_hidden(fake_provider: FakeProvider) -> None:
     """Holds our rows against what the far end really accepted, and the book against both."""
-    posted = Counter(request.headers["idempotency-key"] for request in far.create.requests)
+    posted = Counter(
+        request.headers["idempotency-key"] for request in fake_provider.create.requests
+    )
     assert not [key for key, count in posted.items() if count > 1]
     rows = Generation.objects.only("form_key", "task_id", "state")
     by_key = {f"studio-{row.form_key.hex}": row for row in rows}
-    for accepted in far.accepted:
+    for accepted in fake_provider.accepted_posts:
         row = by_key[accepted.request.headers["idempotency-key"]]
         assert row.task_id == accepted.task_id or row.state in ("sending", "unknown"), row.state
     in_doubt = Generation.objects.filter(state="unknown").exclude(charge="unclear")
     assert not in_doubt.exists()
     linked = [row.task_id for row in by_key.values() if row.task_id]
-    assert set(linked) <= {accepted.task_id for accepted in far.accepted}
+    assert set(linked) <= {accepted.task_id for accepted in fake_provider.accepted_posts}
     assert audit_ledger_with_generations().findings == ()

@@ -33,14 +33,14 @@ from evolink_studio.generations.pipeline.provider import provider_from_settings
 from evolink_studio.generations.pipeline.queue import ConcurrencyLimits, lease_next
 from evolink_studio.generations.states import State
 from evolink_studio.library import storage
-from evolink_studio.worker.management.commands.worker import work
-from evolink_studio.worker.worker import LocalEngine
+from evolink_studio.worker.management.commands.worker import run_worker
+from evolink_studio.worker.worker import Worker
 
-MOST_MOMENTS = 300
-WRITES = ("INSERT", "UPDATE", "DELETE", "BEGIN")
+MAX_MOMENTS = 300
+WRITE_STATEMENTS = ("INSERT", "UPDATE", "DELETE", "BEGIN")
 
 
-def tell(line: str) -> None:
+def report_line(line: str) -> None:
     """To the test, at once: this process may not live long enough to flush anything."""
     os.write(1, f"{line}\n".encode())
 
@@ -48,103 +48,103 @@ def tell(line: str) -> None:
 class Fuse:
     """Kills this process at the `at`-th moment."""
 
-    def __init__(self, at: int) -> None:
-        self.left = at
+    def __init__(self, moment_number: int) -> None:
+        self.remaining = moment_number
 
-    def burn(self, moment: str) -> None:
-        self.left -= 1
-        if self.left == 0:
-            tell(f"died {moment}")
+    def count_down(self, moment: str) -> None:
+        self.remaining -= 1
+        if self.remaining == 0:
+            report_line(f"died {moment}")
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def lay(self) -> None:
+    def install(self) -> None:
         """Wrap everything that changes something outside of this process."""
         connection_created.connect(
             lambda connection, **_: connection.execute_wrappers.append(self._execute), weak=False
         )
-        BaseDatabaseWrapper._commit = self._around(BaseDatabaseWrapper._commit, "commit")
-        EvoLinkClient.create_video = self._around_call(EvoLinkClient.create_video, "POST")
-        EvoLinkClient.upload_file = self._around_call(EvoLinkClient.upload_file, "upload")
-        saving.download_file = self._around_call(saving.download_file, "download")
-        storage._move_into_place = self._around(storage._move_into_place, "moving the file")
+        BaseDatabaseWrapper._commit = self._wrap(BaseDatabaseWrapper._commit, "commit")
+        EvoLinkClient.create_video = self._wrap_async(EvoLinkClient.create_video, "POST")
+        EvoLinkClient.upload_file = self._wrap_async(EvoLinkClient.upload_file, "upload")
+        saving.download_file = self._wrap_async(saving.download_file, "download")
+        storage._move_into_place = self._wrap(storage._move_into_place, "moving the file")
 
     def _execute(self, execute, sql, params, many, context):
-        word = sql.split(None, 1)[0].upper()
-        if word not in WRITES:
+        statement = sql.split(None, 1)[0].upper()
+        if statement not in WRITE_STATEMENTS:
             return execute(sql, params, many, context)
-        self.burn(f"before {word}")
+        self.count_down(f"before {statement}")
         result = execute(sql, params, many, context)
-        self.burn(f"after {word}")
+        self.count_down(f"after {statement}")
         return result
 
-    def _around(self, function, name):
+    def _wrap(self, function, name):
         def wrapped(*args, **more):
-            self.burn(f"before {name}")
+            self.count_down(f"before {name}")
             result = function(*args, **more)
-            self.burn(f"after {name}")
+            self.count_down(f"after {name}")
             return result
 
         return wrapped
 
-    def _around_call(self, function, name):
+    def _wrap_async(self, function, name):
         async def wrapped(*args, **more):
-            self.burn(f"before {name}")
+            self.count_down(f"before {name}")
             result = await function(*args, **more)
-            self.burn(f"after {name}")
+            self.count_down(f"after {name}")
             return result
 
         return wrapped
 
 
-def one_step(name: str) -> None:
+def run_stage(name: str) -> None:
     """What the engine does with the first row that is due."""
     if name == "send":
-        held, rows = lease_next(limit=1, now=timezone.now(), limits=ConcurrencyLimits())
+        lease_id, rows = lease_next(limit=1, now=timezone.now(), limits=ConcurrencyLimits())
     else:
-        held, rows = lease_due(State.SAVING, limit=1, now=timezone.now())
+        lease_id, rows = lease_due(State.SAVING, limit=1, now=timezone.now())
 
     async def run() -> None:
         far = provider_from_settings()
         async with far.client:
             for row in rows:
                 step = dispatch if name == "send" else download_results
-                await step(row, lease_id=held, provider=far, clock=timezone.now)
+                await step(row, lease_id=lease_id, provider=far, clock=timezone.now)
 
     asyncio.run(run())
 
 
-def die_at_every_moment(name: str) -> None:
-    for number in range(1, MOST_MOMENTS):
+def die_at_each_moment(name: str) -> None:
+    for number in range(1, MAX_MOMENTS):
         child = os.fork()
         if not child:
-            Fuse(number).lay()
-            one_step(name)
+            Fuse(number).install()
+            run_stage(name)
             os._exit(0)
         if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
-            tell("came through")
+            report_line("came through")
             return
     raise SystemExit("it never came to its end")
 
 
-def die_when_told() -> None:
+def die_on_command() -> None:
     """Each line begins a worker, and the next one kills it."""
-    tell("ready")
+    report_line("ready")
     for _ in sys.stdin:
         child = os.fork()
         if not child:
-            asyncio.run(work(LocalEngine))
+            asyncio.run(run_worker(Worker))
             os._exit(0)
-        tell("begun")
+        report_line("begun")
         sys.stdin.readline()
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        tell("dead")
+        report_line("dead")
 
 
 if __name__ == "__main__":
     connections.close_all()
     if sys.argv[1] == "steps":
-        die_at_every_moment(sys.argv[2])
+        die_at_each_moment(sys.argv[2])
     else:
-        die_when_told()
+        die_on_command()

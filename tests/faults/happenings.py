@@ -5,14 +5,16 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 
 # What may happen: name, how often beside the others, when it can, and what it is given by chance.
-HAPPENINGS: list[tuple[str, int, Callable, dict[str, st.SearchStrategy]]] = []
+EVENTS: list[tuple[str, int, Callable, dict[str, st.SearchStrategy]]] = []
 
 
-def happens(often: int = 1, possible: Callable = lambda self: True, **given: st.SearchStrategy):
+def history_event(
+    weight: int = 1, condition: Callable = lambda self: True, **strategies: st.SearchStrategy
+):
     """A thing that may happen in a history. Hypothesis would leave out half of its own rules."""
 
-    def keep(method):
-        HAPPENINGS.append((method.__name__, often, possible, given))
+    def register(method):
+        EVENTS.append((method.__name__, weight, condition, strategies))
         return method
 
-    return keep
+    return register

@@ -36,16 +36,22 @@ from evolink_studio.generations.services import (
 )
 from evolink_studio.generations.states import State
 from tests.factories import UserFactory
-from tests.faults.admins import PICK, Admins
-from tests.faults.happenings import HAPPENINGS, happens
-from tests.faults.promises import Promises, key_of
-from tests.faults.table import Tally
-from tests.faults.truth import BILLS, POSTS, Killed, Line, Truth
-from tests.work import NAME, Clock
+from tests.faults.admins import INDEXES, AdminActions
+from tests.faults.happenings import EVENTS, history_event
+from tests.faults.promises import Invariants, idempotency_key_of
+from tests.faults.table import CaseCounter
+from tests.faults.truth import (
+    BILL_BUILDERS,
+    POST_OUTCOMES,
+    InMemoryClient,
+    InMemoryProvider,
+    WorkerKilled,
+)
+from tests.work import PROVIDER_KEY, FakeClock
 
 MODELS = ("veo3.1-pro", "sora-2-preview")
-CREDITS = st.decimals(min_value=0, max_value=60, places=4)
-TROUBLES = (
+CREDIT_AMOUNTS = st.decimals(min_value=0, max_value=60, places=4)
+READ_ERRORS = (
     None,
     None,
     None,
@@ -53,52 +59,72 @@ TROUBLES = (
     RateLimitError("wait", 429),
     NotFoundError("?", 404),
 )
-SPANS = {"seconds": 5, "half a minute": 30, "minutes": 150, "an hour": 4000, "days": 200_000}
-WORK = {State.RUNNING: poll_batch, State.SAVING: download_results, State.UNKNOWN: reconcile}
+TIME_SPANS_SECONDS = {
+    "seconds": 5,
+    "half a minute": 30,
+    "minutes": 150,
+    "an hour": 4000,
+    "days": 200_000,
+}
+STAGE_BY_STATE = {
+    State.RUNNING: poll_batch,
+    State.SAVING: download_results,
+    State.UNKNOWN: reconcile,
+}
 
 
-class Histories(Admins, Promises, RuleBasedStateMachine):
+class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
     """One studio with two people, one of them on a tight allowance, and one far end."""
 
-    counted = Tally()
+    case_counter = CaseCounter()
 
     def __init__(self) -> None:
         super().__init__()
-        self.undone = transaction.atomic()
-        self.undone.__enter__()
-        self.clock = Clock()
-        self.truth = Truth(self.clock)
-        self.far = Provider(Line(self.truth), NAME, (), "", False)
-        self.people = [UserFactory(), UserFactory()]
-        Allowance.objects.create(user=self.people[0], credits_limit=Decimal(100), period="day")
+        self.outer_transaction = transaction.atomic()
+        self.outer_transaction.__enter__()
+        self.clock = FakeClock()
+        self.provider = InMemoryProvider(self.clock)
+        self.worker_provider = Provider(InMemoryClient(self.provider), PROVIDER_KEY, (), "", False)
+        self.users = [UserFactory(), UserFactory()]
+        Allowance.objects.create(user=self.users[0], credits_limit=Decimal(100), period="day")
         self.forms: list[dict] = []
-        self.in_hand: list[tuple] = []  # rows that a frozen worker holds
-        self.answers: list[tuple] = []  # answers that a frozen worker has not written down
-        self.decided: dict[int, Decimal] = {}  # by an admin, who knows better
-        self.lost: dict[str, int] = {}  # POSTs of a key when its row was first seen unknown
-        self.pages: dict[int, Generation] = {}  # as an admin opened them, when the answer was lost
+        self.frozen_rows: list[tuple] = []  # rows that a frozen worker holds
+        self.unwritten_answers: list[
+            tuple
+        ] = []  # answers that a frozen worker has not written down
+        self.decided_charges: dict[int, Decimal] = {}  # by an admin, who knows better
+        self.posts_when_lost: dict[
+            str, int
+        ] = {}  # POSTs of a key when its row was first seen unknown
+        self.opened_pages: dict[
+            int, Generation
+        ] = {}  # as an admin opened them, when the answer was lost
         self.rows: list[Generation] = []
-        self.ended: dict[int, tuple] = {}
-        Histories.counted.cases += 1
+        self.ended_values: dict[int, tuple] = {}
+        RandomHistories.case_counter.cases += 1
 
     def teardown(self) -> None:
         transaction.set_rollback(True)
-        self.undone.__exit__(None, None, None)
+        self.outer_transaction.__exit__(None, None, None)
 
     @rule(data=st.data())
-    def something_happens(self, data: st.DataObject) -> None:
-        can = [(name, n, given) for name, n, possible, given in HAPPENINGS if possible(self)]
-        names = [name for name, often, _ in can for _ in range(often)]
+    def run_event(self, data: st.DataObject) -> None:
+        possible_events = [
+            (name, n, strategies) for name, n, condition, strategies in EVENTS if condition(self)
+        ]
+        names = [name for name, weight, _ in possible_events for _ in range(weight)]
         name = data.draw(st.sampled_from(names))
-        given = next(given for known, _, given in can if known == name)
-        getattr(self, name)(**{key: data.draw(strategy) for key, strategy in given.items()})
+        strategies = next(strategies for known, _, strategies in possible_events if known == name)
+        getattr(self, name)(**{key: data.draw(strategy) for key, strategy in strategies.items()})
 
     # --- people -----------------------------------------------------------------------------
 
-    @happens(often=3, who=st.integers(0, 1), model=st.sampled_from(MODELS), price=CREDITS)
-    def press(self, who: int, model: str, price: Decimal) -> None:
+    @history_event(
+        weight=3, who=st.integers(0, 1), model=st.sampled_from(MODELS), price=CREDIT_AMOUNTS
+    )
+    def submit_form(self, who: int, model: str, price: Decimal) -> None:
         form = {
-            "owner": self.people[who],
+            "owner": self.users[who],
             "spec": get_spec(model),
             "params": {"prompt": f"A cat {len(self.forms)}"},
             "assets": [],
@@ -111,8 +137,8 @@ class Histories(Admins, Promises, RuleBasedStateMachine):
             return
         self.forms.append(form)
 
-    @happens(possible=lambda self: self.forms, pick=PICK, changed=st.booleans())
-    def press_the_same_again(self, pick: int, changed: bool) -> None:
+    @history_event(condition=lambda self: self.forms, pick=INDEXES, changed=st.booleans())
+    def submit_form_again(self, pick: int, changed: bool) -> None:
         form = self.forms[pick % len(self.forms)]
         if not changed:
             assert not create_generation(**form, now=self.clock()).is_new
@@ -120,111 +146,115 @@ class Histories(Admins, Promises, RuleBasedStateMachine):
         with pytest.raises(IdempotencyConflict):
             create_generation(**form | {"params": {"prompt": "Another"}}, now=self.clock())
 
-    @happens(possible=lambda self: self.forms, pick=PICK)
-    def press_cancel(self, pick: int) -> None:
-        cancel(generation=self.some(pick), now=self.clock())
+    @history_event(condition=lambda self: self.forms, pick=INDEXES)
+    def cancel_generation(self, pick: int) -> None:
+        cancel(generation=self.pick_generation(pick), now=self.clock())
 
-    @happens(possible=lambda self: self.forms, pick=PICK, back=st.booleans())
-    def press_stop_or_resume_watching(self, pick: int, back: bool) -> None:
-        row = self.some(pick)
+    @history_event(condition=lambda self: self.forms, pick=INDEXES, back=st.booleans())
+    def dismiss_or_restore(self, pick: int, back: bool) -> None:
+        row = self.pick_generation(pick)
         if back:
             restore(generation=row)
         else:
             dismiss(generation=row, now=self.clock())
-        self.ended.pop(row.pk, None)  # of what has ended it may change this alone
-        after = self.some(pick)
-        assert money_and_task(after) == money_and_task(row)
+        self.ended_values.pop(row.pk, None)  # of what has ended it may change this alone
+        after = self.pick_generation(pick)
+        assert unchanged_values(after) == unchanged_values(row)
 
     # --- the worker -------------------------------------------------------------------------
 
-    @happens(
-        often=5,
-        possible=lambda self: self.waiting(),
-        post=st.sampled_from(["accepted", "accepted", *POSTS]),
-        reserves=CREDITS,
+    @history_event(
+        weight=5,
+        condition=lambda self: self.has_queued(),
+        post=st.sampled_from(["accepted", "accepted", *POST_OUTCOMES]),
+        reserves=CREDIT_AMOUNTS,
     )
-    def the_worker_sends(self, post: str, reserves: Decimal) -> None:
-        held, rows = self.take(State.QUEUED, 1)
-        self.truth.post, self.truth.reserves = post, reserves
+    def run_dispatch(self, post: str, reserves: Decimal) -> None:
+        lease_id, rows = self.lease_when_due(State.QUEUED, 1)
+        self.provider.next_outcome, self.provider.next_reservation = post, reserves
         for row in rows:
-            self.work(dispatch, row, held)
+            self.run_stage(dispatch, row, lease_id)
 
-    @happens(
-        often=6,
-        possible=lambda self: self.busy(),
-        pick=PICK,
-        trouble=st.sampled_from(TROUBLES),
+    @history_event(
+        weight=6,
+        condition=lambda self: self.busy(),
+        pick=INDEXES,
+        trouble=st.sampled_from(READ_ERRORS),
         age=st.sampled_from((0, 0, 0, 1, 3)),
     )
-    def the_worker_looks(self, pick: int, trouble: Exception | None, age: int) -> None:
-        state = self.busy()[pick % len(self.busy())]
-        held, rows = self.take(state, 3)
-        self.truth.trouble, self.truth.age = trouble, age
+    def run_busy_stage(self, pick: int, trouble: Exception | None, age: int) -> None:
+        state = self.busy_states()[pick % len(self.busy_states())]
+        lease_id, rows = self.lease_when_due(state, 3)
+        self.provider.read_error, self.provider.read_lag = trouble, age
         for row in rows:
-            self.work(WORK[state], row, held)
+            self.run_stage(STAGE_BY_STATE[state], row, lease_id)
 
-    @happens(
-        possible=lambda self: any(row.state == State.SENDING for row in self.rows),
+    @history_event(
+        condition=lambda self: any(row.state == State.SENDING for row in self.rows),
     )
-    def the_worker_sweeps(self) -> None:
+    def run_recovery(self) -> None:
         recover_interrupted_sends(now=self.clock())
 
-    @happens(possible=lambda self: self.waiting() or self.busy(), pick=PICK)
-    def a_worker_takes_rows_and_freezes(self, pick: int) -> None:
-        states = [*self.busy(), *([State.QUEUED] if self.waiting() else [])]
+    @history_event(condition=lambda self: self.has_queued() or self.busy(), pick=INDEXES)
+    def lease_and_freeze(self, pick: int) -> None:
+        states = [*self.busy_states(), *([State.QUEUED] if self.has_queued() else [])]
         state = states[pick % len(states)]
-        held, rows = self.take(state, 2)
-        self.in_hand += [(WORK.get(state, dispatch), row, held) for row in rows]
+        lease_id, rows = self.lease_when_due(state, 2)
+        self.frozen_rows += [(STAGE_BY_STATE.get(state, dispatch), row, lease_id) for row in rows]
 
-    @happens(
-        possible=lambda self: self.in_hand,
-        pick=PICK,
-        post=st.sampled_from(sorted(POSTS)),
+    @history_event(
+        condition=lambda self: self.frozen_rows,
+        pick=INDEXES,
+        post=st.sampled_from(sorted(POST_OUTCOMES)),
         age=st.integers(0, 2),
     )
-    def a_frozen_worker_goes_on(self, pick: int, post: str, age: int) -> None:
-        step, row, held = self.in_hand.pop(pick % len(self.in_hand))
-        self.truth.post, self.truth.trouble, self.truth.age = post, None, age
-        self.work(step, row, held)
+    def resume_frozen_worker(self, pick: int, post: str, age: int) -> None:
+        stage, row, lease_id = self.frozen_rows.pop(pick % len(self.frozen_rows))
+        self.provider.next_outcome, self.provider.read_error, self.provider.read_lag = (
+            post,
+            None,
+            age,
+        )
+        self.run_stage(stage, row, lease_id)
 
-    @happens(possible=lambda self: self.answers, pick=PICK, again=st.booleans())
-    def a_frozen_worker_writes_its_answer(self, pick: int, again: bool) -> None:
-        row, task, held = self.answers[pick % len(self.answers)]
+    @history_event(condition=lambda self: self.answers, pick=INDEXES, again=st.booleans())
+    def write_late_answer(self, pick: int, again: bool) -> None:
+        row, task, lease_id = self.unwritten_answers[pick % len(self.unwritten_answers)]
         for _ in range(1 + again):
-            record_accepted(row, task, held, self.far, self.clock())
+            record_accepted(row, task, lease_id, self.worker_provider, self.clock())
 
-    @happens(
-        possible=lambda self: self.truth.tasks,
-        pick=PICK,
+    @history_event(
+        condition=lambda self: self.truth.task_versions,
+        pick=INDEXES,
         status=st.sampled_from(["pending", "processing", "completed", "waiting for paint"]),
         progress=st.sampled_from([-5, 0, 40, 100, 250, None]),
     )
-    def a_task_goes_on(self, pick: int, status: str, progress: int | None) -> None:
-        self.truth.says(self.some_task(pick), status=status, progress=progress)
+    def update_task(self, pick: int, status: str, progress: int | None) -> None:
+        self.provider.update_task(self.pick_task_id(pick), status=status, progress=progress)
 
-    @happens(
-        often=4,
-        possible=lambda self: len(self.truth.charges) < len(self.truth.tasks),
-        pick=PICK,
+    @history_event(
+        weight=4,
+        condition=lambda self: len(self.truth.charged_by_task) < len(self.truth.task_versions),
+        pick=INDEXES,
         status=st.sampled_from(["completed", "completed", "failed", "cancelled"]),
-        bill=st.sampled_from(sorted(BILLS)),
-        amount=CREDITS,
+        bill=st.sampled_from(sorted(BILL_BUILDERS)),
+        amount=CREDIT_AMOUNTS,
     )
-    def a_task_ends(self, pick: int, status: str, bill: str, amount: Decimal) -> None:
-        going = sorted(set(self.truth.tasks) - set(self.truth.charges))
-        self.truth.ends(going[pick % len(going)], status, bill, amount)
+    def end_task(self, pick: int, status: str, bill: str, amount: Decimal) -> None:
+        going = sorted(set(self.provider.task_versions) - set(self.provider.charged_by_task))
+        self.provider.end_task(going[pick % len(going)], status, bill, amount)
 
-    @happens(
-        possible=lambda self: self.forms,
-        pick=PICK,
-        other=PICK,
+    @history_event(
+        condition=lambda self: self.forms,
+        pick=INDEXES,
+        other=INDEXES,
         names=st.sampled_from(["its own", "a linked one", "none there"]),
     )
-    def callbacks_come(self, pick: int, other: int, names: str) -> None:
-        row = self.some(pick)
+    def send_callbacks(self, pick: int, other: int, names: str) -> None:
+        row = self.pick_generation(pick)
         linked = sorted(Generation.objects.exclude(task_id=None).values_list("task_id", flat=True))
         named = {
-            "its own": self.truth.taken.get(key_of(row), ""),
+            "its own": self.provider.task_ids_by_key.get(idempotency_key_of(row), ""),
             "a linked one": linked[other % len(linked)] if linked else "",
             "none there": "task-of-nobody",
         }[names]
@@ -237,55 +267,57 @@ class Histories(Admins, Promises, RuleBasedStateMachine):
                 now=self.clock(),
             )
 
-    @happens(token=st.text(max_size=20))
-    def a_callback_is_forged(self, token: str) -> None:
+    @history_event(token=st.text(max_size=20))
+    def forge_callback(self, token: str) -> None:
         record_callback(
             token=token, size_bytes=9, status="completed", task_id="task-000001", now=self.clock()
         )
 
-    @happens(span=st.sampled_from(sorted(SPANS)))
-    def time_passes(self, span: str) -> None:
-        self.clock.forward(seconds=SPANS[span])
+    @history_event(span=st.sampled_from(sorted(TIME_SPANS_SECONDS)))
+    def advance_time(self, span: str) -> None:
+        self.clock.advance(seconds=TIME_SPANS_SECONDS[span])
 
     @invariant()
-    def nothing_is_broken(self) -> None:
-        self.every_promise_holds()
+    def check_invariants(self) -> None:
+        self.assert_all()
 
-    def work(self, step, row: Generation, held: uuid.UUID) -> None:
-        what = [row] if step is poll_batch else row
+    def run_stage(self, stage, row: Generation, lease_id: uuid.UUID) -> None:
+        argument = [row] if stage is poll_batch else row
         try:
-            async_to_sync(step)(what, lease_id=held, provider=self.far, clock=self.clock)
-        except Killed:
-            task_id = self.truth.taken.get(key_of(row))
+            async_to_sync(stage)(
+                argument, lease_id=lease_id, provider=self.worker_provider, clock=self.clock
+            )
+        except WorkerKilled:
+            task_id = self.provider.task_ids_by_key.get(idempotency_key_of(row))
             if task_id:
-                first = Task.model_validate(self.truth.tasks[task_id][0])
-                self.answers.append((row, first, held))
+                first = Task.model_validate(self.provider.task_versions[task_id][0])
+                self.unwritten_answers.append((row, first, lease_id))
 
-    def take(self, state: State, turns: int) -> tuple[uuid.UUID, list[Generation]]:
+    def lease_when_due(self, state: State, limit: int) -> tuple[uuid.UUID, list[Generation]]:
         """Wait until such a row is due, and take what is due: so many turns, or all of it."""
-        due = next_due_at([state])
-        if due is not None:
-            self.clock.now = max(self.clock.now, due)
+        due_at = next_due_at([state])
+        if due_at is not None:
+            self.clock.now = max(self.clock.now, due_at)
         if state == State.QUEUED:
-            return lease_next(limit=turns, now=self.clock(), limits=ConcurrencyLimits())
-        held, rows = lease_due(state, limit=100, now=self.clock())
-        return held, sorted(rows, key=lambda row: row.pk)
+            return lease_next(limit=limit, now=self.clock(), limits=ConcurrencyLimits())
+        lease_id, rows = lease_due(state, limit=100, now=self.clock())
+        return lease_id, sorted(rows, key=lambda row: row.pk)
 
-    def waiting(self) -> bool:
+    def has_queued(self) -> bool:
         return any(row.state == State.QUEUED for row in self.rows)
 
-    def busy(self) -> list[State]:
-        return sorted({State(row.state) for row in self.rows} & WORK.keys())
+    def busy_states(self) -> list[State]:
+        return sorted({State(row.state) for row in self.rows} & STAGE_BY_STATE.keys())
 
-    def some(self, pick: int) -> Generation:
+    def pick_generation(self, pick: int) -> Generation:
         form = self.forms[pick % len(self.forms)]
         return Generation.objects.get(form_key=form["form_key"])
 
-    def some_task(self, pick: int) -> str:
-        return sorted(self.truth.tasks)[pick % len(self.truth.tasks)]
+    def pick_task_id(self, pick: int) -> str:
+        return sorted(self.provider.task_versions)[pick % len(self.provider.task_versions)]
 
 
-def money_and_task(row: Generation) -> tuple:
+def unchanged_values(row: Generation) -> tuple:
     """What watching or not watching changes nothing of."""
     return (
         row.state,

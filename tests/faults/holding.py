@@ -12,19 +12,19 @@ from contextlib import closing
 import psycopg
 
 
-def main(address: str, seconds: float) -> None:
-    if address.startswith("sqlite"):
-        with closing(sqlite3.connect(address.removeprefix("sqlite:///"))) as held:
-            held.execute("BEGIN IMMEDIATE")
-            _hold(seconds)
-            held.rollback()
+def main(database_url: str, seconds: float) -> None:
+    if database_url.startswith("sqlite"):
+        with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as database:
+            database.execute("BEGIN IMMEDIATE")
+            _wait_while_locked(seconds)
+            database.rollback()
     else:
-        with psycopg.connect(address) as held:
-            held.execute("LOCK TABLE generations_changefeed IN EXCLUSIVE MODE")
-            _hold(seconds)
+        with psycopg.connect(database_url) as database:
+            database.execute("LOCK TABLE generations_changefeed IN EXCLUSIVE MODE")
+            _wait_while_locked(seconds)
 
 
-def _hold(seconds: float) -> None:
+def _wait_while_locked(seconds: float) -> None:
     sys.stdout.write("held\n")
     sys.stdout.flush()
     time.sleep(seconds)

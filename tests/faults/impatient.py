@@ -7,19 +7,22 @@ import django
 from django.db import connections
 
 
-def options(seconds: float) -> dict[str, Any]:
+def short_timeout_options(seconds: float) -> dict[str, Any]:
     """The options of this studio's database, with another patience."""
-    given = connections.settings["default"]["OPTIONS"]
-    if "timeout" in given:
-        return {**given, "timeout": seconds}
-    return {**given, "options": f"{given['options']} -c lock_timeout={int(seconds * 1000)}"}
+    configured = connections.settings["default"]["OPTIONS"]
+    if "timeout" in configured:
+        return {**configured, "timeout": seconds}
+    return {
+        **configured,
+        "options": f"{configured['options']} -c lock_timeout={int(seconds * 1000)}",
+    }
 
 
 def main(seconds: float) -> None:
     from django.core.management import call_command
 
     django.setup()
-    connections.settings["default"]["OPTIONS"] = options(seconds)
+    connections.settings["default"]["OPTIONS"] = short_timeout_options(seconds)
     call_command("worker")
 
 

@@ -23,144 +23,162 @@ from evolink_studio.generations.incidents import open_incidents
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import create_generation
 from evolink_studio.generations.states import ENDED_STATES, State
-from tests.answers import Reply, task
+from tests.answers import Reply, make_task_reply
 from tests.factories import VEO, UserFactory
-from tests.farend import FarEnd
-from tests.library.footage import film
-from tests.work import Clock, Worker
+from tests.farend import FakeProvider
+from tests.library.footage import make_video
+from tests.work import FakeClock, ManualWorker
 
 T = TypeVar("T")
 
 
 @dataclass
-class Journey:
+class GenerationLifecycle:
     """A studio with one person, one worker and one far end."""
 
-    far: FarEnd
-    clock: Clock = field(default_factory=Clock)
+    fake_provider: FakeProvider
+    clock: FakeClock = field(default_factory=FakeClock)
     ada: User = field(default_factory=UserFactory)
-    evolink: Client = field(default_factory=lambda: Client(enforce_csrf_checks=True))
+    callback_client: Client = field(default_factory=lambda: Client(enforce_csrf_checks=True))
 
     @property
-    def worker(self) -> Worker:
-        return Worker(self.far.url, self.clock)
+    def worker(self) -> ManualWorker:
+        return ManualWorker(self.fake_provider.url, self.clock)
 
-    def press(self, count: int = 1, *, price: Decimal = Decimal(162), by: User | None = None):
+    def create_generations(
+        self,
+        count: int = 1,
+        *,
+        credits_estimated: Decimal = Decimal(162),
+        owner: User | None = None,
+    ):
         """So many wishes, stored."""
         return [
             create_generation(
-                owner=by or self.ada,
+                owner=owner or self.ada,
                 spec=get_spec(VEO),
                 params={"prompt": "A cat playing piano"},
                 assets=[],
                 form_key=uuid.uuid4(),
-                credits_estimated=price,
+                credits_estimated=credits_estimated,
                 now=self.clock(),
             ).generation
             for _ in range(count)
         ]
 
-    def taken(self, **fields: object) -> Reply:
+    def make_task_reply_now(self, **fields: object) -> Reply:
         """The good answer to a POST at this moment."""
         now = int(self.clock().timestamp())
-        return task(**{"created": now, "created_at": now, **fields})
+        return make_task_reply(**{"created": now, "created_at": now, **fields})
 
-    def send_all(self, worker: Worker | None = None) -> None:
+    def dispatch_all(self, worker: ManualWorker | None = None) -> None:
         """Until nothing is due to be sent."""
         while Generation.objects.filter(
             state=State.QUEUED, next_attempt_at__lte=self.clock()
         ).exists():
-            (worker or self.worker).send()
+            (worker or self.worker).dispatch_due()
 
-    def task_of(self, row: Generation) -> str:
+    def task_id_of(self, row: Generation) -> str:
         """What EvoLink knows of this wish; fails where it took none, or two."""
-        (found,) = (a for a in self.far.accepted if a.request.headers[KEY] == key_of(row))
-        return found.task_id
+        (post,) = (
+            a
+            for a in self.fake_provider.accepted_posts
+            if a.request.headers[IDEMPOTENCY_HEADER] == idempotency_key_of(row)
+        )
+        return post.task_id
 
-    def calls_back(self, row: Generation, body: object = None, **said: object) -> Any:
+    def post_callback(self, row: Generation, body: object = None, **fields: object) -> Any:
         """EvoLink's callback at the real address."""
-        content = body if isinstance(body, bytes) else json.dumps(body or said).encode()
+        content = body if isinstance(body, bytes) else json.dumps(body or fields).encode()
         with time_machine.travel(self.clock(), tick=False):
-            return self.evolink.post(
+            return self.callback_client.post(
                 f"/callbacks/{row.callback_token}/", content, content_type="application/json"
             )
 
-    def ends(self, rows: Iterable[Generation], *urls: str) -> None:
+    def end_tasks(self, rows: Iterable[Generation], *urls: str) -> None:
         """Every eighth task has made its film (at `urls`), the others have failed."""
         for number, row in enumerate(rows):
             if number % 8:
-                self.far.fail(self.task_of(row), "content_policy_violation")
+                self.fake_provider.fail_task(self.task_id_of(row), "content_policy_violation")
             else:
-                self.far.finish(self.task_of(row), *urls)
+                self.fake_provider.complete_task(self.task_id_of(row), *urls)
 
-    def until_all_ended(self, most: int = 12, **span: float) -> None:
+    def run_until_all_ended(self, max_rounds: int = 12, **span: float) -> None:
         """Rounds of the worker, so far apart (default 5 minutes)."""
-        for _ in range(most):
+        for _ in range(max_rounds):
             if not Generation.objects.exclude(state__in=ENDED_STATES).exists():
                 return
-            self.worker.everything()
-            self.clock.forward(**(span or {"minutes": 5}))
-        assert states() - Counter(ENDED_STATES) == Counter()
+            self.worker.run_all_stages()
+            self.clock.advance(**(span or {"minutes": 5}))
+        assert count_states() - Counter(ENDED_STATES) == Counter()
 
-    def clears(self, rows: Iterable[Generation], *urls: str) -> None:
+    def end_and_assert_cleared(self, rows: Iterable[Generation], *urls: str) -> None:
         """To the end of these, after which the far end, the rows and the book name one sum."""
-        self.ends(rows, *urls)
-        self.until_all_ended()
-        all_is_cleared(self.far)
+        self.end_tasks(rows, *urls)
+        self.run_until_all_ended()
+        assert_all_cleared(self.fake_provider)
 
 
 @pytest.fixture
-def journey(far) -> Journey:
-    return Journey(far)
+def lifecycle(fake_provider) -> GenerationLifecycle:
+    return GenerationLifecycle(fake_provider)
 
 
 @pytest.fixture
-def link(far, tmp_path) -> str:
+def video_url(fake_provider, tmp_path) -> str:
     """Where a film of one second lies ready."""
-    return far.serve("/film.mp4", film(tmp_path / "clip.mp4", seconds=1).read_bytes())
+    return fake_provider.serve_file(
+        "/film.mp4", make_video(tmp_path / "clip.mp4", seconds=1).read_bytes()
+    )
 
 
-KEY = "idempotency-key"
+IDEMPOTENCY_HEADER = "idempotency-key"
 
 
-def key_of(row: Generation) -> str:
+def idempotency_key_of(row: Generation) -> str:
     return f"studio-{row.form_key.hex}"
 
 
-def fresh(row: Generation) -> Generation:
+def reload(row: Generation) -> Generation:
     return Generation.objects.get(pk=row.pk)
 
 
-def facts(row: Generation) -> tuple[object, ...]:
+def final_values(row: Generation) -> tuple[object, ...]:
     """What may never change again once it has ended."""
-    names = ("state", "charge", "used", "task_id", "finished", "error_code", "version")
-    return Generation.objects.values_list(*names).get(pk=row.pk)
+    columns = ("state", "charge", "used", "task_id", "finished", "error_code", "version")
+    return Generation.objects.values_list(*columns).get(pk=row.pk)
 
 
-def states() -> Counter[str]:
+def count_states() -> Counter[str]:
     return Counter(Generation.objects.values_list("state", flat=True))
 
 
-def taken_at_most_once(far: FarEnd) -> None:
+def assert_accepted_at_most_once(fake_provider: FakeProvider) -> None:
     """Also where a POST that surely was not taken may be tried again."""
-    taken = Counter(accepted.request.headers[KEY] for accepted in far.accepted)
-    assert not [key for key, count in taken.items() if count > 1]
+    counts = Counter(
+        accepted.request.headers[IDEMPOTENCY_HEADER] for accepted in fake_provider.accepted_posts
+    )
+    assert not [key for key, count in counts.items() if count > 1]
     assert audit_ledger_with_generations().findings == ()
 
 
-def what_is_lost_is_shown(now) -> None:
+def assert_lost_is_shown(now) -> None:
     """Every answer that was lost stands in the admins' list of money at risk."""
-    lost = set(Generation.objects.filter(state=State.UNKNOWN).values_list("pk", flat=True))
-    assert lost <= {needs.generation.pk for needs in open_incidents(now=now, limit=10_000)}
+    unknown_ids = set(Generation.objects.filter(state=State.UNKNOWN).values_list("pk", flat=True))
+    assert unknown_ids <= {
+        incident.generation.pk for incident in open_incidents(now=now, limit=10_000)
+    }
 
 
-def all_is_cleared(far: FarEnd) -> None:
+def assert_all_cleared(fake_provider: FakeProvider) -> None:
     """All has ended: far end, rows, book and purses name the same sum, and nothing is held."""
     rows = list(Generation.objects.all())
     assert {row.state for row in rows} <= ENDED_STATES
     linked = {row.task_id for row in rows if row.task_id}
-    assert linked == {accepted.task_id for accepted in far.accepted}
-    charged = sum((charge_of(far.tasks[task_id]) for task_id in linked), Decimal(0))
+    assert linked == {accepted.task_id for accepted in fake_provider.accepted_posts}
+    charged = sum(
+        (charged_credits_of(fake_provider.tasks[task_id]) for task_id in linked), Decimal(0)
+    )
     assert sum((row.credits_charged or Decimal(0) for row in rows), Decimal(0)) == charged
     sums = LedgerEntry.objects.aggregate(
         credits_charged_delta=Sum("credits_charged_delta"),
@@ -171,7 +189,7 @@ def all_is_cleared(far: FarEnd) -> None:
     assert audit_ledger_with_generations().findings == ()
 
 
-def charge_of(document: dict[str, Any]) -> Decimal:
+def charged_credits_of(document: dict[str, Any]) -> Decimal:
     """What this far end takes: nothing for a failure, else what it said."""
     if document["status"] != "completed":
         return Decimal(0)
@@ -179,24 +197,24 @@ def charge_of(document: dict[str, Any]) -> Decimal:
     return Decimal(str(usage.get("credits_used", usage["credits_reserved"])))
 
 
-def at_once(count: int, act: Callable[[int], T]) -> list[T | Exception]:
+def run_concurrently(count: int, action: Callable[[int], T]) -> list[T | Exception]:
     """What so many threads got that begin together, each with a connection of its own."""
-    found: list[T | Exception] = []
+    results: list[T | Exception] = []
     start = threading.Barrier(count)
 
-    def run(number: int) -> None:
+    def run_thread(number: int) -> None:
         start.wait(30)
         try:
-            found.append(act(number))
+            results.append(action(number))
         except Exception as error:  # told by the test's assertion, in its own thread
-            found.append(error)
+            results.append(error)
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=run, args=[number]) for number in range(count)]
+    threads = [threading.Thread(target=run_thread, args=[number]) for number in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert len(found) == count
-    return found
+    assert len(results) == count
+    return results

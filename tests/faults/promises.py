@@ -8,68 +8,76 @@ from evolink_studio.credits.models import AllowanceBalance, LedgerEntry
 from evolink_studio.generations.incidents import open_incidents
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import ENDED_STATES, State
-from tests.faults.truth import Truth
-from tests.work import Clock
+from tests.faults.truth import InMemoryProvider
+from tests.work import FakeClock
 
 
-class Promises:
+class Invariants:
     """For a history that has `truth`, `clock`, and what an admin `decided`."""
 
-    truth: Truth
-    clock: Clock
-    decided: dict[int, Decimal]  # what an admin, who knows better, said was charged; by row
-    lost: dict[str, int]  # POSTs of a key when its row was first seen unknown
-    ended: dict[int, tuple]
+    provider: InMemoryProvider
+    clock: FakeClock
+    decided_charges: dict[int, Decimal]  # what an admin, who knows better, said was charged; by row
+    posts_when_lost: dict[str, int]  # POSTs of a key when its row was first seen unknown
+    ended_values: dict[int, tuple]
     rows: list[Generation]
 
-    def every_promise_holds(self) -> None:
+    def assert_all(self) -> None:
         self.rows = list(Generation.objects.order_by("pk"))
-        self.nothing_is_sent_twice()
-        self.every_credit_is_explained()
-        self.nobody_spends_more_than_there_is()
-        self.nothing_that_was_taken_is_lost()
-        self.what_has_ended_stays_as_it_is()
+        self.assert_sent_once()
+        self.assert_credits_explained()
+        self.assert_limits_kept()
+        self.assert_accepted_not_lost()
+        self.assert_ended_unchanged()
 
-    def nothing_is_sent_twice(self) -> None:
-        assert self.truth.doubled == []
+    def assert_sent_once(self) -> None:
+        assert self.provider.repeated_keys == []
         for row in self.rows:
             if row.state == State.UNKNOWN:
-                self.lost.setdefault(key_of(row), self.truth.posts[key_of(row)])
-        assert {key: self.truth.posts[key] for key in self.lost} == self.lost
+                self.posts_when_lost.setdefault(
+                    idempotency_key_of(row), self.provider.post_counts[idempotency_key_of(row)]
+                )
+        assert {
+            key: self.provider.post_counts[key] for key in self.posts_when_lost
+        } == self.posts_when_lost
 
-    def every_credit_is_explained(self) -> None:
+    def assert_credits_explained(self) -> None:
         assert audit_ledger_with_generations().findings == ()
         for row in self.rows:
-            known = self.decided.get(row.pk, self.truth.charges.get(row.task_id or ""))
-            assert row.credits_charged is None or row.credits_charged == known
+            charge = self.decided_charges.get(
+                row.pk, self.provider.charged_by_task.get(row.task_id or "")
+            )
+            assert row.credits_charged is None or row.credits_charged == charge
 
-    def nobody_spends_more_than_there_is(self) -> None:
-        grown: Counter[int] = Counter()
+    def assert_limits_kept(self) -> None:
+        growth: Counter[int] = Counter()
         for entry in LedgerEntry.objects.exclude(kind=LedgerEntry.Kind.RESERVE):
-            grown[entry.balance_id] += max(
+            growth[entry.balance_id] += max(
                 Decimal(0), entry.credits_reserved_delta + entry.credits_charged_delta
             )
-        for purse in AllowanceBalance.objects.exclude(credits_limit=None):
-            assert purse.credits_used <= purse.credits_limit + grown[purse.pk]
+        for balance in AllowanceBalance.objects.exclude(credits_limit=None):
+            assert balance.credits_used <= balance.credits_limit + growth[balance.pk]
 
-    def nothing_that_was_taken_is_lost(self) -> None:
-        rows = {key_of(row): row for row in self.rows}
-        listed = {needs.generation.pk for needs in open_incidents(now=self.clock(), limit=1000)}
-        for key, task_id in self.truth.taken.items():
+    def assert_accepted_not_lost(self) -> None:
+        rows = {idempotency_key_of(row): row for row in self.rows}
+        incident_ids = {
+            incident.generation.pk for incident in open_incidents(now=self.clock(), limit=1000)
+        }
+        for key, task_id in self.provider.task_ids_by_key.items():
             row = rows.pop(key)
             if row.state == State.UNKNOWN:
-                assert row.pk in listed
-            elif row.pk not in self.decided and row.state != State.SENDING:
+                assert row.pk in incident_ids
+            elif row.pk not in self.decided_charges and row.state != State.SENDING:
                 assert row.task_id == task_id
         assert not [key for key, row in rows.items() if row.task_id]
 
-    def what_has_ended_stays_as_it_is(self) -> None:
-        now = {row.pk: facts_of(row) for row in self.rows if row.state in ENDED_STATES}
-        assert self.ended.items() <= now.items()
-        self.ended = now
+    def assert_ended_unchanged(self) -> None:
+        values = {row.pk: final_values_of(row) for row in self.rows if row.state in ENDED_STATES}
+        assert self.ended_values.items() <= values.items()
+        self.ended_values = values
 
 
-def facts_of(row: Generation) -> tuple:
+def final_values_of(row: Generation) -> tuple:
     return (
         row.state,
         row.charge,
@@ -81,5 +89,5 @@ def facts_of(row: Generation) -> tuple:
     )
 
 
-def key_of(row: Generation) -> str:
+def idempotency_key_of(row: Generation) -> str:
     return f"studio-{row.form_key.hex}"

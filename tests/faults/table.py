@@ -16,82 +16,91 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-WITH = {"SQLite": [], "PostgreSQL": [sys.executable, "scripts/with-postgres"]}
-Row = tuple[str, int, int, str]
+COMMAND_PREFIXES = {"SQLite": [], "PostgreSQL": [sys.executable, "scripts/with-postgres"]}
+ResultRow = tuple[str, int, int, str]
 
 
 @dataclass
-class Tally:
+class CaseCounter:
     """How many cases a test has run so far."""
 
     cases: int = 0
 
 
-def record(area: str, cases: int, violations: int) -> None:
+def record_result(area: str, cases: int, violation_count: int) -> None:
     """One more line for the table, where one is being made."""
-    where = os.environ.get("FAULTS_TABLE")
-    if where:
+    results_path = os.environ.get("FAULTS_TABLE")
+    if results_path:
         test = os.environ.get("PYTEST_CURRENT_TEST", "").split("::")[0]
-        line = {"area": area, "cases": cases, "violations": violations, "module": Path(test).stem}
-        with Path(where).open("a", encoding="utf-8") as lines:
+        line = {
+            "area": area,
+            "cases": cases,
+            "violations": violation_count,
+            "module": Path(test).stem,
+        }
+        with Path(results_path).open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(line) + "\n")
 
 
 @contextmanager
-def tally(area: str, cases: int = 0) -> Iterator[Tally]:
+def count_cases(area: str, cases: int = 0) -> Iterator[CaseCounter]:
     """Count cases, and record them however the test ends: whatever is raised is a violation.
 
     A test that is one case says so as a decorator: `@tally("…", cases=1)`.
     """
-    counted = Tally(cases)
+    counter = CaseCounter(cases)
     try:
-        yield counted
+        yield counter
     except BaseException:
-        record(area, counted.cases, 1)
+        record_result(area, counter.cases, 1)
         raise
-    record(area, counted.cases, 0)
+    record_result(area, counter.cases, 0)
 
 
-def run(database: str, folder: Path, arguments: list[str]) -> tuple[int, list[Row]]:
+def run_on_database(
+    database: str, folder: Path, arguments: list[str]
+) -> tuple[int, list[ResultRow]]:
     """All fault tests on one database: exit status and rows."""
     lines, results = folder / f"{database}.jsonl", folder / f"{database}.xml"
     lines.touch()
     size = os.environ.get("FAULTS_SIZE", "5")
-    pytest = [sys.executable, "-m", "pytest", *(arguments or ["tests/faults"]), "-q"]
-    done = subprocess.run(
-        [*WITH[database], *pytest, f"--junitxml={results}"],
+    command = [sys.executable, "-m", "pytest", *(arguments or ["tests/faults"]), "-q"]
+    process = subprocess.run(
+        [*COMMAND_PREFIXES[database], *command, f"--junitxml={results}"],
         env=os.environ | {"FAULTS_TABLE": str(lines), "FAULTS_SIZE": size},
         check=False,
     )
-    said = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+    records = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
     sums: dict[str, list[int]] = {}
-    for s in said:
-        total = sums.setdefault(s["area"], [0, 0])
-        total[0] += s["cases"]
-        total[1] += s["violations"]
+    for result in records:
+        total = sums.setdefault(result["area"], [0, 0])
+        total[0] += result["cases"]
+        total[1] += result["violations"]
     rows = [(area, *total, database) for area, total in sums.items()]
-    silent = _tests(results, {s["module"] for s in said})
-    rows += [(*row, database) for row in silent]
-    if done.returncode and not any(violations for _, _, violations, _ in rows):
+    uncounted = _count_uncounted_tests(results, {result["module"] for result in records})
+    rows += [(*row, database) for row in uncounted]
+    if process.returncode and not any(violations for _, _, violations, _ in rows):
         rows.append(("The run itself", 0, 1, database))  # before a test began to count
-    return done.returncode, rows
+    return process.returncode, rows
 
 
-def _tests(results: Path, speaking: set[str]) -> list[tuple[str, int, int]]:
+def _count_uncounted_tests(
+    junit_path: Path, counted_modules: set[str]
+) -> list[tuple[str, int, int]]:
     """Modules that recorded nothing: their tests, and how many of these failed."""
-    if not results.exists():
+    if not junit_path.exists():
         return [("the run itself", 0, 1)]
     counts: dict[str, list[int]] = {}
-    for case in ElementTree.parse(results).getroot().iter("testcase"):
+    for case in ElementTree.parse(junit_path).getroot().iter("testcase"):
         module = case.get("classname", "").rpartition(".")[2]
-        if module not in speaking:
+        if module not in counted_modules:
             count = counts.setdefault(module.removeprefix("test_").replace("_", " "), [0, 0])
             count[0] += 1
             count[1] += case.find("failure") is not None or case.find("error") is not None
     return [(f"{area.capitalize()} (tests)", *count) for area, count in counts.items()]
 
 
-def table(rows: list[Row]) -> str:
+def format_table(rows: list[ResultRow]) -> str:
     """As Markdown."""
     lines = ["| Area | Cases | Violations | Database |", "|---|---:|---:|---|"]
     lines += [
@@ -103,13 +112,13 @@ def table(rows: list[Row]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Highest exit status of the two runs."""
-    rows, worst = [], 0
+    rows, exit_status = [], 0
     with tempfile.TemporaryDirectory(prefix="studio-faults-") as folder:
-        for database in WITH:
-            status, found = run(database, Path(folder), arguments)
-            worst, rows = max(worst, status), rows + found
-    sys.stdout.write(f"\n{table(rows)}\n")
-    return worst
+        for database in COMMAND_PREFIXES:
+            status, database_rows = run_on_database(database, Path(folder), arguments)
+            exit_status, rows = max(exit_status, status), rows + database_rows
+    sys.stdout.write(f"\n{format_table(rows)}\n")
+    return exit_status
 
 
 if __name__ == "__main__":

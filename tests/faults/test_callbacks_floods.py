@@ -12,30 +12,39 @@ from evolink_studio.generations.models import CallbackDelivery
 from evolink_studio.generations.services import MAX_CALLBACK_BYTES, MAX_CALLBACKS_PER_GENERATION
 from evolink_studio.generations.states import State
 from tests.factories import GenerationFactory
-from tests.faults.conftest import SIZE
-from tests.faults.journeys import all_is_cleared, facts, fresh, journey, link, states
-from tests.faults.table import tally
-from tests.faults.test_callbacks import ring, said
+from tests.faults.conftest import FAULTS_SIZE
+from tests.faults.journeys import (
+    assert_all_cleared,
+    count_states,
+    final_values,
+    lifecycle,
+    reload,
+    video_url,
+)
+from tests.faults.table import count_cases
+from tests.faults.test_callbacks import comparable_answer, post_callback
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
-__all__ = ["journey", "link"]  # fixtures
+__all__ = ["lifecycle", "video_url"]  # fixtures
 
 UNKNOWN_TOKENS = ["no-such-token", "A" * 22, "x" * 200, "%27%20OR%201=1", "٣", "%00", "A%00B"]
 
 
 @pytest.mark.django_db
-def test_the_answer_is_the_same_whoever_asks_and_costs_about_the_same(journey):
+def test_the_answer_is_the_same_whoever_asks_and_costs_about_the_same(lifecycle):
     """Status, body, headers; few queries either way; no difference in time that tells anything."""
-    with tally("Callbacks: unknown address") as counted:
+    with count_cases("Callbacks: unknown address") as counted:
         known = [
-            GenerationFactory(owner=journey.ada, state=state).callback_token for state in State
+            GenerationFactory(owner=lifecycle.ada, state=state).callback_token for state in State
         ]
         body = b'{"id": "task-1", "status": "completed"}'
         found, queries = set(), []
         for token in [*known, *UNKNOWN_TOKENS]:
             for content in (body, b"", b"\xff{", b"[" * 60_000, b"x" * (MAX_CALLBACK_BYTES + 1)):
                 with CaptureQueriesContext(connection) as asked:
-                    found.add(said(ring(journey.evolink, token, content)))
+                    found.add(
+                        comparable_answer(post_callback(lifecycle.callback_client, token, content))
+                    )
                 queries.append(len(asked))
                 counted.cases += 1
         assert len(found) == 1
@@ -44,55 +53,60 @@ def test_the_answer_is_the_same_whoever_asks_and_costs_about_the_same(journey):
         spent: dict[bool, list[float]] = {True: [], False: []}
         for number in range(60):
             is_known = bool(number % 2)
-            token = GenerationFactory(owner=journey.ada).callback_token if is_known else "A" * 22
+            token = GenerationFactory(owner=lifecycle.ada).callback_token if is_known else "A" * 22
             begun = time.perf_counter()
-            ring(journey.evolink, token, body)
+            post_callback(lifecycle.callback_client, token, body)
             spent[is_known].append(time.perf_counter() - begun)
         assert abs(statistics.median(spent[True]) - statistics.median(spent[False])) < 0.05
 
 
-def test_a_flood_on_one_address_leaves_a_bounded_trace_and_disturbs_nobody(journey, far, link):
-    with tally("Callbacks: a flood on one address") as counted:
-        flooded, other = journey.press(2)
-        journey.send_all()
-        usual = len(far.read.requests)
-        for _ in range(300 * SIZE):
-            journey.calls_back(flooded, status="completed")
+def test_a_flood_on_one_address_leaves_a_bounded_trace_and_disturbs_nobody(
+    lifecycle, fake_provider, video_url
+):
+    with count_cases("Callbacks: a flood on one address") as counted:
+        flooded, other = lifecycle.create_generations(2)
+        lifecycle.dispatch_all()
+        usual = len(fake_provider.read.requests)
+        for _ in range(300 * FAULTS_SIZE):
+            lifecycle.post_callback(flooded, status="completed")
             counted.cases += 1
             if counted.cases % 10 == 0:
-                journey.clock.forward(seconds=0.1)
-                journey.worker.follow()
+                lifecycle.clock.advance(seconds=0.1)
+                lifecycle.worker.poll_due()
         assert (
             CallbackDelivery.objects.filter(generation=flooded).count()
             <= MAX_CALLBACKS_PER_GENERATION + 1
         )
-        assert len(far.read.requests) - usual <= MAX_CALLBACKS_PER_GENERATION + 1 + 4 * SIZE
-        assert states() == {"running": 2}
+        assert (
+            len(fake_provider.read.requests) - usual
+            <= MAX_CALLBACKS_PER_GENERATION + 1 + 4 * FAULTS_SIZE
+        )
+        assert count_states() == {"running": 2}
 
-        far.finish(fresh(other).task_id, link)
-        journey.calls_back(other, status="completed")
-        journey.worker.follow()
-        assert fresh(other).state == "saving", "others are still heard"
-        far.fail(fresh(flooded).task_id, "service_error")
-        journey.until_all_ended()
-        all_is_cleared(far)
+        fake_provider.complete_task(reload(other).task_id, video_url)
+        lifecycle.post_callback(other, status="completed")
+        lifecycle.worker.poll_due()
+        assert reload(other).state == "saving", "others are still heard"
+        fake_provider.fail_task(reload(flooded).task_id, "service_error")
+        lifecycle.run_until_all_ended()
+        assert_all_cleared(fake_provider)
 
 
-class Endless(io.RawIOBase):
+class EndlessBody(io.RawIOBase):
     """A body without an end, that counts how much of it was read."""
 
-    came = 0
+    read_bytes = 0
 
     def read(self, size: int = -1) -> bytes:
         size = 65_536 if size < 0 else size
-        self.came += size
+        self.read_bytes += size
         return bytes(size)
 
 
 GIGABYTE = 1024**3
 
 
-HUGE = [
+HUGE_BODIES = [
     {"CONTENT_LENGTH": str(GIGABYTE)},
     {"CONTENT_LENGTH": str(MAX_CALLBACK_BYTES + 1)},
     {"CONTENT_LENGTH": "9" * 40},
@@ -103,16 +117,19 @@ HUGE = [
 
 
 @pytest.mark.django_db
-def test_a_gigabyte_is_not_read(journey):
-    with tally("Callbacks: a gigabyte") as counted:
-        (row,) = journey.press()
-        before, usual = facts(row), said(ring(journey.evolink, "no-such-token"))
+def test_a_gigabyte_is_not_read(lifecycle):
+    with count_cases("Callbacks: a gigabyte") as counted:
+        (row,) = lifecycle.create_generations()
+        before, usual = (
+            final_values(row),
+            comparable_answer(post_callback(lifecycle.callback_client, "no-such-token")),
+        )
         for token in (row.callback_token, "A" * 22):
-            for declared in HUGE:
-                body = Endless()
+            for declared in HUGE_BODIES:
+                body = EndlessBody()
                 told = {"wsgi.input": body, **declared}
-                answer = journey.evolink.generic("POST", f"/callbacks/{token}/", **told)
-                assert said(answer) == usual
-                assert body.came == 0
+                answer = lifecycle.callback_client.generic("POST", f"/callbacks/{token}/", **told)
+                assert comparable_answer(answer) == usual
+                assert body.read_bytes == 0
                 counted.cases += 1
-        assert facts(row) == before
+        assert final_values(row) == before

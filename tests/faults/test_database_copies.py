@@ -20,143 +20,167 @@ from django.utils import timezone
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import refresh_now
 from evolink_studio.library import storage
-from evolink_studio.operations.backup import database, take
-from tests.answers import drip, task
-from tests.engine.apart import Place, elsewhere
-from tests.faults.conftest import SIZE, states, stop, told_to_end, until, wishes, working
-from tests.faults.table import tally
-from tests.library.footage import film
+from evolink_studio.operations.backup import create_backup, database
+from tests.answers import drip_reply, make_task_reply
+from tests.engine.apart import StudioInstance, create_empty_instance
+from tests.faults.conftest import (
+    FAULTS_SIZE,
+    count_states,
+    create_generations,
+    run_workers,
+    stop_workers,
+    suspend_process,
+    wait_until,
+)
+from tests.faults.table import count_cases
+from tests.library.footage import make_video
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
-COPIES = min(20 * SIZE, 200)
-RESTORED = min(SIZE, 5)
-ROWS = "SELECT form_key, state, task_id FROM generations_generation"
-LOAD = 20
+COPY_COUNT = min(20 * FAULTS_SIZE, 200)
+RESTORE_COUNT = min(FAULTS_SIZE, 5)
+ROWS_QUERY = "SELECT form_key, state, task_id FROM generations_generation"
+QUEUE_LENGTH = 20
 
 
 @pytest.fixture
-def chance(far, tmp_path) -> random.Random:
-    dice = random.Random(11)
-    far.create.always(lambda _: drip(task(), pause=dice.choice((0, 0.0003, 0.001))))
-    far.serve("/film.mp4", film(tmp_path / "clip.mp4", seconds=1).read_bytes())
-    return dice
+def random_delays(fake_provider, tmp_path) -> random.Random:
+    random_source = random.Random(11)
+    fake_provider.create.reply_always(
+        lambda _: drip_reply(
+            make_task_reply(), byte_pause_seconds=random_source.choice((0, 0.0003, 0.001))
+        )
+    )
+    fake_provider.serve_file("/film.mp4", make_video(tmp_path / "clip.mp4", seconds=1).read_bytes())
+    return random_source
 
 
-def posted_by_now(far) -> dict[str, str]:
+def accepted_by_key(fake_provider) -> dict[str, str]:
     """Task ids by form key, of everything that was accepted so far."""
-    accepted = list(far.accepted)
-    return {_key(a.request.headers["idempotency-key"]): a.task_id for a in accepted}
+    accepted = list(fake_provider.accepted_posts)
+    return {_form_key_hex(a.request.headers["idempotency-key"]): a.task_id for a in accepted}
 
 
-def _key(text: object) -> str:
+def _form_key_hex(text: object) -> str:
     return uuid.UUID(str(text).removeprefix("studio-")).hex
 
 
-def it_knows(posted: dict[str, str], rows: Iterable[tuple]) -> None:
+def assert_copy_knows(accepted_tasks: dict[str, str], rows: Iterable[tuple]) -> None:
     """Every accepted task is linked in the copy, or its row says that it may have been sent."""
-    found = {_key(key): (state, task_id) for key, state, task_id in rows}
-    for key, accepted in posted.items():
-        state, task_id = found[key]
+    copied_rows = {_form_key_hex(key): (state, task_id) for key, state, task_id in rows}
+    for key, accepted in accepted_tasks.items():
+        state, task_id = copied_rows[key]
         assert task_id == accepted or state in ("sending", "unknown"), state
 
 
 @contextmanager
-def sending(place, ada, far):
+def run_sending_worker(instance, ada, fake_provider):
     """A worker that always has something to send."""
-    with working(place) as (worker,):
-        wishes(ada, LOAD)
-        until(lambda: far.accepted, "it sends")
+    with run_workers(instance) as (worker,):
+        create_generations(ada, QUEUE_LENGTH)
+        wait_until(lambda: fake_provider.accepted_posts, "it sends")
         yield worker
 
 
-def keep_it_busy(ada) -> None:
-    wishes(ada, max(0, LOAD - states()["queued"]))
+def refill_queue(ada) -> None:
+    create_generations(ada, max(0, QUEUE_LENGTH - count_states()["queued"]))
 
 
-def test_a_copy_made_while_people_work_knows_every_accepted_task(place, far, ada, chance, tmp_path):
-    tools = database.TOOLS[database.engine()]
+def test_a_copy_made_while_people_work_knows_every_accepted_task(
+    instance, fake_provider, ada, random_delays, tmp_path
+):
+    tools = database.TOOLS_BY_ENGINE[database.get_engine()]
     with (
-        tally("Database: copied online at random instants") as counted,
-        sending(place, ada, far),
+        count_cases("Database: copied online at random instants") as counted,
+        run_sending_worker(instance, ada, fake_provider),
     ):
-        for number in range(COPIES):
-            time.sleep(chance.uniform(0, 0.05))
-            keep_it_busy(ada)
-            posted = posted_by_now(far)
-            with tools.snapshot(tmp_path / f"copy-{number}", ()) as ask:
-                it_knows(posted, ask(ROWS))
+        for number in range(COPY_COUNT):
+            time.sleep(random_delays.uniform(0, 0.05))
+            refill_queue(ada)
+            posted = accepted_by_key(fake_provider)
+            with tools.take_snapshot(tmp_path / f"copy-{number}", ()) as ask:
+                assert_copy_knows(posted, ask(ROWS_QUERY))
             counted.cases += 1
-        assert len(posted_by_now(far)) > COPIES / 4, "it was sending"
+        assert len(accepted_by_key(fake_provider)) > COPY_COUNT / 4, "it was sending"
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's files are its own affair")
 def test_its_files_copied_while_everything_is_stopped_know_every_accepted_task(
-    place, far, ada, chance, tmp_path
+    instance, fake_provider, ada, random_delays, tmp_path
 ):
-    source = Path(place.database.removeprefix("sqlite:///"))
+    source = Path(instance.database_url.removeprefix("sqlite:///"))
     with (
-        tally("Database: its files copied at a stopped moment") as counted,
-        sending(place, ada, far) as worker,
+        count_cases("Database: its files copied at a stopped moment") as counted,
+        run_sending_worker(instance, ada, fake_provider) as worker,
     ):
-        for number in range(COPIES):
-            keep_it_busy(ada)
-            time.sleep(chance.uniform(0, 0.1))
-            stop(worker)
+        for number in range(COPY_COUNT):
+            refill_queue(ada)
+            time.sleep(random_delays.uniform(0, 0.1))
+            suspend_process(worker)
             copy = tmp_path / f"copy-{number}.sqlite3"
             try:
-                posted = posted_by_now(far)
+                posted = accepted_by_key(fake_provider)
                 for ending in ("", "-wal"):
-                    copied_beside(f"{source}{ending}", f"{copy}{ending}")
+                    copy_in_process(f"{source}{ending}", f"{copy}{ending}")
             finally:
                 worker.send_signal(signal.SIGCONT)
             with closing(sqlite3.connect(copy)) as found:
                 assert found.execute("PRAGMA quick_check").fetchone() == ("ok",)
-                it_knows(posted, found.execute(ROWS))
+                assert_copy_knows(posted, found.execute(ROWS_QUERY))
             counted.cases += 1
-        assert len(posted_by_now(far)) > COPIES / 4, "it was sending"
+        assert len(accepted_by_key(fake_provider)) > COPY_COUNT / 4, "it was sending"
 
 
-def copied_beside(source: str, to: str) -> None:
+def copy_in_process(source: str, to: str) -> None:
     """In another process: to close a file gives up every lock that SQLite holds on it in this."""
     subprocess.run(["cp", source, to], check=True)
 
 
-def test_an_old_copy_put_back_has_everything_and_sends_nothing(place, far, ada, chance, tmp_path):
-    with tally("Loss: an old backup put back") as counted:
-        with sending(place, ada, far) as worker:
-            for task_id in far.tasks:
-                far.finish(task_id, far.url + "/film.mp4")
-            until(a_film_was_kept, "a film is kept")
-            taken = [backup(worker, ada, chance, tmp_path / f"{n}") for n in range(RESTORED)]
-            assert told_to_end(worker) == [0]
-        assert states()["queued"] > 0, "there was something left to send"
+def test_an_old_copy_put_back_has_everything_and_sends_nothing(
+    instance, fake_provider, ada, random_delays, tmp_path
+):
+    with count_cases("Loss: an old backup put back") as counted:
+        with run_sending_worker(instance, ada, fake_provider) as worker:
+            for task_id in fake_provider.tasks:
+                fake_provider.complete_task(task_id, fake_provider.url + "/film.mp4")
+            wait_until(count_completed_after_refresh, "a film is kept")
+            taken = [
+                create_backup_at_random(worker, ada, random_delays, tmp_path / f"{n}")
+                for n in range(RESTORE_COUNT)
+            ]
+            assert stop_workers(worker) == [0]
+        assert count_states()["queued"] > 0, "there was something left to send"
         for number, (folder, rows) in enumerate(taken):
-            put_back(folder, rows, elsewhere(tmp_path / f"new{number}", far), far)
+            restore_and_check(
+                folder,
+                rows,
+                create_empty_instance(tmp_path / f"new{number}", fake_provider),
+                fake_provider,
+            )
             counted.cases += 1
 
 
-def a_film_was_kept() -> int:
+def count_completed_after_refresh() -> int:
     refresh_now(queryset=Generation.objects.filter(state="running"), now=timezone.now())
-    return states()["completed"]
+    return count_states()["completed"]
 
 
-def backup(worker, ada, chance, folder: Path) -> tuple[Path, int]:
+def create_backup_at_random(worker, ada, random_source, folder: Path) -> tuple[Path, int]:
     """At some instant; returns where, and how many generations it has."""
-    time.sleep(chance.uniform(0, 0.2))
-    keep_it_busy(ada)
-    return folder, take(folder, now=timezone.now()).manifest.rows["generations_generation"]
+    time.sleep(random_source.uniform(0, 0.2))
+    refill_queue(ada)
+    return folder, create_backup(folder, now=timezone.now()).manifest.rows["generations_generation"]
 
 
-def put_back(folder: Path, rows: int, new: Place, far) -> None:
-    done = new.manage("restore", folder)
-    assert done.returncode == 0, done.stderr
-    assert len(new.ask(ROWS)) == rows
-    for name, sha256 in new.ask("SELECT file, sha256 FROM library_asset"):
-        assert storage.sha256_of(new.folder / "media" / name) == sha256
-    posts, others = len(far.create.requests), len(far.credits.requests)
-    with working(new) as (worker,):
-        until(lambda: len(far.credits.requests) > others, "it works")
-        assert told_to_end(worker) == [0]
-    assert len(far.create.requests) == posts, "nothing is sent"
-    assert not new.ask(f"{ROWS} WHERE state IN ('queued', 'sending')")
+def restore_and_check(folder: Path, rows: int, instance: StudioInstance, fake_provider) -> None:
+    result = instance.run_command("restore", folder)
+    assert result.returncode == 0, result.stderr
+    assert len(instance.query(ROWS_QUERY)) == rows
+    for name, sha256 in instance.query("SELECT file, sha256 FROM library_asset"):
+        assert storage.sha256_of(instance.folder / "media" / name) == sha256
+    posts, others = len(fake_provider.create.requests), len(fake_provider.credits.requests)
+    with run_workers(instance) as (worker,):
+        wait_until(lambda: len(fake_provider.credits.requests) > others, "it works")
+        assert stop_workers(worker) == [0]
+    assert len(fake_provider.create.requests) == posts, "nothing is sent"
+    assert not instance.query(f"{ROWS_QUERY} WHERE state IN ('queued', 'sending')")

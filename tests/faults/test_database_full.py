@@ -14,84 +14,92 @@ from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline import dispatch as sending
 from tests.factories import VEO
-from tests.faults.conftest import SIZE, nothing_was_paid_twice_and_nothing_is_hidden, states, wishes
-from tests.faults.table import tally
-from tests.generations.pressing import press
-from tests.work import Worker
+from tests.faults.conftest import (
+    FAULTS_SIZE,
+    assert_nothing_paid_twice_or_hidden,
+    count_states,
+    create_generations,
+)
+from tests.faults.table import count_cases
+from tests.generations.pressing import post_form
+from tests.work import ManualWorker
 
 __test__ = connection.vendor == "sqlite"
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
-CASES = min(12 * SIZE, 60)
-WAITING = 6
+CASE_COUNT = min(12 * FAULTS_SIZE, 60)
+QUEUED_COUNT = 6
 
 
-def pragma(words: str) -> int:
+def run_pragma(statement: str) -> int:
     with connection.cursor() as cursor:
-        return int(cursor.execute(f"PRAGMA {words}").fetchone()[0])
+        return int(cursor.execute(f"PRAGMA {statement}").fetchone()[0])
 
 
-def leave_room_for(pages: int) -> None:
+def limit_free_pages(pages: int) -> None:
     connection.cursor().execute("VACUUM")  # pages that were given back would be used first
-    pragma(f"max_page_count={pragma('page_count') + pages}")
+    run_pragma(f"max_page_count={run_pragma('page_count') + pages}")
 
 
-def make_room() -> None:
-    pragma("max_page_count=1000000")
+def remove_page_limit() -> None:
+    run_pragma("max_page_count=1000000")
 
 
-def as_far_as_it_goes(worker: Worker, steps: int) -> int:
+def run_failing_rounds(worker: ManualWorker, rounds: int) -> int:
     """Rounds of a worker whose every write may fail. Returns how many rounds did."""
     failed = 0
-    for _ in range(steps):
+    for _ in range(rounds):
         try:
-            worker.everything()
+            worker.run_all_stages()
         except DatabaseError:
             failed += 1
-        worker.clock.forward(minutes=10)
+        worker.clock.advance(minutes=10)
     return failed
 
 
-def test_a_full_database_keeps_what_it_said_and_sends_nothing_twice(far, ada, monkeypatch):
+def test_a_full_database_keeps_what_it_said_and_sends_nothing_twice(
+    fake_provider, ada, monkeypatch
+):
     monkeypatch.setattr(sending, "RECORD_RETRY_SECONDS", (0, 0))  # it is not mended meanwhile
-    tab = Client(raise_request_exception=False)
-    tab.force_login(ada)
-    worker = Worker(far.url)
+    client = Client(raise_request_exception=False)
+    client.force_login(ada)
+    worker = ManualWorker(fake_provider.url)
     met: set[str] = set()
-    with tally("Database: full") as counted:
-        for case in range(CASES):
-            wishes(ada, WAITING)
+    with count_cases("Database: full") as counted:
+        for case in range(CASE_COUNT):
+            create_generations(ada, QUEUED_COUNT)
             worker.clock.now = Generation.objects.latest("created_at").created_at
-            leave_room_for(case // 2 % 8)
+            limit_free_pages(case // 2 % 8)
             try:
                 said = {
-                    key: press(tab, VEO, key=key).status_code for key in keys(2 if case % 3 else 30)
+                    key: post_form(client, VEO, form_key=key).status_code
+                    for key in make_form_keys(2 if case % 3 else 30)
                 }
-                failed = as_far_as_it_goes(worker, 1 + case % 2)
+                failed = run_failing_rounds(worker, 1 + case % 2)
             finally:
-                make_room()
+                remove_page_limit()
             counted.cases += 1
             met |= {f"press {status}" for status in said.values()} | {f"work {failed > 0}"}
             for key, status in said.items():
                 assert Generation.objects.filter(form_key=key).count() == (status == 302)
-            nothing_was_paid_twice_and_nothing_is_hidden(far)
-            everything_goes_on(far, worker)
-            met |= set(states())
+            assert_nothing_paid_twice_or_hidden(fake_provider)
+            assert_everything_goes_on(fake_provider, worker)
+            met |= set(count_states())
         assert {"unknown", "press 302", "press 503", "work True", "work False"} <= met
 
 
-def keys(count: int) -> list[uuid.UUID]:
+def make_form_keys(count: int) -> list[uuid.UUID]:
     return [uuid.uuid4() for _ in range(count)]
 
 
-def everything_goes_on(far, worker: Worker) -> None:
+def assert_everything_goes_on(fake_provider, worker: ManualWorker) -> None:
     for _ in range(3):
-        worker.clock.forward(minutes=10)
-        worker.everything()
-    assert set(states()) <= {"running", "unknown", "failed"}
-    nothing_was_paid_twice_and_nothing_is_hidden(far)
+        worker.clock.advance(minutes=10)
+        worker.run_all_stages()
+    assert set(count_states()) <= {"running", "unknown", "failed"}
+    assert_nothing_paid_twice_or_hidden(fake_provider)
     assert audit_ledger_with_generations().findings == ()
-    for task_id in far.tasks:
-        far.fail(task_id, "content_policy_violation")
-    worker.clock.forward(minutes=10)
-    worker.everything()
+    for task_id in fake_provider.tasks:
+        fake_provider.fail_task(task_id, "content_policy_violation")
+    worker.clock.advance(minutes=10)
+    worker.run_all_stages()

@@ -15,103 +15,116 @@ from django.test import Client
 from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import LedgerEntry
 from evolink_studio.generations.models import Generation
-from tests.answers import drip, task
+from tests.answers import drip_reply, make_task_reply
 from tests.factories import VEO
 from tests.faults.conftest import (
-    PATIENCE,
-    SIZE,
-    beside,
-    nothing_was_paid_twice_and_nothing_is_hidden,
-    states,
-    told_to_end,
-    until,
-    wishes,
+    FAULTS_SIZE,
+    TIMEOUT_SECONDS,
+    assert_nothing_paid_twice_or_hidden,
+    count_states,
+    create_generations,
+    start_driver,
+    stop_workers,
+    wait_until,
 )
-from tests.faults.impatient import options
-from tests.faults.table import tally
-from tests.generations.pressing import press
+from tests.faults.impatient import short_timeout_options
+from tests.faults.table import count_cases
+from tests.generations.pressing import post_form
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
-WAITS = min(SIZE, 16)  # seconds
-SHORT, LONG = WAITS / 4, min(WAITS * 2, 20)
-PRESSES = 8
+LOCK_TIMEOUT_SECONDS = min(FAULTS_SIZE, 16)  # seconds
+SHORT_LOCK_SECONDS, LONG_LOCK_SECONDS = LOCK_TIMEOUT_SECONDS / 4, min(LOCK_TIMEOUT_SECONDS * 2, 20)
+FORM_COUNT = 8
 
 
 @pytest.fixture
-def impatient(monkeypatch) -> None:
+def short_lock_timeout(monkeypatch) -> None:
     """Connections made from now on wait for a lock so long, and no longer."""
-    monkeypatch.setitem(connections.settings["default"], "OPTIONS", options(WAITS))
+    monkeypatch.setitem(
+        connections.settings["default"], "OPTIONS", short_timeout_options(LOCK_TIMEOUT_SECONDS)
+    )
     connection.close()
 
 
 @contextmanager
-def worker_beside(place):
-    worker = beside(place, "tests.faults.impatient", str(WAITS))
+def run_worker_process(instance):
+    worker = start_driver(instance, "tests.faults.impatient", str(LOCK_TIMEOUT_SECONDS))
     try:
         yield worker
     finally:
         worker.kill()
-        worker.wait(PATIENCE)
+        worker.wait(TIMEOUT_SECONDS)
 
 
 @contextmanager
-def held(place, seconds: float):
-    with beside(place, "tests.faults.holding", place.database, str(seconds)) as holder:
+def hold_lock(instance, seconds: float):
+    with start_driver(
+        instance, "tests.faults.holding", instance.database_url, str(seconds)
+    ) as holder:
         assert holder.stdout.readline() == "held\n"
         yield
-        assert holder.wait(PATIENCE) == 0
+        assert holder.wait(TIMEOUT_SECONDS) == 0
 
 
 @pytest.fixture
-def tabs(ada) -> list[Client]:
+def clients(ada) -> list[Client]:
     """So many open pages of one person."""
-    opened = [Client(raise_request_exception=False) for _ in range(PRESSES)]
-    for tab in opened:
-        tab.force_login(ada)
-    return opened
+    test_clients = [Client(raise_request_exception=False) for _ in range(FORM_COUNT)]
+    for client in test_clients:
+        client.force_login(ada)
+    return test_clients
 
 
-def pressed_at_once(tabs: list[Client], keys: list[uuid.UUID]) -> list[int]:
+def submit_concurrently(clients: list[Client], keys: list[uuid.UUID]) -> list[int]:
     """The answers' statuses."""
 
-    def one(tab: Client, key: uuid.UUID) -> int:
+    def submit_one(tab: Client, key: uuid.UUID) -> int:
         try:
-            return press(tab, VEO, key=key).status_code
+            return post_form(tab, VEO, form_key=key).status_code
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(PRESSES) as people:
-        return list(people.map(one, tabs, keys))
+    with ThreadPoolExecutor(FORM_COUNT) as pool:
+        return list(pool.map(submit_one, clients, keys))
 
 
-@pytest.mark.parametrize("seconds", [SHORT, LONG], ids=["short", "longer than anybody waits"])
-@pytest.mark.usefixtures("impatient")
-def test_a_lock_delays_and_may_refuse_but_doubles_and_loses_nothing(place, far, ada, tabs, seconds):
-    far.create.always(lambda _: drip(task(), pause=0.001))
-    with tally("Database: locked by another process") as counted, worker_beside(place) as worker:
-        wishes(ada, 4)
-        until(lambda: far.create.requests, "POSTs in flight")
-        keys = [uuid.uuid4() for _ in tabs]
-        with held(place, seconds):
-            said = pressed_at_once(tabs, keys)
-        counted.cases = PRESSES
-        assert (set(said) == {302}) if seconds == SHORT else (503 in said)
-        every_answer_was_true(keys, said)
+@pytest.mark.parametrize(
+    "seconds", [SHORT_LOCK_SECONDS, LONG_LOCK_SECONDS], ids=["short", "longer than anybody waits"]
+)
+@pytest.mark.usefixtures("short_lock_timeout")
+def test_a_lock_delays_and_may_refuse_but_doubles_and_loses_nothing(
+    instance, fake_provider, ada, clients, seconds
+):
+    fake_provider.create.reply_always(
+        lambda _: drip_reply(make_task_reply(), byte_pause_seconds=0.001)
+    )
+    with (
+        count_cases("Database: locked by another process") as counted,
+        run_worker_process(instance) as worker,
+    ):
+        create_generations(ada, 4)
+        wait_until(lambda: fake_provider.create.requests, "POSTs in flight")
+        keys = [uuid.uuid4() for _ in clients]
+        with hold_lock(instance, seconds):
+            said = submit_concurrently(clients, keys)
+        counted.cases = FORM_COUNT
+        assert (set(said) == {302}) if seconds == SHORT_LOCK_SECONDS else (503 in said)
+        assert_answers_true(keys, said)
         assert worker.poll() is None, "the worker goes on"
 
         # On a busy machine they may be in each other's way once more.
-        until(lambda: set(pressed_at_once(tabs, keys)) == {302}, "every press is taken")
-        every_answer_was_true(keys, [302] * PRESSES)
-        until(lambda: states() == {"running": 4 + PRESSES}, "all are sent")
-        assert told_to_end(worker) == [0]
-    assert far.paid == 4 + PRESSES
-    nothing_was_paid_twice_and_nothing_is_hidden(far)
+        wait_until(lambda: set(submit_concurrently(clients, keys)) == {302}, "every press is taken")
+        assert_answers_true(keys, [302] * FORM_COUNT)
+        wait_until(lambda: count_states() == {"running": 4 + FORM_COUNT}, "all are sent")
+        assert stop_workers(worker) == [0]
+    assert fake_provider.paid_count == 4 + FORM_COUNT
+    assert_nothing_paid_twice_or_hidden(fake_provider)
 
 
-def every_answer_was_true(keys: list[uuid.UUID], said: list[int]) -> None:
+def assert_answers_true(keys: list[uuid.UUID], statuses: list[int]) -> None:
     """Where the press was taken there is one row with its credits, else nothing at all."""
-    for key, status in zip(keys, said, strict=True):
+    for key, status in zip(keys, statuses, strict=True):
         rows = Generation.objects.filter(form_key=key)
         assert rows.count() == (status == 302)
         assert (

@@ -13,42 +13,44 @@ from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry
 from evolink_studio.generations.models import Generation
 from tests.factories import UserFactory
-from tests.faults.conftest import SIZE, beside
-from tests.faults.promises import key_of
-from tests.faults.table import tally
+from tests.faults.conftest import FAULTS_SIZE, start_driver
+from tests.faults.promises import idempotency_key_of
+from tests.faults.table import count_cases
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
-SECONDS = min(4 * SIZE, 60)
-WRITERS = 8
+WRITE_SECONDS = min(4 * FAULTS_SIZE, 60)
+WRITER_COUNT = 8
 
 
-def test_eight_writers_at_once_get_through_and_the_book_is_right(place):
+def test_eight_writers_at_once_get_through_and_the_ledger_is_right(instance):
     people = UserFactory.create_batch(4)
     Allowance.objects.create(user=people[0], credits_limit=Decimal(2000), period="week")
-    with tally("Database: what eight writers at once did") as counted:
-        words = ("tests.faults.writing", str(SECONDS), str(WRITERS))
-        with beside(place, *words) as writers:
+    with count_cases("Database: what eight writers at once did") as counted:
+        words = ("tests.faults.writing", str(WRITE_SECONDS), str(WRITER_COUNT))
+        with start_driver(instance, *words) as writers:
             told = [
                 json.loads(line)
-                for line in writers.communicate(timeout=SECONDS + 120)[0].splitlines()
+                for line in writers.communicate(timeout=WRITE_SECONDS + 120)[0].splitlines()
             ]
-        assert len(told) == WRITERS
+        assert len(told) == WRITER_COUNT
         counted.cases = sum(sum(one["did"].values()) for one in told)
-        assert [one["trouble"] for one in told] == [[]] * WRITERS
-        assert [one["doubled"] for one in told] == [[]] * WRITERS
-        everything_is_explained(told)
+        assert [one["trouble"] for one in told] == [[]] * WRITER_COUNT
+        assert [one["doubled"] for one in told] == [[]] * WRITER_COUNT
+        assert_everything_explained(told)
 
 
-def everything_is_explained(told: list[dict]) -> None:
-    taken = {key: task for one in told for key, task in one["taken"].items()}
-    assert len(taken) > WRITERS
-    assert len(taken) == sum(len(one["taken"]) for one in told), "no key reached two far ends"
-    rows = {key_of(row): row for row in Generation.objects.all()}
+def assert_everything_explained(reports: list[dict]) -> None:
+    taken = {key: task for report in reports for key, task in report["taken"].items()}
+    assert len(taken) > WRITER_COUNT
+    assert len(taken) == sum(len(report["taken"]) for report in reports), (
+        "no key reached two far ends"
+    )
+    rows = {idempotency_key_of(row): row for row in Generation.objects.all()}
     for key, task_id in taken.items():
         row = rows[key]
         assert row.task_id == task_id or row.state == "unknown"
-    charges = {task: Decimal(c) for one in told for task, c in one["charges"].items()}
+    charges = {task: Decimal(c) for report in reports for task, c in report["charges"].items()}
     for row in rows.values():
         assert row.credits_charged is None or row.credits_charged == charges.get(row.task_id, 0)
     assert audit_ledger_with_generations().findings == ()

@@ -4,118 +4,131 @@ import signal
 
 import pytest
 
-from tests.answers import drip, task
+from tests.answers import drip_reply, make_task_reply
 from tests.factories import AssetFactory
 from tests.faults.conftest import (
-    beside,
-    freeze,
-    fresh_worker,
-    nothing_was_paid_twice_and_nothing_is_hidden,
-    states,
-    time_passes,
-    told_to_end,
-    until,
-    wishes,
-    working,
+    assert_nothing_paid_twice_or_hidden,
+    count_states,
+    create_generations,
+    create_later_worker,
+    freeze_worker,
+    make_due_earlier,
+    run_workers,
+    start_driver,
+    stop_workers,
+    wait_until,
 )
-from tests.faults.table import tally
+from tests.faults.table import count_cases
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
-AT_EVERY_MOMENT = "Worker: killed at every moment of a step"
-ENDS = "Worker: told to end while it sends"
-PAIR = "Worker: two at work, one of them frozen for a while"
+KILLED_AREA = "Worker: killed at every moment of a step"
+STOPPED_AREA = "Worker: told to end while it sends"
+FROZEN_AREA = "Worker: two at work, one of them frozen for a while"
 
 
-def died_at(place, step) -> list[str]:
+def kill_at_each_moment(instance, stage) -> list[str]:
     """Let workers die at every moment of a step. Returns the moments."""
-    with beside(place, "tests.faults.dying", "steps", step) as driver:
-        told = driver.communicate(timeout=240)[0].splitlines()
-    assert told[-1] == "came through"
-    return [line.removeprefix("died ") for line in told[:-1]]
+    with start_driver(instance, "tests.faults.dying", "steps", stage) as driver:
+        lines = driver.communicate(timeout=240)[0].splitlines()
+    assert lines[-1] == "came through"
+    return [line.removeprefix("died ") for line in lines[:-1]]
 
 
 @pytest.mark.parametrize("pictures", [0, 1], ids=["from text", "with a picture"])
-def test_whenever_the_sender_dies_there_is_at_most_one_post(place, far, ada, pictures):
-    wishes(ada, 60, AssetFactory.create_batch(pictures, owner=ada))
-    with tally(AT_EVERY_MOMENT) as counted:
-        moments = died_at(place, "send")
+def test_whenever_the_dispatching_worker_dies_there_is_at_most_one_post(
+    instance, fake_provider, ada, pictures
+):
+    create_generations(ada, 60, AssetFactory.create_batch(pictures, owner=ada))
+    with count_cases(KILLED_AREA) as counted:
+        moments = kill_at_each_moment(instance, "send")
         counted.cases = len(moments)
-        they_died_and_paid_once(far, moments, pictures)
+        assert_died_and_paid_once(fake_provider, moments, pictures)
 
 
-def they_died_and_paid_once(far, moments, pictures) -> None:
+def assert_died_and_paid_once(fake_provider, moments, pictures) -> None:
     assert {"before POST", "after POST", "before commit", "after commit"} <= set(moments)
     assert ("after upload" in moments) is bool(pictures)
-    assert len(far.create.requests) > 0
-    nothing_was_paid_twice_and_nothing_is_hidden(far)
+    assert len(fake_provider.create.requests) > 0
+    assert_nothing_paid_twice_or_hidden(fake_provider)
 
     # Only those that died around the POST can be in doubt; all others can still be sent.
     first = next(n for n, moment in enumerate(moments) if moment == "before POST")
     doubtful = 1 + len(moments) - first
-    assert states()["sending"] <= doubtful
+    assert count_states()["sending"] <= doubtful
 
-    worker = fresh_worker(far)
+    worker = create_later_worker(fake_provider)
     for _ in range(6):
-        worker.everything()
-        worker.clock.forward(hours=4)
-    assert states()["queued"] == states()["sending"] == 0
-    assert states()["unknown"] <= doubtful
-    nothing_was_paid_twice_and_nothing_is_hidden(far)
+        worker.run_all_stages()
+        worker.clock.advance(hours=4)
+    assert count_states()["queued"] == count_states()["sending"] == 0
+    assert count_states()["unknown"] <= doubtful
+    assert_nothing_paid_twice_or_hidden(fake_provider)
 
 
-@tally(ENDS, cases=1)
-def test_told_to_end_with_a_post_in_flight_it_waits_for_the_answer(place, far, ada):
-    far.create.always(lambda _: drip(task(), pause=0.003))
-    (wish,) = wishes(ada, 1)
-    with working(place) as (worker,):
-        until(lambda: far.create.requests, "a POST in flight")
-        assert told_to_end(worker) == [0]
+@count_cases(STOPPED_AREA, cases=1)
+def test_told_to_end_with_a_post_in_flight_it_waits_for_the_answer(instance, fake_provider, ada):
+    fake_provider.create.reply_always(
+        lambda _: drip_reply(make_task_reply(), byte_pause_seconds=0.003)
+    )
+    (wish,) = create_generations(ada, 1)
+    with run_workers(instance) as (worker,):
+        wait_until(lambda: fake_provider.create.requests, "a POST in flight")
+        assert stop_workers(worker) == [0]
     wish.refresh_from_db()
-    assert (wish.state, wish.task_id) == ("running", far.accepted[0].task_id)
-    nothing_was_paid_twice_and_nothing_is_hidden(far)
+    assert (wish.state, wish.task_id) == ("running", fake_provider.accepted_posts[0].task_id)
+    assert_nothing_paid_twice_or_hidden(fake_provider)
 
 
-@tally(ENDS, cases=1)
-def test_told_to_end_it_takes_nothing_new(place, far, ada):
-    far.create.always(lambda _: drip(task(), pause=0.003))
-    wishes(ada, 30)
-    with working(place) as (worker,):
-        until(lambda: far.create.requests, "a POST in flight")
-        assert told_to_end(worker) == [0]
-    assert states()["sending"] == states()["unknown"] == 0
-    assert states()["running"] == far.paid
-    assert states()["queued"] == 30 - far.paid > 0
+@count_cases(STOPPED_AREA, cases=1)
+def test_told_to_end_it_takes_nothing_new(instance, fake_provider, ada):
+    fake_provider.create.reply_always(
+        lambda _: drip_reply(make_task_reply(), byte_pause_seconds=0.003)
+    )
+    create_generations(ada, 30)
+    with run_workers(instance) as (worker,):
+        wait_until(lambda: fake_provider.create.requests, "a POST in flight")
+        assert stop_workers(worker) == [0]
+    assert count_states()["sending"] == count_states()["unknown"] == 0
+    assert count_states()["running"] == fake_provider.paid_count
+    assert count_states()["queued"] == 30 - fake_provider.paid_count > 0
 
 
-@tally(PAIR, cases=1)
-def test_two_workers_and_one_of_them_was_frozen_pay_nothing_twice(place, far, ada):
+@count_cases(FROZEN_AREA, cases=1)
+def test_two_workers_and_one_of_them_was_frozen_pay_nothing_twice(instance, fake_provider, ada):
     """The frozen one comes back after its leases ran out, with its answers still in the line."""
-    far.create.always(lambda _: drip(task(), pause=0.002))
-    wishes(ada, 40)
-    with working(place) as (frozen,):
-        until(lambda: len(far.create.requests) >= 4, "POSTs in flight")
-        freeze(frozen)
-        in_doubt = states()["sending"]
+    fake_provider.create.reply_always(
+        lambda _: drip_reply(make_task_reply(), byte_pause_seconds=0.002)
+    )
+    create_generations(ada, 40)
+    with run_workers(instance) as (frozen,):
+        wait_until(lambda: len(fake_provider.create.requests) >= 4, "POSTs in flight")
+        freeze_worker(frozen)
+        in_doubt = count_states()["sending"]
         assert in_doubt > 0
-        time_passes(minutes=10)
-        far.create.always(lambda _: task())
-        with working(place) as (other,):
-            until(lambda: not states()["queued"] and not states()["sending"], "all are sent")
-            assert states()["unknown"] == in_doubt
-            nothing_was_paid_twice_and_nothing_is_hidden(far)
+        make_due_earlier(minutes=10)
+        fake_provider.create.reply_always(lambda _: make_task_reply())
+        with run_workers(instance) as (other,):
+            wait_until(
+                lambda: not count_states()["queued"] and not count_states()["sending"],
+                "all are sent",
+            )
+            assert count_states()["unknown"] == in_doubt
+            assert_nothing_paid_twice_or_hidden(fake_provider)
 
             frozen.send_signal(signal.SIGCONT)
-            until(lambda: states() == {"running": 40}, "the frozen one brought its answers")
-            assert told_to_end(frozen, other) == [0, 0]
-    assert far.paid == 40
-    nothing_was_paid_twice_and_nothing_is_hidden(far)
+            wait_until(
+                lambda: count_states() == {"running": 40}, "the frozen one brought its answers"
+            )
+            assert stop_workers(frozen, other) == [0, 0]
+    assert fake_provider.paid_count == 40
+    assert_nothing_paid_twice_or_hidden(fake_provider)
 
 
-@tally(PAIR, cases=1)
-def test_two_workers_share_the_work_and_nothing_is_sent_twice(place, far, ada):
-    wishes(ada, 40)
-    with working(place, 2) as workers:
-        until(lambda: states() == {"running": 40}, "all are sent")
-        assert told_to_end(*workers) == [0, 0]
-    assert far.paid == 40
-    nothing_was_paid_twice_and_nothing_is_hidden(far)
+@count_cases(FROZEN_AREA, cases=1)
+def test_two_workers_share_the_work_and_nothing_is_sent_twice(instance, fake_provider, ada):
+    create_generations(ada, 40)
+    with run_workers(instance, 2) as workers:
+        wait_until(lambda: count_states() == {"running": 40}, "all are sent")
+        assert stop_workers(*workers) == [0, 0]
+    assert fake_provider.paid_count == 40
+    assert_nothing_paid_twice_or_hidden(fake_provider)

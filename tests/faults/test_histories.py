@@ -16,20 +16,20 @@ from hypothesis.stateful import (
 from evolink_studio.evolink.errors import LinkExpiredError
 from evolink_studio.generations.pipeline import downloading as saving
 from evolink_studio.library.models import Asset
-from tests.faults.conftest import SIZE
-from tests.faults.histories import Histories
-from tests.faults.table import tally
+from tests.faults.conftest import FAULTS_SIZE
+from tests.faults.histories import RandomHistories
+from tests.faults.table import count_cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.faults]
 
-HISTORIES, STEPS = 20, 50
+HISTORY_COUNT, STEP_COUNT = 20, 50
 
 
 @pytest.fixture
-def _films_come_and_go(monkeypatch) -> None:
+def _fake_downloads(monkeypatch) -> None:
     """The copying itself has tests of its own: here every third film comes at the second try."""
 
-    async def fetch(generation, position, url, far, clock) -> Asset:
+    async def download_one(generation, position, url, far, clock) -> Asset:
         if generation.attempts == 0 and generation.task_id.endswith(("0", "3", "6", "9")):
             raise LinkExpiredError("gone", 404)
         return await sync_to_async(Asset.objects.create)(
@@ -45,18 +45,18 @@ def _films_come_and_go(monkeypatch) -> None:
             created=clock(),
         )
 
-    monkeypatch.setattr(saving, "_download_one", fetch)
+    monkeypatch.setattr(saving, "_download_one", download_one)
 
 
-@pytest.mark.usefixtures("_films_come_and_go")
-def test_whatever_happens_in_whatever_order_the_promises_hold():
-    with tally("Random histories") as counted:
-        Histories.counted = counted
+@pytest.mark.usefixtures("_fake_downloads")
+def test_whatever_happens_in_whatever_order_the_invariants_hold():
+    with count_cases("Random histories") as counted:
+        RandomHistories.case_counter = counted
         run_state_machine_as_test(
-            Histories,
+            RandomHistories,
             settings=settings(
-                max_examples=HISTORIES * SIZE,
-                stateful_step_count=STEPS,
+                max_examples=HISTORY_COUNT * FAULTS_SIZE,
+                stateful_step_count=STEP_COUNT,
                 deadline=None,
                 derandomize=True,
                 database=None,

@@ -13,116 +13,130 @@ from pathlib import Path
 import pytest
 
 from evolink_studio.generations.models import GeneratedVideo, Generation
-from tests.answers import Received, Reply, answer, drip, task
+from tests.answers import ReceivedRequest, Reply, drip_reply, make_reply, make_task_reply
 from tests.faults.conftest import (
-    SIZE,
-    beside,
-    fresh_worker,
-    nothing_was_paid_twice_and_nothing_is_hidden,
-    states,
-    time_passes,
-    until,
-    wishes,
+    FAULTS_SIZE,
+    assert_nothing_paid_twice_or_hidden,
+    count_states,
+    create_generations,
+    create_later_worker,
+    make_due_earlier,
+    start_driver,
+    wait_until,
 )
-from tests.faults.table import tally
-from tests.library.footage import film
+from tests.faults.table import count_cases
+from tests.library.footage import make_video
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
-KILLS = 30 * SIZE
-LOAD = 24  # so many always wait
-ENDS = (
-    lambda far, task_id, link: far.finish(task_id, link),
-    *[lambda far, task_id, link: far.fail(task_id, "content_policy_violation")] * 3,
-    *[lambda far, task_id, link: far.move(task_id, status="processing")] * 4,
+KILL_COUNT = 30 * FAULTS_SIZE
+QUEUE_LENGTH = 24  # so many always wait
+TASK_ENDINGS = (
+    lambda far, task_id, link: far.complete_task(task_id, link),
+    *[lambda far, task_id, link: far.fail_task(task_id, "content_policy_violation")] * 3,
+    *[lambda far, task_id, link: far.update_task(task_id, status="processing")] * 4,
 )
-GOING = ("pending", "processing")
-END = {"completed", "failed", "unknown"}
-LOOKS = 10  # kills from one thorough look to the next
+RUNNING_STATUSES = ("pending", "processing")
+FINAL_STATES = {"completed", "failed", "unknown"}
+POLL_COUNT = 10  # kills from one thorough look to the next
 
 
 @pytest.fixture
-def chance(far, tmp_path) -> random.Random:
+def random_provider(fake_provider, tmp_path) -> random.Random:
     """A far end whose answers drip, and whose tasks end at some look: every fourth with a film."""
-    dice = random.Random(7)
-    clip = film(tmp_path / "clip.mp4", seconds=1).read_bytes()
-    link = far.serve("/film.mp4", clip)
+    random_source = random.Random(7)
+    video = make_video(tmp_path / "clip.mp4", seconds=1).read_bytes()
+    video_url = fake_provider.serve_file("/film.mp4", video)
 
-    def read(request: Received) -> Reply:
+    def reply_to_read(request: ReceivedRequest) -> Reply:
         task_id = request.path.rpartition("/")[2]
-        end = dice.choice(ENDS)
-        if far.tasks[task_id]["status"] in GOING:
-            end(far, task_id, link)
-        return answer(far.tasks[task_id])
+        end = random_source.choice(TASK_ENDINGS)
+        if fake_provider.tasks[task_id]["status"] in RUNNING_STATUSES:
+            end(fake_provider, task_id, video_url)
+        return make_reply(fake_provider.tasks[task_id])
 
-    far.create.always(lambda _: drip(task(), pause=dice.choice((0, 0, 0, 0.0004, 0.0012))))
-    far.read.always(read)
-    far.list.always(lambda _: answer({"data": list(far.tasks.values())[-50:]}))
-    return dice
+    fake_provider.create.reply_always(
+        lambda _: drip_reply(
+            make_task_reply(), byte_pause_seconds=random_source.choice((0, 0, 0, 0.0004, 0.0012))
+        )
+    )
+    fake_provider.read.reply_always(reply_to_read)
+    fake_provider.list.reply_always(
+        lambda _: make_reply({"data": list(fake_provider.tasks.values())[-50:]})
+    )
+    return random_source
 
 
-def test_workers_killed_at_random_under_load_lose_and_double_nothing(place, far, ada, chance):
+def test_workers_killed_at_random_under_load_lose_and_double_nothing(
+    instance, fake_provider, ada, random_provider
+):
     with (
-        tally("Worker: killed at random instants under load") as counted,
-        beside(place, "tests.faults.dying", "engine", stdin=subprocess.PIPE) as driver,
+        count_cases("Worker: killed at random instants under load") as counted,
+        start_driver(instance, "tests.faults.dying", "engine", stdin=subprocess.PIPE) as driver,
     ):
         assert driver.stdout.readline() == "ready\n"
-        while counted.cases < KILLS:
-            wishes(ada, max(0, LOAD - states()["queued"]))
-            one_dies(driver, far, chance)
+        while counted.cases < KILL_COUNT:
+            create_generations(ada, max(0, QUEUE_LENGTH - count_states()["queued"]))
+            kill_one_worker(driver, fake_provider, random_provider)
             counted.cases += 1
-            nothing_was_posted_twice(far)
-            if counted.cases % LOOKS == 0:
-                nothing_was_paid_twice_and_nothing_is_hidden(far)
-            time_passes(minutes=10)
+            assert_posted_once(fake_provider)
+            if counted.cases % POLL_COUNT == 0:
+                assert_nothing_paid_twice_or_hidden(fake_provider)
+            make_due_earlier(minutes=10)
         driver.stdin.close()
         assert driver.wait(60) == 0
-        the_next_worker_brings_everything_to_its_end(place, far)
+        assert_next_worker_ends_all(instance, fake_provider)
 
 
-def one_dies(driver, far, chance: random.Random) -> None:
+def kill_one_worker(driver, fake_provider, random_source: random.Random) -> None:
     """Every fourth at any moment from its start, the others soon after one of their POSTs."""
-    before = len(far.create.requests)
-    tell(driver, "begin", "begun")
-    if chance.random() < 0.75:
-        until(lambda: len(far.create.requests) > before, "it sends")
-    time.sleep(chance.uniform(0, 0.3))
-    tell(driver, "die", "dead")
+    before = len(fake_provider.create.requests)
+    send_command(driver, "begin", "begun")
+    if random_source.random() < 0.75:
+        wait_until(lambda: len(fake_provider.create.requests) > before, "it sends")
+    time.sleep(random_source.uniform(0, 0.3))
+    send_command(driver, "die", "dead")
     # Hundreds of lost answers would be all that the next worker has time to look for.
     Generation.objects.filter(state="unknown").update(next_attempt_at=None)
 
 
-def tell(driver, word: str, answered: str) -> None:
-    driver.stdin.write(word + "\n")
+def send_command(driver, command: str, expected: str) -> None:
+    driver.stdin.write(command + "\n")
     driver.stdin.flush()
-    assert driver.stdout.readline() == answered + "\n"
+    assert driver.stdout.readline() == expected + "\n"
 
 
-def nothing_was_posted_twice(far) -> None:
-    posted = Counter(request.headers["idempotency-key"] for request in far.create.requests)
+def assert_posted_once(fake_provider) -> None:
+    posted = Counter(
+        request.headers["idempotency-key"] for request in fake_provider.create.requests
+    )
     assert not [key for key, count in posted.items() if count > 1]
 
 
-def the_next_worker_brings_everything_to_its_end(place, far) -> None:
-    assert far.paid > KILLS / 2, "there was load"
-    far.create.always(lambda _: task())
-    for task_id in [task_id for task_id, told in far.tasks.items() if told["status"] in GOING]:
-        far.fail(task_id, "content_policy_violation")
-    worker = fresh_worker(far)
+def assert_next_worker_ends_all(instance, fake_provider) -> None:
+    assert fake_provider.paid_count > KILL_COUNT / 2, "there was load"
+    fake_provider.create.reply_always(lambda _: make_task_reply())
+    for task_id in [
+        task_id
+        for task_id, document in fake_provider.tasks.items()
+        if document["status"] in RUNNING_STATUSES
+    ]:
+        fake_provider.fail_task(task_id, "content_policy_violation")
+    worker = create_later_worker(fake_provider)
     for _ in range(200):
-        if states().keys() <= END:
+        if count_states().keys() <= FINAL_STATES:
             break
-        worker.everything()
-        worker.clock.forward(minutes=5)
-    assert states().keys() <= END, states()
-    nothing_was_paid_twice_and_nothing_is_hidden(far)
-    every_film_was_kept(far)
+        worker.run_all_stages()
+        worker.clock.advance(minutes=5)
+    assert count_states().keys() <= FINAL_STATES, count_states()
+    assert_nothing_paid_twice_or_hidden(fake_provider)
+    assert_every_video_stored(fake_provider)
 
 
-def every_film_was_kept(far) -> None:
-    kept = GeneratedVideo.objects.select_related("asset")
-    assert kept.count() == Generation.objects.filter(state="completed").count()
-    whole = {asset.sha256 for asset in (result.asset for result in kept)}
-    assert len(whole) == 1
-    for path in {Path(result.asset.file.path) for result in kept}:
-        assert hashlib.sha256(path.read_bytes()).hexdigest() in whole
+def assert_every_video_stored(fake_provider) -> None:
+    stored = GeneratedVideo.objects.select_related("asset")
+    assert stored.count() == Generation.objects.filter(state="completed").count()
+    hashes = {asset.sha256 for asset in (result.asset for result in stored)}
+    assert len(hashes) == 1
+    for path in {Path(result.asset.file.path) for result in stored}:
+        assert hashlib.sha256(path.read_bytes()).hexdigest() in hashes

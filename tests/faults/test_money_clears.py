@@ -19,143 +19,157 @@ from evolink_studio.generations.models import Generation
 from evolink_studio.generations.resolutions import mark_charged, mark_not_charged
 from evolink_studio.generations.services import create_generation, record_callback
 from evolink_studio.generations.states import ENDED_STATES, State
-from tests.answers import Received, Reply, answer, cut, error, hang_up, task
+from tests.answers import (
+    ReceivedRequest,
+    Reply,
+    cut_reply,
+    make_dropped_reply,
+    make_error_reply,
+    make_reply,
+    make_task_reply,
+)
 from tests.factories import UserFactory
-from tests.farend import FarEnd
-from tests.faults.conftest import SIZE
-from tests.faults.table import tally
-from tests.library.footage import film
-from tests.work import Clock, Worker
+from tests.farend import FakeProvider
+from tests.faults.conftest import FAULTS_SIZE
+from tests.faults.table import count_cases
+from tests.library.footage import make_video
+from tests.work import FakeClock, ManualWorker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
-COUNT = min(60 * SIZE, 1000)
+GENERATION_COUNT = min(60 * FAULTS_SIZE, 1000)
 MODELS = ("veo3.1-pro", "sora-2-preview")
-ENDS = ("not told", "used", "billed", "refunded in part", "failed", "failed and charged")
+TASK_ENDINGS = ("not told", "used", "billed", "refunded in part", "failed", "failed and charged")
 
 
-class Charging:
+class RandomCharges:
     """A far end that decides by chance what happens to a wish, and writes down what it charges."""
 
-    def __init__(self, far: FarEnd, clock: Clock, clip: bytes) -> None:
-        self.far, self.clock, self.chance = far, clock, random.Random(20)
-        self.link = far.serve("/film.mp4", clip)
-        self.charged: dict[str, Decimal] = {}
-        far.create.always(self._create)
+    def __init__(self, fake_provider: FakeProvider, clock: FakeClock, clip: bytes) -> None:
+        self.fake_provider, self.clock, self.random = fake_provider, clock, random.Random(20)
+        self.video_url = fake_provider.serve_file("/film.mp4", clip)
+        self.charged_by_task: dict[str, Decimal] = {}
+        fake_provider.create.reply_always(self._reply_to_create)
 
-    def _create(self, request: Received) -> Reply:
-        usage = {"credits_reserved": float(self._credits(60))}
-        made = int(self.clock().timestamp())
-        taken = task(model=request.json["model"], usage=usage, created=made, created_at=made)
-        return self.chance.choice(
+    def _reply_to_create(self, request: ReceivedRequest) -> Reply:
+        usage = {"credits_reserved": float(self.random_credits(60))}
+        created = int(self.clock().timestamp())
+        accepted_reply = make_task_reply(
+            model=request.json["model"], usage=usage, created=created, created_at=created
+        )
+        return self.random.choice(
             (
-                *[taken] * 5,
-                cut(taken, self.chance.randrange(len(taken.wire))),
-                hang_up(accepts=False),
-                error(502, "bad_gateway"),
-                error(400, "invalid_parameter"),
-                error(429, "rate_limit_exceeded"),
+                *[accepted_reply] * 5,
+                cut_reply(accepted_reply, self.random.randrange(len(accepted_reply.wire_bytes))),
+                make_dropped_reply(accepts_task=False),
+                make_error_reply(502, "bad_gateway"),
+                make_error_reply(400, "invalid_parameter"),
+                make_error_reply(429, "rate_limit_exceeded"),
             )
         )
 
-    def some_end(self) -> None:
+    def end_some_tasks(self) -> None:
         """About half of the tasks that are still going end now, each in its own way."""
-        for task_id in self.far.tasks.keys() - self.charged.keys():
-            if self.chance.random() < 0.5:
-                self._end(task_id, self.chance.choice(ENDS))
+        for task_id in self.fake_provider.tasks.keys() - self.charged_by_task.keys():
+            if self.random.random() < 0.5:
+                self._end_task(task_id, self.random.choice(TASK_ENDINGS))
 
-    def _end(self, task_id: str, how: str) -> None:
-        usage = self.far.tasks[task_id]["usage"]
-        amount, back = self._credits(70), self._credits(5)
+    def _end_task(self, task_id: str, ending: str) -> None:
+        usage = self.fake_provider.tasks[task_id]["usage"]
+        amount, refunded = self.random_credits(70), self.random_credits(5)
         reserved = Decimal(str(usage["credits_reserved"]))
         used = {"usage": usage | {"credits_used": float(amount)}}
-        bill = {"charged_credits": float(amount + back), "refunded_credits": float(back)}
-        told, self.charged[task_id] = {
+        bill = {"charged_credits": float(amount + refunded), "refunded_credits": float(refunded)}
+        fields, self.charged_by_task[task_id] = {
             "not told": ({}, reserved),
             "used": (used, amount),
             "billed": ({"billing": {"charged_credits": str(amount)}}, amount),
             "refunded in part": ({"billing": bill}, amount),
             "failed": ({}, Decimal(0)),
             "failed and charged": (used, amount),
-        }[how]
-        if how.startswith("failed"):
-            self.far.fail(task_id, "content_policy")
+        }[ending]
+        if ending.startswith("failed"):
+            self.fake_provider.fail_task(task_id, "content_policy")
         else:
-            self.far.finish(task_id, self.link)
-        self.far.move(task_id, **told)
+            self.fake_provider.complete_task(task_id, self.video_url)
+        self.fake_provider.update_task(task_id, **fields)
 
-    def _credits(self, most: int) -> Decimal:
-        return Decimal(self.chance.randrange(most * 10_000)) / 10_000
+    def random_credits(self, maximum: int) -> Decimal:
+        return Decimal(self.random.randrange(maximum * 10_000)) / 10_000
 
 
 @pytest.fixture
-def charging(far, tmp_path) -> Iterator[Charging]:
-    clip = film(tmp_path / "clip.mp4", seconds=1).read_bytes()
-    return Charging(far, Clock(), clip)
+def random_charges(fake_provider, tmp_path) -> Iterator[RandomCharges]:
+    video = make_video(tmp_path / "clip.mp4", seconds=1).read_bytes()
+    return RandomCharges(fake_provider, FakeClock(), video)
 
 
-def test_the_money_of_random_generations_clears_to_zero(far, charging):
+def test_the_money_of_random_generations_clears_to_zero(fake_provider, random_charges):
     people = UserFactory.create_batch(4)
     Allowance.objects.create(user=people[0], credits_limit=Decimal(10**6), period="week")
-    worker = Worker(far.url, charging.clock)
-    with tally("Money of random generations") as counted:
-        for number in range(COUNT):
-            press(people[number % 4], charging)
+    worker = ManualWorker(fake_provider.url, random_charges.clock)
+    with count_cases("Money of random generations") as counted:
+        for number in range(GENERATION_COUNT):
+            create_random_generation(people[number % 4], random_charges)
             counted.cases += 1
             if number % 20 == 19:
-                go_on(worker, charging)
+                run_round(worker, random_charges)
         for _ in range(200):
             if not Generation.objects.exclude(state__in=ENDED_STATES).exists():
                 break
-            go_on(worker, charging)
-            somebody_looks(far, charging)
-        the_money_is_cleared(far, charging)
+            run_round(worker, random_charges)
+            resolve_lost(fake_provider, random_charges)
+        assert_money_cleared(fake_provider, random_charges)
 
 
-def press(person, charging: Charging) -> None:
+def create_random_generation(owner, random_charges: RandomCharges) -> None:
     create_generation(
-        owner=person,
-        spec=get_spec(charging.chance.choice(MODELS)),
+        owner=owner,
+        spec=get_spec(random_charges.random.choice(MODELS)),
         params={"prompt": "A cat playing piano"},
         assets=[],
         form_key=uuid.uuid4(),
-        credits_estimated=charging._credits(50),
-        now=charging.clock(),
+        credits_estimated=random_charges.random_credits(50),
+        now=random_charges.clock(),
     )
 
 
-def go_on(worker: Worker, charging: Charging) -> None:
+def run_round(worker: ManualWorker, random_charges: RandomCharges) -> None:
     """One round of the worker, now and then with reads that are not answered."""
-    if charging.chance.random() < 0.2:
-        charging.far.read.answers(answer(b"", 503))
-    worker.everything()
-    charging.some_end()
-    charging.clock.forward(minutes=charging.chance.choice((1, 5, 20)))
+    if random_charges.random.random() < 0.2:
+        random_charges.fake_provider.read.reply_next(make_reply(b"", 503))
+    worker.run_all_stages()
+    random_charges.end_some_tasks()
+    random_charges.clock.advance(minutes=random_charges.random.choice((1, 5, 20)))
 
 
-def somebody_looks(far: FarEnd, charging: Charging) -> None:
+def resolve_lost(fake_provider: FakeProvider, random_charges: RandomCharges) -> None:
     """What stays lost is called back, or settled by an admin who sees EvoLink's own pages."""
-    taken = {a.request.headers["idempotency-key"]: a.task_id for a in far.accepted}
+    accepted_by_key = {
+        a.request.headers["idempotency-key"]: a.task_id for a in fake_provider.accepted_posts
+    }
     for row in Generation.objects.filter(
-        state=State.UNKNOWN, sent_at__lt=charging.clock() - timedelta(minutes=30)
+        state=State.UNKNOWN, sent_at__lt=random_charges.clock() - timedelta(minutes=30)
     ):
-        task_id = taken.get(f"studio-{row.form_key.hex}")
-        now = charging.clock()
+        task_id = accepted_by_key.get(f"studio-{row.form_key.hex}")
+        now = random_charges.clock()
         if task_id is None:
             mark_not_charged(generation=row, now=now)
-        elif charging.chance.random() < 0.5:
+        elif random_charges.random.random() < 0.5:
             record_callback(
                 token=row.callback_token, size_bytes=9, status="", task_id=task_id, now=now
             )
-        elif task_id in charging.charged:
-            mark_charged(generation=row, amount=charging.charged[task_id], now=now)
+        elif task_id in random_charges.charged_by_task:
+            mark_charged(generation=row, amount=random_charges.charged_by_task[task_id], now=now)
 
 
-def the_money_is_cleared(far: FarEnd, charging: Charging) -> None:
+def assert_money_cleared(fake_provider: FakeProvider, random_charges: RandomCharges) -> None:
     """Four figures that must agree: far end, rows, book, purses."""
     assert set(Generation.objects.values_list("state", flat=True)) <= ENDED_STATES
-    assert charging.charged.keys() == {accepted.task_id for accepted in far.accepted}
-    charged = sum(charging.charged.values())
+    assert random_charges.charged_by_task.keys() == {
+        accepted.task_id for accepted in fake_provider.accepted_posts
+    }
+    charged = sum(random_charges.charged_by_task.values())
     assert charged > 0
     # An allowance of one's own stands in for everybody's: each generation is in one purse.
     assert AllowanceBalance.objects.aggregate(n=Sum("credits_charged"))["n"] == charged

@@ -13,95 +13,103 @@ from evolink_studio.generations.pipeline import downloading as saving
 from evolink_studio.generations.pipeline import polling as following
 from evolink_studio.generations.pipeline import reconciliation as resolving
 from tests.factories import NOW, UserFactory
-from tests.faults.conftest import wishes
-from tests.faults.table import tally
-from tests.library.footage import film
-from tests.work import Clock, Worker
+from tests.faults.conftest import create_generations
+from tests.faults.table import count_cases
+from tests.library.footage import make_video
+from tests.work import FakeClock, ManualWorker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
 # The step that breaks, and what in it.
-POISON = {
+FAILING_FUNCTIONS = {
     "queued": (sending, "_payload"),
     "running": (following, "apply_task"),
     "saving": (saving, "_fetch"),
     "unknown": (resolving, "_listed"),
 }
-SOUND = 5
-TRIES = 8
+HEALTHY_COUNT = 5
+ATTEMPT_COUNT = 8
 
 
 @pytest.fixture
-def link(far, tmp_path) -> str:
-    return far.serve("/film.mp4", film(tmp_path / "clip.mp4", seconds=1).read_bytes())
+def video_url(fake_provider, tmp_path) -> str:
+    return fake_provider.serve_file(
+        "/film.mp4", make_video(tmp_path / "clip.mp4", seconds=1).read_bytes()
+    )
 
 
-def wished(worker: Worker, count: int) -> list[Generation]:
-    made = wishes(UserFactory(), count)
+def create_due_generations(worker: ManualWorker, count: int) -> list[Generation]:
+    generations = create_generations(UserFactory(), count)
     Generation.objects.update(created_at=NOW, progressed_at=NOW, next_attempt_at=NOW)
     assert worker.clock() == NOW
-    return made
+    return generations
 
 
-def brought_to(state: str, worker: Worker, far, link: str) -> list[Generation]:
+def advance_to_state(
+    state: str, worker: ManualWorker, fake_provider, video_url: str
+) -> list[Generation]:
     """Wishes that have come so far."""
-    made = wished(worker, SOUND + 1)
+    generations = create_due_generations(worker, HEALTHY_COUNT + 1)
     if state == "queued":
-        return made
-    worker.send()
+        return generations
+    worker.dispatch_due()
     if state == "unknown":
         Generation.objects.update(state=state, charge="unclear", task_id=None)
     if state == "saving":
         for row in Generation.objects.all():
-            far.finish(row.task_id, link)
-            worker.look(row)
-    return [Generation.objects.get(pk=row.pk) for row in made]
+            fake_provider.complete_task(row.task_id, video_url)
+            worker.poll_when_due(row)
+    return [Generation.objects.get(pk=row.pk) for row in generations]
 
 
-def poison(monkeypatch, state: str, victim: Generation) -> None:
-    module, name = POISON[state]
-    sound = getattr(module, name)
+def fail_for_row(monkeypatch, state: str, victim: Generation) -> None:
+    module, name = FAILING_FUNCTIONS[state]
+    original = getattr(module, name)
 
-    def broken(row, *facts, **more):
+    def fail_or_call(row, *facts, **more):
         if row.pk == victim.pk:
             raise ZeroDivisionError("poisoned")
-        return sound(row, *facts, **more)
+        return original(row, *facts, **more)
 
-    monkeypatch.setattr(module, name, broken)
+    monkeypatch.setattr(module, name, fail_or_call)
 
 
-def tries(worker: Worker, victim: Generation) -> Iterator[float]:
+def attempt_times(worker: ManualWorker, victim: Generation) -> Iterator[float]:
     """When the poisoned row was worked on, in seconds."""
-    for _ in range(TRIES):
-        worker.wait_for(victim)
-        worker.everything()
+    for _ in range(ATTEMPT_COUNT):
+        worker.advance_until_due(victim)
+        worker.run_all_stages()
         assert Generation.objects.get(pk=victim.pk).attempts == victim.attempts + 1
         yield worker.clock().timestamp()
 
 
-@pytest.mark.parametrize("state", sorted(POISON))
-def test_a_poisoned_row_waits_longer_and_longer_and_stops_no_other(far, link, monkeypatch, state):
-    worker = Worker(far.url, Clock())
-    with tally("Worker: a row that no code can work on") as counted:
-        victim, *others = brought_to(state, worker, far, link)
-        poison(monkeypatch, state, victim)
-        when = list(tries(worker, victim))
+@pytest.mark.parametrize("state", sorted(FAILING_FUNCTIONS))
+def test_an_unprocessable_row_waits_longer_and_longer_and_stops_no_other(
+    fake_provider, video_url, monkeypatch, state
+):
+    worker = ManualWorker(fake_provider.url, FakeClock())
+    with count_cases("Worker: a row that no code can work on") as counted:
+        victim, *others = advance_to_state(state, worker, fake_provider, video_url)
+        fail_for_row(monkeypatch, state, victim)
+        when = list(attempt_times(worker, victim))
         counted.cases = len(when)
         if state == "queued":
-            assert_somebody_is_told(victim, worker)
+            assert_incident_reported(victim, worker)
         gaps = [later - earlier for earlier, later in pairwise(when)]
         assert gaps[3] > 2 * gaps[0], "further each time"
         assert gaps == sorted(gaps)
-        worker.clock.forward(hours=3)
-        worker.everything()
+        worker.clock.advance(hours=3)
+        worker.run_all_stages()
         victim.refresh_from_db()
         assert_the_others_went_on(state, others)
         if state == "queued":  # after an hour it is given up, and the person reads why
             assert (victim.state, victim.charge) == ("failed", "none")
         else:
             assert victim.state == state
-            assert_somebody_is_told(victim, worker)
-        assert far.paid == (SOUND if state == "queued" else SOUND + 1)
+            assert_incident_reported(victim, worker)
+        assert fake_provider.paid_count == (
+            HEALTHY_COUNT if state == "queued" else HEALTHY_COUNT + 1
+        )
         assert audit_ledger_with_generations().findings == ()
 
 
@@ -112,12 +120,12 @@ def assert_the_others_went_on(state: str, others: list[Generation]) -> None:
         assert {row.state for row in others} == {"unknown"}
         assert all(row.attempts > 4 for row in others)
     else:
-        ahead = {"queued": "running", "running": "running", "saving": "completed"}[state]
-        assert {row.state for row in others} == {ahead}
+        next_state = {"queued": "running", "running": "running", "saving": "completed"}[state]
+        assert {row.state for row in others} == {next_state}
         assert {row.error_code for row in others} == {""}
 
 
-def assert_somebody_is_told(victim: Generation, worker: Worker) -> None:
+def assert_incident_reported(victim: Generation, worker: ManualWorker) -> None:
     assert victim.pk in {
-        item.generation.pk for item in open_incidents(now=worker.clock(), limit=100)
+        incident.generation.pk for incident in open_incidents(now=worker.clock(), limit=100)
     }

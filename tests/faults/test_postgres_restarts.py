@@ -16,22 +16,22 @@ from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import ENDED_STATES, State
 from tests.engine.test_distributed import (
-    PATIENCE,
-    WISHES,
-    _no_old_jobs,
-    all_ended,
-    doubled,
-    far,
-    posts,
-    press,
-    states,
-    until,
-    workers,
+    GENERATION_COUNT,
+    TIMEOUT_SECONDS,
+    _clear_jobs,
+    count_posts,
+    count_repeated_posts,
+    count_states,
+    fake_provider,
+    have_all_ended,
+    run_workers,
+    submit_form,
+    wait_until,
 )
-from tests.faults.conftest import SIZE
-from tests.faults.table import tally
+from tests.faults.conftest import FAULTS_SIZE
+from tests.faults.table import count_cases
 
-__all__ = ["_no_old_jobs", "far", "press"]
+__all__ = ["_clear_jobs", "fake_provider", "submit_form"]
 __test__ = connection.vendor == "postgresql"
 pytestmark = [
     pytest.mark.postgres,
@@ -40,47 +40,55 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 
-RESTARTS = min(2 * SIZE, 20)
+RESTART_COUNT = min(2 * FAULTS_SIZE, 20)
 
 
-def test_work_goes_on_after_the_database_was_restarted_in_its_midst(press, far, tmp_path):
+def test_work_goes_on_after_the_database_was_restarted_in_its_midst(
+    submit_form, fake_provider, tmp_path
+):
     chance = random.Random(3)
     pressed = 0
-    with tally("Database: PostgreSQL restarted in mid-transaction") as counted:
-        with workers(2, far, tmp_path):
-            for number in range(RESTARTS):
-                press(WISHES)
-                pressed += WISHES
-                paid = far.paid
-                until(lambda paid=paid: far.paid > paid + WISHES // 3)
+    with count_cases("Database: PostgreSQL restarted in mid-transaction") as counted:
+        with run_workers(2, fake_provider, tmp_path):
+            for number in range(RESTART_COUNT):
+                submit_form(GENERATION_COUNT)
+                pressed += GENERATION_COUNT
+                paid = fake_provider.paid_count
+                wait_until(
+                    lambda paid=paid: fake_provider.paid_count > paid + GENERATION_COUNT // 3
+                )
                 time.sleep(chance.uniform(0, 0.2))
-                restart((signal.SIGINT, signal.SIGQUIT)[number % 2])
+                restart_server((signal.SIGINT, signal.SIGQUIT)[number % 2])
                 counted.cases += 1
-            until(all_ended)
-            press(2)
-            until(lambda: Generation.objects.filter(state__in=ENDED_STATES).count() >= WISHES)
-            until(all_ended)
-        found = states()
+            wait_until(have_all_ended)
+            submit_form(2)
+            wait_until(
+                lambda: (
+                    Generation.objects.filter(state__in=ENDED_STATES).count() >= GENERATION_COUNT
+                )
+            )
+            wait_until(have_all_ended)
+        found = count_states()
         assert found[State.COMPLETED] + found[State.UNKNOWN] == pressed + 2
-        assert far.paid == len(posts(far))
-        assert doubled(far) == 0
+        assert fake_provider.paid_count == len(count_posts(fake_provider))
+        assert count_repeated_posts(fake_provider) == 0
         assert audit_ledger_with_generations().findings == ()
 
 
-def restart(how: signal.Signals) -> None:
+def restart_server(stop_signal: signal.Signals) -> None:
     """End the server in the midst of its work; `scripts/with-postgres` starts it again."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW data_directory")
-        notes = Path(cursor.fetchone()[0]) / "postmaster.pid"
+        pid_file = Path(cursor.fetchone()[0]) / "postmaster.pid"
     connection.close()
-    before = notes.read_text().splitlines()[0]
-    os.kill(int(before), how)
-    deadline = time.monotonic() + PATIENCE
-    while not _is_ready(notes, before):
+    old_pid = pid_file.read_text().splitlines()[0]
+    os.kill(int(old_pid), stop_signal)
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not _is_ready(pid_file, old_pid):
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
-def _is_ready(notes: Path, before: str) -> bool:
-    lines = notes.read_text().splitlines() if notes.exists() else []
-    return len(lines) > 7 and lines[0] != before and lines[7].startswith("ready")
+def _is_ready(pid_file: Path, old_pid: str) -> bool:
+    lines = pid_file.read_text().splitlines() if pid_file.exists() else []
+    return len(lines) > 7 and lines[0] != old_pid and lines[7].startswith("ready")

@@ -10,25 +10,31 @@ from hypothesis import strategies as st
 from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
-from tests.answers import Reply, answer
-from tests.evolink.test_tolerance import ID, odd, tasks
-from tests.faults.conftest import SIZE, nothing_was_paid_twice_and_nothing_is_hidden
-from tests.faults.journeys import Journey, all_is_cleared, facts, fresh, journey
-from tests.faults.table import tally
+from tests.answers import Reply, make_reply
+from tests.evolink.test_tolerance import TASK_ID, odd_values, tasks
+from tests.faults.conftest import FAULTS_SIZE, assert_nothing_paid_twice_or_hidden
+from tests.faults.journeys import (
+    GenerationLifecycle,
+    assert_all_cleared,
+    final_values,
+    lifecycle,
+    reload,
+)
+from tests.faults.table import count_cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.faults]
-__all__ = ["journey"]  # a fixture
+__all__ = ["lifecycle"]  # a fixture
 
-ANY = settings(
-    max_examples=20 * SIZE,
+hypothesis_settings = settings(
+    max_examples=20 * FAULTS_SIZE,
     deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-numbers = count(1)
+task_numbers = count(1)
 
-STRANGE = [
+STRANGE_ANSWERS = [
     {"results": []},
     {"status": "completed", "results": []},
     {"status": "completed", "results": None, "progress": 100},
@@ -50,21 +56,23 @@ STRANGE = [
     {"created": "yesterday", "duration": "long", "anything": {"new": [True]}},
     {"result_data": {"deep": [[[[[]]]]]}, "object": None, "type": 5},
 ]
-ENDS = [
+FAILURE_ANSWERS = [
     {"status": "failed", "error": {"code": code, "message": "No."}}
     for code in ("content_policy_violation", 500, 1.5, None, True, "", "x" * 300, ["c"], {"c": 1})
 ] + [{"status": "failed", "error": e} for e in (None, "It broke.", [1], 5, {})]
 
 
-def test_no_strange_answer_ends_a_task_and_every_failure_ends_it_free(journey, far):
-    with tally("Provider: answers that no documentation promises") as counted:
-        for number, end in enumerate(ENDS):
-            (row,) = journey.press()
-            journey.send_all()
+def test_no_strange_answer_ends_a_task_and_every_failure_ends_it_free(lifecycle, fake_provider):
+    with count_cases("Provider: answers that no documentation promises") as counted:
+        for number, end in enumerate(FAILURE_ANSWERS):
+            (row,) = lifecycle.create_generations()
+            lifecycle.dispatch_all()
             shown = 0
-            for said in STRANGE[:: 1 if SIZE > 1 or number == 0 else 7]:
-                far.read.answers(answer(far.tasks[journey.task_of(row)] | said))
-                looked = journey.worker.look(row)
+            for said in STRANGE_ANSWERS[:: 1 if FAULTS_SIZE > 1 or number == 0 else 7]:
+                fake_provider.read.reply_next(
+                    make_reply(fake_provider.tasks[lifecycle.task_id_of(row)] | said)
+                )
+                looked = lifecycle.worker.poll_when_due(row)
                 assert (looked.state, looked.charge, looked.error_code) == (
                     *("running", "reserved"),
                     "",
@@ -72,38 +80,38 @@ def test_no_strange_answer_ends_a_task_and_every_failure_ends_it_free(journey, f
                 assert shown <= looked.progress < 100, said
                 shown = looked.progress
                 counted.cases += 1
-            far.move(journey.task_of(row), **end)
-            ended = journey.worker.look(row)
+            fake_provider.update_task(lifecycle.task_id_of(row), **end)
+            ended = lifecycle.worker.poll_when_due(row)
             assert (ended.state, ended.charge, ended.used) == ("failed", "returned", 0), end
             counted.cases += 1
-        all_is_cleared(far)
+        assert_all_cleared(fake_provider)
 
 
-@ANY
-@given(told=st.lists(tasks | odd, min_size=1, max_size=5))
-def test_any_json_at_all_leaves_a_row_that_tells_the_truth(far, told):
+@hypothesis_settings
+@given(told=st.lists(tasks | odd_values, min_size=1, max_size=5))
+def test_any_json_at_all_leaves_a_row_that_tells_the_truth(fake_provider, told):
     """What EvoLink said last and soundly counts; nothing poisons a row; what ended stays."""
-    journey = Journey(far)
-    with tally("Provider: any JSON as the answer to a read") as counted:
-        (row,) = journey.press()
-        journey.send_all()
+    journey = GenerationLifecycle(fake_provider)
+    with count_cases("Provider: any JSON as the answer to a read") as counted:
+        (row,) = journey.create_generations()
+        journey.dispatch_all()
         ended = None
         for document in told:
             if isinstance(document, dict):
-                document = document | {"id": document.get("id", ID)}
-                if document["id"] == ID:
-                    document["id"] = journey.task_of(row)
-            far.read.always(Reply(200, json.dumps(document).encode()))
-            journey.clock.forward(minutes=10)
-            journey.worker.follow()
-            looked = fresh(row)
+                document = document | {"id": document.get("id", TASK_ID)}
+                if document["id"] == TASK_ID:
+                    document["id"] = journey.task_id_of(row)
+            fake_provider.read.reply_always(Reply(200, json.dumps(document).encode()))
+            journey.clock.advance(minutes=10)
+            journey.worker.poll_due()
+            looked = reload(row)
             assert looked.state in {"running", "saving", "failed"}
             assert looked.error_code != "internal"
-            assert looked.task_id == journey.task_of(row)
+            assert looked.task_id == journey.task_id_of(row)
             assert looked.lease_id is None
             assert looked.credits_charged is None or looked.credits_charged >= 0
-            assert ended in (None, facts(row))
-            ended = facts(row) if looked.state != State.RUNNING else None
+            assert ended in (None, final_values(row))
+            ended = final_values(row) if looked.state != State.RUNNING else None
             counted.cases += 1
         assert audit_ledger_with_generations().findings == ()
         Generation.objects.filter(state__in=[State.RUNNING, State.SAVING]).update(
@@ -111,22 +119,22 @@ def test_any_json_at_all_leaves_a_row_that_tells_the_truth(far, told):
         )
 
 
-@ANY
+@hypothesis_settings
 @given(document=tasks)
-def test_any_json_as_the_answer_to_a_post_is_linked_or_shown_as_lost(far, document):
+def test_any_json_as_the_answer_to_a_post_is_linked_or_shown_as_lost(fake_provider, document):
     """With a sound id it is that task. Without one nobody knows, and it is never sent again."""
-    journey = Journey(far)
-    with tally("Provider: any JSON as the answer to a POST") as counted:
-        (row,) = journey.press()
+    journey = GenerationLifecycle(fake_provider)
+    with count_cases("Provider: any JSON as the answer to a POST") as counted:
+        (row,) = journey.create_generations()
         told = {name: value for name, value in document.items() if name != "error"}
-        if told.get("id") == ID:
-            told["id"] = f"task-fuzzed-{next(numbers)}"
-        far.create.answers(Reply(200, json.dumps(told).encode(), accepts=True))
-        journey.send_all()
-        sent = fresh(row)
+        if told.get("id") == TASK_ID:
+            told["id"] = f"task-fuzzed-{next(task_numbers)}"
+        fake_provider.create.reply_next(Reply(200, json.dumps(told).encode(), accepts_task=True))
+        journey.dispatch_all()
+        sent = reload(row)
         sound = str(told.get("id", "")).startswith("task-fuzzed")
         assert sent.state == "running" if sound else sent.state in {"unknown", "running"}
         assert sent.error_code in {"", "answer_lost"}
         counted.cases += 1
-        nothing_was_paid_twice_and_nothing_is_hidden(far)
+        assert_nothing_paid_twice_or_hidden(fake_provider)
         Generation.objects.update(next_attempt_at=None)

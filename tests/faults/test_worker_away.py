@@ -9,78 +9,82 @@ from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import record_heartbeat
 from tests.factories import NOW, VEO
-from tests.faults.conftest import states
-from tests.faults.table import tally
-from tests.generations.pressing import press
-from tests.library.footage import film
-from tests.page import Page
-from tests.work import Clock, Worker
+from tests.faults.conftest import count_states
+from tests.faults.table import count_cases
+from tests.generations.pressing import post_form
+from tests.library.footage import make_video
+from tests.page import ParsedPage
+from tests.work import FakeClock, ManualWorker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
-AWAY = "The studio's worker is away"
+WORKER_DOWN_TEXT = "The studio's worker is away"
 
 
 @pytest.fixture
-def tab(client, ada):
+def ada_client(client, ada):
     client.force_login(ada)
     return client
 
 
-def shown(tab, clock: Clock) -> str:
+def page_text(client, clock: FakeClock) -> str:
     with time_machine.travel(clock(), tick=False):
-        return Page(tab.get(f"/create/{VEO}/")).text
+        return ParsedPage(client.get(f"/create/{VEO}/")).text
 
 
-def pressed(tab, clock: Clock, times: int) -> list[int]:
-    before = set(Generation.objects.values_list("pk", flat=True))
+def submit_forms(client, clock: FakeClock, times: int) -> list[int]:
+    earlier_ids = set(Generation.objects.values_list("pk", flat=True))
     with time_machine.travel(clock(), tick=False):
         for _ in range(times):
-            assert press(tab, VEO).status_code == 302
-    return sorted(set(Generation.objects.values_list("pk", flat=True)) - before)
+            assert post_form(client, VEO).status_code == 302
+    return sorted(set(Generation.objects.values_list("pk", flat=True)) - earlier_ids)
 
 
 @pytest.fixture
-def at_work(far, tab, tmp_path) -> Worker:
+def busy_worker(fake_provider, ada_client, tmp_path) -> ManualWorker:
     """A worker that has one running, one ready to be saved, and one still to be sent."""
-    worker = Worker(far.url, Clock(NOW))
-    pressed(tab, worker.clock, 2)
-    worker.send()
-    ready = Generation.objects.earliest("pk")
-    link = far.serve("/film.mp4", film(tmp_path / "clip.mp4", seconds=1).read_bytes())
-    far.finish(ready.task_id, link)
-    worker.look(ready)
-    pressed(tab, worker.clock, 1)
+    worker = ManualWorker(fake_provider.url, FakeClock(NOW))
+    submit_forms(ada_client, worker.clock, 2)
+    worker.dispatch_due()
+    generation = Generation.objects.earliest("pk")
+    video_url = fake_provider.serve_file(
+        "/film.mp4", make_video(tmp_path / "clip.mp4", seconds=1).read_bytes()
+    )
+    fake_provider.complete_task(generation.task_id, video_url)
+    worker.poll_when_due(generation)
+    submit_forms(ada_client, worker.clock, 1)
     record_heartbeat(worker="here", disk_free_bytes=10**12, now=worker.clock())
     return worker
 
 
-@tally("Worker: away for 30 minutes", cases=1)
+@count_cases("Worker: away for 30 minutes", cases=1)
 def test_after_half_an_hour_without_a_worker_everything_goes_on_from_where_it_was(
-    far, tab, at_work
+    fake_provider, ada_client, busy_worker
 ):
-    clock = at_work.clock
-    assert states() == {"saving": 1, "running": 1, "queued": 1}
-    assert AWAY not in shown(tab, clock)
-    clock.forward(seconds=31)
-    assert AWAY in shown(tab, clock)
-    clock.forward(minutes=15)
-    later = pressed(tab, clock, 2)
-    clock.forward(minutes=15)
-    assert AWAY in shown(tab, clock)
-    assert far.paid == 2, "nothing was sent meanwhile"
+    clock = busy_worker.clock
+    assert count_states() == {"saving": 1, "running": 1, "queued": 1}
+    assert WORKER_DOWN_TEXT not in page_text(ada_client, clock)
+    clock.advance(seconds=31)
+    assert WORKER_DOWN_TEXT in page_text(ada_client, clock)
+    clock.advance(minutes=15)
+    later = submit_forms(ada_client, clock, 2)
+    clock.advance(minutes=15)
+    assert WORKER_DOWN_TEXT in page_text(ada_client, clock)
+    assert fake_provider.paid_count == 2, "nothing was sent meanwhile"
 
     record_heartbeat(worker="here", disk_free_bytes=10**12, now=clock())
-    assert AWAY not in shown(tab, clock)
-    at_work.everything()
-    assert states() == {"completed": 1, "running": 4}
-    assert far.paid == 5
-    assert len({request.headers["idempotency-key"] for request in far.create.requests}) == 5
-    for task_id in far.tasks:
-        far.finish(task_id, far.url + "/film.mp4")
+    assert WORKER_DOWN_TEXT not in page_text(ada_client, clock)
+    busy_worker.run_all_stages()
+    assert count_states() == {"completed": 1, "running": 4}
+    assert fake_provider.paid_count == 5
+    assert (
+        len({request.headers["idempotency-key"] for request in fake_provider.create.requests}) == 5
+    )
+    for task_id in fake_provider.tasks:
+        fake_provider.complete_task(task_id, fake_provider.url + "/film.mp4")
     for _ in range(3):
-        clock.forward(minutes=2)
-        at_work.everything()
-    assert states() == {"completed": 5}
+        clock.advance(minutes=2)
+        busy_worker.run_all_stages()
+    assert count_states() == {"completed": 5}
     waited = Generation.objects.filter(pk__in=later)
     assert all(row.finished_at - row.created_at < timedelta(minutes=25) for row in waited)
     assert audit_ledger_with_generations().findings == ()

@@ -36,85 +36,108 @@ from evolink_studio.generations.pipeline.queue import ConcurrencyLimits, lease_n
 from evolink_studio.generations.pipeline.reconciliation import recover_interrupted_sends
 from evolink_studio.generations.services import cancel, create_generation, record_heartbeat
 from evolink_studio.generations.states import State
-from tests.faults.truth import BILLS, Line, Truth
+from tests.faults.truth import BILL_BUILDERS, InMemoryClient, InMemoryProvider
 
-MODEL = "veo3.1-pro"
+MODEL_ID = "veo3.1-pro"
 
 
 class Writer:
     """Does one thing after the other until its time is over, and counts."""
 
     def __init__(self, number: int) -> None:
-        self.chance = random.Random(number)
-        self.truth = Truth(timezone.now, name=f"task-{number}")
-        self.far = Provider(Line(self.truth), "here", (), "", False)
-        self.people = list(User.objects.order_by("pk"))
-        self.did: Counter[str] = Counter()
-        self.trouble: list[str] = []
+        self.random = random.Random(number)
+        self.provider = InMemoryProvider(timezone.now, task_prefix=f"task-{number}")
+        self.worker_provider = Provider(InMemoryClient(self.provider), "here", (), "", False)
+        self.users = list(User.objects.order_by("pk"))
+        self.counts: Counter[str] = Counter()
+        self.errors: list[str] = []
 
-    def work(self, seconds: float) -> None:
+    def run_until(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        acts = (self.press, self.press, self.press, self.send, self.send, self.read, self.drop)
+        actions = (
+            self.create_row,
+            self.create_row,
+            self.create_row,
+            self.dispatch_rows,
+            self.dispatch_rows,
+            self.poll_own_task,
+            self.cancel_row,
+        )
         while time.monotonic() < deadline:
-            act = self.chance.choice((*acts, self.look_after))
+            action = self.random.choice((*actions, self.maintain))
             try:
-                act()
+                action()
             except SpendingDenied:
-                self.did["refused"] += 1
+                self.counts["refused"] += 1
             except DatabaseError as error:
-                self.trouble.append(f"{act.__name__}: {error}")
-            self.did[act.__name__] += 1
+                self.errors.append(f"{action.__name__}: {error}")
+            self.counts[action.__name__] += 1
 
-    def press(self) -> None:
+    def create_row(self) -> None:
         create_generation(
-            owner=self.chance.choice(self.people),
-            spec=get_spec(MODEL),
+            owner=self.random.choice(self.users),
+            spec=get_spec(MODEL_ID),
             params={"prompt": "A cat playing piano"},
             assets=[],
             form_key=uuid.uuid4(),
-            credits_estimated=Decimal(self.chance.randrange(60)),
+            credits_estimated=Decimal(self.random.randrange(60)),
             now=timezone.now(),
         )
 
-    def send(self) -> None:
-        held, rows = lease_next(limit=2, now=timezone.now(), limits=ConcurrencyLimits())
-        self.truth.post = self.chance.choice(("accepted", "accepted", "refused", "answer cut"))
-        self.truth.reserves = Decimal(self.chance.randrange(60))
+    def dispatch_rows(self) -> None:
+        lease_id, rows = lease_next(limit=2, now=timezone.now(), limits=ConcurrencyLimits())
+        self.provider.next_outcome = self.random.choice(
+            ("accepted", "accepted", "refused", "answer cut")
+        )
+        self.provider.next_reservation = Decimal(self.random.randrange(60))
         for row in rows:
-            self.run(dispatch(row, lease_id=held, provider=self.far, clock=timezone.now))
+            self.run_coroutine(
+                dispatch(row, lease_id=lease_id, provider=self.worker_provider, clock=timezone.now)
+            )
 
-    def read(self) -> None:
+    def poll_own_task(self) -> None:
         """One of its own far end's tasks ends, and is read: other writers know nothing of it."""
-        for task_id in self.truth.tasks.keys() - self.truth.charges.keys():
-            bill, amount = self.chance.choice(sorted(BILLS)), Decimal(self.chance.randrange(70))
-            self.truth.ends(task_id, self.chance.choice(("completed", "failed")), bill, amount)
-            held = uuid.uuid4()
+        for task_id in self.provider.task_versions.keys() - self.provider.charged_by_task.keys():
+            bill, amount = (
+                self.random.choice(sorted(BILL_BUILDERS)),
+                Decimal(self.random.randrange(70)),
+            )
+            self.provider.end_task(
+                task_id, self.random.choice(("completed", "failed")), bill, amount
+            )
+            lease_id = uuid.uuid4()
             rows = Generation.objects.filter(task_id=task_id, state=State.RUNNING)
-            rows.update(lease_id=held, next_attempt_at=timezone.now())
-            self.run(poll_batch(list(rows), lease_id=held, provider=self.far, clock=timezone.now))
+            rows.update(lease_id=lease_id, next_attempt_at=timezone.now())
+            self.run_coroutine(
+                poll_batch(
+                    list(rows), lease_id=lease_id, provider=self.worker_provider, clock=timezone.now
+                )
+            )
 
-    def drop(self) -> None:
-        waiting = Generation.objects.filter(state=State.QUEUED).order_by("?").first()
-        if waiting:
-            cancel(generation=waiting, now=timezone.now())
+    def cancel_row(self) -> None:
+        queued = Generation.objects.filter(state=State.QUEUED).order_by("?").first()
+        if queued:
+            cancel(generation=queued, now=timezone.now())
 
-    def look_after(self) -> None:
+    def maintain(self) -> None:
         record_heartbeat(worker=f"writer-{os.getpid()}", disk_free_bytes=10**12, now=timezone.now())
         recover_interrupted_sends(now=timezone.now())
         lease_due(State.SAVING, limit=3, now=timezone.now())
 
-    def run(self, step) -> None:
-        asyncio.run(step)
+    def run_coroutine(self, coroutine) -> None:
+        asyncio.run(coroutine)
 
-    def told(self) -> str:
-        charged = sum(self.truth.charges.values(), Decimal(0))
+    def report(self) -> str:
+        charged = sum(self.provider.charged_by_task.values(), Decimal(0))
         return json.dumps(
             {
-                "did": self.did,
-                "trouble": self.trouble,
-                "doubled": self.truth.doubled,
-                "taken": self.truth.taken,
-                "charges": {task: str(amount) for task, amount in self.truth.charges.items()},
+                "did": self.counts,
+                "trouble": self.errors,
+                "doubled": self.provider.repeated_keys,
+                "taken": self.provider.task_ids_by_key,
+                "charges": {
+                    task: str(amount) for task, amount in self.provider.charged_by_task.items()
+                },
                 "charged": str(charged),
             }
         )
@@ -127,8 +150,8 @@ def main(seconds: float, writers: int) -> None:
         child = os.fork()
         if not child:
             writer = Writer(number)
-            writer.work(seconds)
-            os.write(1, f"{writer.told()}\n".encode())
+            writer.run_until(seconds)
+            os.write(1, f"{writer.report()}\n".encode())
             os._exit(0)
         children.append(child)
     for child in children:

@@ -5,26 +5,26 @@ from django.test import Client
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.generations.models import Generation
-from tests.catalog.foreign import FOREIGN
+from tests.catalog.foreign import SAMPLE_SPECS
 from tests.factories import GenerationFactory, UserFactory
-from tests.farend import FarEnd
-from tests.work import Clock, Worker
+from tests.farend import FakeProvider
+from tests.work import FakeClock, ManualWorker
 
 
 @pytest.fixture
-def far() -> Iterator[FarEnd]:
-    with FarEnd() as running:
+def fake_provider() -> Iterator[FakeProvider]:
+    with FakeProvider() as running:
         yield running
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def worker(far: FarEnd, clock: Clock) -> Worker:
-    return Worker(far.url, clock)
+def worker(fake_provider: FakeProvider, clock: FakeClock) -> ManualWorker:
+    return ManualWorker(fake_provider.url, clock)
 
 
 @pytest.fixture
@@ -38,16 +38,16 @@ def eve(db):
 
 
 @pytest.fixture
-def tab(client: Client, ada) -> Client:
+def ada_client(client: Client, ada) -> Client:
     """Ada's browser."""
     client.force_login(ada)
     return client
 
 
 @pytest.fixture
-def foreign(monkeypatch: pytest.MonkeyPatch) -> None:
+def sample_specs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three more AI models in the catalogue, and nothing else changed."""
-    for model_id, spec in FOREIGN.items():
+    for model_id, spec in SAMPLE_SPECS.items():
         monkeypatch.setitem(SPECS, model_id, spec)
 
 
@@ -58,23 +58,23 @@ def generation(db) -> Generation:
 
 
 @pytest.fixture
-def running(db, far: FarEnd, worker: Worker) -> Generation:
+def running_generation(db, fake_provider: FakeProvider, worker: ManualWorker) -> Generation:
     """A generation that EvoLink works on."""
     generation = GenerationFactory()
-    worker.send()
-    return fresh(generation)
+    worker.dispatch_due()
+    return reload(generation)
 
 
-def says(far: FarEnd, generation: Generation, **fields: object) -> None:
+def update_task(fake_provider: FakeProvider, generation: Generation, **fields: object) -> None:
     """What EvoLink says of its task from now on."""
-    far.move(generation.task_id, **fields)
+    fake_provider.update_task(generation.task_id, **fields)
 
 
-def gap(worker: Worker, generation: Generation) -> float:
+def seconds_until_due(worker: ManualWorker, generation: Generation) -> float:
     """Seconds until it is looked at next."""
-    return (fresh(generation).next_attempt_at - worker.clock()).total_seconds()
+    return (reload(generation).next_attempt_at - worker.clock()).total_seconds()
 
 
-def fresh(generation: Generation) -> Generation:
+def reload(generation: Generation) -> Generation:
     """The generation as it stands in the database now."""
     return Generation.objects.get(pk=generation.pk)

@@ -8,34 +8,34 @@ from django.db import OperationalError
 
 from evolink_studio.library.models import Asset
 from tests import elsewhere
-from tests.answers import Reply, error
-from tests.elsewhere import Elsewhere
+from tests.answers import Reply, make_error_reply
+from tests.elsewhere import UnavailableStorage
 
 
 @pytest.fixture
-def away(settings) -> Iterator[type[Elsewhere]]:
+def unavailable_storage(settings) -> Iterator[type[UnavailableStorage]]:
     """The library's store, which cannot be reached."""
-    with elsewhere.away(settings) as store:
-        yield store
+    with elsewhere.use_unavailable_storage(settings) as storage:
+        yield storage
 
 
-def days_pass(worker, generation, days: float) -> None:
+def run_for_days(worker, generation, days: float) -> None:
     """The worker tries whenever it wants to."""
     end = worker.clock() + timedelta(days=days)
     while worker.clock() < end:
-        worker.save()
-        worker.clock.forward(hours=6)
+        worker.download_due()
+        worker.clock.advance(hours=6)
 
 
-def dies(far, generation, *paths: str) -> None:
+def expire_links(fake_provider, generation, *paths: str) -> None:
     """The link ends, and EvoLink has no other one."""
     for path in paths or ("/film.mp4",):
-        far.files[path] = Reply(404)
-    far.read.always(error(404, "task_not_found"))
+        fake_provider.files[path] = Reply(404)
+    fake_provider.read.reply_always(make_error_reply(404, "task_not_found"))
 
 
-def no_row(monkeypatch) -> None:
-    def broken(**_fields):
+def break_asset_creation(monkeypatch) -> None:
+    def fail(**_fields):
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(Asset.objects, "create", broken)
+    monkeypatch.setattr(Asset.objects, "create", fail)

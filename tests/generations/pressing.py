@@ -9,50 +9,52 @@ from django.test import Client
 from PIL import Image
 
 from tests.factories import VEO
-from tests.page import Page
-from tests.pictures import encoded, opened
+from tests.page import ParsedPage
+from tests.pictures import decode_image, encode_image
 
-HTMX = {"HX-Request": "true"}
+HTMX_HEADERS = {"HX-Request": "true"}
 
 
-def as_typed(fields: dict[str, object]) -> dict[str, object]:
+def to_form_data(fields: dict[str, object]) -> dict[str, object]:
     """Values as the form's controls send them."""
-    typed: dict[str, object] = {}
+    data: dict[str, object] = {}
     for name, value in fields.items():
         if isinstance(value, bool):
-            typed[name] = "true" if value else "false"
+            data[name] = "true" if value else "false"
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             for number, row in enumerate(value):
-                typed |= {f"{name}-{number}-{column}": str(cell) for column, cell in row.items()}
+                data |= {f"{name}-{number}-{column}": str(cell) for column, cell in row.items()}
         elif isinstance(value, list):
-            typed[name] = "\r\n".join(map(str, value))
+            data[name] = "\r\n".join(map(str, value))
         else:
-            typed[name] = str(value)
-    return typed
+            data[name] = str(value)
+    return data
 
 
-def seen(client: Client, model: str = VEO, query: str = "") -> Page:
+def open_create_page(client: Client, model_id: str = VEO, query: str = "") -> ParsedPage:
     """The page of a model."""
-    return Page(client.get(f"/create/{model}/{query}"))
+    return ParsedPage(client.get(f"/create/{model_id}/{query}"))
 
 
-def press(client: Client, model: str, typed=None, *, where="", key=None, htmx=False, **files):
+def post_form(
+    client: Client, model_id: str, fields=None, *, action="", form_key=None, is_htmx=False, **files
+):
     """Press a button of the form: Generate, or with `where` another one. Files by their field."""
-    data = {"prompt": "A cat playing piano", **(typed or {}), **files}
-    data = {"form_key": key or uuid.uuid4(), **data}
-    path = f"/create/{model}/" + (f"{where}/" if where else "")
-    return client.post(path, data, headers=HTMX if htmx else {})
+    data = {"prompt": "A cat playing piano", **(fields or {}), **files}
+    data = {"form_key": form_key or uuid.uuid4(), **data}
+    path = f"/create/{model_id}/" + (f"{action}/" if action else "")
+    return client.post(path, data, headers=HTMX_HEADERS if is_htmx else {})
 
 
-def numbered(number: int, width=64, height=48, format="png") -> SimpleUploadedFile:
+def make_numbered_image(number: int, width=64, height=48, format="png") -> SimpleUploadedFile:
     """A picture file that shows its number by its colour."""
     image = Image.new("RGB", (width, height), (number * 20, 0, 0))
-    content = encoded(image, format.upper())
+    content = encode_image(image, format.upper())
     return SimpleUploadedFile(f"picture-{number}.{format}", content, f"image/{format}")
 
 
-def number_at(url: str) -> int:
+def read_image_number(url: str) -> int:
     """The number of the picture that stands at this address."""
     with urlopen(url) as answer:
-        image = opened(io.BytesIO(answer.read()).getvalue())
+        image = decode_image(io.BytesIO(answer.read()).getvalue())
     return round(image.convert("RGB").getpixel((5, 5))[0] / 20)

@@ -14,30 +14,30 @@ pytestmark = pytest.mark.django_db
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
-def told(after: timedelta) -> list[str]:
-    return [item.type.name for item in claim_new_alerts(now=NOW + after)]
+def new_alert_names(after: timedelta) -> list[str]:
+    return [incident.type.name for incident in claim_new_alerts(now=NOW + after)]
 
 
 def test_a_lost_answer_is_told_when_it_did_not_mend_itself_in_a_quarter_of_an_hour():
     GenerationFactory(state=State.UNKNOWN)
-    assert told(14 * MINUTE) == []
-    assert told(15 * MINUTE) == ["unknown"]
-    assert told(16 * MINUTE) == []
+    assert new_alert_names(14 * MINUTE) == []
+    assert new_alert_names(15 * MINUTE) == ["unknown"]
+    assert new_alert_names(16 * MINUTE) == []
 
 
 def test_a_film_that_is_not_saved_is_told_again_when_half_of_its_links_day_is_over():
     GenerationFactory(state=State.SAVING, results_expire_at=NOW + 24 * HOUR)
-    assert told(29 * MINUTE) == []
-    assert told(31 * MINUTE) == ["unsaved"]
-    assert told(11 * HOUR) == []
-    assert told(12 * HOUR + MINUTE) == ["expiring"]
-    assert told(20 * HOUR) == []
+    assert new_alert_names(29 * MINUTE) == []
+    assert new_alert_names(31 * MINUTE) == ["unsaved"]
+    assert new_alert_names(11 * HOUR) == []
+    assert new_alert_names(12 * HOUR + MINUTE) == ["expiring"]
+    assert new_alert_names(20 * HOUR) == []
 
 
 def test_reserved_credits_without_news_are_told_after_half_an_hour():
     GenerationFactory(state=State.RUNNING)
-    assert told(30 * MINUTE) == []
-    assert told(31 * MINUTE) == ["held"]
+    assert new_alert_names(30 * MINUTE) == []
+    assert new_alert_names(31 * MINUTE) == ["held"]
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_reserved_credits_without_news_are_told_after_half_an_hour():
 )
 def test_reserved_credits_of_one_that_is_not_late_are_told_after_two_hours(given):
     GenerationFactory(state=State.RUNNING, **given)
-    assert told(45 * MINUTE) == []
-    assert told(2 * HOUR + MINUTE) == ["held"]
+    assert new_alert_names(45 * MINUTE) == []
+    assert new_alert_names(2 * HOUR + MINUTE) == ["held"]
 
 
 def test_a_refused_callback_is_told_at_once_while_the_generation_is_open():
@@ -57,15 +57,15 @@ def test_a_refused_callback_is_told_at_once_while_the_generation_is_open():
         CallbackDelivery.objects.create(
             generation=generation, received_at=NOW, size_bytes=1, rejection="other_task"
         )
-    assert told(MINUTE) == ["callbacks"]
+    assert new_alert_names(MINUTE) == ["callbacks"]
 
 
 def test_many_old_ones_that_were_told_do_not_hide_a_new_one():
-    person = UserFactory()
+    user = UserFactory()
     for _number in range(MAX_ALERTS):
-        GenerationFactory(state=State.UNKNOWN, owner=person)
+        GenerationFactory(state=State.UNKNOWN, owner=user)
     assert len(claim_new_alerts(now=NOW + HOUR)) == MAX_ALERTS
-    newest = GenerationFactory(state=State.UNKNOWN, owner=person, created_at=NOW + HOUR)
+    newest = GenerationFactory(state=State.UNKNOWN, owner=user, created_at=NOW + HOUR)
     (alert,) = claim_new_alerts(now=NOW + 2 * HOUR)
     assert alert.generation == newest
 

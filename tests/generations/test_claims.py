@@ -16,13 +16,13 @@ from evolink_studio.generations.pipeline.leases import (
 from evolink_studio.generations.states import State
 from evolink_studio.generations.transitions import transition, update_in_state
 from tests.factories import NOW, GenerationFactory
-from tests.generations.conftest import fresh
+from tests.generations.conftest import reload
 
 JUST_BEFORE = timedelta(seconds=1)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_that_claim_at_the_same_moment_never_share_a_row(ada):
+def test_workers_that_lease_at_the_same_moment_never_share_a_row(ada):
     rows = GenerationFactory.create_batch(60, owner=ada)
     taken: list[list[int]] = [[] for _ in range(6)]
     start = threading.Barrier(6)
@@ -61,7 +61,7 @@ class TestOneWorker:
         assert lease_due(State.QUEUED, limit=1, now=NOW + LEASE_DURATION - JUST_BEFORE)[1] == []
         alive, rows = lease_due(State.QUEUED, limit=1, now=NOW + LEASE_DURATION)
         assert rows == [generation]
-        assert fresh(generation).lease_id == alive != dead
+        assert reload(generation).lease_id == alive != dead
 
     def test_a_worker_that_comes_back_from_a_long_pause_changes_nothing(self):
         GenerationFactory(state=State.RUNNING)
@@ -73,7 +73,7 @@ class TestOneWorker:
             seen, lease_id=paused, is_visible=True, progress=99, next_attempt_at=later
         )
         assert not transition(seen, State.FAILED, now=later, lease_id=paused)
-        assert (fresh(row).state, fresh(row).progress, fresh(row).lease_id) == (
+        assert (reload(row).state, reload(row).progress, reload(row).lease_id) == (
             "running",
             0,
             current,
@@ -81,24 +81,24 @@ class TestOneWorker:
 
         assert transition(row, State.SAVING, now=later, lease_id=current)
 
-    def test_a_held_row_stays_held_while_its_worker_says_so(self):
+    def test_a_leased_row_stays_leased_while_its_worker_renews(self):
         GenerationFactory(state=State.SAVING)
-        held, _ = lease_due(State.SAVING, limit=1, now=NOW)
+        lease_id, _ = lease_due(State.SAVING, limit=1, now=NOW)
         almost = NOW + LEASE_DURATION - JUST_BEFORE
-        renew_leases([held, uuid.uuid4()], now=almost)
+        renew_leases([lease_id, uuid.uuid4()], now=almost)
         assert lease_due(State.SAVING, limit=1, now=NOW + LEASE_DURATION)[1] == []
         assert len(lease_due(State.SAVING, limit=1, now=almost + LEASE_DURATION)[1]) == 1
 
     def test_a_row_that_is_done_with_is_not_renewed(self):
         generation = GenerationFactory(state=State.RUNNING)
-        held, (row,) = lease_due(State.RUNNING, limit=1, now=NOW)
+        lease_id, (row,) = lease_due(State.RUNNING, limit=1, now=NOW)
         update_in_state(
-            row, lease_id=held, is_visible=False, next_attempt_at=NOW + timedelta(seconds=8)
+            row, lease_id=lease_id, is_visible=False, next_attempt_at=NOW + timedelta(seconds=8)
         )
-        renew_leases([held], now=NOW + timedelta(seconds=1))
-        assert fresh(generation).next_attempt_at == NOW + timedelta(seconds=8)
+        renew_leases([lease_id], now=NOW + timedelta(seconds=1))
+        assert reload(generation).next_attempt_at == NOW + timedelta(seconds=8)
 
-    def test_the_next_look_is_the_earliest_of_the_states_asked_for(self):
+    def test_the_next_attempt_is_the_earliest_of_the_states_asked_for(self):
         GenerationFactory(state=State.RUNNING, next_attempt_at=NOW + timedelta(seconds=9))
         GenerationFactory(state=State.SAVING, next_attempt_at=NOW + timedelta(seconds=4))
         GenerationFactory(state=State.QUEUED, next_attempt_at=NOW)

@@ -15,7 +15,7 @@ from tests.factories import NOW, GenerationFactory
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_wish_that_is_being_cancelled_is_not_taken_and_nobody_is_turned_away(ada):
+def test_a_generation_that_is_being_cancelled_is_not_leased_and_nobody_is_turned_away(ada):
     with transaction.atomic():
         increment_feed_version(ada.pk)
     wish = GenerationFactory(owner=ada)
@@ -31,10 +31,10 @@ def test_a_wish_that_is_being_cancelled_is_not_taken_and_nobody_is_turned_away(a
         finally:
             connection.close()
 
-    person = threading.Thread(target=press_cancel)
-    person.start()
+    user = threading.Thread(target=press_cancel)
+    user.start()
     assert begun.wait(60)
     _, taken = lease_next(limit=5, now=NOW, limits=ConcurrencyLimits())
-    person.join(60)
+    user.join(60)
     assert (taken, said) == ([], [True])
     assert Generation.objects.get().state == "cancelled"

@@ -13,19 +13,19 @@ from evolink_studio.credits.models import LedgerEntry
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import create_generation
 from evolink_studio.generations.states import ENDED_STATES
-from tests.sandbox.world import GROK, served
-from tests.work import Worker
+from tests.sandbox.world import GROK, run_sandbox
+from tests.work import ManualWorker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PROMPTS = ("A cat", "[cheaper] A cat", "[dearer] A cat", "[policy] A cat", "[kept] A cat")
-PATIENCE = 90  # seconds; real films are made
+TIMEOUT_SECONDS = 90  # seconds; real films are made
 
 
-def test_the_book_says_what_the_sandbox_took(ada, clock, tmp_path, settings):
+def test_the_ledger_says_what_the_sandbox_took(ada, clock, tmp_path, settings):
     settings.MEDIA_ROOT = tmp_path / "media"
-    with served(tmp_path, pace=0.01) as far:
-        before = far.remaining()
+    with run_sandbox(tmp_path, pace=0.01) as sandbox_client:
+        before = sandbox_client.remaining()
         for prompt in PROMPTS:
             create_generation(
                 owner=ada,
@@ -36,13 +36,13 @@ def test_the_book_says_what_the_sandbox_took(ada, clock, tmp_path, settings):
                 credits_estimated=Decimal("8.16"),
                 now=clock(),
             )
-        worker = Worker(str(far.http.base_url), clock)
-        deadline = time.monotonic() + PATIENCE
+        worker = ManualWorker(str(sandbox_client.http.base_url), clock)
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while Generation.objects.exclude(state__in=ENDED_STATES).exists():
             assert time.monotonic() < deadline, "still not ended"
-            worker.everything()
-            clock.forward(seconds=20)
-        taken = before - far.remaining()
+            worker.run_all_stages()
+            clock.advance(seconds=20)
+        taken = before - sandbox_client.remaining()
 
     ended = Generation.objects.order_by("pk")
     used = [row.credits_charged for row in ended]

@@ -10,36 +10,44 @@ from evolink_studio.generations.pipeline import downloading as saving
 from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
-from tests.answers import cut_body, drip, film
+from tests.answers import cut_reply_body, drip_reply, make_media_script
 from tests.factories import NOW
-from tests.generations.conftest import fresh
-from tests.generations.test_save import clip, kept, left_over, made, make
-from tests.work import Clock
+from tests.generations.conftest import reload
+from tests.generations.test_save import (
+    create_saving_generation,
+    list_leftover_files,
+    read_stored_videos,
+    saving_generation,
+    video,
+)
+from tests.work import FakeClock
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["clip", "made"]  # fixtures
+__all__ = ["saving_generation", "video"]  # fixtures
 
 
 @pytest.mark.parametrize("half", [1, 2, 3])
-def test_two_savers_at_once_do_not_write_into_one_file(far, worker, clip, settings, half):
+def test_two_downloads_at_once_do_not_write_into_one_file(
+    fake_provider, worker, video, settings, half
+):
     """The first one froze in the middle of the film; a second one takes over; the first wakes."""
-    whole = film(clip)
+    whole = make_media_script(video)
     path = "/film.mp4"
-    generation = make(far, far.url + path)
-    second = replace(worker, clock=Clock(NOW + LEASE_DURATION))
+    generation = create_saving_generation(fake_provider, fake_provider.url + path)
+    second = replace(worker, clock=FakeClock(NOW + LEASE_DURATION))
     seen: list[str] = []
 
     def frozen(request):
-        far.files[path] = whole
-        return drip(whole(request), pause=0.0005)
+        fake_provider.files[path] = whole
+        return drip_reply(whole(request), byte_pause_seconds=0.0005)
 
-    far.files[path] = frozen
+    fake_provider.files[path] = frozen
 
     async def both() -> None:
         first = asyncio.create_task(saving_by(worker))
-        await arrival_of(settings, len(clip) * half // 4)
+        await wait_for_bytes(settings, len(video) * half // 4)
         await saving_by(second)
-        seen.append(await sync_to_async(lambda: fresh(generation).state)())
+        seen.append(await sync_to_async(lambda: reload(generation).state)())
         await first
 
     async def saving_by(one) -> None:
@@ -50,25 +58,31 @@ def test_two_savers_at_once_do_not_write_into_one_file(far, worker, clip, settin
 
     async_to_sync(both)()
     assert seen == ["completed"]
-    assert kept(fresh(generation)) == [clip]
+    assert read_stored_videos(reload(generation)) == [video]
     assert Asset.objects.count() == 1
-    assert left_over(settings) == []
+    assert list_leftover_files(settings) == []
 
 
-async def arrival_of(settings, size: int) -> None:
+async def wait_for_bytes(settings, size: int) -> None:
     """Wait until so much of the film lies here."""
-    while not any(path.stat().st_size >= size for path in left_over(settings)):  # noqa: ASYNC110
+    while not any(path.stat().st_size >= size for path in list_leftover_files(settings)):  # noqa: ASYNC110
         await asyncio.sleep(0.01)  # a file tells nobody that it grew
 
 
-def test_what_a_dead_worker_has_brought_is_gone_on_with_by_the_next(far, worker, made, clip):
+def test_what_a_dead_worker_has_brought_is_gone_on_with_by_the_next(
+    fake_provider, worker, saving_generation, video
+):
     """Each claim writes to a file of its own, but none begins again at the beginning."""
-    whole = film(clip)
-    cuts = iter([len(clip) // 4, len(clip) // 3])
-    far.media.answers(*[lambda request: cut_body(whole(request), next(cuts))] * 2)
+    whole = make_media_script(video)
+    cuts = iter([len(video) // 4, len(video) // 3])
+    fake_provider.media.reply_next(
+        *[lambda request: cut_reply_body(whole(request), next(cuts))] * 2
+    )
     for _ in range(3):
-        worker.wait_for(made)
-        worker.save()
-    begun = [int((r.headers.get("range") or "bytes=0-")[6:-1]) for r in far.media.requests]
-    assert begun == [0, len(clip) // 4, len(clip) // 4 + len(clip) // 3]
-    assert kept(fresh(made)) == [clip]
+        worker.advance_until_due(saving_generation)
+        worker.download_due()
+    begun = [
+        int((r.headers.get("range") or "bytes=0-")[6:-1]) for r in fake_provider.media.requests
+    ]
+    assert begun == [0, len(video) // 4, len(video) // 4 + len(video) // 3]
+    assert read_stored_videos(reload(saving_generation)) == [video]

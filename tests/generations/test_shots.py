@@ -2,62 +2,70 @@
 
 import pytest
 
-from tests.generations.pressing import press
-from tests.page import Page
+from tests.generations.pressing import post_form
+from tests.page import ParsedPage
 
 pytestmark = pytest.mark.django_db
 
 KLING = "kling-o3-image-to-video"
 
 
-def changed(tab, typed) -> Page:
-    return Page(press(tab, KLING, {"multi_shot": "true", **typed}, where="refresh", htmx=True))
+def refresh_form(client, fields) -> ParsedPage:
+    return ParsedPage(
+        post_form(client, KLING, {"multi_shot": "true", **fields}, action="refresh", is_htmx=True)
+    )
 
 
-def shot(number, prompt="", duration="") -> dict[str, str]:
+def shot_fields(number, prompt="", duration="") -> dict[str, str]:
     return {f"shots-{number}-prompt": prompt, f"shots-{number}-duration": duration}
 
 
-def test_switching_shots_on_shows_the_first_one_at_once(tab):
-    page = changed(tab, {})
-    assert page.value("shots-0-prompt") == ""
-    assert page.errors() == {}
+def test_switching_shots_on_shows_the_first_one_at_once(ada_client):
+    page = refresh_form(ada_client, {})
+    assert page.control_value("shots-0-prompt") == ""
+    assert page.error_texts() == {}
 
 
-def test_adding_to_the_first_empty_shot_gives_two(tab):
-    page = changed(tab, {**shot(0), "_do": "shots:add"})
-    assert page.value("shots-1-prompt") == ""
-    assert page.named("shots-2-prompt") == []
-    assert page.errors() == {}
+def test_adding_to_the_first_empty_shot_gives_two(ada_client):
+    page = refresh_form(ada_client, {**shot_fields(0), "_do": "shots:add"})
+    assert page.control_value("shots-1-prompt") == ""
+    assert page.find_controls("shots-2-prompt") == []
+    assert page.error_texts() == {}
 
 
 @pytest.mark.parametrize(
     "rows",
     [
-        {**shot(0), **shot(1)},
-        shot(0, prompt="A door"),
-        shot(0, duration="2"),
-        {**shot(0, "A door", "2"), **shot(1, "opens")},
-        {**shot(0, "A door", "2"), **shot(1)},
-        {**shot(0, "A door", "2"), "_do": "shots:add"},
+        {**shot_fields(0), **shot_fields(1)},
+        shot_fields(0, prompt="A door"),
+        shot_fields(0, duration="2"),
+        {**shot_fields(0, "A door", "2"), **shot_fields(1, "opens")},
+        {**shot_fields(0, "A door", "2"), **shot_fields(1)},
+        {**shot_fields(0, "A door", "2"), "_do": "shots:add"},
     ],
 )
-def test_a_shot_that_is_not_written_yet_is_not_called_wrong(tab, rows):
-    assert changed(tab, rows).errors() == {}
+def test_a_shot_that_is_not_written_yet_is_not_called_wrong(ada_client, rows):
+    assert refresh_form(ada_client, rows).error_texts() == {}
 
 
-def test_written_shots_that_do_not_add_up_are_said_to(tab):
-    page = changed(tab, {**shot(0, "A door", "2"), **shot(1, "opens", "2")})
-    assert "4 s" in page.error("shots")
+def test_written_shots_that_do_not_add_up_are_said_to(ada_client):
+    page = refresh_form(
+        ada_client, {**shot_fields(0, "A door", "2"), **shot_fields(1, "opens", "2")}
+    )
+    assert "4 s" in page.error_text("shots")
 
 
-def test_at_the_press_a_mistake_stands_at_its_own_shot_behind_an_empty_one(tab):
-    page = Page(press(tab, KLING, {"multi_shot": "true", **shot(0), **shot(1, "opens")}))
-    assert page.error("shots-0-duration") == ""
-    assert page.error("shots-1-duration")
+def test_at_the_press_a_mistake_stands_at_its_own_shot_behind_an_empty_one(ada_client):
+    page = ParsedPage(
+        post_form(
+            ada_client, KLING, {"multi_shot": "true", **shot_fields(0), **shot_fields(1, "opens")}
+        )
+    )
+    assert page.error_text("shots-0-duration") == ""
+    assert page.error_text("shots-1-duration")
 
 
-def test_the_button_for_one_more_is_named_after_what_it_adds(tab):
-    page = changed(tab, shot(0))
-    added = [b for b in page.all("button") if b.get("value") == "shots:add"]
+def test_the_button_for_one_more_is_named_after_what_it_adds(ada_client):
+    page = refresh_form(ada_client, shot_fields(0))
+    added = [b for b in page.find_all("button") if b.get("value") == "shots:add"]
     assert ["".join(button.itertext()).strip() for button in added] == ["Add a shot"]

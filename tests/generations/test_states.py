@@ -14,12 +14,12 @@ from evolink_studio.generations.transitions import (
     update_in_state,
 )
 from tests.factories import NOW, GenerationFactory, UserFactory
-from tests.generations.conftest import fresh
+from tests.generations.conftest import reload
 
 pytestmark = pytest.mark.django_db
 
 LATER = NOW + timedelta(minutes=5)
-ALLOWED = {
+ALLOWED_TRANSITIONS = {
     ("queued", "sending"),
     ("queued", "cancelled"),
     ("queued", "failed"),
@@ -34,94 +34,94 @@ ALLOWED = {
     ("saving", "completed"),
     ("saving", "failed"),
 }
-EVERY_MOVE = list(itertools.product(State.values, State.values))
+ALL_TRANSITIONS = list(itertools.product(State.values, State.values))
 
 
-def row(generation):
+def read_columns(generation):
     return Generation.objects.filter(pk=generation.pk).values().get()
 
 
-@pytest.mark.parametrize(("start", "to"), EVERY_MOVE, ids=map("→".join, EVERY_MOVE))
-def test_a_generation_moves_only_along_the_drawn_ways(start, to):
+@pytest.mark.parametrize(("start", "to"), ALL_TRANSITIONS, ids=map("→".join, ALL_TRANSITIONS))
+def test_a_generation_changes_only_along_the_allowed_transitions(start, to):
     generation = GenerationFactory(state=start)
-    before = row(generation)
+    before = read_columns(generation)
     moved = transition(generation, State(to), now=LATER)
-    assert moved is ((start, to) in ALLOWED)
-    assert fresh(generation).state == (to if moved else start)
-    assert moved or row(generation) == before
+    assert moved is ((start, to) in ALLOWED_TRANSITIONS)
+    assert reload(generation).state == (to if moved else start)
+    assert moved or read_columns(generation) == before
 
 
 @pytest.mark.parametrize("end", sorted(ENDED_STATES))
 def test_an_end_is_final(end):
     generation = GenerationFactory(state=end)
-    before = row(generation)
+    before = read_columns(generation)
     tried = [
         transition(generation, state, now=LATER, progress=7, error_code="late") for state in State
     ]
     assert not any(tried)
     assert not update_in_state(generation, lease_id=uuid.uuid4(), is_visible=True, progress=7)
-    assert row(generation) == before
+    assert read_columns(generation) == before
 
 
-def test_the_first_of_two_movers_wins():
+def test_the_first_of_two_transitions_wins():
     generation = GenerationFactory(state=State.RUNNING)
-    seen_by_another = fresh(generation)
+    seen_by_another = reload(generation)
     assert transition(generation, State.SAVING, now=LATER, credits_charged=5)
     assert not transition(seen_by_another, State.SAVING, now=LATER, credits_charged=7)
-    assert (fresh(generation).state, fresh(generation).credits_charged) == ("saving", 5)
+    assert (reload(generation).state, reload(generation).credits_charged) == ("saving", 5)
 
 
-def test_every_move_and_every_visible_note_is_one_more_version_for_its_owner():
-    generation = GenerationFactory(state=State.RUNNING, lease_id=(held := uuid.uuid4()))
+def test_every_transition_and_every_visible_update_is_one_more_version_for_its_owner():
+    generation = GenerationFactory(state=State.RUNNING, lease_id=(lease_id := uuid.uuid4()))
     other = UserFactory()
     start, others = increment_feed_version(generation.owner_id), increment_feed_version(other.pk)
 
-    assert update_in_state(generation, lease_id=held, is_visible=True, progress=10)
+    assert update_in_state(generation, lease_id=lease_id, is_visible=True, progress=10)
     assert (
-        fresh(generation).changed_version == ChangeFeed.objects.get(pk=generation.owner_id).version
+        reload(generation).changed_version == ChangeFeed.objects.get(pk=generation.owner_id).version
     )
-    assert fresh(generation).changed_version == start + 1
+    assert reload(generation).changed_version == start + 1
 
     assert transition(generation, State.SAVING, now=LATER)
     assert (
-        fresh(generation).changed_version == ChangeFeed.objects.get(pk=generation.owner_id).version
+        reload(generation).changed_version == ChangeFeed.objects.get(pk=generation.owner_id).version
     )
-    assert fresh(generation).changed_version == start + 2
+    assert reload(generation).changed_version == start + 2
     assert ChangeFeed.objects.get(pk=other.pk).version == others
 
 
-def test_a_quiet_note_is_no_news_for_the_page():
-    generation = GenerationFactory(state=State.RUNNING, lease_id=(held := uuid.uuid4()))
+def test_an_invisible_update_is_no_change_for_the_page():
+    generation = GenerationFactory(state=State.RUNNING, lease_id=(lease_id := uuid.uuid4()))
     version = increment_feed_version(generation.owner_id)
-    assert update_in_state(generation, lease_id=held, is_visible=False, attempts=3)
+    assert update_in_state(generation, lease_id=lease_id, is_visible=False, attempts=3)
     assert ChangeFeed.objects.get(pk=generation.owner_id).version == version
-    assert fresh(generation).attempts == 3
+    assert reload(generation).attempts == 3
 
 
-def test_a_worker_whose_claim_is_gone_changes_nothing():
+def test_a_worker_whose_lease_is_gone_changes_nothing():
     generation = GenerationFactory(state=State.RUNNING, lease_id=uuid.uuid4())
-    before = row(generation)
+    before = read_columns(generation)
     stale = uuid.uuid4()
     assert not transition(generation, State.SAVING, now=LATER, lease_id=stale)
     assert not update_in_state(generation, lease_id=stale, is_visible=True, progress=90)
-    assert row(generation) == before
+    assert read_columns(generation) == before
 
 
-def test_the_claim_is_held_on_to_only_while_something_is_being_sent():
-    held = uuid.uuid4()
-    generation = GenerationFactory(lease_id=held)
-    assert transition(generation, State.SENDING, now=LATER, lease_id=held)
-    assert fresh(generation).lease_id == held
-    assert transition(generation, State.RUNNING, now=LATER, lease_id=held)
-    assert fresh(generation).lease_id is None
+def test_the_lease_is_kept_only_while_something_is_being_sent():
+    lease_id = uuid.uuid4()
+    generation = GenerationFactory(lease_id=lease_id)
+    assert transition(generation, State.SENDING, now=LATER, lease_id=lease_id)
+    assert reload(generation).lease_id == lease_id
+    assert transition(generation, State.RUNNING, now=LATER, lease_id=lease_id)
+    assert reload(generation).lease_id is None
 
 
 @pytest.mark.parametrize("end", sorted(ENDED_STATES))
-def test_an_end_has_its_time_and_is_looked_at_no_more(end):
+def test_an_end_has_its_time_and_is_polled_no_more(end):
     start = {"cancelled": "queued", "completed": "saving", "failed": "running"}[end]
     generation = GenerationFactory(state=start, stalled_since=NOW, next_attempt_at=NOW)
     assert transition(generation, State(end), now=LATER)
-    ended = fresh(generation)
+    ended = reload(generation)
     assert (ended.finished_at, ended.next_attempt_at, ended.stalled_since, ended.is_ended) == (
         LATER,
         None,

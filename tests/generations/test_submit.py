@@ -14,13 +14,13 @@ from tests.factories import NOW, VEO, AssetFactory, UserFactory
 PARAMS = {"prompt": "A cat playing piano", "quality": "720p"}
 
 
-def press(owner, key, params=PARAMS, assets=()) -> CreateResult:
+def create_with_key(owner, form_key, params=PARAMS, assets=()) -> CreateResult:
     return create_generation(
         owner=owner,
         spec=get_spec(VEO),
         params=params,
         assets=assets,
-        form_key=key,
+        form_key=form_key,
         credits_estimated=None,
         now=NOW,
     )
@@ -34,7 +34,7 @@ def test_fifty_presses_at_once_are_one_generation(ada):
     def click() -> None:
         start.wait()
         try:
-            found.append(press(ada, key))
+            found.append(create_with_key(ada, key))
         except Exception as error:  # told by the assertion below, from the thread of the test
             found.append(error)
         connection.close()
@@ -50,35 +50,38 @@ def test_fifty_presses_at_once_are_one_generation(ada):
 
 
 @pytest.mark.django_db
-class TestOnePerson:
+class TestOneUser:
     def test_a_second_press_returns_the_same_generation(self, ada):
         key = uuid.uuid4()
-        first, second = press(ada, key), press(ada, key, dict(reversed(PARAMS.items())))
+        first, second = (
+            create_with_key(ada, key),
+            create_with_key(ada, key, dict(reversed(PARAMS.items()))),
+        )
         assert (first.is_new, second.is_new) == (True, False)
         assert first.generation == second.generation
 
     @pytest.mark.parametrize("change", [{"prompt": "A dog"}, {"quality": "4k"}, {"extra": None}])
     def test_the_same_form_with_other_content_is_refused_and_stores_nothing(self, ada, change):
         key = uuid.uuid4()
-        press(ada, key)
+        create_with_key(ada, key)
         with pytest.raises(IdempotencyConflict):
-            press(ada, key, {**PARAMS, **change})
+            create_with_key(ada, key, {**PARAMS, **change})
         assert Generation.objects.get().params == PARAMS
 
-    def test_another_form_with_the_same_content_is_another_wish(self, ada):
-        press(ada, uuid.uuid4())
-        press(ada, uuid.uuid4())
+    def test_another_form_with_the_same_content_is_another_generation(self, ada):
+        create_with_key(ada, uuid.uuid4())
+        create_with_key(ada, uuid.uuid4())
         assert Generation.objects.count() == 2
 
-    def test_a_form_key_belongs_to_its_person(self, ada):
+    def test_a_form_key_belongs_to_its_user(self, ada):
         key, eve = uuid.uuid4(), UserFactory()
-        press(ada, key)
-        assert press(eve, key, {"prompt": "Something else"}).is_new
+        create_with_key(ada, key)
+        assert create_with_key(eve, key, {"prompt": "Something else"}).is_new
         assert set(Generation.objects.values_list("owner", flat=True)) == {ada.pk, eve.pk}
 
     def test_what_is_stored_can_be_sent_at_once_and_is_told_to_the_page(self, ada):
         picture = AssetFactory(owner=ada)
-        made = press(ada, uuid.uuid4(), assets=[picture]).generation
+        made = create_with_key(ada, uuid.uuid4(), assets=[picture]).generation
         assert (made.state, made.next_attempt_at, made.charge, made.task_id) == (
             "queued",
             NOW,
@@ -95,5 +98,5 @@ class TestOnePerson:
     def test_a_draft_that_was_sent_is_a_draft_no_more(self, ada):
         for model in (VEO, "sora-2-preview"):
             Draft.objects.create(owner=ada, model_id=model, values={"prompt": "x"}, saved_at=NOW)
-        press(ada, uuid.uuid4())
+        create_with_key(ada, uuid.uuid4())
         assert Draft.objects.get().model_id == "sora-2-preview"

@@ -17,11 +17,11 @@ NO_LIMITS = ConcurrencyLimits()
 SORA = "sora-2-preview"
 
 
-def wishes(person, count, *, after=0, **fields):
+def create_queued(owner, count, *, delay_seconds=0, **fields):
     return [
         GenerationFactory(
-            owner=person,
-            created_at=NOW + timedelta(seconds=after + n),
+            owner=owner,
+            created_at=NOW + timedelta(seconds=delay_seconds + n),
             next_attempt_at=NOW,
             **fields,
         )
@@ -29,21 +29,21 @@ def wishes(person, count, *, after=0, **fields):
     ]
 
 
-def turns(limit=100, limits=NO_LIMITS, now=NOW) -> list[int]:
+def lease_next_ids(limit=100, limits=NO_LIMITS, now=NOW) -> list[int]:
     return [row.pk for row in lease_next(limit=limit, now=now, limits=limits)[1]]
 
 
 def test_everybodys_first_goes_before_anybodys_second(ada, eve):
-    many, one = wishes(ada, 5), wishes(eve, 1, after=60)
-    assert set(turns(limit=2)) == {many[0].pk, one[0].pk}
+    many, one = create_queued(ada, 5), create_queued(eve, 1, delay_seconds=60)
+    assert set(lease_next_ids(limit=2)) == {many[0].pk, one[0].pk}
 
 
-def test_work_under_way_counts_as_a_turn_taken(ada, eve):
-    wishes(ada, 2, state=State.RUNNING)
-    first = wishes(ada, 1)
-    later = wishes(eve, 1, after=60)
-    assert turns(limit=1) == [later[0].pk]
-    assert turns(limit=1) == [first[0].pk]
+def test_active_generations_count_as_turns_taken(ada, eve):
+    create_queued(ada, 2, state=State.RUNNING)
+    first = create_queued(ada, 1)
+    later = create_queued(eve, 1, delay_seconds=60)
+    assert lease_next_ids(limit=1) == [later[0].pk]
+    assert lease_next_ids(limit=1) == [first[0].pk]
 
 
 @pytest.mark.parametrize(
@@ -60,65 +60,65 @@ def test_work_under_way_counts_as_a_turn_taken(ada, eve):
     ids=str,
 )
 def test_limits_count_what_is_at_evolink_already(ada, eve, limits, taken):
-    wishes(ada, 1, state=State.RUNNING)
-    wishes(ada, 2)
-    wishes(eve, 1)
-    wishes(ada, 1, model_id=SORA)
-    assert len(turns(limits=limits)) == taken
+    create_queued(ada, 1, state=State.RUNNING)
+    create_queued(ada, 2)
+    create_queued(eve, 1)
+    create_queued(ada, 1, model_id=SORA)
+    assert len(lease_next_ids(limits=limits)) == taken
 
 
 def test_what_an_allowance_says_of_one_person_binds_only_them(ada, eve):
     Allowance.objects.create(user=ada, max_concurrent=1)
-    wishes(ada, 3)
-    theirs = wishes(eve, 2)
-    found = turns()
+    create_queued(ada, 3)
+    theirs = create_queued(eve, 2)
+    found = lease_next_ids()
     assert len(found) == 3
     assert {row.pk for row in theirs} < set(found)
 
 
 def test_what_is_being_prepared_counts_for_the_limits(ada):
     """Its pictures are on their way to EvoLink; the next look comes a moment later."""
-    wishes(ada, 2)
+    create_queued(ada, 2)
     limits = ConcurrencyLimits(per_user=1)
-    assert len(turns(limits=limits)) == 1
-    assert turns(limits=limits) == []
+    assert len(lease_next_ids(limits=limits)) == 1
+    assert lease_next_ids(limits=limits) == []
 
 
 def test_what_could_not_be_sent_makes_room_again(ada):
-    first, second = wishes(ada, 2)
-    held, (row,) = lease_next(limit=9, now=NOW, limits=ConcurrencyLimits(per_user=1))
+    first, second = create_queued(ada, 2)
+    lease_id, (row,) = lease_next(limit=9, now=NOW, limits=ConcurrencyLimits(per_user=1))
     update_in_state(
-        row, lease_id=held, is_visible=True, next_attempt_at=NOW + timedelta(seconds=30)
+        row, lease_id=lease_id, is_visible=True, next_attempt_at=NOW + timedelta(seconds=30)
     )
-    assert turns(limits=ConcurrencyLimits(per_user=1)) == [second.pk]
+    assert lease_next_ids(limits=ConcurrencyLimits(per_user=1)) == [second.pk]
     assert row.pk == first.pk
 
 
-def test_a_worker_that_died_holds_its_place_only_as_long_as_its_lease(ada):
-    (wish,) = wishes(ada, 1)
+def test_a_worker_that_died_keeps_its_place_only_as_long_as_its_lease(ada):
+    (wish,) = create_queued(ada, 1)
     limits = ConcurrencyLimits(per_user=1)
-    assert turns(limits=limits) == [wish.pk]
-    assert turns(limits=limits, now=NOW + timedelta(minutes=3)) == [wish.pk]
+    assert lease_next_ids(limits=limits) == [wish.pk]
+    assert lease_next_ids(limits=limits, now=NOW + timedelta(minutes=3)) == [wish.pk]
 
 
 def test_the_card_says_how_many_go_before(ada, eve):
-    mine = wishes(ada, 3)
-    wishes(eve, 2, after=60)
+    mine = create_queued(ada, 3)
+    create_queued(eve, 2, delay_seconds=60)
     places = count_ahead(ada.pk)
     assert [places[row.pk] for row in mine] == [0, 2, 4]
 
 
 def test_those_who_wait_hear_that_they_moved_up(ada, eve):
-    wishes(ada, 1)
-    (waiting,) = wishes(eve, 1, after=60)
-    for person in (ada, eve):
-        transition(GenerationFactory(owner=person), State.CANCELLED, now=NOW)
+    create_queued(ada, 1)
+    (waiting,) = create_queued(eve, 1, delay_seconds=60)
+    for user in (ada, eve):
+        transition(GenerationFactory(owner=user), State.CANCELLED, now=NOW)
     before = Generation.objects.get(pk=waiting.pk).changed_version
-    turns(limit=1)
+    lease_next_ids(limit=1)
     assert Generation.objects.get(pk=waiting.pk).changed_version > before
 
 
-def test_one_person_with_a_thousand_wishes_delays_nobody_by_more_than_one(ada):
-    wishes(ada, 200)
-    others = [wishes(UserFactory(), 1, after=900)[0].pk for _ in range(5)]
-    assert set(others) < set(turns(limit=6))
+def test_one_user_with_a_thousand_generations_delays_nobody_by_more_than_one(ada):
+    create_queued(ada, 200)
+    others = [create_queued(UserFactory(), 1, delay_seconds=900)[0].pk for _ in range(5)]
+    assert set(others) < set(lease_next_ids(limit=6))

@@ -8,20 +8,20 @@ from evolink_studio.generations.models import Generation
 from evolink_studio.library.models import Asset
 from evolink_studio.library.s3_storage import StorageUnavailableError
 from tests.factories import VEO, AssetFactory
-from tests.generations.pressing import HTMX, numbered, press
-from tests.page import Page
+from tests.generations.pressing import HTMX_HEADERS, make_numbered_image, post_form
+from tests.page import ParsedPage
 
 pytestmark = pytest.mark.django_db
 
-TROUBLES = {
+STORAGE_ERRORS = {
     "a store that does not answer": StorageUnavailableError("The store did not answer"),
     "a disk that only reads": OSError(errno.EROFS, "Read-only file system"),
     "a disk with errors": OSError(errno.EIO, "Input/output error"),
 }
 
 
-@pytest.fixture(params=TROUBLES.values(), ids=TROUBLES)
-def away(request, monkeypatch):
+@pytest.fixture(params=STORAGE_ERRORS.values(), ids=STORAGE_ERRORS)
+def broken_storage(request, monkeypatch):
     """Nothing can be put into the library."""
 
     def fail(*_, **__):
@@ -30,44 +30,49 @@ def away(request, monkeypatch):
     monkeypatch.setattr("evolink_studio.library.storage._move_into_place", fail)
 
 
-@pytest.mark.usefixtures("away")
+@pytest.mark.usefixtures("broken_storage")
 @pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
-def test_a_press_with_a_picture_says_it_at_the_field_and_keeps_the_rest(tab, htmx):
+def test_a_press_with_a_picture_says_it_at_the_field_and_keeps_the_rest(ada_client, htmx):
     typed = {"prompt": "A cat on the moon", "quality": "1080p"}
-    response = press(tab, VEO, typed, htmx=htmx, image_urls=numbered(1))
-    page = Page(response)
+    response = post_form(ada_client, VEO, typed, is_htmx=htmx, image_urls=make_numbered_image(1))
+    page = ParsedPage(response)
     assert response.status_code == 200
-    assert "cannot be reached" in page.error("image_urls")
-    assert "Nothing was sent or charged" in page.error("image_urls")
-    assert (page.value("prompt"), page.value("quality")) == ("A cat on the moon", "1080p")
+    assert "cannot be reached" in page.error_text("image_urls")
+    assert "Nothing was sent or charged" in page.error_text("image_urls")
+    assert (page.control_value("prompt"), page.control_value("quality")) == (
+        "A cat on the moon",
+        "1080p",
+    )
     assert not Generation.objects.exists()
     assert not Asset.objects.exists()
 
 
-@pytest.mark.usefixtures("away")
-def test_a_picture_given_by_script_is_answered_in_words(tab):
-    response = tab.post("/library/upload", {"file": numbered(1)}, headers=HTMX)
+@pytest.mark.usefixtures("broken_storage")
+def test_a_picture_given_by_script_is_answered_in_words(ada_client):
+    response = ada_client.post(
+        "/library/upload", {"file": make_numbered_image(1)}, headers=HTMX_HEADERS
+    )
     assert response.status_code == 503
     assert "cannot be reached" in response.json()["error"]
 
 
-def test_adjusting_a_picture_that_cannot_be_read_is_answered_in_words(tab, ada, monkeypatch):
+def test_adjusting_a_picture_that_cannot_be_read_is_answered_in_words(ada_client, ada, monkeypatch):
     def fail(*_):
         raise StorageUnavailableError("The store did not answer")
 
     picture = AssetFactory(owner=ada)
     monkeypatch.setattr("evolink_studio.library.storage.read_content", fail)
-    response = tab.post(f"/library/{picture.pk}/edit", {"action": "jpeg"})
+    response = ada_client.post(f"/library/{picture.pk}/edit", {"action": "jpeg"})
     assert response.status_code == 503
     assert "cannot be reached" in response.json()["error"]
 
 
-def test_when_it_is_back_the_same_press_goes_through(tab, monkeypatch):
+def test_when_it_is_back_the_same_press_goes_through(ada_client, monkeypatch):
     def fail(*_, **__):
         raise StorageUnavailableError("The store did not answer")
 
     with monkeypatch.context() as now:
         now.setattr("evolink_studio.library.storage._move_into_place", fail)
-        press(tab, VEO, image_urls=numbered(1))
-    assert press(tab, VEO, image_urls=numbered(1)).status_code == 302
+        post_form(ada_client, VEO, image_urls=make_numbered_image(1))
+    assert post_form(ada_client, VEO, image_urls=make_numbered_image(1)).status_code == 302
     assert Generation.objects.get().inputs.count() == 1

@@ -9,153 +9,155 @@ from evolink_studio.generations.services import DISMISSIBLE_STATES, dismiss, res
 from evolink_studio.generations.states import State
 from evolink_studio.generations.transitions import transition
 from tests.factories import NOW, VEO, GenerationFactory
-from tests.generations.conftest import fresh
-from tests.generations.pressing import HTMX
-from tests.page import Page, words
+from tests.generations.conftest import reload
+from tests.generations.pressing import HTMX_HEADERS
+from tests.page import ParsedPage, element_text
 
 pytestmark = pytest.mark.django_db
 
-UNTOUCHED = ("state", "charge", "due", "claim", "moved", "attempts", "reserved", "used")
+UNTOUCHED_COLUMNS = ("state", "charge", "due", "claim", "moved", "attempts", "reserved", "used")
 
 
-def facts(generation: Generation) -> dict[str, object]:
-    return Generation.objects.values(*UNTOUCHED).get(pk=generation.pk)
+def untouched_values(generation: Generation) -> dict[str, object]:
+    return Generation.objects.values(*UNTOUCHED_COLUMNS).get(pk=generation.pk)
 
 
-def leave(tab, generation, **how):
-    return tab.post(f"/generations/{generation.pk}/put-away/", **how)
+def post_dismiss(client, generation, **options):
+    return client.post(f"/generations/{generation.pk}/put-away/", **options)
 
 
-def come_back(tab, generation, **how):
-    return tab.post(f"/generations/{generation.pk}/watch-again/", **how)
+def post_restore(client, generation, **options):
+    return client.post(f"/generations/{generation.pk}/watch-again/", **options)
 
 
-def desk(tab) -> Page:
-    return Page(tab.get(f"/create/{VEO}/"))
+def open_workspace(client) -> ParsedPage:
+    return ParsedPage(client.get(f"/create/{VEO}/"))
 
 
-def asks(page: Page) -> str | None:
+def poller_url(page: ParsedPage) -> str | None:
     """Where the page's poller asks; None when it does not."""
-    return page.one("*[@id='poller']").get("hx-get")
+    return page.find_one("*[@id='poller']").get("hx-get")
 
 
 # --- the service ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", State)
-def test_only_what_was_sent_and_is_not_over_can_be_put_away(ada, state):
+def test_only_what_was_sent_and_is_not_over_can_be_dismissed(ada, state):
     generation = GenerationFactory(owner=ada, state=state, next_attempt_at=NOW)
-    before = facts(generation)
+    before = untouched_values(generation)
     assert dismiss(generation=generation, now=NOW) is (state in DISMISSIBLE_STATES)
-    assert (fresh(generation).dismissed_at == NOW) is (state in DISMISSIBLE_STATES)
-    assert facts(generation) == before
+    assert (reload(generation).dismissed_at == NOW) is (state in DISMISSIBLE_STATES)
+    assert untouched_values(generation) == before
 
 
-def test_what_is_put_away_twice_keeps_its_first_moment(ada):
+def test_what_is_dismissed_twice_keeps_its_first_moment(ada):
     generation = GenerationFactory(owner=ada, state=State.RUNNING)
     assert dismiss(generation=generation, now=NOW)
     assert not dismiss(generation=generation, now=NOW + timedelta(hours=1))
-    assert fresh(generation).dismissed_at == NOW
+    assert reload(generation).dismissed_at == NOW
     assert restore(generation=generation)
     assert not restore(generation=generation)
-    assert fresh(generation).dismissed_at is None
+    assert reload(generation).dismissed_at is None
 
 
 def test_both_are_news_for_the_other_tabs(ada):
     generation = GenerationFactory(owner=ada, state=State.RUNNING)
-    versions = [fresh(generation).changed_version]
+    versions = [reload(generation).changed_version]
     dismiss(generation=generation, now=NOW)
-    versions.append(fresh(generation).changed_version)
+    versions.append(reload(generation).changed_version)
     restore(generation=generation)
-    versions.append(fresh(generation).changed_version)
+    versions.append(reload(generation).changed_version)
     assert versions == sorted(set(versions))
 
 
-def test_the_worker_follows_it_and_settles_it_all_the_same(far, worker, ada):
+def test_the_worker_polls_it_and_settles_it_all_the_same(fake_provider, worker, ada):
     generation = GenerationFactory(owner=ada)
-    worker.send()
-    assert dismiss(generation=fresh(generation), now=NOW)
-    far.finish(fresh(generation).task_id, f"{far.url}/film")
-    assert worker.look(generation).state == State.SAVING
+    worker.dispatch_due()
+    assert dismiss(generation=reload(generation), now=NOW)
+    fake_provider.complete_task(reload(generation).task_id, f"{fake_provider.url}/film")
+    assert worker.poll_when_due(generation).state == State.SAVING
     assert generation.charge == "charged"
-    assert far.paid == 1
+    assert fake_provider.paid_count == 1
 
 
 # --- the page ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("staged", ["", "1"])
-def test_the_card_says_what_goes_on_and_offers_the_way_back(tab, ada, staged):
+def test_the_card_says_what_goes_on_and_offers_the_way_back(ada_client, ada, staged):
     generation = GenerationFactory(owner=ada, state=State.RUNNING)
-    page = Page(leave(tab, generation, data={"staged": staged}, headers=HTMX))
-    said = words(page.card(generation.pk))
+    page = ParsedPage(
+        post_dismiss(ada_client, generation, data={"staged": staged}, headers=HTMX_HEADERS)
+    )
+    said = element_text(page.find_card(generation.pk))
     assert "You stopped watching this. EvoLink goes on, and 25.7 credits stay reserved." in said
     assert "it will be in your films" in said
     assert "Watch again" in said
     assert "Stop watching" not in said
-    assert page.all("progress") == []
+    assert page.find_all("progress") == []
 
 
-def test_it_leaves_the_desk_and_no_longer_keeps_the_poller_running(tab, ada):
+def test_it_leaves_the_workspace_and_no_longer_keeps_the_poller_running(ada_client, ada):
     other = GenerationFactory(owner=ada, state=State.COMPLETED, created_at=NOW - timedelta(hours=1))
     generation = GenerationFactory(owner=ada, state=State.RUNNING)
-    assert asks(desk(tab))
-    leave(tab, generation)
-    page = desk(tab)
-    assert page.cards() == {other.pk: "completed"}
-    assert asks(page) is None
+    assert poller_url(open_workspace(ada_client))
+    post_dismiss(ada_client, generation)
+    page = open_workspace(ada_client)
+    assert page.card_states() == {other.pk: "completed"}
+    assert poller_url(page) is None
 
 
-def test_the_poller_of_an_open_page_hears_of_it_and_stops(tab, ada):
+def test_the_poller_of_an_open_page_hears_of_it_and_stops(ada_client, ada):
     generation = GenerationFactory(owner=ada, state=State.RUNNING)
-    address = asks(desk(tab))
-    leave(tab, generation)
-    page = Page(tab.get(address, headers=HTMX))
-    assert asks(page) is None
-    assert "You stopped watching this." in words(page.card(generation.pk))
+    address = poller_url(open_workspace(ada_client))
+    post_dismiss(ada_client, generation)
+    page = ParsedPage(ada_client.get(address, headers=HTMX_HEADERS))
+    assert poller_url(page) is None
+    assert "You stopped watching this." in element_text(page.find_card(generation.pk))
 
 
-def test_without_scripts_a_line_says_it(tab, ada):
+def test_without_scripts_a_line_says_it(ada_client, ada):
     generation = GenerationFactory(owner=ada, state=State.RUNNING)
-    page = Page(leave(tab, generation, follow=True))
-    assert page.cards() == {}
+    page = ParsedPage(post_dismiss(ada_client, generation, follow=True))
+    assert page.card_states() == {}
     assert "EvoLink goes on, and 25.7 credits stay reserved." in page.text
 
 
-def test_watching_again_puts_it_on_the_stage_and_asks_for_news(tab, ada):
+def test_restoring_selects_it_and_polls_for_changes(ada_client, ada):
     generation = GenerationFactory(owner=ada, state=State.RUNNING, dismissed_at=NOW)
-    page = Page(come_back(tab, generation, headers=HTMX))
-    assert page.cards() == {generation.pk: "running"}
-    assert "Stop watching" in words(page.card(generation.pk))
-    assert asks(page)
-    page = Page(come_back(tab, generation, follow=True))
-    assert page.cards() == {generation.pk: "running"}
+    page = ParsedPage(post_restore(ada_client, generation, headers=HTMX_HEADERS))
+    assert page.card_states() == {generation.pk: "running"}
+    assert "Stop watching" in element_text(page.find_card(generation.pk))
+    assert poller_url(page)
+    page = ParsedPage(post_restore(ada_client, generation, follow=True))
+    assert page.card_states() == {generation.pk: "running"}
 
 
-def test_what_was_put_away_can_still_be_opened(tab, ada):
+def test_what_was_dismissed_can_still_be_opened(ada_client, ada):
     generation = GenerationFactory(owner=ada, state=State.RUNNING, dismissed_at=NOW)
-    page = Page(tab.get(f"/create/{VEO}/?show={generation.pk}"))
-    assert "Watch again" in words(page.card(generation.pk))
-    assert asks(page) is None
+    page = ParsedPage(ada_client.get(f"/create/{VEO}/?show={generation.pk}"))
+    assert "Watch again" in element_text(page.find_card(generation.pk))
+    assert poller_url(page) is None
 
 
-def test_too_late_the_card_says_how_it_ended(tab, ada):
+def test_too_late_the_card_says_how_it_ended(ada_client, ada):
     generation = GenerationFactory(owner=ada, state=State.RUNNING)
     transition(generation, State.FAILED, now=NOW, error_code="service_error")
-    page = Page(leave(tab, generation, headers=HTMX))
-    assert page.cards() == {generation.pk: "failed"}
-    assert fresh(generation).dismissed_at is None
+    page = ParsedPage(post_dismiss(ada_client, generation, headers=HTMX_HEADERS))
+    assert page.card_states() == {generation.pk: "failed"}
+    assert reload(generation).dismissed_at is None
 
 
-@pytest.mark.parametrize(("do", "stands"), [(leave, None), (come_back, NOW)])
-def test_nobody_does_it_to_the_work_of_others(tab, eve, do, stands):
+@pytest.mark.parametrize(("do", "stands"), [(post_dismiss, None), (post_restore, NOW)])
+def test_nobody_does_it_to_the_work_of_others(ada_client, eve, do, stands):
     theirs = GenerationFactory(owner=eve, state=State.RUNNING, dismissed_at=stands)
-    assert do(tab, theirs).status_code == 404
-    assert fresh(theirs).dismissed_at == stands
+    assert do(ada_client, theirs).status_code == 404
+    assert reload(theirs).dismissed_at == stands
 
 
-def test_its_film_stands_among_the_films_when_it_is_made(tab, ada):
+def test_its_film_stands_among_the_films_when_it_is_made(ada_client, ada):
     GenerationFactory(owner=ada, state=State.RUNNING, dismissed_at=NOW)
-    assert "not watched" in Page(tab.get("/films/?of=making")).text
+    assert "not watched" in ParsedPage(ada_client.get("/films/?of=making")).text
     Generation.objects.update(state=State.COMPLETED, finished_at=NOW, next_attempt_at=None)
-    assert len(Page(tab.get("/films/")).all("article")) == 1
+    assert len(ParsedPage(ada_client.get("/films/")).find_all("article")) == 1

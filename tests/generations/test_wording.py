@@ -10,7 +10,7 @@ from evolink_studio.generations.pipeline.queue import QueuePosition, queue_posit
 from evolink_studio.generations.presenters.cards import present_card
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 from tests.factories import NOW, VEO, GenerationFactory
-from tests.page import Page, words
+from tests.page import ParsedPage, element_text
 
 pytestmark = pytest.mark.django_db
 
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.django_db
 # --- waiting ----------------------------------------------------------------------------------
 
 
-def test_waiting_says_how_many_go_before_and_how_many_run_at_once(tab, ada, settings):
+def test_waiting_says_how_many_go_before_and_how_many_run_at_once(ada_client, ada, settings):
     settings.ENV = settings.ENV.model_copy(update={"running_per_person": 3})
     first, second = GenerationFactory.create_batch(2, owner=ada)
-    page = Page(tab.get(f"/create/{VEO}/?show={second.pk}"))
-    assert "1 ahead of this one." in words(page.card(second.pk))
-    assert "At most 3 of yours run at once" in words(page.card(second.pk))
-    assert "Next in line to be sent." in words(page.card(first.pk))
+    page = ParsedPage(ada_client.get(f"/create/{VEO}/?show={second.pk}"))
+    assert "1 ahead of this one." in element_text(page.find_card(second.pk))
+    assert "At most 3 of yours run at once" in element_text(page.find_card(second.pk))
+    assert "Next in line to be sent." in element_text(page.find_card(first.pk))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_no_news_says_for_how_long_and_that_it_costs_no_more(ada):
     assert "Nothing more will be charged" in made.advice
 
 
-def test_how_often_we_look_when_there_is_no_news_is_what_the_schedule_does(ada):
+def test_how_often_we_poll_when_there_is_no_news_is_what_the_schedule_does(ada):
     stalled = GenerationFactory(owner=ada, state=State.RUNNING, stalled_since=NOW)
     often = poll_schedule.next_poll_delay(stalled, now=NOW, is_sandbox=False)
     seldom = poll_schedule.error_backoff(99)
@@ -111,7 +111,7 @@ def test_how_often_we_look_when_there_is_no_news_is_what_the_schedule_does(ada):
 # --- lost, saving, put away -------------------------------------------------------------------
 
 
-def test_a_lost_answer_says_whether_it_is_still_looked_for(ada):
+def test_a_lost_answer_says_whether_it_is_still_searched_for(ada):
     looked_for = GenerationFactory(owner=ada, state=State.UNKNOWN, next_attempt_at=NOW)
     given_up = GenerationFactory(owner=ada, state=State.UNKNOWN, next_attempt_at=None)
     assert "We are looking for it at EvoLink." in present_card(looked_for, now=NOW).advice
@@ -156,7 +156,7 @@ def test_a_film_that_is_ours_says_so(ada):
         (State.SAVING, "It is made and charged"),
     ],
 )
-def test_what_is_not_watched_says_what_goes_on_and_what_it_costs(ada, state, said):
+def test_what_is_dismissed_says_what_goes_on_and_what_it_costs(ada, state, said):
     left_alone = GenerationFactory(owner=ada, state=state, dismissed_at=NOW, stalled_since=NOW)
     made = present_card(left_alone, now=NOW)
     assert made.message.startswith("You stopped watching this.")
@@ -167,14 +167,14 @@ def test_what_is_not_watched_says_what_goes_on_and_what_it_costs(ada, state, sai
 
 
 @pytest.mark.parametrize("state", sorted(ENDED_STATES))
-def test_what_was_put_away_and_has_ended_is_like_any_other(ada, state):
+def test_what_was_dismissed_and_has_ended_is_like_any_other(ada, state):
     generation = GenerationFactory(owner=ada, state=state)
     before = present_card(generation, now=NOW)
     generation.put_away = NOW
     assert present_card(generation, now=NOW) == before
 
 
-def test_only_what_goes_on_without_us_can_be_left(ada):
+def test_only_what_goes_on_without_us_can_be_dismissed(ada):
     for state in State:
         generation = GenerationFactory(owner=ada, state=state)
         goes_on = state in LIVE_STATES and state != State.QUEUED

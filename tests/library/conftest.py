@@ -6,14 +6,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from evolink_studio.accounts.models import User
 from evolink_studio.library import services
-from tests.library.footage import film
-from tests.pictures import picture
+from tests.library.footage import make_video
+from tests.pictures import make_image
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def media(settings):
+def media_root(settings):
     """Where the files of this test lie."""
     return Path(settings.MEDIA_ROOT)
 
@@ -34,34 +34,34 @@ def staff(db):
 
 
 @pytest.fixture
-def cat(owner):
+def image_asset(owner):
     """A picture of the owner."""
-    return services.add_image(owner=owner, content=picture(), name="cat.png", now=NOW)
+    return services.add_image(owner=owner, content=make_image(), name="cat.png", now=NOW)
 
 
 @pytest.fixture
-def clip(owner, tmp_path):
+def video_asset(owner, tmp_path):
     """A film made for the owner, of 2 seconds."""
-    path = film(tmp_path / "clip.mp4", sound=True)
+    path = make_video(tmp_path / "clip.mp4", has_audio=True)
     return services.add_result(owner_id=owner.pk, path=path, name="clip-1", now=NOW)
 
 
 @pytest.fixture
-def owned(client, owner):
+def owner_client(client, owner):
     """The browser of the owner."""
     client.force_login(owner)
     return client
 
 
-def upload_of(content, name="cat.png", type="image/png"):
+def make_upload(content, name="cat.png", type="image/png"):
     return SimpleUploadedFile(name, content, type)
 
 
-def kept_files(media):
+def list_files(media_root):
     """Every file in the library's folders."""
-    return [path for path in media.rglob("*") if path.is_file()]
+    return [path for path in media_root.rglob("*") if path.is_file()]
 
 
-def nobody(names):
+def nothing_needed(names):
     """For a sweep: no unfinished file is waited for."""
     return set()

@@ -10,7 +10,7 @@ from tests.library.conftest import NOW
 
 
 @pytest.fixture
-def shelf(owner):
+def sixty_images(owner):
     """Sixty pictures, ten in each second."""
     return Asset.objects.bulk_create(
         Asset(
@@ -32,60 +32,64 @@ def shelf(owner):
     )
 
 
-def picks(reply):
+def picked_refs(reply):
     return re.findall(r'data-asset-ref="([^"]+)"', reply.content.decode())
 
 
 def test_the_newest_pictures_come_first_and_every_one_comes_once(
-    owned, shelf, django_assert_max_num_queries
+    owner_client, sixty_images, django_assert_max_num_queries
 ):
     url, seen, pages = "/library/picker?kind=image&param=image_urls", [], 0
     while url:
         with django_assert_max_num_queries(4):  # session, person, files; the session is not cached
-            reply = owned.get(url)
-        seen += picks(reply)
+            reply = owner_client.get(url)
+        seen += picked_refs(reply)
         pages += 1
         found = re.search(r'hx-get="([^"]+)"', reply.content.decode())
         url = found and found[1].replace("&amp;", "&")
     assert pages == 3
-    assert seen == [asset.ref for asset in reversed(shelf)]
+    assert seen == [asset.ref for asset in reversed(sixty_images)]
 
 
-def test_the_dialog_says_which_slot_it_fills_and_later_pages_are_only_items(owned, shelf):
-    first = owned.get("/library/picker?param=image_start").content.decode()
+def test_the_dialog_says_which_slot_it_fills_and_later_pages_are_only_items(
+    owner_client, sixty_images
+):
+    first = owner_client.get("/library/picker?param=image_start").content.decode()
     assert 'data-param="image_start"' in first
     after = re.search(r"after=([\d-]+)", first)[1]
-    later = owned.get(f"/library/picker?param=image_start&after={after}").content.decode()
+    later = owner_client.get(f"/library/picker?param=image_start&after={after}").content.decode()
     assert "<section" not in later
     assert "data-asset-ref" in later
 
 
-def test_a_plain_link_leads_on_without_scripts(owned, shelf):
-    page = owned.get("/library/picker").content.decode()
+def test_a_plain_link_leads_on_without_scripts(owner_client, sixty_images):
+    page = owner_client.get("/library/picker").content.decode()
     href, asked = re.search(r'href="([^"]+)"\s+hx-get="([^"]+)"', page).groups()
     assert href == asked
 
 
-def test_only_ones_own_files_of_that_kind_are_offered(client, owner, stranger, cat, clip):
+def test_only_ones_own_files_of_that_kind_are_offered(
+    client, owner, stranger, image_asset, video_asset
+):
     client.force_login(owner)
-    assert picks(client.get("/library/picker")) == [cat.ref]
-    assert picks(client.get("/library/picker?kind=video")) == [clip.ref]
+    assert picked_refs(client.get("/library/picker")) == [image_asset.ref]
+    assert picked_refs(client.get("/library/picker?kind=video")) == [video_asset.ref]
     client.force_login(stranger)
     reply = client.get("/library/picker")
-    assert not picks(reply)
+    assert not picked_refs(reply)
     assert "Nothing here yet" in reply.content.decode()
 
 
 @pytest.mark.parametrize(
     "after", ["x", "-", "1-", "-5", "9" * 59, "1-" + "9" * 57, "99999999999999999-1"]
 )
-def test_a_place_that_makes_no_sense_is_no_error(owned, shelf, after):
-    assert owned.get("/library/picker", {"after": after}).status_code == 200
+def test_a_place_that_makes_no_sense_is_no_error(owner_client, sixty_images, after):
+    assert owner_client.get("/library/picker", {"after": after}).status_code == 200
 
 
-def test_a_name_that_looks_like_a_page_is_only_text(owned, shelf, owner):
-    Asset.objects.filter(pk=shelf[-1].pk).update(name="<script>alert(1)</script>")
-    page = owned.get("/library/picker", {"param": '"><script>alert(2)</script>'})
+def test_a_name_that_looks_like_a_page_is_only_text(owner_client, sixty_images, owner):
+    Asset.objects.filter(pk=sixty_images[-1].pk).update(name="<script>alert(1)</script>")
+    page = owner_client.get("/library/picker", {"param": '"><script>alert(2)</script>'})
     assert b"<script>" not in page.content
 
 

@@ -9,18 +9,27 @@ from django.test import Client
 
 from evolink_studio.library import filenames
 from evolink_studio.library.models import Asset
-from tests.library.conftest import kept_files, upload_of
-from tests.library.footage import film, sound
-from tests.pictures import encoded, half_clear, opened, photo, picture, png_claiming
+from tests.library.conftest import list_files, make_upload
+from tests.library.footage import make_audio, make_video
+from tests.pictures import (
+    decode_image,
+    draw_half_transparent_image,
+    encode_image,
+    make_image,
+    make_photo,
+    make_png_bomb,
+)
 
-UPLOAD = "/library/upload"
+UPLOAD_URL = "/library/upload"
 
 
-def give(client, content, name="cat.png", type="image/png"):
-    return client.post(UPLOAD, {"file": upload_of(content, name, type), "param": "image_urls"})
+def post_upload(client, content, name="cat.png", type="image/png"):
+    return client.post(
+        UPLOAD_URL, {"file": make_upload(content, name, type), "param": "image_urls"}
+    )
 
 
-class Endless(io.RawIOBase):
+class CountedBody(io.RawIOBase):
     """A body that counts how much of it was read."""
 
     def __init__(self, head):
@@ -42,11 +51,13 @@ def multipart_head(name="big.png", token=""):
 
 def post_raw(client, body, length, **more):
     form = {"CONTENT_TYPE": "multipart/form-data; boundary=B", "CONTENT_LENGTH": length}
-    return client.generic("POST", UPLOAD, **{"wsgi.input": body, **form, **more})
+    return client.generic("POST", UPLOAD_URL, **{"wsgi.input": body, **form, **more})
 
 
-def test_a_picture_is_answered_with_its_facts(owned, owner):
-    reply = give(owned, photo(width=200, height=100), "holiday.JPG", "image/jpeg")
+def test_a_picture_is_answered_with_its_facts(owner_client, owner):
+    reply = post_upload(
+        owner_client, make_photo(width=200, height=100), "holiday.JPG", "image/jpeg"
+    )
     asset = Asset.objects.get()
     assert reply.json() == {
         "ref": f"asset:{asset.pk}",
@@ -62,37 +73,41 @@ def test_a_picture_is_answered_with_its_facts(owned, owner):
     assert (asset.owner, asset.origin) == (owner, "upload")
 
 
-def test_what_is_kept_is_what_was_written_here(owned):
-    given = photo(width=200, height=100)
-    ref = give(owned, given).json()["ref"]
-    sent = b"".join(owned.get(f"/library/{ref.removeprefix('asset:')}/file").streaming_content)
-    assert opened(sent).size == (200, 100)
+def test_what_is_kept_is_what_was_written_here(owner_client):
+    given = make_photo(width=200, height=100)
+    ref = post_upload(owner_client, given).json()["ref"]
+    sent = b"".join(
+        owner_client.get(f"/library/{ref.removeprefix('asset:')}/file").streaming_content
+    )
+    assert decode_image(sent).size == (200, 100)
     assert b"Secret Camera" in given
     assert b"Secret Camera" not in sent
 
 
-def test_films_and_sounds_are_known_by_their_bytes(owned, tmp_path):
-    clip = give(owned, film(tmp_path / "a.mp4").read_bytes(), "clip.png").json()
-    hum = give(owned, sound(tmp_path / "a.mp3").read_bytes(), "hum.png").json()
+def test_films_and_sounds_are_known_by_their_bytes(owner_client, tmp_path):
+    clip = post_upload(owner_client, make_video(tmp_path / "a.mp4").read_bytes(), "clip.png").json()
+    hum = post_upload(owner_client, make_audio(tmp_path / "a.mp3").read_bytes(), "hum.png").json()
     assert (clip["kind"], clip["format"], clip["seconds"]) == ("video", "mp4", "2.000")
     assert (hum["kind"], hum["format"], hum["thumbnail"]) == ("audio", "mp3", None)
     assert (clip["name"], hum["name"]) == ("clip.mp4", "hum.mp3")
 
 
-def test_a_slot_for_pictures_takes_no_film(owned, tmp_path):
-    clip = upload_of(film(tmp_path / "a.mp4").read_bytes(), "clip.mp4", "video/mp4")
-    reply = owned.post(UPLOAD, {"file": clip, "kind": "image"})
+def test_a_slot_for_pictures_takes_no_film(owner_client, tmp_path):
+    clip = make_upload(make_video(tmp_path / "a.mp4").read_bytes(), "clip.mp4", "video/mp4")
+    reply = owner_client.post(UPLOAD_URL, {"file": clip, "kind": "image"})
     assert reply.status_code == 400
     assert "not a picture" in reply.json()["error"]
 
 
-def test_a_kind_that_nobody_knows_is_not_believed(owned):
-    assert owned.post(UPLOAD, {"file": upload_of(picture()), "kind": "page"}).json()["ref"]
+def test_a_kind_that_nobody_knows_is_not_believed(owner_client):
+    assert owner_client.post(
+        UPLOAD_URL, {"file": make_upload(make_image()), "kind": "page"}
+    ).json()["ref"]
 
 
 @pytest.mark.parametrize("name", ["photo.heic", "photo.png"])
-def test_a_picture_from_a_phone_becomes_a_jpeg(owned, name):
-    answered = give(owned, picture("HEIF"), name, "image/heic").json()
+def test_a_picture_from_a_phone_becomes_a_jpeg(owner_client, name):
+    answered = post_upload(owner_client, make_image("HEIF"), name, "image/heic").json()
     assert (answered["format"], answered["name"]) == ("jpeg", "photo.jpg")
 
 
@@ -107,25 +122,27 @@ def test_a_picture_from_a_phone_becomes_a_jpeg(owned, name):
         (b"ID3" + bytes(300), "audio/mpeg"),
     ],
 )
-def test_what_is_not_what_it_says_is_refused_and_nothing_is_kept(owned, media, content, type):
-    reply = give(owned, content, "cat.png", type)
+def test_what_is_not_what_it_says_is_refused_and_nothing_is_kept(
+    owner_client, media_root, content, type
+):
+    reply = post_upload(owner_client, content, "cat.png", type)
     assert reply.status_code == 400
     assert "Nothing was sent or charged" in reply.json()["error"]
     assert not Asset.objects.exists()
-    assert not kept_files(media)
+    assert not list_files(media_root)
 
 
-def test_a_flood_of_pixels_is_refused(owned):
-    reply = give(owned, png_claiming(8000, 8000))
+def test_a_flood_of_pixels_is_refused(owner_client):
+    reply = post_upload(owner_client, make_png_bomb(8000, 8000))
     assert reply.status_code == 400
     assert "40 million pixels" in reply.json()["error"]
 
 
-def test_refusals_speak_the_persons_language(owned, settings, monkeypatch):
+def test_refusals_speak_the_persons_language(owner_client, settings, monkeypatch):
     monkeypatch.setattr(
         "evolink_studio.library.exceptions.gettext", lambda text: f"[{text[:9]}]" if text else text
     )
-    assert give(owned, b"only text").json()["error"] == "[This file]"
+    assert post_upload(owner_client, b"only text").json()["error"] == "[This file]"
 
 
 @pytest.mark.parametrize(
@@ -142,13 +159,13 @@ def test_refusals_speak_the_persons_language(owned, settings, monkeypatch):
         ("   .png", "png.png"),
     ],
 )
-def test_names_are_shown_and_never_used_on_the_disk(owned, media, given, kept):
-    answered = give(owned, picture(), given).json()
+def test_names_are_shown_and_never_used_on_the_disk(owner_client, media_root, given, kept):
+    answered = post_upload(owner_client, make_image(), given).json()
     assert answered["name"] == kept
-    for path in kept_files(media):
-        assert path.relative_to(media).as_posix().startswith("assets/2")
+    for path in list_files(media_root):
+        assert path.relative_to(media_root).as_posix().startswith("assets/2")
         assert path.stem.removesuffix("-poster").isalnum()
-    reply = owned.get(answered["thumbnail"].replace("poster", "download"))
+    reply = owner_client.get(answered["thumbnail"].replace("poster", "download"))
     assert "\n" not in reply["Content-Disposition"]
     assert reply["Content-Disposition"].startswith("attachment; filename")
 
@@ -159,27 +176,33 @@ def test_a_name_is_one_visible_line():
     assert filenames.clean_name("...", fallback="picture") == "picture"
 
 
-def test_the_same_picture_twice_is_one_file(owned, media):
-    first, second = give(owned, picture(), "one.png").json(), give(owned, picture()).json()
+def test_the_same_picture_twice_is_one_file(owner_client, media_root):
+    first, second = (
+        post_upload(owner_client, make_image(), "one.png").json(),
+        post_upload(owner_client, make_image()).json(),
+    )
     assert first == second
-    assert len(kept_files(media)) == 2  # the picture and its poster
+    assert len(list_files(media_root)) == 2  # the picture and its poster
 
 
-def test_two_people_with_the_same_picture_have_one_each(owned, stranger):
+def test_two_people_with_the_same_picture_have_one_each(owner_client, stranger):
     other = Client()
     other.force_login(stranger)
-    assert give(owned, picture()).json()["ref"] != give(other, picture()).json()["ref"]
+    assert (
+        post_upload(owner_client, make_image()).json()["ref"]
+        != post_upload(other, make_image()).json()["ref"]
+    )
 
 
-def test_without_a_file_the_answer_says_so(owned):
-    reply = owned.post(UPLOAD, {"param": "image_urls"})
+def test_without_a_file_the_answer_says_so(owner_client):
+    reply = owner_client.post(UPLOAD_URL, {"param": "image_urls"})
     assert reply.status_code == 400
     assert "No file arrived" in reply.json()["error"]
 
 
-def test_five_gigabytes_are_refused_without_being_read(owned):
-    body = Endless(multipart_head())
-    reply = post_raw(owned, body, 5 * 1024**3)
+def test_five_gigabytes_are_refused_without_being_read(owner_client):
+    body = CountedBody(multipart_head())
+    reply = post_raw(owner_client, body, 5 * 1024**3)
     assert reply.status_code == 413
     assert "larger than 50 MB" in reply.json()["error"]
     assert body.read_bytes < 1024**2
@@ -189,38 +212,38 @@ def test_five_gigabytes_in_a_plain_form_are_refused_too(owner):
     client = Client(enforce_csrf_checks=True)
     client.force_login(owner)
     client.cookies["csrftoken"] = token = "a" * 32
-    reply = post_raw(client, Endless(multipart_head(token=token)), 5 * 1024**3)
+    reply = post_raw(client, CountedBody(multipart_head(token=token)), 5 * 1024**3)
     assert reply.status_code == 413
 
 
-def test_a_file_just_over_the_limit_is_stopped_on_its_way(owned, settings, media):
+def test_a_file_just_over_the_limit_is_stopped_on_its_way(owner_client, settings, media_root):
     settings.MAX_UPLOAD_BYTES = 1024**2
-    reply = give(owned, picture("BMP", width=700, height=600))
+    reply = post_upload(owner_client, make_image("BMP", width=700, height=600))
     assert reply.status_code == 413
     assert "larger than 1 MB" in reply.json()["error"]
-    assert not kept_files(media)
+    assert not list_files(media_root)
 
 
-def test_a_body_in_chunks_without_a_length_is_answered_and_not_swallowed(owned):
-    body = Endless(multipart_head())
-    reply = post_raw(owned, body, "", HTTP_TRANSFER_ENCODING="chunked")
+def test_a_body_in_chunks_without_a_length_is_answered_and_not_swallowed(owner_client):
+    body = CountedBody(multipart_head())
+    reply = post_raw(owner_client, body, "", HTTP_TRANSFER_ENCODING="chunked")
     assert reply.status_code == 400
     assert "No file arrived" in reply.json()["error"]
     assert body.read_bytes < 1024**2
 
 
 def test_nobody_who_is_not_signed_in_makes_the_studio_store_bytes(client, db):
-    body = Endless(multipart_head())
+    body = CountedBody(multipart_head())
     assert post_raw(client, body, 40 * 1024**2).status_code == 302
     assert body.read_bytes < 1024**2
 
 
-def test_a_full_disk_is_said_while_the_file_arrives(owned, monkeypatch):
+def test_a_full_disk_is_said_while_the_file_arrives(owner_client, monkeypatch):
     def full(*args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("django.core.files.uploadedfile.TemporaryUploadedFile.write", full)
-    reply = give(owned, picture())
+    reply = post_upload(owner_client, make_image())
     assert reply.status_code == 507
     assert "disk is full" in reply.json()["error"]
 
@@ -234,33 +257,37 @@ def test_a_full_disk_is_said_while_the_file_arrives(owned, monkeypatch):
         "tempfile.TemporaryDirectory.__init__",
     ],
 )
-def test_a_full_disk_is_said_while_the_file_is_kept(owned, monkeypatch, media, place):
+def test_a_full_disk_is_said_while_the_file_is_kept(owner_client, monkeypatch, media_root, place):
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(place, full)
-        reply = give(owned, picture())
+        reply = post_upload(owner_client, make_image())
     assert reply.status_code == 507
     assert "disk is full" in reply.json()["error"]
     assert not Asset.objects.exists()
-    assert not kept_files(media)
+    assert not list_files(media_root)
 
 
-def test_a_full_disk_for_the_poster_takes_the_picture_away_again(owned, monkeypatch, media):
+def test_a_full_disk_for_the_poster_takes_the_picture_away_again(
+    owner_client, monkeypatch, media_root
+):
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("django.core.files.storage.FileSystemStorage.save", full)
-    assert give(owned, picture()).status_code == 507
-    assert not kept_files(media)
+    assert post_upload(owner_client, make_image()).status_code == 507
+    assert not list_files(media_root)
 
 
-def test_a_picture_is_fitted_and_converted_into_new_files(owned, owner):
-    ref = give(owned, encoded(half_clear(), "PNG"), "logo.png").json()["ref"]
+def test_a_picture_is_fitted_and_converted_into_new_files(owner_client, owner):
+    ref = post_upload(
+        owner_client, encode_image(draw_half_transparent_image(), "PNG"), "logo.png"
+    ).json()["ref"]
     edit = f"/library/{ref.removeprefix('asset:')}/edit"
-    fitted = owned.post(edit, {"action": "fit", "width": 1280, "height": 720}).json()
-    jpeg = owned.post(edit, {"action": "jpeg"}).json()
+    fitted = owner_client.post(edit, {"action": "fit", "width": 1280, "height": 720}).json()
+    jpeg = owner_client.post(edit, {"action": "jpeg"}).json()
     assert (fitted["width"], fitted["height"], fitted["format"]) == (1280, 720, "png")
     assert (jpeg["name"], jpeg["format"]) == ("logo.jpg", "jpeg")
     assert len({ref, fitted["ref"], jpeg["ref"]}) == 3
@@ -279,27 +306,31 @@ def test_a_picture_is_fitted_and_converted_into_new_files(owned, owner):
         {"action": "fit", "width": "x", "height": "y"},
     ],
 )
-def test_a_change_that_cannot_be_made_is_refused(owned, cat, wish):
-    reply = owned.post(f"/library/{cat.pk}/edit", wish)
+def test_a_change_that_cannot_be_made_is_refused(owner_client, image_asset, wish):
+    reply = owner_client.post(f"/library/{image_asset.pk}/edit", wish)
     assert reply.status_code == 400
     assert "The picture is as it was" in reply.json()["error"]
     assert Asset.objects.count() == 1
 
 
-def test_a_film_cannot_be_edited_as_a_picture_nor_a_picture_give_frames(owned, cat, clip):
-    assert owned.post(f"/library/{clip.pk}/edit", {"action": "jpeg"}).status_code == 400
-    assert owned.post(f"/library/{cat.pk}/frame", {"second": "1"}).status_code == 400
+def test_a_film_cannot_be_edited_as_a_picture_nor_a_picture_give_frames(
+    owner_client, image_asset, video_asset
+):
+    assert (
+        owner_client.post(f"/library/{video_asset.pk}/edit", {"action": "jpeg"}).status_code == 400
+    )
+    assert owner_client.post(f"/library/{image_asset.pk}/frame", {"second": "1"}).status_code == 400
 
 
-def test_a_frame_of_a_film_becomes_a_picture(owned, clip):
-    answered = owned.post(f"/library/{clip.pk}/frame", {"second": "1.5"}).json()
+def test_a_frame_of_a_film_becomes_a_picture(owner_client, video_asset):
+    answered = owner_client.post(f"/library/{video_asset.pk}/frame", {"second": "1.5"}).json()
     assert (answered["kind"], answered["format"]) == ("image", "jpeg")
     assert answered["name"] == "clip-1 1.50 s.jpg"
     assert Asset.objects.get(kind="image").origin == "frame"
 
 
 @pytest.mark.parametrize("second", ["", "x", "-1", "NaN", "Infinity", "1e99", "9" * 400])
-def test_a_second_that_makes_no_sense_is_refused(owned, clip, second):
-    reply = owned.post(f"/library/{clip.pk}/frame", {"second": second})
+def test_a_second_that_makes_no_sense_is_refused(owner_client, video_asset, second):
+    reply = owner_client.post(f"/library/{video_asset.pk}/frame", {"second": second})
     assert reply.status_code == 400
     assert json.loads(reply.content)["error"]

@@ -1,37 +1,37 @@
 import pytest
 
-from tests.sandbox.world import World, served
+from tests.sandbox.world import InProcessSandbox, run_sandbox
 
 
 @pytest.fixture
-def make_world(tmp_path):
+def make_sandbox(tmp_path):
     """Sandboxes without a server, each with a clock of its own."""
-    made = []
+    sandboxes = []
 
-    def make(render=None, **settings):
-        made.append(World(tmp_path, render, **settings))
-        return made[-1]
+    def create_sandbox(render=None, **settings):
+        sandboxes.append(InProcessSandbox(tmp_path, render, **settings))
+        return sandboxes[-1]
 
-    yield make
-    for world in made:
-        world.close()
+    yield create_sandbox
+    for sandbox in sandboxes:
+        sandbox.close()
 
 
 @pytest.fixture
-def world(make_world):
-    return make_world()
+def sandbox(make_sandbox):
+    return make_sandbox()
 
 
 @pytest.fixture(scope="module")
-def far_end(tmp_path_factory):
+def sandbox_client(tmp_path_factory):
     """Over a real socket, with the real clock, ten times as fast."""
     folder = tmp_path_factory.mktemp("sandbox")
-    with served(folder, pace=0.1, allow_loopback_callbacks=True) as caller:
-        yield caller
+    with run_sandbox(folder, pace=0.1, allow_loopback_callbacks=True) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
-def counter(tmp_path_factory):
+def slow_sandbox_client(tmp_path_factory):
     """Over a real socket; it takes orders, and so slowly that no film is begun."""
-    with served(tmp_path_factory.mktemp("sandbox"), pace=1000) as caller:
-        yield caller
+    with run_sandbox(tmp_path_factory.mktemp("sandbox"), pace=1000) as client:
+        yield client

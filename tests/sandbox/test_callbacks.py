@@ -5,89 +5,94 @@ import socket
 
 import pytest
 
-from evolink_studio.sandbox.callbacks import Caller, callback_problem, is_internal, leads_inside
-from tests.sandbox.listener import Listener
+from evolink_studio.sandbox.callbacks import (
+    CallbackSender,
+    find_callback_url_problem,
+    has_internal_address,
+    is_internal_host,
+)
+from tests.sandbox.listener import CallbackListener
 
 
 @pytest.fixture
-def world(make_world):
-    return make_world(allow_loopback_callbacks=True)
+def sandbox(make_sandbox):
+    return make_sandbox(allow_loopback_callbacks=True)
 
 
 @pytest.mark.parametrize(
     ("prompt", "status"),
     [("a cat", "completed"), ("[policy]", "failed"), ("[cancelled]", "cancelled")],
 )
-def test_the_end_of_a_task_is_told_once_with_the_task_as_it_is_read(world, prompt, status):
-    with Listener() as listener:
-        task_id = world.create(prompt, callback_url=listener.url)
-        world.later(1)
-        assert listener.came == []
-        world.later(20)
-        world.later(20)
-        assert listener.came == [world.read(task_id)]
-        assert listener.came[0]["status"] == status
+def test_the_end_of_a_task_is_told_once_with_the_task_as_it_is_read(sandbox, prompt, status):
+    with CallbackListener() as listener:
+        task_id = sandbox.create_task(prompt, callback_url=listener.url)
+        sandbox.advance(1)
+        assert listener.bodies == []
+        sandbox.advance(20)
+        sandbox.advance(20)
+        assert listener.bodies == [sandbox.get_task(task_id)]
+        assert listener.bodies[0]["status"] == status
         assert listener.paths == ["/callbacks/token"]
 
 
-def test_a_callback_carries_no_key(world):
-    with Listener() as listener:
-        world.finished(callback_url=listener.url)
+def test_a_callback_carries_no_key(sandbox):
+    with CallbackListener() as listener:
+        sandbox.create_finished(callback_url=listener.url)
         assert "authorization" not in {name.lower() for name in listener.headers[0]}
 
 
 @pytest.mark.parametrize("status", [500, 404, 302])
-def test_a_callback_that_fails_is_tried_three_times_more_after_1_2_and_4_seconds(world, status):
-    with Listener(status) as listener:
-        world.create(callback_url=listener.url)
-        world.later(20)
-        counts = [len(listener.came)]
+def test_a_callback_that_fails_is_tried_three_times_more_after_1_2_and_4_seconds(sandbox, status):
+    with CallbackListener(status) as listener:
+        sandbox.create_task(callback_url=listener.url)
+        sandbox.advance(20)
+        counts = [len(listener.bodies)]
         for gap in (0.9, 0.1, 1.9, 0.1, 3.9, 0.1, 100):
-            world.later(gap)
-            counts.append(len(listener.came))
+            sandbox.advance(gap)
+            counts.append(len(listener.bodies))
         assert counts == [1, 1, 2, 2, 3, 3, 4, 4]
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])
-def test_any_2xx_ends_the_tries(world, status):
-    with Listener(503, status) as listener:
-        world.create(callback_url=listener.url)
-        world.later(20)
-        world.later(1)
-        world.later(100)
-        assert len(listener.came) == 2
+def test_any_2xx_ends_the_tries(sandbox, status):
+    with CallbackListener(503, status) as listener:
+        sandbox.create_task(callback_url=listener.url)
+        sandbox.advance(20)
+        sandbox.advance(1)
+        sandbox.advance(100)
+        assert len(listener.bodies) == 2
 
 
-def test_an_address_where_nobody_listens_harms_nothing(world):
+def test_an_address_where_nobody_listens_harms_nothing(sandbox):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
-    task_id = world.create(callback_url=url)
+    task_id = sandbox.create_task(callback_url=url)
     for gap in (20, 1, 2, 4, 8):
-        world.later(gap)
-    assert world.read(task_id)["status"] == "completed"
+        sandbox.advance(gap)
+    assert sandbox.get_task(task_id)["status"] == "completed"
 
 
-def test_a_restart_goes_on_with_the_tries(world):
-    with Listener(500, 200) as listener:
-        world.create(callback_url=listener.url)
-        world.later(20)
-        world.start()
-        world.later(1)
-        world.later(100)
-        assert len(listener.came) == 2
+def test_a_restart_goes_on_with_the_tries(sandbox):
+    with CallbackListener(500, 200) as listener:
+        sandbox.create_task(callback_url=listener.url)
+        sandbox.advance(20)
+        sandbox.start()
+        sandbox.advance(1)
+        sandbox.advance(100)
+        assert len(listener.bodies) == 2
 
 
-def test_callback_twice_sends_it_twice(world):
-    with Listener() as listener:
-        world.finished("[callback-twice]", callback_url=listener.url)
-        assert len(listener.came) == 2
-        assert listener.came[0] == listener.came[1]
+def test_callback_twice_sends_it_twice(sandbox):
+    with CallbackListener() as listener:
+        sandbox.create_finished("[callback-twice]", callback_url=listener.url)
+        assert len(listener.bodies) == 2
+        assert listener.bodies[0] == listener.bodies[1]
 
 
-def test_a_loopback_address_is_refused_unless_it_is_allowed(make_world):
+def test_a_loopback_address_is_refused_unless_it_is_allowed(make_sandbox):
     body = {"model": "veo3.1-pro", "prompt": "x", "callback_url": "http://127.0.0.1:8000/x"}
-    assert make_world().post(body).status_code == 400
-    assert make_world(allow_loopback_callbacks=True).post(body).status_code == 200
+    assert make_sandbox().post(body).status_code == 400
+    assert make_sandbox(allow_loopback_callbacks=True).post(body).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -114,8 +119,8 @@ def test_a_loopback_address_is_refused_unless_it_is_allowed(make_world):
         17,
     ],
 )
-def test_a_callback_address_that_is_not_public_https_is_refused(make_world, url):
-    answer = make_world().post({"model": "veo3.1-pro", "prompt": "x", "callback_url": url})
+def test_a_callback_address_that_is_not_public_https_is_refused(make_sandbox, url):
+    answer = make_sandbox().post({"model": "veo3.1-pro", "prompt": "x", "callback_url": url})
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "invalid_request"
     assert answer.json()["error"]["param"] == "callback_url"
@@ -141,19 +146,19 @@ def test_a_callback_address_that_is_not_public_https_is_refused(make_world, url)
     ],
 )
 def test_an_internal_host_is_known_as_one(host):
-    assert is_internal(host)
+    assert is_internal_host(host)
 
 
 @pytest.mark.parametrize("host", ["studio.example", "8.8.8.8", "2606:4700::1111", "local.example"])
 def test_a_public_host_is_not_taken_for_an_internal_one(host):
-    assert not is_internal(host)
+    assert not is_internal_host(host)
 
 
 def test_a_longest_allowed_address_is_accepted():
     url = "https://studio.example/"
     url += "a" * (2048 - len(url))
-    assert callback_problem(url, allow_loopback=False) is None
-    assert callback_problem(url + "a", allow_loopback=False) is not None
+    assert find_callback_url_problem(url, allow_loopback=False) is None
+    assert find_callback_url_problem(url + "a", allow_loopback=False) is not None
 
 
 def test_a_name_that_leads_inside_is_not_called(monkeypatch):
@@ -163,8 +168,8 @@ def test_a_name_that_leads_inside_is_not_called(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", inside)
 
     async def call():
-        assert await leads_inside("https://rebound.example/x", allow_loopback=False)
-        async with Caller(allow_loopback=False) as caller:
-            return await caller.post("https://rebound.example/x", {})
+        assert await has_internal_address("https://rebound.example/x", allow_loopback=False)
+        async with CallbackSender(allow_loopback=False) as caller:
+            return await caller.post_task("https://rebound.example/x", {})
 
     assert asyncio.run(call()) is False

@@ -7,23 +7,23 @@ import pytest
 
 CASES = json.loads((Path(__file__).parents[1] / "contract-cases.json").read_text("utf-8"))["cases"]
 ACCEPTED = [case for case in CASES if case["accept"]]
-REFUSED = [case for case in CASES if not case["accept"]]
+REJECTED = [case for case in CASES if not case["accept"]]
 # The studio's own names, and where their values stand on the wire.
 WIRE_FIELDS = {"shots": "model_params.multi_prompt"}
 
 
-def name_of(case):
+def case_name(case):
     return f"{case['model']}: {case['name']}"
 
 
-def uploaded(counter, case):
+def upload_case_images(client, case):
     return {
-        param: [counter.picture(image["w"], image["h"], image["format"]) for image in images]
+        param: [client.upload_image(image["w"], image["h"], image["format"]) for image in images]
         for param, images in case["images"].items()
     }
 
 
-def body_of(case, pictures):
+def build_body(case, pictures):
     """The entered fields as EvoLink takes them."""
     fields = dict(case["fields"])
     extensions = {}
@@ -42,9 +42,9 @@ def body_of(case, pictures):
     return body | ({"model_params": extensions} if extensions else {})
 
 
-def with_urls(value, pictures):
+def replace_names(value, pictures):
     if isinstance(value, list):
-        return [with_urls(item, pictures) for item in value]
+        return [replace_names(item, pictures) for item in value]
     for param, urls in pictures.items():
         for place, url in enumerate(urls, 1):
             if value == f"<{param} {place}>":
@@ -56,27 +56,29 @@ def test_all_the_cases_are_read():
     assert len(CASES) == 48
 
 
-@pytest.mark.parametrize("case", ACCEPTED, ids=name_of)
-def test_what_the_documentation_allows_is_accepted(counter, case):
-    answer = counter.post(body_of(case, uploaded(counter, case)))
+@pytest.mark.parametrize("case", ACCEPTED, ids=case_name)
+def test_what_the_documentation_allows_is_accepted(slow_sandbox_client, case):
+    answer = slow_sandbox_client.post_generation(
+        build_body(case, upload_case_images(slow_sandbox_client, case))
+    )
     assert answer.status_code == 200, answer.text
     assert answer.json()["status"] == "pending"
 
 
-@pytest.mark.parametrize("case", ACCEPTED, ids=name_of)
-def test_the_payload_a_case_names_is_accepted_with_its_defaults(counter, case):
-    pictures = uploaded(counter, case)
-    payload = {key: with_urls(value, pictures) for key, value in case["payload"].items()}
-    answer = counter.post(body_of(case, pictures) | payload)
+@pytest.mark.parametrize("case", ACCEPTED, ids=case_name)
+def test_the_payload_a_case_names_is_accepted_with_its_defaults(slow_sandbox_client, case):
+    pictures = upload_case_images(slow_sandbox_client, case)
+    payload = {key: replace_names(value, pictures) for key, value in case["payload"].items()}
+    answer = slow_sandbox_client.post_generation(build_body(case, pictures) | payload)
     assert answer.status_code == 200, answer.text
 
 
-@pytest.mark.parametrize("case", REFUSED, ids=name_of)
-def test_what_the_documentation_forbids_is_refused_at_its_field(counter, case):
-    body = body_of(case, uploaded(counter, case))
-    before = counter.remaining()
-    answer = counter.post(body)
+@pytest.mark.parametrize("case", REJECTED, ids=case_name)
+def test_what_the_documentation_forbids_is_refused_at_its_field(slow_sandbox_client, case):
+    body = build_body(case, upload_case_images(slow_sandbox_client, case))
+    before = slow_sandbox_client.get_remaining_credits()
+    answer = slow_sandbox_client.post_generation(body)
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == WIRE_FIELDS.get(case["field"], case["field"])
     assert answer.json()["error"]["code"] in ("invalid_parameter", "missing_required_params")
-    assert counter.remaining() == before
+    assert slow_sandbox_client.get_remaining_credits() == before

@@ -4,37 +4,46 @@ import re
 
 import pytest
 
-from tests.sandbox.world import CREATE, GROK, KLING, NOON, SEEDANCE, SORA, VEO, picture_bytes
+from tests.sandbox.world import (
+    GENERATIONS_PATH,
+    GROK,
+    KLING,
+    NOON_TIMESTAMP,
+    SEEDANCE,
+    SORA,
+    VEO,
+    make_image_bytes,
+)
 
-FOREIGN = "https://pictures.example/cat.png"
-CALLBACK = "https://studio.example/callbacks/abc"
+EXTERNAL_URL = "https://pictures.example/cat.png"
+CALLBACK_URL = "https://studio.example/callbacks/abc"
 SHOT = {"index": 1, "prompt": "a", "duration": "5"}
 
 
-def shots(*rows, **more):
-    return {"multi_shot": True, "shot_type": "customize", "multi_prompt": list(rows), **more}
+def multi_shot_params(*rows, **fields):
+    return {"multi_shot": True, "shot_type": "customize", "multi_prompt": list(rows), **fields}
 
 
 ACCEPTED = [
-    {"model": VEO, "prompt": "x", "callback_url": CALLBACK},
+    {"model": VEO, "prompt": "x", "callback_url": CALLBACK_URL},
     {"model": VEO, "prompt": "x", "image_urls": [], "generation_type": "TEXT"},
     {"model": VEO, "prompt": "x", "image_urls": None},
     {"model": VEO, "prompt": "x" * 2000, "quality": "4k"},
-    {"model": KLING, "image_start": FOREIGN, "model_params": shots(SHOT)},
+    {"model": KLING, "image_start": EXTERNAL_URL, "model_params": multi_shot_params(SHOT)},
     {"model": KLING, "prompt": "x", "model_params": {"element_list": [{"element_id": "e"}]}},
     {
         "model": KLING,
         "prompt": "x",
-        "image_start": FOREIGN,
+        "image_start": EXTERNAL_URL,
         "model_params": {"watermark_info": {"enabled": True}},
     },
-    {"model": KLING, "prompt": "x", "image_urls": [FOREIGN] * 7},
-    {"model": SORA, "prompt": "x", "image_urls": [FOREIGN]},
-    {"model": SEEDANCE, "prompt": "x", "image_urls": [FOREIGN], "aspect_ratio": "21:9"},
+    {"model": KLING, "prompt": "x", "image_urls": [EXTERNAL_URL] * 7},
+    {"model": SORA, "prompt": "x", "image_urls": [EXTERNAL_URL]},
+    {"model": SEEDANCE, "prompt": "x", "image_urls": [EXTERNAL_URL], "aspect_ratio": "21:9"},
     {"model": GROK, "prompt": "😀" * 9000},
 ]
 
-REFUSED = [
+REJECTED = [
     ({"model": VEO}, "prompt", "missing_required_params"),
     ({"model": VEO, "prompt": "  \n"}, "prompt", "missing_required_params"),
     ({"model": VEO, "prompt": 7}, "prompt", "invalid_parameter"),
@@ -45,57 +54,86 @@ REFUSED = [
     ({"model": VEO, "prompt": "x", "image_urls": "https://a.example/b.png"}, "image_urls", None),
     ({"model": VEO, "prompt": "x", "image_urls": ["file:///etc/passwd"]}, "image_urls", None),
     (
-        {"model": VEO, "prompt": "x", "image_urls": [FOREIGN], "generation_type": "TEXT"},
+        {"model": VEO, "prompt": "x", "image_urls": [EXTERNAL_URL], "generation_type": "TEXT"},
         "generation_type",
         None,
     ),
-    ({"model": KLING, "prompt": "x", "image_start": [FOREIGN]}, "image_start", None),
-    ({"model": KLING, "prompt": "x", "image_urls": [FOREIGN] * 8}, "image_urls", None),
-    ({"model": KLING, "prompt": "x", "image_start": FOREIGN, "duration": "5"}, "duration", None),
-    ({"model": KLING, "prompt": "x", "image_start": FOREIGN, "duration": 5.0}, "duration", None),
-    ({"model": KLING, "prompt": "x", "image_start": FOREIGN, "duration": True}, "duration", None),
-    ({"model": KLING, "prompt": "x", "image_start": FOREIGN, "sound": True}, "sound", None),
-    ({"model": KLING, "prompt": "x", "image_start": FOREIGN, "quality": "4k"}, "quality", None),
+    ({"model": KLING, "prompt": "x", "image_start": [EXTERNAL_URL]}, "image_start", None),
+    ({"model": KLING, "prompt": "x", "image_urls": [EXTERNAL_URL] * 8}, "image_urls", None),
     (
-        {"model": KLING, "prompt": "x", "image_start": FOREIGN, "multi_shot": True},
+        {"model": KLING, "prompt": "x", "image_start": EXTERNAL_URL, "duration": "5"},
+        "duration",
+        None,
+    ),
+    (
+        {"model": KLING, "prompt": "x", "image_start": EXTERNAL_URL, "duration": 5.0},
+        "duration",
+        None,
+    ),
+    (
+        {"model": KLING, "prompt": "x", "image_start": EXTERNAL_URL, "duration": True},
+        "duration",
+        None,
+    ),
+    ({"model": KLING, "prompt": "x", "image_start": EXTERNAL_URL, "sound": True}, "sound", None),
+    (
+        {"model": KLING, "prompt": "x", "image_start": EXTERNAL_URL, "quality": "4k"},
+        "quality",
+        None,
+    ),
+    (
+        {"model": KLING, "prompt": "x", "image_start": EXTERNAL_URL, "multi_shot": True},
         "multi_shot",
         None,
     ),
     (
-        {"model": KLING, "image_start": FOREIGN, "model_params": {"multi_shot": True}},
+        {"model": KLING, "image_start": EXTERNAL_URL, "model_params": {"multi_shot": True}},
         "model_params.shot_type",
         "missing_required_params",
     ),
     (
         {
             "model": KLING,
-            "image_start": FOREIGN,
+            "image_start": EXTERNAL_URL,
             "model_params": {"multi_shot": True, "shot_type": "customize"},
         },
         "model_params.multi_prompt",
         "missing_required_params",
     ),
     (
-        {"model": KLING, "image_start": FOREIGN, "model_params": shots(SHOT | {"duration": 5})},
-        "model_params.multi_prompt",
-        "invalid_parameter",
-    ),
-    (
-        {"model": KLING, "image_start": FOREIGN, "model_params": shots(SHOT | {"index": 2})},
+        {
+            "model": KLING,
+            "image_start": EXTERNAL_URL,
+            "model_params": multi_shot_params(SHOT | {"duration": 5}),
+        },
         "model_params.multi_prompt",
         "invalid_parameter",
     ),
     (
         {
             "model": KLING,
-            "image_start": FOREIGN,
-            "model_params": shots(SHOT | {"prompt": "x" * 513}),
+            "image_start": EXTERNAL_URL,
+            "model_params": multi_shot_params(SHOT | {"index": 2}),
         },
         "model_params.multi_prompt",
         "invalid_parameter",
     ),
     (
-        {"model": KLING, "prompt": "x", "image_start": FOREIGN, "model_params": {"mode": "pro"}},
+        {
+            "model": KLING,
+            "image_start": EXTERNAL_URL,
+            "model_params": multi_shot_params(SHOT | {"prompt": "x" * 513}),
+        },
+        "model_params.multi_prompt",
+        "invalid_parameter",
+    ),
+    (
+        {
+            "model": KLING,
+            "prompt": "x",
+            "image_start": EXTERNAL_URL,
+            "model_params": {"mode": "pro"},
+        },
         "model_params.mode",
         None,
     ),
@@ -103,7 +141,7 @@ REFUSED = [
         {
             "model": KLING,
             "prompt": "x",
-            "image_start": FOREIGN,
+            "image_start": EXTERNAL_URL,
             "model_params": {"element_list": [{"element_id": str(n)} for n in range(4)]},
         },
         "model_params.element_list",
@@ -112,7 +150,7 @@ REFUSED = [
     ({"model": SORA, "prompt": "x", "quality": "720p"}, "quality", None),
     ({"model": SORA, "prompt": "x", "aspect_ratio": "1:1"}, "aspect_ratio", None),
     ({"model": GROK, "prompt": "x", "mode": "wild"}, "mode", None),
-    ({"model": GROK, "prompt": "x", "image_urls": [FOREIGN]}, "image_urls", None),
+    ({"model": GROK, "prompt": "x", "image_urls": [EXTERNAL_URL]}, "image_urls", None),
     ({"model": SEEDANCE, "prompt": "x", "aspect_ratio": "5:4"}, "aspect_ratio", None),
     ({"model": SEEDANCE, "prompt": "x", "quality": "4k"}, "quality", None),
     ({"prompt": "x"}, "model", "missing_required_params"),
@@ -120,20 +158,20 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("body", ACCEPTED, ids=str)
-def test_an_allowed_request_is_accepted(world, body):
-    assert world.post(body).status_code == 200
+def test_an_allowed_request_is_accepted(sandbox, body):
+    assert sandbox.post_generation(body).status_code == 200
 
 
-@pytest.mark.parametrize(("body", "param", "code"), REFUSED, ids=str)
-def test_a_forbidden_request_is_refused_and_costs_nothing(world, body, param, code):
-    answer = world.post(body)
+@pytest.mark.parametrize(("body", "param", "code"), REJECTED, ids=str)
+def test_a_forbidden_request_is_refused_and_costs_nothing(sandbox, body, param, code):
+    answer = sandbox.post_generation(body)
     assert answer.status_code == 400
     error = answer.json()["error"]
     assert error["param"] == param
     assert error["code"] == (code or "invalid_parameter")
     assert error["type"] == "invalid_request_error"
     assert error["message"]
-    assert world.remaining() == 1000
+    assert sandbox.get_remaining_credits() == 1000
 
 
 @pytest.mark.parametrize(
@@ -150,20 +188,22 @@ def test_a_forbidden_request_is_refused_and_costs_nothing(world, body, param, co
     ],
     ids=range(8),
 )
-def test_a_body_that_is_no_request_is_refused(world, body, status, code):
-    answer = world.http.post(CREATE, content=body)
+def test_a_body_that_is_no_request_is_refused(sandbox, body, status, code):
+    answer = sandbox.http.post_generation(GENERATIONS_PATH, content=body)
     assert answer.status_code == status
     assert answer.json()["error"]["code"] == code
 
 
 @pytest.mark.parametrize("key", ["", "Bearer", "Bearer  ", "Basic abc", "Bearer sk-evo-revoked"])
-def test_without_a_valid_key_nothing_is_created(world, key):
+def test_without_a_valid_key_nothing_is_created(sandbox, key):
     body = {"model": VEO, "prompt": "x"}
-    answer = world.http.post(CREATE, json=body, headers={"Authorization": key})
+    answer = sandbox.http.post_generation(
+        GENERATIONS_PATH, json=body, headers={"Authorization": key}
+    )
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "unauthorized"
     assert answer.json()["error"]["type"] == "authentication_error"
-    assert world.http.get("/v1/tasks").json()["total"] == 0
+    assert sandbox.http.get("/v1/tasks").json()["total"] == 0
 
 
 @pytest.mark.parametrize(
@@ -183,7 +223,7 @@ def test_without_a_valid_key_nothing_is_created(world, key):
             {
                 "model": KLING,
                 "prompt": "x",
-                "image_start": FOREIGN,
+                "image_start": EXTERNAL_URL,
                 "sound": "on",
                 "quality": "1080p",
             },
@@ -192,14 +232,14 @@ def test_without_a_valid_key_nothing_is_created(world, key):
             "per_second",
             45.009,
         ),
-        ({"model": KLING, "prompt": "x", "image_start": FOREIGN}, KLING, 5, "per_second", 27),
+        ({"model": KLING, "prompt": "x", "image_start": EXTERNAL_URL}, KLING, 5, "per_second", 27),
     ],
     ids=str,
 )
-def test_the_answer_has_the_documented_shape(world, body, model, length, rule, credits):
-    answer = world.post(body).json()
+def test_the_answer_has_the_documented_shape(sandbox, body, model, length, rule, credits):
+    answer = sandbox.post_generation(body).json()
     assert re.fullmatch(r"task-unified-\d{10}-[a-z0-9]{8}", answer["id"])
-    assert answer["created"] == NOON
+    assert answer["created"] == NOON_TIMESTAMP
     assert answer["model"] == model
     assert answer["object"] == "video.generation.task"
     assert answer["type"] == "video"
@@ -214,48 +254,48 @@ def test_the_answer_has_the_documented_shape(world, body, model, length, rule, c
     }
 
 
-def test_grok_does_not_tell_the_length_of_its_film(world):
-    answer = world.post({"model": GROK, "prompt": "x"}).json()
+def test_grok_does_not_tell_the_length_of_its_film(sandbox):
+    answer = sandbox.post_generation({"model": GROK, "prompt": "x"}).json()
     assert "video_duration" not in answer["task_info"]
     assert answer["usage"]["credits_reserved"] == 8.16
 
 
-def test_the_same_key_and_body_give_the_same_task_and_cost_once(world):
+def test_the_same_key_and_body_give_the_same_task_and_cost_once(sandbox):
     body = {"model": GROK, "prompt": "x"}
     key = {"Idempotency-Key": "generation-0000000001"}
-    first, second = world.post(body, **key), world.post(body, **key)
+    first, second = sandbox.post_generation(body, **key), sandbox.post_generation(body, **key)
     assert "idempotency-replayed" not in first.headers
     assert second.headers["idempotency-replayed"] == "true"
     assert first.json() == second.json()
-    assert world.http.get("/v1/tasks").json()["total"] == 1
-    assert float(world.remaining()) == pytest.approx(1000 - 8.16)
+    assert sandbox.http.get("/v1/tasks").json()["total"] == 1
+    assert float(sandbox.get_remaining_credits()) == pytest.approx(1000 - 8.16)
 
 
-def test_the_same_key_with_another_body_is_refused(world):
+def test_the_same_key_with_another_body_is_refused(sandbox):
     key = {"Idempotency-Key": "generation-0000000001"}
-    world.post({"model": GROK, "prompt": "x"}, **key)
-    answer = world.post({"model": GROK, "prompt": "y"}, **key)
+    sandbox.post_generation({"model": GROK, "prompt": "x"}, **key)
+    answer = sandbox.post_generation({"model": GROK, "prompt": "y"}, **key)
     assert answer.status_code == 409
-    assert world.http.get("/v1/tasks").json()["total"] == 1
+    assert sandbox.http.get("/v1/tasks").json()["total"] == 1
 
 
-def test_a_malformed_idempotency_key_is_refused(world):
-    answer = world.post({"model": GROK, "prompt": "x"}, **{"Idempotency-Key": "short"})
+def test_a_malformed_idempotency_key_is_refused(sandbox):
+    answer = sandbox.post_generation({"model": GROK, "prompt": "x"}, **{"Idempotency-Key": "short"})
     assert answer.status_code == 400
 
 
-def test_a_picture_that_was_deleted_or_expired_is_refused(world):
-    url = world.picture()
+def test_a_picture_that_was_deleted_or_expired_is_refused(sandbox):
+    url = sandbox.upload_image()
     body = {"model": VEO, "prompt": "x", "image_urls": [url]}
-    assert world.post(body).status_code == 200
-    world.later(72 * 3600 + 1)
-    answer = world.post(body)
+    assert sandbox.post_generation(body).status_code == 200
+    sandbox.advance(72 * 3600 + 1)
+    answer = sandbox.post_generation(body)
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == "image_urls"
 
 
-def test_a_picture_over_ten_megabytes_is_refused(world):
-    url = world.upload(picture_bytes() + b"\0" * (10 * 1024 * 1024))
-    answer = world.post({"model": VEO, "prompt": "x", "image_urls": [url]})
+def test_a_picture_over_ten_megabytes_is_refused(sandbox):
+    url = sandbox.upload_file(make_image_bytes() + b"\0" * (10 * 1024 * 1024))
+    answer = sandbox.post_generation({"model": VEO, "prompt": "x", "image_urls": [url]})
     assert answer.status_code == 400
     assert "10MB" in answer.json()["error"]["message"]

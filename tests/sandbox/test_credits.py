@@ -7,12 +7,12 @@ import pytest
 from tests.sandbox.world import GROK, SORA, VEO
 
 
-def sum_of(world, task_id=None):
-    return sum(entry.amount for entry in world.entries(task_id))
+def entry_sum(sandbox, task_id=None):
+    return sum(entry.amount for entry in sandbox.list_entries(task_id))
 
 
-def test_the_balance_has_the_documented_shape(world):
-    assert world.http.get("/v1/credits").json() == {
+def test_the_balance_has_the_documented_shape(sandbox):
+    assert sandbox.http.get("/v1/credits").json() == {
         "data": {
             "token": {"remaining_credits": 0, "unlimited_credits": True, "used_credits": 0},
             "user": {"remaining_credits": 1000, "used_credits": 0},
@@ -22,89 +22,92 @@ def test_the_balance_has_the_documented_shape(world):
     }
 
 
-def test_a_reservation_leaves_the_balance_at_once_and_is_used_at_the_end(world):
-    task_id = world.create()
-    assert world.credits() == {
+def test_a_reservation_leaves_the_balance_at_once_and_is_used_at_the_end(sandbox):
+    task_id = sandbox.create_task()
+    assert sandbox.get_credits() == {
         "remaining_credits": Decimal("991.84"),
         "used_credits": Decimal(0),
     }
-    world.later(20)
-    assert world.credits() == {
+    sandbox.advance(20)
+    assert sandbox.get_credits() == {
         "remaining_credits": Decimal("991.84"),
         "used_credits": Decimal("8.16"),
     }
-    assert sum_of(world, task_id) == Decimal("-8.16")
+    assert entry_sum(sandbox, task_id) == Decimal("-8.16")
 
 
 @pytest.mark.parametrize("story", ["policy", "service", "timeout", "strange", "cancelled"])
-def test_a_failed_task_sums_up_to_zero(world, story):
-    task = world.finished(f"[{story}] a cat")
+def test_a_failed_task_sums_up_to_zero(sandbox, story):
+    task = sandbox.create_finished(f"[{story}] a cat")
     assert task["usage"]["credits_used"] == 0
     assert task["billing"]["refund_status"] == "refunded"
     assert task["billing"]["refunded_credits"] == 8.16
-    assert sum_of(world, task["id"]) == 0
-    assert world.remaining() == 1000
+    assert entry_sum(sandbox, task["id"]) == 0
+    assert sandbox.get_remaining_credits() == 1000
 
 
 @pytest.mark.parametrize(
     ("story", "charged"), [("cheaper", "4.08"), ("dearer", "8.976"), ("kept", "8.16")]
 )
-def test_what_is_charged_can_differ_from_what_was_reserved(world, story, charged):
-    task = world.finished(f"[{story}] a cat")
+def test_what_is_charged_can_differ_from_what_was_reserved(sandbox, story, charged):
+    task = sandbox.create_finished(f"[{story}] a cat")
     assert str(task["usage"]["credits_used"]) == charged
-    assert sum_of(world, task["id"]) == -Decimal(charged)
-    assert world.remaining() == 1000 - Decimal(charged)
+    assert entry_sum(sandbox, task["id"]) == -Decimal(charged)
+    assert sandbox.get_remaining_credits() == 1000 - Decimal(charged)
 
 
-def test_without_enough_credits_the_request_is_refused(make_world):
-    world = make_world(opening_balance=Decimal(20))
-    world.create()
-    world.create()
-    answer = world.post({"model": GROK, "prompt": "x"})
+def test_without_enough_credits_the_request_is_refused(make_sandbox):
+    world = make_sandbox(opening_balance=Decimal(20))
+    world.create_task()
+    world.create_task()
+    answer = world.post_generation({"model": GROK, "prompt": "x"})
     assert answer.status_code == 402
     assert answer.json()["error"]["code"] == "insufficient_quota"
-    assert world.remaining() == Decimal("3.68")
+    assert world.get_remaining_credits() == Decimal("3.68")
     assert world.http.get("/v1/tasks").json()["total"] == 2
 
 
-def test_the_last_credit_can_be_spent(make_world):
-    world = make_world(opening_balance=Decimal(162))
-    world.create(model=VEO)
-    assert world.remaining() == 0
+def test_the_last_credit_can_be_spent(make_sandbox):
+    world = make_sandbox(opening_balance=Decimal(162))
+    world.create_task(model=VEO)
+    assert world.get_remaining_credits() == 0
 
 
-def test_midnight_fills_the_account_up_once(world):
-    world.finished(model=VEO)
-    assert world.remaining() == 838
-    world.later(86_400)
-    assert world.remaining() == 1000
-    world.finished(model=SORA)
-    assert world.remaining() == Decimal("976.96")
+def test_midnight_fills_the_account_up_once(sandbox):
+    sandbox.create_finished(model=VEO)
+    assert sandbox.get_remaining_credits() == 838
+    sandbox.advance(86_400)
+    assert sandbox.get_remaining_credits() == 1000
+    sandbox.create_finished(model=SORA)
+    assert sandbox.get_remaining_credits() == Decimal("976.96")
 
 
-def test_midnight_takes_nothing_from_a_full_account(world):
-    world.http.post("/sandbox/top-up", json={"credits": 500})
-    world.later(86_400)
-    assert world.remaining() == 1500
+def test_midnight_takes_nothing_from_a_full_account(sandbox):
+    sandbox.http.post_generation("/sandbox/top-up", json={"credits": 500})
+    sandbox.advance(86_400)
+    assert sandbox.get_remaining_credits() == 1500
 
 
-def test_the_balance_outlives_a_restart_and_is_the_sum_of_its_entries(world):
-    world.finished(model=VEO)
-    world.finished("[policy] x", model=VEO)
-    world.finished("[cheaper] x")
-    world.create(model=SORA)
-    before = world.remaining()
-    world.start()
-    assert world.remaining() == before == sum_of(world)
+def test_the_balance_outlives_a_restart_and_is_the_sum_of_its_entries(sandbox):
+    sandbox.create_finished(model=VEO)
+    sandbox.create_finished("[policy] x", model=VEO)
+    sandbox.create_finished("[cheaper] x")
+    sandbox.create_task(model=SORA)
+    before = sandbox.get_remaining_credits()
+    sandbox.start()
+    assert sandbox.get_remaining_credits() == before == entry_sum(sandbox)
 
 
 @pytest.mark.parametrize("credits", [0, -1, "5", 1.5, True, None, 100_001])
-def test_a_strange_top_up_is_refused(world, credits):
-    assert world.http.post("/sandbox/top-up", json={"credits": credits}).status_code == 400
-    assert world.remaining() == 1000
+def test_a_strange_top_up_is_refused(sandbox, credits):
+    assert (
+        sandbox.http.post_generation("/sandbox/top-up", json={"credits": credits}).status_code
+        == 400
+    )
+    assert sandbox.get_remaining_credits() == 1000
 
 
-def test_a_top_up_needs_a_key(world):
+def test_a_top_up_needs_a_key(sandbox):
     headers = {"Authorization": ""}
-    answer = world.http.post("/sandbox/top-up", json={"credits": 5}, headers=headers)
+    answer = sandbox.http.post_generation("/sandbox/top-up", json={"credits": 5}, headers=headers)
     assert answer.status_code == 401

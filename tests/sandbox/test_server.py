@@ -12,76 +12,76 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.sandbox.listener import Listener
-from tests.sandbox.world import CREATE, GROK, HEADERS
+from tests.sandbox.listener import CallbackListener
+from tests.sandbox.world import GENERATIONS_PATH, GROK, HEADERS
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 90.0
-PAUSE = threading.Event()
+TIMEOUT_SECONDS = 90.0
+NEVER_SET = threading.Event()
 
 
-def until(happened):
+def wait_until(condition):
     """Look again and again; a real server has a clock of its own."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
-        result = happened()
+        result = condition()
         if result:
             return result
-        PAUSE.wait(0.02)
+        NEVER_SET.wait(0.02)
     raise AssertionError("It did not happen in time.")
 
 
-def ended(far_end, task_id):
-    def look():
-        task = far_end.read(task_id)
+def wait_for_end(client, task_id):
+    def read_ended_task():
+        task = client.read(task_id)
         return task if task["status"] in ("completed", "failed") else None
 
-    return until(look)
+    return wait_until(read_ended_task)
 
 
-def test_lost_accepts_the_task_and_says_nothing(far_end):
-    before = far_end.http.get("/v1/tasks").json()["total"]
+def test_lost_accepts_the_task_and_says_nothing(sandbox_client):
+    before = sandbox_client.http.get("/v1/tasks").json()["total"]
     with pytest.raises(httpx.RemoteProtocolError):
-        far_end.post({"model": GROK, "prompt": "[lost] [quick]"})
-    assert far_end.http.get("/v1/tasks").json()["total"] == before + 1
+        sandbox_client.post({"model": GROK, "prompt": "[lost] [quick]"})
+    assert sandbox_client.http.get("/v1/tasks").json()["total"] == before + 1
 
 
-def test_a_lost_answer_can_be_fetched_with_the_same_key(far_end):
+def test_a_lost_answer_can_be_fetched_with_the_same_key(sandbox_client):
     body = {"model": GROK, "prompt": "[lost] [quick] again"}
     key = {"Idempotency-Key": "generation-lost-00001"}
     with pytest.raises(httpx.RemoteProtocolError):
-        far_end.post(body, **key)
-    answer = far_end.post(body, **key)
+        sandbox_client.post(body, **key)
+    answer = sandbox_client.post(body, **key)
     assert answer.headers["idempotency-replayed"] == "true"
-    assert far_end.http.get("/v1/tasks").json()["data"][0]["id"] == answer.json()["id"]
+    assert sandbox_client.http.get("/v1/tasks").json()["data"][0]["id"] == answer.json()["id"]
 
 
-def test_cut_breaks_the_first_download_off_and_lets_the_next_one_through(far_end):
-    task = ended(far_end, far_end.create("[cut] [quick]"))
+def test_cut_breaks_the_first_download_off_and_lets_the_next_one_through(sandbox_client):
+    task = wait_for_end(sandbox_client, sandbox_client.create("[cut] [quick]"))
     (link,) = task["results"]
     with pytest.raises(httpx.RemoteProtocolError):
-        far_end.http.get(link)
-    answer = far_end.http.get(link)
+        sandbox_client.http.get(link)
+    answer = sandbox_client.http.get(link)
     assert len(answer.content) == int(answer.headers["content-length"])
     assert answer.content[4:8] == b"ftyp"
 
 
-def test_the_callback_can_come_before_the_answer(far_end):
-    with Listener() as listener:
+def test_the_callback_can_come_before_the_answer(sandbox_client):
+    with CallbackListener() as listener:
         body = {"model": GROK, "prompt": "[callback-first]", "callback_url": listener.url}
-        answer = far_end.post(body)
-        assert [task["id"] for task in listener.came] == [answer.json()["id"]]
-        assert listener.came[0]["status"] == "completed"
+        answer = sandbox_client.post(body)
+        assert [task["id"] for task in listener.bodies] == [answer.json()["id"]]
+        assert listener.bodies[0]["status"] == "completed"
         assert answer.json()["status"] == "pending"
 
 
-def test_a_finished_film_is_there_to_be_watched(far_end):
-    task = ended(far_end, far_end.create("[quick] a cat on a piano"))
-    answer = far_end.http.get(task["results"][0], headers={"Range": "bytes=0-1023"})
+def test_a_finished_film_is_there_to_be_watched(sandbox_client):
+    task = wait_for_end(sandbox_client, sandbox_client.create("[quick] a cat on a piano"))
+    answer = sandbox_client.http.get(task["results"][0], headers={"Range": "bytes=0-1023"})
     assert (answer.status_code, len(answer.content)) == (206, 1024)
 
 
-class Served:
+class SandboxProcess:
     """The sandbox as a process of its own, as `serve.run` starts it."""
 
     def __init__(self, folder: Path) -> None:
@@ -102,45 +102,45 @@ class Served:
         self._process = subprocess.Popen(
             [sys.executable, "-c", code], env=environment, stdout=subprocess.DEVNULL
         )
-        until(self.healthy)
+        wait_until(self.is_healthy)
 
-    def healthy(self) -> bool:
+    def is_healthy(self) -> bool:
         try:
             return self.http.get("/healthz").status_code == 200
         except httpx.TransportError:
             return False
 
-    def stop(self, how: signal.Signals) -> None:
-        self._process.send_signal(how)
-        self._process.wait(timeout=PATIENCE)
+    def stop(self, stop_signal: signal.Signals) -> None:
+        self._process.send_signal(stop_signal)
+        self._process.wait(timeout=TIMEOUT_SECONDS)
 
-    def create(self, prompt: str) -> str:
-        answer = self.http.post(CREATE, json={"model": GROK, "prompt": prompt})
+    def create_task(self, prompt: str) -> str:
+        answer = self.http.post(GENERATIONS_PATH, json={"model": GROK, "prompt": prompt})
         return answer.json()["id"]
 
-    def completed(self) -> list[str]:
-        found = self.http.get("/v1/tasks?status=completed").json()["data"]
-        return [task["id"] for task in found]
+    def list_completed(self) -> list[str]:
+        documents = self.http.get("/v1/tasks?status=completed").json()["data"]
+        return [task["id"] for task in documents]
 
 
 @pytest.fixture
-def process(tmp_path):
-    served = Served(tmp_path)
-    served.start()
-    yield served
-    served.stop(signal.SIGKILL)
-    served.http.close()
+def sandbox_process(tmp_path):
+    server = SandboxProcess(tmp_path)
+    server.start()
+    yield server
+    server.stop(signal.SIGKILL)
+    server.http.close()
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "asked to stop"])
-def test_a_server_that_ends_in_the_middle_of_its_work_goes_on_after_a_restart(process, how):
-    made = [process.create(f"[quick] [slow] cat {number}") for number in range(3)]
-    balance = process.http.get("/v1/credits").json()["data"]["user"]["remaining_credits"]
-    until(lambda: process.http.get("/v1/tasks?status=processing").json()["total"])
-    process.stop(how)
-    process.start()
-    assert until(lambda: len(process.completed()) == 3)
-    assert sorted(process.completed()) == sorted(made)
-    after = process.http.get("/v1/credits").json()["data"]["user"]
+def test_a_server_that_ends_in_the_middle_of_its_work_goes_on_after_a_restart(sandbox_process, how):
+    made = [sandbox_process.create_task(f"[quick] [slow] cat {number}") for number in range(3)]
+    balance = sandbox_process.http.get("/v1/credits").json()["data"]["user"]["remaining_credits"]
+    wait_until(lambda: sandbox_process.http.get("/v1/tasks?status=processing").json()["total"])
+    sandbox_process.stop(how)
+    sandbox_process.start()
+    assert wait_until(lambda: len(sandbox_process.list_completed()) == 3)
+    assert sorted(sandbox_process.list_completed()) == sorted(made)
+    after = sandbox_process.http.get("/v1/credits").json()["data"]["user"]
     assert after["remaining_credits"] == balance
     assert after["used_credits"] == pytest.approx(3 * 8.16)

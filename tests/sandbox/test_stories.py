@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from evolink_studio.sandbox.scenarios import STORIES, Plot, plot_of
+from evolink_studio.sandbox.scenarios import SCENARIOS, Behaviour, behaviour_of
 from tests.sandbox.world import GROK
 
 
@@ -18,22 +18,22 @@ from tests.sandbox.world import GROK
         ("kept", "service_error"),
     ],
 )
-def test_a_story_can_fail_at_the_end(world, story, code):
-    task_id = world.create(f"a cat [{story}]")
-    world.later(5)
-    assert world.read(task_id)["status"] == "processing"
-    world.later(15)
-    task = world.read(task_id)
+def test_a_scenario_can_fail_at_the_end(sandbox, story, code):
+    task_id = sandbox.create_task(f"a cat [{story}]")
+    sandbox.advance(5)
+    assert sandbox.get_task(task_id)["status"] == "processing"
+    sandbox.advance(15)
+    task = sandbox.get_task(task_id)
     assert (task["status"], task["progress"]) == ("failed", 0)
     assert task["error"]["code"] == code
     assert task["error"]["type"] == "task_error"
     assert task["error"]["message"]
     assert "results" not in task
-    assert world.studio.boards == []
+    assert sandbox.renderer.storyboards == []
 
 
-def test_cancelled_is_a_status_of_its_own(world):
-    task = world.finished("[cancelled]")
+def test_cancelled_is_a_status_of_its_own(sandbox):
+    task = sandbox.create_finished("[cancelled]")
     assert task["status"] == "cancelled"
     assert task["error"]["code"] == "request_cancelled"
 
@@ -46,145 +46,148 @@ def test_cancelled_is_a_status_of_its_own(world):
         ("unavailable", 503, "service_unavailable"),
     ],
 )
-def test_a_story_can_be_refused_at_once(world, story, status, code):
-    answer = world.post({"model": GROK, "prompt": f"[{story}]"})
+def test_a_scenario_can_be_refused_at_once(sandbox, story, status, code):
+    answer = sandbox.post_generation({"model": GROK, "prompt": f"[{story}]"})
     assert answer.status_code == status
     assert answer.json()["error"]["code"] == code
-    assert world.http.get("/v1/tasks").json()["total"] == 0
-    assert world.remaining() == 1000
+    assert sandbox.http.get("/v1/tasks").json()["total"] == 0
+    assert sandbox.get_remaining_credits() == 1000
 
 
-def test_quick_is_done_after_a_second(world):
-    task_id = world.create("[quick]")
-    world.later(1)
-    assert world.read(task_id)["status"] == "completed"
+def test_quick_is_done_after_a_second(sandbox):
+    task_id = sandbox.create_task("[quick]")
+    sandbox.advance(1)
+    assert sandbox.get_task(task_id)["status"] == "completed"
 
 
-def test_slow_takes_a_minute_and_a_half(world):
-    task_id = world.create("[slow]")
-    world.later(45)
-    assert 40 <= world.read(task_id)["progress"] <= 50
-    world.later(44)
-    assert world.read(task_id)["status"] == "processing"
-    world.later(1)
-    assert world.read(task_id)["status"] == "completed"
+def test_slow_takes_a_minute_and_a_half(sandbox):
+    task_id = sandbox.create_task("[slow]")
+    sandbox.advance(45)
+    assert 40 <= sandbox.get_task(task_id)["progress"] <= 50
+    sandbox.advance(44)
+    assert sandbox.get_task(task_id)["status"] == "processing"
+    sandbox.advance(1)
+    assert sandbox.get_task(task_id)["status"] == "completed"
 
 
-def test_stall_stands_at_95_for_five_minutes(world):
-    task_id = world.create("[stall]")
-    world.later(20)
-    assert world.read(task_id)["progress"] == 95
-    world.later(279)
-    assert (world.read(task_id)["status"], world.read(task_id)["progress"]) == ("processing", 95)
-    world.later(1)
-    assert world.read(task_id)["status"] == "completed"
+def test_stall_stands_at_95_for_five_minutes(sandbox):
+    task_id = sandbox.create_task("[stall]")
+    sandbox.advance(20)
+    assert sandbox.get_task(task_id)["progress"] == 95
+    sandbox.advance(279)
+    assert (sandbox.get_task(task_id)["status"], sandbox.get_task(task_id)["progress"]) == (
+        "processing",
+        95,
+    )
+    sandbox.advance(1)
+    assert sandbox.get_task(task_id)["status"] == "completed"
 
 
-def test_backwards_shows_less_progress_later(world):
-    task_id = world.create("[backwards]")
-    world.later(4)
-    before = world.read(task_id)["progress"]
-    world.later(1)
-    assert world.read(task_id)["progress"] < before
+def test_backwards_shows_less_progress_later(sandbox):
+    task_id = sandbox.create_task("[backwards]")
+    sandbox.advance(4)
+    before = sandbox.get_task(task_id)["progress"]
+    sandbox.advance(1)
+    assert sandbox.get_task(task_id)["progress"] < before
 
 
-def test_odd_shows_what_nobody_documented_and_then_finishes(world):
-    task_id = world.create("[odd]")
-    world.later(3)
-    task = world.read(task_id)
+def test_odd_shows_what_nobody_documented_and_then_finishes(sandbox):
+    task_id = sandbox.create_task("[odd]")
+    sandbox.advance(3)
+    task = sandbox.get_task(task_id)
     assert task["status"] == "moderating"
     assert task["progress"] is None
     assert "moderation" in task
-    world.later(10)
-    assert world.read(task_id)["status"] == "completed"
+    sandbox.advance(10)
+    assert sandbox.get_task(task_id)["status"] == "completed"
 
 
-def test_outage_makes_reads_fail_for_a_while(world):
-    task_id = world.create("[outage]")
-    world.later(14)
-    answer = world.http.get(f"/v1/tasks/{task_id}")
+def test_outage_makes_reads_fail_for_a_while(sandbox):
+    task_id = sandbox.create_task("[outage]")
+    sandbox.advance(14)
+    answer = sandbox.http.get(f"/v1/tasks/{task_id}")
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "service_unavailable"
-    world.later(1)
-    assert world.read(task_id)["status"] == "completed"
+    sandbox.advance(1)
+    assert sandbox.get_task(task_id)["status"] == "completed"
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "generation-0000000001"}])
-def test_busy_refuses_two_tries_and_takes_the_third(world, headers):
+def test_busy_refuses_two_tries_and_takes_the_third(sandbox, headers):
     body = {"model": GROK, "prompt": "[busy] a cat"}
     for _ in range(2):
-        answer = world.post(body, **headers)
+        answer = sandbox.post_generation(body, **headers)
         assert answer.status_code == 429
         assert answer.headers["retry-after"] == "5"
         assert answer.json()["error"]["code"] == "rate_limit_exceeded"
-    assert world.post(body, **headers).status_code == 200
+    assert sandbox.post_generation(body, **headers).status_code == 200
 
 
-def test_crash_accepts_the_task_and_answers_500(world):
-    answer = world.post({"model": GROK, "prompt": "[crash]"})
+def test_crash_accepts_the_task_and_answers_500(sandbox):
+    answer = sandbox.post_generation({"model": GROK, "prompt": "[crash]"})
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "internal_error"
-    (task,) = world.http.get("/v1/tasks").json()["data"]
+    (task,) = sandbox.http.get("/v1/tasks").json()["data"]
     assert task["status"] == "pending"
-    assert world.remaining() < 1000
+    assert sandbox.get_remaining_credits() < 1000
 
 
-def test_garbled_accepts_the_task_and_answers_half_a_json_text(world):
-    answer = world.post({"model": GROK, "prompt": "[garbled]"})
+def test_garbled_accepts_the_task_and_answers_half_a_json_text(sandbox):
+    answer = sandbox.post_generation({"model": GROK, "prompt": "[garbled]"})
     assert answer.status_code == 200
     with pytest.raises(json.JSONDecodeError):
         answer.json()
-    assert world.http.get("/v1/tasks").json()["total"] == 1
+    assert sandbox.http.get("/v1/tasks").json()["total"] == 1
 
 
-def test_deadlink_is_dead_for_twenty_seconds(world):
-    task = world.finished("[deadlink]")
-    assert world.http.get(task["results"][0]).status_code == 404
-    world.later(20)
-    assert world.http.get(task["results"][0]).status_code == 200
+def test_deadlink_is_dead_for_twenty_seconds(sandbox):
+    task = sandbox.create_finished("[deadlink]")
+    assert sandbox.http.get(task["results"][0]).status_code == 404
+    sandbox.advance(20)
+    assert sandbox.http.get(task["results"][0]).status_code == 200
 
 
-def test_two_links_lead_to_the_same_film(world):
-    first, second = world.finished("[two-links]")["results"]
+def test_two_links_lead_to_the_same_film(sandbox):
+    first, second = sandbox.create_finished("[two-links]")["results"]
     assert first != second
-    assert world.http.get(first).content == world.http.get(second).content
+    assert sandbox.http.get(first).content == sandbox.http.get(second).content
 
 
-def test_notafilm_gives_a_web_page(world):
-    task = world.finished("[notafilm]")
-    answer = world.http.get(task["results"][0])
+def test_notafilm_gives_a_web_page(sandbox):
+    task = sandbox.create_finished("[notafilm]")
+    answer = sandbox.http.get(task["results"][0])
     assert answer.headers["content-type"].startswith("text/html")
 
 
-def test_bench_makes_one_film_for_all(world):
+def test_bench_makes_one_film_for_all(sandbox):
     for number in range(10):
-        world.create(f"[bench] {number}")
-    world.later(20)
-    assert world.http.get("/v1/tasks?status=completed").json()["total"] == 10
-    assert len(world.studio.boards) == 1
+        sandbox.create_task(f"[bench] {number}")
+    sandbox.advance(20)
+    assert sandbox.http.get("/v1/tasks?status=completed").json()["total"] == 10
+    assert len(sandbox.renderer.storyboards) == 1
 
 
-def test_stories_can_be_joined():
-    plot = plot_of("[quick] a cat [policy]")
-    assert plot.seconds == 1
+def test_scenarios_can_be_joined():
+    plot = behaviour_of("[quick] a cat [policy]")
+    assert plot.work_seconds == 1
     assert plot.failure is not None
 
 
-def test_a_story_in_a_shot_counts(world):
+def test_a_scenario_in_a_shot_counts(sandbox):
     shot = {"index": 1, "prompt": "[refuse]", "duration": "5"}
     extensions = {"multi_shot": True, "shot_type": "customize", "multi_prompt": [shot]}
     picture = "https://pictures.example/cat.png"
     body = {"model": "kling-o3-image-to-video", "image_start": picture}
-    assert world.post({**body, "model_params": extensions}).status_code == 400
+    assert sandbox.post_generation({**body, "model_params": extensions}).status_code == 400
 
 
 @pytest.mark.parametrize("words", ["policy", "[unknown]", "[POLICY]", "[ policy ]", ""])
 def test_other_words_change_nothing(words):
-    assert plot_of(words) == Plot()
+    assert behaviour_of(words) == Behaviour()
 
 
-def test_every_story_changes_something_and_says_what():
-    assert len({story.word for story in STORIES}) == len(STORIES)
-    for story in STORIES:
-        assert story.tells
-        assert plot_of(f"[{story.word}]") != Plot()
+def test_every_scenario_changes_something_and_says_what():
+    assert len({story.tag for story in SCENARIOS}) == len(SCENARIOS)
+    for story in SCENARIOS:
+        assert story.description
+        assert behaviour_of(f"[{story.tag}]") != Behaviour()

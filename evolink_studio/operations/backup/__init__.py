@@ -11,7 +11,14 @@ Not in it: the API key and the other settings, `SECRET_KEY`, sessions, and the s
 """
 
 from evolink_studio.operations.backup.base import BackupError
-from evolink_studio.operations.backup.create import Taken, take
-from evolink_studio.operations.backup.restore import Restored, check, restore
+from evolink_studio.operations.backup.create import BackupResult, create_backup
+from evolink_studio.operations.backup.restore import RestoreResult, restore_backup, verify_backup
 
-__all__ = ["BackupError", "Restored", "Taken", "check", "restore", "take"]
+__all__ = [
+    "BackupError",
+    "BackupResult",
+    "RestoreResult",
+    "create_backup",
+    "restore_backup",
+    "verify_backup",
+]

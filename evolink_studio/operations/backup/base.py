@@ -12,18 +12,18 @@ class BackupError(Exception):
 
 
 # Asks the copied moment, in SQL that every database understands.
-Ask = Callable[[str], Iterable[tuple[Any, ...]]]
+RunQuery = Callable[[str], Iterable[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
-class Tools:
+class DatabaseTools:
     """How one kind of database is copied and brought back; `file` is the name of the copy.
 
     `snapshot` takes the place for the copy and the tables whose rows stay out. `restore` takes the
     copy and the statements with which the database appears.
     """
 
-    file: str
-    snapshot: Callable[[Path, Sequence[str]], AbstractContextManager[Ask]]
+    file_name: str
+    take_snapshot: Callable[[Path, Sequence[str]], AbstractContextManager[RunQuery]]
     is_empty: Callable[[], bool]
-    restore: Callable[[Path, Sequence[str]], None]
+    restore_database: Callable[[Path, Sequence[str]], None]

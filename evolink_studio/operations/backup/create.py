@@ -13,31 +13,31 @@ from django.db.models import Q
 
 from evolink_studio.library.models import Asset
 from evolink_studio.operations.backup import database
-from evolink_studio.operations.backup.base import Ask
+from evolink_studio.operations.backup.base import RunQuery
 from evolink_studio.operations.backup.repository import (
-    FILES,
-    Content,
+    FILE_LIST,
+    BackupRepository,
+    ContentEntry,
     Manifest,
-    Store,
-    content_of,
-    read_files,
-    write_files,
+    describe_file,
+    read_file_list,
+    write_file_list,
     write_manifest,
 )
 
-_WANTED = "wanted.jsonl"
+_MEDIA_LIST = "wanted.jsonl"
 
 
 @dataclass(frozen=True)
-class Taken:
+class BackupResult:
     """A finished backup: its name, what is in it, and how many files were not there before."""
 
     name: str
     manifest: Manifest
-    copied: int
+    copied_count: int
 
 
-class Wanted(NamedTuple):
+class BackupFile(NamedTuple):
     """A stored file; a poster's hash and size are not known beforehand."""
 
     name: str
@@ -45,103 +45,122 @@ class Wanted(NamedTuple):
     bytes: int | None
 
 
-def take(target: Path, *, now: datetime, with_media: bool = True) -> Taken:
+def create_backup(target: Path, *, now: datetime, with_media: bool = True) -> BackupResult:
     """Copy the database as it is now, then the files it names. Nothing has to stop for it.
 
     Files that cannot be read are named in the manifest. Raises BackupError and OSError.
     """
-    store = Store(target)
-    store.prepare()
-    before = store.finished()
-    with store.draft(now) as folder:
-        tools = database.TOOLS[database.engine()]
-        with tools.snapshot(folder / tools.file, database.forgotten()) as ask:
-            rows = _counts(ask)
+    repository = BackupRepository(target)
+    repository.prepare_folders()
+    earlier_backups = repository.list_backups()
+    with repository.create_draft(now) as folder:
+        tools = database.TOOLS_BY_ENGINE[database.get_engine()]
+        with tools.take_snapshot(folder / tools.file_name, database.excluded_tables()) as run_query:
+            row_counts = _count_rows(run_query)
             if with_media:
-                _note_wanted(ask, folder / _WANTED)
-        media = _Media(store, _posters(store, before))
+                _write_media_list(run_query, folder / _MEDIA_LIST)
+        copier = _MediaCopier(repository, _load_known_posters(repository, earlier_backups))
         if with_media:
-            write_files(folder / FILES, media.copied_in(_wanted(folder / _WANTED)))
-            (folder / _WANTED).unlink()
+            write_file_list(
+                folder / FILE_LIST, copier.copy_files(_read_media_list(folder / _MEDIA_LIST))
+            )
+            (folder / _MEDIA_LIST).unlink()
         manifest = Manifest(
             made_by=settings.EVOLINK_USER_AGENT,
             taken=now,
-            engine=database.engine(),
-            database=content_of(folder / tools.file),
-            migrations=database.newest_migrations(),
-            rows=rows,
-            files=content_of(folder / FILES) if with_media else None,
-            files_count=media.count,
-            files_bytes=media.bytes,
-            missing=tuple(media.missing),
+            engine=database.get_engine(),
+            database=describe_file(folder / tools.file_name),
+            migrations=database.latest_migrations(),
+            rows=row_counts,
+            files=describe_file(folder / FILE_LIST) if with_media else None,
+            files_count=copier.file_count,
+            files_bytes=copier.total_bytes,
+            missing=tuple(copier.missing_names),
         )
         write_manifest(folder, manifest)
-    return Taken(store.finished()[-1], manifest, media.new)
+    return BackupResult(repository.list_backups()[-1], manifest, copier.copied_count)
 
 
-def _counts(ask: Ask) -> dict[str, int]:
-    count = "SELECT count(*) FROM"
-    return {table: next(iter(ask(f'{count} "{table}"')))[0] for table in database.kept_tables()}
+def _count_rows(run_query: RunQuery) -> dict[str, int]:
+    query = "SELECT count(*) FROM"
+    return {
+        table: next(iter(run_query(f'{query} "{table}"')))[0]
+        for table in database.included_tables()
+    }
 
 
-def _note_wanted(ask: Ask, to: Path) -> None:
+def _write_media_list(run_query: RunQuery, path: Path) -> None:
     # On paper, because the moment of the database must not be held while gigabytes are copied.
     sql = "SELECT file, poster, sha256, bytes FROM library_asset ORDER BY id"
-    with to.open("w", encoding="utf-8") as file:
-        for name, poster, sha256, size in ask(sql):
+    with path.open("w", encoding="utf-8") as file:
+        for name, poster, sha256, size in run_query(sql):
             file.write(json.dumps([name, sha256, size]) + "\n")
             if poster:
                 file.write(json.dumps([poster, None, None]) + "\n")
 
 
-def _wanted(path: Path) -> Iterator[Wanted]:
+def _read_media_list(path: Path) -> Iterator[BackupFile]:
     with path.open(encoding="utf-8") as file:
         for line in file:
-            yield Wanted(*json.loads(line))
+            yield BackupFile(*json.loads(line))
 
 
-def _posters(store: Store, before: list[str]) -> dict[str, Content]:
+def _load_known_posters(
+    repository: BackupRepository, earlier_backups: list[str]
+) -> dict[str, ContentEntry]:
     """Posters of the last backup: their bytes never change, so they are not read again."""
-    if not before or not (listed := store.backups / before[-1] / FILES).exists():
+    if (
+        not earlier_backups
+        or not (list_path := repository.backups_folder / earlier_backups[-1] / FILE_LIST).exists()
+    ):
         return {}
-    return {content.name: content for content in read_files(listed) if "-poster" in content.name}
+    return {
+        content.name: content for content in read_file_list(list_path) if "-poster" in content.name
+    }
 
 
-class _Media:
+class _MediaCopier:
     """Copies what is not there yet, and counts."""
 
-    def __init__(self, store: Store, known: dict[str, Content]) -> None:
-        self._store, self._known = store, known
-        self.count = self.bytes = self.new = 0
-        self.missing: list[str] = []
+    def __init__(
+        self, repository: BackupRepository, known_contents: dict[str, ContentEntry]
+    ) -> None:
+        self._repository, self._known_contents = repository, known_contents
+        self.file_count = self.total_bytes = self.copied_count = 0
+        self.missing_names: list[str] = []
 
-    def copied_in(self, wanted: Iterator[Wanted]) -> Iterator[Content]:
-        for each in wanted:
-            content = self._there(each) or self._copied(each)
+    def copy_files(self, files: Iterator[BackupFile]) -> Iterator[ContentEntry]:
+        for file in files:
+            content = self._find_existing(file) or self._copy_file(file)
             if content:
-                self.count, self.bytes = self.count + 1, self.bytes + content.bytes
+                self.file_count, self.total_bytes = (
+                    self.file_count + 1,
+                    self.total_bytes + content.bytes,
+                )
                 yield content
-            elif _still_named(each.name):
-                self.missing.append(each.name)
+            elif _is_referenced(file.name):
+                self.missing_names.append(file.name)
 
-    def _there(self, wanted: Wanted) -> Content | None:
-        content = self._known.get(wanted.name)
-        if wanted.sha256 is not None and wanted.bytes is not None:
-            content = Content(name=wanted.name, sha256=wanted.sha256, bytes=wanted.bytes)
-        there = content is not None and self._store.has(content.sha256, content.bytes)
-        return content if there else None
+    def _find_existing(self, file: BackupFile) -> ContentEntry | None:
+        content = self._known_contents.get(file.name)
+        if file.sha256 is not None and file.bytes is not None:
+            content = ContentEntry(name=file.name, sha256=file.sha256, bytes=file.bytes)
+        is_stored = content is not None and self._repository.has_content(
+            content.sha256, content.bytes
+        )
+        return content if is_stored else None
 
-    def _copied(self, wanted: Wanted) -> Content | None:
+    def _copy_file(self, file: BackupFile) -> ContentEntry | None:
         """The copy; None when the file is not there, or is not what its row says."""
         try:
-            with default_storage.open(wanted.name) as source:
-                content = self._store.add(wanted.name, source)
+            with default_storage.open(file.name) as source:
+                content = self._repository.add_content(file.name, source)
         except FileNotFoundError:
             return None
-        self.new += 1
-        return content if wanted.sha256 in (None, content.sha256) else None
+        self.copied_count += 1
+        return content if file.sha256 in (None, content.sha256) else None
 
 
-def _still_named(name: str) -> bool:
+def _is_referenced(name: str) -> bool:
     """Whether a file that could not be read should be there: its row may have gone meanwhile."""
     return Asset.objects.filter(Q(file=name) | Q(poster=name)).exists()

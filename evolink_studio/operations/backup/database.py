@@ -10,49 +10,55 @@ from django.db.migrations.loader import MigrationLoader
 
 from evolink_studio.operations.backup import postgres, sqlite
 
-Engine = Literal["sqlite", "postgresql"]
+DatabaseEngine = Literal["sqlite", "postgresql"]
 
 
-TOOLS = {"sqlite": sqlite.TOOLS, "postgresql": postgres.TOOLS}
+TOOLS_BY_ENGINE = {"sqlite": sqlite.SQLITE_TOOLS, "postgresql": postgres.POSTGRES_TOOLS}
 
 
-def engine() -> Engine:
+def get_engine() -> DatabaseEngine:
     """The kind of database that the settings name."""
-    return cast("Engine", connection.vendor)
+    return cast("DatabaseEngine", connection.vendor)
 
 
-def forgotten() -> list[str]:
+def excluded_tables() -> list[str]:
     """Tables whose rows are in no backup.
 
     Sessions are keys to people's pages, the cache is passing, and a job that waited in the old
     studio must not be done by the restored one.
     """
-    ours = {Session._meta.db_table, settings.CACHES["default"]["LOCATION"]}
-    there = connection.introspection.table_names()
-    return [name for name in there if name in ours or name.startswith("procrastinate_")]
+    private_tables = {Session._meta.db_table, settings.CACHES["default"]["LOCATION"]}
+    existing_tables = connection.introspection.table_names()
+    return [
+        name
+        for name in existing_tables
+        if name in private_tables or name.startswith("procrastinate_")
+    ]
 
 
-def kept_tables() -> list[str]:
+def included_tables() -> list[str]:
     """Tables whose rows are counted in the manifest."""
-    there = set(connection.introspection.table_names()) - set(forgotten())
-    ours = {
+    existing_tables = set(connection.introspection.table_names()) - set(excluded_tables())
+    model_tables = {
         model._meta.db_table
         for model in apps.get_models(include_auto_created=True)
         if model._meta.managed and not model._meta.proxy
     }
-    return sorted(ours & there)
+    return sorted(model_tables & existing_tables)
 
 
-def newest_migrations() -> dict[str, str]:
+def latest_migrations() -> dict[str, str]:
     """The last applied migration of every app."""
     loader = MigrationLoader(connection)
-    newest = {app: "" for app, _ in loader.applied_migrations}
+    names_by_app = {app: "" for app, _ in loader.applied_migrations}
     for app, name in loader.applied_migrations:
-        newest[app] = max(newest[app], name)
-    return dict(sorted(newest.items()))
+        names_by_app[app] = max(names_by_app[app], name)
+    return dict(sorted(names_by_app.items()))
 
 
-def unknown_migrations(migrations: dict[str, str]) -> list[str]:
+def find_unknown_migrations(migrations: dict[str, str]) -> list[str]:
     """Those that this code does not have: the backup comes from a newer studio."""
-    known = MigrationLoader(None).disk_migrations.keys()
-    return [f"{app}.{name}" for app, name in migrations.items() if (app, name) not in known]
+    known_migrations = MigrationLoader(None).disk_migrations.keys()
+    return [
+        f"{app}.{name}" for app, name in migrations.items() if (app, name) not in known_migrations
+    ]

@@ -16,13 +16,13 @@ from typing import IO, Any
 from django.db import connection, transaction
 from django.db.backends.postgresql.client import DatabaseClient
 
-from evolink_studio.operations.backup.base import Ask, BackupError, Tools
+from evolink_studio.operations.backup.base import BackupError, DatabaseTools, RunQuery
 
-FILE = "database.dump"
+DATABASE_FILE = "database.dump"
 
 
 @contextmanager
-def snapshot(to: Path, forget: Sequence[str]) -> Iterator[Ask]:
+def take_snapshot(target: Path, excluded_tables: Sequence[str]) -> Iterator[RunQuery]:
     """Dump the database as it is at one moment; yields a way to ask about that very moment.
 
     Rows of the tables to `forget` are not dumped.
@@ -32,11 +32,11 @@ def snapshot(to: Path, forget: Sequence[str]) -> Iterator[Ask]:
         # It waits for the whole dump, which may take longer than anything else is given.
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         cursor.execute("SELECT pg_export_snapshot()")
-        moment = cursor.fetchone()[0]
-        options = ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={moment}"]
-        options += [f"--exclude-table-data={table}" for table in forget]
-        _run("pg_dump", [*options, f"--file={to}"])
-        yield _ask
+        snapshot_id = cursor.fetchone()[0]
+        options = ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot_id}"]
+        options += [f"--exclude-table-data={table}" for table in excluded_tables]
+        _run_tool("pg_dump", [*options, f"--file={target}"])
+        yield _run_query
 
 
 def is_empty() -> bool:
@@ -44,23 +44,27 @@ def is_empty() -> bool:
     return not connection.introspection.table_names()
 
 
-def restore(source: Path, statements: Sequence[str]) -> None:
+def restore_database(source: Path, statements: Sequence[str]) -> None:
     """Fill the empty database in one transaction, with the statements done at its end."""
-    script = ["pg_restore", "--no-owner", "--no-privileges", "--file=-", str(source)]
-    into, env = _command(
+    restore_command = ["pg_restore", "--no-owner", "--no-privileges", "--file=-", str(source)]
+    psql_command, env = _build_command(
         "psql", ["-X", "-q", "-1", "--set=ON_ERROR_STOP=1", "--output=/dev/null", "--file=-"]
     )
-    with TemporaryFile() as said:
+    with TemporaryFile() as error_output:
         with (
-            _started(script, {}, stdout=subprocess.PIPE, stderr=said) as reader,
-            _started(into, env, stdin=subprocess.PIPE, stderr=said) as writer,
+            _start_process(
+                restore_command, {}, stdout=subprocess.PIPE, stderr=error_output
+            ) as reader,
+            _start_process(psql_command, env, stdin=subprocess.PIPE, stderr=error_output) as writer,
         ):
-            done = _pour(reader, writer, statements)
-        if not done or writer.returncode:
-            raise BackupError(f"The dump could not be brought back. {_last_line(said)}")
+            is_complete = _pipe_dump(reader, writer, statements)
+        if not is_complete or writer.returncode:
+            raise BackupError(
+                f"The dump could not be brought back. {_read_last_line(error_output)}"
+            )
 
 
-def _pour(
+def _pipe_dump(
     reader: "subprocess.Popen[bytes]", writer: "subprocess.Popen[bytes]", statements: Sequence[str]
 ) -> bool:
     """Whether all went over. What psql has of a broken script must not be committed."""
@@ -83,28 +87,28 @@ def _pour(
     return True
 
 
-def _ask(sql: str) -> Iterator[tuple[Any, ...]]:
+def _run_query(sql: str) -> Iterator[tuple[Any, ...]]:
     with connection.chunked_cursor() as cursor:
         cursor.execute(sql)
         yield from cursor
 
 
-def _run(tool: str, options: Sequence[str]) -> None:
-    command, env = _command(tool, options)
-    with TemporaryFile() as said:
-        with _started(command, env, stderr=said) as process:
-            code = process.wait()
-        if code:
-            raise BackupError(f"{tool} did not succeed. {_last_line(said)}")
+def _run_tool(tool: str, options: Sequence[str]) -> None:
+    command, env = _build_command(tool, options)
+    with TemporaryFile() as error_output:
+        with _start_process(command, env, stderr=error_output) as process:
+            exit_code = process.wait()
+        if exit_code:
+            raise BackupError(f"{tool} did not succeed. {_read_last_line(error_output)}")
 
 
-def _command(tool: str, options: Sequence[str]) -> tuple[list[str], Mapping[str, str]]:
+def _build_command(tool: str, options: Sequence[str]) -> tuple[list[str], Mapping[str, str]]:
     """How a tool reaches our database: as Django's own shell reaches it."""
     command, env = DatabaseClient.settings_to_cmd_args_env(connection.settings_dict, list(options))
     return [tool, *command[1:]], env or {}
 
 
-def _started(
+def _start_process(
     command: Sequence[str],
     env: Mapping[str, str],
     *,
@@ -123,10 +127,10 @@ def _started(
         ) from error
 
 
-def _last_line(said: IO[bytes]) -> str:
-    said.seek(0)
-    lines = said.read().decode(errors="replace").strip().splitlines()
+def _read_last_line(error_output: IO[bytes]) -> str:
+    error_output.seek(0)
+    lines = error_output.read().decode(errors="replace").strip().splitlines()
     return lines[-1] if lines else ""
 
 
-TOOLS = Tools(FILE, snapshot, is_empty, restore)
+POSTGRES_TOOLS = DatabaseTools(DATABASE_FILE, take_snapshot, is_empty, restore_database)

@@ -10,22 +10,25 @@ from urllib.parse import quote
 
 from django.db import connection
 
-from evolink_studio.operations.backup.base import Ask, BackupError, Tools
+from evolink_studio.operations.backup.base import BackupError, DatabaseTools, RunQuery
 
-FILE = "database.sqlite3"
+DATABASE_FILE = "database.sqlite3"
 
 
 @contextmanager
-def snapshot(to: Path, forget: Sequence[str]) -> Iterator[Ask]:
+def take_snapshot(target: Path, excluded_tables: Sequence[str]) -> Iterator[RunQuery]:
     """Copy the database as it is at one moment; yields a way to ask the copy.
 
     In WAL mode the copy is one reader: it neither waits for writers nor keeps them waiting. Rows of
     the tables to `forget` are not in the file that remains, not even in its unused parts.
     """
-    with closing(_open(_place())) as live, closing(sqlite3.connect(to)) as copy:
-        live.backup(copy)
+    with (
+        closing(_connect(_get_database_path())) as source,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        source.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE")
-        for table in forget:
+        for table in excluded_tables:
             copy.execute(f'DELETE FROM "{table}"')  # noqa: S608  # names of our own tables
         copy.commit()
         copy.execute("VACUUM")
@@ -36,35 +39,35 @@ def snapshot(to: Path, forget: Sequence[str]) -> Iterator[Ask]:
 
 def is_empty() -> bool:
     """Whether there is no database yet, or one without a single table."""
-    if not _place().exists():
+    if not _get_database_path().exists():
         return True
-    with closing(_open(_place())) as found:
-        return not found.execute("SELECT name FROM sqlite_master LIMIT 1").fetchall()
+    with closing(_connect(_get_database_path())) as database:
+        return not database.execute("SELECT name FROM sqlite_master LIMIT 1").fetchall()
 
 
-def restore(source: Path, statements: Sequence[str]) -> None:
+def restore_database(source: Path, statements: Sequence[str]) -> None:
     """Put a copy in place of nothing. It appears whole, with the statements done."""
-    place = _place()
-    draft = place.with_name(f".restoring-{place.name}")
-    draft.unlink(missing_ok=True)
-    shutil.copyfile(source, draft)
-    with closing(_open(draft)) as copy:
+    path = _get_database_path()
+    temporary_path = path.with_name(f".restoring-{path.name}")
+    temporary_path.unlink(missing_ok=True)
+    shutil.copyfile(source, temporary_path)
+    with closing(_connect(temporary_path)) as copy:
         for statement in statements:
             copy.execute(statement)
         copy.commit()
     os.sync()
-    for ending in ("", "-wal", "-shm"):
-        place.with_name(place.name + ending).unlink(missing_ok=True)
-    draft.rename(place)
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    temporary_path.rename(path)
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     # rw, because a plain name would make a new database where there is none.
     return sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=20)
 
 
-def _place() -> Path:
+def _get_database_path() -> Path:
     return Path(connection.settings_dict["NAME"])
 
 
-TOOLS = Tools(FILE, snapshot, is_empty, restore)
+SQLITE_TOOLS = DatabaseTools(DATABASE_FILE, take_snapshot, is_empty, restore_database)

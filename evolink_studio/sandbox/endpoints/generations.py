@@ -12,147 +12,169 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from evolink_studio.sandbox import errors
-from evolink_studio.sandbox.database import Store
-from evolink_studio.sandbox.http import HangUp, require_key
-from evolink_studio.sandbox.image_repository import Pictures
+from evolink_studio.sandbox.database import Database
+from evolink_studio.sandbox.http import DroppedConnectionResponse, require_key
+from evolink_studio.sandbox.image_repository import ImageRepository
 from evolink_studio.sandbox.ledger import Ledger, to_units
-from evolink_studio.sandbox.model_specs import Model
-from evolink_studio.sandbox.parameters import Asked, Picture
+from evolink_studio.sandbox.model_specs import SandboxModelSpec
+from evolink_studio.sandbox.parameters import ParsedRequest, RequestImage
 from evolink_studio.sandbox.pricing import RATES
-from evolink_studio.sandbox.request_parsing import callback_of, check, model_of, read_body
-from evolink_studio.sandbox.scenarios import Answer, Plot, plot_of
-from evolink_studio.sandbox.serializers import created_answer
+from evolink_studio.sandbox.request_parsing import (
+    find_model_spec,
+    parse_body,
+    parse_callback_url,
+    parse_request,
+)
+from evolink_studio.sandbox.scenarios import Behaviour, ResponseMode, behaviour_of
+from evolink_studio.sandbox.serializers import serialize_created
 from evolink_studio.sandbox.settings import SandboxSettings
-from evolink_studio.sandbox.task_repository import NewTask, Task, Tasks, new_id
-from evolink_studio.sandbox.task_runner import SHARED, Works
-from evolink_studio.sandbox.video.plan import Sketch, sketch, work_seconds
+from evolink_studio.sandbox.task_repository import (
+    NewTask,
+    TaskRepository,
+    TaskRow,
+    generate_task_id,
+)
+from evolink_studio.sandbox.task_runner import SHARED_NAME_PREFIX, TaskRunner
+from evolink_studio.sandbox.video.plan import VideoPlan, estimate_work_seconds, plan_video
 
-IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9._-]{16,96}")
-RETRY_AFTER = 5
+IDEMPOTENCY_KEY_PATTERN = re.compile(r"[A-Za-z0-9._-]{16,96}")
+RETRY_AFTER_SECONDS = 5
 # A task waits this share of its work before it begins, but not longer than these seconds.
-PENDING_SHARE, PENDING_MOST = 0.15, 2.0
+PENDING_SHARE, MAX_PENDING_SECONDS = 0.15, 2.0
 
 
-class Generations:
+class GenerationEndpoints:
     def __init__(
-        self, store: Store, settings: SandboxSettings, ledger: Ledger, works: Works
+        self, database: Database, settings: SandboxSettings, ledger: Ledger, task_runner: TaskRunner
     ) -> None:
-        self._store = store
+        self._database = database
         self._settings = settings
         self._ledger = ledger
-        self._works = works
-        self._tasks = Tasks(store)
-        self._pictures = Pictures(store, settings.pictures_dir)
+        self._task_runner = task_runner
+        self._tasks = TaskRepository(database)
+        self._images = ImageRepository(database, settings.images_dir)
 
     async def create(self, request: Request) -> Response:
         require_key(request)
-        body = read_body(await request.body())
-        model = model_of(body)
-        key, digest = _idempotency_key(request), _digest(body)
-        earlier = self._earlier(key, digest)
-        if earlier is not None:
-            return JSONResponse(created_answer(earlier), headers={"Idempotency-Replayed": "true"})
-        callback = callback_of(body, allow_loopback=self._settings.allow_loopback_callbacks)
-        base_url = base_url_of(request, self._settings)
-        asked = check(body, model, lambda url: self._behind(url, request, base_url))
-        plot = plot_of(asked.words)
-        self._refuse_by_story(plot, key or digest)
-        new = self._new_task(model, asked, plot)
-        task = self._accept(
+        body = parse_body(await request.body())
+        spec = find_model_spec(body)
+        key, digest = _parse_idempotency_key(request), _digest_body(body)
+        replayed_task = self._find_replayed_task(key, digest)
+        if replayed_task is not None:
+            return JSONResponse(
+                serialize_created(replayed_task), headers={"Idempotency-Replayed": "true"}
+            )
+        callback_url = parse_callback_url(
+            body, allow_loopback=self._settings.allow_loopback_callbacks
+        )
+        base_url = get_base_url(request, self._settings)
+        parsed_request = parse_request(
+            body, spec, lambda url: self._find_image(url, request, base_url)
+        )
+        behaviour = behaviour_of(parsed_request.prompt_text)
+        self._reject_by_scenario(behaviour, key or digest)
+        values = self._build_task_values(spec, parsed_request, behaviour)
+        task = self._accept_task(
             NewTask(
-                **new, idempotency_key=key, digest=digest, callback_url=callback, base_url=base_url
+                **values,
+                idempotency_key=key,
+                digest=digest,
+                callback_url=callback_url,
+                base_url=base_url,
             )
         )
-        return await self._answer(task, plot)
+        return await self._build_response(task, behaviour)
 
-    def _earlier(self, key: str | None, digest: str) -> Task | None:
-        task = self._tasks.by_idempotency_key(key) if key else None
+    def _find_replayed_task(self, key: str | None, digest: str) -> TaskRow | None:
+        task = self._tasks.find_by_idempotency_key(key) if key else None
         if task is not None and task.digest != digest:
-            raise errors.idempotency_conflict()
+            raise errors.idempotency_conflict_error()
         return task
 
-    def _behind(self, url: str, request: Request, base_url: str) -> Picture | None:
+    def _find_image(self, url: str, request: Request, base_url: str) -> RequestImage | None:
         hosts = frozenset({request.url.netloc, base_url.partition("://")[2]})
-        return self._pictures.behind(url, hosts)
+        return self._images.find_by_url(url, hosts)
 
-    def _refuse_by_story(self, plot: Plot, fingerprint: str) -> None:
-        if plot.refusal is not None:
-            raise plot.refusal()
-        if plot.busy == 0:
+    def _reject_by_scenario(self, behaviour: Behaviour, fingerprint: str) -> None:
+        if behaviour.refusal is not None:
+            raise behaviour.refusal()
+        if behaviour.rate_limited_attempts == 0:
             return
-        row = self._store.row(
+        row = self._database.fetch_one(
             "INSERT INTO attempt VALUES (?, 1)"
             " ON CONFLICT DO UPDATE SET tries = tries + 1 RETURNING tries",
             fingerprint,
         )
-        if row is not None and row["tries"] <= plot.busy:
-            raise errors.rate_limited(RETRY_AFTER)
-        self._store.change("DELETE FROM attempt WHERE fingerprint = ?", fingerprint)
+        if row is not None and row["tries"] <= behaviour.rate_limited_attempts:
+            raise errors.rate_limit_error(RETRY_AFTER_SECONDS)
+        self._database.execute("DELETE FROM attempt WHERE fingerprint = ?", fingerprint)
 
-    def _new_task(self, model: Model, asked: Asked, plot: Plot) -> dict[str, Any]:
-        now, pace = self._store.now(), self._settings.pace
-        usual = work_seconds(model, asked)
-        work = usual if plot.seconds is None else plot.seconds
-        plan = sketch(model, asked, small=plot.small)
+    def _build_task_values(
+        self, spec: SandboxModelSpec, parsed_request: ParsedRequest, behaviour: Behaviour
+    ) -> dict[str, Any]:
+        now, pace = self._database.now(), self._settings.pace
+        usual_seconds = estimate_work_seconds(spec, parsed_request)
+        work = usual_seconds if behaviour.work_seconds is None else behaviour.work_seconds
+        plan = plan_video(spec, parsed_request, is_small=behaviour.is_small)
         token = secrets.token_urlsafe(18)
         return {
-            "id": new_id(now),
+            "id": generate_task_id(now),
             "token": token,
-            "model": model.name,
-            "words": asked.words,
+            "model": spec.name,
+            "words": parsed_request.prompt_text,
             "sketch": json.dumps(asdict(plan)),
-            "film_name": _film_name(plan, token, plot),
-            "film_made": int(plot.failure is not None),
+            "film_name": _choose_video_name(plan, token, behaviour),
+            "film_made": int(behaviour.failure is not None),
             "created": now,
-            "works_at": now + pace * min(PENDING_MOST, PENDING_SHARE * work),
-            "climbs": pace * (usual if plot.hold else work),
+            "works_at": now + pace * min(MAX_PENDING_SECONDS, PENDING_SHARE * work),
+            "climbs": pace * (usual_seconds if behaviour.is_stalled else work),
             "due_at": now + pace * work,
-            "estimate": max(1, math.ceil(pace * min(usual, work))),
+            "estimate": max(1, math.ceil(pace * min(usual_seconds, work))),
             "seconds": plan.seconds,
-            "reserved": to_units(RATES[model.name].price(asked, plan.seconds)),
+            "reserved": to_units(RATES[spec.name].calculate_price(parsed_request, plan.seconds)),
         }
 
-    def _accept(self, new: NewTask) -> Task:
-        with self._store.together():
-            if not self._ledger.reserve(new.id, new.reserved):
-                raise errors.out_of_credits()
-            self._tasks.add(new)
-        task = self._tasks.get(new.id)
+    def _accept_task(self, new_task: NewTask) -> TaskRow:
+        with self._database.transaction():
+            if not self._ledger.reserve(new_task.id, new_task.reserved_units):
+                raise errors.insufficient_quota_error()
+            self._tasks.add(new_task)
+        task = self._tasks.get(new_task.id)
         assert task is not None
         return task
 
-    async def _answer(self, task: Task, plot: Plot) -> Response:
-        answer = JSONResponse(created_answer(task))
-        if plot.answer == Answer.LOST:
-            return HangUp()
-        if plot.answer == Answer.ERROR:
+    async def _build_response(self, task: TaskRow, behaviour: Behaviour) -> Response:
+        response = JSONResponse(serialize_created(task))
+        if behaviour.response_mode == ResponseMode.LOST:
+            return DroppedConnectionResponse()
+        if behaviour.response_mode == ResponseMode.ERROR:
             raise errors.internal_error()
-        if plot.answer == Answer.GARBLED:
-            half = bytes(answer.body)[: len(answer.body) // 2]
-            return Response(half, media_type="application/json")
-        if plot.answer == Answer.AFTER_CALLBACK:
-            await self._works.called_back(task.id)
-        return answer
+        if behaviour.response_mode == ResponseMode.GARBLED:
+            partial_body = bytes(response.body)[: len(response.body) // 2]
+            return Response(partial_body, media_type="application/json")
+        if behaviour.response_mode == ResponseMode.AFTER_CALLBACK:
+            await self._task_runner.wait_for_callback(task.id)
+        return response
 
 
-def base_url_of(request: Request, settings: SandboxSettings) -> str:
+def get_base_url(request: Request, settings: SandboxSettings) -> str:
     """The address that links begin with, without a slash at its end."""
     return (settings.public_url or str(request.base_url)).rstrip("/")
 
 
-def _idempotency_key(request: Request) -> str | None:
+def _parse_idempotency_key(request: Request) -> str | None:
     key = request.headers.get("idempotency-key")
-    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
-        raise errors.invalid_request("Idempotency-Key must be 16 to 96 of A-Z a-z 0-9 . _ -")
+    if key is not None and not IDEMPOTENCY_KEY_PATTERN.fullmatch(key):
+        raise errors.invalid_request_error("Idempotency-Key must be 16 to 96 of A-Z a-z 0-9 . _ -")
     return key
 
 
-def _digest(body: dict[str, Any]) -> str:
+def _digest_body(body: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def _film_name(plan: Sketch, token: str, plot: Plot) -> str:
-    if not plot.shared_film:
+def _choose_video_name(plan: VideoPlan, token: str, behaviour: Behaviour) -> str:
+    if not behaviour.is_shared_video:
         return f"{token}.mp4"
-    sound = "sound" if plan.sound else "silent"
-    return f"{SHARED}{plan.width}x{plan.height}-{plan.seconds}-{sound}.mp4"
+    sound_label = "sound" if plan.has_sound else "silent"
+    return f"{SHARED_NAME_PREFIX}{plan.width}x{plan.height}-{plan.seconds}-{sound_label}.mp4"

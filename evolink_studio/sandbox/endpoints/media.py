@@ -4,64 +4,76 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from evolink_studio.sandbox import errors
-from evolink_studio.sandbox.database import Store
+from evolink_studio.sandbox.database import Database
 from evolink_studio.sandbox.errors import ApiError
-from evolink_studio.sandbox.http import HangUp
-from evolink_studio.sandbox.image_repository import MIMES, Pictures
-from evolink_studio.sandbox.scenarios import Film
-from evolink_studio.sandbox.serializers import links_of
-from evolink_studio.sandbox.settings import RESULT_LIFE, SandboxSettings
-from evolink_studio.sandbox.task_repository import Task, Tasks
+from evolink_studio.sandbox.http import DroppedConnectionResponse
+from evolink_studio.sandbox.image_repository import MIME_TYPES, ImageRepository
+from evolink_studio.sandbox.scenarios import DownloadMode
+from evolink_studio.sandbox.serializers import build_result_urls
+from evolink_studio.sandbox.settings import RESULT_LIFETIME_SECONDS, SandboxSettings
+from evolink_studio.sandbox.task_repository import TaskRepository, TaskRow
 
 # Seen by public clients: agents that do not name a product are turned away from results.
-LIBRARY_AGENTS = ("python-httpx", "python-requests", "python-urllib", "aiohttp")
-PLAIN = {"X-Content-Type-Options": "nosniff"}
+BLOCKED_USER_AGENTS = ("python-httpx", "python-requests", "python-urllib", "aiohttp")
+NOSNIFF_HEADERS = {"X-Content-Type-Options": "nosniff"}
 
 
-class Media:
-    def __init__(self, store: Store, settings: SandboxSettings) -> None:
-        self._store = store
+class MediaEndpoints:
+    def __init__(self, database: Database, settings: SandboxSettings) -> None:
+        self._database = database
         self._settings = settings
-        self._tasks = Tasks(store)
-        self._pictures = Pictures(store, settings.pictures_dir)
-        self._cut: set[str] = set()
+        self._tasks = TaskRepository(database)
+        self._images = ImageRepository(database, settings.images_dir)
+        self._truncated_task_ids: set[str] = set()
 
-    async def film(self, request: Request) -> Response:
-        if request.headers.get("user-agent", "").lower().startswith(LIBRARY_AGENTS):
+    async def get_video(self, request: Request) -> Response:
+        if request.headers.get("user-agent", "").lower().startswith(BLOCKED_USER_AGENTS):
             raise ApiError(403, "forbidden", "Send a User-Agent that names your product.")
-        task = self._tasks.by_token(request.path_params["token"])
-        if task is None or not any(link.endswith(request.url.path) for link in links_of(task)):
-            raise errors.not_found()
-        self._require_living_link(task)
-        path = self._settings.films_dir / task.film_name
+        task = self._tasks.find_by_token(request.path_params["token"])
+        if task is None or not any(
+            url.endswith(request.url.path) for url in build_result_urls(task)
+        ):
+            raise errors.not_found_error()
+        self._require_live_url(task)
+        path = self._settings.videos_dir / task.video_name
         if not path.exists():
-            raise errors.not_found()
-        if task.plot.film == Film.WEB_PAGE:
+            raise errors.not_found_error()
+        if task.behaviour.download_mode == DownloadMode.WEB_PAGE:
             return HTMLResponse("<!doctype html><title>Almost there</title><p>One moment.")
-        if task.plot.film == Film.CUT and self._first_whole_read(request, task.id):
+        if task.behaviour.download_mode == DownloadMode.TRUNCATED and self._is_first_full_read(
+            request, task.id
+        ):
             content = path.read_bytes()
-            return HangUp(content[: len(content) // 2], length=len(content), media_type="video/mp4")
-        return FileResponse(path, media_type="video/mp4", headers=PLAIN)
+            return DroppedConnectionResponse(
+                content[: len(content) // 2], content_length=len(content), media_type="video/mp4"
+            )
+        return FileResponse(path, media_type="video/mp4", headers=NOSNIFF_HEADERS)
 
-    async def picture(self, request: Request) -> Response:
-        upload = self._pictures.get(request.path_params["file_id"])
-        if upload is None or upload.name != request.path_params["name"]:
-            raise errors.not_found()
+    async def get_image(self, request: Request) -> Response:
+        image = self._images.get(request.path_params["file_id"])
+        if image is None or image.name != request.path_params["name"]:
+            raise errors.not_found_error()
         return FileResponse(
-            self._pictures.path(upload.id), media_type=MIMES[upload.format], headers=PLAIN
+            self._images.get_path(image.id),
+            media_type=MIME_TYPES[image.format],
+            headers=NOSNIFF_HEADERS,
         )
 
-    def _require_living_link(self, task: Task) -> None:
-        now = self._store.now()
+    def _require_live_url(self, task: TaskRow) -> None:
+        now = self._database.now()
         if task.outcome != "completed" or task.finished_at is None:
-            raise errors.not_found()
-        if now < task.finished_at + task.plot.dead_link * self._settings.pace:
-            raise errors.not_found()
-        if now >= task.finished_at + RESULT_LIFE:
+            raise errors.not_found_error()
+        if now < task.finished_at + task.behaviour.dead_link_seconds * self._settings.pace:
+            raise errors.not_found_error()
+        if now >= task.finished_at + RESULT_LIFETIME_SECONDS:
             raise ApiError(403, "link_expired", "This link has expired.")
 
-    def _first_whole_read(self, request: Request, task_id: str) -> bool:
-        if request.method != "GET" or "range" in request.headers or task_id in self._cut:
+    def _is_first_full_read(self, request: Request, task_id: str) -> bool:
+        if (
+            request.method != "GET"
+            or "range" in request.headers
+            or task_id in self._truncated_task_ids
+        ):
             return False
-        self._cut.add(task_id)
+        self._truncated_task_ids.add(task_id)
         return True

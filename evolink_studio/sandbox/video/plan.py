@@ -4,90 +4,99 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from evolink_studio.sandbox.model_specs import Model
-from evolink_studio.sandbox.parameters import Asked
+from evolink_studio.sandbox.model_specs import SandboxModelSpec
+from evolink_studio.sandbox.parameters import ParsedRequest
 
 # Longest side in pixels: good enough to watch, small enough to make in seconds.
-LONGEST = {"480p": 640, "720p": 854, "1080p": 960, "4k": 960}
-LONGEST_WITHOUT_QUALITY = 854
-LONGEST_SMALL = 320
-FPS, FPS_SMALL = 24, 12
-LANDSCAPE, PORTRAIT = Fraction(16, 9), Fraction(9, 16)
-WIDEST = Fraction(3)
+LONGEST_SIDE_BY_QUALITY = {"480p": 640, "720p": 854, "1080p": 960, "4k": 960}
+DEFAULT_LONGEST_SIDE = 854
+SMALL_LONGEST_SIDE = 320
+FPS, SMALL_FPS = 24, 12
+LANDSCAPE_RATIO, PORTRAIT_RATIO = Fraction(16, 9), Fraction(9, 16)
+MAX_RATIO = Fraction(3)
 
-_NUMBERS = re.compile(r"(\d+)[:x](\d+)")
-_UPRIGHT = re.compile(r"\b(9:16|vertical|portrait|upright|hochformat)\b", re.IGNORECASE)
-_TAG = re.compile(r"\[[a-z-]+\]\s*")
+_RATIO_PATTERN = re.compile(r"(\d+)[:x](\d+)")
+_PORTRAIT_PATTERN = re.compile(r"\b(9:16|vertical|portrait|upright|hochformat)\b", re.IGNORECASE)
+_TAG_PATTERN = re.compile(r"\[[a-z-]+\]\s*")
 
-USUAL_LEAST, USUAL_MOST = 5.0, 20.0
-EXTRA_SECONDS = {"480p": 0.0, "720p": 1.0, "1080p": 3.0, "4k": 6.0}
+MIN_WORK_SECONDS, MAX_WORK_SECONDS = 5.0, 20.0
+EXTRA_SECONDS_BY_QUALITY = {"480p": 0.0, "720p": 1.0, "1080p": 3.0, "4k": 6.0}
 
 
 @dataclass(frozen=True, slots=True)
-class Sketch:
+class VideoPlan:
     """A storyboard before it is known where films and pictures are kept: `pictures` are ids."""
 
     width: int
     height: int
     fps: int
     seconds: int
-    words: str
-    facts: str
-    sound: bool
-    pictures: tuple[str, ...]
+    prompt_text: str
+    subtitle: str
+    has_sound: bool
+    image_ids: tuple[str, ...]
 
 
-def sketch(model: Model, asked: Asked, *, small: bool = False) -> Sketch:
+def plan_video(
+    spec: SandboxModelSpec, request: ParsedRequest, *, is_small: bool = False
+) -> VideoPlan:
     """What the film will be; a small one is made in no time."""
-    longest = LONGEST.get(asked.text("quality"), LONGEST_WITHOUT_QUALITY)
-    width, height = _size(asked, LONGEST_SMALL if small else longest)
-    seconds = film_seconds(model, asked)
-    return Sketch(
+    longest_side = LONGEST_SIDE_BY_QUALITY.get(request.get_text("quality"), DEFAULT_LONGEST_SIDE)
+    width, height = _choose_size(request, SMALL_LONGEST_SIDE if is_small else longest_side)
+    seconds = get_video_seconds(spec, request)
+    return VideoPlan(
         width=width,
         height=height,
-        fps=FPS_SMALL if small else FPS,
+        fps=SMALL_FPS if is_small else FPS,
         seconds=seconds,
-        words=_TAG.sub("", asked.words).strip() or asked.words,
-        facts=_facts(model, asked, seconds),
-        sound=model.sound == "always" or asked.text(model.sound) == "on",
-        pictures=tuple(p.file for p in asked.every_picture if p.file is not None),
+        prompt_text=_TAG_PATTERN.sub("", request.prompt_text).strip() or request.prompt_text,
+        subtitle=_build_subtitle(spec, request, seconds),
+        has_sound=spec.sound == "always" or request.get_text(spec.sound) == "on",
+        image_ids=tuple(image.file_id for image in request.all_images if image.file_id is not None),
     )
 
 
-def film_seconds(model: Model, asked: Asked) -> int:
-    return asked.whole("duration") or model.seconds
+def get_video_seconds(spec: SandboxModelSpec, request: ParsedRequest) -> int:
+    return request.get_integer("duration") or spec.fixed_seconds
 
 
-def work_seconds(model: Model, asked: Asked) -> float:
+def estimate_work_seconds(spec: SandboxModelSpec, request: ParsedRequest) -> float:
     """How long the work takes here at pace 1: 5 to 20 seconds, by length and quality."""
-    wanted = USUAL_LEAST + 0.7 * film_seconds(model, asked)
-    wanted += EXTRA_SECONDS.get(asked.text("quality"), 0.0)
-    return min(USUAL_MOST, wanted)
+    seconds = MIN_WORK_SECONDS + 0.7 * get_video_seconds(spec, request)
+    seconds += EXTRA_SECONDS_BY_QUALITY.get(request.get_text("quality"), 0.0)
+    return min(MAX_WORK_SECONDS, seconds)
 
 
-def _size(asked: Asked, longest: int) -> tuple[int, int]:
-    ratio = _ratio(asked)
+def _choose_size(request: ParsedRequest, longest_side: int) -> tuple[int, int]:
+    ratio = _choose_ratio(request)
     if ratio >= 1:
-        return longest, _even(longest / ratio)
-    return _even(longest * ratio), longest
+        return longest_side, _round_to_even(longest_side / ratio)
+    return _round_to_even(longest_side * ratio), longest_side
 
 
-def _ratio(asked: Asked) -> Fraction:
+def _choose_ratio(request: ParsedRequest) -> Fraction:
     """Width over height: as asked, else as the first picture, else as the words suggest."""
-    named = _NUMBERS.fullmatch(asked.text("aspect_ratio"))
-    if named:
-        return Fraction(int(named[1]), int(named[2]))
-    for picture in asked.every_picture:
-        if picture.file is not None:
-            return min(WIDEST, max(1 / WIDEST, Fraction(picture.width, picture.height)))
-    return PORTRAIT if _UPRIGHT.search(asked.text("prompt")) else LANDSCAPE
+    match = _RATIO_PATTERN.fullmatch(request.get_text("aspect_ratio"))
+    if match:
+        return Fraction(int(match[1]), int(match[2]))
+    for image in request.all_images:
+        if image.file_id is not None:
+            return min(MAX_RATIO, max(1 / MAX_RATIO, Fraction(image.width, image.height)))
+    return (
+        PORTRAIT_RATIO if _PORTRAIT_PATTERN.search(request.get_text("prompt")) else LANDSCAPE_RATIO
+    )
 
 
-def _facts(model: Model, asked: Asked, seconds: int) -> str:
-    facts = [model.name, asked.text("aspect_ratio"), f"{seconds} s", asked.text("quality")]
-    return "  ·  ".join(fact for fact in facts if fact)
+def _build_subtitle(spec: SandboxModelSpec, request: ParsedRequest, seconds: int) -> str:
+    parts = [
+        spec.name,
+        request.get_text("aspect_ratio"),
+        f"{seconds} s",
+        request.get_text("quality"),
+    ]
+    return "  ·  ".join(part for part in parts if part)
 
 
-def _even(length: float | Fraction) -> int:
+def _round_to_even(length: float | Fraction) -> int:
     """H.264 in yuv420p wants even sides."""
     return max(2, round(length / 2) * 2)

@@ -12,86 +12,110 @@ from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from PIL import Image
 
-from evolink_studio.sandbox.video.audio import RATE, Chord
+from evolink_studio.sandbox.video.audio import SAMPLE_RATE, Chord
 from evolink_studio.sandbox.video.captions import Caption
-from evolink_studio.sandbox.video.scenes import Aurora, Passage
+from evolink_studio.sandbox.video.scenes import GradientScene, SlideshowScene
 from evolink_studio.sandbox.video.storyboard import Storyboard
 
 NICENESS = 10
 # With pictures the words come a little later and go a little earlier, in seconds: the first and
 # the last frame are the given pictures.
-WORDS_AFTER = 0.4
-FADE = 0.5
+CAPTION_DELAY_SECONDS = 0.4
+CAPTION_FADE_SECONDS = 0.5
 
 
 class Scene(Protocol):
-    def frame(self, t: float) -> Image.Image: ...
+    def draw_frame(self, t: float) -> Image.Image: ...
 
 
-def render(board: Storyboard) -> None:
+def render_video(storyboard: Storyboard) -> None:
     """Write the film to `board.target`; the file appears whole or not at all."""
-    unfinished = board.path.with_suffix(f".{os.getpid()}.part")
+    partial_path = storyboard.path.with_suffix(f".{os.getpid()}.part")
     try:
-        with av.open(unfinished, "w", format="mp4", options={"movflags": "+faststart"}) as film:
-            _write(film, board)
-        unfinished.replace(board.path)
+        with av.open(
+            partial_path, "w", format="mp4", options={"movflags": "+faststart"}
+        ) as container:
+            _write_video(container, storyboard)
+        partial_path.replace(storyboard.path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        partial_path.unlink(missing_ok=True)
 
 
-def _write(film: OutputContainer, board: Storyboard) -> None:
-    film.metadata["title"] = "EvoLink Studio sandbox"
-    video = film.add_stream("libx264", rate=board.fps, options={"preset": "superfast", "crf": "24"})
-    video.width, video.height, video.pix_fmt = board.width, board.height, "yuv420p"
-    video.codec_context.thread_count = 1
-    video.codec_context.gop_size = 2 * board.fps
-    audio = film.add_stream("aac", rate=RATE, layout="mono") if board.sound else None
-    chord = Chord(board.words, board.seconds) if audio else None
-    for index, frame in enumerate(_frames(board)):
-        second, rest = divmod(index, board.fps)
-        if audio and chord and rest == 0:
-            film.mux(audio.encode(_sound(chord, second)))
-        picture = VideoFrame.from_image(frame)  # type: ignore[no-untyped-call]  # PyAV gives no types
-        picture.pts = index
-        picture.time_base = Fraction(1, board.fps)
-        film.mux(video.encode(picture))
-    film.mux(video.encode(None))
-    if audio:
-        film.mux(audio.encode(None))
-
-
-def _frames(board: Storyboard) -> Iterator[Image.Image]:
-    scene: Scene = (
-        Passage(board.pictures, board.width, board.height)
-        if board.pictures
-        else Aurora(board.words, board.width, board.height)
+def _write_video(container: OutputContainer, storyboard: Storyboard) -> None:
+    container.metadata["title"] = "EvoLink Studio sandbox"
+    video_stream = container.add_stream(
+        "libx264", rate=storyboard.fps, options={"preset": "superfast", "crf": "24"}
     )
-    caption = Caption(board.words, board.facts, board.width, board.height)
-    for index in range(board.frames):
-        t = index / max(1, board.frames - 1)
-        frame = scene.frame(t)
-        caption.draw(frame, t, _strength(board, index / board.fps))
-        yield frame
+    video_stream.width, video_stream.height, video_stream.pix_fmt = (
+        storyboard.width,
+        storyboard.height,
+        "yuv420p",
+    )
+    video_stream.codec_context.thread_count = 1
+    video_stream.codec_context.gop_size = 2 * storyboard.fps
+    audio_stream = (
+        container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
+        if storyboard.has_sound
+        else None
+    )
+    chord = Chord(storyboard.prompt_text, storyboard.seconds) if audio_stream else None
+    for index, image in enumerate(_draw_frames(storyboard)):
+        second, remainder = divmod(index, storyboard.fps)
+        if audio_stream and chord and remainder == 0:
+            container.mux(audio_stream.encode(_build_audio_frame(chord, second)))
+        video_frame = VideoFrame.from_image(image)  # type: ignore[no-untyped-call]  # PyAV gives no types
+        video_frame.pts = index
+        video_frame.time_base = Fraction(1, storyboard.fps)
+        container.mux(video_stream.encode(video_frame))
+    container.mux(video_stream.encode(None))
+    if audio_stream:
+        container.mux(audio_stream.encode(None))
 
 
-def _strength(board: Storyboard, at: float) -> float:
-    if not board.pictures:
+def _draw_frames(storyboard: Storyboard) -> Iterator[Image.Image]:
+    scene: Scene = (
+        SlideshowScene(storyboard.image_paths, storyboard.width, storyboard.height)
+        if storyboard.image_paths
+        else GradientScene(storyboard.prompt_text, storyboard.width, storyboard.height)
+    )
+    caption = Caption(
+        storyboard.prompt_text, storyboard.subtitle, storyboard.width, storyboard.height
+    )
+    for index in range(storyboard.frame_count):
+        t = index / max(1, storyboard.frame_count - 1)
+        image = scene.draw_frame(t)
+        caption.draw(image, t, _calculate_opacity(storyboard, index / storyboard.fps))
+        yield image
+
+
+def _calculate_opacity(storyboard: Storyboard, seconds: float) -> float:
+    if not storyboard.image_paths:
         return 1.0
-    return min(1.0, max(0.0, min(at - WORDS_AFTER, board.seconds - WORDS_AFTER - at) / FADE))
+    return min(
+        1.0,
+        max(
+            0.0,
+            min(
+                seconds - CAPTION_DELAY_SECONDS,
+                storyboard.seconds - CAPTION_DELAY_SECONDS - seconds,
+            )
+            / CAPTION_FADE_SECONDS,
+        ),
+    )
 
 
-def _sound(chord: Chord, second: int) -> AudioFrame:
-    frame = AudioFrame(format="fltp", layout="mono", samples=RATE)
-    frame.planes[0].update(chord.second(second).tobytes())
-    frame.sample_rate = RATE
-    frame.time_base = Fraction(1, RATE)
-    frame.pts = second * RATE
+def _build_audio_frame(chord: Chord, second: int) -> AudioFrame:
+    frame = AudioFrame(format="fltp", layout="mono", samples=SAMPLE_RATE)
+    frame.planes[0].update(chord.synthesize_second(second).tobytes())
+    frame.sample_rate = SAMPLE_RATE
+    frame.time_base = Fraction(1, SAMPLE_RATE)
+    frame.pts = second * SAMPLE_RATE
     return frame
 
 
 def main() -> None:
     os.nice(NICENESS)
-    render(Storyboard.loads(sys.stdin.buffer.read()))
+    render_video(Storyboard.from_json(sys.stdin.buffer.read()))
 
 
 if __name__ == "__main__":

@@ -12,157 +12,163 @@ Colour = tuple[int, int, int]
 
 # The light is calculated on this many cells along the longer side and then enlarged smoothly:
 # a gradient needs no more, and pure Python stays fast enough.
-CELLS = 30
-LIGHTS = 4
-DISCS = 6
+GRID_CELLS = 30
+LIGHT_COUNT = 4
+DISC_COUNT = 6
 
 
 @dataclass(frozen=True, slots=True)
-class _Path:
+class _Orbit:
     """A closed path: where something is at time t (0 to 1), in shares of the picture."""
 
     x: float
     y: float
-    reach: float
+    radius: float
     phase: float
-    turns: int
+    direction: int
 
-    def at(self, t: float) -> tuple[float, float]:
-        angle = 2 * math.pi * (self.phase + self.turns * t)
+    def get_position(self, t: float) -> tuple[float, float]:
+        angle = 2 * math.pi * (self.phase + self.direction * t)
         return (
-            self.x + self.reach * math.cos(angle),
-            self.y + self.reach * math.sin(angle * 0.5 + self.phase * 6),
+            self.x + self.radius * math.cos(angle),
+            self.y + self.radius * math.sin(angle * 0.5 + self.phase * 6),
         )
 
 
-class Aurora:
+class GradientScene:
     """A scene: `frame(t)` is the picture at time t, 0 at the start and 1 at the end."""
 
-    def __init__(self, words: str, width: int, height: int) -> None:
-        self._dice = hashlib.sha256(words.encode("utf-8", "replace")).digest()
+    def __init__(self, text: str, width: int, height: int) -> None:
+        self._seed = hashlib.sha256(text.encode("utf-8", "replace")).digest()
         self._size = (width, height)
-        longest = max(width, height)
-        self._cells = (
-            max(6, round(CELLS * width / longest)),
-            max(6, round(CELLS * height / longest)),
+        longest_side = max(width, height)
+        self._grid = (
+            max(6, round(GRID_CELLS * width / longest_side)),
+            max(6, round(GRID_CELLS * height / longest_side)),
         )
-        self._colours = self._palette()
-        self._lights = [self._path(index, reach=0.34) for index in range(LIGHTS)]
-        self._discs = [self._disc(index) for index in range(DISCS)]
+        self._colours = self._build_palette()
+        self._lights = [self._build_orbit(index, radius=0.34) for index in range(LIGHT_COUNT)]
+        self._discs = [self._build_disc(index) for index in range(DISC_COUNT)]
 
-    def frame(self, t: float) -> Image.Image:
-        picture = self._light(t).resize(self._size, Image.Resampling.BICUBIC)
-        for mask, colour, path in self._discs:
-            x, y = path.at(t)
+    def draw_frame(self, t: float) -> Image.Image:
+        image = self._draw_gradient(t).resize(self._size, Image.Resampling.BICUBIC)
+        for mask, colour, orbit in self._discs:
+            x, y = orbit.get_position(t)
             corner = (
                 round(x * self._size[0] - mask.width / 2),
                 round(y * self._size[1] - mask.height / 2),
             )
-            picture.paste(colour, (*corner, corner[0] + mask.width, corner[1] + mask.height), mask)
-        return picture
+            image.paste(colour, (*corner, corner[0] + mask.width, corner[1] + mask.height), mask)
+        return image
 
-    def _die(self, index: int) -> float:
-        return self._dice[index % len(self._dice)] / 255
+    def _pick_share(self, index: int) -> float:
+        return self._seed[index % len(self._seed)] / 255
 
-    def _palette(self) -> list[Colour]:
-        hue = self._die(0)
+    def _build_palette(self) -> list[Colour]:
+        hue = self._pick_share(0)
         steps = ((0.0, 0.85, 0.42), (0.07, 0.72, 0.92), (-0.14, 0.85, 0.34), (0.17, 0.58, 1.0))
-        return [_rgb(hue + shift, saturation, value) for shift, saturation, value in steps]
+        return [_to_rgb(hue + shift, saturation, value) for shift, saturation, value in steps]
 
-    def _path(self, index: int, *, reach: float) -> _Path:
-        return _Path(
-            x=0.15 + 0.7 * self._die(3 * index + 1),
-            y=0.15 + 0.7 * self._die(3 * index + 2),
-            reach=reach * (0.5 + 0.5 * self._die(3 * index + 3)),
-            phase=self._die(index + 17),
-            turns=1 if self._die(index + 23) > 0.5 else -1,
+    def _build_orbit(self, index: int, *, radius: float) -> _Orbit:
+        return _Orbit(
+            x=0.15 + 0.7 * self._pick_share(3 * index + 1),
+            y=0.15 + 0.7 * self._pick_share(3 * index + 2),
+            radius=radius * (0.5 + 0.5 * self._pick_share(3 * index + 3)),
+            phase=self._pick_share(index + 17),
+            direction=1 if self._pick_share(index + 23) > 0.5 else -1,
         )
 
-    def _disc(self, index: int) -> tuple[Image.Image, Colour, _Path]:
-        side = round(max(self._size) * (0.06 + 0.2 * self._die(index + 11)))
-        strength = 0.10 + 0.22 * self._die(index + 5)
-        soft = ImageOps.invert(Image.radial_gradient("L")).resize((side, side))
-        mask = soft.point([round(min(1, max(0, v - 74) / 40) * strength * 255) for v in range(256)])
-        colour = _rgb(self._die(0) + 0.16 * self._die(index + 7), 0.25, 1.0)
-        return mask, colour, self._path(index + 9, reach=0.22)
+    def _build_disc(self, index: int) -> tuple[Image.Image, Colour, _Orbit]:
+        diameter = round(max(self._size) * (0.06 + 0.2 * self._pick_share(index + 11)))
+        opacity = 0.10 + 0.22 * self._pick_share(index + 5)
+        gradient = ImageOps.invert(Image.radial_gradient("L")).resize((diameter, diameter))
+        mask = gradient.point(
+            [round(min(1, max(0, v - 74) / 40) * opacity * 255) for v in range(256)]
+        )
+        colour = _to_rgb(self._pick_share(0) + 0.16 * self._pick_share(index + 7), 0.25, 1.0)
+        return mask, colour, self._build_orbit(index + 9, radius=0.22)
 
-    def _light(self, t: float) -> Image.Image:
-        wide, high = self._cells
-        squeeze = high / wide
-        spots = [(x, y * squeeze) for x, y in (path.at(t) for path in self._lights)]
-        cells = Image.new("RGB", self._cells)
-        cells.putdata(
+    def _draw_gradient(self, t: float) -> Image.Image:
+        columns, rows = self._grid
+        aspect = rows / columns
+        spots = [(x, y * aspect) for x, y in (orbit.get_position(t) for orbit in self._lights)]
+        image = Image.new("RGB", self._grid)
+        image.putdata(
             [
-                _blend(spots, self._colours, (i + 0.5) / wide, (j + 0.5) / wide)
-                for j in range(high)
-                for i in range(wide)
+                _blend_colours(spots, self._colours, (i + 0.5) / columns, (j + 0.5) / columns)
+                for j in range(rows)
+                for i in range(columns)
             ]
         )
-        return cells
+        return image
 
 
-def _blend(spots: list[tuple[float, float]], colours: list[Colour], x: float, y: float) -> Colour:
+def _blend_colours(
+    spots: list[tuple[float, float]], colours: list[Colour], x: float, y: float
+) -> Colour:
     """The colour at a point: every light counts by the inverse cube of its distance."""
     red = green = blue = total = 0.0
     for (spot_x, spot_y), colour in zip(spots, colours, strict=True):
-        near = (0.02 + (x - spot_x) ** 2 + (y - spot_y) ** 2) ** -1.5
-        red += colour[0] * near
-        green += colour[1] * near
-        blue += colour[2] * near
-        total += near
+        weight = (0.02 + (x - spot_x) ** 2 + (y - spot_y) ** 2) ** -1.5
+        red += colour[0] * weight
+        green += colour[1] * weight
+        blue += colour[2] * weight
+        total += weight
     return int(red / total), int(green / total), int(blue / total)
 
 
-def _rgb(hue: float, saturation: float, value: float) -> Colour:
+def _to_rgb(hue: float, saturation: float, value: float) -> Colour:
     red, green, blue = colorsys.hsv_to_rgb(hue % 1, saturation, value)
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 # How far the camera comes closer between two pictures, and over a film of a single picture.
 ZOOM_BETWEEN = 0.10
 ZOOM_ALONE = 0.16
 
 
-class Passage:
+class SlideshowScene:
     """A scene like Aurora: `frame(0)` is the first picture, `frame(1)` the last."""
 
-    def __init__(self, pictures: tuple[str, ...], width: int, height: int) -> None:
+    def __init__(self, image_paths: tuple[str, ...], width: int, height: int) -> None:
         self._size = (width, height)
-        self._pictures = [_fitted(Path(name), self._size) for name in pictures]
+        self._images = [_load_fitted_image(Path(name), self._size) for name in image_paths]
 
-    def frame(self, t: float) -> Image.Image:
-        last = len(self._pictures) - 1
-        if last == 0:
-            return self._closer(0, ZOOM_ALONE * t)
-        place = t * last
-        index = min(int(place), last - 1)
-        share = place - index
-        here = self._closer(index, ZOOM_BETWEEN * share)
-        mixed = _smooth((share - 0.25) / 0.5)
-        if mixed == 0:
-            return here
-        there = self._closer(index + 1, ZOOM_BETWEEN * (1 - share))
-        return there if mixed == 1 else Image.blend(here, there, mixed)
-
-    def _closer(self, index: int, amount: float) -> Image.Image:
-        picture = self._pictures[index]
-        margin = amount / (1 + amount) / 2
-        box = (
-            picture.width * margin,
-            picture.height * margin,
-            picture.width * (1 - margin),
-            picture.height * (1 - margin),
+    def draw_frame(self, t: float) -> Image.Image:
+        last_index = len(self._images) - 1
+        if last_index == 0:
+            return self._zoom_image(0, ZOOM_ALONE * t)
+        position = t * last_index
+        index = min(int(position), last_index - 1)
+        share = position - index
+        current_image = self._zoom_image(index, ZOOM_BETWEEN * share)
+        blend_share = _ease_share((share - 0.25) / 0.5)
+        if blend_share == 0:
+            return current_image
+        next_image = self._zoom_image(index + 1, ZOOM_BETWEEN * (1 - share))
+        return (
+            next_image if blend_share == 1 else Image.blend(current_image, next_image, blend_share)
         )
-        return picture.resize(self._size, Image.Resampling.BILINEAR, box=box)
+
+    def _zoom_image(self, index: int, zoom: float) -> Image.Image:
+        image = self._images[index]
+        margin = zoom / (1 + zoom) / 2
+        box = (
+            image.width * margin,
+            image.height * margin,
+            image.width * (1 - margin),
+            image.height * (1 - margin),
+        )
+        return image.resize(self._size, Image.Resampling.BILINEAR, box=box)
 
 
-def _fitted(path: Path, size: tuple[int, int]) -> Image.Image:
-    with Image.open(path, formats=FORMATS) as picture:
-        upright = ImageOps.exif_transpose(picture).convert("RGB")
-    return ImageOps.fit(upright, size, Image.Resampling.LANCZOS)
+def _load_fitted_image(path: Path, size: tuple[int, int]) -> Image.Image:
+    with Image.open(path, formats=IMAGE_FORMATS) as image:
+        upright_image = ImageOps.exif_transpose(image).convert("RGB")
+    return ImageOps.fit(upright_image, size, Image.Resampling.LANCZOS)
 
 
-def _smooth(share: float) -> float:
+def _ease_share(share: float) -> float:
     share = min(1.0, max(0.0, share))
     return share * share * (3 - 2 * share)

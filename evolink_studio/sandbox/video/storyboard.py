@@ -13,29 +13,29 @@ class Storyboard:
     machine in the order of their appearance (the film starts from the first and ends on the last).
     """
 
-    target: str
+    target_path: str
     width: int
     height: int
     fps: int
     seconds: int
-    words: str
-    facts: str
-    sound: bool
-    pictures: tuple[str, ...] = ()
+    prompt_text: str
+    subtitle: str
+    has_sound: bool
+    image_paths: tuple[str, ...] = ()
 
     @property
-    def frames(self) -> int:
+    def frame_count(self) -> int:
         return self.seconds * self.fps
 
     @property
     def path(self) -> Path:
-        return Path(self.target)
+        return Path(self.target_path)
 
-    def dumps(self) -> bytes:
+    def to_json(self) -> bytes:
         return json.dumps(asdict(self)).encode()
 
     @classmethod
-    def loads(cls, text: bytes) -> "Storyboard":
+    def from_json(cls, text: bytes) -> "Storyboard":
         """Raises ValueError or TypeError for anything that `dumps` did not write."""
         fields = json.loads(text)
         return cls(**{**fields, "pictures": tuple(fields["pictures"])})

@@ -7,32 +7,32 @@ from pathlib import Path
 
 from evolink_studio.sandbox.video.storyboard import Storyboard
 
-PATIENCE = 300.0
-ROOT = Path(__file__).resolve().parents[3]
+RENDER_TIMEOUT_SECONDS = 300.0
+PROJECT_ROOT = Path(__file__).resolve().parents[3]
 
 
-class NotMade(Exception):
+class RenderError(Exception):
     """The film could not be made; the message is the last line the process wrote."""
 
 
-async def render_apart(board: Storyboard) -> None:
+async def render_in_subprocess(storyboard: Storyboard) -> None:
     """Raises NotMade. A process that is no longer wanted is killed."""
-    process = await _process()
+    process = await _start_process()
     try:
-        async with asyncio.timeout(PATIENCE):
-            _, said = await process.communicate(board.dumps())
-    except TimeoutError as late:
-        raise NotMade(f"not made within {PATIENCE:.0f} s") from late
+        async with asyncio.timeout(RENDER_TIMEOUT_SECONDS):
+            _, error_output = await process.communicate(storyboard.to_json())
+    except TimeoutError as error:
+        raise RenderError(f"not made within {RENDER_TIMEOUT_SECONDS:.0f} s") from error
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        lines = said.decode(errors="replace").strip().splitlines()
-        raise NotMade(lines[-1] if lines else f"exit status {process.returncode}")
+        lines = error_output.decode(errors="replace").strip().splitlines()
+        raise RenderError(lines[-1] if lines else f"exit status {process.returncode}")
 
 
-async def _process() -> asyncio.subprocess.Process:
+async def _start_process() -> asyncio.subprocess.Process:
     try:
         return await asyncio.create_subprocess_exec(
             sys.executable,
@@ -42,9 +42,9 @@ async def _process() -> asyncio.subprocess.Process:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             # Nothing else of the environment: a film needs no secrets.
-            env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT)},
+            env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(PROJECT_ROOT)},
             # Ctrl+C at the terminal is for the server, which ends its films itself.
             start_new_session=True,
         )
-    except OSError as problem:
-        raise NotMade(str(problem)) from problem
+    except OSError as error:
+        raise RenderError(str(error)) from error

@@ -6,7 +6,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from evolink_studio.operations.backup import BackupError, Taken, take
+from evolink_studio.operations.backup import BackupError, BackupResult, create_backup
 
 
 class Command(BaseCommand):
@@ -23,24 +23,26 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: object) -> None:
         target = Path(str(options["target"])).expanduser().resolve()
         try:
-            taken = take(target, now=timezone.now(), with_media=not options["without_media"])
+            result = create_backup(
+                target, now=timezone.now(), with_media=not options["without_media"]
+            )
         except BackupError as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"The backup was not made: {error.strerror or error}.") from error
-        self.stdout.write(_told(taken))
-        if missing := taken.manifest.missing:
+        self.stdout.write(_format_result(result))
+        if missing := result.manifest.missing:
             raise CommandError(
                 f"{len(missing)} files of the library are missing or damaged in the studio itself, "
                 f"the first is {missing[0]}. Everything else is in the backup."
             )
 
 
-def _told(taken: Taken) -> str:
-    manifest = taken.manifest
+def _format_result(result: BackupResult) -> str:
+    manifest = result.manifest
     generations = manifest.rows["generations_generation"]
     megabytes = manifest.files_bytes / 1_000_000
-    files = f"{manifest.files_count} files ({megabytes:.1f} MB, {taken.copied} of them new)"
+    files = f"{manifest.files_count} files ({megabytes:.1f} MB, {result.copied_count} of them new)"
     if manifest.files is None:
         files = "no files"
-    return f"Backup {taken.name}: {generations} generations, {files}."
+    return f"Backup {result.name}: {generations} generations, {files}."

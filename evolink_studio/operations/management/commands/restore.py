@@ -6,7 +6,12 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
-from evolink_studio.operations.backup import BackupError, Restored, check, restore
+from evolink_studio.operations.backup import (
+    BackupError,
+    RestoreResult,
+    restore_backup,
+    verify_backup,
+)
 from evolink_studio.operations.backup.repository import Manifest
 
 
@@ -32,7 +37,9 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: object) -> None:
         source = Path(str(options["source"])).expanduser().resolve()
         try:
-            lines = _check(source, options) if options["check"] else _restore(source, options)
+            lines = (
+                _run_check(source, options) if options["check"] else _run_restore(source, options)
+            )
         except BackupError as error:
             raise CommandError(str(error)) from error
         except OSError as error:
@@ -40,44 +47,47 @@ class Command(BaseCommand):
         self.stdout.write("\n".join(lines))
 
 
-def _check(source: Path, options: Mapping[str, object]) -> list[str]:
-    manifest, damaged = check(source, at=str(options["at"]))
-    if damaged:
+def _run_check(source: Path, options: Mapping[str, object]) -> list[str]:
+    manifest, damaged_names = verify_backup(source, backup_name=str(options["at"]))
+    if damaged_names:
         raise BackupError(
-            f"{len(damaged)} files of this backup are damaged or missing, the first is "
-            f"{damaged[0]}. Make a new backup while the studio still has them."
+            f"{len(damaged_names)} files of this backup are damaged or missing, the first is "
+            f"{damaged_names[0]}. Make a new backup while the studio still has them."
         )
-    return [f"The backup of {_moment(manifest)} is whole: {manifest.files_count} files."]
+    return [
+        f"The backup of {_format_backup_time(manifest)} is whole: {manifest.files_count} files."
+    ]
 
 
-def _restore(source: Path, options: Mapping[str, object]) -> list[str]:
-    restored = restore(
+def _run_restore(source: Path, options: Mapping[str, object]) -> list[str]:
+    result = restore_backup(
         source,
-        at=str(options["at"]),
+        backup_name=str(options["at"]),
         with_media=not options["without_media"],
         despite_damage=bool(options["despite_damage"]),
     )
-    return _told(restored)
+    return _format_result(result)
 
 
-def _moment(manifest: Manifest) -> str:
+def _format_backup_time(manifest: Manifest) -> str:
     return f"{manifest.taken:%Y-%m-%d %H:%M} UTC"
 
 
-def _told(restored: Restored) -> list[str]:
-    manifest = restored.manifest
+def _format_result(result: RestoreResult) -> list[str]:
+    manifest = result.manifest
     lines = [
-        f"The studio of {_moment(manifest)} is back: {manifest.rows['accounts_user']} people, "
+        f"The studio of {_format_backup_time(manifest)} is back: "
+        f"{manifest.rows['accounts_user']} people, "
         f"{manifest.rows['generations_generation']} generations.",
         "Everybody signs in again.",
         "What was sent to EvoLink after that moment is not known here: compare with the task list "
         "of your EvoLink account.",
     ]
-    if restored.unclear:
+    if result.unclear_count:
         lines.append(
-            f"{restored.unclear} generations were about to be sent. They stand as answer lost, "
+            f"{result.unclear_count} generations were about to be sent. They stand as answer lost, "
             "and are never sent again by themselves."
         )
-    if restored.damaged:
-        lines += ["These files did not come back:", *(f"  {name}" for name in restored.damaged)]
+    if result.damaged_names:
+        lines += ["These files did not come back:", *(f"  {name}" for name in result.damaged_names)]
     return lines

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: object, **options: object) -> None:
-        server.run(
+        server.run_server(
             host=str(options["host"]),
             port=int(str(options["port"])),
             data_dir=settings.DATA_DIR / "sandbox",

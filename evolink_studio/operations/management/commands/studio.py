@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from evolink_studio.accounts.services import create_first_owner_link, create_owner_from_environment
 from evolink_studio.environment import Environment
-from evolink_studio.operations.database_setup import bring_up_to_date
-from evolink_studio.operations.supervisor import Supervisor, children
+from evolink_studio.operations.database_setup import ensure_database
+from evolink_studio.operations.supervisor import Supervisor, process_definitions
 
 
 class Command(BaseCommand):
@@ -20,34 +20,34 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         env: Environment = settings.ENV
-        _ports_are_free(env)
+        _require_free_ports(env)
         settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
-        bring_up_to_date()
-        if _static_is_stale():
+        ensure_database()
+        if _is_static_stale():
             call_command("collectstatic", interactive=False, verbosity=0)
-        Supervisor(children(env)).run(meanwhile=lambda: self._welcome(env))
+        Supervisor(process_definitions(env)).run(on_start=lambda: self._print_welcome(env))
 
-    def _welcome(self, env: Environment) -> None:
-        address = env.public_url or f"http://{_shown(env.bind)}:{env.port}"
+    def _print_welcome(self, env: Environment) -> None:
+        base_url = env.public_url or f"http://{_format_host(env.bind)}:{env.port}"
         owner = create_owner_from_environment()
         token = None if owner else create_first_owner_link(now=timezone.now())
-        lines = [f"EvoLink Studio is at {address}/"]
+        lines = [f"EvoLink Studio is at {base_url}/"]
         if env.is_sandbox:
             lines.append("No EVOLINK_API_KEY: the sandbox makes the films, nothing costs money.")
         if owner:
             lines.append(f"The owner is {owner.username}; sign in with the password you gave.")
         if token:
-            link = address + reverse("welcome", args=[token])
+            link = base_url + reverse("welcome", args=[token])
             lines.append(f"Sign in as the owner, once, within 24 hours:\n  {link}")
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
 
 
-def _shown(bind: str) -> str:
+def _format_host(bind: str) -> str:
     return "127.0.0.1" if bind in {"0.0.0.0", "::"} else bind  # noqa: S104  # compared, not bound
 
 
-def _ports_are_free(env: Environment) -> None:
+def _require_free_ports(env: Environment) -> None:
     ports = [env.port, *([env.sandbox_port] if env.is_sandbox else [])]
     for port in ports:
         with socket.socket() as probe:
@@ -60,10 +60,10 @@ def _ports_are_free(env: Environment) -> None:
                 ) from error
 
 
-def _static_is_stale() -> bool:
+def _is_static_stale() -> bool:
     """Whether a file below `static/` is newer than the collected ones."""
-    collected = Path(settings.STATIC_ROOT) / "staticfiles.json"
-    if not collected.exists():
+    collected_manifest = Path(settings.STATIC_ROOT) / "staticfiles.json"
+    if not collected_manifest.exists():
         return True
     sources = (path for folder in settings.STATICFILES_DIRS for path in Path(folder).rglob("*"))
-    return any(path.stat().st_mtime > collected.stat().st_mtime for path in sources)
+    return any(path.stat().st_mtime > collected_manifest.stat().st_mtime for path in sources)

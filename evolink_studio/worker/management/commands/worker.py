@@ -12,13 +12,13 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from evolink_studio.generations.pipeline.provider import Clock, Provider, provider_from_settings
-from evolink_studio.worker.worker import LocalEngine
+from evolink_studio.worker.worker import Worker
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Threads(ThreadPoolExecutor):
+class ConnectionClosingExecutor(ThreadPoolExecutor):
     """Gives the database connection of a thread back when its work is done.
 
     Django does that at the end of a request. Here nobody would: a connection that broke while a
@@ -26,19 +26,19 @@ class Threads(ThreadPoolExecutor):
     """
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        def run() -> T:
+        def run_and_close() -> T:
             try:
                 return fn(*args, **kwargs)
             finally:
                 connections.close_all()
 
-        return super().submit(run)
+        return super().submit(run_and_close)
 
 
 # By name: what only PostgreSQL needs is not loaded on SQLite.
-ENGINES = {
-    "sqlite": "evolink_studio.worker.worker.LocalEngine",
-    "postgresql": "evolink_studio.worker.distributed_worker.DistributedEngine",
+WORKER_CLASSES = {
+    "sqlite": "evolink_studio.worker.worker.Worker",
+    "postgresql": "evolink_studio.worker.distributed_worker.DistributedWorker",
 }
 
 
@@ -46,16 +46,16 @@ class Command(BaseCommand):
     help = "Send, follow and save generations until SIGTERM."
 
     def handle(self, *args: object, **options: object) -> None:
-        asyncio.run(work(import_string(ENGINES[connection.vendor])))
+        asyncio.run(run_worker(import_string(WORKER_CLASSES[connection.vendor])))
 
 
-async def work(engine_for: Callable[[Provider, Clock], LocalEngine]) -> None:
+async def run_worker(build_worker: Callable[[Provider, Clock], Worker]) -> None:
     """Run an engine against the far end of the settings until this process is told to stop."""
-    far = provider_from_settings()
-    async with far.client:
-        engine = engine_for(far, timezone.now)
+    provider = provider_from_settings()
+    async with provider.client:
+        worker = build_worker(provider, timezone.now)
         loop = asyncio.get_running_loop()
-        loop.set_default_executor(Threads())
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, engine.stop)
-        await engine.run()
+        loop.set_default_executor(ConnectionClosingExecutor())
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signal_number, worker.stop)
+        await worker.run()
