@@ -68,7 +68,7 @@ class GenerationFactory(DjangoModelFactory):
 
     class Meta:
         model = Generation
-        exclude = ("number", "sent_before")
+        exclude = ("number", "was_accepted")
 
     number = factory.Sequence(int)
     owner = factory.SubFactory(UserFactory)
