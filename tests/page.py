@@ -81,11 +81,11 @@ class ParsedPage(HTMLParser):
             return None
         kind = controls[0].get("type")
         if kind in ("radio", "checkbox"):
-            ticked = [e.get("control_value") for e in controls if e.get("checked") is not None]
+            ticked = [e.get("value") for e in controls if e.get("checked") is not None]
             return ticked if kind == "checkbox" else (ticked or [None])[0]
         if controls[0].tag == "textarea":
             return "".join(controls[0].itertext()).removeprefix("\n")
-        return controls[0].get("control_value", "")
+        return controls[0].get("value", "")
 
     def form_values(self) -> dict[str, object]:
         """All that pressing the button would send, files chosen on the device aside."""
