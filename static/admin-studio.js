@@ -1,57 +1,57 @@
-// What the admin theme leaves out for people who use a keyboard or a screen reader.
-// Runs before the theme's own scripts start, because this file stands in the head.
+// Adds what the admin theme lacks for keyboards and screen readers. This file is loaded in the head,
+// so that it runs before the scripts of the theme.
 
 document.addEventListener("DOMContentLoaded", () => {
-  const words = document.querySelector("meta[name=studio-words]")?.dataset ?? {};
+  const messages = document.querySelector("meta[name=studio-messages]")?.dataset ?? {};
 
   document.getElementById("main")?.setAttribute("role", "main");
 
-  // Each scrolling area becomes a landmark: two of them must not bear the same name.
+  // Each scrolling area becomes a landmark, and landmarks need different names.
   const title = document.querySelector("h1")?.textContent.trim() || document.title;
   for (const area of document.querySelectorAll("[data-simplebar]")) {
-    const inside = area.closest("#nav-sidebar") ? words.pages : area.closest("#changelist-filter") ? words.filters : title;
-    area.dataset.simplebarAriaLabel = inside || title;
+    const areaName = area.closest("#nav-sidebar") ? messages.pages : area.closest("#changelist-filter") ? messages.filters : title;
+    area.dataset.simplebarAriaLabel = areaName || title;
   }
 
-  // Signs that are clicked but are neither link nor button.
-  const names = [
-    ["sidebarDesktopOpen = ", words.menu],
-    ["sidebarMobileOpen = ", words.menu],
-    ["openUserLinks = ", words.account],
-    ["filterOpen = true", words.filters],
+  // Elements with a click handler that are neither link nor button.
+  const labels = [
+    ["sidebarDesktopOpen = ", messages.menu],
+    ["sidebarMobileOpen = ", messages.menu],
+    ["openUserLinks = ", messages.account],
+    ["filterOpen = true", messages.filters],
     ["switchTheme", ""],
   ];
-  for (const sign of document.querySelectorAll("span, a:not([href]), div")) {
-    const does = sign.getAttribute("x-on:click");
-    const known = does && sign.id !== "changelist-filter-close" && names.find(([start]) => does.startsWith(start));
-    if (!known) continue;
-    sign.setAttribute("role", "button");
-    sign.tabIndex = 0;
-    if (known[1]) sign.setAttribute("aria-label", known[1]);
-    if (known[0].startsWith("filterOpen")) sign.addEventListener("click", intoFilters);
-    sign.addEventListener("keydown", (event) => {
+  for (const element of document.querySelectorAll("span, a:not([href]), div")) {
+    const handler = element.getAttribute("x-on:click");
+    const match = handler && element.id !== "changelist-filter-close" && labels.find(([start]) => handler.startsWith(start));
+    if (!match) continue;
+    element.setAttribute("role", "button");
+    element.tabIndex = 0;
+    if (match[1]) element.setAttribute("aria-label", match[1]);
+    if (match[0].startsWith("filterOpen")) element.addEventListener("click", focusFilters);
+    element.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
       event.preventDefault();
-      sign.click();
+      element.click();
     });
   }
 });
 
-// The search fields of the lists are made by a library that leaves out their names. jQuery calls its
-// waiting functions in turn, so this one comes after that library's.
-window.addEventListener("load", () => window.django?.jQuery?.(nameSearchFields));
+// select2 builds the search fields of the lists without labels. jQuery calls ready handlers in order,
+// so this one runs after that of select2.
+window.addEventListener("load", () => window.django?.jQuery?.(labelSearchFields));
 
-function nameSearchFields() {
-  for (const made of document.querySelectorAll(".select2-container")) {
-    const name = made.previousElementSibling?.labels?.[0]?.textContent.trim();
-    if (!name) continue;
-    for (const part of made.querySelectorAll("[role=combobox], [role=textbox], [role=searchbox]")) {
+function labelSearchFields() {
+  for (const container of document.querySelectorAll(".select2-container")) {
+    const label = container.previousElementSibling?.labels?.[0]?.textContent.trim();
+    if (!label) continue;
+    for (const part of container.querySelectorAll("[role=combobox], [role=textbox], [role=searchbox]")) {
       part.removeAttribute("aria-labelledby");
-      part.setAttribute("aria-label", name);
+      part.setAttribute("aria-label", label);
     }
   }
 }
 
-function intoFilters() {
+function focusFilters() {
   setTimeout(() => document.querySelector("#changelist-filter input")?.focus(), 50);
 }

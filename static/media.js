@@ -1,51 +1,55 @@
 // @ts-check
-/** Pictures for the form: chosen, dropped, pasted, fetched, picked or cut; each goes up at once. */
+/**
+ * Files of the media controls: chosen, dropped, pasted, imported from a URL, picked from the library or
+ * taken from a video. Each is sent at once; the form holds only its reference.
+ */
 
-const words = /** @type {HTMLTemplateElement} */ (document.getElementById("words")).dataset;
-const library = /** @type {HTMLDialogElement} */ (document.getElementById("library"));
-const trouble = /** @type {HTMLElement} */ (document.getElementById("trouble"));
+const messages = /** @type {HTMLTemplateElement} */ (document.getElementById("messages")).dataset;
+const assetPicker = /** @type {HTMLDialogElement} */ (document.getElementById("asset-picker"));
+const pageAlert = /** @type {HTMLElement} */ (document.getElementById("page-alert"));
 
-/** @typedef {{ref: string, name: string}} Added */
+/** @typedef {{ref: string, name: string}} UploadedAsset */
 
 /** @param {EventTarget | Element | null} element @returns {HTMLElement | null} */
-const controlOf = (element) => (element instanceof Element ? element.closest("[data-media]") : null);
-/** The control of a parameter as it stands now: a refresh may have replaced the one we began with. @param {string | undefined} name */
-const controlNamed = (name) => /** @type {HTMLElement | null} */ (document.querySelector(`[data-media="${CSS.escape(name ?? "")}"]`));
-const roomy = () => /** @type {HTMLElement | null} */ (document.querySelector("[data-media][data-room]"));
+const closestControl = (element) => (element instanceof Element ? element.closest("[data-media]") : null);
+/** The current control of a parameter: a refresh may have replaced the element that a request began with. @param {string | undefined} name */
+const findControl = (name) => /** @type {HTMLElement | null} */ (document.querySelector(`[data-media="${CSS.escape(name ?? "")}"]`));
+/** The first control that takes another file. */
+const findControlWithRoom = () => /** @type {HTMLElement | null} */ (document.querySelector("[data-media][data-has-room]"));
 
-/** Where it went wrong, in one sentence; "" takes it back. @param {HTMLElement} control @param {string} sentence */
-function complain(control, sentence) {
-  const place = control.querySelector("[data-error-for]");
-  if (!place) return;
-  place.textContent = sentence;
-  place.toggleAttribute("role", false);
-  if (sentence) place.setAttribute("role", "alert");
+/** Shows an error at a control; "" removes it. @param {HTMLElement} control @param {string} text */
+function showError(control, text) {
+  const line = control.querySelector("[data-error-for]");
+  if (!line) return;
+  line.textContent = text;
+  line.toggleAttribute("role", false);
+  if (text) line.setAttribute("role", "alert");
 }
 
-/** Name a file in the form and let the server draw it. @param {HTMLElement} control @param {string} ref */
-function insert(control, ref) {
-  const box = Object.assign(document.createElement("input"), { type: "checkbox", hidden: true, checked: true, value: ref });
-  box.name = control.dataset.media ?? "";
+/** Adds a file to the form; the refresh that follows renders it. @param {HTMLElement} control @param {string} ref */
+function insertAsset(control, ref) {
+  const checkbox = Object.assign(document.createElement("input"), { type: "checkbox", hidden: true, checked: true, value: ref });
+  checkbox.name = control.dataset.media ?? "";
   const item = document.createElement("li");
-  item.append(box);
+  item.append(checkbox);
   item.hidden = true;
-  control.querySelector("[data-slots]")?.append(item);
-  changed(control);
+  control.querySelector("[data-media-items]")?.append(item);
+  triggerRefresh(control);
 }
 
-/** @param {Element} element */
-const changed = (element) => element.dispatchEvent(new Event("change", { bubbles: true }));
+/** The form refreshes itself on a change event. @param {Element} element */
+const triggerRefresh = (element) => element.dispatchEvent(new Event("change", { bubbles: true }));
 
-/* --- Asking the studio ------------------------------------------------------------------------------- */
+/* --- Uploads ----------------------------------------------------------------------------------------- */
 
 /**
- * POST a few values; what was added comes back. XMLHttpRequest, because fetch cannot tell how far an upload is.
+ * Sends values by POST and resolves with the new asset. XMLHttpRequest, because fetch reports no upload progress.
  * @param {string} url
  * @param {Record<string, string | File>} values
  * @param {(event: ProgressEvent) => void} [onProgress]
- * @returns {Promise<Added>} rejects with an Error whose message is for people
+ * @returns {Promise<UploadedAsset>} rejects with an Error whose message can be shown
  */
-function ask(url, values, onProgress) {
+function postForAsset(url, values, onProgress) {
   const body = new FormData();
   for (const [name, value] of Object.entries(values)) body.append(name, value);
   const token = /** @type {HTMLInputElement | null} */ (document.querySelector("[name=csrfmiddlewaretoken]"));
@@ -57,198 +61,198 @@ function ask(url, values, onProgress) {
     if (onProgress) request.upload.addEventListener("progress", onProgress);
     request.addEventListener("load", () => {
       if (request.status === 200 && request.response?.ref) resolve(request.response);
-      else reject(new Error(request.response?.error ?? words.refused));
+      else reject(new Error(request.response?.error ?? messages.fileRefused));
     });
-    request.addEventListener("error", () => reject(new Error(words.refused)));
+    request.addEventListener("error", () => reject(new Error(messages.fileRefused)));
     request.send(body);
   });
 }
 
-/** @param {HTMLElement} control @param {string} name @param {(bar: HTMLProgressElement) => Promise<Added>} work */
-async function add(control, name, work) {
-  const line = document.createElement("li");
+/** Shows a progress bar during an upload, then adds the asset. @param {HTMLElement} control @param {string} name @param {(bar: HTMLProgressElement) => Promise<UploadedAsset>} upload */
+async function addAsset(control, name, upload) {
+  const row = document.createElement("li");
   const bar = document.createElement("progress");
-  const label = (words.adding ?? "{name}").replace("{name}", name);
-  line.className = "upload";
-  line.dataset.uploading = "";
+  const label = (messages.adding ?? "{name}").replace("{name}", name);
+  row.className = "upload";
+  row.dataset.uploading = "";
   bar.setAttribute("aria-label", label);
-  line.append(label, bar);
-  complain(control, "");
-  control.querySelector("[data-uploads]")?.append(line);
+  row.append(label, bar);
+  showError(control, "");
+  control.querySelector("[data-uploads]")?.append(row);
   try {
-    const { ref } = await work(bar);
-    line.remove();
-    const now = controlNamed(control.dataset.media);
-    if (now) insert(now, ref);
+    const { ref } = await upload(bar);
+    row.remove();
+    const currentControl = findControl(control.dataset.media);
+    if (currentControl) insertAsset(currentControl, ref);
     return true;
   } catch (error) {
-    line.remove();
-    complain(controlNamed(control.dataset.media) ?? control, error instanceof Error ? error.message : "");
+    row.remove();
+    showError(findControl(control.dataset.media) ?? control, error instanceof Error ? error.message : "");
     return false;
   }
 }
 
 /** @param {HTMLElement} control @param {File} file */
-function upload(control, file) {
+function uploadFile(control, file) {
   const kind = (control.dataset.accept ?? "image").slice(0, 5); // image, video and audio have five letters
-  return add(control, file.name, (bar) =>
-    ask(control.dataset.upload ?? "", { file, kind }, (event) => {
+  return addAsset(control, file.name, (bar) =>
+    postForAsset(control.dataset.uploadUrl ?? "", { file, kind }, (event) => {
       if (event.lengthComputable) bar.value = event.loaded / event.total;
     }),
   );
 }
 
 /** @param {HTMLElement} control @param {Iterable<File>} files */
-function take(control, files) {
-  if (!control.hasAttribute("data-room")) return complain(control, words.full ?? "");
-  const wanted = control.hasAttribute("data-multiple") ? [...files] : [...files].slice(0, 1);
-  for (const file of wanted) void upload(control, file);
+function uploadFiles(control, files) {
+  if (!control.hasAttribute("data-has-room")) return showError(control, messages.mediaFull ?? "");
+  const accepted = control.hasAttribute("data-multiple") ? [...files] : [...files].slice(0, 1);
+  for (const file of accepted) void uploadFile(control, file);
 }
 
-/** An address that could not be opened stands there again, to be mended. @param {HTMLElement} control */
-async function fetchAddress(control) {
+/** Imports a file from a URL; if that fails, the URL is put back, to be corrected. @param {HTMLElement} control */
+async function importFromUrl(control) {
   const field = /** @type {HTMLInputElement | null} */ (control.querySelector("input[type=url]"));
   const url = field?.value.trim();
   if (!field || !url) return;
   field.value = "";
   const kind = (control.dataset.accept ?? "image").slice(0, 5);
-  const added = await add(control, url, () => ask(control.dataset.address ?? "", { url, kind }));
-  const now = document.getElementById(field.id);
-  if (!added && now instanceof HTMLInputElement && !now.value) now.value = url;
+  const isAdded = await addAsset(control, url, () => postForAsset(control.dataset.importUrl ?? "", { url, kind }));
+  const currentField = document.getElementById(field.id);
+  if (!isAdded && currentField instanceof HTMLInputElement && !currentField.value) currentField.value = url;
 }
 
 /* --- Choosing, dropping, pasting ----------------------------------------------------------------------- */
 
-// Captured before htmx hears of it: files and addresses travel by themselves, not with the form.
+// Captured before htmx handles it: files and URLs are sent by the functions above, not with the form.
 document.addEventListener(
   "change",
   (event) => {
     const field = event.target;
-    const control = controlOf(field);
+    const control = closestControl(field);
     if (!control || !(field instanceof HTMLInputElement) || !["file", "url"].includes(field.type)) return;
     event.stopPropagation();
     if (field.type !== "file" || !field.files?.length) return;
-    take(control, [...field.files]);
+    uploadFiles(control, [...field.files]);
     field.value = "";
   },
   true,
 );
 
 /** @param {DragEvent} event */
-const carriesFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
+const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
 /** @param {HTMLElement | null} control */
-function mark(control) {
+function markDropTarget(control) {
   for (const marked of document.querySelectorAll("[data-dropping]")) marked.removeAttribute("data-dropping");
   control?.setAttribute("data-dropping", "");
 }
 
 document.addEventListener("dragover", (event) => {
-  if (!carriesFiles(event)) return;
+  if (!hasFiles(event)) return;
   event.preventDefault();
-  mark(controlOf(event.target) ?? roomy());
+  markDropTarget(closestControl(event.target) ?? findControlWithRoom());
 });
 document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) mark(null);
+  if (!event.relatedTarget) markDropTarget(null);
 });
 document.addEventListener("drop", (event) => {
-  if (!carriesFiles(event)) return;
+  if (!hasFiles(event)) return;
   event.preventDefault();
-  mark(null);
-  const control = controlOf(event.target) ?? roomy();
-  if (control && event.dataTransfer) take(control, event.dataTransfer.files);
+  markDropTarget(null);
+  const control = closestControl(event.target) ?? findControlWithRoom();
+  if (control && event.dataTransfer) uploadFiles(control, event.dataTransfer.files);
 });
 document.addEventListener("paste", (event) => {
   const files = event.clipboardData?.files;
-  const near = controlOf(document.activeElement);
-  const control = near?.hasAttribute("data-room") ? near : roomy();
+  const focused = closestControl(document.activeElement);
+  const control = focused?.hasAttribute("data-has-room") ? focused : findControlWithRoom();
   if (!files?.length || !control) return;
   event.preventDefault();
-  take(control, files);
+  uploadFiles(control, files);
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement) || event.target.type !== "url") return;
-  const control = controlOf(event.target);
+  const control = closestControl(event.target);
   if (!control) return;
   event.preventDefault();
-  void fetchAddress(control);
+  void importFromUrl(control);
 });
 
 /* --- Buttons -------------------------------------------------------------------------------------------- */
 
 /** @param {HTMLElement} button */
-function remove(button) {
-  const control = controlOf(button);
+function removeItem(button) {
+  const control = closestControl(button);
   if (!control) return;
-  button.closest("[data-slot]")?.remove();
-  control.setAttribute("data-room", "");
+  button.closest("[data-media-item]")?.remove();
+  control.setAttribute("data-has-room", "");
   control.focus({ preventScroll: true });
-  changed(control);
+  triggerRefresh(control);
 }
 
 /** @param {HTMLElement} button */
-function move(button) {
-  const slot = button.closest("[data-slot]");
-  const other = button.dataset.move === "up" ? slot?.previousElementSibling : slot?.nextElementSibling;
-  if (!slot || !other) return;
-  if (button.dataset.move === "up") other.before(slot);
-  else other.after(slot);
+function moveItem(button) {
+  const item = button.closest("[data-media-item]");
+  const other = button.dataset.move === "up" ? item?.previousElementSibling : item?.nextElementSibling;
+  if (!item || !other) return;
+  if (button.dataset.move === "up") other.before(item);
+  else other.after(item);
   button.focus();
-  changed(slot);
+  triggerRefresh(item);
 }
 
-/** Cut or convert a picture: the copy takes its place. @param {HTMLElement} button */
-async function fit(button) {
-  const control = controlOf(button);
-  const box = /** @type {HTMLInputElement | null | undefined} */ (button.closest("[data-slot]")?.querySelector("[type=checkbox]"));
-  if (!control || !box) return;
+/** Crops or converts a picture; the copy replaces it in the form. @param {HTMLElement} button */
+async function editPicture(button) {
+  const control = closestControl(button);
+  const checkbox = /** @type {HTMLInputElement | null | undefined} */ (button.closest("[data-media-item]")?.querySelector("[type=checkbox]"));
+  if (!control || !checkbox) return;
   const [width, height] = (button.dataset.fit ?? "").split("x");
   /** @type {Record<string, string>} */
-  const wish = height ? { action: "fit", width: width ?? "", height } : { action: "jpeg" };
+  const edit = height ? { action: "fit", width: width ?? "", height } : { action: "jpeg" };
   try {
-    box.value = (await ask(button.dataset.edit ?? "", wish)).ref;
-    changed(box);
+    checkbox.value = (await postForAsset(button.dataset.editUrl ?? "", edit)).ref;
+    triggerRefresh(checkbox);
   } catch (error) {
-    complain(control, error instanceof Error ? error.message : "");
+    showError(control, error instanceof Error ? error.message : "");
   }
 }
 
-/** The frame that a film stands at, as a picture for the form. @param {HTMLElement} button */
-async function frame(button) {
-  const film = document.getElementById(button.dataset.video ?? "");
-  const control = roomy();
-  trouble.hidden = control !== null;
-  trouble.textContent = (document.querySelector("[data-media]") ? words.full : words.noSlot) ?? "";
-  if (!control || !(film instanceof HTMLVideoElement)) return;
-  const second = film.currentTime.toFixed(3);
-  await add(control, `${second} s`, () => ask(button.dataset.frame ?? "", { second }));
+/** Adds the present frame of a video to the form. @param {HTMLElement} button */
+async function addFrame(button) {
+  const video = document.getElementById(button.dataset.video ?? "");
+  const control = findControlWithRoom();
+  pageAlert.hidden = control !== null;
+  pageAlert.textContent = (document.querySelector("[data-media]") ? messages.mediaFull : messages.noMediaControl) ?? "";
+  if (!control || !(video instanceof HTMLVideoElement)) return;
+  const second = video.currentTime.toFixed(3);
+  await addAsset(control, `${second} s`, () => postForAsset(button.dataset.frameUrl ?? "", { second }));
 }
 
 /** @param {HTMLElement} button */
-function pick(button) {
-  const picker = /** @type {HTMLElement | null} */ (button.closest("[data-picker]"));
-  const control = controlNamed(picker?.dataset.param);
-  library.close();
-  if (control) insert(control, button.dataset.pick ?? "");
+function pickAsset(button) {
+  const picker = /** @type {HTMLElement | null} */ (button.closest("[data-asset-picker]"));
+  const control = findControl(picker?.dataset.param);
+  assetPicker.close();
+  if (control) insertAsset(control, button.dataset.assetRef ?? "");
 }
 
 /** @type {[string, (button: HTMLElement) => void][]} */
-const BUTTONS = [
-  ["[data-remove]", remove],
-  ["[data-move]", move],
-  ["[data-fit]", fit],
-  ["[data-frame]", frame],
-  ["[data-pick]", pick],
-  ["[data-fetch]", (button) => fetchAddress(/** @type {HTMLElement} */ (controlOf(button)))],
+const BUTTON_HANDLERS = [
+  ["[data-remove]", removeItem],
+  ["[data-move]", moveItem],
+  ["[data-fit]", editPicture],
+  ["[data-frame-url]", addFrame],
+  ["[data-asset-ref]", pickAsset],
+  ["[data-fetch]", (button) => importFromUrl(/** @type {HTMLElement} */ (closestControl(button)))],
 ];
 
 document.addEventListener("click", ({ target }) => {
   if (!(target instanceof Element)) return;
-  if (target === library) library.close();
-  for (const [selector, act] of BUTTONS) {
+  if (target === assetPicker) assetPicker.close();
+  for (const [selector, handle] of BUTTON_HANDLERS) {
     const button = target.closest(selector);
-    if (button instanceof HTMLElement) act(button);
+    if (button instanceof HTMLElement) handle(button);
   }
 });
 document.addEventListener("htmx:afterSwap", ({ target }) => {
-  if (target instanceof Element && target.id === "library-files" && !library.open) library.showModal();
+  if (target instanceof Element && target.id === "asset-picker-content" && !assetPicker.open) assetPicker.showModal();
 });

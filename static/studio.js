@@ -1,118 +1,118 @@
 // @ts-check
-/** What every page needs: gentle morphing, clocks that tick, and a word when something breaks. */
+/** Used by all pages: what a morph keeps, running timers, copying of details, a message when a request fails. */
 
-const words = /** @type {HTMLTemplateElement} */ (document.getElementById("words")).dataset;
+const messages = /** @type {HTMLTemplateElement} */ (document.getElementById("messages")).dataset;
 const language = document.documentElement.lang;
 
-/* --- Morphing: what a person is doing stays as it is ---------------------------------------- */
+/* --- What a morph keeps ----------------------------------------------------------------------- */
 
-const TYPED = "textarea, input:not([type=radio], [type=checkbox])";
+const TEXT_FIELDS = "textarea, input:not([type=radio], [type=checkbox])";
 const { defaults } = /** @type {any} */ (window).Idiomorph;
 
-// Asked at each morph: only a control that is typed in right now keeps its value against the server's.
+// Read at each morph: a text field that has the focus keeps its value, other controls take the server's.
 Object.defineProperty(defaults, "ignoreActiveValue", {
-  get: () => document.activeElement?.matches(TYPED) ?? false,
+  get: () => document.activeElement?.matches(TEXT_FIELDS) ?? false,
   enumerable: true,
 });
-/** A fold that a person opened stays open, a box they drew larger large. @param {string} name @param {Element} _ @param {string} how */
-defaults.callbacks.beforeAttributeUpdated = (name, _, how) => !(["open", "style"].includes(name) && how === "remove");
-/** An upload under way is not known to the server yet; a note stays until it is put away. @param {Node} node */
+/** An opened <details> stays open, a resized textarea keeps its size. @param {string} name @param {Element} _ @param {string} action */
+defaults.callbacks.beforeAttributeUpdated = (name, _, action) => !(["open", "style"].includes(name) && action === "remove");
+/** The server does not know of running uploads; a note stays until it is dismissed. @param {Node} node */
 defaults.callbacks.beforeNodeRemoved = (node) => !(node instanceof Element && node.matches("[data-uploading], [data-note]"));
 
-/* --- Clocks ----------------------------------------------------------------------------------- */
+/* --- Timers ----------------------------------------------------------------------------------- */
 
-/** What we last wrote into a clock, and from where it counts. @type {WeakMap<Element, {shown: string, base: number, at: number}>} */
+/** The text last written into a clock, and since when it counts. @type {WeakMap<Element, {text: string, baseSeconds: number, startedAtMs: number}>} */
 const clocks = new WeakMap();
 
-/** "1:02:05" in seconds. @param {string} text */
-const seconds = (text) => text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
+/** Seconds of "1:02:05". @param {string} text */
+const parseClock = (text) => text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
 
-/** Seconds as 1:05 or 1:02:05. @param {number} total */
-function clock(total) {
-  const parts = [Math.floor(total / 3600), Math.floor(total / 60) % 60, Math.floor(total) % 60];
+/** Seconds as 1:05 or 1:02:05. @param {number} seconds */
+function formatClock(seconds) {
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
   const shown = parts[0] ? parts : parts.slice(1);
-  return shown.map((part, place) => (place ? String(part).padStart(2, "0") : part)).join(":");
+  return shown.map((part, index) => (index ? String(part).padStart(2, "0") : part)).join(":");
 }
 
-/** Count on from the server's figure: the clock of this device may be wrong. @param {Element} element */
-function count(element) {
+/** Counts on from the server's text, because the clock of this device may be wrong. @param {Element} element */
+function updateClock(element) {
   const text = element.textContent ?? "";
-  let known = clocks.get(element);
-  if (!known || known.shown !== text) known = { shown: text, base: seconds(text), at: performance.now() };
-  known.shown = clock(known.base + (performance.now() - known.at) / 1000);
-  clocks.set(element, known);
-  if (known.shown !== text) element.textContent = known.shown;
+  let clock = clocks.get(element);
+  if (!clock || clock.text !== text) clock = { text, baseSeconds: parseClock(text), startedAtMs: performance.now() };
+  clock.text = formatClock(clock.baseSeconds + (performance.now() - clock.startedAtMs) / 1000);
+  clocks.set(element, clock);
+  if (clock.text !== text) element.textContent = clock.text;
 }
 
-const STEPS = /** @type {const} */ ([["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]]);
-const relative = new Intl.RelativeTimeFormat(language, { numeric: "always", style: "short" });
+const UNITS_IN_SECONDS = /** @type {const} */ ([["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]]);
+const relativeFormat = new Intl.RelativeTimeFormat(language, { numeric: "always", style: "short" });
 
 /** @param {HTMLTimeElement} element */
-function age(element) {
-  const past = Math.max(0, (Date.now() - Date.parse(element.dateTime)) / 1000);
-  const [unit, size] = STEPS.find(([, size]) => past >= size) ?? STEPS[3];
-  element.textContent = relative.format(-Math.floor(past / size), unit);
+function updateAge(element) {
+  const ageSeconds = Math.max(0, (Date.now() - Date.parse(element.dateTime)) / 1000);
+  const [unit, unitSeconds] = UNITS_IN_SECONDS.find(([, seconds]) => ageSeconds >= seconds) ?? UNITS_IN_SECONDS[3];
+  element.textContent = relativeFormat.format(-Math.floor(ageSeconds / unitSeconds), unit);
 }
 
-/** When we first saw what the server told of a span. @type {WeakMap<Element, {count: string, at: number}>} */
-const spans = new WeakMap();
+/** When a timer got its present data. @type {WeakMap<Element, {data: string, startedAtMs: number}>} */
+const timers = new WeakMap();
 
-/** 50 seconds, 4 minutes, 3 hours; as `about_text` on the server says it. @param {number} total */
-function about(total) {
-  const rounded = Math.ceil(total / 10) * 10;
+/** 50 seconds, 4 minutes, 3 hours; rounded like `format_approx_duration`. @param {number} seconds */
+function formatRounded(seconds) {
+  const rounded = Math.ceil(seconds / 10) * 10;
   const minutes = Math.floor((rounded + 30) / 60);
   const [value, unit] = rounded < 90 ? [rounded, "second"] : minutes < 120 ? [minutes, "minute"] : [Math.floor((minutes + 30) / 60), "hour"];
   return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(value);
 }
 
-/** A span in words goes on from the server's figure until it tells another one. @param {HTMLElement} element */
-function goOn(element) {
-  const { span = "", words, otherwise } = element.dataset;
-  const [, seconds, step, begins] = span.split(" ").map(Number);
-  let known = spans.get(element);
-  if (!known || known.count !== span) known = { count: span, at: performance.now() };
-  spans.set(element, known);
-  const total = seconds + (step * (performance.now() - known.at)) / 1000;
-  const text = total < begins ? otherwise : words?.replace("{time}", about(total));
+/** Counts on from the server's seconds until the server sends others. @param {HTMLElement} element */
+function updateTimer(element) {
+  const { timer: data = "", template, fallback } = element.dataset;
+  const [, baseSeconds, step, thresholdSeconds] = data.split(" ").map(Number);
+  let timer = timers.get(element);
+  if (!timer || timer.data !== data) timer = { data, startedAtMs: performance.now() };
+  timers.set(element, timer);
+  const seconds = baseSeconds + (step * (performance.now() - timer.startedAtMs)) / 1000;
+  const text = seconds < thresholdSeconds ? fallback : template?.replace("{time}", formatRounded(seconds));
   if (element.textContent !== text) element.textContent = text ?? "";
 }
 
-function tick() {
+function updateTimes() {
   if (document.hidden) return;
-  document.querySelectorAll("[data-started]").forEach(count);
-  document.querySelectorAll("[data-span]").forEach((element) => goOn(/** @type {HTMLElement} */ (element)));
-  document.querySelectorAll("time[data-age]").forEach((element) => age(/** @type {HTMLTimeElement} */ (element)));
+  document.querySelectorAll("[data-started]").forEach(updateClock);
+  document.querySelectorAll("[data-timer]").forEach((element) => updateTimer(/** @type {HTMLElement} */ (element)));
+  document.querySelectorAll("time[data-age]").forEach((element) => updateAge(/** @type {HTMLTimeElement} */ (element)));
 }
-setInterval(tick, 1000);
-document.addEventListener("htmx:afterSettle", tick);
-tick();
+setInterval(updateTimes, 1000);
+document.addEventListener("htmx:afterSettle", updateTimes);
+updateTimes();
 
 /* --- Support details ---------------------------------------------------------------------------- */
 
 document.addEventListener("click", async ({ target }) => {
   const button = target instanceof Element && target.closest("[data-copy]");
-  const facts = button instanceof HTMLElement && document.getElementById(button.dataset.copy ?? "");
-  if (!facts) return;
-  const lines = [...facts.children].map((line) => [...line.children].map((part) => part.textContent).join(": "));
+  const list = button instanceof HTMLElement && document.getElementById(button.dataset.copy ?? "");
+  if (!list) return;
+  const lines = [...list.children].map((entry) => [...entry.children].map((part) => part.textContent).join(": "));
   try {
     await navigator.clipboard.writeText(lines.join("\n"));
-    /** @type {HTMLElement} */ (document.getElementById("said")).textContent = words.copied ?? "";
+    /** @type {HTMLElement} */ (document.getElementById("announcer")).textContent = messages.copied ?? "";
     button.toggleAttribute("data-copied", true);
   } catch {
-    // No clipboard over plain http: marked, a person copies it by hand.
-    getSelection()?.selectAllChildren(facts);
+    // Without https there is no clipboard: select the text, so that it can be copied by hand.
+    getSelection()?.selectAllChildren(list);
   }
 });
 
-/* --- Trouble ---------------------------------------------------------------------------------- */
+/* --- Failed requests ---------------------------------------------------------------------------- */
 
-const trouble = /** @type {HTMLElement} */ (document.getElementById("trouble"));
+const pageAlert = /** @type {HTMLElement} */ (document.getElementById("page-alert"));
 
-/** Forms and the poller speak for themselves. @param {Event} event */
-function complain(event) {
-  const asker = /** @type {CustomEvent} */ (event).detail.elt;
-  if (asker.closest("#generate, #live")) return;
-  trouble.textContent = words.broken ?? "";
-  trouble.hidden = false;
+/** The form and the poller show their own messages. @param {Event} event */
+function showRequestError(event) {
+  const element = /** @type {CustomEvent} */ (event).detail.elt;
+  if (element.closest("#generate, #poller")) return;
+  pageAlert.textContent = messages.requestFailed ?? "";
+  pageAlert.hidden = false;
 }
-for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) document.addEventListener(name, complain);
+for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) document.addEventListener(name, showRequestError);

@@ -96,7 +96,7 @@ def test_every_icon_is_in_the_sprite_once():
     used = {
         name
         for text in template_texts.values()
-        for name in re.findall(r"(?:{{ icons }}|icons\.svg' %})#([a-z]+)\"", text)
+        for name in re.findall(r"(?:{{ icons_url }}|icons\.svg' %})#([a-z]+)\"", text)
     }
     states = {state.value for state in State} | {"stalled"}
     ratios = {
@@ -137,4 +137,4 @@ def test_the_create_page_asks_for_few_and_small_files():
 
 
 def test_the_styles_of_the_create_page_stay_small():
-    assert sum(compressed_size(STATIC / name) for name in ("studio.css", "desk.css")) <= 12_000
+    assert sum(compressed_size(STATIC / name) for name in ("studio.css", "workspace.css")) <= 12_000

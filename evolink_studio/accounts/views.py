@@ -24,7 +24,7 @@ def welcome(request: AuthenticatedHttpRequest, token: str) -> HttpResponse:
     """Sign in by a one-time link; a used or unknown one says how to get another."""
     user = services.redeem_sign_in_link(token=token, now=timezone.now())
     if user is None:
-        return render(request, "accounts/link_spent.html", status=410)
+        return render(request, "accounts/link_used.html", status=410)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     if not user.has_usable_password():
         messages.info(request, _set_password_hint())

@@ -9,7 +9,7 @@ from django.templatetags.static import static
 
 def studio(request: HttpRequest) -> dict[str, object]:
     """For templates: whether the far end is the sandbox, and where the icons are."""
-    return {"sandboxed": settings.SANDBOXED, "icons": _icons_url()}
+    return {"is_sandbox": settings.SANDBOXED, "icons_url": _icons_url()}
 
 
 @cache

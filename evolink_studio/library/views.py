@@ -111,7 +111,9 @@ def picker(request: AuthenticatedHttpRequest) -> HttpResponse:
     params = {"kind": Asset.Kind.IMAGE.value, "param": "", "after": ""}
     params |= {name: value for name, value in form.cleaned_data.items() if value}
     page = recent_assets(request.user, kind=params["kind"], cursor=params["after"])
-    template = "library/_picker_items.html" if params["after"] else "library/_picker.html"
+    template = (
+        "library/_asset_picker_items.html" if params["after"] else "library/_asset_picker.html"
+    )
     return render(
         request, template, {"page": page, "kind": params["kind"], "param": params["param"]}
     )

@@ -76,15 +76,25 @@ _POLICY_CODE = "content_policy_violation"
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
-        "quick", "finishes after 1 second, with a small film", {"work_seconds": 1.0, "is_small": True}
+        "quick",
+        "finishes after 1 second, with a small film",
+        {"work_seconds": 1.0, "is_small": True},
     ),
     Scenario("slow", "takes 90 seconds instead of the announced time", {"work_seconds": 90.0}),
     Scenario(
-        "stall", "stops at 95 % and finishes after 5 minutes", {"work_seconds": 300.0, "is_stalled": True}
+        "stall",
+        "stops at 95 % and finishes after 5 minutes",
+        {"work_seconds": 300.0, "is_stalled": True},
     ),
     Scenario("backwards", "shows less progress in the second half", {"has_progress_drop": True}),
-    Scenario("odd", "shows a status and fields nobody documented, then finishes", {"has_undocumented_fields": True}),
-    Scenario("outage", "answers reads with 503 for the first 15 seconds", {"read_outage_seconds": 15.0}),
+    Scenario(
+        "odd",
+        "shows a status and fields nobody documented, then finishes",
+        {"has_undocumented_fields": True},
+    ),
+    Scenario(
+        "outage", "answers reads with 503 for the first 15 seconds", {"read_outage_seconds": 15.0}
+    ),
     Scenario(
         "policy",
         "fails at the end by content policy; nothing is charged",
@@ -130,7 +140,11 @@ SCENARIOS: tuple[Scenario, ...] = (
         "is refused for want of credits (402)",
         {"refusal": errors.insufficient_quota_error},
     ),
-    Scenario("busy", "is refused twice with 429 and Retry-After: 5, then accepted", {"rate_limited_attempts": 2}),
+    Scenario(
+        "busy",
+        "is refused twice with 429 and Retry-After: 5, then accepted",
+        {"rate_limited_attempts": 2},
+    ),
     Scenario(
         "unavailable",
         "answers 503 and accepts nothing",
@@ -143,7 +157,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario("crash", "accepts the task and answers 500", {"response_mode": ResponseMode.ERROR}),
     Scenario(
-        "garbled", "accepts the task and answers half a JSON text", {"response_mode": ResponseMode.GARBLED}
+        "garbled",
+        "accepts the task and answers half a JSON text",
+        {"response_mode": ResponseMode.GARBLED},
     ),
     Scenario(
         "callback-first",
@@ -152,12 +168,20 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario("callback-twice", "sends every callback twice", {"callback_count": 2}),
     Scenario(
-        "deadlink", "gives a result link that is dead for the first 20 s", {"dead_link_seconds": 20.0}
+        "deadlink",
+        "gives a result link that is dead for the first 20 s",
+        {"dead_link_seconds": 20.0},
     ),
     Scenario("two-links", "gives two result links", {"link_count": 2}),
-    Scenario("cut", "breaks the first download off half way", {"download_mode": DownloadMode.TRUNCATED}),
-    Scenario("notafilm", "gives a web page instead of a film", {"download_mode": DownloadMode.WEB_PAGE}),
-    Scenario("bench", "gives a film made before, so that thousands finish", {"is_shared_video": True}),
+    Scenario(
+        "cut", "breaks the first download off half way", {"download_mode": DownloadMode.TRUNCATED}
+    ),
+    Scenario(
+        "notafilm", "gives a web page instead of a film", {"download_mode": DownloadMode.WEB_PAGE}
+    ),
+    Scenario(
+        "bench", "gives a film made before, so that thousands finish", {"is_shared_video": True}
+    ),
 )
 
 _SCENARIO_BY_TAG = {story.tag: story for story in SCENARIOS}

@@ -160,7 +160,8 @@ class TaskRepository:
 
     def record_callback_attempt(self, task_id: str, *, next_attempt_at: float | None) -> None:
         self._database.execute(
-            "UPDATE task SET callback_attempts = callback_attempts + 1, callback_at = ? WHERE id = ?",
+            "UPDATE task SET callback_attempts = callback_attempts + 1, callback_at = ?"
+            " WHERE id = ?",
             next_attempt_at,
             task_id,
         )

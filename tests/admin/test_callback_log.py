@@ -18,7 +18,13 @@ CALLBACKS_URL = "/admin/generations/callbackdelivery/"
 
 
 def create_delivery(generation, refused="", **fields) -> CallbackDelivery:
-    columns = {"received_at": NOW, "size_bytes": 1234, "reported_status": "completed", "reported_task_id": "task-7", **fields}
+    columns = {
+        "received_at": NOW,
+        "size_bytes": 1234,
+        "reported_status": "completed",
+        "reported_task_id": "task-7",
+        **fields,
+    }
     return CallbackDelivery.objects.create(generation=generation, rejection=refused, **columns)
 
 

@@ -112,7 +112,7 @@ def test_a_correction_is_announced_to_the_person_whose_credits_they_are(owner_cl
 def test_a_correction_that_makes_no_sense_changes_nothing(owner_client, given):
     generation = create_settled_generation()
     answer = post_correction(owner_client, generation, **{"amount": "20", **given})
-    assert 'class="studio-sight"' in answer.content.decode()
+    assert 'class="studio-summary"' in answer.content.decode()
     assert list_corrections(generation) == []
     assert Generation.objects.get(pk=generation.pk).credits_charged == Decimal("25.7")
 

@@ -246,7 +246,9 @@ def test_refreshing_leaves_alone_what_is_not_sent_or_has_ended(staff_client, sta
 def test_refreshing_changes_nothing_but_the_time_of_the_next_poll(staff_client):
     generation = GenerationFactory(state=State.RUNNING, charge=Charge.RESERVED)
     before = Generation.objects.values().get(pk=generation.pk)
-    staff_client.post(GENERATIONS_URL, {"action": "refresh_generations", "_selected_action": generation.pk})
+    staff_client.post(
+        GENERATIONS_URL, {"action": "refresh_generations", "_selected_action": generation.pk}
+    )
     after = Generation.objects.values().get(pk=generation.pk)
     assert after.pop("due") != before.pop("due")
     assert after == before

@@ -119,7 +119,7 @@ def test_a_worker_that_never_ran_is_told(staff_client):
 
 
 @pytest.mark.parametrize(
-    ("free", "mood"), [(84 * 10**9, "good"), (3 * 10**9, "care"), (10**8, "bad")]
+    ("free", "mood"), [(84 * 10**9, "good"), (3 * 10**9, "warning"), (10**8, "bad")]
 )
 def test_little_room_on_the_disk_is_told(staff_client, free, mood):
     services.record_heartbeat(worker="host", disk_free_bytes=free, now=NOW)

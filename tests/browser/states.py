@@ -79,7 +79,7 @@ EXPECTED_CARDS = (
         ("EvoLink's answer was lost",),
         "Whether 162 credits are charged is not clear yet.",
         (REUSE_SETTINGS, "Stop watching"),
-        lambda now: {"due": now},
+        lambda now: {"next_attempt_at": now},
     ),
     ExpectedCard(
         "accepted",
@@ -98,7 +98,11 @@ EXPECTED_CARDS = (
         ("62 %", "No change for 6 minutes"),
         "EvoLink accepted it; 25.7 credits are reserved.",
         (REUSE_SETTINGS, "Stop watching"),
-        lambda now: {"progress": 62, "moved": now - 6 * MINUTE, "created": now - 8 * MINUTE},
+        lambda now: {
+            "progress": 62,
+            "progressed_at": now - 6 * MINUTE,
+            "created_at": now - 8 * MINUTE,
+        },
     ),
     ExpectedCard(
         "stalled",
@@ -112,7 +116,11 @@ EXPECTED_CARDS = (
         ("No news from EvoLink for 20 minutes.",),
         "EvoLink accepted it; 25.7 credits are reserved.",
         (REUSE_SETTINGS, "Stop watching"),
-        lambda now: {"progress": 95, "stalled": now - 20 * MINUTE, "created": now - 25 * MINUTE},
+        lambda now: {
+            "progress": 95,
+            "stalled_since": now - 20 * MINUTE,
+            "created_at": now - 25 * MINUTE,
+        },
     ),
     ExpectedCard(
         "saving",
@@ -122,7 +130,7 @@ EXPECTED_CARDS = (
         ("Made. Copying it", "link, 5 h left"),
         "link, 5 h left 25.7 credits were charged.",
         (REUSE_SETTINGS, "Stop watching"),
-        lambda now: {"results_expire": now + 5 * HOUR + MINUTE},
+        lambda now: {"results_expire_at": now + 5 * HOUR + MINUTE},
     ),
     ExpectedCard(
         "saving, with trouble",
@@ -132,7 +140,7 @@ EXPECTED_CARDS = (
         ("this server's disk is full",),
         "link, 5 h left 25.7 credits were charged.",
         (REUSE_SETTINGS, "Stop watching"),
-        lambda now: {"results_expire": now + 5 * HOUR + MINUTE, "error_code": "disk_full"},
+        lambda now: {"results_expire_at": now + 5 * HOUR + MINUTE, "error_code": "disk_full"},
     ),
     ExpectedCard(
         "done",
@@ -171,7 +179,11 @@ EXPECTED_CARDS = (
         ("EvoLink could not make this.",),
         "20 credits were charged all the same.",
         ("Change and try again",),
-        lambda now: {"charge": Charge.CHARGED, "used": Decimal(20), "error_code": "odd_17"},
+        lambda now: {
+            "charge": Charge.CHARGED,
+            "credits_charged": Decimal(20),
+            "error_code": "odd_17",
+        },
     ),
     ExpectedCard(
         "refund unclear",
@@ -181,7 +193,11 @@ EXPECTED_CARDS = (
         ("EvoLink had a problem",),
         "Whether its 25.7 reserved credits came back is not clear yet.",
         ("Try again",),
-        lambda now: {"charge": Charge.UNCLEAR, "used": None, "error_code": "service_error"},
+        lambda now: {
+            "charge": Charge.UNCLEAR,
+            "credits_charged": None,
+            "error_code": "service_error",
+        },
     ),
     ExpectedCard(
         "expired",
@@ -191,7 +207,11 @@ EXPECTED_CARDS = (
         ("its link ended",),
         "25.7 credits were charged all the same.",
         ("Make it again",),
-        lambda now: {"charge": Charge.CHARGED, "used": Decimal("25.7"), "error_code": "film_lost"},
+        lambda now: {
+            "charge": Charge.CHARGED,
+            "credits_charged": Decimal("25.7"),
+            "error_code": "film_lost",
+        },
     ),
     ExpectedCard(
         "cancelled",
@@ -213,7 +233,7 @@ def create_generation_as(
     studio: LiveStudio, expected: ExpectedCard, tmp_path: Path, **fields: object
 ) -> Generation:
     now = timezone.now()
-    columns = {"created": now, **expected.build_columns(now), **fields}
+    columns = {"created_at": now, **expected.build_columns(now), **fields}
     generation = GenerationFactory(owner=studio.owner, state=expected.state, **columns)
     if expected.state == State.COMPLETED:
         seconds = 1 + generation.pk % 2  # no two files of a person are the same

@@ -55,18 +55,18 @@ def test_what_is_dismissed_leaves_goes_on_and_comes_back(ada_page, idle_studio, 
     expect(stage).to_contain_text(
         "You stopped watching this. EvoLink goes on, and 25.7 credits stay reserved."
     )
-    expect(ada_page.locator("#live[hx-get]")).to_have_count(0)  # its last question was answered
+    expect(ada_page.locator("#poller[hx-get]")).to_have_count(0)  # its last question was answered
     assert axe_violations(ada_page) == []
     ada_page.goto(idle_studio.build_url("/"))
     expect(ada_page.locator("[data-generation]")).to_have_count(0)
 
     ada_page.goto(idle_studio.build_url("/films/"))
     ada_page.get_by_role("link", name="In the making").click()
-    expect(ada_page.locator(".film")).to_contain_text("not watched")
+    expect(ada_page.locator(".gallery-item")).to_contain_text("not watched")
     assert axe_violations(ada_page) == []
     ada_page.get_by_role("button", name="Watch again").click()
     expect(stage.locator("[data-status=running]")).to_be_visible()
-    expect(ada_page.locator("#live[hx-get]")).to_have_count(1)
+    expect(ada_page.locator("#poller[hx-get]")).to_have_count(1)
     assert Generation.objects.get().state in LIVE_STATES
 
 
@@ -84,7 +84,7 @@ def test_a_small_card_is_dismissed_in_its_place_and_comes_back_as_the_selected_c
     card.get_by_role("button", name="Watch again").click()
     staged = ada_page.locator(f"#stage [data-generation='{small.pk}']")
     expect(staged.get_by_role("button", name="Stop watching")).to_be_visible()
-    expect(ada_page.locator("#live[hx-get]")).to_have_count(1)
+    expect(ada_page.locator("#poller[hx-get]")).to_have_count(1)
 
 
 def test_a_pause_is_told_while_the_page_just_stands_there(ada_page, idle_studio, tmp_path):
@@ -93,12 +93,12 @@ def test_a_pause_is_told_while_the_page_just_stands_there(ada_page, idle_studio,
     open_generation(ada_page, idle_studio, running)
     stage = ada_page.locator("#stage")
     expect(stage).to_contain_text("about 3 minutes left")
-    expect(stage.locator(".quiet")).to_be_hidden()
+    expect(stage.locator(".progress-pause")).to_be_hidden()
     ada_page.clock.fast_forward(100_000)
     expect(stage).to_contain_text("about 80 seconds left")
     ada_page.clock.fast_forward(260_000)
     expect(stage).to_contain_text("this one takes longer")
-    expect(stage.locator(".quiet")).to_have_text(
+    expect(stage.locator(".progress-pause")).to_have_text(
         "No change for 6 minutes; models often pause like this."
     )
 
@@ -114,7 +114,7 @@ def test_a_failure_opens_the_form_at_the_field_that_evolink_named(ada_page, idle
     )
     ada_page.goto(idle_studio.build_url("/films/"))
     ada_page.get_by_role("link", name="Failed and cancelled").click()
-    expect(ada_page.locator(f"#film-{failed.pk}")).to_contain_text("Not charged")
+    expect(ada_page.locator(f"#gallery-item-{failed.pk}")).to_contain_text("Not charged")
     assert axe_violations(ada_page) == []
     ada_page.get_by_role("link", name="Change and try again").click()
     expect(ada_page.locator("[data-error-for=quality]")).to_have_text("No 4k today.")
@@ -133,7 +133,7 @@ def test_support_details_are_copied_with_one_press(ada_page, idle_studio, tmp_pa
     open_generation(ada_page, idle_studio, failed)
     ada_page.locator("#stage summary", has_text="Details").click()
     ada_page.locator("#stage").get_by_role("button", name="Copy support details").click()
-    expect(ada_page.locator("#said")).to_have_text("Copied.")
+    expect(ada_page.locator("#announcer")).to_have_text("Copied.")
     copied = ada_page.evaluate("navigator.clipboard.readText()")
     assert f"Number here: {failed.pk}" in copied
     assert f"Task at EvoLink: {failed.task_id}" in copied

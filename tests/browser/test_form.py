@@ -58,8 +58,8 @@ def test_switching_the_model_keeps_what_it_accepts_and_names_the_rest(page, stud
     open_model(page, studio, "grok-imagine-text-to-video")
     fill_prompt(page, "A cat that comes along")
     choose_option(page, "aspect_ratio", "3:2")
-    page.locator("[popovertarget=models]").first.click()
-    page.locator("#models a[href='/create/veo3.1-pro/']").click()
+    page.locator("[popovertarget=model-picker]").first.click()
+    page.locator("#model-picker a[href='/create/veo3.1-pro/']").click()
     expect(page.locator("form[data-model='veo3.1-pro']")).to_be_visible()
     expect(page.locator("textarea[name=prompt]")).to_have_value("A cat that comes along")
     expect(page.locator("[data-note]")).to_contain_text("3:2")
@@ -81,11 +81,11 @@ def test_a_picture_of_the_wrong_size_gets_its_verdict_and_is_fitted(page, studio
     open_model(page, studio, "sora-2-preview")
     choose_option(page, "aspect_ratio", "1280x720")
     upload_image(page, tmp_path, "image_urls", width=1600, height=1200)
-    expect(page.locator("[data-verdict=bad]")).to_be_visible()
+    expect(page.locator("[data-check=bad]")).to_be_visible()
     with page.expect_response("**/refresh/"):
         page.locator("[data-fit='1280x720']").click()
-    expect(page.locator("[data-verdict=good]")).to_be_visible()
-    expect(page.locator("[data-slot]")).to_contain_text("1280 × 720")
+    expect(page.locator("[data-check=good]")).to_be_visible()
+    expect(page.locator("[data-media-item]")).to_contain_text("1280 × 720")
 
 
 def test_pictures_can_be_dropped_and_pasted(page, studio, tmp_path):
@@ -99,7 +99,7 @@ def test_pictures_can_be_dropped_and_pasted(page, studio, tmp_path):
     )
     with page.expect_response("**/refresh/"):
         page.dispatch_event("[data-media=image_urls]", "drop", {"dataTransfer": transfer})
-    expect(page.locator("[data-slot]")).to_have_count(1)
+    expect(page.locator("[data-media-item]")).to_have_count(1)
     other = list(make_image(width=360, height=640))
     with page.expect_response("**/refresh/"):
         page.evaluate(
@@ -110,7 +110,7 @@ def test_pictures_can_be_dropped_and_pasted(page, studio, tmp_path):
                     new ClipboardEvent("paste", {clipboardData: data, bubbles: true})); }""",
             other,
         )
-    expect(page.locator("[data-slot]")).to_have_count(2)
+    expect(page.locator("[data-media-item]")).to_have_count(2)
 
 
 def test_the_shot_list_adds_up_to_the_duration(page, studio, tmp_path):
@@ -175,7 +175,7 @@ def test_a_note_stays_until_it_is_closed_so_that_nothing_jumps(page, studio):
 
 def test_an_address_that_cannot_be_opened_stands_there_again(page, studio):
     open_model(page, studio, "veo3.1-pro")
-    page.locator("[data-media=image_urls] .from-address summary").click()
+    page.locator("[data-media=image_urls] .url-import summary").click()
     page.fill("[data-media=image_urls] input[type=url]", "http://127.0.0.1:1/cat.png")
     page.click("[data-media=image_urls] [data-fetch]")
     expect(error_locator(page, "image_urls")).not_to_be_empty()
@@ -187,11 +187,11 @@ def test_pictures_come_along_to_single_slots_and_can_be_swapped_there(page, stud
     open_model(page, studio, "veo3.1-pro")
     upload_image(page, tmp_path, "image_urls")
     upload_image(page, tmp_path, "image_urls", width=720, height=1280)
-    page.locator("[popovertarget=models]").first.click()
-    page.locator("#models a[href='/create/kling-o3-image-to-video/']").click()
+    page.locator("[popovertarget=model-picker]").first.click()
+    page.locator("#model-picker a[href='/create/kling-o3-image-to-video/']").click()
     expect(page.locator("[data-note]")).to_contain_text("First frame, Last frame")
-    expect(page.locator("[data-media=image_start] [data-slot]")).to_contain_text("1280 × 720")
+    expect(page.locator("[data-media=image_start] [data-media-item]")).to_contain_text("1280 × 720")
     with page.expect_response("**/refresh/"):
         page.click("#field-image_end-swap")
-    expect(page.locator("[data-media=image_start] [data-slot]")).to_contain_text("720 × 1280")
-    expect(page.locator("[data-media=image_end] [data-slot]")).to_contain_text("1280 × 720")
+    expect(page.locator("[data-media=image_start] [data-media-item]")).to_contain_text("720 × 1280")
+    expect(page.locator("[data-media=image_end] [data-media-item]")).to_contain_text("1280 × 720")

@@ -45,7 +45,7 @@ def test_a_person_makes_a_film_and_downloads_it(page, studio, tmp_path, model_id
 def test_the_keyboard_alone_is_enough(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.evaluate("document.activeElement.className") == "skip-link"
     page.keyboard.press("Enter")
     for _ in range(40):
         page.keyboard.press("Tab")
@@ -69,10 +69,10 @@ def test_progress_is_shown_with_words_and_the_poller_stops_by_itself(page, studi
     bar = selected_card(page, "running").locator("[role=progressbar]")
     expect(bar).to_be_visible()
     assert "%" in bar.get_attribute("aria-valuetext")
-    expect(page.locator("#live[hx-get]")).to_have_count(1)
+    expect(page.locator("#poller[hx-get]")).to_have_count(1)
 
     expect(selected_card(page, "completed").locator("video")).to_be_visible(timeout=120_000)
-    expect(page.locator("#live[hx-get]")).to_have_count(0)
+    expect(page.locator("#poller[hx-get]")).to_have_count(0)
 
 
 def test_fifty_presses_make_one_generation(page, studio):

@@ -50,7 +50,7 @@ def test_a_bar_moves_and_nothing_else_of_its_card_is_touched(owner_page, idle_st
         record_progress(row, 40)
     for where in ("#stage", "#rail"):
         expect(owner_page.locator(f"{where} progress")).to_have_attribute("aria-valuenow", "40")
-    expect(owner_page.locator("#stage .leader-number")).to_have_text("40")
+    expect(owner_page.locator("#stage .progress-ring-number")).to_have_text("40")
     expect(owner_page.locator("article[data-mine]")).to_have_count(2)
     record_progress(rows[0], 50)
     expect(owner_page.locator("#main progress[aria-valuenow='50']")).to_have_count(1)

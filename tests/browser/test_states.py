@@ -27,8 +27,8 @@ def test_a_state_says_what_happened_what_it_cost_and_what_can_be_done(
         expect(place.locator("[data-state-text]")).to_have_text(str(seen.label))
         for sentence in words:
             expect(place).to_contain_text(sentence)
-    expect(stage.locator(".stage-money")).to_have_text(seen.charge_text)
-    expect(rail.locator(".card-money")).to_have_text(seen.charge_text)
+    expect(stage.locator(".stage-charge")).to_have_text(seen.charge_text)
+    expect(rail.locator(".card-charge")).to_have_text(seen.charge_text)
     expect(stage.locator(".actions :is(a, button)")).to_have_text(seen.actions)
     assert rail.locator("[data-generation]").get_attribute("data-generation") == str(small.pk)
     assert axe_violations(ada_page) == []

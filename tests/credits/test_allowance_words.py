@@ -164,7 +164,7 @@ def test_a_page_tells_how_every_allowance_stands(ada, film_team, ledger_driver):
     ]
     stands = summarize_allowances(availability_of(ada))
     assert stands.summary == "Shared by “Film team”: 12.5 of 50 left"
-    page = render_to_string("credits/_standings.html", {"standings": stands})
+    page = render_to_string("credits/_allowance_statuses.html", {"allowance_summary": stands})
     assert "162.5 of 200 left" in page
     assert page.count("<meter") == 2
 
@@ -177,7 +177,9 @@ def test_who_has_no_limit_is_told_of_none(ada, ledger_driver):
 def test_the_page_without_credits_says_who_helps_and_what_is_still_free(ada, root):
     create_allowance(5, user=ada)
     refusal = availability_of(ada, "36").denial
-    page = render_to_string("credits/_no_room.html", {"refusal": refusal, "cheaper": ""})
+    page = render_to_string(
+        "credits/_spending_denied.html", {"denial": refusal, "cheaper_hint": ""}
+    )
     assert "your allowance has 5 left" in page
     assert "Grace Hopper" in page
     assert "look at your films" in page

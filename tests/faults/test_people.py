@@ -226,7 +226,7 @@ def test_a_session_that_ends_while_the_page_polls_leads_to_sign_in(lifecycle, en
         (row,) = lifecycle.create_generations()
         client = create_tab_client(lifecycle.ada)
         page = ParsedPage(client.get(f"/create/{VEO}/"))
-        poll = page.find_one("*[@id='live']").get("hx-get")
+        poll = page.find_one("*[@id='poller']").get("hx-get")
         assert client.get(poll, headers=HTMX_HEADERS).status_code in {200, 204}
         end(client, lifecycle.ada)
         for address in (poll, f"/show/{row.pk}/", "/live/"):

@@ -48,11 +48,11 @@ def test_a_bar_comes_alone_and_says_its_progress(ada_client, ada):
     news = ParsedPage(poll_page(ada_client, poller_url(page), list_bar_ids(page)))
     assert news.card_states() == {}
     for generation in (rail, staged):
-        (line,) = news.find_all(f"div[@id='progress-{generation.pk}']")
+        (line,) = news.find_all(f"div[@id='progress-bar-{generation.pk}']")
         assert line.get("hx-swap-oob") == "morph"
         assert line.find(".//progress").get("aria-valuenow") == "40"
-    (leader,) = news.find_all("svg[@class='leader']")
-    assert (leader.get("id"), leader.get("hx-swap-oob")) == (f"leader-{staged.pk}", "morph")
+    (leader,) = news.find_all("svg[@class='progress-ring']")
+    assert (leader.get("id"), leader.get("hx-swap-oob")) == (f"progress-ring-{staged.pk}", "morph")
     assert sorted(list_bar_ids(news)) == [rail.pk, staged.pk]
     assert poll_page(ada_client, poller_url(news), list_bar_ids(news)).status_code == 204
 
@@ -61,8 +61,8 @@ def test_what_a_bar_replaces_stands_on_the_page_once(ada_client, ada):
     staged, rail = create_running_generation(ada), create_running_generation(ada)
     page = open_workspace(ada_client, f"?show={staged.pk}")
     for generation in (staged, rail):
-        assert page.find_one(f"*[@id='progress-{generation.pk}']").get("hx-swap-oob") is None
-    assert page.find_one(f"*[@id='leader-{staged.pk}']").get("hx-swap-oob") is None
+        assert page.find_one(f"*[@id='progress-bar-{generation.pk}']").get("hx-swap-oob") is None
+    assert page.find_one(f"*[@id='progress-ring-{staged.pk}']").get("hx-swap-oob") is None
 
 
 def test_a_page_that_does_not_show_the_bar_is_brought_the_card(ada_client, ada):

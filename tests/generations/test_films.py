@@ -18,13 +18,13 @@ pytestmark = pytest.mark.django_db
 
 def list_film_ids(page: ParsedPage) -> list[int]:
     return [
-        int(film.get("id").removeprefix("film-"))
-        for film in page.find_all("article[@class='film']")
+        int(film.get("id").removeprefix("gallery-item-"))
+        for film in page.find_all("article[@class='gallery-item']")
     ]
 
 
 def next_page_url(page: ParsedPage) -> str | None:
-    links = page.find_all("*[@id='more']//a")
+    links = page.find_all("*[@id='load-more']//a")
     return links[0].get("href") if links else None
 
 
@@ -124,9 +124,11 @@ def test_what_is_in_the_making_and_what_failed_stand_on_tabs_of_their_own(
 
 def test_every_tab_can_be_reached_from_the_films(ada_client):
     page = ParsedPage(ada_client.get("/films/"))
-    for link in page.find_all("nav[@class='shelves']/a"):
+    for link in page.find_all("nav[@class='gallery-tabs']/a"):
         there = ParsedPage(ada_client.get(link.get("href")))
-        (here,) = [a for a in there.find_all("nav[@class='shelves']/a") if a.get("aria-current")]
+        (here,) = [
+            a for a in there.find_all("nav[@class='gallery-tabs']/a") if a.get("aria-current")
+        ]
         assert element_text(here) == element_text(link)
 
 

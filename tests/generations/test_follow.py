@@ -214,7 +214,11 @@ def test_no_news_for_long_is_said_and_is_taken_back_when_news_comes(
 
     update_task(fake_provider, running_generation, progress=20)
     moving = worker.poll_when_due(running_generation)
-    assert (moving.stalled_since, moving.progress, seconds_until_due(worker, running_generation)) == (
+    assert (
+        moving.stalled_since,
+        moving.progress,
+        seconds_until_due(worker, running_generation),
+    ) == (
         None,
         20,
         8,

@@ -31,7 +31,7 @@ def test_every_field_of_a_model_has_its_control_and_its_place_for_what_is_wrong(
     for field in spec.fields:
         assert page.error_text(field.name) == ""
         control = page.find_one(f"*[@id='field-{field.name}']")
-        if control.get("data-resting") is None:
+        if control.get("data-disabled") is None:
             by_name = field.name if field.control != Control.ROWS else "_do"
             assert page.find_controls(by_name), field.name
         if field.options and field.control == Control.CHOICE:
@@ -139,7 +139,7 @@ def test_an_option_that_needs_a_picture_is_disabled_and_says_so(ada_client, ada)
 
 def test_a_control_that_plays_no_part_is_disabled_and_says_why(ada_client):
     page = open_create_page(ada_client, KLING)
-    assert page.find_one("*[@id='field-shots']").get("data-resting") is not None
+    assert page.find_one("*[@id='field-shots']").get("data-disabled") is not None
     assert "Several shots" in element_text(page.find_one("*[@id='field-shots']"))
     assert "needs a first frame" in element_text(page.find_one("*[@id='field-image_end']"))
 
@@ -156,7 +156,7 @@ def test_a_file_that_does_not_fit_is_named_at_once_without_pressing(ada_client, 
     page = ParsedPage(
         post_form(ada_client, KLING, {"image_start": small.ref}, action="refresh", is_htmx=True)
     )
-    assert page.find_one("*[@data-verdict='bad']") is not None
+    assert page.find_one("*[@data-check='bad']") is not None
     assert "image_start" in page.error_texts()
     assert "prompt" not in page.error_texts()
 
@@ -164,7 +164,7 @@ def test_a_file_that_does_not_fit_is_named_at_once_without_pressing(ada_client, 
     page = ParsedPage(
         post_form(ada_client, KLING, {"image_start": good.ref}, action="refresh", is_htmx=True)
     )
-    assert page.find_one("*[@data-verdict='good']") is not None
+    assert page.find_one("*[@data-check='good']") is not None
 
 
 def test_a_model_that_has_ended_says_so_and_cannot_be_used(ada_client, monkeypatch):

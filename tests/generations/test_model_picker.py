@@ -39,8 +39,8 @@ def test_a_card_says_how_long_and_how_fine_the_film_can_get(ada_client, model_id
 def test_a_model_outside_the_allowance_is_there_greyed_and_says_why(ada_client, ada):
     create_allowance(10, user=ada, model_ids=[VEO])
     page = open_create_page(ada_client)
-    assert find_model_card(page, VEO).get("data-closed") is None
-    assert find_model_card(page, SORA).get("data-closed") is not None
+    assert find_model_card(page, VEO).get("data-denied") is None
+    assert find_model_card(page, SORA).get("data-denied") is not None
     assert "Your allowance does not include Sora 2 Preview." in element_text(
         find_model_card(page, SORA)
     )
@@ -51,9 +51,9 @@ def test_switching_the_model_keeps_the_others_greyed(ada_client, ada):
     page = ParsedPage(
         post_form(ada_client, VEO, {"from_model": SORA}, action="switch", is_htmx=True)
     )
-    assert find_model_card(page, SORA).get("data-closed") is not None
+    assert find_model_card(page, SORA).get("data-denied") is not None
 
 
 def test_without_such_an_allowance_every_model_is_open(ada_client):
     page = open_create_page(ada_client)
-    assert [link.get("href") for link in page.find_all("a[@data-closed]")] == []
+    assert [link.get("href") for link in page.find_all("a[@data-denied]")] == []

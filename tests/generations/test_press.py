@@ -31,7 +31,7 @@ def test_a_press_by_htmx_brings_the_form_again_and_the_new_card(ada_client):
     assert page.card_states() == {made.pk: "queued"}
     assert (page.control_value("prompt"), page.control_value("quality")) == ("A dog", "4k")
     assert page.control_value("form_key") != key
-    assert page.find_one("*[@id='live']").get("hx-get")
+    assert page.find_one("*[@id='poller']").get("hx-get")
 
 
 def test_going_back_and_sending_again_is_the_same_generation(ada_client):

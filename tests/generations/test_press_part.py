@@ -74,7 +74,7 @@ def test_the_new_card_is_selected_and_the_former_one_goes_first_in_the_list(ada_
     assert len(answer.card_states()) == 2
     assert answer.find_one("form[@id='generate']").get("data-model") == VEO
     assert answer.find_one("*[@id='usage']").get("hx-swap-oob") == "morph"
-    live = answer.find_one("*[@id='live']")
+    live = answer.find_one("*[@id='poller']")
     assert live.get("hx-swap-oob") == "morph"
     assert poll_page(ada_client, live.get("hx-get")).status_code == 204
 
@@ -139,7 +139,7 @@ def test_a_list_that_is_rendered_otherwise_is_rendered_anew(ada_client, ada):
     gap = {"_rail": [str(rows[2].pk), str(rows[0].pk)]}
     for told in (turned, gap):
         answer = ParsedPage(post_form(ada_client, VEO, since | told, is_htmx=True))
-        assert answer.find_one("*[@id='desk']").get("hx-swap-oob") == "morph"
+        assert answer.find_one("*[@id='workspace']").get("hx-swap-oob") == "morph"
         assert card_ids_by_swap(answer, LIST_START_SWAP) == []
 
 
@@ -152,5 +152,5 @@ def test_the_same_form_again_does_not_put_its_card_in_two_places(ada_client, ada
     told = workspace_inputs(open_workspace(ada_client, f"?show={rows[1].pk}"))
     assert str(made.pk) in told["_rail"]
     answer = ParsedPage(post_form(ada_client, VEO, told, is_htmx=True, form_key=key))
-    assert answer.find_one("*[@id='desk']").get("hx-swap-oob") == "morph"
+    assert answer.find_one("*[@id='workspace']").get("hx-swap-oob") == "morph"
     assert len(answer.find_all(f"*[@id='card-{made.pk}']")) == 1

@@ -50,7 +50,7 @@ def test_the_button_names_the_price_and_what_will_be_left(ada_client):
     page = open_create_page(ada_client)
     assert "162 credits" in button_text(page)
     assert "933.4 left" in button_text(page)
-    assert "confirms" in element_text(page.find_one("*[@id='receipt-note']"))
+    assert "confirms" in element_text(page.find_one("*[@id='quote-note']"))
     assert not is_button_disabled(page)
 
 
@@ -78,7 +78,7 @@ def test_too_few_credits_are_a_warning_and_evolink_decides(ada_client):
     set_balance("100")
     page = open_create_page(ada_client)
     assert "162 credits" in button_text(page)
-    assert "fewer credits" in element_text(page.find_one("*[@id='receipt-note']"))
+    assert "fewer credits" in element_text(page.find_one("*[@id='quote-note']"))
     assert post_form(ada_client, VEO).status_code == 302
 
 
@@ -96,7 +96,7 @@ def test_without_a_price_the_button_says_what_is_reserved_and_that_is_reserved(a
     RateCard.objects.filter(model_id=VEO).delete()
     page = open_create_page(ada_client)
     assert "at most 200 credits" in button_text(page)
-    note = element_text(page.find_one("*[@id='receipt-note']"))
+    note = element_text(page.find_one("*[@id='quote-note']"))
     assert "No price is known" in note
     assert "Until then 200 credits are reserved." in note
     post_form(ada_client, VEO)
@@ -108,7 +108,7 @@ def test_where_the_length_is_open_the_worst_case_stands_on_the_button_and_is_res
     price_by_the_second()
     page = open_create_page(ada_client)
     assert "at most 20 credits" in button_text(page)
-    assert "How long the film gets is open" in element_text(page.find_one("*[@id='receipt-note']"))
+    assert "How long the film gets is open" in element_text(page.find_one("*[@id='quote-note']"))
     post_form(ada_client, VEO)
     assert Generation.objects.get().credits_estimated is None
     assert reserved_credits() == 20
@@ -120,7 +120,7 @@ def test_an_allowance_that_refuses_open_prices_refuses_them(ada_client, open_by)
     Allowance.objects.update(unknown_price_credits=None)
     page = open_create_page(ada_client)
     assert is_button_disabled(page)
-    assert "is not known beforehand" in element_text(page.find_one("*[@id='receipt-note']"))
+    assert "is not known beforehand" in element_text(page.find_one("*[@id='quote-note']"))
     post_form(ada_client, VEO)
     assert not Generation.objects.exists()
 
@@ -140,7 +140,7 @@ def test_the_worst_case_must_fit_into_what_is_left(ada_client, ada):
 
 
 def allowance_text(page) -> str:
-    return element_text(page.find_one("details[@id='standings']"))
+    return element_text(page.find_one("details[@id='allowance-statuses']"))
 
 
 def test_a_person_sees_where_they_stand_when_it_starts_afresh_and_whom_to_ask(ada_client, ada):
@@ -170,7 +170,7 @@ def test_what_does_not_fit_says_why_and_which_change_would(ada_client, ada, limi
     Allowance.objects.create(user=ada, **{"credits_limit": 500, limit: 9})
     page = refresh_form(ada_client, SEEDANCE, duration="10", quality="1080p")
     assert is_button_disabled(page)
-    note = element_text(page.find_one("*[@id='receipt-note']"))
+    note = element_text(page.find_one("*[@id='quote-note']"))
     assert "This needs 19.8 credits" in note
     assert "720p saves 10.8 credits." in note
     assert "Ask the owner of this studio" in note
@@ -178,7 +178,7 @@ def test_what_does_not_fit_says_why_and_which_change_would(ada_client, ada, limi
 
 
 def test_who_has_no_limit_is_shown_none(ada_client):
-    assert not open_create_page(ada_client).find_all("details[@id='standings']")
+    assert not open_create_page(ada_client).find_all("details[@id='allowance-statuses']")
 
 
 def test_with_a_refused_key_nothing_can_be_sent_and_nothing_typed_is_lost(ada_client):

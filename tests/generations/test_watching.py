@@ -36,7 +36,7 @@ def open_workspace(client) -> ParsedPage:
 
 def poller_url(page: ParsedPage) -> str | None:
     """Where the page's poller asks; None when it does not."""
-    return page.find_one("*[@id='live']").get("hx-get")
+    return page.find_one("*[@id='poller']").get("hx-get")
 
 
 # --- the service ------------------------------------------------------------------------------

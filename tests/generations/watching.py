@@ -27,7 +27,7 @@ def record_progress(generation: Generation, percent: int) -> None:
 
 def poller_url(page: ParsedPage) -> str | None:
     """Where the page asks next; None when it does not ask."""
-    return page.find_one("*[@id='live']").get("hx-get")
+    return page.find_one("*[@id='poller']").get("hx-get")
 
 
 def poll_page(client, url, bar_ids=()):

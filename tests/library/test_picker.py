@@ -33,7 +33,7 @@ def sixty_images(owner):
 
 
 def picked_refs(reply):
-    return re.findall(r'data-pick="([^"]+)"', reply.content.decode())
+    return re.findall(r'data-asset-ref="([^"]+)"', reply.content.decode())
 
 
 def test_the_newest_pictures_come_first_and_every_one_comes_once(
@@ -59,7 +59,7 @@ def test_the_dialog_says_which_slot_it_fills_and_later_pages_are_only_items(
     after = re.search(r"after=([\d-]+)", first)[1]
     later = owner_client.get(f"/library/picker?param=image_start&after={after}").content.decode()
     assert "<section" not in later
-    assert "data-pick" in later
+    assert "data-asset-ref" in later
 
 
 def test_a_plain_link_leads_on_without_scripts(owner_client, sixty_images):

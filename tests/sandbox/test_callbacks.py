@@ -120,7 +120,9 @@ def test_a_loopback_address_is_refused_unless_it_is_allowed(make_sandbox):
     ],
 )
 def test_a_callback_address_that_is_not_public_https_is_refused(make_sandbox, url):
-    answer = make_sandbox().post_generation({"model": "veo3.1-pro", "prompt": "x", "callback_url": url})
+    answer = make_sandbox().post_generation(
+        {"model": "veo3.1-pro", "prompt": "x", "callback_url": url}
+    )
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "invalid_request"
     assert answer.json()["error"]["param"] == "callback_url"

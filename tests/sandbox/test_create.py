@@ -197,9 +197,7 @@ def test_a_body_that_is_no_request_is_refused(sandbox, body, status, code):
 @pytest.mark.parametrize("key", ["", "Bearer", "Bearer  ", "Basic abc", "Bearer sk-evo-revoked"])
 def test_without_a_valid_key_nothing_is_created(sandbox, key):
     body = {"model": VEO, "prompt": "x"}
-    answer = sandbox.http.post(
-        GENERATIONS_PATH, json=body, headers={"Authorization": key}
-    )
+    answer = sandbox.http.post(GENERATIONS_PATH, json=body, headers={"Authorization": key})
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "unauthorized"
     assert answer.json()["error"]["type"] == "authentication_error"

@@ -128,7 +128,10 @@ def test_a_film_of_one_picture_starts_on_it_and_moves(tmp_path):
 
 
 def test_a_film_without_pictures_moves_and_its_look_comes_from_the_prompt(tmp_path):
-    one, again = render_film(tmp_path, prompt_text="a cat"), render_film(tmp_path, prompt_text="a cat")
+    one, again = (
+        render_film(tmp_path, prompt_text="a cat"),
+        render_film(tmp_path, prompt_text="a cat"),
+    )
     other = render_film(tmp_path, prompt_text="a dog at sea")
     assert mean_difference(one.frames[0], one.frames[-1]) > 3
     assert mean_difference(one.frames[0], again.frames[0]) == 0

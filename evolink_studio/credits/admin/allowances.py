@@ -141,9 +141,9 @@ class AllowanceAdmin(StaffReadAdmin):
             "title": _("Raise allowances"),
             "opts": self.opts,
             "form": form,
-            "chosen": queryset,
+            "allowances": queryset,
         }
-        return TemplateResponse(request, "credits/admin/raise.html", context)
+        return TemplateResponse(request, "credits/admin/raise_allowances.html", context)
 
     def _raise_selected(
         self, request: HttpRequest, queryset: QuerySet[Allowance], credits_added: Decimal

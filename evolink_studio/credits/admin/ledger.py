@@ -143,7 +143,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     list_filter_submit = True
     list_fullwidth = True
     list_select_related = ("balance__user", "balance__allowance__group", "actor")
-    list_before_template = "credits/admin/_take_away.html"
+    list_before_template = "credits/admin/_export_link.html"
     search_fields = ("=generation_id", "note")
     search_help_text = gettext_lazy("Number of a generation, or a note")
     ordering = ("-pk",)

@@ -48,11 +48,11 @@ def render_accuracy_page(request: HttpRequest, context: Mapping[str, Any]) -> Ht
     report, now = measure_accuracy(recent_samples(None, MAX_SAMPLES)), timezone.now()
     return TemplateResponse(
         request,
-        "credits/admin/drift.html",
+        "credits/admin/price_accuracy.html",
         {
             **context,
             "title": _("Where prices are off"),
-            "looked_at": MAX_SAMPLES,
+            "sample_count": MAX_SAMPLES,
             "models": [_model_line(accuracy) for accuracy in report.by_model],
             "models_head": (
                 _("Model"),
@@ -74,10 +74,10 @@ def render_accuracy_page(request: HttpRequest, context: Mapping[str, Any]) -> Ht
                 _("Reserved"),
                 _("Charged"),
             ),
-            "over": [
+            "overdrawn": [
                 _overdrawn_line(balance, now) for balance in overdrawn_balances(now=now)[:MAX_ROWS]
             ],
-            "over_head": (_("Whose"), _("Since"), _("Limit"), _("Used"), _("Too much")),
+            "overdrawn_head": (_("Whose"), _("Since"), _("Limit"), _("Used"), _("Too much")),
         },
     )
 
@@ -92,7 +92,7 @@ def preview_context(previews: Iterable[PricePreview]) -> dict[str, object]:
         _("EvoLink"),
         _("Estimated too much"),
     )
-    return {"tried": [_preview_line(preview) for preview in previews], "tried_head": header}
+    return {"previews": [_preview_line(preview) for preview in previews], "previews_head": header}
 
 
 def _preview_line(preview: PricePreview) -> ReportLine:

@@ -46,8 +46,8 @@ class RateCardAdmin(StaffReadAdmin):
     search_help_text = gettext_lazy("Model or source")
     ordering = ("-effective_at", "model_id")
     list_per_page = 50
-    list_before_template = "credits/admin/_where_off.html"
-    change_form_after_template = "credits/admin/_tried.html"
+    list_before_template = "credits/admin/_price_accuracy_link.html"
+    change_form_after_template = "credits/admin/_price_preview.html"
     fieldsets = (
         (None, {"fields": ("model_id", "effective_at")}),
         (

@@ -54,14 +54,18 @@ def render_thumbnail(generation: Generation) -> SafeString:
     """The poster of the first film, or an empty frame of the same size."""
     posters = [links.poster_url for links in result_links(generation) if links.poster_url]
     image = format_html('<img src="{}" alt="" loading="lazy">', posters[0]) if posters else ""
-    return format_html('<span class="studio-thumb">{}<span>#{}</span></span>', image, generation.pk)
+    return format_html(
+        '<span class="studio-thumbnail">{}<span>#{}</span></span>', image, generation.pk
+    )
 
 
 def collapsible(title: str, value: object) -> SafeString:
     """JSON or text, behind a line to open."""
     text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     return format_html(
-        '<details class="studio-fold"><summary>{}</summary><pre>{}</pre></details>', title, text
+        '<details class="studio-collapsible"><summary>{}</summary><pre>{}</pre></details>',
+        title,
+        text,
     )
 
 
@@ -77,7 +81,7 @@ def render_urls(values: Iterable[object]) -> SafeString | str:
     if not lines:
         return "–"
     items = format_html_join("", "<li>{}</li>", ((line,) for line in lines))
-    return format_html('<ul class="studio-addresses">{}</ul>', items)
+    return format_html('<ul class="studio-urls">{}</ul>', items)
 
 
 def _url_scheme(text: str) -> str:

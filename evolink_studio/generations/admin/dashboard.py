@@ -38,7 +38,7 @@ MAX_INCIDENTS = 20
 FAILURE_RATE_PERIOD = timedelta(days=7)
 MAX_BALANCE_AGE = timedelta(minutes=10)
 DISK_WARNING_BYTES = 5 * 10**9
-GOOD, WARNING, BAD = "good", "care", "bad"
+GOOD, WARNING, BAD = "good", "warning", "bad"
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **context,
         "title": _("Overview"),
         "tiles": tiles,
-        "looks": incidents,
-        "look_lists": [
+        "incidents": incidents,
+        "incident_links": [
             (
                 reason.label,
                 unsettled.counts_by_type[reason.name],
@@ -105,7 +105,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             for reason in INCIDENT_TYPES
             if unsettled.counts_by_type[reason.name]
         ],
-        "sandboxed": settings.SANDBOXED,
+        "is_sandbox": settings.SANDBOXED,
     }
 
 

@@ -91,7 +91,7 @@ class DateRangeFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no t
     """By days (UTC), both included. Unfold's own filter would leave the last day out."""
 
     form_class = DateRangeForm
-    template = "generations/admin/_days_filter.html"
+    template = "generations/admin/_date_filter.html"
 
     def queryset(self, request: HttpRequest, queryset: GenerationQuerySet) -> GenerationQuerySet:
         return queryset.filter(created_filter(self._parse_day("from"), self._parse_day("to")))

@@ -71,7 +71,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
     search_fields = ("prompt", "task_id")
     search_help_text = gettext_lazy("Prompt or task id")
     actions = ("refresh_generations", "cancel_unsent")
-    change_form_outer_before_template = "generations/admin/_sight.html"
+    change_form_outer_before_template = "generations/admin/_summary.html"
     fieldsets = (
         (
             gettext_lazy("Who and what"),
@@ -175,7 +175,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
             "title": _("Bring in the film of a task"),
             "form": form,
         }
-        return TemplateResponse(request, "generations/admin/rescue.html", context)
+        return TemplateResponse(request, "generations/admin/import_task.html", context)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -183,16 +183,16 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
         generation: Generation = context["original"]
         context |= {
             "card": present_card(generation, now=timezone.now()),
-            "films": columns.result_links(generation),
+            "videos": columns.result_links(generation),
             "inputs": [columns.asset_links(asset) for asset in generation.inputs.order_by("pk")],
-            "can_look": generation.state in REFRESHABLE_STATES,
+            "can_refresh": generation.state in REFRESHABLE_STATES,
             "can_cancel": generation.state == State.QUEUED and is_owner(request),
             **(resolution_forms.decision_forms(generation) if is_owner(request) else {}),
             "estimated": format_credits(generation.credits_estimated),
             "reserved": format_credits(generation.credits_reserved),
             "charged": format_credits(generation.credits_charged),
-            "book": ledger.ledger_lines(generation.pk),
-            "book_head": ledger.ledger_header(),
+            "ledger_rows": ledger.ledger_lines(generation.pk),
+            "ledger_head": ledger.ledger_header(),
         }
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response

@@ -119,9 +119,9 @@ def decision_forms(generation: Generation) -> dict[str, object]:
     """What the owner may decide about it now, for the template."""
     if generation.state == State.UNKNOWN:
         return {
-            "can_settle": True,
+            "can_resolve": True,
             "task_form": TaskForm(),
-            "never_form": ReasonForm(auto_id="never_%s"),
+            "not_charged_form": ReasonForm(auto_id="never_%s"),
             "charged_form": ChargeForm(
                 auto_id="charged_%s", initial={"amount": generation.credits_estimated}
             ),

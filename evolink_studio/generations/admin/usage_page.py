@@ -155,7 +155,7 @@ def _report_context(usage_filter: UsageFilter, data: Mapping[str, Any]) -> dict[
     return {
         "totals": label_totals(report.totals),
         "chart": build_chart(report.periods, is_monthly=report.is_monthly),
-        "people": build_table(report.user_rows, _("Person"), list_url, filters, "owner__id__exact"),
+        "users": build_table(report.user_rows, _("Person"), list_url, filters, "owner__id__exact"),
         "models": build_table(report.model_rows, _("Model"), list_url, filters, "model"),
         "days": build_period_table(report.periods, list_url, filters, is_monthly=report.is_monthly),
         "rows_url": f"{list_url}?{urlencode(filters)}",

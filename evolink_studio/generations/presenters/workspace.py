@@ -169,7 +169,11 @@ def changed_fragments(
             new_cards.append(present_card(row, now=now, positions=positions))
         else:
             changed_cards.append((present_card(row, now=now, positions=positions), is_selected))
-    return {"bars": progress_bars, "changed": changed_cards, "fresh": new_cards}
+    return {
+        "progress_bars": progress_bars,
+        "changed_cards": changed_cards,
+        "new_cards": new_cards,
+    }
 
 
 def changed_header(
@@ -189,7 +193,7 @@ def _header_context(
     user: User, feed: FeedState, account: ProviderAccount, now: datetime
 ) -> dict[str, object]:
     return {
-        "usage": usage_badge(user, account, now),
+        "usage_badge": usage_badge(user, account, now),
         "banners": build_banners(account, feed, now),
     }
 
@@ -201,9 +205,9 @@ def workspace_context(
     feed = feed_state(user, provider_key())
     workspace = build_workspace(user, selected_id=selected_id, now=now)
     return {
-        "stage": workspace.selected_card,
-        "rail": workspace.cards,
-        "live": poller(workspace.selected_id, feed.has_watched, feed.get_token(now)),
+        "selected_card": workspace.selected_card,
+        "cards": workspace.cards,
+        "poller": poller(workspace.selected_id, feed.has_watched, feed.get_token(now)),
         **_header_context(user, feed, account, now),
     }
 
@@ -229,13 +233,15 @@ def after_submit_context(
     positions = queries.queue_positions_for(user, [selected, *changed])
     listed_ids = {row.pk for row in listed}
     return {
-        "stage": present_card(selected, now=now, positions=positions),
-        "changed": [
+        "selected_card": present_card(selected, now=now, positions=positions),
+        "changed_cards": [
             present_card(row, now=now, positions=positions) for row in changed if row not in missing
         ],
-        "missing": [present_card(row, now=now, positions=positions) for row in reversed(missing)],
-        "gone": [pk for pk in rendered.card_ids if pk not in listed_ids],
-        "live": poller(selected.pk, feed.has_watched, feed.get_token(now)),
-        "part": True,
+        "missing_cards": [
+            present_card(row, now=now, positions=positions) for row in reversed(missing)
+        ],
+        "removed_ids": [pk for pk in rendered.card_ids if pk not in listed_ids],
+        "poller": poller(selected.pk, feed.has_watched, feed.get_token(now)),
+        "is_partial": True,
         **_header_context(user, feed, account, now),
     }

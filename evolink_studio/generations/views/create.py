@@ -115,9 +115,9 @@ def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     )
     context = {
         "form": form,
-        "models": model_picker.present_models(new_spec.id, now, form.quote.denied_model_ids),
+        "model_cards": model_picker.present_models(new_spec.id, now, form.quote.denied_model_ids),
     }
-    response = render(request, "generations/_studio.html", context)
+    response = render(request, "generations/_editor.html", context)
     response["HX-Push-Url"] = form.action
     return response
 
@@ -207,7 +207,7 @@ def _render_submitted(
             now=now,
         ),
     }
-    return render(request, "generations/_submitted.html", context)
+    return render(request, "generations/_submit_response.html", context)
 
 
 def _parse_rendered_list(request: AuthenticatedHttpRequest) -> RenderedList | None:
@@ -255,11 +255,11 @@ def _page_context(
     workspace = workspace_context(
         request.user, selected_id=selected_id, account=_provider_status(request).account, now=now
     )
-    examples = [] if workspace["stage"] else model_picker.present_examples(now)
+    examples = [] if workspace["selected_card"] else model_picker.present_examples(now)
     return {
         "form": form,
-        "models": model_picker.present_models(spec.id, now, form.quote.denied_model_ids),
-        "recipes": examples,
+        "model_cards": model_picker.present_models(spec.id, now, form.quote.denied_model_ids),
+        "examples": examples,
         **workspace,
     }
 

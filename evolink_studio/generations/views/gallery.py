@@ -48,8 +48,8 @@ COMPLETED_TAB = GalleryTab(
     "", _("Kept"), (State.COMPLETED,), _("No film yet. What you make is kept here.")
 )
 TABS: Mapping[str, GalleryTab] = {
-    shelf.name: shelf
-    for shelf in (
+    tab.name: tab
+    for tab in (
         COMPLETED_TAB,
         GalleryTab("making", _("In the making"), LIVE_STATES, _("Nothing is in the making.")),
         GalleryTab(
@@ -65,7 +65,7 @@ TABS: Mapping[str, GalleryTab] = {
 @login_required
 @require_GET
 def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """A page of posters; `of` names the shelf, `before` and `id` are the cursor."""
+    """A page of posters; `of` names the tab, `before` and `id` are the cursor."""
     now = timezone.now()
     tab = TABS.get(request.GET.get("of", ""), COMPLETED_TAB)
     rows = queries.get_gallery_page(
@@ -75,12 +75,13 @@ def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
     context = {
         "cards": [present_card(row, now=now, positions=positions) for row in rows[:PAGE_SIZE]],
         "next_url": _next_url(tab, rows[PAGE_SIZE - 1]) if len(rows) > PAGE_SIZE else "",
-        "shelf": tab,
-        "shelves": TABS.values(),
+        "tab": tab,
+        "tabs": TABS.values(),
         "now": now,
     }
     is_fragment = request.headers.get("HX-Request") and request.GET.get("before")
-    return render(request, f"generations/{'_films' if is_fragment else 'films'}.html", context)
+    template = "generations/_gallery_items.html" if is_fragment else "generations/gallery.html"
+    return render(request, template, context)
 
 
 def _parse_cursor(request: AuthenticatedHttpRequest) -> tuple[datetime, int] | None:

@@ -46,10 +46,10 @@ def _render_changes(request: AuthenticatedHttpRequest) -> HttpResponse:
             steady_bar_ids=_steady_bar_ids(request),
             now=now,
         ),
-        "live": workspace.poller(selected_id, feed.has_watched, feed.get_token(now)),
+        "poller": workspace.poller(selected_id, feed.has_watched, feed.get_token(now)),
     }
     header = changed_header(request.user, since=since, feed=feed, now=now)
-    response = render(request, "generations/_poll.html", context | header)
+    response = render(request, "generations/_poll_response.html", context | header)
     if header:
         response["HX-Trigger"] = "credits"  # the button says what will be left
     return response
@@ -67,7 +67,7 @@ def show(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     now = timezone.now()
     return render(
         request,
-        "generations/_desk.html",
+        "generations/_workspace.html",
         workspace_context(
             request.user, selected_id=pk, account=queries.current_provider_account(), now=now
         ),
@@ -111,7 +111,7 @@ def restore(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     context = workspace_context(
         request.user, selected_id=pk, account=queries.current_provider_account(), now=timezone.now()
     )
-    return render(request, "generations/_desk.html", context)
+    return render(request, "generations/_workspace.html", context)
 
 
 def _render_card(request: AuthenticatedHttpRequest, card: Card) -> HttpResponse:

@@ -131,7 +131,9 @@ class GenerationEndpoints:
             "due_at": now + pace * work,
             "estimated_seconds": max(1, math.ceil(pace * min(usual_seconds, work))),
             "video_seconds": plan.seconds,
-            "reserved_units": to_units(RATES[spec.name].calculate_price(parsed_request, plan.seconds)),
+            "reserved_units": to_units(
+                RATES[spec.name].calculate_price(parsed_request, plan.seconds)
+            ),
         }
 
     def _accept_task(self, new_task: NewTask) -> TaskRow:
