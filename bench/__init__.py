@@ -2,7 +2,7 @@
 
 `BENCH_SIZE=small` takes smaller numbers. Names after the command measure only those, for example
 `python -m bench idle start`. Each module of `measures` says what it measures and how. All runs on
-this machine, in a temporary folder, against a scripted far end; nothing is left behind.
+this machine, in a temporary folder, against a scripted provider; nothing is left behind.
 
 figures.py    a figure and its target, and how they are printed
 sizes.py      how much of everything is measured
@@ -12,7 +12,7 @@ wire.py       a lean HTTP client, so that the server is measured and not the cli
 watching.py   a page that polls, as the browser does
 people.py     people who are signed in
 rows.py       generations in a wanted state
-farend.py     the scripted far end (a process)
+farend.py     the scripted provider (a process)
 worker.py     the studio's worker with a wanted interval between two reads (a process)
 settings.py, urls.py, views.py   the studio's settings with one bare view more
 """

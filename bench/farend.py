@@ -1,4 +1,4 @@
-"""A scripted far end in a process of its own: it answers reads after 50 ms and notes when it did.
+"""A scripted provider in a process of its own: it answers reads after 50 ms and notes when it did.
 
 Every task id is in the making until `POST /bench/finish/<id>`. `GET /bench/reads` tells when each
 task was read (seconds of the machine's monotonic clock), `GET /bench/paid` how many POSTs for a

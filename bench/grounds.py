@@ -28,14 +28,14 @@ START_TIMEOUT_SECONDS = 30.0  # seconds that a process may take until it listens
 
 @dataclass(frozen=True)
 class BenchInstance:
-    """A data folder with a database, and two free ports beside each other: web and far end."""
+    """A data folder with a database, and two free ports beside each other: web and provider."""
 
     folder: Path
     port: int
 
     @property
     def env(self) -> dict[str, str]:
-        """For processes. Without a key, the far end of the studio is the port above its own."""
+        """For processes. Without a key, the provider of the studio is the port above its own."""
         return {**os.environ, "STUDIO_DATA": str(self.folder), "PORT": str(self.port)}
 
     @contextmanager
@@ -62,7 +62,7 @@ class BenchInstance:
     def run_fake_provider(
         self, *, reads_per_percent: int = 1_000_000, video: Path | None = None
     ) -> Iterator[BenchProcess]:
-        """The scripted far end: progress grows by one percent with every so many reads."""
+        """The scripted provider: progress grows by one percent with every so many reads."""
         arguments = ["--port", str(self.port + 1), "--every", str(reads_per_percent)]
         arguments += ["--film", str(video)] if video else []
         with self.run_process(

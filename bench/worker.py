@@ -14,7 +14,7 @@ def main() -> None:
     from evolink_studio.generations.pipeline import poll_schedule
 
     poll_schedule.SANDBOX_POLL_INTERVAL_SECONDS = (
-        interval  # a far end on this machine is read at this interval
+        interval  # a provider on this machine is read at this interval
     )
     call_command("worker")
 

@@ -249,7 +249,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("de", _("German"))]
 LOCALE_PATHS = [ROOT / "evolink_studio" / "locale"]
 
-# --- The far end ----------------------------------------------------------------------------
+# --- The provider ----------------------------------------------------------------------------
 EVOLINK_API_KEY = ENV.evolink_api_key.get_secret_value() or "sandbox"
 EVOLINK_API_URL = ENV.api_url
 EVOLINK_FILES_URL = ENV.files_url

@@ -1,9 +1,9 @@
 """How late a worker reads, with many generations in flight.
 
-One worker process on its own SQLite file reads every task at a fixed interval; the far end answers
+One worker process on its own SQLite file reads every task at a fixed interval; the provider answers
 after 50 ms and notes when each read arrived. Lateness is the time between two reads of a task
-beyond the interval, as the far end saw it. The interval begins when an answer is kept, so it is how
-late the read came after its due moment, with the 50 ms of the answer before it and its write. A
+beyond the interval, as the provider saw it. The interval begins when an answer is kept, so it is
+how late the read came after its due moment, with the 50 ms of the answer before it and its write. A
 task that is waiting when the time is over counts with what it has waited. Every fifth read brings
 progress, which is news for the owner's page and so costs more writes.
 """

@@ -1,4 +1,4 @@
-"""From finished at the far end to the finished card in a page's answer, film copied and checked.
+"""From finished at the provider to the finished card in a page's answer, film copied and checked.
 
 Every person has a page that looks every 2 s. Films finish one after the other, at any moment
 between two looks of worker and page. Twice: read every second, as with the sandbox, and read every

@@ -1,8 +1,9 @@
 """What people who watch cost the server, while every one of them has news every two seconds.
 
 Each has one generation large on the page and looks every 2 s. The studio's worker reads each task
-every 2 s from the scripted far end, and each read brings one percent. Counted is the processor time
-of the web server's processes; an update is on time when the page has it within one look and 1 s.
+every 2 s from the scripted provider, and each read brings one percent. Counted is the processor
+time of the web server's processes; an update is on time when the page has it within one look and 1
+s.
 """
 
 import asyncio

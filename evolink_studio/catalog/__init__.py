@@ -5,8 +5,8 @@
     spec.payload(checked.request, urls={})
 
 Folder: `text` sentences · `media` files as facts · `params` what a field is · `introspect` types
-into fields · `reading` strings into values · `checking` one value · `conditions`, `rules` what
-depends on other fields · `payload` the JSON body · `carrying` from one AI model to another ·
+into fields · `read_task` strings into values · `checking` one value · `conditions`, `rules` what
+depends on other fields · `build_payload` the JSON body · `carrying` from one AI model to another ·
 `spec` all of it together · `models/` one file per AI model.
 
 To add an AI model, write its file in `models/`, name it below, and add its cases to the tests.

@@ -26,9 +26,11 @@ class DroppedValue:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """`kept` can be given to the new spec as it is. `dropped` is what a person should hear of.
+    """`values` can be given to the new spec as it is. `dropped_values` is what a person should
+    hear of.
 
-    `moved` are the labels of the fields that now hold pictures which meant something else before.
+    `moved_labels` are the labels of the fields that now hold pictures which meant something else
+    before.
     """
 
     values: dict[str, Any]

@@ -33,10 +33,10 @@ class JsonEncoding:
     """Where and how a value stands in the JSON body.
 
     `path` "a.b" nests; "a[].b" makes every item of a list an object {b: item}.
-    `unsent` is the value that is not sent (an empty value never is).
-    `along` is sent beside it, by path, whenever the value itself is sent.
-    `counted` gives every row its place, from 1, under this key.
-    `keyed` turns rows into one object: (column of the keys, column of the values).
+    `omitted_value` is the value that is not sent (an empty value never is).
+    `extra_values` is sent beside it, by path, whenever the value itself is sent.
+    `index_key` gives every row its place, from 1, under this key.
+    `key_value_columns` turns rows into one object: (column of the keys, column of the values).
     `as_text` sends a number as a string.
     """
 
@@ -52,10 +52,10 @@ class JsonEncoding:
 class Param:
     """Said in the `Annotated[...]` of a request class: words, and what the type cannot say.
 
-    `words` gives values their (label, help), `add` names the button for one more row. `control` is
-    derived from the type unless given.
-    `frames` says that its pictures are seen as frames of the video: over all such fields, in their
-    order, the first one is where it starts and the second where it ends.
+    `option_texts` gives values their (label, help), `add_label` names the button for one more row.
+    `control` is derived from the type unless given.
+    `is_frame` says that its pictures are seen as frames of the video: over all such fields, in
+    their order, the first one is where it starts and the second where it ends.
     """
 
     label: str
@@ -89,9 +89,9 @@ class Field:
     """One parameter, ready for a form. Texts are msgids.
 
     `default` is None when there is none, and for an empty text or list.
-    `minimum`, `maximum`, `step` and `whole` belong to a number (`options` then are words it
+    `minimum`, `maximum`, `step` and `is_integer` belong to a number (`options` then are words it
     takes instead, like "auto"); `max_length` to a text, or to each text of a list, in code
-    points; `min_items`, `max_items` to whatever is `multiple`; `columns` to rows; `frames` to
+    points; `min_items`, `max_items` to whatever is `is_multiple`; `columns` to rows; `is_frame` to
     pictures, as `Param` says it.
     """
 

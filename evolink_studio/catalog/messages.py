@@ -13,7 +13,7 @@ def _(msgid: str) -> str:
 class Message:
     """A sentence and the values that go into it.
 
-    `text` is the msgid. A value that is a tuple is a list of words: each is translated by
+    `msgid` is the msgid. A value that is a tuple is a list of words: each is translated by
     itself, then they are joined by commas.
     """
 
@@ -40,7 +40,7 @@ class Message:
 class FieldError:
     """Why a request is refused, and where the sentence stands.
 
-    `item` is the place in a list, from 0; `column` the column of that row.
+    `index` is the place in a list, from 0; `column` the column of that row.
     """
 
     field: str

@@ -1,9 +1,9 @@
 """What depends on more than one field, as data.
 
-A rule reads `fields` and may do five things, most do one or two: say what is `blocked` (a form
-disables it and shows the sentence), find `problems`, give a `default`, name what is `ignored`
-(neither checked nor sent) or `required`. Values are typed and fine by themselves; a field
-without a value is absent.
+A rule reads `field_names` and may do five things, most do one or two: say what is
+`disabled_options` (a form disables it and shows the sentence), find `find_errors`, give a
+`defaults`, name what is `ignored_fields` (neither checked nor sent) or `required_fields`. Values
+are typed and fine by themselves; a field without a value is absent.
 """
 
 from collections.abc import Iterable, Mapping
@@ -120,7 +120,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class RequiresField(Rule):
-    """`field` can be given only together with `other`."""
+    """`field` can be given only together with `other_field`."""
 
     field: str
     other_field: str
@@ -221,7 +221,7 @@ class IgnoredWhen(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class AtLeastOne(Rule):
-    """Something of `among` must be given; the sentence stands at `at`."""
+    """Something of `counted_fields` must be given; the sentence stands at `error_field`."""
 
     counted_fields: tuple[str, ...]
     error_field: str
@@ -237,7 +237,8 @@ class AtLeastOne(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class AtMostTogether(Rule):
-    """Everything in `among` counts to at most `limit`, said at `at`. Fills {limit} and {count}."""
+    """Everything in `counted_fields` counts to at most `limit`, said at `error_field`. Fills
+    {limit} and {count}."""
 
     counted_fields: tuple[str, ...]
     limit: int
@@ -275,7 +276,8 @@ class AtMostWhen(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class DisabledAboveLimit(Rule):
-    """`field` cannot be given when, with it, `field` and `among` come to more than `limit`."""
+    """`field` cannot be given when, with it, `field` and `counted_fields` come to more than
+    `limit`."""
 
     field: str
     counted_fields: tuple[str, ...]
@@ -298,7 +300,7 @@ class DisabledAboveLimit(Rule):
 class ExactSize(Rule):
     """The pictures of `field` have exactly the pixels that belong to the option chosen.
 
-    `sizes` gives (width, height) by the value of `by`; nothing chosen allows any of them.
+    `sizes` gives (width, height) by the value of `option_field`; nothing chosen allows any of them.
     Fills {width}, {height} and {sizes}. A picture of unknown size is not judged.
     """
 

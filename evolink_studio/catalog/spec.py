@@ -60,7 +60,7 @@ class ModelSpec:
     entered, so a switch that is off must be there as "off". Unknown names are left alone.
 
     `fixed_seconds` is the length of every video where no `duration` can be chosen.
-    `documentation` is the title of the page the facts come from, `checked` the day they were.
+    `documentation` is the title of the page the facts come from, `checked_on` the day they were.
     """
 
     id: str
@@ -90,7 +90,7 @@ class ModelSpec:
 
     @cached_property
     def trigger_fields(self) -> frozenset[str]:
-        """Fields after whose change a form must look at `blocked` and `defaults` again."""
+        """Fields after whose change a form must look at `disabled_options` and `defaults` again."""
         return frozenset(name for rule in self.rules for name in rule.trigger_fields)
 
     def get_field(self, name: str) -> Field:

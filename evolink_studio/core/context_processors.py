@@ -8,7 +8,7 @@ from django.templatetags.static import static
 
 
 def studio(request: HttpRequest) -> dict[str, object]:
-    """For templates: whether the far end is the sandbox, and where the icons are."""
+    """For templates: whether the provider is the sandbox, and where the icons are."""
     return {"is_sandbox": settings.SANDBOXED, "icons_url": _icons_url()}
 
 

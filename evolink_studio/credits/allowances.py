@@ -23,9 +23,9 @@ from evolink_studio.credits.periods import Period, start_of_period
 def current_period_filter(
     now: datetime, balance_prefix: str = "", allowance_prefix: str = "allowance__"
 ) -> Q:
-    """The purses of the period in which their allowance is now.
+    """The balances of the period in which their allowance is now.
 
-    `prefix` leads to the purse, `allowance` from where the query stands to the allowance.
+    `balance_prefix` leads to the balance, `allowance` from where the query stands to the allowance.
     """
     condition = Q()
     for period in Period.values:
@@ -41,7 +41,7 @@ Number = TypeVar("Number", int, Decimal)
 
 
 def applicable_allowances(user: User) -> tuple[Allowance, ...]:
-    """Every allowance that must have room, in the order in which purses are locked. One query.
+    """Every allowance that must have room, in the order in which balances are locked. One query.
 
     What everybody is given each counts only for people for whom nothing more personal is set.
     """
@@ -74,7 +74,7 @@ def applicable_allowances_by_user(user_ids: Collection[int]) -> dict[int, tuple[
 def concurrency_limits_by_user(user_ids: Collection[int]) -> dict[int, int]:
     """How many generations each may have under way; who has no limit is left out. Two queries.
 
-    For a queue that lets the others wait; `admit` refuses them instead.
+    For a queue that lets the others wait; `authorize_amount` refuses them instead.
     """
     limits = {
         user_id: concurrency_limit(allowances)
@@ -94,8 +94,8 @@ def authorize_amount(
     """The credits to reserve, if the rules of all allowances let this generation pass.
 
     `amount` None means that the price is not known. Where all allowances take that risk, the worst
-    case is reserved: `at_most`, or the highest of the amounts that the allowances name for that.
-    Raises NoRoom. What is left is not looked at here.
+    case is reserved: `max_credits`, or the highest of the amounts that the allowances name for
+    that. Raises NoRoom. What is left is not looked at here.
     """
     if not allowances:
         raise NoAllowance
@@ -170,7 +170,7 @@ def _strictest_limit(values: Iterable[Number | None]) -> Number | None:
 
 
 def current_balances_filter(allowances: Sequence[Allowance], now: datetime) -> Q:
-    """The purses of the present period of each of these allowances."""
+    """The balances of the present period of each of these allowances."""
     condition = Q(pk__in=[])
     for allowance in allowances:
         condition |= Q(

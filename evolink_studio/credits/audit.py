@@ -1,7 +1,7 @@
-"""Proving the book: every credit is explained by entries, and every entry by a generation.
+"""Proving the ledger: every credit is explained by entries, and every entry by a generation.
 
-Entries are what happened; holds and purses are what follows from them, kept because they are
-quick to look at. The audit works them out again from the entries and compares.
+Entries are what happened; reservations and balances are what follows from them, kept because they
+are quick to look at. The audit works them out again from the entries and compares.
 """
 
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """How much was looked at, and what was found. `compared`: with the generations as well."""
+    """How much was looked at, and what was found. `is_compared`: with the generations as well."""
 
     balance_count: int
     generation_count: int
@@ -130,7 +130,8 @@ def _check_balance_totals() -> Iterator[Finding]:
 
 
 def _check_running_totals() -> Iterator[Finding]:
-    """Each entry says what its purse had used then: a missing or changed line breaks the chain."""
+    """Each entry says what its balance had used then: a missing or changed line breaks the
+    chain."""
     change = ExpressionWrapper(
         F("credits_reserved_delta") + F("credits_charged_delta"), output_field=CreditsField()
     )
@@ -162,7 +163,7 @@ def _check_running_totals() -> Iterator[Finding]:
 
 @dataclass
 class _EntrySums:
-    """What the entries of a generation in one purse say, beside its hold."""
+    """What the entries of a generation in one balance say, beside its hold."""
 
     reserved: Decimal = ZERO
     charged: Decimal = ZERO

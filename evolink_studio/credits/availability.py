@@ -1,7 +1,7 @@
 """What a person may still spend: for the button, the badge and the page without credits.
 
 What is left is never shown below 0. It can be less: when EvoLink charges more than it was asked
-to reserve, or when an allowance is lowered. `over` says by how much.
+to reserve, or when an allowance is lowered. `overdraft` says by how much.
 """
 
 from collections.abc import Collection, Iterable
@@ -68,9 +68,10 @@ class AllowanceStatus:
 class Availability:
     """What the button says. `available` is the least that is left anywhere, None without a limit.
 
-    `resets` belongs to the allowance with the least. `warnings` are the thresholds (percent) of
-    any allowance that are reached once this generation is sent. `needed` is what it would reserve,
-    `most` the most that would be let through. `tightest` has the least left of all `standings`.
+    `resets_at` belongs to the allowance with the least. `alert_percents` are the thresholds
+    (percent) of any allowance that are reached once this generation is sent. `credits_needed` is
+    what it would reserve, `max_allowed_credits` the most that would be let through. `tightest` has
+    the least left of all `standings`.
     """
 
     statuses: tuple[AllowanceStatus, ...]

@@ -1,15 +1,15 @@
-"""Every write to the book of credits.
+"""Every write to the ledger.
 
 Call these inside the transaction that changes the generation: then either both happened or
 neither did. Each opens a transaction of its own where there is none. Whatever arrives twice
 changes nothing the second time.
 
-One generation a transaction: on PostgreSQL, two transactions that touch the purses of several
+One generation a transaction: on PostgreSQL, two transactions that touch the balances of several
 people each may wait for each other in a circle, and one of them is then thrown out.
 
 reserve | enter ─→ adjust* ─→ settle | release ─→ correct*
 
-The entries of a generation in a purse sum to what is held for it, in the end to what EvoLink
+The entries of a generation in a balance sum to what is held for it, in the end to what EvoLink
 charged. Only `reserve` can refuse: what EvoLink says is true even where it exceeds an allowance.
 """
 
@@ -30,7 +30,7 @@ from evolink_studio.credits.queries import owner_names
 
 
 class InsufficientBalance(Exception):
-    """`purse` has less left than was asked for; nothing was taken."""
+    """`balance` has less left than was asked for; nothing was taken."""
 
     def __init__(self, balance: AllowanceBalance) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class InsufficientBalance(Exception):
 def reserve_in_balance(
     allowance: Allowance, user_id: int, amount: Decimal, now: datetime
 ) -> AllowanceBalance:
-    """Reserve in the present purse of an allowance, and return the purse as it stands then.
+    """Reserve in the present balance of an allowance, and return the balance as it stands then.
 
     One UPDATE looks and takes. Its conditions are on its own row only, so that both databases
     look again when another transaction has changed the row meanwhile. Raises Full.
@@ -59,7 +59,7 @@ def reserve_in_balance(
 
 
 def change_balance(balance_id: int, *, reserved: Decimal, charged: Decimal) -> AllowanceBalance:
-    """Change a purse by these amounts, whatever its limit, and return it as it stands then."""
+    """Change a balance by these amounts, whatever its limit, and return it as it stands then."""
     balances = AllowanceBalance.objects.filter(pk=balance_id)
     balances.update(
         credits_reserved=F("credits_reserved") + credits_value(reserved),
@@ -71,12 +71,12 @@ def change_balance(balance_id: int, *, reserved: Decimal, charged: Decimal) -> A
 def current_balance(
     allowance: Allowance, user_id: int, now: datetime
 ) -> QuerySet[AllowanceBalance]:
-    """The purse of this period as a query; it may not exist yet."""
+    """The balance of this period as a query; it may not exist yet."""
     return AllowanceBalance.objects.filter(**_balance_key(allowance, user_id, now))
 
 
 def ensure_balance(allowance: Allowance, user_id: int, now: datetime) -> None:
-    """Make the present purse unless there is one; waits for another transaction that makes it."""
+    """Make the present balance unless there is one; waits for another transaction that makes it."""
     balance = AllowanceBalance(
         **_balance_key(allowance, user_id, now), credits_limit=allowance.credits_limit
     )
@@ -123,8 +123,8 @@ def reserve(
 ) -> Decimal:
     """Hold credits for a generation before it is sent, in every allowance that applies.
 
-    `amount` is the estimate, None when price or length is open; then `at_most` is the worst case,
-    if it is known. `running` is how many generations of
+    `amount` is the estimate, None when price or length is open; then `max_credits` is the worst
+    case, if it is known. `active_count` is how many generations of
     this person are under way: count them in the same transaction, under a lock of the person.
     Returns the credits held; for a generation that holds credits already, those. Raises a NoRoom,
     whose texts say why, or EndedBefore; nothing is changed then.
@@ -215,7 +215,7 @@ def release(
 
 
 def correct(*, generation_id: int, charged: Decimal, actor: User, note: str, now: datetime) -> bool:
-    """An admin knows better what EvoLink charged. False when the book says so already.
+    """An admin knows better what EvoLink charged. False when the ledger says so already.
 
     Whatever came before, the entries sum to `charged` afterwards; what was still held is settled.
     """
@@ -246,11 +246,11 @@ def record_external(
     actor: User | None = None,
     note: str = "",
 ) -> bool:
-    """Put a task into the book that is at EvoLink without a reservation here: a rescued one.
+    """Put a task into the ledger that is at EvoLink without a reservation here: a rescued one.
 
     It cannot refuse, as the credits are gone or held there already; from here on it is adjusted
-    and settled like any other. False when the generation stands in the book. Raises NoAllowance
-    for a person who has no purse to write it into.
+    and settled like any other. False when the generation stands in the ledger. Raises NoAllowance
+    for a person who has no balance to write it into.
     """
     reserved = _quantize_not_negative(reserved)
     with transaction.atomic():
@@ -283,7 +283,7 @@ def _reserve_in_all(
     amount: Decimal,
     now: datetime,
 ) -> None:
-    """All purses, or none: the caller's transaction goes back when one of them refuses."""
+    """All balances, or none: the caller's transaction goes back when one of them refuses."""
     reservations, entries = [], []
     for allowance in allowances:
         try:
@@ -346,7 +346,7 @@ def _lock_reservations(generation_id: int) -> list[Reservation]:
 def _post_entry(
     reservation: Reservation, entry: LedgerEntry, state: Reservation.State, amount: Decimal
 ) -> None:
-    """Write one line: the purse changes by it, and the hold becomes what it says."""
+    """Write one line: the balance changes by it, and the hold becomes what it says."""
     unchanged = Reservation.objects.filter(
         pk=reservation.pk, state=reservation.state, credits=reservation.credits
     )

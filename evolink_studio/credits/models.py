@@ -1,4 +1,4 @@
-"""The book of credits: what was reserved and charged, out of which purse, and since when."""
+"""The ledger: what was reserved and charged, out of which balance, and since when."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -144,7 +144,7 @@ class Allowance(models.Model):
         return start_of_period(self.period, now)
 
     def balance_user_id(self, user_id: int) -> int | None:
-        """Whose purse a person spends from: their own, or (None) the one that is shared."""
+        """Whose balance a person spends from: their own, or (None) the one that is shared."""
         return None if self.is_shared else user_id
 
 
@@ -152,9 +152,9 @@ ZERO = Decimal(0)
 
 
 class AllowanceBalance(models.Model):
-    """One period of an allowance: of one person, or shared (then `person` is empty).
+    """One period of an allowance: of one person, or shared (then `user` is empty).
 
-    A generation stays with the purse it was reserved from, however long it runs.
+    A generation stays with the balance it was reserved from, however long it runs.
     """
 
     allowance = models.ForeignKey(
@@ -225,7 +225,7 @@ class AllowanceBalance(models.Model):
 
 
 class Reservation(models.Model):
-    """How a generation stands with a purse. `amount` is what is held, or what was charged."""
+    """How a generation stands with a balance. `amount` is what is held, or what was charged."""
 
     class State(models.TextChoices):
         HELD = "held", _("reserved")
@@ -275,10 +275,11 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
 
 
 class LedgerEntry(models.Model):
-    """One line of the book: what a purse's reserved and charged credits changed by.
+    """One line of the ledger: what a balance's reserved and charged credits changed by.
 
-    The entries of a generation in a purse sum to what is held; in the end to what EvoLink charged,
-    or to 0. `balance` is what the purse had used after this line, `limit` what it could use then.
+    The entries of a generation in a balance sum to what is held; in the end to what EvoLink
+    charged, or to 0. `balance` is what the balance had used after this line, `credits_limit` what
+    it could use then.
     """
 
     class Kind(models.TextChoices):
@@ -417,7 +418,7 @@ class BalanceError(StrEnum):
 
 
 class ProviderAccount(models.Model):
-    """The account at EvoLink as the worker last read it: one row a far end."""
+    """The account at EvoLink as the worker last read it: one row a provider."""
 
     class KeyState(models.TextChoices):
         UNKNOWN = "unknown", _("not asked yet")

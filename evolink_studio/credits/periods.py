@@ -27,7 +27,7 @@ def start_of_period(period: str, now: datetime) -> date:
 
 
 def end_of_period(period: str, start_date: date) -> datetime | None:
-    """When a period that began on `starts` is over; None when it never is."""
+    """When a period that began on `start_date` is over; None when it never is."""
     end_date = {
         Period.DAY: start_date + timedelta(days=1),
         Period.WEEK: start_date + timedelta(days=7),

@@ -24,7 +24,8 @@ _OWN_TITLES = {
 
 @dataclass(frozen=True)
 class AllowanceLine:
-    """One line: `left` is "12.5 of 100", `percent` (of 100 at most) is None without a limit."""
+    """One line: `left` is "12.5 of 100", `used_percent` (of 100 at most) is None without a
+    limit."""
 
     title: str
     remaining_text: str
@@ -36,7 +37,7 @@ class AllowanceLine:
 class AllowanceSummary:
     """How a person stands: the tightest limit in one line, then every line, and whom to ask.
 
-    `near`: half of an allowance or more is used once what is on the form is sent.
+    `is_near_limit`: half of an allowance or more is used once what is on the form is sent.
     """
 
     summary: str

@@ -66,7 +66,7 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True)
 class PricePreview:
-    """What a card says about a generation. `off` is how far the card is above EvoLink."""
+    """What a card says about a generation. `difference` is how far the card is above EvoLink."""
 
     sample: UsageSample
     price: Decimal

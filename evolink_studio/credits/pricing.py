@@ -29,7 +29,7 @@ def calculate_price(rate_card: RateCard, params: Mapping[str, object]) -> Decima
 class Estimate:
     """What one generation will take, before EvoLink names the figure.
 
-    `estimate` is None where the price or the length is open; `at_most` is the worst case then,
+    `credits` is None where the price or the length is open; `max_credits` is the worst case then,
     None where nobody knows that either.
     """
 

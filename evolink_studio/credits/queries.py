@@ -39,9 +39,9 @@ def owner_names() -> tuple[str, ...]:
 
 
 def ledger_amount(generation_id: int) -> Decimal | None:
-    """Credits that are held for a generation or were charged for it, as the book says.
+    """Credits that are held for a generation or were charged for it, as the ledger says.
 
-    None when it does not stand in the book. One query.
+    None when it does not stand in the ledger. One query.
     """
     return (
         Reservation.objects.filter(generation_id=generation_id)
@@ -51,7 +51,7 @@ def ledger_amount(generation_id: int) -> Decimal | None:
 
 
 def overdrawn_balances(*, now: datetime) -> QuerySet[AllowanceBalance]:
-    """Purses that are used beyond their limit, the newest first.
+    """Balances that are used beyond their limit, the newest first.
 
     EvoLink took more than it was asked to reserve, or the allowance was lowered.
     """

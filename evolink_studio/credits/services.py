@@ -65,7 +65,7 @@ def raise_allowances(*, queryset: QuerySet[Allowance], credits_added: Decimal) -
 
 @dataclass(frozen=True)
 class ThresholdAlert:
-    """A purse that reached a threshold (percent) since it was last looked at."""
+    """A balance that reached a threshold (percent) since it was last looked at."""
 
     balance: AllowanceBalance
     percent: int
@@ -84,7 +84,7 @@ class ThresholdAlert:
 def claim_threshold_alerts(*, now: datetime) -> list[ThresholdAlert]:
     """What has to be told now. It counts as told from here on, whoever asks at the same time.
 
-    When an allowance is raised, its purses fall below thresholds and may reach them again.
+    When an allowance is raised, its balances fall below thresholds and may reach them again.
     """
     allowances = list(Allowance.objects.filter(is_active=True, credits_limit__gt=0))
     return [

@@ -55,7 +55,7 @@ class EvoLinkClient:
     """EvoLink over HTTP, for one account key. Use as `async with EvoLink(…) as evolink:`.
 
     `api_url` and `files_url` without a path; `user_agent` names the product honestly (EvoLink
-    answers 403 to the names of libraries). At most `lanes` connections carry the reads.
+    answers 403 to the names of libraries). At most `max_connections` connections carry the reads.
     Raises only what `errors` lists, never an httpx error; a key that cannot be one is KeyRefused.
     """
 

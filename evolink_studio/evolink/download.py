@@ -42,11 +42,11 @@ _ERROR_BY_STATUS: dict[int, type[EvoLinkError]] = {
 
 @dataclass(frozen=True)
 class DownloadResult:
-    """A whole file: its size, its SHA-256 in hex, and the type that the far end claims."""
+    """A whole file: its size, its SHA-256 in hex, and the type that the provider claims."""
 
     size_bytes: int
     sha256: str
-    mime: str  # lower case, "" if none was given; a claim, not a fact
+    mime: str  # lower case, "" if none was given; a lease, not a fact
 
 
 async def download_file(
@@ -60,11 +60,12 @@ async def download_file(
     user_agent: str = DEFAULT_USER_AGENT,
     resolver: Resolver = resolve_host,
 ) -> DownloadResult:
-    """Fetch `url` into the file `to`, at most `cap` bytes, within `deadline` seconds in all.
+    """Fetch `url` into the file `destination`, at most `max_bytes` bytes, within `deadline`
+    seconds in all.
 
-    `far_ends`: base URLs of EvoLink as configured, allowed even on a private address. What has
-    arrived stays at `to` when this fails; with `resume` the next call goes on from there if the
-    content is still the same (a note `<name>.note` lies beside it meanwhile).
+    `trusted_urls`: base URLs of EvoLink as configured, allowed even on a private address. What has
+    arrived stays at `destination` when this fails; with `resume` the next call goes on from there
+    if the content is still the same (a note `<name>.note` lies beside it meanwhile).
     No key, no redirects, no proxy, no compression. Raises Unavailable or RateLimited (look again
     later), LinkDead, LinkForbidden, TooLarge, NoSpace, NotSaved.
     """

@@ -1,4 +1,4 @@
-"""What can go wrong at the far end, named by what it means for money and for a second try.
+"""What can go wrong at the provider, named by what it means for money and for a second try.
 
     EvoLinkError
     ├── NotSent            nothing left this machine: may be sent again
@@ -15,8 +15,9 @@
         ├── TooLarge       the file is over the limit
         └── NoSpace        the disk is full
 
-The paid POST raises `NotSent`, `Unclear`, `Refused` or `RateLimited`; everything that only reads or
-copies raises `Refused`, `RateLimited`, `Unavailable` or, for downloads, `NotSaved`.
+The paid POST raises `RequestNotSent`, `OutcomeUnknown`, `RequestRejected` or `RateLimitError`;
+everything that only reads or copies raises `RequestRejected`, `RateLimitError`,
+`ServiceUnavailableError` or, for downloads, `DownloadError`.
 """
 
 import errno
@@ -31,8 +32,8 @@ MAX_ERROR_BODY_LENGTH = (
 class EvoLinkError(Exception):
     """Base of all. `message` is for logs: EvoLink's own words where it gave any, else ours.
 
-    `words` are EvoLink's own alone, "" if it gave none: only these may be shown to a person.
-    `status` is the HTTP status if one arrived, `code` EvoLink's code as text ("" if none),
+    `provider_message` are EvoLink's own alone, "" if it gave none: only these may be shown to a
+    person. `status` is the HTTP status if one arrived, `code` EvoLink's code as text ("" if none),
     `field` the parameter that EvoLink names, `body` the beginning of the reply. The key never
     stands in any of them.
     """

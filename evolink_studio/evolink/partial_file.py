@@ -31,7 +31,7 @@ def completed_path(path: Path) -> Path:
 
 
 def adopt_partial_file(path: Path, leftovers: Iterable[Path]) -> None:
-    """Let a file at `path` go on from the best of those that others `left`, whole ones first.
+    """Let a file at `path` go on from the best of those that others `leftovers`, whole ones first.
 
     A whole one is moved: nobody writes to it any more. Of the others the largest is copied: who
     began it may still be writing there. Afterwards those are gone.
@@ -69,7 +69,7 @@ def _get_size(path: Path) -> int:
 
 class PartialFile:
     """Context manager around the file at `path`. With `resume` it goes on where the last one
-    ended, if the far end agrees; otherwise it starts anew. Raises OSError from the disk."""
+    ended, if the provider agrees; otherwise it starts anew. Raises OSError from the disk."""
 
     def __init__(self, path: Path, *, resume: bool) -> None:
         self._path = path
@@ -178,6 +178,6 @@ class PartialFile:
 
 
 def _get_validator(headers: Mapping[str, str]) -> str:
-    """What If-Range may carry: a strong ETag or a date; "" if the far end gives neither."""
+    """What If-Range may carry: a strong ETag or a date; "" if the provider gives neither."""
     etag = headers.get("etag", "")
     return etag if etag.startswith('"') else headers.get("last-modified", "")

@@ -11,7 +11,7 @@ _MIN_SECRET_LENGTH = 8
 
 
 def sanitize_text(text: str, *, max_length: int) -> str:
-    """`text` with unfit characters as spaces, at most `limit` characters."""
+    """`text` with unfit characters as spaces, at most `max_length` characters."""
     return _UNSAFE_PATTERN.sub(" ", text[:max_length]).strip()
 
 

@@ -99,7 +99,7 @@ def parse_json(body: bytes) -> Any:
 def parse_created_task(response: RawResponse, *, fallback_error: type[EvoLinkError]) -> Task:
     """The task of a good answer. A body that is complete counts, however the line ended.
 
-    Raises Refused or RateLimited for a clear no, `otherwise` for all that is not clear.
+    Raises Refused or RateLimited for a clear no, `fallback_error` for all that is not clear.
     """
     document = _parse_success_body(response, fallback_error=fallback_error)
     try:
@@ -195,7 +195,8 @@ def _parse_success_body(
     fallback_error: type[EvoLinkError],
     expected_types: tuple[type, ...] = (dict,),
 ) -> Any:
-    """The JSON of a 2xx. Raises what any other status means, `otherwise` if there is no JSON."""
+    """The JSON of a 2xx. Raises what any other status means, `fallback_error` if there is no
+    JSON."""
     document = parse_json(response.body)
     is_transient = (
         response.status in _TRANSIENT_STATUSES and fallback_error is ServiceUnavailableError

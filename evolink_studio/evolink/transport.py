@@ -1,4 +1,4 @@
-"""Connections to the far end: fresh ones for POSTs, kept ones in lanes for reads."""
+"""Connections to the provider: fresh ones for POSTs, kept ones in lanes for reads."""
 
 import asyncio
 import functools
@@ -114,7 +114,7 @@ class Connection:
 
     @property
     def is_reusable(self) -> bool:
-        """May be asked again: it is whole, and the far end has not closed it meanwhile."""
+        """May be asked again: it is whole, and the provider has not closed it meanwhile."""
         return self.is_idle and not self._connection.has_expired()
 
     async def get(self, url: str, headers: Mapping[str, str], *, deadline: float) -> RawResponse:
@@ -183,7 +183,7 @@ async def temporary_client() -> AsyncIterator[httpx.AsyncClient]:
 
 
 class ConnectionPool:
-    """`count` connections to one server; each is made when those before it are busy."""
+    """`max_connections` connections to one server; each is made when those before it are busy."""
 
     def __init__(self, base_url: httpx.URL, max_connections: int) -> None:
         self._base_url = base_url

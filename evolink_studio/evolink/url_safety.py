@@ -78,7 +78,7 @@ async def resolve_public_url(
 ) -> ResolvedUrl:
     """Where `link` may be fetched from.
 
-    `far_ends`: base URLs of EvoLink as configured. A link to exactly their host and port is
+    `trusted_urls`: base URLs of EvoLink as configured. A link to exactly their host and port is
     allowed on any address: whoever runs this studio chose it.
     Raises LinkForbidden, or Unavailable if the name cannot be resolved now.
     """

@@ -10,7 +10,7 @@ class GenerationsConfig(AppConfig):
     verbose_name = _("Generations")
 
     def ready(self) -> None:
-        """The book of credits learns whom to ask about generations."""
+        """The ledger learns whom to ask about generations."""
         from evolink_studio.credits.price_accuracy import register_usage_source
         from evolink_studio.generations.accounting import GenerationUsage
 

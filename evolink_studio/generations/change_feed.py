@@ -25,8 +25,8 @@ WATCHED_FILTER = Q(state__in=LIVE_STATES, next_attempt_at__isnull=False, dismiss
 class FeedToken:
     """What a page was drawn from, as the word with which it asks for more.
 
-    `version` counts the changes of one person's generations, `money` those that may have touched
-    credits; `around` stands for the balance, the far end and the worker.
+    `version` counts the changes of one person's generations, `credits_version` those that may have
+    touched credits; `header_state` stands for the balance, the provider and the worker.
     """
 
     version: int

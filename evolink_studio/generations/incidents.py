@@ -232,7 +232,7 @@ def count_incidents(*, now: datetime) -> int:
 def open_incidents(*, now: datetime, limit: int, only_unannounced: bool = False) -> list[Incident]:
     """The oldest generations that need a look, each once. One query.
 
-    `untold`: only those of whose reason no admin was told yet.
+    `only_unannounced`: only those of whose reason no admin was told yet.
     """
     cases = [
         When(incident_type.build_filter(now), then=Value(incident_type.name))

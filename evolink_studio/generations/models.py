@@ -104,7 +104,8 @@ class Generation(models.Model):
         _("put away"), null=True, help_text=_("The person stopped watching; the work goes on.")
     )
 
-    # A claim pushes `due` into the future: when its worker dies the row simply becomes due again.
+    # A lease pushes `next_attempt_at` into the future: when its worker dies the row simply becomes
+    # due again.
     next_attempt_at = models.DateTimeField(_("next look"), null=True)
     lease_id = models.UUIDField(null=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)

@@ -84,7 +84,7 @@ def create_generation(
 ) -> CreateResult:
     """Store one wish, durably, before anything is sent. `params` has been checked by the spec.
 
-    `at_most` is the worst case where there is no estimate, because price or length is open.
+    `max_credits` is the worst case where there is no estimate, because price or length is open.
 
     The form key is unique: pressing fifty times, going back or sending again gives the same
     generation. Raises FormKeyReused when the same form comes with other content, and NoRoom when

@@ -76,5 +76,5 @@ class ErrorCode(StrEnum):
 
 
 def source_states(target: State) -> frozenset[State]:
-    """The states from which a generation may move to `to`."""
+    """The states from which a generation may move to `target`."""
     return frozenset(state for state, targets in TRANSITIONS.items() if target in targets)

@@ -1,6 +1,6 @@
 """The only writes that change a generation once it exists.
 
-Each is one conditional UPDATE that looks at its row count, in one transaction with the book of
+Each is one conditional UPDATE that looks at its row count, in one transaction with the ledger of
 credits and the owner's feed version. The feed row is locked first, so versions become visible in
 the order they were given.
 """
@@ -40,7 +40,7 @@ def apply_to_ledger(
     now: datetime,
     decision: ChargeDecision = PROVIDER_DECISION,
 ) -> None:
-    """Keep in the book what a move says about the money. What arrives twice changes nothing."""
+    """Keep in the ledger what a move says about the money. What arrives twice changes nothing."""
     charge = changes.get("charge")
     if charge == Charge.CHARGED:
         if changes.get("credits_charged") is not None:
@@ -102,9 +102,9 @@ def transition(
 ) -> bool:
     """Move to another state, if the generation still stands where that move is allowed.
 
-    `held` is the claim of a worker: with it, a worker whose claim ran out changes nothing.
-    `standing` is the one state it may come from, for a decision that was made about that state.
-    `decision` says for the book who decided it.
+    `lease_id` is the lease of a worker: with it, a worker whose lease ran out changes nothing.
+    `expected_state` is the one state it may come from, for a decision that was made about that
+    state. `decision` says for the ledger who decided it.
     Returns False when somebody else was first; nothing is changed then.
     """
     rows = Generation.objects.filter(pk=generation.pk, state__in=source_states(target))
@@ -131,9 +131,9 @@ def transition(
 def update_in_state(
     generation: Generation, *, lease_id: uuid.UUID, is_visible: bool, **changes: object
 ) -> bool:
-    """Keep facts without leaving the state, and give the claim back.
+    """Keep facts without leaving the state, and give the lease back.
 
-    `visible` facts are announced to the owner's page.
+    `is_visible` facts are announced to the owner's page.
     """
     rows = Generation.objects.filter(pk=generation.pk, state=generation.state, lease_id=lease_id)
     with transaction.atomic():
@@ -146,7 +146,8 @@ def update_in_state(
 
 @dataclass(frozen=True)
 class StateUpdate:
-    """Facts to be kept about a generation that stays in its state. `visible`: the page shows them.
+    """Facts to be kept about a generation that stays in its state. `is_visible`: the page shows
+    them.
 
     What is not visible is small and hashable, and often the same for many.
     """
@@ -159,10 +160,10 @@ class StateUpdate:
 def bulk_update_in_state(
     updates: Sequence[StateUpdate], state: State, *, lease_id: uuid.UUID
 ) -> list[StateUpdate]:
-    """Keep notes of generations in one state, all in one transaction, and give the claims back.
+    """Keep notes of generations in one state, all in one transaction, and give the leases back.
 
     It waits for no row: feeds are locked first, in one order, then those rows that nobody else is
-    writing. Returns the notes of all others, to be kept one by one: their claim is gone, somebody
+    writing. Returns the notes of all others, to be kept one by one: their lease is gone, somebody
     has them in hand for a moment, or their owner has no feed yet.
     """
     with transaction.atomic():
@@ -220,7 +221,7 @@ def _group_by_changes(
 def update_flags(generation: Generation, *, condition: Q, **changes: object) -> bool:
     """Keep what the person says about it, whoever holds it: state, money and claim stay.
 
-    False when it is not `where` this may be said any more; nothing is changed then.
+    False when it is not `condition` this may be said any more; nothing is changed then.
     """
     rows = Generation.objects.filter(condition, pk=generation.pk)
     with transaction.atomic():
@@ -231,7 +232,7 @@ def update_flags(generation: Generation, *, condition: Q, **changes: object) -> 
 def correct_charge(
     generation: Generation, *, credits_charged: Decimal, actor: User, note: str, now: datetime
 ) -> bool:
-    """Put right what an ended generation cost, on its row and in the book; its state stays.
+    """Put right what an ended generation cost, on its row and in the ledger; its state stays.
 
     It counts only for the row as it was when the person decided (`generation.version`), so the
     same decision sent twice is carried out once. Returns False when the row has changed since.

@@ -28,7 +28,7 @@ from evolink_studio.evolink.errors import DISK_FULL_ERRNOS
 class FileRejected(Exception):
     """A file that the library does not take.
 
-    `text` is a msgid with places for `values`; `str()` gives the sentence in the language of the
+    `msgid` is a msgid with places for `values`; `str()` gives the sentence in the language of the
     moment. `status` is the HTTP status that goes with it.
     """
 

@@ -37,10 +37,10 @@ _RANGE_PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class ServedFile:
-    """What is sent. `etag` names the content, without quotes; `mime` is ours, never a claim.
+    """What is sent. `etag` names the content, without quotes; `mime` is ours, never a lease.
 
-    `small` files are asked for by the dozen and pass through the web server, to stay in the cache
-    of the browser.
+    `is_small` files are asked for by the dozen and pass through the web server, to stay in the
+    cache of the browser.
     """
 
     storage_name: str

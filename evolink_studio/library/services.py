@@ -222,7 +222,7 @@ def add_frame(*, asset: Asset, second: Decimal, now: datetime) -> Asset:
 def edit_image(
     *, asset: Asset, action: str, width: int = 0, height: int = 0, now: datetime
 ) -> Asset:
-    """Keep an adjusted copy: `fit` to width × height, or `jpeg`. The picture itself stays.
+    """Keep an adjusted copy: `fit_image` to width × height, or `jpeg`. The picture itself stays.
 
     Raises NotAPicture or NotChanged.
     """
@@ -244,7 +244,7 @@ def edit_image(
 def delete_orphans(*, now: datetime, still_needed: storage.NeededFilter) -> int:
     """Remove files that a killed process left without a row. Returns how many.
 
-    `needed` says which unfinished ones somebody still waits for, by their names.
+    `still_needed` says which unfinished ones somebody still waits for, by their names.
     """
     storage.remove_stale_temporary_files(now, still_needed)
     try:

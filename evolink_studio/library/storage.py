@@ -121,7 +121,8 @@ def orphan_candidates(now: datetime) -> Iterator[list[str]]:
 
 
 def remove_stale_temporary_files(now: datetime, still_needed: NeededFilter) -> None:
-    """Remove files that were not put in place for more than a day, but those that are `needed`."""
+    """Remove files that were not put in place for more than a day, but those that are
+    `still_needed`."""
     incoming_folder = Path(settings.MEDIA_ROOT) / "incoming"
     entries = list(incoming_folder.iterdir()) if incoming_folder.is_dir() else []
     stale_entries = [entry for entry in entries if _is_stale(entry, now)]

@@ -27,7 +27,7 @@ class CappedUploadHandler(TemporaryFileUploadHandler):
     """Takes files up to `MAX_UPLOAD_BYTES` into temporary files; stops everything else.
 
     Fields before the file are still read, so that the form's own protection works. The reason for
-    a stop stands on the request, where `stopped` finds it: Django has no way to say it.
+    a stop stands on the request, where `upload_error` finds it: Django has no way to say it.
     """
 
     def handle_raw_input(

@@ -47,7 +47,7 @@ class Supervisor:
     def run(self, *, on_start: Callable[[], None] = lambda: None) -> None:
         """Start all and watch them; returns when told to stop and all have ended.
 
-        The first child has a head start, in which `meanwhile` is done.
+        The first child has a head start, in which `on_start` is done.
         """
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signal_number, self._on_signal)
@@ -178,6 +178,6 @@ def process_definitions(env: Environment) -> list[ManagedProcess]:
 
 
 def build_sandbox_command(env: Environment) -> list[str]:
-    """The far end on this machine; it loads nothing of the studio, so it is there at once."""
+    """The provider on this machine; it loads nothing of the studio, so it is there at once."""
     options = ["--port", str(env.sandbox_port), "--data", str(env.studio_data / "sandbox")]
     return [sys.executable, "-m", "evolink_studio.sandbox", *options]

@@ -1,4 +1,4 @@
-"""The sandbox: a far end on this machine that keeps EvoLink's documented contract.
+"""The sandbox: a provider on this machine that keeps EvoLink's documented contract.
 
 It is a second implementation, written from EvoLink's documentation (stated 2026-11-20), and shares
 no code with the studio's own rules: whatever both agree on was understood twice.

@@ -29,7 +29,7 @@ from evolink_studio.sandbox.video.subprocess_renderer import render_in_subproces
 def build_app(
     database: Database, settings: SandboxSettings, *, render: Renderer = render_in_subprocess
 ) -> Starlette:
-    """The whole far end: API, files API and media on one address.
+    """The whole provider: API, files API and media on one address.
 
     `render` makes a film of a storyboard; it raises NotMade. `app.state.works` are the works, for
     those who step them by hand instead of by the lifespan.

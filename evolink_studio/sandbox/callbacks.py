@@ -96,7 +96,7 @@ CALLBACK_USER_AGENT = "EvoLink-Sandbox-Callback/1.0"
 
 
 def calculate_retry_at(attempts: int, now: float) -> float | None:
-    """When to try again after `tries` failed tries; None: no more."""
+    """When to try again after `attempts` failed tries; None: no more."""
     return (
         now + RETRY_DELAYS_SECONDS[attempts - 1] if attempts <= len(RETRY_DELAYS_SECONDS) else None
     )

@@ -24,7 +24,8 @@ class DroppableH11Protocol(H11Protocol):
 
 
 class DroppedConnectionResponse(Response):
-    """Sends `content` of an answer that promises `length` bytes, then closes the connection.
+    """Sends `content` of an answer that promises `content_length` bytes, then closes the
+    connection.
 
     Without a length nothing at all is sent.
     """

@@ -27,7 +27,7 @@ QUALITIES = ("720p", "1080p")
 
 @dataclass(frozen=True, slots=True)
 class SandboxModelSpec:
-    """One model of the far end.
+    """One model of the provider.
 
     parameters    besides `model` and `callback_url`; picture parameters in the order of the film
     seconds       length of the film where there is no `duration`

@@ -20,7 +20,7 @@ class ParameterProblem:
 
 @dataclass(frozen=True, slots=True)
 class RequestImage:
-    """A picture of a request. `file` is its id here; of a foreign address nothing is known."""
+    """A picture of a request. `file_id` is its id here; of a foreign address nothing is known."""
 
     url: str
     file_id: str | None = None
@@ -36,7 +36,7 @@ class Parameter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StringParameter:
-    """A string of at most `longest` characters (None: no stated limit)."""
+    """A string of at most `max_chars` characters (None: no stated limit)."""
 
     max_chars: int | None = None
 
@@ -58,7 +58,7 @@ class ChoiceParameter:
 
 @dataclass(frozen=True, slots=True)
 class IntegerParameter:
-    """A JSON integer: one of `only`, or between `least` and `most`."""
+    """A JSON integer: one of `allowed_values`, or between `min_value` and `most`."""
 
     min_value: int = 0
     max_value: int = 0

@@ -15,7 +15,8 @@ CREDITS_QUANTUM = Decimal("0.0001")
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`credits` a call or a second, times the factor of the values of the parameters `by`.
+    """`unit_credits` a call or a second, times the factor of the values of the parameters
+    `factor_parameters`.
 
     A value that is not given counts as the first one in `factors` that fits the others.
     """

@@ -1,7 +1,7 @@
 """The works: carry every accepted task to its end.
 
 Everything that must happen is a row that becomes due, so a killed sandbox goes on where it was.
-One `step` starts films whose work has begun, ends tasks whose time has come, and calls back.
+One `run_due` starts films whose work has begun, ends tasks whose time has come, and calls back.
 """
 
 import asyncio

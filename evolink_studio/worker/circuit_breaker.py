@@ -20,7 +20,7 @@ class CircuitBreaker:
         return self._open_until is not None and now < self._open_until
 
     def record(self, failed_count: int, total_count: int, now: datetime) -> None:
-        """Count a batch: `failed` of `of` reads brought nothing."""
+        """Count a batch: `failed_count` of `total_count` reads brought nothing."""
         if failed_count < total_count:
             self._failed_batches, self._open_until = 0, None
             return

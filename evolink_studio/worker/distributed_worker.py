@@ -74,8 +74,9 @@ def lease_next_exclusively(
 class DistributedWorker(Worker):
     """Runs until `stop()`; then takes nothing new and lets what is in hand end.
 
-    `shift` is how long a slot of followers is kept, `pulse` how often this worker says that it
-    lives, and `silence` after how long its jobs are given to others; all in seconds.
+    `slot_seconds` is how long a slot of followers is kept, `heartbeat_seconds` how often this
+    worker says that it lives, and `stalled_after_seconds` after how long its jobs are given to
+    others; all in seconds.
     """
 
     slot_seconds: float = 10.0

@@ -1,4 +1,4 @@
-"""What is done once a day: the book of credits is proved, forgotten files are swept away."""
+"""What is done once a day: the ledger is proved, forgotten files are swept away."""
 
 from datetime import UTC, datetime, time, timedelta
 
@@ -80,7 +80,7 @@ def _get_last_due_at(now: datetime) -> datetime:
 
 
 async def _audit_and_clean(now: datetime) -> None:
-    """Prove the book and tell admins of every credit that is not explained; sweep the library."""
+    """Prove the ledger and tell admins of every credit that is not explained; sweep the library."""
     deleted_count = await sync_to_async(delete_orphans, thread_sensitive=False)(
         now=now, still_needed=still_needed
     )

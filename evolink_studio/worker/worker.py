@@ -221,7 +221,7 @@ class Worker:
         task.add_done_callback(self._lease_by_task.pop)
 
     async def _run_guarded(self, coroutine: Coroutine[None, None, None]) -> None:
-        # One poisoned row must not stop the others: its claim runs out and it is tried again later.
+        # One poisoned row must not stop the others: its lease runs out and it is tried again later.
         try:
             await coroutine
         except Exception:

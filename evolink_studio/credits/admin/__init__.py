@@ -1,7 +1,8 @@
 """Money in the admin pages.
 
-`prices` rate cards, tried on recent generations, and the account at EvoLink · `drift` where prices
-are off · `allowances` who may spend how much, raised in one go · `book` purses and entries
+`prices` rate cards, tried on recent generations, and the account at EvoLink · `measure_accuracy`
+where prices are off · `allowances` who may spend how much, raised in one go · `generation_ids`
+balances and entries
 """
 
 from evolink_studio.credits.admin.allowances import AllowanceAdmin

@@ -1,4 +1,4 @@
-"""The book of credits in the admin pages: to read, to filter, to take away as CSV."""
+"""The ledger in the admin pages: to read, to filter, to take away as CSV."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -207,14 +207,14 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
 
 def ledger_lines(generation_id: int) -> list[ReportLine]:
-    """What the book says of one generation, in the order of writing. One query."""
+    """What the ledger says of one generation, in the order of writing. One query."""
     entries = LedgerEntry.objects.filter(generation_id=generation_id).order_by("pk")
     related = ("balance__user", "balance__allowance__user", "balance__allowance__group", "actor")
     return [_entry_line(entry) for entry in entries.select_related(*related)]
 
 
 def ledger_header() -> tuple[str, ...]:
-    """The names of the columns of `lines`."""
+    """The names of the columns of `ledger_lines`."""
     return (
         _("What"),
         _("Whose credits"),

@@ -42,7 +42,7 @@ class ReportLine:
 
 
 def render_accuracy_page(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponseBase:
-    """Models that are off most, generations that differ, purses that are beyond their limit."""
+    """Models that are off most, generations that differ, balances that are beyond their limit."""
     if not is_staff(request):
         raise PermissionDenied
     report, now = measure_accuracy(recent_samples(None, MAX_SAMPLES)), timezone.now()

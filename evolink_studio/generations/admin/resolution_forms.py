@@ -1,7 +1,7 @@
 """Where the owner says what a generation cost in truth, and brings in the film of a task.
 
-Nothing here sends anything. Each decision stands in the history of the generation, and in the book
-of credits with its reason.
+Nothing here sends anything. Each decision stands in the history of the generation, and in the
+ledger of credits with its reason.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ class ResolutionError(Exception):
 
 
 class ReasonForm(forms.Form):
-    """Why it is so; the book keeps it."""
+    """Why it is so; the ledger keeps it."""
 
     note = forms.CharField(
         label=gettext_lazy("Reason"),

@@ -27,7 +27,7 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Table:
-    """The head and the rows; `hidden` says how many rows are left out."""
+    """The head and the rows; `hidden_count` says how many rows are left out."""
 
     head: tuple[str, ...]
     rows: tuple[TableRow, ...]
@@ -41,7 +41,8 @@ def build_table(
     filters: Mapping[str, Any],
     filter_name: str,
 ) -> Table:
-    """The lines that used most. `name` is the parameter that narrows the list to one line."""
+    """The lines that used most. `filter_name` is the parameter that narrows the list to one
+    line."""
     rows = tuple(
         TableRow(
             usage_row.label,

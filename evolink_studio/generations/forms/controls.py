@@ -78,7 +78,7 @@ def as_list(value: object) -> list[object]:
 
 @dataclass(frozen=True)
 class MediaCheck:
-    """Whether a file fits: `good`, or what is wrong."""
+    """Whether a file fits: `is_ok`, or what is wrong."""
 
     is_ok: bool
     text: str

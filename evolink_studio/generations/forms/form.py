@@ -33,7 +33,8 @@ SWAP_FRAMES_ACTION = "frames:swap"
 class GenerationForm:
     """Everything the template of the form needs, in the person's language.
 
-    `swap` names the control under which first and last frame can change places; "" without both.
+    `swap_control` names the control under which first and last frame can change places; "" without
+    both.
     """
 
     model_id: str
@@ -77,7 +78,8 @@ def build_form(
     undo_url: str = "",
     is_draft: bool = False,
 ) -> GenerationForm:
-    """Prepare the form. Without `problems` (nothing was pressed yet) only early ones are shown."""
+    """Prepare the form. Without `field_errors` (nothing was pressed yet) only early ones are
+    shown."""
     shown_errors = live_errors(spec, form_data) if field_errors is None else field_errors
     context = FormContext(
         values=form_data.values,
@@ -129,7 +131,8 @@ def _frame_fields(spec: ModelSpec) -> list[str]:
 
 
 def drop_untouched_defaults(form_data: FormData, shown_defaults: str) -> None:
-    """Take out what nobody chose: values that are just the defaults the page showed (`shown`).
+    """Take out what nobody chose: values that are just the defaults the page showed
+    (`shown_defaults`).
 
     A default that depends on another field then follows it, as the ratio follows a picture.
     """

@@ -29,9 +29,9 @@ INITIAL_QUERY_PARAMS = frozenset({"from", "recipe", "afresh"})
 
 @dataclass(frozen=True)
 class InitialData:
-    """What a form shows first. Without `problems` nothing is marked wrong yet.
+    """What a form shows first. Without `field_errors` nothing is marked wrong yet.
 
-    `drafted` says that a person typed this in earlier and may not want it any more.
+    `is_draft` says that a person typed this in earlier and may not want it any more.
     """
 
     form_data: FormData

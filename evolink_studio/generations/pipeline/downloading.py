@@ -39,7 +39,7 @@ LOCAL_COPY_RETENTION = timedelta(days=14)
 
 
 def partial_path(generation: Generation, position: int) -> Path:
-    """A file of this claim alone, with what an earlier try has brought already.
+    """A file of this lease alone, with what an earlier try has brought already.
 
     A worker that was paused may still be writing to its own: two in one file would spoil it.
     """
@@ -199,7 +199,7 @@ def _complete(
     now: datetime,
     missing_code: str = "",
 ) -> None:
-    """It is done, with every film that was found; `missing` says why one was not."""
+    """It is done, with every film that was found; `missing_code` says why one was not."""
     changes: dict[str, Any] = {
         "error_code": missing_code,
         "error_text": "",

@@ -1,7 +1,7 @@
 """Taking due rows, so that two workers never hold the same one.
 
-A claim is a random id on the row and a `due` pushed into the future. A worker that dies simply lets
-the row become due again; a worker that was paused finds its claim gone and changes nothing.
+A lease is a random id on the row and a `due` pushed into the future. A worker that dies simply lets
+the row become due again; a worker that was paused finds its lease gone and changes nothing.
 """
 
 import uuid
@@ -27,7 +27,8 @@ def lease_due(
 ) -> tuple[uuid.UUID, list[Generation]]:
     """Take up to `limit` rows of a state whose time has come, the longest due first.
 
-    `light` ones have what `LIGHT` names; the rest of such a row is looked up when it is asked for.
+    `only_poll_columns` ones have what `POLL_COLUMNS` names; the rest of such a row is looked up
+    when it is asked for.
     """
     lease_id = uuid.uuid4()
     due_rows = Generation.objects.filter(state=state, next_attempt_at__lte=now).order_by(

@@ -193,10 +193,10 @@ async def _read_task(generation: Generation, provider: Provider) -> PollAnswer:
 def _store_answers(
     answers: PollAnswers, lease_id: uuid.UUID, provider: Provider, now: datetime
 ) -> None:
-    """What touches the book each in a transaction of its own, all else together.
+    """What touches the ledger each in a transaction of its own, all else together.
 
-    A move locks purses. Two generations in one transaction could hold a purse that a press waits
-    for, while that press holds the feed that the second one needs.
+    A move locks balances. Two generations in one transaction could hold a balance that a press
+    waits for, while that press holds the feed that the second one needs.
     """
     interpreted = (
         _interpret(generation, answer, lease_id, provider, now) for generation, answer in answers
@@ -207,7 +207,7 @@ def _store_answers(
             record_key_rejected(provider_key=provider.provider_key, now=now)
         remaining = bulk_update_in_state(updates, State.RUNNING, lease_id=lease_id)
     except OperationalError:
-        raise  # the database is away: their claims run out, and they are read again
+        raise  # the database is away: their leases run out, and they are read again
     except Exception:
         remaining = updates
     for update in remaining:
@@ -238,7 +238,7 @@ def _interpret(
 
 
 def _store_one(update: StateUpdate, lease_id: uuid.UUID, now: datetime) -> None:
-    """Where not even that it is put off can be written, its claim runs out."""
+    """Where not even that it is put off can be written, its lease runs out."""
     try:
         _write_update(update, lease_id)
     except Exception as error:

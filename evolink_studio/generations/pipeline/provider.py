@@ -1,4 +1,4 @@
-"""The far end as the steps see it."""
+"""The provider as the steps see it."""
 
 import hashlib
 from collections.abc import Callable
@@ -19,7 +19,7 @@ class Provider:
     name         address and key as one short word: copies of files and balances belong to it
     addresses    the addresses named in the settings; private ones are allowed only among these
     callbacks    our own https address, or "" when EvoLink cannot call us
-    sandboxed    the far end is on this machine and may be asked more often
+    sandboxed    the provider is on this machine and may be asked more often
     """
 
     client: EvoLinkClient
@@ -30,13 +30,13 @@ class Provider:
 
 
 def provider_key() -> str:
-    """Address and key of the far end, without giving the key away."""
+    """Address and key of the provider, without giving the key away."""
     digest = hashlib.sha256(settings.EVOLINK_API_KEY.encode()).hexdigest()[:8]
     return f"{settings.EVOLINK_API_URL}#{digest}"
 
 
 def provider_from_settings() -> Provider:
-    """The far end that the environment names."""
+    """The provider that the environment names."""
     client = EvoLinkClient(
         api_url=settings.EVOLINK_API_URL,
         files_url=settings.EVOLINK_FILES_URL,

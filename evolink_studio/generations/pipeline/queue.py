@@ -150,7 +150,7 @@ def select_fair(
     limits: ConcurrencyLimits,
     limit: int,
 ) -> list[int]:
-    """The rows to send now, in fair order. `at_work` counts what is chosen."""
+    """The rows to send now, in fair order. `active_counts` counts what is chosen."""
     selected_ids: list[int] = []
     for pk, owner_id, model_id, _position, _created_at in fair_order(
         queued_rows, active_counts.by_user
@@ -184,7 +184,7 @@ def count_ahead(owner_id: int) -> dict[int, int]:
 
 
 def count_active(preparing_filter: Q) -> ActiveCounts:
-    """Count what is at EvoLink, or on its way there: `in_hand`. One query."""
+    """Count what is at EvoLink, or on its way there: `preparing_filter`. One query."""
     counts = (
         Generation.objects.filter(Q(state__in=AT_PROVIDER_STATES) | preparing_filter)
         .values_list("owner_id", "model_id")
@@ -220,9 +220,9 @@ def _announce_positions(versions: Mapping[int, int]) -> None:
 
 @dataclass(frozen=True)
 class QueuePosition:
-    """`ahead` go before it; at most `at_once` may be at EvoLink (0: no limit).
+    """`ahead_count` go before it; at most `max_concurrent` may be at EvoLink (0: no limit).
 
-    `own` says whose limit that is: the person's, or that of the whole studio.
+    `is_user_limit` says whose limit that is: the person's, or that of the whole studio.
     """
 
     ahead_count: int

@@ -47,8 +47,8 @@ class ResultVideo:
 class ProgressBar:
     """The part of a card that moves while EvoLink works.
 
-    `steady`: as long as it is, nothing else on the card changes. `left` and `quiet` go on by
-    themselves.
+    `is_steady`: as long as it is, nothing else on the card changes. `time_left` and
+    `time_without_progress` go on by themselves.
     """
 
     id: int
@@ -64,7 +64,7 @@ class ProgressBar:
 class Card(ProgressBar):
     """What the card of one generation says.
 
-    `ticking`: its clock runs and the page follows it.
+    `is_ticking`: its clock runs and the page follows it.
     """
 
     state: str
@@ -115,7 +115,7 @@ def present_card(
 ) -> Card:
     """Prepare a card. Needs `results` with their files prefetched: no query is made here.
 
-    `ahead` says where waiting generations stand, by their number.
+    `positions` says where waiting generations stand, by their number.
     """
     state = State(generation.state)
     spec = SPECS.get(generation.model_id)

@@ -17,9 +17,10 @@ LazyText = str | Promise
 
 @dataclass(frozen=True)
 class FailureText:
-    """`what` happened; `advice` what to do; `again` whether the same request may work later.
+    """`message` happened; `advice` what to do; `is_retryable` whether the same request may work
+    later.
 
-    `label` is what the state is called where "Failed" is not the word.
+    `state_label` is what the state is called where "Failed" is not the word.
     """
 
     message: LazyText

@@ -109,7 +109,7 @@ _LIFECYCLE_LABELS: Mapping[Lifecycle, str | Promise] = {
 def present_models(
     selected_id: str, now: datetime, denied_ids: Container[str] = ()
 ) -> list[ModelCard]:
-    """The picker; `closed` are models that the person may not use. Two queries in all."""
+    """The picker; `denied_ids` are models that the person may not use. Two queries in all."""
     typical = queries.get_typical_seconds(list(SPECS))
     rate_cards = current_rate_cards(now=now)
     present = partial(

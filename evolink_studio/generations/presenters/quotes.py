@@ -47,11 +47,12 @@ def find_blocked_reason(
 
 @dataclass(frozen=True)
 class PriceQuote:
-    """`amount` in credits; None when price or length is open, `at_most` is the worst case then.
+    """`amount` in credits; None when price or length is open, `max_credits` is the worst case then.
 
-    `label` is the button, `after` its second line. `blocked` says why nothing can be sent. Where an
-    allowance refuses, `refusal` says so at length, and `cheaper` which setting would help.
-    `standings` is None for who has no limit. `closed` are the models that an allowance leaves out.
+    `button_label` is the button, `button_note` its second line. `blocked` says why nothing can be
+    sent. Where an allowance refuses, `denial` says so at length, and `cheaper_hint` which setting
+    would help. `allowance_summary` is None for who has no limit. `denied_model_ids` are the models
+    that an allowance leaves out.
     """
 
     credits_estimated: Decimal | None

@@ -21,7 +21,8 @@ LazyText = str | Promise
 
 @dataclass(frozen=True)
 class ChargeMessage:
-    """`known` names the credits in column `figure`; `unknown` is said when nobody told them."""
+    """`with_amount` names the credits in column `amount_field`; `without_amount` is said when
+    nobody told them."""
 
     with_amount: LazyText
     without_amount: LazyText
@@ -134,7 +135,7 @@ _RETRIED_AUTOMATICALLY = gettext_lazy("We try again by ourselves; you can leave 
 def status_text(
     generation: Generation, now: datetime, position: QueuePosition | None = None
 ) -> StatusText:
-    """What a card says of a generation. `place` is where it waits, if it does."""
+    """What a card says of a generation. `position` is where it waits, if it does."""
     if generation.state == State.QUEUED:
         text = _queued_text(generation, position)
     else:

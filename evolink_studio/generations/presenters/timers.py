@@ -15,7 +15,8 @@ PAUSE_NOTICE_DELAY = timedelta(minutes=4)
 
 @dataclass(frozen=True)
 class Timer:
-    """`words`, with the time at {time}, from `begins` seconds on; before that, `otherwise`.
+    """`template`, with the time at {time}, from `threshold_seconds` seconds on; before that,
+    `fallback`.
 
     The server told how many `seconds` it was; the script counts on, up or down by `step`.
     """

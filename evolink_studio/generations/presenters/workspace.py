@@ -69,7 +69,7 @@ def _balance_note(account: ProviderAccount) -> str:
 
 
 def poller(selected_id: int | None, is_running: bool, token: FeedToken) -> Poller:
-    """The poller of a page that shows generation `shown` large."""
+    """The poller of a page that shows generation `selected_id` large."""
     url = f"{reverse('live')}?since={token}&show={selected_id or ''}"
     return Poller(url=url, is_running=is_running, token=str(token))
 
@@ -95,7 +95,7 @@ def build_banners(account: ProviderAccount, feed: FeedState, now: datetime) -> l
 
 @dataclass(frozen=True)
 class Workspace:
-    """`stage` is None before the first generation."""
+    """`selected_card` is None before the first generation."""
 
     selected_card: Card | None
     cards: list[Card]
@@ -121,7 +121,7 @@ class RenderedList:
 
 
 def build_workspace(user: User, *, selected_id: int | None, now: datetime) -> Workspace:
-    """The newest generations, `show` on the stage if it is theirs, else the newest."""
+    """The newest generations, `selected_id` on the stage if it is theirs, else the newest."""
     selected, listed = _load_rows(user, selected_id)
     positions = queries.queue_positions_for(user, [selected, *listed] if selected else listed)
     return Workspace(
@@ -154,7 +154,8 @@ def changed_fragments(
     steady_bar_ids: Container[int | None],
     now: datetime,
 ) -> dict[str, object]:
-    """What to draw of these rows on a page that shows `shown` large, and `bars` that are steady.
+    """What to draw of these rows on a page that shows `selected_id` large, and `steady_bar_ids`
+    that are steady.
 
     Where only the bar moved it is drawn alone. Each comes with whether it stands on the stage.
     """

@@ -175,8 +175,8 @@ def _render_rejected(
     field_errors: Sequence[FieldError] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The form with all that was entered, and what keeps it here. With its `key` another press is
-    the same wish."""
+    """The form with all that was entered, and what keeps it here. With its `form_key` another
+    press is the same wish."""
     errors = [text] if text else []
     form = build_form(
         spec, form_data, quote=quote, form_key=form_key, field_errors=field_errors, errors=errors

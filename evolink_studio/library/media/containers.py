@@ -116,9 +116,9 @@ _DEMUXER_OPTIONS = {
 class PacketScan:
     """What reading every packet showed. Times are seconds from the beginning of the file.
 
-    `claimed` is the length that the header gives, None if it gives none; `end` is where the last
-    packet ends. `whole` is False when a packet was cut. `last_key` is the time stamp of the last
-    point at which decoding can begin, in units of the stream asked for.
+    `header_seconds` is the length that the header gives, None if it gives none; `end` is where the
+    last packet ends. `is_complete` is False when a packet was cut. `last_keyframe_pts` is the time
+    stamp of the last point at which decoding can begin, in units of the stream asked for.
     """
 
     header_seconds: Decimal | None
@@ -142,7 +142,7 @@ def detect_container(
 def open_container(
     path: Path, demuxer: str, error_class: type[FileRejected]
 ) -> Iterator[InputContainer]:
-    """The container, opened by this demuxer alone. Whatever fails on the way is a `refusal`."""
+    """The container, opened by this demuxer alone. Whatever fails on the way is a `error_class`."""
     import av  # takes a tenth of a second, and most processes never look into a film
 
     try:

@@ -123,7 +123,7 @@ def _decode_first_frames(file: InputContainer, stream: VideoStream) -> Iterator[
 def _decode_frames(
     file: InputContainer, stream: VideoStream, pixel_budget: int
 ) -> Iterator[VideoFrame]:
-    """Frames from here on, until the end or until `budget` pixels were decoded."""
+    """Frames from here on, until the end or until `pixel_budget` pixels were decoded."""
     for video_frame in file.decode(stream):
         yield video_frame
         pixel_budget -= video_frame.width * video_frame.height

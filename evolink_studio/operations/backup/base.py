@@ -17,10 +17,10 @@ RunQuery = Callable[[str], Iterable[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class DatabaseTools:
-    """How one kind of database is copied and brought back; `file` is the name of the copy.
+    """How one kind of database is copied and brought back; `file_name` is the name of the copy.
 
-    `snapshot` takes the place for the copy and the tables whose rows stay out. `restore` takes the
-    copy and the statements with which the database appears.
+    `take_snapshot` takes the place for the copy and the tables whose rows stay out.
+    `restore_database` takes the copy and the statements with which the database appears.
     """
 
     file_name: str

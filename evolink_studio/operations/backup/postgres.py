@@ -25,7 +25,7 @@ DATABASE_FILE = "database.dump"
 def take_snapshot(target: Path, excluded_tables: Sequence[str]) -> Iterator[RunQuery]:
     """Dump the database as it is at one moment; yields a way to ask about that very moment.
 
-    Rows of the tables to `forget` are not dumped.
+    Rows of the tables to `excluded_tables` are not dumped.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

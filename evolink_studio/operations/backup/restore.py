@@ -35,7 +35,8 @@ NOT_EMPTY_MESSAGE = (
 
 @dataclass(frozen=True)
 class RestoreResult:
-    """What came back; `unclear` generations were about to be sent; `damaged` files did not come."""
+    """What came back; `unclear_count` generations were about to be sent; `damaged_names` files did
+    not come."""
 
     manifest: Manifest
     unclear_count: int
@@ -54,7 +55,8 @@ class OpenedBackup:
 def verify_backup(source: Path, *, backup_name: str = "") -> tuple[Manifest, tuple[str, ...]]:
     """Read a whole backup and compare every hash; nothing is written. Gives the damaged files.
 
-    `at` names one of several backups; the newest otherwise. Raises BackupError and OSError.
+    `backup_name` names one of several backups; the newest otherwise. Raises BackupError and
+    OSError.
     """
     backup = _open_backup(source, backup_name)
     return backup.manifest, _find_damaged(backup, with_media=backup.manifest.files is not None)

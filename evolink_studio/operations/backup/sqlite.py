@@ -20,7 +20,7 @@ def take_snapshot(target: Path, excluded_tables: Sequence[str]) -> Iterator[RunQ
     """Copy the database as it is at one moment; yields a way to ask the copy.
 
     In WAL mode the copy is one reader: it neither waits for writers nor keeps them waiting. Rows of
-    the tables to `forget` are not in the file that remains, not even in its unused parts.
+    the tables to `excluded_tables` are not in the file that remains, not even in its unused parts.
     """
     with (
         closing(_connect(_get_database_path())) as source,

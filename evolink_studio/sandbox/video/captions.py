@@ -27,7 +27,7 @@ class _CaptionLayer:
 
 
 class Caption:
-    """Draws itself onto frames; `strength` from 0 to 1 lets it fade in and out."""
+    """Draws itself onto frames; `opacity` from 0 to 1 lets it fade in and out."""
 
     def __init__(self, text: str, subtitle: str, width: int, height: int) -> None:
         self._width, self._height = width, height
@@ -80,7 +80,8 @@ class Caption:
 
 
 def wrap_text(text: str, font: Font, width: float, max_lines: int = MAX_LINES) -> list[str]:
-    """The words as at most `most` lines of `width` pixels; what is too much ends in an ellipsis."""
+    """The words as at most `max_lines` lines of `width` pixels; what is too much ends in an
+    ellipsis."""
     lines: list[str] = []
     line = ""
     for word in text.split():

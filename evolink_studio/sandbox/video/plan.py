@@ -25,7 +25,7 @@ EXTRA_SECONDS_BY_QUALITY = {"480p": 0.0, "720p": 1.0, "1080p": 3.0, "4k": 6.0}
 
 @dataclass(frozen=True, slots=True)
 class VideoPlan:
-    """A storyboard before it is known where films and pictures are kept: `pictures` are ids."""
+    """A storyboard before it is known where films and pictures are kept: `image_ids` are ids."""
 
     width: int
     height: int

@@ -1,4 +1,4 @@
-"""Prove the book of credits; exit with 1 when a single credit is not explained."""
+"""Prove the ledger; exit with 1 when a single credit is not explained."""
 
 from typing import Any
 

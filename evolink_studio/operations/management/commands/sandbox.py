@@ -1,4 +1,4 @@
-"""`manage.py sandbox`: a far end on this machine, for the studio or any other EvoLink client."""
+"""`manage.py sandbox`: a provider on this machine, for the studio or any other EvoLink client."""
 
 from argparse import ArgumentParser
 

@@ -50,7 +50,7 @@ class Command(BaseCommand):
 
 
 async def run_worker(build_worker: Callable[[Provider, Clock], Worker]) -> None:
-    """Run an engine against the far end of the settings until this process is told to stop."""
+    """Run an engine against the provider of the settings until this process is told to stop."""
     provider = provider_from_settings()
     async with provider.client:
         worker = build_worker(provider, timezone.now)
