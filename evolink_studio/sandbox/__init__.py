@@ -10,5 +10,5 @@ validation_rules.py    rules across parameters     scenarios.py      tags in the
 request_parsing.py     body to parsed request      task_runner.py    runs tasks to their end
 pricing.py, ledger.py  credits                     callbacks.py      sends callbacks
 database.py            the SQLite file             *_repository.py   rows of tasks and images
-http.py, settings.py   key check, limits; settings video/            renders the videos
+http.py, settings.py   key check, limits           video/            renders the videos
 """
