@@ -15,9 +15,9 @@ from evolink_studio.environment import ROOT
 ENSURE_DATABASE_SCRIPT = """
 import sys; from pathlib import Path
 import django; django.setup()
-from evolink_studio.worker import schema
-schema.EMPTY = Path(sys.argv[1])
-schema.bring_up_to_date()
+from evolink_studio.operations import database_setup
+database_setup.TEMPLATE_DATABASE = Path(sys.argv[1])
+database_setup.ensure_database()
 """
 
 

@@ -45,11 +45,11 @@ def test_the_log_says_what_came_when_and_whether_it_was_accepted(staff_client):
 def test_the_log_is_narrowed_by_why_it_was_refused_by_generation_and_by_task(staff_client):
     one = GenerationFactory(state=State.RUNNING)
     create_delivery(one)
-    create_delivery(one, "too_large", task_named="")
+    create_delivery(one, "too_large", reported_task_id="")
     create_delivery(GenerationFactory(state=State.COMPLETED), "too_many")
     assert count_rows(staff_client) == 3
-    assert count_rows(staff_client, "?refused__exact=too_large") == 1
-    assert count_rows(staff_client, "?refused__exact=too_large&refused__exact=too_many") == 2
+    assert count_rows(staff_client, "?rejection__exact=too_large") == 1
+    assert count_rows(staff_client, "?rejection__exact=too_large&rejection__exact=too_many") == 2
     assert count_rows(staff_client, "?generation__state__exact=completed") == 1
     assert count_rows(staff_client, f"?q={one.pk}") == 2
     assert count_rows(staff_client, f"?q={one.task_id}") == 2
@@ -58,13 +58,13 @@ def test_the_log_is_narrowed_by_why_it_was_refused_by_generation_and_by_task(sta
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the words of SQLite's plan")
 @pytest.mark.parametrize(
-    "query", ["", "?at_from_0=2026-11-20&at_from_1=00:00:00&at_to_0=2026-11-20&at_to_1=23:00:00"]
+    "query", ["", "?received_at_from_0=2026-11-20&received_at_from_1=00:00:00&received_at_to_0=2026-11-20&received_at_to_1=23:00:00"]
 )
 @pytest.mark.filterwarnings("ignore:DateTimeField")  # Unfold's filter
 def test_the_newest_and_those_of_some_days_are_found_in_an_index(staff_client, query):
     with CaptureQueriesContext(connection) as seen:
         assert staff_client.get(f"{CALLBACKS_URL}{query}").status_code == 200
-    (page,) = [q["sql"] for q in seen.captured_queries if '"size"' in q["sql"]]
+    (page,) = [q["sql"] for q in seen.captured_queries if '"size_bytes"' in q["sql"]]
     assert ("BETWEEN" in page or ">=" in page) == bool(query)
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {page.replace('%', '%%')}")
@@ -92,7 +92,7 @@ def test_nobody_writes_in_the_log(owner_client, staff_client, user_client):
         assert browser.get(f"{CALLBACKS_URL}add/").status_code == 403
         assert browser.get(f"{CALLBACKS_URL}{delivery.pk}/change/").status_code == 200
         assert (
-            browser.post(f"{CALLBACKS_URL}{delivery.pk}/change/", {"says": "x"}).status_code == 403
+            browser.post(f"{CALLBACKS_URL}{delivery.pk}/change/", {"reported_status": "x"}).status_code == 403
         )
         assert (
             browser.post(f"{CALLBACKS_URL}{delivery.pk}/delete/", {"post": "yes"}).status_code
@@ -127,7 +127,7 @@ def test_a_refused_callback_is_an_incident_until_the_generation_is_settled(staff
         assert f'href="{CALLBACKS_URL}?q={called.pk}"' in overview
         Generation.objects.filter(pk=called.pk).update(state=State.COMPLETED, charge="charged")
         assert open_incidents(now=NOW, limit=9) == []
-        assert count_rows(staff_client, "?refused__exact=other_task") == 1
+        assert count_rows(staff_client, "?rejection__exact=other_task") == 1
 
 
 @pytest.mark.parametrize("refused", ["", "too_large"])
@@ -146,4 +146,4 @@ def test_a_callback_that_came_is_found_in_the_log(staff_client):
         {"id": "task-of-somebody"},
         content_type="application/json",
     )
-    assert count_rows(staff_client, "?refused__exact=other_task&q=task-of-somebody") == 1
+    assert count_rows(staff_client, "?rejection__exact=other_task&q=task-of-somebody") == 1

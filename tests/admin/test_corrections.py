@@ -20,13 +20,13 @@ def create_settled_generation(state=State.COMPLETED, charged="25.7", **fields) -
     """A generation with its lines in the book; `charged` None: its credits came back."""
     credits_charged = Decimal(charged or 0)
     generation = GenerationFactory(state=state, credits_charged=credits_charged, **fields)
-    ledger_fields = {"generation_id_id": generation.pk, "now": NOW}
+    ledger_fields = {"generation_id": generation.pk, "now": NOW}
     ledger.reserve(
         user=generation.owner, model_id=VEO, amount=Decimal("25.7"), active_count=0, **ledger_fields
     )
     if charged is None:
         ledger.release(**ledger_fields)
-    elif not generation.live:
+    elif not generation.is_live:
         ledger.settle(charged=credits_charged, **ledger_fields)
     return generation
 
@@ -74,7 +74,7 @@ def test_its_page_and_its_history_say_what_it_was_before_who_changed_it_and_why(
     generation = create_settled_generation()
     post_correction(owner_client, generation, "20")
     page = owner_client.get(generation_url(generation)).content.decode()
-    lines = page[page.index('id="money"') :]
+    lines = page[page.index('id="ledger"') :]
     for words in ("25.7", "-5.7", "corrected", "olga", NOTE):
         assert words in lines
     history = owner_client.get(f"{GENERATIONS_URL}{generation.pk}/history/").content.decode()
@@ -148,7 +148,7 @@ def test_staff_see_the_ledger_and_correct_nothing(staff_client, owner_client):
 def create_unknown_generation() -> Generation:
     generation = GenerationFactory(state=State.UNKNOWN)
     ledger_fields = {"model_id": VEO, "amount": Decimal(162), "active_count": 0, "now": NOW}
-    ledger.reserve(generation_id_id=generation.pk, user=generation.owner, **ledger_fields)
+    ledger.reserve(generation_id=generation.pk, user=generation.owner, **ledger_fields)
     return generation
 
 

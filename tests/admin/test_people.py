@@ -106,7 +106,7 @@ def read_list_row(browser, user) -> dict[str, str]:
     return {name: " ".join(re.sub(r"<[^>]+>", " ", cell).split()) for name, cell in cells}
 
 
-ALLOWANCE_COLUMNS = ("may_spend", "used", "reserved", "left", "afresh", "at_once")
+ALLOWANCE_COLUMNS = ("spending_limit", "used_credits", "reserved_credits", "remaining_credits", "next_reset", "max_concurrent")
 
 
 def test_the_list_says_what_each_may_spend_and_what_is_left(staff_client):
@@ -120,7 +120,7 @@ def test_the_list_says_what_each_may_spend_and_what_is_left(staff_client):
     )
     with time_machine.travel(NOW, tick=False):
         for number, amount in ((1, "10"), (2, "30.5")):
-            facts = {"generation_id_id": number, "now": NOW}
+            facts = {"generation_id": number, "now": NOW}
             ledger.reserve(
                 user=ada, model_id="veo3.1-pro", amount=Decimal(amount), active_count=0, **facts
             )
@@ -137,7 +137,7 @@ def test_who_has_no_limit_is_listed_with_what_they_used(staff_client):
     ada = UserFactory(username="ada")
     with time_machine.travel(NOW, tick=False):
         facts = {"model_id": "veo3.1-pro", "amount": Decimal(30), "active_count": 0, "now": NOW}
-        ledger.reserve(generation_id_id=1, user=ada, **facts)
+        ledger.reserve(generation_id=1, user=ada, **facts)
         row = read_list_row(staff_client, ada)
     assert [row[name] for name in ALLOWANCE_COLUMNS] == ["no limit", "0", "30", "–", "–", "–"]
 

@@ -92,7 +92,7 @@ def test_a_decision_that_makes_no_sense_changes_nothing(owner_client, unknown_ge
     after = Generation.objects.values().get(pk=unknown_generation.pk)
     if given.get("task_id") == "a\n":
         # A form takes off white space around a text.
-        assert after["candidate"] == "a"
+        assert after["candidate_task_id"] == "a"
     else:
         assert after == before
 

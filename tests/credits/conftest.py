@@ -63,7 +63,7 @@ class LedgerDriver:
         generation_id = next(self.generation_ids)
         arguments = {"model_id": VEO, "active_count": 0, "now": self.now, **options}
         ledger.reserve(
-            generation_id_id=generation_id,
+            generation_id=generation_id,
             user=user,
             amount=None if amount is None else Decimal(amount),
             **arguments,

@@ -29,7 +29,7 @@ def test_the_button_knows_what_is_left(ada, ledger_driver):
     found = availability_of(ada)
     assert found.is_allowed
     assert found.denial is None
-    assert (found.available, found.needed) == (Decimal("44.5"), 10)
+    assert (found.available, found.credits_needed) == (Decimal("44.5"), 10)
     assert found.resets_at == datetime(2026, 12, 1, tzinfo=UTC)
 
 

@@ -98,7 +98,7 @@ def test_a_generation_that_never_reserved_has_nothing_to_end(ada, ledger_driver)
 
 def test_reserving_twice_for_one_generation_reserves_once(ada):
     create_allowance(100, user=ada)
-    wish = {"generation_id_id": 1, "user": ada, "model_id": VEO, "active_count": 0, "now": NOW}
+    wish = {"generation_id": 1, "user": ada, "model_id": VEO, "active_count": 0, "now": NOW}
     assert ledger.reserve(amount=Decimal(36), **wish) == 36
     assert ledger.reserve(amount=Decimal(80), **wish) == 36
     assert balance_totals(ada) == [(Decimal(36), Decimal(0))]
@@ -146,7 +146,7 @@ def test_a_correction_may_be_corrected(ada, root, ledger_driver):
 
 def test_an_imported_task_counts_for_its_user_even_beyond_the_allowance(ada, root, ledger_driver):
     create_allowance(10, user=ada)
-    facts = {"generation_id_id": 5, "user": ada, "now": NOW, "actor": root, "note": "Rescued"}
+    facts = {"generation_id": 5, "user": ada, "now": NOW, "actor": root, "note": "Rescued"}
     assert ledger.record_external(reserved=Decimal(0), **facts)
     assert not ledger.record_external(reserved=Decimal(3), **facts)
     assert ledger_driver.adjust(5, "162")

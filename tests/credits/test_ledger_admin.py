@@ -69,7 +69,7 @@ def test_an_allowance_is_entered(root_client, ada):
     [
         ({"credits_limit": "-1"}, "greater than or equal to 0"),
         ({"credits_limit": "0.00001"}, "no more than 4 decimal places"),
-        ({"per_generation": "0"}, "greater than or equal to 0.0001"),
+        ({"max_credits_per_generation": "0"}, "greater than or equal to 0.0001"),
         ({"model_ids": ["no-such-model"]}, "Select a valid choice"),
         ({"group": True}, "Choose a person or a group, not both."),
         ({"is_shared": "on"}, "One person shares with nobody."),

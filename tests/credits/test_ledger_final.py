@@ -81,7 +81,7 @@ def test_the_whole_ledger_cannot_be_emptied_by_a_command(entry):
     ("kind", "more"),
     [
         ("reserve", {}),
-        ("settle", {"charged": 1}),
+        ("settle", {"credits_charged_delta": 1}),
         ("release", {}),
     ],
 )

@@ -119,7 +119,7 @@ class LedgerHistories(RuleBasedStateMachine):
         fits = amount <= self.remaining_credits(person)
         assert check_availability(amount=amount, **arguments).is_allowed == fits
         if fits:
-            assert ledger.reserve(generation_id_id=number, amount=amount, **arguments) == amount
+            assert ledger.reserve(generation_id=number, amount=amount, **arguments) == amount
             self.generations[number] = ExpectedGeneration(
                 self.balance_keys(person, self.now), amount
             )
@@ -183,7 +183,7 @@ class LedgerHistories(RuleBasedStateMachine):
     def import_task(self, person: str, held: Decimal) -> None:
         number = len(self.generations) + 1
         assert ledger.record_external(
-            generation_id_id=number, user=self.users[person], reserved=held, now=self.now
+            generation_id=number, user=self.users[person], reserved=held, now=self.now
         )
         self.generations[number] = ExpectedGeneration(self.balance_keys(person, self.now), held)
 

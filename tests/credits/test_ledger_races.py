@@ -57,7 +57,7 @@ def build_reserve_call(generation_id: int, user, amount: str = "10") -> Call:
     def reserve() -> bool:
         try:
             ledger.reserve(
-                generation_id_id=generation_id,
+                generation_id=generation_id,
                 user=user,
                 model_id=VEO,
                 amount=Decimal(amount),

@@ -129,7 +129,7 @@ class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
             "params": {"prompt": f"A cat {len(self.forms)}"},
             "assets": [],
             "form_key": uuid.uuid4(),
-            "estimated": price,
+            "credits_estimated": price,
         }
         try:
             assert create_generation(**form, now=self.clock()).is_new

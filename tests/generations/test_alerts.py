@@ -42,7 +42,7 @@ def test_reserved_credits_without_news_are_told_after_half_an_hour():
 
 @pytest.mark.parametrize(
     "given",
-    [{"moved": NOW + 20 * MINUTE}, {"expected_seconds": 3600}],
+    [{"progressed_at": NOW + 20 * MINUTE}, {"expected_seconds": 3600}],
     ids=["it still moves", "its model takes that long"],
 )
 def test_reserved_credits_of_one_that_is_not_late_are_told_after_two_hours(given):

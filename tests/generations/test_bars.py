@@ -143,8 +143,8 @@ def test_a_bar_says_the_same_as_its_card(ada):
     "fields",
     [
         {"state": State.SAVING},
-        {"state": State.RUNNING, "stalled": NOW},
-        {"state": State.RUNNING, "put_away": NOW},
+        {"state": State.RUNNING, "stalled_since": NOW},
+        {"state": State.RUNNING, "dismissed_at": NOW},
         {"state": State.RUNNING, "error_code": "internal"},
     ],
     ids=lambda fields: "-".join(fields),

@@ -44,7 +44,7 @@ def post_callback(client, generation, body=None, **options):
 
 def unaffected_columns(generation) -> dict[str, object]:
     row = Generation.objects.filter(pk=generation.pk).values().get()
-    return {name: value for name, value in row.items() if name not in ("due", "candidate")}
+    return {name: value for name, value in row.items() if name not in ("next_attempt_at", "candidate_task_id")}
 
 
 CALLBACK_BODIES = {
@@ -91,8 +91,8 @@ def comparable_headers(answer) -> str:
 
 
 def list_rejections(generation) -> list[tuple[str, int, str]]:
-    rows = generation.deliveries.exclude(refused="").order_by("pk")
-    return list(rows.values_list("refused", "size", "task_named"))
+    rows = generation.deliveries.exclude(rejection="").order_by("pk")
+    return list(rows.values_list("rejection", "size_bytes", "reported_task_id"))
 
 
 def test_a_body_that_is_too_large_is_not_even_read_and_that_is_written_down(provider_client):

@@ -180,13 +180,13 @@ def test_a_film_whose_link_ended_has_expired_and_can_be_made_again(ada):
 @pytest.mark.parametrize("state", State)
 def test_no_sentence_about_money_has_a_hole_in_it(ada, state, charge):
     for amount in (None, Decimal("25.7")):
-        figures = {"estimated": amount, "reserved": amount, "used": amount}
+        figures = {"credits_estimated": amount, "credits_reserved": amount, "credits_charged": amount}
         made = present_card(
             GenerationFactory.build(owner=ada, pk=1, state=state, charge=charge, **figures), now=NOW
         )
         assert made.charge_text.endswith(".")
         assert "{" not in made.charge_text
-        assert "–" not in made.money
+        assert "–" not in made.charge_text
 
 
 def test_money_that_is_not_known_is_never_called_nothing(ada):

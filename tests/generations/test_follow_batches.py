@@ -126,7 +126,7 @@ def test_one_person_without_a_feed_sends_nobody_else_away(fake_provider, ada, ev
 
 @pytest.mark.parametrize("progress", [0, 10], ids=["silent", "visible"])
 @pytest.mark.parametrize(
-    "lost", [{"claim": None}, {"claim": uuid.UUID(int=7)}, {"state": State.SAVING}], ids=str
+    "lost", [{"lease_id": None}, {"lease_id": uuid.UUID(int=7)}, {"state": State.SAVING}], ids=str
 )
 def test_rows_whose_lease_was_lost_stay_as_they_are_and_the_others_are_stored(
     fake_provider, worker, ada, lost, progress
@@ -162,9 +162,9 @@ def test_what_could_not_be_stored_for_a_moment_is_read_again_when_the_lease_is_o
         now.setattr(following, "bulk_update_in_state", circle)
         with pytest.raises(OperationalError):
             worker.poll_due()
-    changed = {"due": worker.clock() + LEASE_DURATION}
+    changed = {"next_attempt_at": worker.clock() + LEASE_DURATION}
     for row, was in zip(Generation.objects.order_by("pk").values(), before, strict=True):
-        assert row == was | changed | {"claim": row["claim"]}
+        assert row == was | changed | {"lease_id": row["lease_id"]}
     worker.clock.advance(seconds=LEASE_DURATION.total_seconds())
     assert worker.poll_due() == 3
     assert [reload(row).progress for row in rows] == [10, 10, 10]

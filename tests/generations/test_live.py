@@ -133,7 +133,7 @@ def test_the_credits_are_drawn_anew_when_they_may_have_changed_and_only_then(ada
     assert page.find_all("*[@id='usage']") == page.find_all("*[@id='banners']") == []
     assert "HX-Trigger" not in moving
 
-    facts = {"used": Decimal(36), "charge": Charge.CHARGED, "finished": NOW}
+    facts = {"credits_charged": Decimal(36), "charge": Charge.CHARGED, "finished_at": NOW}
     transition(generation, State.FAILED, now=NOW, **facts)
     ended = poll_page(ada_client, poller_url(page))
     assert "36" in element_text(ParsedPage(ended).find_one("*[@id='usage']"))
@@ -150,7 +150,7 @@ def test_a_library_of_any_size_is_not_walked_by_a_poll(ada_client, ada):
         cursor.execute(f"EXPLAIN QUERY PLAN {prepared._sql}", prepared._parameters)
         plan = [line for *_, line in cursor.fetchall()]
     assert any(
-        "changed USING INDEX generation_by_version (owner_id=? AND version>" in line
+        "changed USING INDEX generation_by_version (owner_id=? AND changed_version>" in line
         for line in plan
     )
 

@@ -122,7 +122,7 @@ def raise_keyboard_interrupt(*_args, **_more):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("moment", ["_flush", "placed"])
+@pytest.mark.parametrize("moment", ["_flush_to_disk", "stored_files"])
 def test_whoever_was_killed_while_storing_leaves_it_to_the_next(
     fake_provider, worker, saving_generation, video, settings, monkeypatch, moment
 ):
@@ -190,7 +190,7 @@ def test_what_is_only_begun_does_not_count_as_a_film(fake_provider, worker, vide
 
 
 def test_who_froze_while_storing_loses_its_copy_to_the_next_and_damages_nothing(
-    fake_provider, worker, saving_generation, clip, settings, monkeypatch
+    fake_provider, worker, saving_generation, video, settings, monkeypatch
 ):
     """The second claim moves the film away from under the first one, and stores it."""
     probe, turns = video_media.probe_video, []
@@ -211,7 +211,7 @@ def test_who_froze_while_storing_loses_its_copy_to_the_next_and_damages_nothing(
         "completed",
         "",
     )
-    assert read_stored_videos(reload(saving_generation)) == [clip]
+    assert read_stored_videos(reload(saving_generation)) == [video]
     assert Asset.objects.count() == 1
     assert len(fake_provider.media.requests) == 1
     assert list_leftover_files(settings) == []

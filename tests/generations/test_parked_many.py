@@ -165,7 +165,7 @@ def test_a_copy_that_nobody_saw_for_two_weeks_is_given_up_and_admins_knew_long_b
     while reload(saving_generation).state == "saving":
         told += [(a.type.name, worker.clock() - NOW) for a in claim_new_alerts(now=worker.clock())]
         worker.clock.advance(hours=6)
-        two.save()
+        two.download_due()
     assert reload(saving_generation).error_code == "film_lost"
     assert worker.clock() - NOW >= downloading.LOCAL_COPY_RETENTION
     assert [reason for reason, _ in told] == ["parked", "astray"]

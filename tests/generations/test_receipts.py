@@ -165,7 +165,7 @@ def test_near_a_limit_it_warns_and_names_the_setting_that_saves_most(ada_client,
     assert "saves" not in allowance_text(page)
 
 
-@pytest.mark.parametrize("limit", ["amount", "per_generation"])
+@pytest.mark.parametrize("limit", ["credits_limit", "max_credits_per_generation"])
 def test_what_does_not_fit_says_why_and_which_change_would(ada_client, ada, limit):
     Allowance.objects.create(user=ada, **{"credits_limit": 500, limit: 9})
     page = refresh_form(ada_client, SEEDANCE, duration="10", quality="1080p")

@@ -51,9 +51,9 @@ def test_the_only_task_of_that_model_and_moment_is_linked(fake_provider, worker)
 
 
 UNFIT_TASKS = {
-    "made too early": {"seconds": -30},
-    "made too late": {"seconds": 200},
-    "of another model": {"model": "sora-2-preview"},
+    "made too early": {"seconds_after_sent": -30},
+    "made too late": {"seconds_after_sent": 200},
+    "of another model": {"model_id": "sora-2-preview"},
     "without a date": {"created": None, "created_at": None},
 }
 
@@ -201,9 +201,9 @@ def test_a_restored_one_is_linked_to_the_task_that_its_callback_names(
 
 
 UNLIKELY_TASKS = {
-    "made before the press": {"seconds": -HOUR_SECONDS},
-    "made long after the restoring": {"seconds": 3 * HOUR_SECONDS},
-    "of another model": {"model": "sora-2-preview"},
+    "made before the press": {"seconds_after_sent": -HOUR_SECONDS},
+    "made long after the restoring": {"seconds_after_sent": 3 * HOUR_SECONDS},
+    "of another model": {"model_id": "sora-2-preview"},
     "without a date": {"created": None},
 }
 

@@ -159,7 +159,7 @@ def test_what_no_longer_fits_the_rules_is_not_sent(fake_provider, worker, fields
 def test_evolink_is_given_an_address_to_call_when_the_studio_has_one(
     fake_provider, worker, generation
 ):
-    replace(worker, callbacks="https://studio.example.org").send()
+    replace(worker, callback_base_url="https://studio.example.org").dispatch_due()
     address = fake_provider.create.requests[0].json["callback_url"]
     assert address == f"https://studio.example.org/callbacks/{generation.callback_token}/"
     assert len(generation.callback_token) >= 21  # 128 bits

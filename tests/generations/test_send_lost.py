@@ -159,7 +159,7 @@ def test_a_late_no_changes_nothing_where_the_task_was_found_meanwhile(
 
     def linked():
         Generation.objects.update(
-            state=State.RUNNING, task_id="task-found", charge="credits_reserved"
+            state=State.RUNNING, task_id="task-found", charge="reserved"
         )
 
     pause_after_post(monkeypatch, worker, generation, linked)

@@ -112,7 +112,7 @@ def test_an_address_inside_our_own_network_is_not_fetched(ada_client, fake_provi
 
 
 def test_fields_that_are_not_the_models_own_change_nothing(ada_client, ada, eve):
-    meant = {"owner": eve.pk, "state": "completed", "estimated": "0", "task_id": "task-1"}
+    meant = {"owner": eve.pk, "state": "completed", "credits_estimated": "0", "task_id": "task-1"}
     post_form(ada_client, VEO, {**meant, "duration": "99", "model": "sora-2-preview"})
     made = Generation.objects.get()
     assert (made.owner, made.state, made.task_id, made.model_id) == (ada, "queued", None, VEO)

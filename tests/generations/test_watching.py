@@ -15,7 +15,10 @@ from tests.page import ParsedPage, element_text
 
 pytestmark = pytest.mark.django_db
 
-UNTOUCHED_COLUMNS = ("state", "charge", "due", "claim", "moved", "attempts", "reserved", "used")
+UNTOUCHED_COLUMNS = (
+    *("state", "charge", "next_attempt_at", "lease_id", "progressed_at", "attempts"),
+    *("credits_reserved", "credits_charged"),
+)
 
 
 def untouched_values(generation: Generation) -> dict[str, object]:

@@ -33,7 +33,7 @@ class DateStep:
     url: str = ""
 
 
-_DATE_LOOKUPS = ("created__year", "created__month", "created__day")
+_DATE_LOOKUPS = ("created_at__year", "created_at__month", "created_at__day")
 
 
 class GenerationChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types

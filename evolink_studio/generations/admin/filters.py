@@ -1,12 +1,12 @@
 """What the list of generations can be narrowed to. The usage page takes the same parameters."""
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.db.models import QuerySet
+from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date
@@ -92,6 +92,18 @@ class DateRangeFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no t
 
     form_class = DateRangeForm
     template = "generations/admin/_date_filter.html"
+
+    def __init__(
+        self,
+        field: Field[Any, Any],
+        request: HttpRequest,
+        params: dict[str, Any],
+        model: type[Model],
+        model_admin: ModelAdmin[Any],
+        field_path: str,
+    ) -> None:
+        # The address says `created_from` and `created_to`, as the usage page does.
+        super().__init__(field, request, params, model, model_admin, field_path.removesuffix("_at"))
 
     def queryset(self, request: HttpRequest, queryset: GenerationQuerySet) -> GenerationQuerySet:
         return queryset.filter(created_filter(self._parse_day("from"), self._parse_day("to")))
