@@ -114,7 +114,7 @@ def test_a_reading_passes_few_files_from_evolink_to_the_card(
             steady_bar_ids=set(),
             now=worker.clock(),
         )
-        return render_to_string("generations/_poll.html", fragments)
+        return render_to_string("generations/_poll_response.html", fragments)
 
     _ = get_resolver().url_patterns  # imports every view, which is not part of the way
     render_changes()
