@@ -1,15 +1,15 @@
-"""What each AI model allows: parameters, bounds, defaults and rules, and nothing of Django.
+"""AI models as data: fields, rules, parsing, validation, serialization. No Django, no HTTP.
 
-    spec = spec_for("veo3.1-pro")
-    checked = spec.check({"prompt": "A cat playing piano"})
-    spec.payload(checked.request, urls={})
+    spec = get_spec("veo3.1-pro")
+    result = spec.check({"prompt": "A cat playing piano"})
+    spec.build_payload(result.request, urls={})
 
-Folder: `text` sentences · `media` files as facts · `params` what a field is · `introspect` types
-into fields · `read_task` strings into values · `checking` one value · `conditions`, `rules` what
-depends on other fields · `build_payload` the JSON body · `carrying` from one AI model to another ·
-`spec` all of it together · `models/` one file per AI model.
+`fields` what a parameter is · `introspection` types to fields · `parsing` strings to values ·
+`validation` one value against its field · `rules` what depends on other fields · `serialization`
+the JSON body · `conversion` values of one model for another · `media` facts of files · `messages`
+translatable sentences · `spec` all of it for one AI model · `specs/` one module per AI model.
 
-To add an AI model, write its file in `models/`, name it below, and add its cases to the tests.
+To add an AI model, write its module in `specs/`, name it below, and add its cases to the tests.
 """
 
 from evolink_studio.catalog.base import VideoRequest

@@ -1,0 +1,1 @@
+"""Shared by every app: admin bases, HTTP helpers, middleware, database, formatting."""

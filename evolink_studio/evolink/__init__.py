@@ -1,4 +1,4 @@
-"""HTTP to EvoLink: one paid POST, free reads, uploads, and copies of results.
+"""Client of the EvoLink API: one paid POST, free reads, uploads, downloads of results.
 
-Knows nothing of the studio's own tables. `errors` draws what can go wrong.
+Knows nothing of the studio's tables. `errors` holds the error hierarchy.
 """

@@ -1,0 +1,1 @@
+"""What keeps the studio running: health, metrics, logging, processes, backup, commands."""

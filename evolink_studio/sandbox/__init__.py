@@ -1,16 +1,14 @@
-"""The sandbox: a provider on this machine that keeps EvoLink's documented contract.
+"""A provider on this machine that keeps EvoLink's documented contract.
 
 It is a second implementation, written from EvoLink's documentation (stated 2026-11-20), and shares
 no code with the studio's own rules: whatever both agree on was understood twice.
 
-app.py            the routes              generations.py  the one paid POST
-serve.py          starting and stopping   reading.py      tasks, credits, models
-models.py         what each model allows  uploads.py      the files API
-parameters.py     the kinds of values     media.py        films and pictures by link
-rules.py          what depends on what    answers.py      a task as EvoLink words it
-requests.py       a body, checked         errors.py       refusals as EvoLink words them
-rates.py          what it costs           stories.py      what a word in the prompt sets off
-store.py          the SQLite file         works.py        carries tasks to their end
-tasks.py, pictures.py, ledger.py  rows    callbacks.py    tells the callback address
-storyboards.py    the film to be made     film/           makes it
+app.py, server.py      routes; start and stop      endpoints/        the HTTP endpoints
+model_specs.py         what each model allows      serializers.py    tasks as JSON
+parameters.py          kinds of values             errors.py         documented error responses
+validation_rules.py    rules across parameters     scenarios.py      tags in the prompt
+request_parsing.py     body to parsed request      task_runner.py    runs tasks to their end
+pricing.py, ledger.py  credits                     callbacks.py      sends callbacks
+database.py            the SQLite file             *_repository.py   rows of tasks and images
+http.py, settings.py   key check, limits           video/            renders the videos
 """

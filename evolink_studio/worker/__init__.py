@@ -1,0 +1,1 @@
+"""The process that runs the pipeline: one asyncio loop, or jobs on PostgreSQL."""

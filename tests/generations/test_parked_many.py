@@ -151,7 +151,7 @@ def test_after_the_link_died_who_has_no_copy_leaves_it_to_who_has_one(
         )
     unavailable_storage.is_unavailable = False
     worker.advance_until_due(saving_generation)
-    one.save()
+    one.download_due()
     assert read_stored_videos(reload(saving_generation)) == [video]
 
 

@@ -42,7 +42,7 @@ def test_the_ledger_says_what_the_sandbox_took(ada, clock, tmp_path, settings):
             assert time.monotonic() < deadline, "still not ended"
             worker.run_all_stages()
             clock.advance(seconds=20)
-        taken = before - sandbox_client.remaining()
+        taken = before - sandbox_client.get_remaining_credits()
 
     ended = Generation.objects.order_by("pk")
     used = [row.credits_charged for row in ended]

@@ -46,7 +46,7 @@ def test_fifty_presses_at_once_are_one_generation(ada):
         thread.join(60)
     assert [type(one) for one in found] == [CreateResult] * 50
     assert {one.generation.pk for one in found} == {Generation.objects.get().pk}
-    assert sum(one.created for one in found) == 1
+    assert sum(one.is_new for one in found) == 1
 
 
 @pytest.mark.django_db

@@ -1,8 +1,7 @@
 """Money in the admin pages.
 
-`prices` rate cards, tried on recent generations, and the account at EvoLink · `measure_accuracy`
-where prices are off · `allowances` who may spend how much, raised in one go · `generation_ids`
-balances and entries
+`prices` rate cards and the provider account · `price_accuracy` estimates against charges ·
+`allowances` who may spend how much · `ledger` balances and entries
 """
 
 from evolink_studio.credits.admin.allowances import AllowanceAdmin

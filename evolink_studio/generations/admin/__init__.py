@@ -1,9 +1,9 @@
-"""The work in the admin pages: to look at, to count, never to rewrite.
+"""Generations in the admin pages: to read, to count, to resolve; never to rewrite.
 
-`generations` the list and the page of one · `facts`, `sights` what they say and show · `filters`,
-`listing` parts of the list · `settling` what it cost in truth · `looking` asks EvoLink at once ·
-`callbacks` the log of what came · `usage` figures of a period, with `build_chart`, `table` and
-`export` · `people` adds their work and their credits to the list of people
+`generations` list and detail page · `columns` their columns · `filters`, `changelist` parts of the
+list · `resolution_forms` decisions of the owner · `actions` refresh and cancel · `callbacks` the
+log of callbacks · `usage_page`, `usage_charts` usage of a period · `users` the user list with usage ·
+`dashboard` the index page
 """
 
 from evolink_studio.generations.admin.callbacks import CallbackDeliveryAdmin

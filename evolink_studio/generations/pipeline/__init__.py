@@ -1,6 +1,6 @@
-"""The steps of the work: send, follow, save, sweep.
+"""The stages of a generation: dispatch, polling, downloading, reconciliation.
 
-A step knows nothing of who calls it. It takes rows by a lease, talks to EvoLink outside of any
+A stage does not know who calls it. It takes rows by a lease, talks to the provider outside of any
 transaction, and writes what it learned by a conditional update. Killed at any moment, it leaves a
 row that says how far it came.
 """

@@ -1,0 +1,1 @@
+"""Rows to what a template shows. A presenter never writes."""

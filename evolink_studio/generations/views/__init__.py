@@ -1,1 +1,1 @@
-"""Pages and fragments of the work. A fragment's template starts with "_"."""
+"""Pages and fragments. The template of a fragment starts with "_"."""

@@ -1,0 +1,1 @@
+"""Images, video and audio: probe, decode, normalize; containers by signature."""

@@ -1,9 +1,10 @@
-"""Makes the sandbox's films: a storyboard goes in, an H.264/AAC file comes out.
+"""Renders the sandbox's videos: a storyboard goes in, an H.264/AAC file comes out.
 
-storyboard.py   what is to be shown, as plain data (JSON between processes)
-aurora.py       the moving background of a film without pictures
-passage.py      the movement through given pictures
-caption.py      the words on the picture and the bar of time
-sound.py        the soft tone
-render.py       puts them together; `python -m evolink_studio.sandbox.video.render` is one film
+plan.py                 size, length and captions of a request
+storyboard.py           what is to be shown, as plain data (JSON between processes)
+scenes.py               generated background; slideshow of given images
+captions.py             text overlay and progress bar
+audio.py                generated chord
+render.py               the renderer; `python -m evolink_studio.sandbox.video.render` makes one video
+subprocess_renderer.py  runs the renderer in a process of its own
 """
