@@ -240,7 +240,7 @@ def open_incidents(*, now: datetime, limit: int, only_unannounced: bool = False)
     ]
     rows = (
         Generation.objects.filter(incident_filter(INCIDENT_TYPES, now))
-        .annotate(reason=Case(*cases, output_field=CharField()))
+        .annotate(incident_type=Case(*cases, output_field=CharField()))
         .select_related("owner")
         .defer("last_reply", "params", "result_urls")
         .order_by("created_at", "pk")
@@ -250,7 +250,7 @@ def open_incidents(*, now: datetime, limit: int, only_unannounced: bool = False)
             generation=OuterRef("pk"), incident_type=OuterRef("incident_type")
         )
         rows = rows.exclude(Exists(alerts))
-    return [Incident(row, INCIDENT_TYPE_BY_NAME[row.reason]) for row in rows[:limit]]
+    return [Incident(row, INCIDENT_TYPE_BY_NAME[row.incident_type]) for row in rows[:limit]]
 
 
 def incident_filter(incident_types: Iterable[IncidentType], now: datetime) -> Q:

@@ -91,7 +91,7 @@ def _count_rows(run_query: RunQuery) -> dict[str, int]:
 
 def _write_media_list(run_query: RunQuery, path: Path) -> None:
     # On paper, because the moment of the database must not be held while gigabytes are copied.
-    sql = "SELECT file, poster, sha256, bytes FROM library_asset ORDER BY id"
+    sql = "SELECT file, poster, sha256, size_bytes FROM library_asset ORDER BY id"
     with path.open("w", encoding="utf-8") as file:
         for name, poster, sha256, size in run_query(sql):
             file.write(json.dumps([name, sha256, size]) + "\n")
