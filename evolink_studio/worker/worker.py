@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from asgiref.sync import sync_to_async
@@ -50,6 +50,14 @@ DAILY_CHECK_INTERVAL_SECONDS = (
 DRAIN_TIMEOUT_SECONDS = (
     20.0  # seconds that work in hand may take after SIGTERM; the studio promises 25 in all
 )
+
+
+class Stage(Protocol):
+    """A stage of the pipeline, for one leased generation."""
+
+    def __call__(
+        self, generation: Generation, *, lease_id: uuid.UUID, provider: Provider, clock: Clock
+    ) -> Coroutine[Any, Any, None]: ...
 
 
 @dataclass(frozen=True)
@@ -175,9 +183,7 @@ class Worker:
         # One at a time: two searches at once could both find the same task.
         return await self._start_stage(State.UNKNOWN, self.capacity.max_searches, reconcile)
 
-    async def _start_stage(
-        self, state: State, limit: int, step: Callable[..., Coroutine[None, None, None]]
-    ) -> bool:
+    async def _start_stage(self, state: State, limit: int, stage: Stage) -> bool:
         free_slots = limit - self._count_running(state)
         if free_slots <= 0:
             return False
@@ -185,7 +191,9 @@ class Worker:
         for row in rows:
             with bound_contextvars(generation=row.pk):
                 self._start_task(
-                    state, lease_id, step(row, held=lease_id, far=self.provider, clock=self.clock)
+                    state,
+                    lease_id,
+                    stage(row, lease_id=lease_id, provider=self.provider, clock=self.clock),
                 )
         return len(rows) == free_slots
 
