@@ -185,7 +185,9 @@ class Worker:
         for row in rows:
             with bound_contextvars(generation=row.pk):
                 self._start_task(
-                    state, lease_id, step(row, held=lease_id, far=self.provider, clock=self.clock)
+                    state,
+                    lease_id,
+                    step(row, lease_id=lease_id, provider=self.provider, clock=self.clock),
                 )
         return len(rows) == free_slots
 
