@@ -83,14 +83,14 @@ import json, sys, django
 django.setup()
 from django.apps import apps
 from django.conf import settings
-from evolink_studio.worker.management.commands.worker import ENGINES
-from evolink_studio.generations.services import queued
+from evolink_studio.worker.management.commands.worker import WORKER_CLASSES
+from evolink_studio.generations.services import generation_queued
 kind = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2].rstrip("3")
 print(json.dumps({
     "jobs": apps.is_installed("procrastinate.contrib.django"),
     "loaded": "procrastinate" in sys.modules,
-    "heard": queued.has_listeners(),
-    "engine": ENGINES[kind].rpartition(".")[2],
+    "heard": generation_queued.has_listeners(),
+    "engine": WORKER_CLASSES[kind].rpartition(".")[2],
     "options": str(settings.DATABASES["default"]["OPTIONS"].get("options", "")),
 }))
 """
@@ -110,13 +110,13 @@ def read_studio_parts(folder: Path, database: str) -> dict[str, object]:
 def test_a_studio_on_sqlite_knows_nothing_of_jobs(tmp_path):
     found = read_studio_parts(tmp_path, "")
     assert (found["jobs"], found["loaded"], found["heard"]) == (False, False, False)
-    assert found["engine"] == "LocalEngine"
+    assert found["engine"] == "Worker"
 
 
 def test_a_studio_on_postgresql_runs_its_stages_as_jobs(tmp_path):
     found = read_studio_parts(tmp_path, "postgres://studio@nowhere.invalid/studio")
     assert (found["jobs"], found["loaded"], found["heard"]) == (True, True, True)
-    assert found["engine"] == "DistributedEngine"
+    assert found["engine"] == "DistributedWorker"
     assert "synchronous_commit=on" in str(found["options"])
 
 

@@ -196,7 +196,9 @@ def test_a_secret_that_was_given_is_used_and_not_written_down(monkeypatch, tmp_p
 
 
 def test_processes_that_start_together_agree_on_one_secret(tmp_path):
-    code = "from evolink_studio.environment import Environment; print(Environment().load_secret_key())"
+    code = (
+        "from evolink_studio.environment import Environment; print(Environment().load_secret_key())"
+    )
     env = {**os.environ, "STUDIO_DATA": str(tmp_path / "new")}
     env.pop("SECRET_KEY", None)
     started = [

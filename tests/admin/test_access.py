@@ -52,7 +52,7 @@ def test_after_signing_in_a_member_of_staff_stands_where_they_wanted_to_go(clien
     assert answer.url == GENERATIONS_URL
 
 
-@pytest.mark.parametrize("who", ["staff", "owner"])
+@pytest.mark.parametrize("who", ["staff_client", "owner_client"])
 def test_a_generation_cannot_be_added_changed_or_removed(request, who):
     browser = request.getfixturevalue(who)
     generation = GenerationFactory(state=State.FAILED)

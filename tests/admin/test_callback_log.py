@@ -58,7 +58,11 @@ def test_the_log_is_narrowed_by_why_it_was_refused_by_generation_and_by_task(sta
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the words of SQLite's plan")
 @pytest.mark.parametrize(
-    "query", ["", "?received_at_from_0=2026-11-20&received_at_from_1=00:00:00&received_at_to_0=2026-11-20&received_at_to_1=23:00:00"]
+    "query",
+    [
+        "",
+        "?received_at_from_0=2026-11-20&received_at_from_1=00:00:00&received_at_to_0=2026-11-20&received_at_to_1=23:00:00",
+    ],
 )
 @pytest.mark.filterwarnings("ignore:DateTimeField")  # Unfold's filter
 def test_the_newest_and_those_of_some_days_are_found_in_an_index(staff_client, query):
@@ -92,7 +96,10 @@ def test_nobody_writes_in_the_log(owner_client, staff_client, user_client):
         assert browser.get(f"{CALLBACKS_URL}add/").status_code == 403
         assert browser.get(f"{CALLBACKS_URL}{delivery.pk}/change/").status_code == 200
         assert (
-            browser.post(f"{CALLBACKS_URL}{delivery.pk}/change/", {"reported_status": "x"}).status_code == 403
+            browser.post(
+                f"{CALLBACKS_URL}{delivery.pk}/change/", {"reported_status": "x"}
+            ).status_code
+            == 403
         )
         assert (
             browser.post(f"{CALLBACKS_URL}{delivery.pk}/delete/", {"post": "yes"}).status_code

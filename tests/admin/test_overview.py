@@ -180,7 +180,7 @@ def test_the_count_of_a_reason_is_that_of_the_list_it_leads_to(staff_client, rea
         GenerationFactory(state=State.RUNNING, created_at=created, stalled_since=created)
         soon = created + 12 * HOUR
         called = GenerationFactory(state=State.SAVING, created_at=created, results_expire_at=soon)
-        GenerationFactory(state=State.FAILED, created_at=created, charge="credits_reserved")
+        GenerationFactory(state=State.FAILED, created_at=created, charge="reserved")
         GenerationFactory(state=State.SAVING, created_at=created, local_copy_seen_at=NOW)
         GenerationFactory(
             state=State.SAVING, created_at=created, local_copy_seen_at=NOW - 25 * HOUR

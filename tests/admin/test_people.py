@@ -106,7 +106,14 @@ def read_list_row(browser, user) -> dict[str, str]:
     return {name: " ".join(re.sub(r"<[^>]+>", " ", cell).split()) for name, cell in cells}
 
 
-ALLOWANCE_COLUMNS = ("spending_limit", "used_credits", "reserved_credits", "remaining_credits", "next_reset", "max_concurrent")
+ALLOWANCE_COLUMNS = (
+    "spending_limit",
+    "used_credits",
+    "reserved_credits",
+    "remaining_credits",
+    "next_reset",
+    "max_concurrent",
+)
 
 
 def test_the_list_says_what_each_may_spend_and_what_is_left(staff_client):

@@ -145,7 +145,10 @@ def reload(row: Generation) -> Generation:
 
 def final_values(row: Generation) -> tuple[object, ...]:
     """What may never change again once it has ended."""
-    columns = ("state", "charge", "credits_charged", "task_id", "finished_at", "error_code", "changed_version")
+    columns = (
+        *("state", "charge", "credits_charged", "task_id", "finished_at"),
+        *("error_code", "changed_version"),
+    )
     return Generation.objects.values_list(*columns).get(pk=row.pk)
 
 

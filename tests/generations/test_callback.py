@@ -44,7 +44,11 @@ def post_callback(client, generation, body=None, **options):
 
 def unaffected_columns(generation) -> dict[str, object]:
     row = Generation.objects.filter(pk=generation.pk).values().get()
-    return {name: value for name, value in row.items() if name not in ("next_attempt_at", "candidate_task_id")}
+    return {
+        name: value
+        for name, value in row.items()
+        if name not in ("next_attempt_at", "candidate_task_id")
+    }
 
 
 CALLBACK_BODIES = {

@@ -180,7 +180,11 @@ def test_a_film_whose_link_ended_has_expired_and_can_be_made_again(ada):
 @pytest.mark.parametrize("state", State)
 def test_no_sentence_about_money_has_a_hole_in_it(ada, state, charge):
     for amount in (None, Decimal("25.7")):
-        figures = {"credits_estimated": amount, "credits_reserved": amount, "credits_charged": amount}
+        figures = {
+            "credits_estimated": amount,
+            "credits_reserved": amount,
+            "credits_charged": amount,
+        }
         made = present_card(
             GenerationFactory.build(owner=ada, pk=1, state=state, charge=charge, **figures), now=NOW
         )

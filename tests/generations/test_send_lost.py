@@ -158,9 +158,7 @@ def test_a_late_no_changes_nothing_where_the_task_was_found_meanwhile(
     """EvoLink says no and yes: what is linked is worth more than a word."""
 
     def linked():
-        Generation.objects.update(
-            state=State.RUNNING, task_id="task-found", charge="reserved"
-        )
+        Generation.objects.update(state=State.RUNNING, task_id="task-found", charge="reserved")
 
     pause_after_post(monkeypatch, worker, generation, linked)
     fake_provider.create.reply_next(make_error_reply(400, "invalid_parameter"))

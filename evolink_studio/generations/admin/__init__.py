@@ -1,9 +1,9 @@
 """Generations in the admin pages: to read, to count, to resolve; never to rewrite.
 
-`generations` list and detail page · `columns` their columns · `filters`, `changelist` parts of the
-list · `resolution_forms` decisions of the owner · `actions` refresh and cancel · `callbacks` the
-log of callbacks · `usage_page`, `usage_charts` usage of a period · `users` the user list with usage ·
-`dashboard` the index page
+`generations` list and detail page · `columns` their columns · `filters`, `changelist` parts of
+the list · `resolution_forms` decisions of the owner · `actions` refresh and cancel · `callbacks`
+the log of callbacks · `usage_page`, `usage_charts` usage of a period · `users` the user list with
+usage · `dashboard` the index page
 """
 
 from evolink_studio.generations.admin.callbacks import CallbackDeliveryAdmin

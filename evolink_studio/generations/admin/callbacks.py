@@ -38,7 +38,7 @@ class CallbackDeliveryAdmin(ReadOnlyAdmin):
     list_filter_submit = True
     list_fullwidth = True
     list_select_related = ("generation",)
-    search_fields = ("=generation__pk", "=task_named", "=generation__task_id")
+    search_fields = ("=generation__pk", "=reported_task_id", "=generation__task_id")
     search_help_text = gettext_lazy("Number of a generation, or a task id")
     ordering = ("-received_at", "-pk")
     show_full_result_count = False
