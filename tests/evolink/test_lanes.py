@@ -169,7 +169,7 @@ def test_trouble_on_a_connection_is_the_trouble_of_one_read(fake_provider: FakeP
     assert all(said.startswith("GET 127.0.0.1: ") for said in found[1:3])
 
 
-@pytest.mark.parametrize("how", [{"chunked": True}, {"pause": 0.001}], ids=str)
+@pytest.mark.parametrize("how", [{"is_chunked": True}, {"byte_pause_seconds": 0.001}], ids=str)
 def test_an_answer_in_pieces_is_put_together(fake_provider: FakeProvider, how) -> None:
     fake_provider.read.reply_next(Reply(200, make_id_reply("task-0").body, **how))
 

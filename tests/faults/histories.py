@@ -278,7 +278,7 @@ class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
         self.clock.advance(seconds=TIME_SPANS_SECONDS[span])
 
     @invariant()
-    def check_invariants(self) -> None:
+    def check_all_invariants(self) -> None:
         self.assert_all()
 
     def run_stage(self, stage, row: Generation, lease_id: uuid.UUID) -> None:

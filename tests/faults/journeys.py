@@ -184,8 +184,7 @@ def assert_all_cleared(fake_provider: FakeProvider) -> None:
     )
     assert sum((row.credits_charged or Decimal(0) for row in rows), Decimal(0)) == charged
     sums = LedgerEntry.objects.aggregate(
-        credits_charged_delta=Sum("credits_charged_delta"),
-        credits_reserved_delta=Sum("credits_reserved_delta"),
+        charged=Sum("credits_charged_delta"), reserved=Sum("credits_reserved_delta")
     )
     assert (sums["charged"] or 0, sums["reserved"] or 0) == (charged, 0)
     assert not AllowanceBalance.objects.exclude(credits_reserved=0).exists()

@@ -55,9 +55,8 @@ def assert_everything_explained(reports: list[dict]) -> None:
         assert row.credits_charged is None or row.credits_charged == charges.get(row.task_id, 0)
     assert audit_ledger_with_generations().findings == ()
     sums = AllowanceBalance.objects.aggregate(
-        credits_charged=Sum("credits_charged"), credits_reserved=Sum("credits_reserved")
+        charged=Sum("credits_charged"), reserved=Sum("credits_reserved")
     )
     assert sums == LedgerEntry.objects.aggregate(
-        credits_charged_delta=Sum("credits_charged_delta"),
-        credits_reserved_delta=Sum("credits_reserved_delta"),
+        charged=Sum("credits_charged_delta"), reserved=Sum("credits_reserved_delta")
     )

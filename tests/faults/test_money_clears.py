@@ -174,8 +174,7 @@ def assert_money_cleared(fake_provider: FakeProvider, random_charges: RandomChar
     # An allowance of one's own stands in for everybody's: each generation is in one purse.
     assert AllowanceBalance.objects.aggregate(n=Sum("credits_charged"))["n"] == charged
     sums = LedgerEntry.objects.aggregate(
-        credits_charged_delta=Sum("credits_charged_delta"),
-        credits_reserved_delta=Sum("credits_reserved_delta"),
+        charged=Sum("credits_charged_delta"), reserved=Sum("credits_reserved_delta")
     )
     assert sums == {"charged": charged, "reserved": 0}
     assert not AllowanceBalance.objects.exclude(credits_reserved=0).exists()

@@ -22,10 +22,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
 # The step that breaks, and what in it.
 FAILING_FUNCTIONS = {
-    "queued": (sending, "_payload"),
+    "queued": (sending, "_build_payload"),
     "running": (following, "apply_task"),
-    "saving": (saving, "_fetch"),
-    "unknown": (resolving, "_listed"),
+    "saving": (saving, "_download_one"),
+    "unknown": (resolving, "_find_in_list"),
 }
 HEALTHY_COUNT = 5
 ATTEMPT_COUNT = 8

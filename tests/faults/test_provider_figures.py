@@ -25,7 +25,7 @@ def test_the_ledger_says_what_evolink_reserves_and_charges_whatever_we_expected(
     figures = [(e, r, u) for e in CREDIT_AMOUNTS for r in CREDIT_AMOUNTS for u in (None, r, r + 3)]
     with count_cases("Provider: reserved is not the estimate") as counted:
         for estimated, reserved, used in figures[:: 1 if FAULTS_SIZE > 1 else 15]:
-            (row,) = lifecycle.create_generations(price=estimated)
+            (row,) = lifecycle.create_generations(credits_estimated=estimated)
             usage = {"credits_reserved": float(reserved)}
             fake_provider.create.reply_next(lifecycle.make_task_reply_now(usage=usage))
             lifecycle.dispatch_all()
@@ -46,7 +46,7 @@ def test_over_the_allowance_by_evolinks_own_amount_nothing_more_is_sold(
     eve = UserFactory()
     Allowance.objects.create(user=eve, credits_limit=Decimal(100), period="none")
     with count_cases("Provider: reserved is not the estimate") as counted:
-        (row,) = lifecycle.create_generations(price=Decimal(10), by=eve)
+        (row,) = lifecycle.create_generations(credits_estimated=Decimal(10), owner=eve)
         fake_provider.create.reply_next(
             lifecycle.make_task_reply_now(usage={"credits_reserved": 400})
         )
@@ -54,7 +54,7 @@ def test_over_the_allowance_by_evolinks_own_amount_nothing_more_is_sold(
         balance = AllowanceBalance.objects.get(allowance__user=eve)
         assert (balance.credits_reserved, balance.credits_limit) == (400, 100)
         with pytest.raises(SpendingDenied):
-            lifecycle.create_generations(price=Decimal(1), by=eve)
+            lifecycle.create_generations(credits_estimated=Decimal(1), owner=eve)
         lifecycle.end_tasks([row], video_url)
         lifecycle.run_until_all_ended()
         counted.cases += 1

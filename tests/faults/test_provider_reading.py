@@ -216,7 +216,7 @@ def test_one_answer_without_an_end_keeps_no_other_waiting(lifecycle, fake_provid
             )
             lifecycle.clock.advance(seconds=20)
             begun = time.monotonic()
-            replace(lifecycle.worker, deadlines=Deadlines(read=0.5)).follow()
+            replace(lifecycle.worker, deadlines=Deadlines(read=0.5)).poll_due()
             assert time.monotonic() - begun < 30
             assert [reload(row).progress for row in rows] == [50, 50, 0, 50, 50, 50]
             assert {reload(row).state for row in rows} == {"running"}

@@ -72,9 +72,9 @@ def test_an_answer_cut_at_any_byte_is_never_paid_again_and_its_task_is_found(
     lifecycle, fake_provider, video_url, chunked
 ):
     with count_cases("Provider: answer to the POST cut, then a callback") as counted:
-        cuts = cut_positions(replace(lifecycle.make_task_reply_now(), chunked=chunked))
+        cuts = cut_positions(replace(lifecycle.make_task_reply_now(), is_chunked=chunked))
         rows = lifecycle.create_generations(len(cuts))
-        whole = [replace(lifecycle.make_task_reply_now(), chunked=chunked) for _ in cuts]
+        whole = [replace(lifecycle.make_task_reply_now(), is_chunked=chunked) for _ in cuts]
         fake_provider.create.reply_next(
             *(cut_reply(reply, n) for reply, n in zip(whole, cuts, strict=True))
         )
@@ -209,7 +209,7 @@ def test_neither_floods_nor_drips_of_an_answer_block_the_worker(lifecycle, fake_
             fake_provider.create.reply_next(reply)
             tracemalloc.start()
             begun = time.monotonic()
-            hurried.send()
+            hurried.dispatch_due()
             took, peak = time.monotonic() - begun, tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             assert reload(row).state == "unknown"

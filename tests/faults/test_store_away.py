@@ -89,7 +89,7 @@ def test_a_store_away_for_thirty_hours_loses_no_film_and_none_is_fetched_twice(
         counted.cases += unavailable_storage.write_count
 
 
-KILL_POINTS = ("probe", "digest", "placed", "remove")
+KILL_POINTS = ("probe_video", "sha256_of", "stored_files", "delete_files")
 
 
 @pytest.mark.parametrize("moment", KILL_POINTS)
@@ -104,7 +104,7 @@ def test_a_worker_killed_while_the_storage_is_unavailable_leaves_its_film_to_the
     with count_cases(AREA) as counted:
         (row,) = create_saving_generations(lifecycle)
         fake_provider.files[video_path_of(row)] = make_media_script(clip)
-        where = video if moment == "probe" else storage
+        where = video if moment == "probe_video" else storage
         with monkeypatch.context() as dying:
             dying.setattr(where, moment, killed)
             with pytest.raises(KeyboardInterrupt):
