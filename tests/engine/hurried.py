@@ -1,4 +1,4 @@
-"""A distributed worker in a process of its own, whose claims run out after seconds.
+"""A distributed worker in a process of its own, whose leases run out after seconds.
 
 `python -m tests.engine.hurried`, with the environment of a studio.
 """
@@ -12,7 +12,12 @@ from functools import partial
 from typing import Any
 
 SHORT_LEASE_DURATION = timedelta(seconds=4)
-WORKER_INTERVALS = {"renewal": 1.0, "shift": 3.0, "pulse": 0.5, "silence": 2.5}
+WORKER_INTERVALS = {
+    "renew_interval_seconds": 1.0,
+    "slot_seconds": 3.0,
+    "heartbeat_seconds": 0.5,
+    "stalled_after_seconds": 2.5,
+}
 
 
 def start_worker(env: dict[str, str]) -> "subprocess.Popen[bytes]":
@@ -36,8 +41,13 @@ def main() -> None:
 def _shorten_leases() -> None:
     from evolink_studio.generations.pipeline import dispatch, leases, queue
 
-    constants: dict[Any, str] = {leases: "LEASE", queue: "LEASE", dispatch: "POST_TAKES_AT_MOST"}
+    constants: dict[Any, str] = {
+        leases: "LEASE_DURATION",
+        queue: "LEASE_DURATION",
+        dispatch: "MAX_POST_DURATION",
+    }
     for module, name in constants.items():
+        assert hasattr(module, name), name
         setattr(module, name, SHORT_LEASE_DURATION)
 
 

@@ -117,7 +117,7 @@ async def run_job(task, **arguments: object) -> None:
         job=job,
         start_timestamp=0,
         abort_reason=lambda: None,
-        additional_context={"engine": SimpleNamespace(silence=SILENCE_SECONDS)},
+        additional_context={"engine": SimpleNamespace(stalled_after_seconds=SILENCE_SECONDS)},
     )
     await task(context, timestamp=0, **arguments)
 
@@ -251,7 +251,7 @@ def test_whatever_the_worker_does_the_distributed_one_does_too(monkeypatch):
         done.clear()
         together.stop()
         async_to_sync(together.run)()
-    jobs = {act.__name__ for act in (*together._takes.values(), *together._duties.values())}
-    assert loops - done - jobs == {"_take_reads"}, "reads are the work of the slots"
+    jobs = {act.__name__ for act in (*together._starters.values(), *together._duties.values())}
+    assert loops - done - jobs == {"_start_polls"}, "reads are the work of the slots"
     assert set(tasks.CRON_BY_DUTY) == set(together._duties)
-    assert set(tasks.TASK_BY_STATE) == set(together._takes)
+    assert set(tasks.TASK_BY_STATE) == set(together._starters)

@@ -82,7 +82,11 @@ def test_no_strange_answer_ends_a_task_and_every_failure_ends_it_free(lifecycle,
                 counted.cases += 1
             fake_provider.update_task(lifecycle.task_id_of(row), **end)
             ended = lifecycle.worker.poll_when_due(row)
-            assert (ended.state, ended.charge, ended.credits_charged) == ("failed", "returned", 0), end
+            assert (ended.state, ended.charge, ended.credits_charged) == (
+                "failed",
+                "returned",
+                0,
+            ), end
             counted.cases += 1
         assert_all_cleared(fake_provider)
 
