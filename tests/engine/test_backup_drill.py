@@ -200,7 +200,8 @@ def test_only_a_lost_answer_from_well_before_the_backup_is_searched_for(
     create_backup(tmp_path / "safe", now=now)
     place = restore_instance(tmp_path / "safe", tmp_path / "new")
     searched = place.query(
-        "SELECT id FROM generations_generation WHERE state = 'unknown' AND next_attempt_at IS NOT NULL"
+        "SELECT id FROM generations_generation"
+        " WHERE state = 'unknown' AND next_attempt_at IS NOT NULL"
     )
     assert searched == [(long_ago.pk,)]
 
