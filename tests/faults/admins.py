@@ -37,7 +37,9 @@ class AdminActions:
     opened_pages: dict[int, Generation]
 
     @history_event(
-        condition=lambda self: State.UNKNOWN in self.busy(), pick=INDEXES, films=st.booleans()
+        condition=lambda self: State.UNKNOWN in self.busy_states(),
+        pick=INDEXES,
+        films=st.booleans(),
     )
     def resolve_lost(self, pick: int, films: bool) -> None:
         lost = [row for row in self.rows if row.state == State.UNKNOWN]
@@ -71,7 +73,7 @@ class AdminActions:
     )
     def propose_linked_task(self, pick: int, other: int) -> None:
         taken = [row.task_id for row in self.rows if row.task_id]
-        row = self.some(pick)
+        row = self.pick_generation(pick)
         with pytest.raises(TaskAlreadyLinkedError):
             propose_task(generation=row, task_id=taken[other % len(taken)], now=self.clock())
 

@@ -177,7 +177,7 @@ class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
 
     @history_event(
         weight=6,
-        condition=lambda self: self.busy(),
+        condition=lambda self: self.busy_states(),
         pick=INDEXES,
         trouble=st.sampled_from(READ_ERRORS),
         age=st.sampled_from((0, 0, 0, 1, 3)),
@@ -195,7 +195,7 @@ class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
     def run_recovery(self) -> None:
         recover_interrupted_sends(now=self.clock())
 
-    @history_event(condition=lambda self: self.has_queued() or self.busy(), pick=INDEXES)
+    @history_event(condition=lambda self: self.has_queued() or self.busy_states(), pick=INDEXES)
     def lease_and_freeze(self, pick: int) -> None:
         states = [*self.busy_states(), *([State.QUEUED] if self.has_queued() else [])]
         state = states[pick % len(states)]
@@ -217,14 +217,14 @@ class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
         )
         self.run_stage(stage, row, lease_id)
 
-    @history_event(condition=lambda self: self.answers, pick=INDEXES, again=st.booleans())
+    @history_event(condition=lambda self: self.unwritten_answers, pick=INDEXES, again=st.booleans())
     def write_late_answer(self, pick: int, again: bool) -> None:
         row, task, lease_id = self.unwritten_answers[pick % len(self.unwritten_answers)]
         for _ in range(1 + again):
             record_accepted(row, task, lease_id, self.worker_provider, self.clock())
 
     @history_event(
-        condition=lambda self: self.truth.task_versions,
+        condition=lambda self: self.provider.task_versions,
         pick=INDEXES,
         status=st.sampled_from(["pending", "processing", "completed", "waiting for paint"]),
         progress=st.sampled_from([-5, 0, 40, 100, 250, None]),
@@ -234,7 +234,9 @@ class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
 
     @history_event(
         weight=4,
-        condition=lambda self: len(self.truth.charged_by_task) < len(self.truth.task_versions),
+        condition=lambda self: (
+            len(self.provider.charged_by_task) < len(self.provider.task_versions)
+        ),
         pick=INDEXES,
         status=st.sampled_from(["completed", "completed", "failed", "cancelled"]),
         bill=st.sampled_from(sorted(BILL_BUILDERS)),

@@ -13,7 +13,7 @@ from tests.work import FakeClock
 
 
 class Invariants:
-    """For a history that has `truth`, `clock`, and what an admin `decided`."""
+    """For a history that has `provider`, `clock`, and the charges that admins decided."""
 
     provider: InMemoryProvider
     clock: FakeClock

@@ -76,13 +76,13 @@ def test_the_callback_can_come_before_the_answer(sandbox_client):
 
 
 def test_a_finished_film_is_there_to_be_watched(sandbox_client):
-    task = wait_for_end(sandbox_client, sandbox_client.create("[quick] a cat on a piano"))
+    task = wait_for_end(sandbox_client, sandbox_client.create_task("[quick] a cat on a piano"))
     answer = sandbox_client.http.get(task["results"][0], headers={"Range": "bytes=0-1023"})
     assert (answer.status_code, len(answer.content)) == (206, 1024)
 
 
 class SandboxProcess:
-    """The sandbox as a process of its own, as `serve.run` starts it."""
+    """The sandbox as a process of its own, as `server.run_server` starts it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -94,8 +94,8 @@ class SandboxProcess:
 
     def start(self) -> None:
         code = (
-            "from pathlib import Path; from evolink_studio.sandbox.server import run; "
-            f"run(host='127.0.0.1', port={self.port}, data_dir=Path({str(self._folder)!r}),"
+            "from pathlib import Path; from evolink_studio.sandbox.server import run_server; "
+            f"run_server(host='127.0.0.1', port={self.port}, data_dir=Path({str(self._folder)!r}),"
             " pace=0.03)"
         )
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}

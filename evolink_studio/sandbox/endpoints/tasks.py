@@ -75,7 +75,7 @@ class TaskEndpoints:
     async def top_up(self, request: Request) -> Response:
         """The sandbox's own: EvoLink has no such request."""
         require_key(request)
-        amount = parse_body(await request.body()).get("get_credits")
+        amount = parse_body(await request.body()).get("credits")
         if not isinstance(amount, int) or isinstance(amount, bool):
             raise errors.invalid_parameter_error("credits", "credits must be an integer.")
         if not 1 <= amount <= MAX_TOP_UP_CREDITS:
