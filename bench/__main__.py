@@ -47,7 +47,7 @@ def _print_figures(names: Sequence[str]) -> int:
             measure = importlib.import_module(f"bench.measures.{name}").measure
             try:
                 for figure in measure(instances, size):
-                    print(figure.line(), flush=True)
+                    print(figure.format_row(), flush=True)
                     verdicts[figure.verdict] += 1
             except (RuntimeError, OSError) as error:
                 print(f"{name}: no figure. {error}", flush=True)

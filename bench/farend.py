@@ -30,7 +30,7 @@ TASK_TEMPLATE = (
 
 @dataclass
 class ProviderState:
-    """What is known about the tasks. `every` reads bring one percent."""
+    """What is known about the tasks. `reads_per_percent` reads bring one percent."""
 
     reads_per_percent: int
     video: bytes

@@ -11,7 +11,7 @@ ROW_FORMAT = "{:<62} {:>12} {:>12}  {}"
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number. `most` or `least` is its target; without either it is told as it is."""
+    """One measured number. Its target is `at_most` or `at_least`; without one it is just told."""
 
     name: str
     value: float
@@ -30,9 +30,11 @@ class Figure:
     @property
     def target(self) -> str:
         if self.at_most is not None:
-            return f"≤ {_format_number(self.most)} {self.unit}".strip()
+            return f"≤ {_format_number(self.at_most)} {self.unit}".strip()
         return (
-            f"≥ {_format_number(self.least)} {self.unit}".strip() if self.least is not None else ""
+            f"≥ {_format_number(self.at_least)} {self.unit}".strip()
+            if self.at_least is not None
+            else ""
         )
 
     def format_row(self) -> str:

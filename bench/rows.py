@@ -35,7 +35,10 @@ def create_running(
     first_poll_delay: timedelta,
     interval: timedelta,
 ) -> list[Generation]:
-    """Tasks in flight, dealt out to the owners; first read after `due`, spread over an interval."""
+    """Tasks in flight, dealt out to the owners.
+
+    Their first reads come after `first_poll_delay`, spread over an interval.
+    """
     rows = [
         _build_generation(
             owners[number % len(owners)],

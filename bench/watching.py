@@ -47,7 +47,9 @@ class PollingPage:
     async def poll_until(
         self, on_change: Callable[[str, float], bool], *, starts_at: float, ends_at: float
     ) -> None:
-        """Look from `begin` on (monotonic seconds); `seen` is told news and moment, and may end it.
+        """Look from `starts_at` on (monotonic seconds) until `ends_at`.
+
+        `on_change` is told news and moment, and may end it.
 
         Late is late: a slow answer does not move the looks after it.
         """

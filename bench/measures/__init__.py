@@ -1,1 +1,1 @@
-"""One module a measure: `measure(grounds, size)` gives its figures one by one."""
+"""One module a measure: `measure(instances, size)` gives its figures one by one."""

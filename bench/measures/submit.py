@@ -37,7 +37,7 @@ class PageInputs:
             LISTED_CARD_PATTERN.findall(answer),
             set(REMOVED_CARD_PATTERN.findall(answer)),
         )
-        if 'id="desk"' in answer:
+        if 'id="workspace"' in answer:
             self.listed_ids = rendered_ids
         else:
             new_ids = [pk for pk in rendered_ids if pk not in self.listed_ids]
