@@ -177,8 +177,8 @@ def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded():
         import resource
         from evolink_studio.library.media import images
         from evolink_studio.library.exceptions import TooManyPixels
-        from tests.pictures import png_claiming
-        bomb = png_claiming(13_000, 13_000)
+        from tests.pictures import make_png_bomb
+        bomb = make_png_bomb(13_000, 13_000)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         try:
             images.normalize_image(bomb)

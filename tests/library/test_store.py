@@ -215,7 +215,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 rules = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
-link = default_storage.signed_link("a.mp4", mime="video/mp4", disposition="inline", seconds=60)
+link = default_storage.sign_link("a.mp4", mime="video/mp4", disposition="inline", seconds=60)
 print(json.dumps([link, list(map(str, rules["media-src"])), list(map(str, rules["img-src"]))]))
 """
 S3_ENVIRONMENT = {"S3_BUCKET": "films", "S3_ACCESS_KEY": ACCESS_KEY, "S3_SECRET_KEY": SECRET_KEY}
