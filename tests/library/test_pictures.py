@@ -1,5 +1,6 @@
 """What becomes of a picture that somebody gives."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -186,7 +187,8 @@ def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded():
             print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
     """
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)]
-    grown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    grown = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
     assert int(grown) < 20  # decoding takes 169 MB or more
 
 
