@@ -71,7 +71,7 @@ def normalize_image(content: bytes) -> EncodedImage:
     """Decode one frame, turn it upright, bring it to sRGB and write it anew.
 
     JPEG, PNG, WebP and GIF stay what they are; HEIC and AVIF become JPEG.
-    Raises NotAPicture or TooManyPixels.
+    Raises InvalidImage or ImageTooLarge.
     """
     with _open_image(content) as image:
         stored_format = _STORED_FORMAT_BY_SOURCE[image.format or ""]
