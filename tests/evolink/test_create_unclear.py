@@ -123,7 +123,7 @@ def test_a_connection_closed_right_after_connecting_is_unclear(fake_provider: Fa
         create_video(fake_provider.url)
 
 
-@pytest.mark.parametrize("fault", ["closes_at_once", "mute"])
+@pytest.mark.parametrize("fault", ["connections_to_drop", "is_mute"])
 def test_trouble_while_a_long_request_is_being_written_is_unclear(
     fake_provider: FakeProvider, fault: str
 ) -> None:
