@@ -1,11 +1,10 @@
 """The request of a person who is signed in, for type checking of views."""
 
-from django.http import HttpRequest
-
 from evolink_studio.accounts.models import User
+from evolink_studio.core.http import HtmxHttpRequest
 
 
-class AuthenticatedHttpRequest(HttpRequest):
+class AuthenticatedHttpRequest(HtmxHttpRequest):
     """`@login_required` stands before every view that takes this."""
 
     user: User

@@ -8,6 +8,8 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
+from evolink_studio.core.http import HtmxHttpRequest
+
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -37,12 +39,12 @@ class ExpiredSessionMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: HtmxHttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         redirect_url = response.headers.get("Location", "")
         if (
             response.status_code == 302
-            and request.headers.get("HX-Request") == "true"
+            and request.htmx
             and redirect_url.startswith(reverse(settings.LOGIN_URL))
         ):
             return HttpResponse(status=204, headers={"HX-Redirect": reverse(settings.LOGIN_URL)})

@@ -1,4 +1,13 @@
-"""Numbers that arrive as text."""
+"""What arrives with a request: its type, and numbers as text."""
+
+from django.http import HttpRequest
+from django_htmx.middleware import HtmxDetails
+
+
+class HtmxHttpRequest(HttpRequest):
+    """A request that has passed django-htmx's middleware. `htmx` is true where htmx asks."""
+
+    htmx: HtmxDetails
 
 
 def parse_id(text: str) -> int | None:

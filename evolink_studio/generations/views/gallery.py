@@ -79,7 +79,7 @@ def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
         "tabs": TABS.values(),
         "now": now,
     }
-    is_fragment = request.headers.get("HX-Request") and request.GET.get("before")
+    is_fragment = request.htmx and request.GET.get("before")
     template = "generations/_gallery_items.html" if is_fragment else "generations/gallery.html"
     return render(request, template, context)
 

@@ -80,7 +80,7 @@ def cancel(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Drop a generation that was not sent yet. Too late: the card says how it stands."""
     now = timezone.now()
     services.cancel(generation=queries.get_generation_or_404(request.user, pk), now=now)
-    if not request.headers.get("HX-Request"):
+    if not request.htmx:
         return redirect("home")
     return _render_card(
         request, present_card(queries.get_generation_or_404(request.user, pk), now=now)
@@ -94,7 +94,7 @@ def dismiss(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     now = timezone.now()
     services.dismiss(generation=queries.get_generation_or_404(request.user, pk), now=now)
     drawn = present_card(queries.get_generation_or_404(request.user, pk), now=now)
-    if not request.headers.get("HX-Request"):
+    if not request.htmx:
         messages.info(request, f"{drawn.message} {drawn.advice}")
         return redirect("home")
     return _render_card(request, drawn)
@@ -106,7 +106,7 @@ def restore(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Back on the stage, with the poller that follows it."""
     generation = queries.get_generation_or_404(request.user, pk)
     services.restore(generation=generation)
-    if not request.headers.get("HX-Request"):
+    if not request.htmx:
         return redirect(present_card(generation, now=timezone.now()).show_url)
     context = workspace_context(
         request.user, selected_id=pk, account=queries.current_provider_account(), now=timezone.now()
