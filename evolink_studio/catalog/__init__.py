@@ -1,8 +1,8 @@
 """AI models as data: fields, rules, parsing, validation, serialization. No Django, no HTTP.
 
     spec = get_spec("veo3.1-pro")
-    result = spec.check({"prompt": "A cat playing piano"})
-    spec.build_payload(result.request, urls={})
+    evaluation = spec.evaluate({"prompt": "A cat playing piano"})
+    spec.build_payload(evaluation.request, urls={})
 
 `fields` what a parameter is · `introspection` types to fields · `parsing` strings to values ·
 `validation` one value against its field · `rules` what depends on other fields · `serialization`
@@ -13,12 +13,12 @@ To add an AI model, write its module in `specs/`, name it below, and add its cas
 """
 
 from evolink_studio.catalog.base import VideoRequest
-from evolink_studio.catalog.conversion import Conversion, DroppedValue
+from evolink_studio.catalog.conversion import Conversion, DroppedValue, convert_values
 from evolink_studio.catalog.fields import Control, Field, Option
 from evolink_studio.catalog.media import MediaConstraints, MediaFile
 from evolink_studio.catalog.messages import FieldError, Message
 from evolink_studio.catalog.rules import DisabledOption
-from evolink_studio.catalog.spec import Capability, CheckResult, Lifecycle, ModelSpec
+from evolink_studio.catalog.spec import Capability, FormEvaluation, Lifecycle, ModelSpec
 from evolink_studio.catalog.specs import (
     grok_imagine_text,
     kling_o3_image,
@@ -30,13 +30,13 @@ from evolink_studio.catalog.specs import (
 __all__ = [
     "SPECS",
     "Capability",
-    "CheckResult",
     "Control",
     "Conversion",
     "DisabledOption",
     "DroppedValue",
     "Field",
     "FieldError",
+    "FormEvaluation",
     "Lifecycle",
     "MediaConstraints",
     "MediaFile",
@@ -45,6 +45,7 @@ __all__ = [
     "Option",
     "UnknownModelError",
     "VideoRequest",
+    "convert_values",
     "get_spec",
 ]
 
@@ -66,7 +67,7 @@ class UnknownModelError(KeyError):
 
 
 def get_spec(model_id: str) -> ModelSpec:
-    """UnknownModel when there is none."""
+    """UnknownModelError when there is none."""
     try:
         return SPECS[model_id]
     except KeyError:

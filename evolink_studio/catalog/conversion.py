@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evolink_studio.catalog.fields import Field
 from evolink_studio.catalog.media import MediaFile
 from evolink_studio.catalog.parsing import UNREADABLE, parse_value
 from evolink_studio.catalog.rules import count_values
+from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.catalog.validation import validate_value
-
-if TYPE_CHECKING:
-    from evolink_studio.catalog.spec import ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class Conversion:
 
 
 def convert_values(
-    old_spec: "ModelSpec", raw: Mapping[str, object], new_spec: "ModelSpec"
+    old_spec: ModelSpec, raw: Mapping[str, object], new_spec: ModelSpec
 ) -> Conversion:
     """Keep each value that the new spec accepts.
 
@@ -47,7 +45,7 @@ def convert_values(
     not fit goes without a word: nobody chose it. Frames become frames, whatever the fields are
     called; everything else stays under its name.
     """
-    old_defaults = old_spec.defaults(raw)
+    old_defaults = old_spec.evaluate(raw).defaults
     old_values = {field.name: parse_value(field, raw.get(field.name)) for field in old_spec.fields}
     candidate_values = {**raw, **_assign_frames(old_spec, old_values, new_spec)}
     values: dict[str, Any] = {}
@@ -64,10 +62,17 @@ def convert_values(
         if value not in (None, UNREADABLE, old_defaults.get(name))
         and not _is_preserved(name, value, values)
     }
-    for disabled_option in new_spec.disabled_options(values):
-        if disabled_option.option is not None and disabled_option.is_chosen(values):
-            lost_values.setdefault(disabled_option.field, values.pop(disabled_option.field))
-    shown_values = new_spec.defaults(values) | values
+    evaluation = new_spec.evaluate(values)
+    refused_values = {
+        disabled_option.field: disabled_option.option
+        for disabled_option in evaluation.disabled_options
+        if disabled_option.option is not None and disabled_option.is_chosen(values)
+    }
+    if refused_values:
+        values = {name: value for name, value in values.items() if name not in refused_values}
+        lost_values |= {k: v for k, v in refused_values.items() if k not in lost_values}
+        evaluation = new_spec.evaluate(values)
+    shown_values = {**evaluation.defaults, **values}
     return Conversion(
         values,
         tuple(
@@ -83,7 +88,7 @@ def convert_values(
 
 
 def _assign_frames(
-    old_spec: "ModelSpec", old_values: Mapping[str, Any], new_spec: "ModelSpec"
+    old_spec: ModelSpec, old_values: Mapping[str, Any], new_spec: ModelSpec
 ) -> dict[str, Any]:
     """The frames, in their order, under the names they have in the new spec; None where none is."""
     frames = [
@@ -119,7 +124,7 @@ def _to_field_value(field: Field, media: MediaFile) -> Any:
 
 
 def _has_moved_media(
-    old_spec: "ModelSpec", old_values: Mapping[str, Any], field: Field, values: Mapping[str, Any]
+    old_spec: ModelSpec, old_values: Mapping[str, Any], field: Field, values: Mapping[str, Any]
 ) -> bool:
     """Whether it holds a picture that was none of its kind before."""
     is_same_kind = any(
@@ -144,7 +149,7 @@ def _is_preserved(name: str, value: Any, values: Mapping[str, Any]) -> bool:
     return all(media in all_files for media in files)
 
 
-def _fit_value(new_spec: "ModelSpec", field: Field, raw: Any) -> Any:
+def _fit_value(new_spec: ModelSpec, field: Field, raw: Any) -> Any:
     """As much of the value as the new spec accepts; None for nothing."""
     value = parse_value(field, raw)
     if value is None:
@@ -158,7 +163,7 @@ def _fit_value(new_spec: "ModelSpec", field: Field, raw: Any) -> Any:
     return None
 
 
-def _shorten_value(new_spec: "ModelSpec", field: Field, value: Any) -> Any:
+def _shorten_value(new_spec: ModelSpec, field: Field, value: Any) -> Any:
     if isinstance(value, str):
         return value[: field.max_length].rstrip()
     if isinstance(value, list):

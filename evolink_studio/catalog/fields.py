@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pydantic import GetJsonSchemaHandler
-from pydantic_core import CoreSchema
-
 from evolink_studio.catalog.media import MediaConstraints
 
 
@@ -68,11 +65,6 @@ class Param:
     is_frame: bool = False
     option_texts: Mapping[Any, tuple[str, str]] = field(default_factory=dict)
     encoding: JsonEncoding | None = None
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {**handler(schema), "title": self.label, "description": self.help}
 
 
 @dataclass(frozen=True, slots=True)

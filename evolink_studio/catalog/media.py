@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, field_validator
-from pydantic_core import CoreSchema
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from evolink_studio.catalog.messages import Message, _
 
@@ -75,13 +74,6 @@ class MediaFile(BaseModel):
     @classmethod
     def _normalize_format(cls, value: str) -> str:
         return "jpeg" if value.lower() == "jpg" else value.lower()
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        # Whoever writes a request names a file; the facts are the studio's to find out.
-        return {"type": "string", "description": "Reference of a file, or its URL."}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

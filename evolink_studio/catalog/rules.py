@@ -84,11 +84,6 @@ class Rule:
         """Every field it reads or speaks of."""
         raise NotImplementedError
 
-    @property
-    def trigger_fields(self) -> tuple[str, ...]:
-        """Fields whose change shows elsewhere in the form: the form must look again."""
-        return ()
-
     def disabled_options(self, values: FieldValues) -> Iterable[DisabledOption]:
         return ()
 
@@ -129,10 +124,6 @@ class RequiresField(Rule):
     def field_names(self) -> tuple[str, ...]:
         return self.field, self.other_field
 
-    @property
-    def trigger_fields(self) -> tuple[str, ...]:
-        return (self.other_field,)
-
     def disabled_options(self, values: FieldValues) -> Iterable[DisabledOption]:
         if not count_values(values.get(self.other_field)):
             yield DisabledOption(self.field, None, self.message)
@@ -153,10 +144,6 @@ class OptionsWhen(Rule):
     @property
     def field_names(self) -> tuple[str, ...]:
         return self.field, self.when.field
-
-    @property
-    def trigger_fields(self) -> tuple[str, ...]:
-        return (self.when.field,)
 
     def disabled_options(self, values: FieldValues) -> Iterable[DisabledOption]:
         if not self.when.is_met(values):
@@ -179,10 +166,6 @@ class RequiredUnless(Rule):
     def field_names(self) -> tuple[str, ...]:
         return self.field, self.unless.field
 
-    @property
-    def trigger_fields(self) -> tuple[str, ...]:
-        return (self.unless.field,)
-
     def required_fields(self, values: FieldValues) -> Iterable[str]:
         return () if self.unless.is_met(values) else (self.field,)
 
@@ -203,10 +186,6 @@ class IgnoredWhen(Rule):
     @property
     def field_names(self) -> tuple[str, ...]:
         return self.field, self.when.field
-
-    @property
-    def trigger_fields(self) -> tuple[str, ...]:
-        return (self.when.field,)
 
     def disabled_options(self, values: FieldValues) -> Iterable[DisabledOption]:
         if self.when.is_met(values):
@@ -286,10 +265,6 @@ class DisabledAboveLimit(Rule):
     @property
     def field_names(self) -> tuple[str, ...]:
         return self.field, *self.counted_fields
-
-    @property
-    def trigger_fields(self) -> tuple[str, ...]:
-        return self.counted_fields
 
     def disabled_options(self, values: FieldValues) -> Iterable[DisabledOption]:
         if _count_total(self.counted_fields, values) + 1 > self.limit:

@@ -1,15 +1,15 @@
 """A spec: everything the studio knows about one AI model."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from evolink_studio.catalog.base import VideoRequest
-from evolink_studio.catalog.conversion import Conversion, convert_values
-from evolink_studio.catalog.fields import Field
+from evolink_studio.catalog.fields import Control, Field
 from evolink_studio.catalog.introspection import build_fields
 from evolink_studio.catalog.messages import FieldError, Message
 from evolink_studio.catalog.parsing import parse_value
@@ -35,20 +35,28 @@ class Lifecycle(StrEnum):
     RETIRED = "retired"
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """Either a request and no problems, or problems (in the order of the form) and no request."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormEvaluation:
+    """What a spec says of one form: all of it, found out in one pass.
 
+    `raw` is what was entered; `values` what of it fits its field, with the defaults of the fields
+    left empty and without those that play no part. Either `request` is there or `errors`, which
+    are in the order of the form. `disabled_options` cannot be chosen as things stand, and
+    `required_fields` must be filled in. `required_sizes` are the exact (width, height) in pixels
+    that pictures of a field may have, where it matters. `defaults` has the value that each field
+    has when it is left empty, where there is one. `settings`, for the price, is what was entered
+    over the defaults, as it was entered and without the prompt.
+    """
+
+    raw: Mapping[str, object]
+    values: FieldValues
     request: VideoRequest | None
     errors: tuple[FieldError, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedForm:
-    """What was entered, sorted: the good values, defaults among them, and what is wrong."""
-
-    values: FieldValues
-    errors: tuple[FieldError, ...]
+    disabled_options: tuple[DisabledOption, ...]
+    required_fields: frozenset[str]
+    required_sizes: Mapping[str, PixelSizes]
+    defaults: Mapping[str, object]
+    settings: Mapping[str, object]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,7 +64,7 @@ class ModelSpec:
     """One AI model: its request class, its rules, and what people are told about it.
 
     `raw`, wherever it is taken, holds what was entered, by field name: strings as a form sends
-    them or Python values, `Media` for files, dicts for rows. An empty value counts as not
+    them or Python values, `MediaFile` for files, dicts for rows. An empty value counts as not
     entered, so a switch that is off must be there as "off". Unknown names are left alone.
 
     `fixed_seconds` is the length of every video where no `duration` can be chosen.
@@ -88,11 +96,6 @@ class ModelSpec:
     def fields(self) -> tuple[Field, ...]:
         return build_fields(self.request_class)
 
-    @cached_property
-    def trigger_fields(self) -> frozenset[str]:
-        """Fields after whose change a form must look at `disabled_options` and `defaults` again."""
-        return frozenset(name for rule in self.rules for name in rule.trigger_fields)
-
     def get_field(self, name: str) -> Field:
         """KeyError when this AI model has no such field."""
         return self._fields_by_name[name]
@@ -119,65 +122,48 @@ class ModelSpec:
         quality = self._fields_by_name.get("quality")
         return quality.options[-1].label if quality and quality.options else ""
 
-    def check(self, raw: Mapping[str, object]) -> CheckResult:
-        """The request, or everything that stands against it. Never raises."""
-        form = self._parse_form(raw)
-        invalid_names = {error.field for error in form.errors}
-        applicable_rules = [
-            rule for rule in self.rules if invalid_names.isdisjoint(rule.field_names)
-        ]
-        rule_errors = [
-            error for rule in applicable_rules for error in rule.find_errors(form.values)
-        ]
-        errors = self._sort_errors([*form.errors, *rule_errors])
-        return CheckResult(None if errors else self.request_class(**form.values), errors)
-
-    def disabled_options(self, raw: Mapping[str, object]) -> tuple[DisabledOption, ...]:
-        """What cannot be chosen as things stand; a value that does not fit counts as absent."""
-        values = self._parse_form(raw).values
-        return tuple(
-            disabled_option
-            for rule in self.rules
-            for disabled_option in rule.disabled_options(values)
+    def evaluate(self, raw: Mapping[str, object]) -> FormEvaluation:
+        """Parse and check a form; a value that does not fit counts as absent. Never raises."""
+        valid_values, value_errors = self._parse_values(raw)
+        defaults = self._compute_defaults(valid_values)
+        values = defaults | valid_values
+        for name in self._ignored_fields(values):
+            values.pop(name, None)
+            value_errors.pop(name, None)
+        errors = self._sort_errors(
+            [
+                *chain.from_iterable(value_errors.values()),
+                *self._find_rule_errors(values, value_errors),
+            ]
+        )
+        return FormEvaluation(
+            raw=raw,
+            values=values,
+            request=None if errors else self.request_class(**values),
+            errors=errors,
+            disabled_options=tuple(
+                option for rule in self.rules for option in rule.disabled_options(values)
+            ),
+            required_fields=self._find_required_fields(values),
+            required_sizes={
+                name: sizes
+                for rule in self.rules
+                for name, sizes in rule.required_sizes(values).items()
+            },
+            defaults=defaults,
+            settings=self._collect_settings(raw, defaults),
         )
 
-    def required_sizes(self, raw: Mapping[str, object]) -> dict[str, PixelSizes]:
-        """Exact (width, height) in pixels that pictures of a field must have, where it matters."""
-        values = self._parse_form(raw).values
-        return {
-            name: sizes
-            for rule in self.rules
-            for name, sizes in rule.required_sizes(values).items()
-        }
-
-    def required_fields(self, raw: Mapping[str, object]) -> frozenset[str]:
-        """The fields that must be filled in as things stand."""
-        values = self._parse_form(raw).values
-        required_by_rules = (name for rule in self.rules for name in rule.required_fields(values))
-        return frozenset(required_by_rules) | {
-            field.name for field in self.fields if field.is_required
-        }
-
-    def defaults(self, raw: Mapping[str, object]) -> dict[str, object]:
-        """The value that each field has when it is left empty, where there is one."""
-        return self._compute_defaults(self._parse_form(raw).values)
+    def allows_value(self, evaluation: FormEvaluation, name: str, value: object) -> bool:
+        """Whether this value of a field would bring nothing new that is wrong with the form."""
+        errors = self.evaluate({**evaluation.raw, name: value}).errors
+        return all(error in evaluation.errors for error in errors)
 
     def build_payload(self, request: VideoRequest, urls: Mapping[str, str]) -> dict[str, object]:
         """The JSON body to send. `urls` has the URL of every file by its `ref`, else KeyError."""
         ignored_names = self._ignored_fields(dict(request))
         sent_fields = [field for field in self.fields if field.name not in ignored_names]
         return {"model": self.id, **serialize_request(request, sent_fields, urls)}
-
-    def convert_values(self, raw: Mapping[str, object], new_spec: "ModelSpec") -> Conversion:
-        """What of `raw` another AI model takes over, and what it does not."""
-        return convert_values(self, raw, new_spec)
-
-    def build_json_schema(self) -> dict[str, Any]:
-        """JSON schema of the request; what rules add to it is not in there."""
-        return self.request_class.model_json_schema() | {
-            "title": self.id,
-            "description": self.summary,
-        }
 
     @cached_property
     def _fields_by_name(self) -> Mapping[str, Field]:
@@ -187,28 +173,24 @@ class ModelSpec:
     def _field_positions(self) -> Mapping[str, int]:
         return {field.name: position for position, field in enumerate(self.fields)}
 
-    def _parse_form(self, raw: Mapping[str, object]) -> ParsedForm:
-        valid_values: dict[str, Any] = {}
-        errors: list[FieldError] = []
+    def _parse_values(
+        self, raw: Mapping[str, object]
+    ) -> tuple[dict[str, Any], dict[str, Sequence[FieldError]]]:
+        """The typed values that fit their fields, and what is wrong with the others, by field."""
+        values: dict[str, Any] = {}
+        errors: dict[str, Sequence[FieldError]] = {}
         for field in self.fields:
             value = parse_value(field, raw.get(field.name))
             if value is None:
-                errors += (
-                    [FieldError(field.name, required_message(field))] if field.is_required else []
-                )
+                if field.is_required:
+                    errors[field.name] = [FieldError(field.name, required_message(field))]
                 continue
-            valid_values[field.name], value_errors = validate_value(
-                self.request_class, field, value
-            )
-            errors += value_errors
-        for error in errors:
-            valid_values.pop(error.field, None)
-        values = self._compute_defaults(valid_values) | valid_values
-        ignored_names = self._ignored_fields(values)
-        return ParsedForm(
-            {name: value for name, value in values.items() if name not in ignored_names},
-            tuple(error for error in errors if error.field not in ignored_names),
-        )
+            typed_value, field_errors = validate_value(self.request_class, field, value)
+            if field_errors:
+                errors[field.name] = field_errors
+            else:
+                values[field.name] = typed_value
+        return values, errors
 
     def _compute_defaults(self, values: FieldValues) -> dict[str, object]:
         defaults = {field.name: field.default for field in self.fields}
@@ -219,6 +201,31 @@ class ModelSpec:
 
     def _ignored_fields(self, values: FieldValues) -> frozenset[str]:
         return frozenset(name for rule in self.rules for name in rule.ignored_fields(values))
+
+    def _collect_settings(
+        self, raw: Mapping[str, object], defaults: Mapping[str, object]
+    ) -> dict[str, object]:
+        entered_values = {name: value for name, value in raw.items() if value not in (None, "", [])}
+        prompt_names = {field.name for field in self.fields if field.control is Control.PROMPT}
+        return {
+            name: value
+            for name, value in {**defaults, **entered_values}.items()
+            if name not in prompt_names
+        }
+
+    def _find_rule_errors(
+        self, values: FieldValues, invalid_names: Container[str]
+    ) -> Iterator[FieldError]:
+        """What the rules refuse; a rule about a field that is wrong by itself says nothing."""
+        for rule in self.rules:
+            if not any(name in invalid_names for name in rule.field_names):
+                yield from rule.find_errors(values)
+
+    def _find_required_fields(self, values: FieldValues) -> frozenset[str]:
+        required_by_rules = (name for rule in self.rules for name in rule.required_fields(values))
+        return frozenset(required_by_rules) | {
+            field.name for field in self.fields if field.is_required
+        }
 
     def _sort_errors(self, errors: Iterable[FieldError]) -> tuple[FieldError, ...]:
         return tuple(sorted(errors, key=lambda problem: self._field_positions[problem.field]))

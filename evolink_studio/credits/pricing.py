@@ -1,6 +1,6 @@
 """From a rate card and parameters to credits. Decimals only."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -103,43 +103,57 @@ class CheaperOption:
     saved_credits: Decimal
 
 
+# Whether the rules of the model let this field have this value, with all else as it is.
+IsAllowed = Callable[[str, object], bool]
+
+
 def cheaper_options(
-    rate_card: RateCard, spec: ModelSpec, params: Mapping[str, object]
+    rate_card: RateCard, spec: ModelSpec, params: Mapping[str, object], is_allowed: IsAllowed
 ) -> tuple[CheaperOption, ...]:
     """Every single change that makes it cheaper and that the model's rules allow, least first."""
-    current_price = calculate_price(rate_card, params)
-    options = [
-        CheaperOption(field.name, field.label, label, value, new_price, current_price - new_price)
-        for field, value, label in _allowed_alternatives(rate_card, spec, params)
-        if (new_price := calculate_price(rate_card, {**params, field.name: value})) < current_price
-    ]
-    return tuple(sorted(options, key=lambda option: option.saved_credits))
+    options = _priced_options(rate_card, spec, params)
+    return tuple(option for option in options if is_allowed(option.field_name, option.value))
 
 
 def best_cheaper_option(
-    rate_card: RateCard, spec: ModelSpec, params: Mapping[str, object], *, max_credits: Decimal
+    rate_card: RateCard,
+    spec: ModelSpec,
+    params: Mapping[str, object],
+    is_allowed: IsAllowed,
+    *,
+    max_credits: Decimal,
 ) -> CheaperOption | None:
     """The smallest single change that costs no more than this; None when there is none."""
     affordable = (
-        option for option in cheaper_options(rate_card, spec, params) if option.price <= max_credits
+        option
+        for option in _priced_options(rate_card, spec, params)
+        if option.price <= max_credits and is_allowed(option.field_name, option.value)
     )
     return next(affordable, None)
 
 
-def _allowed_alternatives(
+def _priced_options(
+    rate_card: RateCard, spec: ModelSpec, params: Mapping[str, object]
+) -> list[CheaperOption]:
+    current_price = calculate_price(rate_card, params)
+    options = [
+        CheaperOption(field.name, field.label, label, value, new_price, current_price - new_price)
+        for field, value, label in _priced_alternatives(rate_card, spec, params)
+        if (new_price := calculate_price(rate_card, {**params, field.name: value})) < current_price
+    ]
+    return sorted(options, key=lambda option: option.saved_credits)
+
+
+def _priced_alternatives(
     rate_card: RateCard, spec: ModelSpec, params: Mapping[str, object]
 ) -> Iterator[tuple[Field, object, str]]:
     priced_names = {name for factor in rate_card.factors for name in factor["when"]}
     if rate_card.unit == RateCard.Unit.SECOND and is_length_known(rate_card, params):
         priced_names.add(DURATION_FIELD)
-    current_errors = spec.check(params).errors
     for field in spec.fields:
         if field.name in priced_names:
             for value, label in _field_options(field):
-                # The files of stored parameters are only named, so some problems are always there.
-                new_errors = spec.check({**params, field.name: value}).errors
-                if all(error in current_errors for error in new_errors):
-                    yield field, value, label
+                yield field, value, label
 
 
 def _field_options(field: Field) -> Iterator[tuple[object, str]]:

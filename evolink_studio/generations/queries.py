@@ -159,6 +159,11 @@ def get_newest_heartbeat() -> Heartbeat | None:
     return Heartbeat.objects.order_by("-seen_at").first()
 
 
+def get_free_disk_bytes() -> int | None:
+    """What the worker's disk has left, as it said last; None before its first word. One query."""
+    return Heartbeat.objects.order_by("-seen_at").values_list("disk_free_bytes", flat=True).first()
+
+
 def get_gallery_page(
     user: User,
     *,

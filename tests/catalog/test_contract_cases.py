@@ -34,7 +34,7 @@ def test_all_the_cases_are_read():
 @pytest.mark.parametrize("case", ACCEPTED, ids=str)
 def test_what_the_documentation_allows_is_sent_as_documented(case, as_strings):
     spec = get_spec(case.model_id)
-    checked = spec.check(form_values(case, as_strings))
+    checked = spec.evaluate(form_values(case, as_strings))
     assert checked.errors == ()
     payload = spec.build_payload(checked.request, case.picture_urls())
     expected = case.expected_payload(case.picture_urls())
@@ -45,6 +45,6 @@ def test_what_the_documentation_allows_is_sent_as_documented(case, as_strings):
 @pytest.mark.parametrize("as_strings", [False, True], ids=["values", "strings"])
 @pytest.mark.parametrize("case", REJECTED, ids=str)
 def test_what_the_documentation_forbids_is_refused_at_its_field(case, as_strings):
-    checked = get_spec(case.model_id).check(form_values(case, as_strings))
+    checked = get_spec(case.model_id).evaluate(form_values(case, as_strings))
     assert checked.request is None
     assert {problem.field for problem in checked.errors} == {case.error_field}

@@ -30,7 +30,7 @@ ODD_SPEC = replace(VEO, id="odd", request_class=OddParsingRequest, rules=())
 
 
 def error_texts(spec, **raw):
-    return [(error.field, str(error.message)) for error in spec.check(raw).errors]
+    return [(error.field, str(error.message)) for error in spec.evaluate(raw).errors]
 
 
 @pytest.mark.parametrize("prompt", ["", "   ", "\r\n", None])
@@ -40,12 +40,12 @@ def test_nothing_but_blanks_is_no_prompt(prompt):
 
 def test_a_prompt_is_kept_as_it_was_written():
     prompt = " Line one\r\nline <two>\rlast “line” 🎬\0 "
-    assert VEO.check({"prompt": prompt}).request.prompt == "Line one\nline <two>\nlast “line” 🎬"
+    assert VEO.evaluate({"prompt": prompt}).request.prompt == "Line one\nline <two>\nlast “line” 🎬"
 
 
 def test_characters_are_counted_as_people_count_them():
-    assert VEO.check({"prompt": "🎬" * 2000}).request is not None
-    assert VEO.check({"prompt": "a\r\n" * 1000}).request is not None
+    assert VEO.evaluate({"prompt": "🎬" * 2000}).request is not None
+    assert VEO.evaluate({"prompt": "a\r\n" * 1000}).request is not None
     assert error_texts(VEO, prompt="🎬" * 2001) == [
         ("prompt", "At most 2000 characters; this has 2001.")
     ]
@@ -59,7 +59,7 @@ def test_text_that_no_body_can_carry_is_refused():
 
 @pytest.mark.parametrize("duration", ["7", " 7 ", "+7", 7, 7.0, "7.0"])
 def test_a_number_is_understood_as_people_write_it(duration):
-    assert SEEDANCE.check({"prompt": "x", "duration": duration}).request.duration == 7
+    assert SEEDANCE.evaluate({"prompt": "x", "duration": duration}).request.duration == 7
 
 
 @pytest.mark.parametrize(
@@ -72,13 +72,13 @@ def test_what_is_no_number_of_the_range_is_told_the_range(duration):
 
 
 def test_a_number_too_long_to_be_printed_is_refused_like_any_other():
-    (problem,) = ODD_SPEC.check({"any_whole": 10**5000}).errors
+    (problem,) = ODD_SPEC.evaluate({"any_whole": 10**5000}).errors
     assert str(problem.message) == "Enter a whole number."
 
 
 @pytest.mark.parametrize("duration", ["10", 10, " 10 "])
 def test_an_option_is_understood_as_text_and_as_value(duration):
-    assert GROK.check({"prompt": "x", "duration": duration}).request.duration == 10
+    assert GROK.evaluate({"prompt": "x", "duration": duration}).request.duration == 10
 
 
 @pytest.mark.parametrize("duration", ["7", 7, True, ["6"], "6s"])
@@ -93,12 +93,12 @@ def test_what_is_no_option_is_told_the_options(duration):
     [("on", True), ("True", True), ("1", True), (True, True), ("off", False), ("false", False)],
 )
 def test_a_switch_is_understood(entered, understood):
-    request = VEO.check({"prompt": "x", "enhance_prompt": entered}).request
+    request = VEO.evaluate({"prompt": "x", "enhance_prompt": entered}).request
     assert request.enhance_prompt is understood
 
 
 def test_a_switch_left_out_has_its_default():
-    assert VEO.check({"prompt": "x"}).request.enhance_prompt is True
+    assert VEO.evaluate({"prompt": "x"}).request.enhance_prompt is True
 
 
 def test_a_switch_takes_nothing_else():
@@ -109,8 +109,8 @@ def test_a_switch_takes_nothing_else():
 
 def test_unknown_names_are_left_alone():
     raw = {"prompt": "x", "csrfmiddlewaretoken": "y", "model": "z", "callback_url": "http://me"}
-    assert VEO.build_payload(VEO.check(raw).request, {})["model"] == "veo3.1-pro"
-    assert "callback_url" not in VEO.build_payload(VEO.check(raw).request, {})
+    assert VEO.build_payload(VEO.evaluate(raw).request, {})["model"] == "veo3.1-pro"
+    assert "callback_url" not in VEO.build_payload(VEO.evaluate(raw).request, {})
 
 
 def test_one_file_is_as_good_as_a_list_of_one():
@@ -119,7 +119,7 @@ def test_one_file_is_as_good_as_a_list_of_one():
         "image_start": [make_image_file()],
         "image_urls": make_image_file("other"),
     }
-    request = KLING.check(raw).request
+    request = KLING.evaluate(raw).request
     assert request.image_start == make_image_file()
     assert request.image_urls == [make_image_file("other")]
 
@@ -138,9 +138,9 @@ def test_too_many_files_are_counted():
 
 def test_lines_of_a_text_are_a_list_and_empty_ones_are_not_there():
     raw = {"prompt": "x", "element_ids": " e1 \r\n\r\ne2 "}
-    assert KLING.check(raw).request.element_ids == ["e1", "e2"]
+    assert KLING.evaluate(raw).request.element_ids == ["e1", "e2"]
     raw["element_ids"] = ["e1", "", None, "e2"]
-    assert KLING.check(raw).request.element_ids == ["e1", "e2"]
+    assert KLING.evaluate(raw).request.element_ids == ["e1", "e2"]
 
 
 def test_each_cell_of_a_row_gets_its_own_sentence():
@@ -152,7 +152,7 @@ def test_each_cell_of_a_row_gets_its_own_sentence():
         "no row",
     ]
     raw = {"multi_shot": "on", "image_start": make_image_file(), "shots": shots}
-    assert KLING.check(raw).errors == (
+    assert KLING.evaluate(raw).errors == (
         FieldError("shots", Message("Write what the video should show."), 1, "prompt"),
         FieldError(
             "shots",
@@ -174,7 +174,7 @@ def test_each_cell_of_a_row_gets_its_own_sentence():
 
 def test_everything_wrong_is_told_at_once_in_the_order_of_the_form():
     raw = {"prompt": "", "quality": "8k", "duration": "99", "aspect_ratio": "keep_ratio"}
-    fields = [found.field for found in SEEDANCE.check(raw).errors]
+    fields = [found.field for found in SEEDANCE.evaluate(raw).errors]
     assert fields == ["prompt", "duration", "quality", "aspect_ratio"]
 
 
@@ -198,7 +198,7 @@ def test_every_kind_of_mistake_has_a_plain_sentence(raw, sentence):
 
 @pytest.mark.parametrize(("entered", "understood"), [("on", True), ("False", False), ("", None)])
 def test_a_switch_with_three_states(entered, understood):
-    assert ODD_SPEC.check({"three_states": entered}).request.three_states is understood
+    assert ODD_SPEC.evaluate({"three_states": entered}).request.three_states is understood
 
 
 def test_a_sentence_is_translated_with_its_words():

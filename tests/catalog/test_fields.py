@@ -130,15 +130,6 @@ def test_sora_warns_and_does_not_come_first():
     assert next(iter(SPECS)) != sora.id
 
 
-def test_the_schema_says_limits_and_words():
-    schema = get_spec("veo3.1-pro").build_json_schema()
-    assert schema["title"] == "veo3.1-pro"
-    assert schema["required"] == ["prompt"]
-    assert schema["properties"]["prompt"]["maxLength"] == 2000
-    assert schema["properties"]["quality"]["description"].startswith("The resolution.")
-    assert schema["$defs"]["MediaFile"]["type"] == "string"
-
-
 class OddFieldsRequest(VideoRequest):
     """What none of the five has."""
 
@@ -184,7 +175,7 @@ def test_a_type_without_a_control_is_found_at_once():
 
 def test_a_file_without_a_url_cannot_be_sent():
     spec = get_spec("veo3.1-pro")
-    request = spec.check(
+    request = spec.evaluate(
         {"prompt": "A cat playing piano", "image_urls": [make_image_file()]}
     ).request
     assert request is not None

@@ -110,12 +110,12 @@ def test_a_browser_can_be_told_of_every_format_of_the_catalogue():
 def test_the_place_of_a_wrong_file_is_given():
     veo = SPECS["veo3.1-pro"]
     raw = {"prompt": "x", "image_urls": [make_image_file(), make_image_file(format="gif")]}
-    (problem,) = veo.check(raw).errors
+    (problem,) = veo.evaluate(raw).errors
     assert (problem.field, problem.index) == ("image_urls", 1)
 
 
 def test_what_only_resembles_a_file_is_refused():
     veo = SPECS["veo3.1-pro"]
     lookalike = make_image_file().model_dump()
-    (problem,) = veo.check({"prompt": "x", "image_urls": [lookalike]}).errors
+    (problem,) = veo.evaluate({"prompt": "x", "image_urls": [lookalike]}).errors
     assert (problem.field, str(problem.message)) == ("image_urls", "This needs a picture.")

@@ -7,6 +7,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from evolink_studio.catalog import SPECS, Control, MediaFile
+from evolink_studio.catalog.conversion import convert_values
 from tests.catalog.files import make_audio_file, make_image_file, make_video_file
 from tests.catalog.foreign import SAMPLE_SPECS
 
@@ -93,7 +94,9 @@ few_examples = settings(deadline=None, max_examples=40)
 def field_errors(spec, raw):
     """Problems that are not of a rule."""
     rule_messages = {rule.message.msgid for rule in spec.rules}
-    return [error for error in spec.check(raw).errors if error.message.msgid not in rule_messages]
+    return [
+        error for error in spec.evaluate(raw).errors if error.message.msgid not in rule_messages
+    ]
 
 
 @each_spec
@@ -102,20 +105,20 @@ def field_errors(spec, raw):
 def test_nothing_that_is_entered_breaks_a_spec(spec, data):
     raw = data.draw(RAW_FORMS[spec.id])
     names = {field.name for field in spec.fields}
-    checked = spec.check(raw)
+    checked = spec.evaluate(raw)
     assert (checked.request is None) == bool(checked.errors)
     assert all(str(problem.message) for problem in checked.errors)
     assert {problem.field for problem in checked.errors} <= names
-    assert all(str(block.message) for block in spec.disabled_options(raw))
-    assert spec.required_fields(raw) <= names
-    assert spec.defaults(raw).keys() <= names
+    assert all(str(block.message) for block in checked.disabled_options)
+    assert checked.required_fields <= names
+    assert checked.defaults.keys() <= names
 
 
 @each_spec
 @few_examples
 @given(data=st.data())
 def test_whatever_is_accepted_can_be_sent_and_stored_as_json(spec, data):
-    checked = spec.check(data.draw(RAW_FORMS[spec.id]))
+    checked = spec.evaluate(data.draw(RAW_FORMS[spec.id]))
     event(f"accepted: {checked.request is not None}")
     if checked.request is not None:
         payload = spec.build_payload(checked.request, URLS)
@@ -132,7 +135,7 @@ def test_whatever_is_accepted_can_be_sent_and_stored_as_json(spec, data):
 def test_what_another_ai_model_takes_over_is_right_by_itself(spec, data):
     raw = data.draw(RAW_FORMS[spec.id])
     into = data.draw(st.sampled_from(list(ALL_SPECS.values())))
-    carried = spec.convert_values(raw, into)
+    carried = convert_values(spec, raw, into)
     assert not {found.field for found in field_errors(into, carried.values)} & carried.values.keys()
     assert all(dropped.label for dropped in carried.dropped_values)
 
@@ -142,6 +145,6 @@ def test_what_another_ai_model_takes_over_is_right_by_itself(spec, data):
 @given(data=st.data())
 def test_an_ai_model_takes_over_from_itself_all_that_it_accepts(spec, data):
     raw = data.draw(RAW_FORMS[spec.id])
-    checked = spec.check(raw)
+    checked = spec.evaluate(raw)
     if checked.request is not None:
-        assert spec.check(spec.convert_values(raw, spec).values).request == checked.request
+        assert spec.evaluate(convert_values(spec, raw, spec).values).request == checked.request

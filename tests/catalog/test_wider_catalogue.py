@@ -109,7 +109,7 @@ def test_each_parameter_becomes_a_field_that_knows_its_limits(spec, entry):
 
 @pytest.mark.parametrize(("spec", "entry"), SPEC_CASES)
 def test_a_full_form_gives_the_body_the_list_describes(spec, entry):
-    checked = spec.check({field.name: full_value(field) for field in spec.fields})
+    checked = spec.evaluate({field.name: full_value(field) for field in spec.fields})
     assert checked.errors == ()
     body = spec.build_payload(checked.request, MEDIA_URLS)
     assert body.pop("model") == entry["ids"][0]
@@ -124,9 +124,10 @@ def test_a_full_form_gives_the_body_the_list_describes(spec, entry):
 def test_an_empty_form_gives_the_published_defaults_and_names_what_is_needed(spec, entry):
     published = list(list_leaves(entry["params"], entry["required"]))
     needed = {leaf.name for leaf in published if leaf.is_required}
-    assert {problem.field for problem in spec.check({}).errors} == needed
+    assert {problem.field for problem in spec.evaluate({}).errors} == needed
     body = spec.build_payload(
-        spec.check({name: full_value(spec.get_field(name)) for name in needed}).request, MEDIA_URLS
+        spec.evaluate({name: full_value(spec.get_field(name)) for name in needed}).request,
+        MEDIA_URLS,
     )
     defaults = {
         leaf.path: leaf.schema["default"]
@@ -151,7 +152,7 @@ def test_beyond_a_published_limit_nothing_is_accepted(spec, entry):
         if field.max_items is not None:
             beyond = full[field.name] * (field.max_items + 1)
         if beyond is not None:
-            problems = spec.check(full | {field.name: beyond}).errors
+            problems = spec.evaluate(full | {field.name: beyond}).errors
             assert [problem.field for problem in problems] == [field.name]
 
 
@@ -169,7 +170,7 @@ def test_sounds_and_films_and_a_voice_each_reach_the_body():
         "voices": [{"who": "Video 1", "voice": make_audio_file()}, {"who": "", "voice": None}],
         "duration": "2.5",
     }
-    body = WAN.build_payload(WAN.check(raw).request, MEDIA_URLS)
+    body = WAN.build_payload(WAN.evaluate(raw).request, MEDIA_URLS)
     assert body["video_urls"] == [MEDIA_URLS["film"]]
     assert body["audio_urls"] == [MEDIA_URLS["sound"]]
     assert body["model_params"] == {"voice_bindings": {"Video 1": MEDIA_URLS["sound"]}}
@@ -183,7 +184,7 @@ def test_a_file_in_a_row_is_judged_too():
         "voices": [{"who": "A", "voice": make_audio_file()}] * 2,
     }
     raw["voices"][1] = {"who": "B", "voice": make_audio_file(seconds=11)}
-    (problem,) = WAN.check(raw).errors
+    (problem,) = WAN.evaluate(raw).errors
     assert (problem.field, problem.index, problem.column) == ("voices", 1, "voice")
     assert str(problem.message) == "This runs for 11 s; at most 10 s are accepted."
 
@@ -192,19 +193,21 @@ def test_a_file_in_a_row_is_judged_too():
     ("duration", "sent"), [("3", 3), ("auto", "auto"), ("", 10), (5, 5), ("7.0", 7)]
 )
 def test_a_number_or_a_word(duration, sent):
-    checked = GEMINI.check({"prompt": "x", "duration": duration})
+    checked = GEMINI.evaluate({"prompt": "x", "duration": duration})
     assert GEMINI.build_payload(checked.request, {})["duration"] == sent
 
 
 @pytest.mark.parametrize("duration", ["2", "11", "soon", 3.5, True])
 def test_a_number_or_a_word_is_nothing_else(duration):
-    (problem,) = GEMINI.check({"prompt": "x", "duration": duration}).errors
+    (problem,) = GEMINI.evaluate({"prompt": "x", "duration": duration}).errors
     assert str(problem.message) == "Choose a number from 3 to 10, or: Automatic."
 
 
 def test_an_ai_model_without_a_prompt_works_on_a_film():
-    assert [problem.field for problem in TOPAZ.check({}).errors] == ["video_urls"]
-    body = TOPAZ.build_payload(TOPAZ.check({"video_urls": make_video_file()}).request, MEDIA_URLS)
+    assert [problem.field for problem in TOPAZ.evaluate({}).errors] == ["video_urls"]
+    body = TOPAZ.build_payload(
+        TOPAZ.evaluate({"video_urls": make_video_file()}).request, MEDIA_URLS
+    )
     assert body == {
         "model": "topaz-video-upscale",
         "video_urls": [MEDIA_URLS["film"]],

@@ -43,7 +43,7 @@ def test_every_field_of_a_model_has_its_control_and_its_place_for_what_is_wrong(
 @pytest.mark.parametrize("spec", ALL_SPECS.values(), ids=ALL_SPECS)
 def test_a_form_begins_with_the_documented_defaults(ada_client, sample_specs, spec):
     page = open_create_page(ada_client, spec.id)
-    for name, default in spec.defaults({}).items():
+    for name, default in spec.evaluate({}).defaults.items():
         if spec.get_field(name).control in (Control.CHOICE, Control.NUMBER):
             assert to_float_or_text(page.control_value(name)) == to_float_or_text(default)
         if spec.get_field(name).control == Control.SWITCH:

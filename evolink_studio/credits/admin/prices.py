@@ -125,7 +125,7 @@ def _preview_only_form(form: type[RateCardForm]) -> type[RateCardForm]:
 
 def _example_text(rate_card: RateCard, spec: ModelSpec) -> str:
     """What the model's own defaults would cost, and which they are."""
-    values = spec.defaults({})
+    values = spec.evaluate({}).defaults
     fields = [field for field in spec.fields if field.name in _EXAMPLE_FIELDS]
     setting_texts = [f"{_(f.label)}: {values[f.name]}" for f in fields if f.name in values]
     amount = _("{n} credits").format(n=_format_plain(calculate_price(rate_card, values)))

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from evolink_studio.catalog.conversion import DroppedValue
+from evolink_studio.catalog.conversion import DroppedValue, convert_values
 from evolink_studio.catalog.fields import Control as Kind
 from evolink_studio.catalog.messages import FieldError
-from evolink_studio.catalog.spec import CheckResult, ModelSpec
+from evolink_studio.catalog.spec import FormEvaluation, ModelSpec
 from evolink_studio.generations.forms.controls import (
     FormContext,
     FormControl,
@@ -69,6 +69,7 @@ class GenerationForm:
 def build_form(
     spec: ModelSpec,
     form_data: FormData,
+    evaluation: FormEvaluation,
     *,
     quote: PriceQuote,
     form_key: uuid.UUID | None = None,
@@ -80,15 +81,16 @@ def build_form(
 ) -> GenerationForm:
     """Prepare the form. Without `field_errors` (nothing was pressed yet) only early ones are
     shown."""
-    shown_errors = live_errors(spec, form_data) if field_errors is None else field_errors
+    if field_errors is None:
+        field_errors = live_errors(spec, form_data, evaluation)
     context = FormContext(
         values=form_data.values,
-        defaults=spec.defaults(form_data.values),
-        disabled_options=spec.disabled_options(form_data.values),
-        field_errors=[*form_data.field_errors, *shown_errors],
+        defaults=evaluation.defaults,
+        disabled_options=evaluation.disabled_options,
+        field_errors=[*form_data.field_errors, *field_errors],
         assets=form_data.assets,
-        required_fields=spec.required_fields(form_data.values),
-        required_sizes=spec.required_sizes(form_data.values),
+        required_fields=evaluation.required_fields,
+        required_sizes=evaluation.required_sizes,
     )
     controls = [build_control(field, context) for field in spec.fields]
     frame_fields = _frame_fields(spec)
@@ -146,26 +148,22 @@ def drop_untouched_defaults(form_data: FormData, shown_defaults: str) -> None:
                 del form_data.values[name]
 
 
-def live_errors(spec: ModelSpec, form_data: FormData) -> list[FieldError]:
+def live_errors(
+    spec: ModelSpec, form_data: FormData, evaluation: FormEvaluation
+) -> list[FieldError]:
     """What can be said before the press: about files and numbers that are there and do not fit."""
     return [
         problem
-        for problem in spec.check(form_data.values).errors
+        for problem in evaluation.errors
         if spec.get_field(problem.field).control in LIVE_ERROR_CONTROLS
         and is_filled_in(problem, form_data.values.get(problem.field))
     ]
 
 
-def submit_errors(check_result: CheckResult, form_data: FormData) -> list[FieldError]:
+def submit_errors(form_data: FormData, evaluation: FormEvaluation) -> list[FieldError]:
     """Problems at the press. A file that was not taken is not also called missing."""
     rejected_fields = {problem.field for problem in form_data.field_errors}
-    return [p for p in check_result.errors if p.field not in rejected_fields]
-
-
-def effective_values(spec: ModelSpec, form_data: FormData) -> dict[str, object]:
-    """The values as they would be sent, for the price: what was entered over the defaults."""
-    entered_values = {k: v for k, v in form_data.values.items() if v not in (None, "", [])}
-    return {**spec.defaults(form_data.values), **entered_values}
+    return [p for p in evaluation.errors if p.field not in rejected_fields]
 
 
 def convert_form_data(
@@ -175,7 +173,7 @@ def convert_form_data(
 
     A prompt comes along whole, even one too long for the new model: its words are the person's.
     """
-    conversion = old_spec.convert_values(form_data.values, new_spec)
+    conversion = convert_values(old_spec, form_data.values, new_spec)
     values: dict[str, object] = dict(conversion.values)
     prompt_names = {field.name for field in new_spec.fields if field.control is Kind.PROMPT}
     values.update({name: form_data.values[name] for name in prompt_names & form_data.values.keys()})

@@ -377,11 +377,11 @@ async def _build_payload(
     except AssetMissing as error:
         # Without it EvoLink would make, and charge, something that nobody asked for.
         raise UnsendableRequestError(ErrorCode.FILE_MISSING) from error
-    check_result = spec.check(values)
-    if check_result.request is None:
+    request = spec.evaluate(values).request
+    if request is None:
         raise UnsendableRequestError(ErrorCode.RULES_CHANGED)
     urls_by_ref = {asset.ref: await _get_asset_url(asset, provider, clock) for asset in assets}
-    payload = spec.build_payload(check_result.request, urls_by_ref)
+    payload = spec.build_payload(request, urls_by_ref)
     if provider.callback_base_url:
         payload["callback_url"] = provider.callback_base_url + reverse(
             "callback", args=[generation.callback_token]

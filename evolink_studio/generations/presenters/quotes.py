@@ -1,16 +1,15 @@
 """What pressing the button will cost, said on the button."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
+from functools import partial
 
 from django.utils.translation import gettext as _
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog import SPECS
-from evolink_studio.catalog.spec import Lifecycle, ModelSpec
+from evolink_studio.catalog.spec import FormEvaluation, Lifecycle, ModelSpec
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits import pricing
 from evolink_studio.credits.availability import Availability, check_availability
@@ -24,7 +23,7 @@ from evolink_studio.credits.pricing import (
     cheaper_options,
 )
 from evolink_studio.credits.queries import current_rate_card
-from evolink_studio.generations import models, queries
+from evolink_studio.generations import models
 
 
 def key_rejected_text() -> str:
@@ -47,12 +46,13 @@ def find_blocked_reason(
 
 @dataclass(frozen=True)
 class PriceQuote:
-    """`amount` in credits; None when price or length is open, `max_credits` is the worst case then.
+    """`credits_estimated` is None when price or length is open; `max_credits` is the worst case
+    then.
 
-    `button_label` is the button, `button_note` its second line. `blocked` says why nothing can be
-    sent. Where an allowance refuses, `denial` says so at length, and `cheaper_hint` which setting
-    would help. `allowance_summary` is None for who has no limit. `denied_model_ids` are the models
-    that an allowance leaves out.
+    `button_label` is the button, `button_note` its second line. `blocked_reason` says why nothing
+    can be sent. Where an allowance refuses, `denial` says so at length, and `cheaper_hint` which
+    setting would help. `allowance_summary` is None for who has no limit. `denied_model_ids` are
+    the models that an allowance leaves out.
     """
 
     credits_estimated: Decimal | None
@@ -74,14 +74,14 @@ def quote_price(
     *,
     spec: ModelSpec,
     user: User,
-    params: Mapping[str, object],
+    evaluation: FormEvaluation,
     account: ProviderAccount,
     blocked_reason: str,
     now: datetime,
 ) -> PriceQuote:
     """Hold what it will take against the person's allowances and what EvoLink says is left."""
     rate_card = current_rate_card(model_id=spec.id, now=now)
-    estimate = pricing.estimate_price(rate_card, params)
+    estimate = pricing.estimate_price(rate_card, evaluation.settings)
     availability = check_availability(
         user=user,
         model_id=spec.id,
@@ -91,7 +91,7 @@ def quote_price(
         now=now,
     )
     remaining = _remaining_credits(account, availability)
-    cheaper_hint = _cheaper_hint(availability, rate_card, estimate, spec, params)
+    cheaper_hint = _cheaper_hint(availability, rate_card, estimate, spec, evaluation)
     denial = None if blocked_reason else availability.denial
     return PriceQuote(
         credits_estimated=estimate.credits,
@@ -157,7 +157,7 @@ def _cheaper_hint(
     rate_card: RateCard | None,
     estimate: Estimate,
     spec: ModelSpec,
-    params: Mapping[str, object],
+    evaluation: FormEvaluation,
 ) -> str:
     """Where it does not fit, the smallest change that helps; near a limit, the one that saves most.
 
@@ -165,14 +165,19 @@ def _cheaper_hint(
     """
     if rate_card is None or estimate.credits is None:
         return ""
+    is_allowed = partial(spec.allows_value, evaluation)
     if availability.denial is not None and availability.max_allowed_credits is not None:
-        return _cheaper_option_text(
-            best_cheaper_option(
-                rate_card, spec, params, max_credits=availability.max_allowed_credits
-            )
+        best_option = best_cheaper_option(
+            rate_card,
+            spec,
+            evaluation.settings,
+            is_allowed,
+            max_credits=availability.max_allowed_credits,
         )
+        return _cheaper_option_text(best_option)
     if availability.alert_percents:
-        return _cheaper_option_text(next(reversed(cheaper_options(rate_card, spec, params)), None))
+        options = cheaper_options(rate_card, spec, evaluation.settings, is_allowed)
+        return _cheaper_option_text(options[-1] if options else None)
     return ""
 
 
@@ -200,18 +205,3 @@ def _button_note(estimate: Estimate, remaining: Decimal | None) -> str:
     if estimate.credits is None or remaining is None or remaining < 0:
         return ""
     return _("you will have {left} left").format(left=format_credits(remaining))
-
-
-class ProviderStatus:
-    """One for each request."""
-
-    @cached_property
-    def account(self) -> ProviderAccount:
-        """The account at EvoLink as last read, less what was taken since."""
-        return queries.current_provider_account()
-
-    @cached_property
-    def disk_free_bytes(self) -> int | None:
-        """Bytes, as the worker last saw them; None before it was ever there."""
-        heartbeat = queries.get_newest_heartbeat()
-        return heartbeat.disk_free_bytes if heartbeat else None

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -16,10 +17,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.messages import FieldError
-from evolink_studio.catalog.spec import Lifecycle, ModelSpec
+from evolink_studio.catalog.spec import FormEvaluation, Lifecycle, ModelSpec
 from evolink_studio.core.database import UNAVAILABLE_ERRORS, CommitUnclear, is_unavailable
 from evolink_studio.core.http import parse_id
 from evolink_studio.credits.exceptions import SpendingDenied
+from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.generations import queries, services
 from evolink_studio.generations.change_feed import parse_token
 from evolink_studio.generations.forms.form import (
@@ -27,22 +29,41 @@ from evolink_studio.generations.forms.form import (
     build_form,
     convert_form_data,
     drop_untouched_defaults,
-    effective_values,
     submit_errors,
     swap_frames,
 )
-from evolink_studio.generations.forms.initial import InitialData, initial_data, strip_initial_query
+from evolink_studio.generations.forms.initial import initial_data, strip_initial_query
 from evolink_studio.generations.forms.parsing import parse_form, upload_aborted_error
 from evolink_studio.generations.forms.rows import edit_rows
+from evolink_studio.generations.models import Generation
 from evolink_studio.generations.params import FormData, serialize_params
-from evolink_studio.generations.presenters import model_picker, quotes
-from evolink_studio.generations.presenters.quotes import PriceQuote, ProviderStatus, quote_price
+from evolink_studio.generations.presenters import model_picker
+from evolink_studio.generations.presenters.quotes import (
+    PriceQuote,
+    find_blocked_reason,
+    quote_price,
+)
 from evolink_studio.generations.presenters.workspace import (
     RenderedList,
     after_submit_context,
     workspace_context,
 )
 from evolink_studio.library.upload_handlers import upload_error
+
+
+@dataclass(frozen=True)
+class EvaluatedForm:
+    """What was entered for an AI model, evaluated, and what its price is held against.
+
+    Made once a request, after everything that changes what was entered. `blocked_reason` says why
+    nothing can be sent now.
+    """
+
+    spec: ModelSpec
+    form_data: FormData
+    evaluation: FormEvaluation
+    account: ProviderAccount
+    blocked_reason: str
 
 
 @login_required
@@ -61,8 +82,7 @@ def create(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     spec = get_spec_or_404(model_id)
     if request.method == "POST":
         return _submit_form(request, spec)
-    services.ensure_feed(owner=request.user)
-    return _render_page(request, spec, initial_data(request.user, spec, request.GET))
+    return _open_form(request, spec)
 
 
 @login_required
@@ -77,18 +97,12 @@ def refresh(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     edit_rows(spec, form_data.values, command)
     swap_frames(spec, form_data.values, command)
     services.save_draft(owner=request.user, model_id=spec.id, values=form_data.to_json(), now=now)
-    if not request.headers.get("HX-Request"):
-        return _render_page(
-            request, spec, InitialData(form_data, form_key=_parse_form_key(request))
-        )
-    form = build_form(
-        spec,
-        form_data,
-        quote=_quote_price(request, spec, form_data, now),
-        form_key=_parse_form_key(request),
-    )
-    response = render(request, "generations/_form.html", {"form": form})
-    if url := strip_initial_query(spec, request.headers.get("HX-Current-URL", "")):
+    evaluated = _evaluate_form(spec, form_data)
+    form = _build_form(request, evaluated, now=now, form_key=_parse_form_key(request))
+    if not request.htmx:
+        return _render_page(request, form, evaluated.account)
+    response = _render_form(request, form)
+    if url := strip_initial_query(spec, request.htmx.current_url or ""):
         response["HX-Replace-Url"] = url
     return response
 
@@ -106,13 +120,9 @@ def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
         owner=request.user, model_id=old_spec.id, values=form_data.to_json(), now=now
     )
     converted, notes = convert_form_data(form_data, old_spec, new_spec)
-    form = build_form(
-        new_spec,
-        converted,
-        quote=_quote_price(request, new_spec, converted, now),
-        notes=notes,
-        undo_url=reverse("create", args=[old_spec.id]) if notes else "",
-    )
+    undo_url = reverse("create", args=[old_spec.id]) if notes else ""
+    evaluated = _evaluate_form(new_spec, converted)
+    form = _build_form(request, evaluated, now=now, notes=notes, undo_url=undo_url)
     context = {
         "form": form,
         "model_cards": model_picker.present_models(new_spec.id, now, form.quote.denied_model_ids),
@@ -130,28 +140,35 @@ def get_spec_or_404(model_id: str) -> ModelSpec:
         raise Http404 from error
 
 
+def _open_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResponse:
+    """The page with what the form begins with."""
+    services.ensure_feed(owner=request.user)
+    initial = initial_data(request.user, spec, request.GET)
+    evaluated = _evaluate_form(spec, initial.form_data)
+    form = _build_form(
+        request,
+        evaluated,
+        now=timezone.now(),
+        form_key=initial.form_key,
+        field_errors=initial.field_errors,
+        notes=initial.notes,
+        is_draft=initial.is_draft,
+    )
+    return _render_page(request, form, evaluated.account)
+
+
 def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResponse:
+    """The press of the button: a generation, or the form with what keeps it here."""
     now = timezone.now()
-    form_data = _parse_form_data(request, spec, now)
-    check_result = spec.check(form_data.values)
-    quote = _quote_price(request, spec, form_data, now)
+    evaluated = _evaluate_form(spec, _parse_form_data(request, spec, now))
+    quote = _quote_price(request, evaluated, now)
     form_key = _parse_form_key(request)
-    reject = partial(_render_rejected, request, spec, form_data, quote)
-    if check_result.request is None or form_data.field_errors or quote.blocked_reason:
-        return reject(
-            quote.blocked_reason, form_key, field_errors=submit_errors(check_result, form_data)
-        )
+    reject = partial(_render_rejected, request, evaluated, quote)
+    errors = submit_errors(evaluated.form_data, evaluated.evaluation)
+    if errors or evaluated.form_data.field_errors or quote.blocked_reason:
+        return reject(quote.blocked_reason, form_key, field_errors=errors)
     try:
-        result = services.create_generation(
-            owner=request.user,
-            spec=spec,
-            params=serialize_params(spec, check_result.request),
-            assets=list(form_data.assets.values()),
-            form_key=form_key,
-            credits_estimated=quote.credits_estimated,
-            max_credits=quote.max_credits,
-            now=now,
-        )
+        generation = _create_generation(request, evaluated, quote, form_key, now)
     except SpendingDenied as denial:
         return reject(denial.full_text, form_key)
     except services.IdempotencyConflict:
@@ -159,15 +176,37 @@ def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResp
     except UNAVAILABLE_ERRORS as error:
         if not is_unavailable(error):
             raise
-        text = _maybe_stored_text() if isinstance(error, CommitUnclear) else _not_stored_text()
-        return reject(text, form_key, status=503)
-    return _render_submitted(request, spec, form_data, result.generation.pk)
+        return reject(_unavailable_text(error), form_key, status=503)
+    if not request.htmx:
+        return redirect(f"{reverse('create', args=[spec.id])}?show={generation.pk}")
+    return _render_submitted(request, evaluated, generation.pk)
+
+
+def _create_generation(
+    request: AuthenticatedHttpRequest,
+    evaluated: EvaluatedForm,
+    quote: PriceQuote,
+    form_key: uuid.UUID,
+    now: datetime,
+) -> Generation:
+    """Raises as `services.create_generation` does. The form must be without errors."""
+    assert evaluated.evaluation.request is not None
+    result = services.create_generation(
+        owner=request.user,
+        spec=evaluated.spec,
+        params=serialize_params(evaluated.spec, evaluated.evaluation.request),
+        assets=list(evaluated.form_data.assets.values()),
+        form_key=form_key,
+        credits_estimated=quote.credits_estimated,
+        max_credits=quote.max_credits,
+        now=now,
+    )
+    return result.generation
 
 
 def _render_rejected(
     request: AuthenticatedHttpRequest,
-    spec: ModelSpec,
-    form_data: FormData,
+    evaluated: EvaluatedForm,
     quote: PriceQuote,
     text: str,
     form_key: uuid.UUID | None,
@@ -177,19 +216,24 @@ def _render_rejected(
 ) -> HttpResponse:
     """The form with all that was entered, and what keeps it here. With its `form_key` another
     press is the same wish."""
-    errors = [text] if text else []
     form = build_form(
-        spec, form_data, quote=quote, form_key=form_key, field_errors=field_errors, errors=errors
+        evaluated.spec,
+        evaluated.form_data,
+        evaluated.evaluation,
+        quote=quote,
+        form_key=form_key,
+        field_errors=field_errors,
+        errors=[text] if text else [],
     )
-    return _render_form(request, spec, form, status=status)
+    if request.htmx:
+        return _render_form(request, form)  # 200: htmx does not swap another answer in
+    return _render_page(request, form, evaluated.account, status=status)
 
 
 def _render_submitted(
-    request: AuthenticatedHttpRequest, spec: ModelSpec, form_data: FormData, generation_id: int
+    request: AuthenticatedHttpRequest, evaluated: EvaluatedForm, generation_id: int
 ) -> HttpResponse:
     """The form again, ready for the next one, with the new card on the stage."""
-    if not request.headers.get("HX-Request"):
-        return redirect(f"{reverse('create', args=[spec.id])}?show={generation_id}")
     now = timezone.now()
     kept_id = parse_id(request.POST.get("keep", ""))
     selected_id = (
@@ -198,12 +242,12 @@ def _render_submitted(
         else generation_id
     )
     context = {
-        "form": build_form(spec, form_data, quote=_quote_price(request, spec, form_data, now)),
+        "form": _build_form(request, evaluated, now=now),
         **after_submit_context(
             request.user,
             rendered=_parse_rendered_list(request),
             selected_id=selected_id,
-            account=_provider_status(request).account,
+            account=evaluated.account,
             now=now,
         ),
     }
@@ -221,47 +265,28 @@ def _parse_rendered_list(request: AuthenticatedHttpRequest) -> RenderedList | No
     )
 
 
-def _render_form(
-    request: AuthenticatedHttpRequest, spec: ModelSpec, form: GenerationForm, *, status: int = 200
-) -> HttpResponse:
-    # 200, because htmx does not swap another answer in.
-    if request.headers.get("HX-Request"):
-        return render(request, "generations/_form.html", {"form": form})
-    context = _page_context(request, spec, form)
-    return render(request, "generations/create.html", context, status=status)
+def _render_form(request: AuthenticatedHttpRequest, form: GenerationForm) -> HttpResponse:
+    return render(request, "generations/_form.html", {"form": form})
 
 
 def _render_page(
-    request: AuthenticatedHttpRequest, spec: ModelSpec, initial: InitialData
+    request: AuthenticatedHttpRequest,
+    form: GenerationForm,
+    account: ProviderAccount,
+    *,
+    status: int = 200,
 ) -> HttpResponse:
     now = timezone.now()
-    form = build_form(
-        spec,
-        initial.form_data,
-        quote=_quote_price(request, spec, initial.form_data, now),
-        form_key=initial.form_key,
-        field_errors=initial.field_errors,
-        notes=initial.notes,
-        is_draft=initial.is_draft,
-    )
-    return render(request, "generations/create.html", _page_context(request, spec, form))
-
-
-def _page_context(
-    request: AuthenticatedHttpRequest, spec: ModelSpec, form: GenerationForm
-) -> dict[str, object]:
-    now = timezone.now()
     selected_id = parse_id(request.GET.get("show", ""))
-    workspace = workspace_context(
-        request.user, selected_id=selected_id, account=_provider_status(request).account, now=now
-    )
+    workspace = workspace_context(request.user, selected_id=selected_id, account=account, now=now)
     examples = [] if workspace["selected_card"] else model_picker.present_examples(now)
-    return {
+    context = {
         "form": form,
-        "model_cards": model_picker.present_models(spec.id, now, form.quote.denied_model_ids),
+        "model_cards": model_picker.present_models(form.model_id, now, form.quote.denied_model_ids),
         "examples": examples,
         **workspace,
     }
+    return render(request, "generations/create.html", context, status=status)
 
 
 def _parse_form_data(request: AuthenticatedHttpRequest, spec: ModelSpec, now: datetime) -> FormData:
@@ -281,37 +306,65 @@ def _parse_form_key(request: AuthenticatedHttpRequest) -> uuid.UUID:
         return uuid.uuid4()
 
 
-def _quote_price(
-    request: AuthenticatedHttpRequest, spec: ModelSpec, form_data: FormData, now: datetime
-) -> PriceQuote:
-    status = _provider_status(request)
-    return quote_price(
+def _evaluate_form(spec: ModelSpec, form_data: FormData) -> EvaluatedForm:
+    """Three queries."""
+    account = queries.current_provider_account()
+    return EvaluatedForm(
         spec=spec,
+        form_data=form_data,
+        evaluation=spec.evaluate(form_data.values),
+        account=account,
+        blocked_reason=find_blocked_reason(spec, account, queries.get_free_disk_bytes()),
+    )
+
+
+def _quote_price(
+    request: AuthenticatedHttpRequest, evaluated: EvaluatedForm, now: datetime
+) -> PriceQuote:
+    return quote_price(
+        spec=evaluated.spec,
         user=request.user,
-        params=effective_values(spec, form_data),
-        account=status.account,
-        blocked_reason=quotes.find_blocked_reason(spec, status.account, status.disk_free_bytes),
+        evaluation=evaluated.evaluation,
+        account=evaluated.account,
+        blocked_reason=evaluated.blocked_reason,
         now=now,
     )
 
 
-def _provider_status(request: AuthenticatedHttpRequest) -> ProviderStatus:
-    """What is known of the money side, read once a request."""
-    status: ProviderStatus = request.__dict__.setdefault("till", ProviderStatus())
-    return status
-
-
-def _not_stored_text() -> str:
-    return _(
-        "The studio's database did not answer, so this press sent nothing and nothing was charged "
-        "for it. Everything you entered is still here: press Generate again in a moment."
+def _build_form(
+    request: AuthenticatedHttpRequest,
+    evaluated: EvaluatedForm,
+    *,
+    now: datetime,
+    form_key: uuid.UUID | None = None,
+    field_errors: Sequence[FieldError] | None = None,
+    notes: Sequence[str] = (),
+    undo_url: str = "",
+    is_draft: bool = False,
+) -> GenerationForm:
+    """The form with its price as it stands now."""
+    return build_form(
+        evaluated.spec,
+        evaluated.form_data,
+        evaluated.evaluation,
+        quote=_quote_price(request, evaluated, now),
+        form_key=form_key,
+        field_errors=field_errors,
+        notes=notes,
+        undo_url=undo_url,
+        is_draft=is_draft,
     )
 
 
-def _maybe_stored_text() -> str:
+def _unavailable_text(error: Exception) -> str:
+    if isinstance(error, CommitUnclear):
+        return _(
+            "The studio's database broke off at the last moment, so this may have been taken or "
+            "not. Press Generate again in a moment: this form is never sent or charged twice."
+        )
     return _(
-        "The studio's database broke off at the last moment, so this may have been taken or not. "
-        "Press Generate again in a moment: this form is never sent or charged twice."
+        "The studio's database did not answer, so this press sent nothing and nothing was charged "
+        "for it. Everything you entered is still here: press Generate again in a moment."
     )
 
 
