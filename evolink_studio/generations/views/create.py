@@ -65,6 +65,11 @@ class EvaluatedForm:
     account: ProviderAccount
     blocked_reason: str
 
+    @property
+    def has_errors(self) -> bool:
+        """Also where a file was not taken."""
+        return self.evaluation.request is None or bool(self.form_data.field_errors)
+
 
 @login_required
 @require_GET
@@ -164,9 +169,9 @@ def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResp
     quote = _quote_price(request, evaluated, now)
     form_key = _parse_form_key(request)
     reject = partial(_render_rejected, request, evaluated, quote)
-    errors = submit_errors(evaluated.form_data, evaluated.evaluation)
-    if errors or evaluated.form_data.field_errors or quote.blocked_reason:
-        return reject(quote.blocked_reason, form_key, field_errors=errors)
+    if evaluated.has_errors or quote.blocked_reason:
+        field_errors = submit_errors(evaluated.form_data, evaluated.evaluation)
+        return reject(quote.blocked_reason, form_key, field_errors=field_errors)
     try:
         generation = _create_generation(request, evaluated, quote, form_key, now)
     except SpendingDenied as denial:
