@@ -1,7 +1,10 @@
 """The cards among which a person chooses a model."""
 
+from dataclasses import replace
+
 import pytest
 
+from evolink_studio.catalog import SPECS, Lifecycle
 from tests.credits.conftest import create_allowance
 from tests.factories import VEO
 from tests.generations.pressing import open_create_page, post_form
@@ -34,6 +37,21 @@ def badge_texts(page, model_id) -> list[str]:
 )
 def test_a_card_says_how_long_and_how_fine_the_film_can_get(ada_client, model_id, limits):
     assert badge_texts(open_create_page(ada_client), model_id)[-len(limits) :] == limits
+
+
+def test_a_card_says_where_its_facts_come_from(ada_client):
+    (summary,) = find_model_card(open_create_page(ada_client), VEO).findall(
+        "span[@class='model-summary']"
+    )
+    assert summary.get("title") == "EvoLink documentation: veo3.1-pro, checked on Nov. 20, 2026"
+
+
+def test_a_model_that_ends_names_the_one_to_use_instead(ada_client, monkeypatch):
+    ending = replace(SPECS[SORA], lifecycle=Lifecycle.DEPRECATED, replacement=VEO)
+    monkeypatch.setitem(SPECS, SORA, ending)
+    page = open_create_page(ada_client)
+    assert "Replaced by Veo 3.1 Pro." in element_text(find_model_card(page, SORA))
+    assert "Replaced by" not in element_text(find_model_card(page, VEO))
 
 
 def test_a_model_outside_the_allowance_is_there_greyed_and_says_why(ada_client, ada):

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -65,16 +66,22 @@ EXAMPLES: dict[str, Example] = {
 
 @dataclass(frozen=True)
 class ModelCard:
-    """One AI model in the picker; `reason` says why this person may not use it."""
+    """One AI model in the picker.
+
+    `source_text` says where its facts come from, `replacement_text` what to use instead of it,
+    `denied_reason` why this person may not use it.
+    """
 
     id: str
     label: str
     summary: str
+    source_text: str
     badges: tuple[str, ...]
     typical_time: str
     price_text: str
     lifecycle: str
     lifecycle_text: str
+    replacement_text: str
     url: str
     switch_url: str
     is_selected: bool
@@ -135,6 +142,9 @@ def _present_model(
         id=spec.id,
         label=_(spec.label),
         summary=_(spec.summary),
+        source_text=_("{documentation}, checked on {date}").format(
+            documentation=spec.documentation, date=date_format(spec.checked_on, "DATE_FORMAT")
+        ),
         badges=(
             *(str(_MODE_BADGES[mode.value]) for mode in spec.capabilities),
             *_limit_badges(spec),
@@ -143,11 +153,19 @@ def _present_model(
         price_text=_price_text(rate_cards.get(spec.id)),
         lifecycle="" if spec.lifecycle is Lifecycle.ACTIVE else spec.lifecycle.value,
         lifecycle_text=str(_LIFECYCLE_LABELS[spec.lifecycle]),
+        replacement_text=_replacement_text(spec),
         url=reverse("create", args=[spec.id]),
         switch_url=reverse("switch", args=[spec.id]),
         is_selected=spec.id == selected_id,
         denied_reason=ModelNotAllowed(model_id=spec.id).reason if spec.id in denied_ids else "",
     )
+
+
+def _replacement_text(spec: ModelSpec) -> str:
+    """Which model to use instead; "" where none is named that we have."""
+    if spec.replacement not in SPECS:
+        return ""
+    return _("Replaced by {model}.").format(model=_(SPECS[spec.replacement].label))
 
 
 def _limit_badges(spec: ModelSpec) -> list[str]:
