@@ -8,6 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.catalog import get_spec, parsing, spec
+from evolink_studio.generations.models import Generation
 from tests.factories import VEO
 from tests.generations.pressing import open_create_page, post_form
 
@@ -62,4 +63,6 @@ def test_a_request_asks_the_database_no_more_than_it_must(ada_client: Client, se
     open_create_page(ada_client)  # the first visit makes the feed
     with CaptureQueriesContext(connection) as queries:
         send(ada_client, VEO)
-    assert len(queries) <= query_limit
+    # On PostgreSQL a press that is taken also stores the job that dispatches it.
+    stores_job = connection.vendor == "postgresql" and Generation.objects.exists()
+    assert len(queries) <= query_limit + stores_job
