@@ -3,6 +3,11 @@
 import re
 from pathlib import Path
 
+import pytest
+
+from tests.test_paths import PROMPT_PATH
+from tests.test_reading_path import READING_PATH
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "evolink_studio"
 TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
@@ -56,3 +61,13 @@ def test_every_path_in_the_text_exists():
     roles = {"models.py", "services.py", "queries.py"}
     assert missing - roles == set()
     assert all((PACKAGE / "generations" / role).exists() for role in roles)
+
+
+@pytest.mark.parametrize(
+    ("opening", "path"), [("A prompt", PROMPT_PATH), ("A task's", READING_PATH)]
+)
+def test_a_way_through_the_code_is_the_one_that_was_traced(opening, path):
+    """The tests trace these ways; the text names the same files in the same order."""
+    way = next(part for part in TEXT.split("\n\n") if part.startswith(f"**{opening}"))
+    named = PATH_PATTERN.findall(way)
+    assert named == path
