@@ -3,8 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 AT_ONCE := --numprocesses auto --maxprocesses 4
-ON_POSTGRES := tests/accounts tests/credits tests/engine tests/faults tests/generations tests/library \
-	tests/test_postgres_connection.py
+ON_POSTGRES := tests/accounts tests/credits tests/faults tests/generations tests/library \
+	tests/operations tests/worker tests/test_postgres_connection.py
 
 .PHONY: run test lint types unit postgres faults browser format messages lock bench screenshots clean
 
@@ -33,7 +33,7 @@ postgres: ## What touches the database once more, on a PostgreSQL server of its 
 	$(BIN)/python scripts/with-postgres $(BIN)/pytest -m alone $(ON_POSTGRES)
 
 faults: ## Kills, cuts and random histories on both databases, and a table; FAULTS_SIZE=5
-	$(BIN)/python -m tests.faults.table
+	$(BIN)/python -m tests.faults.report
 
 browser: ## Only the tests in a real browser
 	$(BIN)/pytest tests/browser

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import NoReturn
 
 from bench import figures, sizes
-from bench.grounds import prepare_instances
+from bench.instances import prepare_instances
 
 MEASURE_NAMES = (
     "idle",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.credits.flushing import allow_ledger_flush
+from tests.credits.ledger_flush import allow_ledger_flush
 
 LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
 

@@ -14,7 +14,7 @@ from evolink_studio.generations.models import Charge, Generation
 from evolink_studio.generations.services import compute_fingerprint
 from evolink_studio.generations.states import ENDED_STATES, State
 from evolink_studio.library.models import Asset
-from tests.pictures import make_image
+from tests.sample_images import make_image
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 VEO = "veo3.1-pro"

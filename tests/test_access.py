@@ -10,8 +10,8 @@ from evolink_studio.accounts.models import User
 from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.library.models import Asset
 from tests.factories import VEO, AssetFactory, GenerationFactory, UserFactory
-from tests.library.footage import make_video
-from tests.pictures import make_image
+from tests.sample_images import make_image
+from tests.sample_videos import make_video
 
 pytestmark = pytest.mark.django_db
 

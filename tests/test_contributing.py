@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_paths import PROMPT_PATH
+from tests.test_prompt_path import PROMPT_PATH
 from tests.test_reading_path import READING_PATH
 
 ROOT = Path(__file__).resolve().parent.parent

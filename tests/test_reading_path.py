@@ -18,7 +18,7 @@ from evolink_studio.generations.pipeline.leases import lease_due
 from evolink_studio.generations.pipeline.polling import poll_batch
 from evolink_studio.generations.presenters.workspace import changed_fragments
 from evolink_studio.generations.states import State
-from tests.farend import FakeProvider
+from tests.fake_provider import FakeProvider
 from tests.generations.conftest import (  # noqa: F401  # fixtures
     clock,
     fake_provider,
@@ -26,7 +26,7 @@ from tests.generations.conftest import (  # noqa: F401  # fixtures
     update_task,
     worker,
 )
-from tests.work import PROVIDER_KEY, ManualWorker
+from tests.manual_worker import PROVIDER_KEY, ManualWorker
 
 ROOT = Path(evolink_studio.__file__).parent
 

@@ -12,19 +12,19 @@ from datetime import timedelta
 from django.utils import timezone
 
 from bench.figures import Figure, median
-from bench.grounds import BenchInstance, InstanceFactory
-from bench.people import SignedInUser, create_signed_in_users
-from bench.rows import create_completed, create_running
-from bench.running import BenchProcess
-from bench.sizes import BenchSize
-from bench.watching import PollingPage
-from bench.wire import (
+from bench.generation_rows import create_completed, create_running
+from bench.http_client import (
     ClientConnection,
     HttpAnswer,
     build_request,
     measure_throughput,
     open_connections,
 )
+from bench.instances import BenchInstance, InstanceFactory
+from bench.polling_page import PollingPage
+from bench.processes import BenchProcess
+from bench.signed_in_users import SignedInUser, create_signed_in_users
+from bench.sizes import BenchSize
 from evolink_studio.generations.services import record_heartbeat
 
 CONNECTION_COUNT = 16

@@ -13,9 +13,9 @@ from django.db import connection
 from django.utils import timezone
 
 from bench.figures import Figure, median
-from bench.grounds import InstanceFactory
-from bench.people import SignedInUser, create_signed_in_users
-from bench.rows import MODEL_ID, create_completed, create_running
+from bench.generation_rows import MODEL_ID, create_completed, create_running
+from bench.instances import InstanceFactory
+from bench.signed_in_users import SignedInUser, create_signed_in_users
 from bench.sizes import BenchSize
 from evolink_studio.generations import queries
 from evolink_studio.generations.change_feed import feed_state

@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bench.figures import Figure
-from bench.grounds import InstanceFactory
-from bench.people import SignedInUser, create_signed_in_users
-from bench.rows import create_completed, create_running
+from bench.generation_rows import create_completed, create_running
+from bench.instances import InstanceFactory
+from bench.signed_in_users import SignedInUser, create_signed_in_users
 from bench.sizes import BenchSize
 from evolink_studio.generations.change_feed import FeedToken, feed_state
 from evolink_studio.generations.models import ChangeFeed, Generation

@@ -17,12 +17,12 @@ from itertools import pairwise
 from django.utils import timezone
 
 from bench.figures import Figure, percentile_figures
-from bench.grounds import InstanceFactory
-from bench.people import create_signed_in_users
-from bench.rows import create_running
-from bench.running import BenchProcess
+from bench.generation_rows import create_running
+from bench.http_client import fetch_body
+from bench.instances import InstanceFactory
+from bench.processes import BenchProcess
+from bench.signed_in_users import create_signed_in_users
 from bench.sizes import BenchSize
-from bench.wire import fetch_body
 
 OWNER_COUNT = 20
 READS_PER_PERCENT = 5  # reads that bring one percent

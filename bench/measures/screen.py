@@ -17,12 +17,12 @@ from pathlib import Path
 from django.utils import timezone
 
 from bench.figures import Figure, percentile_figures
-from bench.grounds import BenchInstance, InstanceFactory
-from bench.people import SignedInUser, create_signed_in_users
-from bench.rows import create_running
+from bench.generation_rows import create_running
+from bench.http_client import ClientConnection, build_request, open_connections
+from bench.instances import BenchInstance, InstanceFactory
+from bench.polling_page import POLL_INTERVAL_SECONDS, PollingPage
+from bench.signed_in_users import SignedInUser, create_signed_in_users
 from bench.sizes import BenchSize
-from bench.watching import POLL_INTERVAL_SECONDS, PollingPage
-from bench.wire import ClientConnection, build_request, open_connections
 from evolink_studio.generations.models import Generation
 from evolink_studio.sandbox.video.storyboard import Storyboard
 

@@ -13,8 +13,8 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from bench.figures import Figure, median
-from bench.grounds import BenchInstance, InstanceFactory
-from bench.running import BenchProcess, command_line_of, kill_and_wait, process_tree
+from bench.instances import BenchInstance, InstanceFactory
+from bench.processes import BenchProcess, command_line_of, kill_and_wait, process_tree
 from bench.sizes import BenchSize
 from evolink_studio.generations.models import Heartbeat
 from evolink_studio.operations.supervisor import MANAGE_COMMAND

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bench.figures import Figure, percentile_figures
-from bench.grounds import InstanceFactory
-from bench.people import SignedInUser, create_signed_in_users
-from bench.rows import MODEL_ID, PROMPT
+from bench.generation_rows import MODEL_ID, PROMPT
+from bench.http_client import build_request, fetch_body, open_connections
+from bench.instances import InstanceFactory
+from bench.signed_in_users import SignedInUser, create_signed_in_users
 from bench.sizes import BenchSize
-from bench.wire import build_request, fetch_body, open_connections
 from evolink_studio.generations.models import Generation
 
 BOUNDARY = "bench-boundary"

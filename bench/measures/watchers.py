@@ -17,13 +17,13 @@ from datetime import timedelta
 from django.utils import timezone
 
 from bench.figures import Figure, percentile, percentile_figures
-from bench.grounds import BenchInstance, InstanceFactory
-from bench.people import SignedInUser, create_signed_in_users
-from bench.rows import create_running
-from bench.running import BenchProcess
+from bench.generation_rows import create_running
+from bench.http_client import fetch_body, open_connections
+from bench.instances import BenchInstance, InstanceFactory
+from bench.polling_page import POLL_INTERVAL_SECONDS, PollingPage
+from bench.processes import BenchProcess
+from bench.signed_in_users import SignedInUser, create_signed_in_users
 from bench.sizes import BenchSize
-from bench.watching import POLL_INTERVAL_SECONDS, PollingPage
-from bench.wire import fetch_body, open_connections
 from evolink_studio.generations.models import Generation
 
 SETTLING_SECONDS = 4  # seconds until the worker reads

@@ -15,11 +15,11 @@ from urllib.parse import urldefrag, urljoin
 from django.utils import timezone
 
 from bench.figures import Figure
-from bench.grounds import InstanceFactory
-from bench.people import SignedInUser, create_signed_in_users
-from bench.rows import MODEL_ID, create_running
+from bench.generation_rows import MODEL_ID, create_running
+from bench.http_client import ClientConnection, HttpAnswer, build_request, open_connections
+from bench.instances import InstanceFactory
+from bench.signed_in_users import SignedInUser, create_signed_in_users
 from bench.sizes import BenchSize
-from bench.wire import ClientConnection, HttpAnswer, build_request, open_connections
 
 PAGE_PATH = f"/create/{MODEL_ID}/"
 BROWSER_HEADERS = {"Accept-Encoding": "gzip, deflate, br", "Accept": "*/*"}

@@ -5,7 +5,7 @@ from django.test import Client
 
 from evolink_studio.accounts.models import User
 from tests.factories import UserFactory
-from tests.page import ParsedPage
+from tests.form_pages import ParsedPage
 
 pytestmark = pytest.mark.django_db
 PREFERENCES_URL = "/account/preferences/"

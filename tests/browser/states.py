@@ -15,7 +15,7 @@ from evolink_studio.generations.models import Charge, GeneratedVideo, Generation
 from evolink_studio.generations.states import State
 from tests.browser.conftest import LiveStudio
 from tests.factories import VEO, AssetFactory, GenerationFactory
-from tests.library.footage import make_video
+from tests.sample_videos import make_video
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)

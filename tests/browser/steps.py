@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import LiveStudio
-from tests.pictures import make_image
+from tests.sample_images import make_image
 
 CHOICES_BY_MODEL = {
     "veo3.1-pro": {"aspect_ratio": "9:16"},

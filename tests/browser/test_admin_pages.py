@@ -12,14 +12,14 @@ from evolink_studio.credits import ledger
 from evolink_studio.generations.models import CallbackDelivery
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
-from tests.admin.conftest import (
+from tests.browser.conftest import open_watched_page
+from tests.factories import GenerationFactory, UserFactory
+from tests.generations.admin.conftest import (
     GENERATIONS_URL,
     USAGE_URL,
     create_completed_generation,
     generation_url,
 )
-from tests.browser.conftest import open_watched_page
-from tests.factories import GenerationFactory, UserFactory
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.browser.steps import (
     selected_card,
     upload_image,
 )
-from tests.pictures import make_image
+from tests.sample_images import make_image
 
 
 def error_locator(page, name):

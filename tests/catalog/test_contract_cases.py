@@ -3,7 +3,7 @@
 import pytest
 
 from evolink_studio.catalog import SPECS, get_spec
-from tests.contract import CASES, ContractCase
+from tests.contract_cases import CASES, ContractCase
 
 ACCEPTED = [case for case in CASES if case.is_accepted]
 REJECTED = [case for case in CASES if not case.is_accepted]

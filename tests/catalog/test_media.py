@@ -4,7 +4,7 @@ import pytest
 
 from evolink_studio.catalog import SPECS, MediaFile
 from evolink_studio.catalog.media import MediaConstraints
-from tests.catalog.files import make_audio_file, make_image_file, make_video_file
+from tests.catalog.media_facts import make_audio_file, make_image_file, make_video_file
 
 IMAGE_CONSTRAINTS = MediaConstraints(
     kind="image",

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from evolink_studio.catalog import SPECS, Control, MediaFile
 from evolink_studio.catalog.conversion import convert_values
-from tests.catalog.files import make_audio_file, make_image_file, make_video_file
-from tests.catalog.foreign import SAMPLE_SPECS
+from tests.catalog.media_facts import make_audio_file, make_image_file, make_video_file
+from tests.catalog.sample_specs import SAMPLE_SPECS
 
 ALL_SPECS = SPECS | SAMPLE_SPECS
 FILES = [

@@ -6,8 +6,8 @@ import pytest
 
 from evolink_studio.catalog import SPECS, Control, Message, get_spec
 from evolink_studio.catalog.rules import IgnoredWhen, RequiresField
-from tests.catalog.files import make_image_file, make_video_file
-from tests.catalog.foreign import SAMPLE_SPECS
+from tests.catalog.media_facts import make_image_file, make_video_file
+from tests.catalog.sample_specs import SAMPLE_SPECS
 
 SEEDANCE_VALUES = {"prompt": "x", "image_urls": [make_image_file()]}
 KLING_VALUES = {"prompt": "x", "image_start": make_image_file()}

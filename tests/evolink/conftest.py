@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 import pytest
 
 from evolink_studio.evolink.client import Deadlines, EvoLinkClient
-from tests.farend import FakeProvider
+from tests.fake_provider import FakeProvider
 
 API_KEY = "sk-evo-0123456789abcdefghij"
 IDEMPOTENCY_KEY = "0123456789abcdef0123456789abcdef"

@@ -8,9 +8,9 @@ from evolink_studio.evolink.errors import (
     ServiceUnavailableError,
 )
 from evolink_studio.evolink.types import ProviderBalance
-from tests.answers import make_error_reply, make_reply
 from tests.evolink.conftest import run_client
-from tests.farend import FakeProvider
+from tests.fake_provider import FakeProvider
+from tests.provider_replies import make_error_reply, make_reply
 
 
 def read_balance(fake_provider: FakeProvider) -> ProviderBalance:

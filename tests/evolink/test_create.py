@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from evolink_studio.evolink.client import Deadlines, EvoLinkClient
-from tests.answers import ReceivedRequest, Reply, make_silent_reply, make_task_reply
 from tests.evolink.conftest import API_KEY, IDEMPOTENCY_KEY, create_video, run_client
-from tests.farend import FakeProvider
+from tests.fake_provider import FakeProvider
+from tests.provider_replies import ReceivedRequest, Reply, make_silent_reply, make_task_reply
 
 
 def test_an_accepted_task_is_returned_with_its_exact_credits(fake_provider: FakeProvider) -> None:

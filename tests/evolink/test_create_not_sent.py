@@ -6,7 +6,7 @@ import pytest
 
 from evolink_studio.evolink.errors import RequestNotSent
 from tests.evolink.conftest import IDEMPOTENCY_KEY, create_video, run_client
-from tests.farend import FakeProvider, find_closed_port
+from tests.fake_provider import FakeProvider, find_closed_port
 
 
 def test_no_listener_means_not_sent() -> None:

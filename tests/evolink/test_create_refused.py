@@ -9,9 +9,9 @@ from evolink_studio.evolink.errors import (
     RateLimitError,
     RequestRejected,
 )
-from tests.answers import cut_reply_body, make_error_reply, make_reply
 from tests.evolink.conftest import create_video
-from tests.farend import FakeProvider
+from tests.fake_provider import FakeProvider
+from tests.provider_replies import cut_reply_body, make_error_reply, make_reply
 
 REJECTIONS = [
     (400, "invalid_request", RequestRejected),

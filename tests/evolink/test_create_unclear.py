@@ -6,7 +6,9 @@ import pytest
 
 from evolink_studio.evolink.client import Deadlines
 from evolink_studio.evolink.errors import OutcomeUnknown
-from tests.answers import (
+from tests.evolink.conftest import IDEMPOTENCY_KEY, create_video, run_client
+from tests.fake_provider import FakeProvider
+from tests.provider_replies import (
     cut_reply,
     drip_reply,
     make_dropped_reply,
@@ -17,8 +19,6 @@ from tests.answers import (
     make_silent_reply,
     make_task_reply,
 )
-from tests.evolink.conftest import IDEMPOTENCY_KEY, create_video, run_client
-from tests.farend import FakeProvider
 
 UNKNOWN_OUTCOMES = {
     "moved": make_redirect_reply("http://127.0.0.1:9/"),

@@ -18,7 +18,8 @@ from evolink_studio.evolink.errors import (
     ServiceUnavailableError,
     UnsafeUrlError,
 )
-from tests.answers import (
+from tests.fake_provider import FakeProvider
+from tests.provider_replies import (
     Reply,
     cut_reply,
     cut_reply_body,
@@ -30,7 +31,6 @@ from tests.answers import (
     make_reply,
     make_silent_reply,
 )
-from tests.farend import FakeProvider
 
 FILE_CONTENT = random.Random(7).randbytes(300_000)
 

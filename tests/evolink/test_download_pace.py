@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from evolink_studio.evolink.errors import ServiceUnavailableError
-from tests.answers import drip_reply, make_media_script, make_reply
 from tests.evolink.test_download import FILE_CONTENT, destination, fetch_file
-from tests.farend import FakeProvider
+from tests.fake_provider import FakeProvider
+from tests.provider_replies import drip_reply, make_media_script, make_reply
 
 download_module = import_module(
     "evolink_studio.evolink.download"

@@ -12,7 +12,9 @@ from evolink_studio.evolink.errors import (
     RequestRejected,
     ServiceUnavailableError,
 )
-from tests.answers import (
+from tests.evolink.conftest import API_KEY, run_client
+from tests.fake_provider import FakeProvider, find_closed_port
+from tests.provider_replies import (
     cut_reply_body,
     drip_reply,
     make_dropped_reply,
@@ -23,8 +25,6 @@ from tests.answers import (
     make_silent_reply,
     make_task_reply,
 )
-from tests.evolink.conftest import API_KEY, run_client
-from tests.farend import FakeProvider, find_closed_port
 
 TASK_ID = "task-unified-1757169743-abcdefgh"
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from evolink_studio.evolink.errors import RateLimitError
 from evolink_studio.evolink.responses import parse_retry_after
 from evolink_studio.evolink.transport import RawResponse
-from tests.answers import make_reply
 from tests.evolink.conftest import create_video
-from tests.farend import FakeProvider
+from tests.fake_provider import FakeProvider
+from tests.provider_replies import make_reply
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HEADER_CASES = [

@@ -10,15 +10,15 @@ from evolink_studio.evolink.errors import (
     ServiceUnavailableError,
 )
 from evolink_studio.evolink.types import RemoteFile
-from tests.answers import (
+from tests.evolink.conftest import API_KEY, run_client
+from tests.fake_provider import FakeProvider, find_closed_port
+from tests.provider_replies import (
     make_dropped_reply,
     make_error_reply,
     make_redirect_reply,
     make_reply,
     make_silent_reply,
 )
-from tests.evolink.conftest import API_KEY, run_client
-from tests.farend import FakeProvider, find_closed_port
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FILE_URL = "https://files.evolink.ai/a/b.png"

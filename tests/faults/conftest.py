@@ -22,10 +22,10 @@ from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.environment import ROOT
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import create_generation
-from tests.engine.apart import API_KEY, StudioInstance, instance_on_test_database
 from tests.factories import VEO, UserFactory
-from tests.farend import FakeProvider
-from tests.work import FakeClock, ManualWorker
+from tests.fake_provider import FakeProvider
+from tests.manual_worker import FakeClock, ManualWorker
+from tests.worker_processes import API_KEY, StudioInstance, instance_on_test_database
 
 # How much is killed and cut: 1 in every run of the tests, more by `make faults`.
 FAULTS_SIZE = int(os.environ.get("FAULTS_SIZE", "1"))

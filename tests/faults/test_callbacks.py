@@ -14,17 +14,10 @@ from evolink_studio.credits.models import LedgerEntry
 from evolink_studio.generations.models import CallbackDelivery, Generation
 from evolink_studio.generations.services import MAX_CALLBACKS_PER_GENERATION
 from evolink_studio.generations.states import ENDED_STATES, State
-from tests.answers import (
-    ReceivedRequest,
-    Reply,
-    cut_reply_body,
-    make_dropped_reply,
-    make_media_script,
-)
 from tests.factories import NOW, GenerationFactory
-from tests.farend import FakeProvider
+from tests.fake_provider import FakeProvider
 from tests.faults.conftest import FAULTS_SIZE, assert_nothing_paid_twice_or_hidden
-from tests.faults.journeys import (
+from tests.faults.lifecycle import (
     assert_all_cleared,
     count_states,
     final_values,
@@ -33,8 +26,15 @@ from tests.faults.journeys import (
     run_concurrently,
     video_url,
 )
-from tests.faults.table import count_cases
-from tests.library.footage import make_video as footage
+from tests.faults.report import count_cases
+from tests.provider_replies import (
+    ReceivedRequest,
+    Reply,
+    cut_reply_body,
+    make_dropped_reply,
+    make_media_script,
+)
+from tests.sample_videos import make_video as footage
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 __all__ = ["lifecycle", "video_url"]  # fixtures

@@ -13,7 +13,7 @@ from evolink_studio.generations.services import MAX_CALLBACK_BYTES, MAX_CALLBACK
 from evolink_studio.generations.states import State
 from tests.factories import GenerationFactory
 from tests.faults.conftest import FAULTS_SIZE
-from tests.faults.journeys import (
+from tests.faults.lifecycle import (
     assert_all_cleared,
     count_states,
     final_values,
@@ -21,7 +21,7 @@ from tests.faults.journeys import (
     reload,
     video_url,
 )
-from tests.faults.table import count_cases
+from tests.faults.report import count_cases
 from tests.faults.test_callbacks import comparable_answer, post_callback
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]

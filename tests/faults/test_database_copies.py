@@ -21,8 +21,6 @@ from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import refresh_now
 from evolink_studio.library import storage
 from evolink_studio.operations.backup import create_backup, database
-from tests.answers import drip_reply, make_task_reply
-from tests.engine.apart import StudioInstance, create_empty_instance
 from tests.faults.conftest import (
     FAULTS_SIZE,
     count_states,
@@ -32,8 +30,10 @@ from tests.faults.conftest import (
     suspend_process,
     wait_until,
 )
-from tests.faults.table import count_cases
-from tests.library.footage import make_video
+from tests.faults.report import count_cases
+from tests.provider_replies import drip_reply, make_task_reply
+from tests.sample_videos import make_video
+from tests.worker_processes import StudioInstance, create_empty_instance
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 

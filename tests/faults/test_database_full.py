@@ -20,9 +20,9 @@ from tests.faults.conftest import (
     count_states,
     create_generations,
 )
-from tests.faults.table import count_cases
-from tests.generations.pressing import post_form
-from tests.work import ManualWorker
+from tests.faults.report import count_cases
+from tests.generations.form_client import post_form
+from tests.manual_worker import ManualWorker
 
 __test__ = connection.vendor == "sqlite"
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]

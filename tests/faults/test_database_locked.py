@@ -15,7 +15,6 @@ from django.test import Client
 from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import LedgerEntry
 from evolink_studio.generations.models import Generation
-from tests.answers import drip_reply, make_task_reply
 from tests.factories import VEO
 from tests.faults.conftest import (
     FAULTS_SIZE,
@@ -27,9 +26,10 @@ from tests.faults.conftest import (
     stop_workers,
     wait_until,
 )
-from tests.faults.impatient import short_timeout_options
-from tests.faults.table import count_cases
-from tests.generations.pressing import post_form
+from tests.faults.report import count_cases
+from tests.faults.short_timeout_worker import short_timeout_options
+from tests.generations.form_client import post_form
+from tests.provider_replies import drip_reply, make_task_reply
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
@@ -49,7 +49,7 @@ def short_lock_timeout(monkeypatch) -> None:
 
 @contextmanager
 def run_worker_process(instance):
-    worker = start_driver(instance, "tests.faults.impatient", str(LOCK_TIMEOUT_SECONDS))
+    worker = start_driver(instance, "tests.faults.short_timeout_worker", str(LOCK_TIMEOUT_SECONDS))
     try:
         yield worker
     finally:
@@ -60,7 +60,7 @@ def run_worker_process(instance):
 @contextmanager
 def hold_lock(instance, seconds: float):
     with start_driver(
-        instance, "tests.faults.holding", instance.database_url, str(seconds)
+        instance, "tests.faults.lock_holder", instance.database_url, str(seconds)
     ) as holder:
         assert holder.stdout.readline() == "held\n"
         yield

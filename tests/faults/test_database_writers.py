@@ -14,8 +14,8 @@ from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEnt
 from evolink_studio.generations.models import Generation
 from tests.factories import UserFactory
 from tests.faults.conftest import FAULTS_SIZE, start_driver
-from tests.faults.promises import idempotency_key_of
-from tests.faults.table import count_cases
+from tests.faults.invariants import idempotency_key_of
+from tests.faults.report import count_cases
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
@@ -27,7 +27,7 @@ def test_eight_writers_at_once_get_through_and_the_ledger_is_right(instance):
     people = UserFactory.create_batch(4)
     Allowance.objects.create(user=people[0], credits_limit=Decimal(2000), period="week")
     with count_cases("Database: what eight writers at once did") as counted:
-        words = ("tests.faults.writing", str(WRITE_SECONDS), str(WRITER_COUNT))
+        words = ("tests.faults.concurrent_writers", str(WRITE_SECONDS), str(WRITER_COUNT))
         with start_driver(instance, *words) as writers:
             told = [
                 json.loads(line)

@@ -17,8 +17,8 @@ from evolink_studio.evolink.errors import LinkExpiredError
 from evolink_studio.generations.pipeline import downloading as saving
 from evolink_studio.library.models import Asset
 from tests.faults.conftest import FAULTS_SIZE
-from tests.faults.histories import RandomHistories
-from tests.faults.table import count_cases
+from tests.faults.random_histories import RandomHistories
+from tests.faults.report import count_cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.faults]
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from evolink_studio.generations.models import GeneratedVideo, Generation
-from tests.answers import ReceivedRequest, Reply, drip_reply, make_reply, make_task_reply
 from tests.faults.conftest import (
     FAULTS_SIZE,
     assert_nothing_paid_twice_or_hidden,
@@ -24,8 +23,9 @@ from tests.faults.conftest import (
     start_driver,
     wait_until,
 )
-from tests.faults.table import count_cases
-from tests.library.footage import make_video
+from tests.faults.report import count_cases
+from tests.provider_replies import ReceivedRequest, Reply, drip_reply, make_reply, make_task_reply
+from tests.sample_videos import make_video
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
@@ -72,7 +72,9 @@ def test_workers_killed_at_random_under_load_lose_and_double_nothing(
 ):
     with (
         count_cases("Worker: killed at random instants under load") as counted,
-        start_driver(instance, "tests.faults.dying", "engine", stdin=subprocess.PIPE) as driver,
+        start_driver(
+            instance, "tests.faults.self_killing_worker", "engine", stdin=subprocess.PIPE
+        ) as driver,
     ):
         assert driver.stdout.readline() == "ready\n"
         while counted.cases < KILL_COUNT:

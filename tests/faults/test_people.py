@@ -12,10 +12,9 @@ from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEnt
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.generations.states import State
-from tests.answers import make_dropped_reply, make_error_reply
 from tests.factories import VEO, UserFactory
 from tests.faults.conftest import FAULTS_SIZE, assert_nothing_paid_twice_or_hidden
-from tests.faults.journeys import (
+from tests.faults.lifecycle import (
     GenerationLifecycle,
     count_states,
     final_values,
@@ -23,10 +22,11 @@ from tests.faults.journeys import (
     run_concurrently,
     video_url,
 )
-from tests.faults.table import count_cases
-from tests.generations.pressing import HTMX_HEADERS, post_form
-from tests.page import ParsedPage
-from tests.work import FakeClock
+from tests.faults.report import count_cases
+from tests.form_pages import ParsedPage
+from tests.generations.form_client import HTMX_HEADERS, post_form
+from tests.manual_worker import FakeClock
+from tests.provider_replies import make_dropped_reply, make_error_reply
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 __all__ = ["video_url"]  # a fixture

@@ -14,9 +14,9 @@ from evolink_studio.generations.pipeline import polling as following
 from evolink_studio.generations.pipeline import reconciliation as resolving
 from tests.factories import NOW, UserFactory
 from tests.faults.conftest import create_generations
-from tests.faults.table import count_cases
-from tests.library.footage import make_video
-from tests.work import FakeClock, ManualWorker
+from tests.faults.report import count_cases
+from tests.manual_worker import FakeClock, ManualWorker
+from tests.sample_videos import make_video
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 

@@ -15,7 +15,9 @@ from django.db import connection
 from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import ENDED_STATES, State
-from tests.engine.test_distributed import (
+from tests.faults.conftest import FAULTS_SIZE
+from tests.faults.report import count_cases
+from tests.worker.test_distributed_worker import (
     GENERATION_COUNT,
     TIMEOUT_SECONDS,
     _clear_jobs,
@@ -28,8 +30,6 @@ from tests.engine.test_distributed import (
     submit_form,
     wait_until,
 )
-from tests.faults.conftest import FAULTS_SIZE
-from tests.faults.table import count_cases
 
 __all__ = ["_clear_jobs", "fake_provider", "submit_form"]
 __test__ = connection.vendor == "postgresql"

@@ -8,8 +8,8 @@ from evolink_studio.credits.exceptions import SpendingDenied
 from evolink_studio.credits.models import Allowance, AllowanceBalance
 from tests.factories import UserFactory
 from tests.faults.conftest import FAULTS_SIZE
-from tests.faults.journeys import assert_all_cleared, lifecycle, reload, video_url
-from tests.faults.table import count_cases
+from tests.faults.lifecycle import assert_all_cleared, lifecycle, reload, video_url
+from tests.faults.report import count_cases
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 __all__ = ["lifecycle", "video_url"]  # fixtures

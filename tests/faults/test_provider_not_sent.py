@@ -9,10 +9,9 @@ import pytest
 from evolink_studio.evolink.client import Deadlines
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
-from tests.answers import make_error_reply
-from tests.farend import find_closed_port
+from tests.fake_provider import find_closed_port
 from tests.faults.conftest import assert_nothing_paid_twice_or_hidden
-from tests.faults.journeys import (
+from tests.faults.lifecycle import (
     assert_accepted_at_most_once,
     assert_all_cleared,
     count_states,
@@ -20,7 +19,8 @@ from tests.faults.journeys import (
     reload,
     video_url,
 )
-from tests.faults.table import count_cases
+from tests.faults.report import count_cases
+from tests.provider_replies import make_error_reply
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 __all__ = ["lifecycle", "video_url"]  # fixtures

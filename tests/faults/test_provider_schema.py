@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
-from tests.answers import Reply, make_reply
-from tests.evolink.test_tolerance import TASK_ID, odd_values, tasks
+from tests.evolink.test_malformed_replies import TASK_ID, odd_values, tasks
 from tests.faults.conftest import FAULTS_SIZE, assert_nothing_paid_twice_or_hidden
-from tests.faults.journeys import (
+from tests.faults.lifecycle import (
     GenerationLifecycle,
     assert_all_cleared,
     final_values,
     lifecycle,
     reload,
 )
-from tests.faults.table import count_cases
+from tests.faults.report import count_cases
+from tests.provider_replies import Reply, make_reply
 
 pytestmark = [pytest.mark.django_db, pytest.mark.faults]
 __all__ = ["lifecycle"]  # a fixture

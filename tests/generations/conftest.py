@@ -5,10 +5,10 @@ from django.test import Client
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.generations.models import Generation
-from tests.catalog.foreign import SAMPLE_SPECS
+from tests.catalog.sample_specs import SAMPLE_SPECS
 from tests.factories import GenerationFactory, UserFactory
-from tests.farend import FakeProvider
-from tests.work import FakeClock, ManualWorker
+from tests.fake_provider import FakeProvider
+from tests.manual_worker import FakeClock, ManualWorker
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from evolink_studio.accounts.models import User
 from evolink_studio.library import services
-from tests.library.footage import make_video
-from tests.pictures import make_image
+from tests.sample_images import make_image
+from tests.sample_videos import make_video
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

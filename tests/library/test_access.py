@@ -3,7 +3,7 @@
 import pytest
 
 from tests.library.conftest import make_upload
-from tests.pictures import make_image
+from tests.sample_images import make_image
 
 OWNER_ONLY_PATHS = ["file", "poster", "download"]
 EDIT_REQUESTS = {"edit": {"action": "jpeg"}, "frame": {"second": "1"}}

@@ -6,8 +6,8 @@ from evolink_studio.accounts.models import User
 from evolink_studio.library import services
 from evolink_studio.library.models import RemoteCopy
 from tests.library.conftest import NOW
-from tests.library.footage import make_audio
-from tests.pictures import draw_half_transparent_image, encode_image
+from tests.sample_images import draw_half_transparent_image, encode_image
+from tests.sample_videos import make_audio
 
 ASSETS_URL = "/admin/library/asset/"
 

@@ -10,8 +10,7 @@ from django.test import Client
 from evolink_studio.library import filenames
 from evolink_studio.library.models import Asset
 from tests.library.conftest import list_files, make_upload
-from tests.library.footage import make_audio, make_video
-from tests.pictures import (
+from tests.sample_images import (
     decode_image,
     draw_half_transparent_image,
     encode_image,
@@ -19,6 +18,7 @@ from tests.pictures import (
     make_photo,
     make_png_bomb,
 )
+from tests.sample_videos import make_audio, make_video
 
 UPLOAD_URL = "/library/upload"
 

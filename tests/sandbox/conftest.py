@@ -1,6 +1,6 @@
 import pytest
 
-from tests.sandbox.world import InProcessSandbox, run_sandbox
+from tests.sandbox.sandboxes import InProcessSandbox, run_sandbox
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from evolink_studio.sandbox.callbacks import (
     has_internal_address,
     is_internal_host,
 )
-from tests.sandbox.listener import CallbackListener
+from tests.sandbox.callback_listener import CallbackListener
 
 
 @pytest.fixture

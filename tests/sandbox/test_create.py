@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.sandbox.world import (
+from tests.sandbox.sandboxes import (
     GENERATIONS_PATH,
     GROK,
     KLING,

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.sandbox.world import GROK, SORA, VEO
+from tests.sandbox.sandboxes import GROK, SORA, VEO
 
 
 def entry_sum(sandbox, task_id=None):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sandbox.world import VIDEO_CONTENT
+from tests.sandbox.sandboxes import VIDEO_CONTENT
 
 
 def create_video_url(sandbox, prompt="a cat"):

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.sandbox.listener import CallbackListener
-from tests.sandbox.world import GENERATIONS_PATH, GROK, HEADERS
+from tests.sandbox.callback_listener import CallbackListener
+from tests.sandbox.sandboxes import GENERATIONS_PATH, GROK, HEADERS
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_SECONDS = 90.0

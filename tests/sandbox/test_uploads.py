@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from tests.sandbox.world import make_image_bytes
+from tests.sandbox.sandboxes import make_image_bytes
 
 STREAM_PATH, BASE64_PATH = "/api/v1/files/upload/stream", "/api/v1/files/upload/base64"
 

@@ -1,0 +1,93 @@
+"""What must hold after every step of a history: our rows and our book against the truth."""
+
+from collections import Counter
+from decimal import Decimal
+
+from evolink_studio.credits.audit import audit_ledger_with_generations
+from evolink_studio.credits.models import AllowanceBalance, LedgerEntry
+from evolink_studio.generations.incidents import open_incidents
+from evolink_studio.generations.models import Generation
+from evolink_studio.generations.states import ENDED_STATES, State
+from tests.faults.in_memory_provider import InMemoryProvider
+from tests.manual_worker import FakeClock
+
+
+class Invariants:
+    """For a history that has `provider`, `clock`, and the charges that admins decided."""
+
+    provider: InMemoryProvider
+    clock: FakeClock
+    decided_charges: dict[int, Decimal]  # what an admin, who knows better, said was charged; by row
+    posts_when_lost: dict[str, int]  # POSTs of a key when its row was first seen unknown
+    ended_values: dict[int, tuple]
+    rows: list[Generation]
+
+    def assert_all(self) -> None:
+        self.rows = list(Generation.objects.order_by("pk"))
+        self.assert_sent_once()
+        self.assert_credits_explained()
+        self.assert_limits_kept()
+        self.assert_accepted_not_lost()
+        self.assert_ended_unchanged()
+
+    def assert_sent_once(self) -> None:
+        assert self.provider.repeated_keys == []
+        for row in self.rows:
+            if row.state == State.UNKNOWN:
+                self.posts_when_lost.setdefault(
+                    idempotency_key_of(row), self.provider.post_counts[idempotency_key_of(row)]
+                )
+        assert {
+            key: self.provider.post_counts[key] for key in self.posts_when_lost
+        } == self.posts_when_lost
+
+    def assert_credits_explained(self) -> None:
+        assert audit_ledger_with_generations().findings == ()
+        for row in self.rows:
+            charge = self.decided_charges.get(
+                row.pk, self.provider.charged_by_task.get(row.task_id or "")
+            )
+            assert row.credits_charged is None or row.credits_charged == charge
+
+    def assert_limits_kept(self) -> None:
+        growth: Counter[int] = Counter()
+        for entry in LedgerEntry.objects.exclude(kind=LedgerEntry.Kind.RESERVE):
+            growth[entry.balance_id] += max(
+                Decimal(0), entry.credits_reserved_delta + entry.credits_charged_delta
+            )
+        for balance in AllowanceBalance.objects.exclude(credits_limit=None):
+            assert balance.credits_used <= balance.credits_limit + growth[balance.pk]
+
+    def assert_accepted_not_lost(self) -> None:
+        rows = {idempotency_key_of(row): row for row in self.rows}
+        incident_ids = {
+            incident.generation.pk for incident in open_incidents(now=self.clock(), limit=1000)
+        }
+        for key, task_id in self.provider.task_ids_by_key.items():
+            row = rows.pop(key)
+            if row.state == State.UNKNOWN:
+                assert row.pk in incident_ids
+            elif row.pk not in self.decided_charges and row.state != State.SENDING:
+                assert row.task_id == task_id
+        assert not [key for key, row in rows.items() if row.task_id]
+
+    def assert_ended_unchanged(self) -> None:
+        values = {row.pk: final_values_of(row) for row in self.rows if row.state in ENDED_STATES}
+        assert self.ended_values.items() <= values.items()
+        self.ended_values = values
+
+
+def final_values_of(row: Generation) -> tuple:
+    return (
+        row.state,
+        row.charge,
+        row.credits_charged,
+        row.task_id,
+        row.finished_at,
+        row.error_code,
+        row.changed_version,
+    )
+
+
+def idempotency_key_of(row: Generation) -> str:
+    return f"studio-{row.form_key.hex}"

@@ -1,0 +1,278 @@
+"""The admin's first page."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from evolink_studio.credits import services as money
+from evolink_studio.generations import services
+from evolink_studio.generations.incidents import (
+    INCIDENT_TYPE_BY_NAME,
+    count_incidents,
+    open_incidents,
+    unsettled_totals,
+)
+from evolink_studio.generations.models import CallbackDelivery, Generation
+from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.states import State
+from tests.factories import NOW, GenerationFactory
+from tests.generations.admin.conftest import GENERATIONS_URL, generation_url
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def _noon():
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+def read_tiles(browser) -> dict[str, tuple[str, str, str]]:
+    """The figures of the page by their names: figure, note, mood."""
+    context_tiles = browser.get("/admin/").context["tiles"]
+    return {tile.label: (tile.value, tile.note, tile.tone) for tile in context_tiles}
+
+
+def test_the_balance_is_shown_with_its_age(staff_client):
+    money.record_balance(
+        provider_key=provider_key(),
+        credits_available=Decimal("1283.42"),
+        now=NOW - timedelta(minutes=4),
+    )
+    figure, note, mood = read_tiles(staff_client)["Balance at EvoLink"]
+    assert figure == "1,283.42"
+    assert note.replace("\xa0", " ") == "The key is accepted; read 4 minutes ago."
+    assert mood == "good"
+
+
+def test_an_old_balance_is_called_old(staff_client):
+    money.record_balance(provider_key=provider_key(), credits_available=Decimal(5), now=NOW - HOUR)
+    assert read_tiles(staff_client)["Balance at EvoLink"][1].startswith("Old: read")
+
+
+def test_a_refused_key_is_shown_in_red_with_what_to_do(staff_client):
+    money.record_balance(provider_key=provider_key(), credits_available=Decimal(5), now=NOW - HOUR)
+    money.record_key_rejected(provider_key=provider_key(), now=NOW)
+    figure, note, mood = read_tiles(staff_client)["Balance at EvoLink"]
+    assert (figure, mood) == ("5", "bad")
+    assert "EVOLINK_API_KEY" in note
+    assert 'class="studio-tile is-bad"' in staff_client.get("/admin/").content.decode()
+
+
+def test_the_money_of_now_of_today_and_of_this_month(staff_client):
+    GenerationFactory(state=State.RUNNING, credits_reserved=Decimal("12.5"))
+    GenerationFactory(state=State.RUNNING, credits_reserved=Decimal("7"))
+    GenerationFactory(state=State.COMPLETED, credits_charged=Decimal("25.7"))
+    GenerationFactory(
+        state=State.COMPLETED, credits_charged=Decimal("100"), created_at=NOW - timedelta(days=19)
+    )
+    GenerationFactory(
+        state=State.COMPLETED, credits_charged=Decimal("999"), created_at=NOW - timedelta(days=20)
+    )
+    shown = read_tiles(staff_client)
+    assert shown["Reserved now"][0] == "19.5"
+    assert shown["Charged today"][0] == "25.7"
+    assert shown["Charged this month"][0] == "125.7"
+
+
+def test_the_share_of_failures_is_that_of_the_last_seven_days(staff_client):
+    for _number in range(3):
+        GenerationFactory(state=State.COMPLETED, created_at=NOW - timedelta(days=6))
+    GenerationFactory(state=State.FAILED)
+    GenerationFactory(state=State.RUNNING)
+    GenerationFactory(state=State.FAILED, created_at=NOW - timedelta(days=8))
+    assert read_tiles(staff_client)["Failed in 7 days"][:2] == ("25.0 %", "1 of 4 that ended")
+
+
+def test_nothing_ended_yet_is_no_rate_of_zero(staff_client):
+    assert read_tiles(staff_client)["Failed in 7 days"][0] == "–"
+
+
+def test_lost_answers_and_unsaved_films_are_counted_and_lead_to_their_list(staff_client):
+    GenerationFactory(state=State.UNKNOWN)
+    GenerationFactory(state=State.SAVING)
+    shown = read_tiles(staff_client)
+    assert shown["Answers lost"][0] == "1"
+    assert shown["Films not saved yet"][0] == "1"
+    page = staff_client.get("/admin/").content.decode()
+    assert f'href="{GENERATIONS_URL}?look=unknown"' in page
+    assert staff_client.get(f"{GENERATIONS_URL}?look=unknown").context["cl"].result_count == 1
+
+
+@pytest.mark.parametrize(
+    ("silent", "figure", "mood"), [(5, "running", "good"), (31, "not running", "bad")]
+)
+def test_a_silent_worker_is_told(staff_client, silent, figure, mood):
+    services.record_heartbeat(
+        worker="host", disk_free_bytes=9 * 10**9, now=NOW - timedelta(seconds=silent)
+    )
+    shown = read_tiles(staff_client)["Worker"]
+    assert (shown[0], shown[2]) == (figure, mood)
+
+
+def test_a_worker_that_never_ran_is_told(staff_client):
+    assert read_tiles(staff_client)["Worker"][0] == "not running"
+
+
+@pytest.mark.parametrize(
+    ("free", "mood"), [(84 * 10**9, "good"), (3 * 10**9, "warning"), (10**8, "bad")]
+)
+def test_little_room_on_the_disk_is_told(staff_client, free, mood):
+    services.record_heartbeat(worker="host", disk_free_bytes=free, now=NOW)
+    assert read_tiles(staff_client)["Disk free"][2] == mood
+
+
+def test_an_incident_is_listed_once_with_its_reason_and_a_link(staff_client):
+    lost = GenerationFactory(state=State.UNKNOWN)
+    quiet = GenerationFactory(
+        state=State.RUNNING, stalled_since=NOW - HOUR, created_at=NOW - 3 * HOUR
+    )
+    unsaved = GenerationFactory(state=State.SAVING, created_at=NOW - HOUR)
+    held = GenerationFactory(state=State.RUNNING, created_at=NOW - 3 * HOUR)
+    ending = GenerationFactory(state=State.SAVING, results_expire_at=NOW + 11 * HOUR)
+    unreturned = GenerationFactory(state=State.FAILED, charge="unclear")
+    over = NOW - 5 * HOUR
+    copied = GenerationFactory(
+        state=State.SAVING,
+        created_at=NOW - 30 * HOUR,
+        results_expire_at=over,
+        local_copy_seen_at=NOW,
+    )
+    astray = GenerationFactory(
+        state=State.SAVING,
+        created_at=NOW - 60 * HOUR,
+        results_expire_at=over,
+        local_copy_seen_at=NOW - 25 * HOUR,
+    )
+    unsendable = GenerationFactory(error_code="internal")
+    GenerationFactory(error_code="unreachable")
+    GenerationFactory(state=State.SAVING, local_copy_seen_at=NOW)
+    GenerationFactory(state=State.FAILED)
+    GenerationFactory(state=State.RUNNING)
+    GenerationFactory(state=State.SAVING, results_expire_at=NOW + 23 * HOUR)
+    GenerationFactory(state=State.COMPLETED, created_at=NOW - 9 * HOUR)
+    found = {item.generation.pk: item.type.name for item in open_incidents(now=NOW, limit=20)}
+    assert found == {
+        lost.pk: "unknown",
+        quiet.pk: "stalled",
+        unsaved.pk: "unsaved",
+        held.pk: "held",
+        ending.pk: "expiring",
+        unreturned.pk: "unreturned",
+        copied.pk: "parked",
+        astray.pk: "astray",
+        unsendable.pk: "unsendable",
+    }
+    page = staff_client.get("/admin/").content.decode()
+    for generation in map(Generation, found):
+        assert f'href="{generation_url(generation)}"' in page
+
+
+@pytest.mark.parametrize("reason", sorted(INCIDENT_TYPE_BY_NAME))
+def test_the_count_of_a_reason_is_that_of_the_list_it_leads_to(staff_client, reason):
+    for age in (0, 1, 3):
+        created = NOW - age * HOUR
+        GenerationFactory(state=State.UNKNOWN, created_at=created)
+        GenerationFactory(state=State.RUNNING, created_at=created, stalled_since=created)
+        soon = created + 12 * HOUR
+        called = GenerationFactory(state=State.SAVING, created_at=created, results_expire_at=soon)
+        GenerationFactory(state=State.FAILED, created_at=created, charge="reserved")
+        GenerationFactory(state=State.SAVING, created_at=created, local_copy_seen_at=NOW)
+        GenerationFactory(
+            state=State.SAVING, created_at=created, local_copy_seen_at=NOW - 25 * HOUR
+        )
+        GenerationFactory(error_code="internal", created_at=created)
+        CallbackDelivery.objects.create(
+            generation=called, received_at=NOW, size_bytes=1, rejection="too_many"
+        )
+    count = unsettled_totals(now=NOW).counts_by_type[reason]
+    assert count > 0
+    assert staff_client.get(f"{GENERATIONS_URL}?look={reason}").context["cl"].result_count == count
+
+
+def test_what_is_at_risk_is_counted_on_every_page_and_nothing_is_said_when_there_is_none(
+    staff_client,
+):
+    words = 'class="studio-badge"'
+    assert words not in staff_client.get(GENERATIONS_URL).content.decode()
+    GenerationFactory(state=State.UNKNOWN)
+    GenerationFactory(state=State.RUNNING, stalled_since=NOW - HOUR, created_at=NOW - 3 * HOUR)
+    GenerationFactory(state=State.RUNNING)
+    assert f"<span {words}>2</span>" in staff_client.get(GENERATIONS_URL).content.decode()
+
+
+def test_what_is_at_risk_is_refreshed_from_the_list(staff_client):
+    lost = GenerationFactory(state=State.UNKNOWN)
+    page = staff_client.get("/admin/").content.decode()
+    assert f'aria-label="Look at {lost} again now"' in page
+    asked = {"action": "refresh_generations", "_selected_action": lost.pk, "overview": "1"}
+    answer = staff_client.post(GENERATIONS_URL, asked, follow=True)
+    assert answer.redirect_chain[-1][0] == "/admin/"
+    assert "looks at 1 generation now" in answer.content.decode()
+    lost.refresh_from_db()
+    assert lost.next_attempt_at == NOW
+
+
+def test_resolving_is_offered_to_the_owner_only(owner_client, staff_client):
+    lost = GenerationFactory(state=State.UNKNOWN)
+    link = f'href="{generation_url(lost)}#decide"'
+    assert link in owner_client.get("/admin/").content.decode()
+    page = staff_client.get("/admin/").content.decode()
+    assert link not in page
+    assert "The owner settles it." in page
+
+
+def test_the_overview_and_the_sidebar_lead_to_where_prices_are_off(staff_client):
+    page = staff_client.get("/admin/").content.decode()
+    assert page.count('href="/admin/credits/ratecard/off/"') == 2
+    assert (
+        "Where prices are off" in staff_client.get("/admin/credits/ratecard/off/").content.decode()
+    )
+
+
+def test_a_generation_in_the_report_of_prices_leads_to_its_page(staff_client):
+    other = GenerationFactory(state=State.COMPLETED, credits_estimated=Decimal(20))
+    page = staff_client.get("/admin/credits/ratecard/off/").content.decode()
+    assert f'href="{generation_url(other)}"' in page
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the words of SQLite's plan")
+def test_the_figures_and_the_list_are_found_in_indexes(db):
+    with CaptureQueriesContext(connection) as seen:
+        unsettled_totals(now=NOW)
+        open_incidents(now=NOW, limit=20)
+        open_incidents(now=NOW, limit=20, only_unannounced=True)
+        count_incidents(now=NOW)
+    for query in seen.captured_queries:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {query['sql'].replace('%', '%%')}")
+            plan = [row[3] for row in cursor.fetchall()]
+        assert not [line for line in plan if line.startswith("SCAN")], plan
+    assert len(seen) == 4
+
+
+def test_a_studio_at_rest_has_no_incidents(staff_client):
+    GenerationFactory(state=State.COMPLETED)
+    assert (
+        "Nothing: every generation is either under way"
+        in staff_client.get("/admin/").content.decode()
+    )
+
+
+def test_the_page_takes_as_many_queries_for_many_generations(
+    staff_client, django_assert_max_num_queries
+):
+    def count() -> int:
+        with django_assert_max_num_queries(20) as seen:
+            staff_client.get("/admin/")
+        return len(seen)
+
+    GenerationFactory(state=State.UNKNOWN)
+    one = count()
+    for _number in range(15):
+        GenerationFactory(state=State.UNKNOWN)
+    assert count() == one

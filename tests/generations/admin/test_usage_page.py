@@ -1,0 +1,202 @@
+"""The usage page: figures, chart and CSV."""
+
+import csv
+import io
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from evolink_studio.generations.admin.usage_charts import build_chart
+from evolink_studio.generations.states import State
+from evolink_studio.generations.usage_report import UsageFilter, usage_report
+from tests.factories import NOW, GenerationFactory, UserFactory
+from tests.generations.admin.conftest import GENERATIONS_URL, USAGE_URL
+
+KLING = "kling-o3-image-to-video"
+NOVEMBER_QUERY = "created_from=2026-11-01&created_to=2026-11-30"
+
+
+def read_csv_rows(answer) -> list[list[str]]:
+    """The CSV as rows of cells."""
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    return list(csv.reader(io.StringIO(text)))
+
+
+def november_filter(**fields) -> UsageFilter:
+    return UsageFilter(date(2026, 11, 1), date(2026, 11, 30), **fields)
+
+
+def test_figures_are_told_by_person_by_model_and_by_day(db):
+    ada, bob = UserFactory(username="ada"), UserFactory(username="bob")
+    GenerationFactory(owner=ada, state=State.COMPLETED, credits_charged=10)
+    GenerationFactory(
+        owner=bob, state=State.COMPLETED, credits_charged=Decimal("5.4"), model_id=KLING
+    )
+    GenerationFactory(
+        owner=bob, state=State.FAILED, credits_charged=0, created_at=NOW - timedelta(days=3)
+    )
+    GenerationFactory(
+        owner=bob, state=State.COMPLETED, credits_charged=99, created_at=NOW - timedelta(days=40)
+    )
+    found = usage_report(november_filter())
+    assert (found.totals.count, found.totals.failed_count, found.totals.credits_charged) == (
+        3,
+        1,
+        Decimal("15.4"),
+    )
+    assert [(line.label, line.totals.credits_charged) for line in found.user_rows] == [
+        ("ada", Decimal(10)),
+        ("bob", Decimal("5.4")),
+    ]
+    assert [(line.label, line.totals.count) for line in found.model_rows] == [
+        ("Veo 3.1 Pro", 2),
+        ("Kling O3", 1),
+    ]
+    days = {span.first_day.day: span.totals for span in found.periods}
+    assert len(days) == 30
+    assert days[20].credits_charged == Decimal("15.4")
+    assert days[17].failed_count == 1
+    assert days[18].count == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [({}, 3), ({"model_id": KLING}, 1), ({"state": "failed"}, 1), ({"owner": "bob"}, 2)],
+)
+def test_the_figures_are_those_of_what_was_chosen(db, given, count):
+    ada, bob = UserFactory(username="ada"), UserFactory(username="bob")
+    GenerationFactory(owner=ada, state=State.COMPLETED)
+    GenerationFactory(owner=bob, state=State.COMPLETED, model_id=KLING)
+    GenerationFactory(owner=bob, state=State.FAILED)
+    owner = {"bob": bob.pk}.get(given.pop("owner", ""))
+    assert usage_report(november_filter(owner_id=owner, **given)).totals.count == count
+
+
+def test_the_last_day_is_counted_to_its_end_and_not_further(db):
+    GenerationFactory(created_at=NOW.replace(day=30, hour=23, minute=59, second=59))
+    GenerationFactory(created_at=NOW.replace(month=12, day=1, hour=0, minute=0))
+    assert usage_report(november_filter()).totals.count == 1
+
+
+def test_a_year_is_told_by_months_that_leave_out_no_day(db):
+    GenerationFactory(created_at=NOW, state=State.COMPLETED, credits_charged=7)
+    found = usage_report(UsageFilter(date(2026, 1, 15), date(2026, 12, 20)))
+    assert found.is_monthly
+    assert len(found.periods) == 12
+    for earlier, later in zip(found.periods, found.periods[1:], strict=False):
+        assert later.first_day == earlier.last_day + timedelta(days=1)
+    assert found.periods[0].first_day == date(2026, 1, 15)
+    assert found.periods[-1].last_day == date(2026, 12, 20)
+    assert found.periods[10].totals.credits_charged == 7
+
+
+def test_many_generations_take_no_more_queries_than_one(db, django_assert_num_queries):
+    for _number in range(12):
+        GenerationFactory()
+    with django_assert_num_queries(3):
+        usage_report(november_filter())
+
+
+def test_the_chart_reaches_from_nothing_to_a_round_number(db):
+    GenerationFactory(state=State.COMPLETED, credits_charged=Decimal("162"))
+    drawn = build_chart(usage_report(november_filter()).periods, is_monthly=False)
+    assert drawn.scale_labels == ("200", "100", "0")
+    assert len(drawn.bars) == 30
+    assert drawn.bars[19].height == "81.00"
+    assert drawn.bars[0].height == "0.00"
+    assert "20 Nov 2026" in drawn.summary
+
+
+def test_a_period_without_charges_has_a_chart_that_says_so(db):
+    drawn = build_chart(usage_report(november_filter()).periods, is_monthly=False)
+    assert drawn.summary == "Nothing was charged in this period."
+
+
+def test_the_page_shows_the_chart_and_the_same_figures_below(staff_client):
+    GenerationFactory(state=State.COMPLETED, credits_charged=Decimal("25.7"))
+    page = staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}").content.decode()
+    assert 'role="img"' in page
+    assert "<title>20 Nov 2026: 25.7 credits</title>" in page
+    assert page.count("25.7") >= 5
+    assert "style=" not in page[page.index("<svg") : page.index("</svg>")]
+
+
+def test_without_a_choice_the_page_shows_the_last_thirty_days(staff_client):
+    page = staff_client.get(USAGE_URL)
+    form = page.context["form"]
+    assert form.is_valid()
+    choice = form.to_filter()
+    assert (choice.last_day - choice.first_day).days == 29
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("created_from=2026-11-20&created_to=2026-11-19", "The last day is before the first."),
+        ("created_from=2000-01-01&created_to=2026-11-19", "Choose at most ten years."),
+        ("created_from=x&created_to=2026-11-19", "Enter a valid date."),
+    ],
+)
+def test_a_period_that_makes_no_sense_shows_no_figures_but_says_why(staff_client, query, words):
+    page = staff_client.get(f"{USAGE_URL}?{query}").content.decode()
+    assert words in page
+    assert "studio-totals" not in page
+    assert words in staff_client.get(f"{USAGE_URL}?{query}&as=csv").content.decode()
+
+
+def test_a_line_leads_to_exactly_its_generations(staff_client):
+    ada = UserFactory(username="ada")
+    GenerationFactory(owner=ada)
+    GenerationFactory()
+    page = staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}").content.decode()
+    address = f"{GENERATIONS_URL}?{NOVEMBER_QUERY}&owner__id__exact={ada.pk}"
+    assert address.replace("&", "&amp;") in page
+    assert staff_client.get(address).context["cl"].result_count == 1
+
+
+def test_the_csv_has_exactly_the_rows_that_are_filtered(staff_client):
+    ada = UserFactory(username="ada")
+    mine = GenerationFactory(
+        owner=ada,
+        state=State.COMPLETED,
+        credits_estimated=Decimal("30"),
+        credits_charged=Decimal("25.7"),
+    )
+    GenerationFactory(state=State.COMPLETED)
+    GenerationFactory(owner=ada, created_at=NOW - timedelta(days=60))
+    answer = staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&owner__id__exact={ada.pk}&as=csv")
+    head, *rows = read_csv_rows(answer)
+    assert answer.headers["Content-Disposition"] == (
+        'attachment; filename="usage-2026-11-01-2026-11-30.csv"'
+    )
+    assert len(rows) == 1
+    row = dict(zip(head, rows[0], strict=True))
+    assert row["id"] == str(mine.pk)
+    assert row["person"] == "ada"
+    assert row["created"] == "2026-11-20T12:00:00+00:00"
+    assert (row["estimated"], row["reserved"], row["used"]) == ("30.0000", "25.7000", "25.7000")
+
+
+def test_the_csv_and_the_page_say_the_same_sum(staff_client):
+    for used in ("0.0001", "25.7", "162"):
+        GenerationFactory(state=State.COMPLETED, credits_charged=Decimal(used))
+    head, *rows = read_csv_rows(staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&as=csv"))
+    assert sum(Decimal(row[head.index("used")]) for row in rows) == Decimal("187.7001")
+    assert usage_report(november_filter()).totals.credits_charged == Decimal("187.7001")
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_the_csv_is_a_formula(staff_client, begin):
+    user = UserFactory(username=f"{begin}sum(1)")
+    GenerationFactory(owner=user, prompt=f'{begin}cmd|" /C calc"!A0', error_code=f"{begin}x")
+    head, row = read_csv_rows(staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&as=csv"))
+    cells = dict(zip(head, row, strict=True))
+    for name in ("person", "prompt", "error_code"):
+        assert cells[name].startswith(f"'{begin}")
+
+
+def test_a_prompt_of_many_lines_stays_one_cell(staff_client):
+    GenerationFactory(prompt='one\ntwo, "three"\n=four')
+    head, row = read_csv_rows(staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&as=csv"))
+    assert row[head.index("prompt")] == 'one\ntwo, "three"\n=four'

@@ -1,0 +1,340 @@
+"""Saving: a film is done when its bytes are ours, checked, and nothing less."""
+
+import errno
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from evolink_studio.evolink.errors import DiskFullError
+from evolink_studio.generations.models import GeneratedVideo, Generation
+from evolink_studio.generations.pipeline import downloading as saving
+from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due
+from evolink_studio.generations.states import State
+from evolink_studio.library.models import Asset
+from tests.factories import NOW, GenerationFactory
+from tests.generations.conftest import reload
+from tests.provider_replies import (
+    Reply,
+    cut_reply_body,
+    make_dropped_reply,
+    make_error_reply,
+    make_media_script,
+    make_redirect_reply,
+    make_reply,
+)
+from tests.sample_videos import make_video as footage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory) -> bytes:
+    """A film of two seconds."""
+    return footage(tmp_path_factory.mktemp("film") / "clip.mp4").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def other_video(tmp_path_factory) -> bytes:
+    return footage(tmp_path_factory.mktemp("film") / "another.mp4", seconds=1).read_bytes()
+
+
+@pytest.fixture
+def saving_generation(fake_provider, video):
+    """A generation whose film lies ready at EvoLink."""
+    return create_saving_generation(fake_provider, fake_provider.serve_file("/film.mp4", video))
+
+
+def create_saving_generation(fake_provider, *urls) -> Generation:
+    generation = GenerationFactory(
+        state=State.SAVING, result_urls=list(urls), results_expire_at=NOW + timedelta(hours=24)
+    )
+    fake_provider.tasks[generation.task_id] = {"id": generation.task_id, "status": "completed"}
+    fake_provider.complete_task(generation.task_id, *urls)
+    return generation
+
+
+def read_stored_videos(generation) -> list[bytes]:
+    return [result.asset.file.read() for result in generation.results.all()]
+
+
+def list_leftover_files(settings) -> list[Path]:
+    incoming = Path(settings.MEDIA_ROOT) / "incoming"
+    return [path for path in incoming.rglob("*") if path.is_file()]
+
+
+def test_a_film_is_copied_checked_and_belongs_to_its_person(
+    fake_provider, worker, saving_generation, video, settings
+):
+    worker.download_due()
+    done = reload(saving_generation)
+    (result,) = done.results.all()
+    assert (done.state, done.finished_at, done.error_code) == ("completed", NOW, "")
+    assert (result.asset.owner, result.asset.kind) == (saving_generation.owner, "video")
+    assert (result.asset.origin, result.asset.mime) == ("result", "video/mp4")
+    assert (result.asset.width, result.asset.height) == (64, 48)
+    assert result.asset.poster
+    assert read_stored_videos(done) == [video]
+    assert list_leftover_files(settings) == []
+
+
+def test_the_key_never_goes_to_a_media_host(fake_provider, worker, saving_generation):
+    worker.download_due()
+    for request in fake_provider.media.requests:
+        assert "authorization" not in request.headers
+        assert worker.api_key not in str(request)
+
+
+def test_a_download_that_broke_off_goes_on_where_it_was_cut(fake_provider, worker, video):
+    half = len(video) // 2
+    whole = make_media_script(video)
+
+    def cut_once(request):
+        first = len(fake_provider.media.requests) == 1
+        return cut_reply_body(whole(request), half) if first else whole(request)
+
+    fake_provider.files["/film.mp4"] = cut_once
+    generation = create_saving_generation(fake_provider, fake_provider.url + "/film.mp4")
+    worker.download_due()
+    waiting = reload(generation)
+    assert (waiting.state, waiting.error_code) == ("saving", "download_failed")
+    assert waiting.next_attempt_at == NOW + timedelta(seconds=2)
+
+    worker.advance_until_due(generation)
+    worker.download_due()
+    assert reload(generation).state == "completed"
+    assert read_stored_videos(generation) == [video]
+    assert fake_provider.media.requests[1].headers["range"] == f"bytes={half}-"
+
+
+INVALID_VIDEO_REPLIES = {
+    "a web page": make_reply(
+        b"<!doctype html><title>Sign in</title>" * 50, content_type="text/html"
+    ),
+    "a page called a film": make_reply(b"<html>" * 99, content_type="video/mp4"),
+    "a picture": make_reply(b"\x89PNG\r\n\x1a\n" + bytes(500)),
+}
+
+
+@pytest.mark.parametrize("reply", INVALID_VIDEO_REPLIES.values(), ids=INVALID_VIDEO_REPLIES)
+def test_what_is_no_film_is_not_kept_and_is_fetched_anew(
+    fake_provider, worker, video, reply, settings
+):
+    fake_provider.files["/film.mp4"] = reply
+    generation = create_saving_generation(fake_provider, fake_provider.url + "/film.mp4")
+    worker.download_due()
+    assert (reload(generation).state, reload(generation).error_code) == ("saving", "not_a_film")
+    assert not Asset.objects.exists()
+    assert list_leftover_files(settings) == []
+
+    fake_provider.serve_file("/film.mp4", video)
+    worker.advance_until_due(generation)
+    worker.download_due()
+    assert (reload(generation).state, reload(generation).error_code) == ("completed", "")
+    assert read_stored_videos(generation) == [video]
+
+
+def test_a_film_cut_short_is_not_kept(fake_provider, worker, video):
+    fake_provider.serve_file("/film.mp4", video[: len(video) * 2 // 3])
+    generation = create_saving_generation(fake_provider, fake_provider.url + "/film.mp4")
+    worker.download_due()
+    assert reload(generation).state == "saving"
+    assert not GeneratedVideo.objects.exists()
+
+
+DOWNLOAD_ERROR_REPLIES = {
+    "nothing in it": make_reply(b""),
+    "closed": make_dropped_reply(),
+    "500": make_error_reply(500, "x"),
+    "429": make_error_reply(429, "x"),
+    "moved": make_redirect_reply("http://127.0.0.1:9/film.mp4"),
+    "encoded": make_reply(b"x" * 50, content_encoding="gzip"),
+}
+
+
+@pytest.mark.parametrize("reply", DOWNLOAD_ERROR_REPLIES.values(), ids=DOWNLOAD_ERROR_REPLIES)
+def test_trouble_with_the_download_is_tried_again(fake_provider, worker, video, reply):
+    fake_provider.files["/film.mp4"] = reply
+    generation = create_saving_generation(fake_provider, fake_provider.url + "/film.mp4")
+    worker.download_due()
+    waiting = reload(generation)
+    assert (waiting.state, waiting.error_code) == ("saving", "download_failed")
+    assert (waiting.charge, waiting.lease_id, waiting.attempts) == ("charged", None, 1)
+
+    fake_provider.serve_file("/film.mp4", video)
+    worker.advance_until_due(generation)
+    worker.download_due()
+    assert read_stored_videos(reload(generation)) == [video]
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_for_a_dead_link_a_fresh_one_is_asked_for_which_is_free(
+    fake_provider, worker, video, status
+):
+    fake_provider.files["/old.mp4"] = Reply(status)
+    generation = create_saving_generation(fake_provider, fake_provider.url + "/old.mp4")
+    fake_provider.complete_task(generation.task_id, fake_provider.serve_file("/new.mp4", video))
+    worker.download_due()
+    waiting = reload(generation)
+    assert (waiting.state, waiting.error_code) == ("saving", "link_dead")
+    assert waiting.result_urls == [fake_provider.url + "/new.mp4"]
+
+    worker.advance_until_due(generation)
+    worker.download_due()
+    assert read_stored_videos(reload(generation)) == [video]
+    assert fake_provider.create.requests == []
+
+
+def test_a_link_into_our_own_network_is_not_followed(fake_provider, worker, video):
+    inside = replace(worker, files_url="http://127.0.0.1:1")
+    other_port = fake_provider.url.replace(f":{fake_provider.port}", ":9")
+    generation = create_saving_generation(fake_provider, f"{other_port}/film.mp4")
+    inside.download_due()
+    assert reload(generation).state == "saving"
+    assert fake_provider.media.requests == []
+
+
+def test_every_film_of_a_task_is_kept_in_its_order(fake_provider, worker, video, other_video):
+    urls = (
+        fake_provider.serve_file("/1.mp4", video),
+        fake_provider.serve_file("/2.mp4", other_video),
+    )
+    generation = create_saving_generation(fake_provider, *urls)
+    worker.download_due()
+    assert read_stored_videos(reload(generation)) == [video, other_video]
+    assert [result.position for result in generation.results.all()] == [0, 1]
+
+
+def test_two_equal_films_of_one_task_are_two_results(fake_provider, worker, video):
+    generation = create_saving_generation(
+        fake_provider,
+        fake_provider.serve_file("/1.mp4", video),
+        fake_provider.serve_file("/2.mp4", video),
+    )
+    worker.download_due()
+    assert read_stored_videos(reload(generation)) == [video, video]
+
+
+def test_it_is_not_done_before_all_films_are_here(fake_provider, worker, video, other_video):
+    fake_provider.files["/2.mp4"] = make_error_reply(500, "x")
+    generation = create_saving_generation(
+        fake_provider, fake_provider.serve_file("/1.mp4", video), fake_provider.url + "/2.mp4"
+    )
+    worker.download_due()
+    assert reload(generation).state == "saving"
+    assert not generation.results.exists()
+
+    fake_provider.serve_file("/2.mp4", other_video)
+    worker.advance_until_due(generation)
+    worker.download_due()
+    assert read_stored_videos(reload(generation)) == [video, other_video]
+    assert Asset.objects.count() == 2
+
+
+def test_a_full_disk_is_said_and_waited_for(
+    fake_provider, worker, saving_generation, video, monkeypatch
+):
+    async def full(*_, **__):
+        raise DiskFullError("The file cannot be written: No space left on device")
+
+    with monkeypatch.context() as now:
+        now.setattr(saving, "download_file", full)
+        worker.download_due()
+    assert (reload(saving_generation).state, reload(saving_generation).error_code) == (
+        "saving",
+        "disk_full",
+    )
+
+    worker.advance_until_due(saving_generation)
+    worker.download_due()
+    assert read_stored_videos(reload(saving_generation)) == [video]
+
+
+def test_a_disk_that_is_full_when_the_film_is_put_in_its_place_is_the_same(
+    fake_provider, worker, saving_generation, video, monkeypatch
+):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as now:
+        now.setattr("evolink_studio.library.storage._move_into_place", full)
+        worker.download_due()
+    assert (reload(saving_generation).state, reload(saving_generation).error_code) == (
+        "saving",
+        "disk_full",
+    )
+    assert not Asset.objects.exists()
+
+    worker.advance_until_due(saving_generation)
+    worker.download_due()
+    assert read_stored_videos(reload(saving_generation)) == [video]
+
+
+def test_gaps_between_tries_grow_to_ten_minutes(fake_provider, worker):
+    generation = create_saving_generation(fake_provider, fake_provider.url + "/nothing.mp4")
+    gaps = []
+    for _ in range(9):
+        worker.advance_until_due(generation)
+        worker.download_due()
+        gaps.append((reload(generation).next_attempt_at - worker.clock()).total_seconds())
+    assert gaps == [2, 5, 15, 60, 120, 300, 600, 600, 600]
+
+
+def test_an_outage_of_twenty_hours_loses_no_film(fake_provider, worker, saving_generation, video):
+    good, fake_provider.files["/film.mp4"] = (
+        fake_provider.files["/film.mp4"],
+        make_error_reply(503, "service_unavailable"),
+    )
+    end = NOW + timedelta(hours=20)
+    while worker.clock() < end:
+        worker.download_due()
+        worker.advance_until_due(saving_generation)
+    fake_provider.files["/film.mp4"] = good
+    worker.download_due()
+    assert read_stored_videos(reload(saving_generation)) == [video]
+
+
+def test_a_film_that_nothing_can_bring_back_is_lost_and_said_to_be_charged(fake_provider, worker):
+    generation = create_saving_generation(fake_provider, fake_provider.url + "/dead.mp4")
+    last = NOW + timedelta(hours=26)
+    while worker.clock() <= last:
+        assert reload(generation).state == "saving"
+        worker.advance_until_due(generation)
+        worker.download_due()
+    lost = reload(generation)
+    assert (lost.state, lost.error_code, lost.charge) == ("failed", "film_lost", "charged")
+    assert lost.credits_charged == lost.credits_reserved
+
+
+def test_a_worker_that_was_paused_over_a_download_does_not_save_it_twice(
+    fake_provider, worker, saving_generation, video
+):
+    lease_id, rows = lease_due(State.SAVING, limit=1, now=NOW)
+    worker.clock.now = NOW + LEASE_DURATION
+    worker.download_due()
+    assert reload(saving_generation).state == "completed"
+    before = Generation.objects.values().get()
+    worker.run_stage(saving.download_results, rows, lease_id)
+    assert Generation.objects.values().get() == before
+    assert read_stored_videos(reload(saving_generation)) == [video]
+    assert Asset.objects.count() == GeneratedVideo.objects.count() == 1
+
+
+def test_a_worker_killed_after_the_copy_finds_it_again(
+    fake_provider, worker, saving_generation, video, monkeypatch
+):
+    """The film is in the library, but its generation did not hear of it."""
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(saving, "_complete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            worker.download_due()
+    assert Asset.objects.count() == 1
+    worker.clock.now = NOW + LEASE_DURATION
+    worker.download_due()
+    assert read_stored_videos(reload(saving_generation)) == [video]
+    assert Asset.objects.count() == 1

@@ -1,0 +1,226 @@
+"""What the button says it will cost, and why it may not be pressed."""
+
+from decimal import Decimal
+
+import pytest
+
+from evolink_studio.credits.models import (
+    Allowance,
+    BalanceError,
+    LedgerEntry,
+    ProviderAccount,
+    RateCard,
+)
+from evolink_studio.credits.services import record_balance, record_key_rejected, record_unreachable
+from evolink_studio.generations.models import MIN_FREE_DISK_BYTES, Generation
+from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.services import record_heartbeat
+from tests.factories import NOW, VEO, AssetFactory, UserFactory
+from tests.form_pages import ParsedPage, element_text
+from tests.generations.form_client import post_form
+
+pytestmark = pytest.mark.django_db
+
+KLING = "kling-o3-image-to-video"
+SEEDANCE = "doubao-seedance-1.0-pro-fast"
+
+
+def set_balance(amount) -> None:
+    record_balance(provider_key=provider_key(), credits_available=Decimal(amount), now=NOW)
+
+
+def button_text(page) -> str:
+    return element_text(page.find_one("button[@data-action='generate']"))
+
+
+def open_create_page(client, model_id=VEO) -> ParsedPage:
+    return ParsedPage(client.get(f"/create/{model_id}/"))
+
+
+def refresh_form(client, model_id, **fields) -> ParsedPage:
+    return ParsedPage(post_form(client, model_id, fields, action="refresh", is_htmx=True))
+
+
+def is_button_disabled(page) -> bool:
+    return page.find_one("button[@data-action='generate']").get("disabled") is not None
+
+
+def test_the_button_names_the_price_and_what_will_be_left(ada_client):
+    set_balance("1095.3996")
+    page = open_create_page(ada_client)
+    assert "162 credits" in button_text(page)
+    assert "933.4 left" in button_text(page)
+    assert "confirms" in element_text(page.find_one("*[@id='quote-note']"))
+    assert not is_button_disabled(page)
+
+
+def test_before_the_balance_was_read_only_the_price_is_named(ada_client):
+    assert "162 credits" in button_text(open_create_page(ada_client))
+    assert "left" not in button_text(open_create_page(ada_client))
+
+
+def test_the_price_follows_the_settings(ada_client, ada):
+    start = AssetFactory(owner=ada, width=400, height=400).ref
+    cheap = refresh_form(ada_client, KLING, duration="5", image_start=start)
+    dear = refresh_form(
+        ada_client, KLING, duration="10", sound="on", quality="1080p", image_start=start
+    )
+    assert "27 credits" in button_text(cheap)
+    assert "90.02 credits" in button_text(dear)
+
+
+def test_what_is_stored_is_what_the_button_said(ada_client):
+    post_form(ada_client, "doubao-seedance-1.0-pro-fast", {"duration": "10", "quality": "480p"})
+    assert Generation.objects.get().credits_estimated == Decimal("4.05")
+
+
+def test_too_few_credits_are_a_warning_and_evolink_decides(ada_client):
+    set_balance("100")
+    page = open_create_page(ada_client)
+    assert "162 credits" in button_text(page)
+    assert "fewer credits" in element_text(page.find_one("*[@id='quote-note']"))
+    assert post_form(ada_client, VEO).status_code == 302
+
+
+def reserved_credits() -> Decimal:
+    """What the one generation has reserved in the book."""
+    return LedgerEntry.objects.get(generation_id=Generation.objects.get().pk).credits_reserved_delta
+
+
+def price_by_the_second() -> None:
+    """A price that depends on how long the film gets, which this model does not let choose."""
+    RateCard.objects.filter(model_id=VEO).update(unit="second", credits_per_unit=Decimal("2.5"))
+
+
+def test_without_a_price_the_button_says_what_is_reserved_and_that_is_reserved(ada_client):
+    RateCard.objects.filter(model_id=VEO).delete()
+    page = open_create_page(ada_client)
+    assert "at most 200 credits" in button_text(page)
+    note = element_text(page.find_one("*[@id='quote-note']"))
+    assert "No price is known" in note
+    assert "Until then 200 credits are reserved." in note
+    post_form(ada_client, VEO)
+    assert Generation.objects.get().credits_estimated is None
+    assert reserved_credits() == 200
+
+
+def test_where_the_length_is_open_the_worst_case_stands_on_the_button_and_is_reserved(ada_client):
+    price_by_the_second()
+    page = open_create_page(ada_client)
+    assert "at most 20 credits" in button_text(page)
+    assert "How long the film gets is open" in element_text(page.find_one("*[@id='quote-note']"))
+    post_form(ada_client, VEO)
+    assert Generation.objects.get().credits_estimated is None
+    assert reserved_credits() == 20
+
+
+@pytest.mark.parametrize("open_by", [price_by_the_second, lambda: RateCard.objects.all().delete()])
+def test_an_allowance_that_refuses_open_prices_refuses_them(ada_client, open_by):
+    open_by()
+    Allowance.objects.update(unknown_price_credits=None)
+    page = open_create_page(ada_client)
+    assert is_button_disabled(page)
+    assert "is not known beforehand" in element_text(page.find_one("*[@id='quote-note']"))
+    post_form(ada_client, VEO)
+    assert not Generation.objects.exists()
+
+
+def test_an_open_price_that_is_taken_as_nothing_names_no_credits(ada_client):
+    RateCard.objects.filter(model_id=VEO).delete()
+    Allowance.objects.update(unknown_price_credits=0)
+    assert button_text(open_create_page(ada_client)) == "Generate"
+
+
+def test_the_worst_case_must_fit_into_what_is_left(ada_client, ada):
+    price_by_the_second()
+    Allowance.objects.create(user=ada, credits_limit=Decimal("19.9999"), unknown_price_credits=1)
+    assert is_button_disabled(open_create_page(ada_client))
+    post_form(ada_client, VEO)
+    assert not Generation.objects.exists()
+
+
+def allowance_text(page) -> str:
+    return element_text(page.find_one("details[@id='allowance-statuses']"))
+
+
+def test_a_person_sees_where_they_stand_when_it_starts_afresh_and_whom_to_ask(ada_client, ada):
+    UserFactory(username="olga", owner=True)
+    Allowance.objects.create(user=ada, credits_limit=1000, period="none")
+    Allowance.objects.create(user=ada, credits_limit=400, period="month")
+    said = allowance_text(open_create_page(ada_client))
+    assert said.startswith("Your allowance this month: 400 of 400 left")
+    assert "1000 of 1000" in said.replace(",", "")
+    assert "afresh on" in said
+    assert "Ask olga to change that." in said
+    assert "With this" not in open_create_page(ada_client).text
+
+
+def test_near_a_limit_it_warns_and_names_the_setting_that_saves_most(ada_client, ada):
+    Allowance.objects.create(user=ada, credits_limit=20)
+    page = refresh_form(ada_client, SEEDANCE, duration="10", quality="1080p")
+    assert "With this, 80 % of your allowance is used." in page.text
+    assert "Duration 2 s saves 15.84 credits." in allowance_text(page)
+    page = refresh_form(ada_client, SEEDANCE, duration="2", quality="480p")
+    assert "With this" not in page.text
+    assert "saves" not in allowance_text(page)
+
+
+@pytest.mark.parametrize("limit", ["credits_limit", "max_credits_per_generation"])
+def test_what_does_not_fit_says_why_and_which_change_would(ada_client, ada, limit):
+    Allowance.objects.create(user=ada, **{"credits_limit": 500, limit: 9})
+    page = refresh_form(ada_client, SEEDANCE, duration="10", quality="1080p")
+    assert is_button_disabled(page)
+    note = element_text(page.find_one("*[@id='quote-note']"))
+    assert "This needs 19.8 credits" in note
+    assert "720p saves 10.8 credits." in note
+    assert "Ask the owner of this studio" in note
+    assert "look at your films" in note
+
+
+def test_who_has_no_limit_is_shown_none(ada_client):
+    assert not open_create_page(ada_client).find_all("details[@id='allowance-statuses']")
+
+
+def test_with_a_refused_key_nothing_can_be_sent_and_nothing_typed_is_lost(ada_client):
+    record_key_rejected(provider_key=provider_key(), now=NOW)
+    assert is_button_disabled(open_create_page(ada_client))
+    page = ParsedPage(post_form(ada_client, VEO, {"prompt": "A dog"}))
+    assert "does not accept this studio's key" in page.text
+    assert page.control_value("prompt") == "A dog"
+    assert not Generation.objects.exists()
+
+    set_balance("1000")
+    assert not is_button_disabled(open_create_page(ada_client))
+
+
+def test_on_a_full_disk_nothing_is_sent_because_no_film_could_be_kept(ada_client):
+    record_heartbeat(worker="here", disk_free_bytes=MIN_FREE_DISK_BYTES - 1, now=NOW)
+    assert "disk is nearly full" in ParsedPage(post_form(ada_client, VEO)).text
+    assert not Generation.objects.exists()
+    record_heartbeat(worker="here", disk_free_bytes=MIN_FREE_DISK_BYTES, now=NOW)
+    assert post_form(ada_client, VEO).status_code == 302
+
+
+def test_while_evolink_is_unavailable_generations_are_still_accepted(ada_client):
+    set_balance("1000")
+    record_unreachable(provider_key=provider_key(), error=BalanceError.UNAVAILABLE, now=NOW)
+    page = open_create_page(ada_client)
+    assert "cannot be reached" in page.text
+    assert not is_button_disabled(page)
+    assert post_form(ada_client, VEO).status_code == 302
+
+
+def test_the_balance_of_another_account_is_not_ours(ada_client):
+    ProviderAccount.objects.create(
+        provider_key="https://elsewhere#1", credits_available=5, read_at=NOW, tried_at=NOW
+    )
+    assert "left" not in button_text(open_create_page(ada_client))
+
+
+def test_no_page_ever_asks_evolink(ada_client, fake_provider, settings):
+    settings.EVOLINK_API_URL = fake_provider.url
+    for path in ("/", f"/create/{VEO}/", "/films/", "/live/"):
+        ada_client.get(path)
+    post_form(ada_client, VEO)
+    post_form(ada_client, VEO, action="refresh")
+    assert fake_provider.received_requests == []

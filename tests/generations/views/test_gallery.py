@@ -1,0 +1,178 @@
+"""Everything a person made and kept, page by page to any depth."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from evolink_studio.generations import queries
+from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
+from evolink_studio.generations.views.gallery import PAGE_SIZE
+from tests.factories import NOW, GenerationFactory
+from tests.form_pages import ParsedPage, element_text
+from tests.generations.form_client import HTMX_HEADERS
+
+pytestmark = pytest.mark.django_db
+
+
+def list_film_ids(page: ParsedPage) -> list[int]:
+    return [
+        int(film.get("id").removeprefix("gallery-item-"))
+        for film in page.find_all("article[@class='gallery-item']")
+    ]
+
+
+def next_page_url(page: ParsedPage) -> str | None:
+    links = page.find_all("*[@id='load-more']//a")
+    return links[0].get("href") if links else None
+
+
+def walk_gallery(client, **options) -> list[int]:
+    """Every film, page after page."""
+    page, film_ids = ParsedPage(client.get("/films/")), []
+    while True:
+        film_ids += list_film_ids(page)
+        if not (url := next_page_url(page)):
+            return film_ids
+        page = ParsedPage(client.get(url, **options))
+
+
+@pytest.mark.parametrize("how", [{}, {"headers": HTMX_HEADERS}], ids=["pages", "fragments"])
+def test_every_film_is_found_once_newest_first_even_of_one_moment(ada_client, ada, how):
+    moments = [NOW - timedelta(hours=n // 9) for n in range(2 * PAGE_SIZE + 7)]
+    rows = [GenerationFactory(owner=ada, state=State.COMPLETED, created_at=m) for m in moments]
+    expected = sorted(rows, key=lambda row: (row.created_at, row.pk), reverse=True)
+    assert walk_gallery(ada_client, **how) == [row.pk for row in expected]
+
+
+def test_only_what_was_kept_stands_there(ada_client, ada, eve):
+    done = GenerationFactory(owner=ada, state=State.COMPLETED)
+    GenerationFactory(owner=eve, state=State.COMPLETED)
+    for state in set(State) - {State.COMPLETED}:
+        GenerationFactory(owner=ada, state=state)
+    assert walk_gallery(ada_client) == [done.pk]
+
+
+def test_a_last_page_that_is_just_full_offers_no_empty_one(ada_client, ada):
+    GenerationFactory.create_batch(PAGE_SIZE, owner=ada, state=State.COMPLETED)
+    page = ParsedPage(ada_client.get("/films/"))
+    assert len(list_film_ids(page)) == PAGE_SIZE
+    assert next_page_url(page) is None
+
+
+def test_a_film_made_meanwhile_moves_nothing(ada_client, ada):
+    old = [
+        GenerationFactory(owner=ada, state=State.COMPLETED, created_at=NOW - timedelta(hours=n))
+        for n in range(PAGE_SIZE + 3)
+    ]
+    page = ParsedPage(ada_client.get("/films/"))
+    GenerationFactory(owner=ada, state=State.COMPLETED, created_at=NOW + timedelta(hours=1))
+    assert list_film_ids(ParsedPage(ada_client.get(next_page_url(page)))) == [
+        row.pk for row in old[PAGE_SIZE:]
+    ]
+
+
+@pytest.mark.parametrize("depth", [0, 40])
+def test_any_depth_costs_the_same_queries(ada_client, ada, depth):
+    for n in range(60):
+        GenerationFactory(owner=ada, state=State.COMPLETED, created_at=NOW - timedelta(hours=n))
+    address = "/films/"
+    if depth:
+        address = f"/films/?before={(NOW - timedelta(hours=depth)).isoformat()[:19]}Z&id=1"
+    with CaptureQueriesContext(connection) as asked:
+        assert list_film_ids(ParsedPage(ada_client.get(address)))
+    assert len(asked) <= 4
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "before=x&id=1",
+        "before=2026-11-20T12:00:00Z",
+        "before=2026-11-20T12:00:00&id=1",
+        "before=2026-13-40T99:99:99Z&id=1",
+        "before=2026-11-20T12:00:00Z&id=x",
+        "before=2026-11-20T12:00:00Z&id=" + "9" * 40,
+        "id=5",
+        "before=%00&id=%00",
+    ],
+)
+def test_a_place_that_makes_no_sense_is_the_beginning(ada_client, ada, query):
+    done = GenerationFactory(owner=ada, state=State.COMPLETED)
+    assert list_film_ids(ParsedPage(ada_client.get(f"/films/?{query}"))) == [done.pk]
+
+
+# --- what is not kept -------------------------------------------------------------------------
+
+
+TAB_STATES = {"making": LIVE_STATES, "ended": ENDED_STATES - {State.COMPLETED}}
+
+
+@pytest.mark.parametrize("shelf", TAB_STATES)
+def test_what_is_in_the_making_and_what_failed_stand_on_tabs_of_their_own(
+    ada_client, ada, eve, shelf
+):
+    rows = {state: GenerationFactory(owner=ada, state=state) for state in State}
+    GenerationFactory(owner=eve, state=State.RUNNING)
+    GenerationFactory(owner=eve, state=State.FAILED)
+    page = ParsedPage(ada_client.get(f"/films/?of={shelf}"))
+    assert set(list_film_ids(page)) == {rows[state].pk for state in TAB_STATES[shelf]}
+    for state in TAB_STATES[shelf]:
+        assert str(state.label) in page.text
+
+
+def test_every_tab_can_be_reached_from_the_films(ada_client):
+    page = ParsedPage(ada_client.get("/films/"))
+    for link in page.find_all("nav[@class='gallery-tabs']/a"):
+        there = ParsedPage(ada_client.get(link.get("href")))
+        (here,) = [
+            a for a in there.find_all("nav[@class='gallery-tabs']/a") if a.get("aria-current")
+        ]
+        assert element_text(here) == element_text(link)
+
+
+def test_a_long_tab_is_paged_and_stays_the_same_tab(ada_client, ada):
+    rows = GenerationFactory.create_batch(PAGE_SIZE + 3, owner=ada, state=State.FAILED)
+    GenerationFactory(owner=ada, state=State.COMPLETED)
+    page = ParsedPage(ada_client.get("/films/?of=ended"))
+    found = list_film_ids(page) + list_film_ids(ParsedPage(ada_client.get(next_page_url(page))))
+    assert sorted(found) == [row.pk for row in rows]
+
+
+def test_a_tab_says_what_it_cost_and_what_can_be_done(ada_client, ada):
+    GenerationFactory(owner=ada, state=State.FAILED, error_code="service_error")
+    page = ParsedPage(ada_client.get("/films/?of=ended"))
+    assert "Not charged: 25.7 credits were returned." in page.text
+    assert "Try again" in page.text
+    GenerationFactory(owner=ada, state=State.QUEUED)
+    GenerationFactory(owner=ada, state=State.RUNNING, dismissed_at=NOW)
+    page = ParsedPage(ada_client.get("/films/?of=making"))
+    assert {form.get("action", "").split("/")[-2] for form in page.find_all("article//form")} == {
+        "cancel",
+        "watch-again",
+    }
+    assert "As it stood" in page.text
+
+
+def test_what_is_in_the_making_is_found_without_walking_through_all_films(ada):
+    if connection.vendor != "sqlite":
+        pytest.skip("how PostgreSQL goes about it depends on how many rows there are")
+    with CaptureQueriesContext(connection) as asked:
+        queries.get_gallery_page(ada, cursor=None, limit=PAGE_SIZE, states=LIVE_STATES)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {asked[0]['sql']}")
+        plan = [line for *_, line in cursor.fetchall()]
+    assert any("INDEX generation_by_owner_state (owner_id=? AND state=?)" in line for line in plan)
+    assert not any(line.startswith("SCAN") for line in plan)
+
+
+def test_a_tab_that_is_not_there_is_the_first_one(ada_client, ada):
+    done = GenerationFactory(owner=ada, state=State.COMPLETED)
+    assert list_film_ids(ParsedPage(ada_client.get("/films/?of=<script>"))) == [done.pk]
+
+
+def test_without_a_film_there_is_a_way_to_the_first(ada_client):
+    page = ParsedPage(ada_client.get("/films/"))
+    assert list_film_ids(page) == []
+    assert "No film yet" in page.text

@@ -1,0 +1,262 @@
+"""The page's one poller: what changed, only what changed, and silence when nothing did."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from evolink_studio.credits.models import BalanceError
+from evolink_studio.credits.services import record_balance, record_unreachable
+from evolink_studio.generations import change_feed
+from evolink_studio.generations.models import ChangeFeed, Charge, Generation
+from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.services import record_heartbeat
+from evolink_studio.generations.states import State
+from evolink_studio.generations.transitions import transition
+from tests.factories import NOW, VEO, GenerationFactory
+from tests.form_pages import ParsedPage, element_text
+from tests.generations.form_client import HTMX_HEADERS, post_form
+from tests.generations.live_pages import (
+    create_running_generation,
+    open_workspace,
+    poll_page,
+    poller_url,
+    record_progress,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def noon():
+    """The worker is there, and it is noon."""
+    with time_machine.travel(NOW, tick=False) as clock:
+        record_heartbeat(worker="here", disk_free_bytes=10**12, now=NOW)
+        yield clock
+
+
+def test_when_nothing_changed_the_answer_is_empty(ada_client, ada):
+    create_running_generation(ada)
+    address = poller_url(open_workspace(ada_client))
+    for _ in range(3):
+        response = poll_page(ada_client, address)
+        assert (response.status_code, response.content) == (204, b"")
+
+
+def test_a_change_brings_only_that_card_and_the_next_question(ada_client, ada):
+    first, _second = create_running_generation(ada), create_running_generation(ada)
+    address = poller_url(open_workspace(ada_client))
+    transition(first, State.SAVING, now=NOW)
+    page = ParsedPage(poll_page(ada_client, address))
+    assert page.card_states() == {first.pk: "saving"}
+    assert page.find_card(first.pk).get("hx-swap-oob") == "morph"
+    assert page.find_all("form[@id='generate']") == []
+    assert poll_page(ada_client, poller_url(page)).status_code == 204
+
+
+def test_the_selected_card_is_changed_in_its_place(ada_client, ada):
+    older, newer = create_running_generation(ada), create_running_generation(ada)
+    address = poller_url(open_workspace(ada_client, f"?show={older.pk}"))
+    for generation in (older, newer):
+        transition(generation, State.SAVING, now=NOW)
+    page = ParsedPage(poll_page(ada_client, address))
+    kinds = {pk: page.find_card(pk).get("class") for pk in (older.pk, newer.pk)}
+    assert kinds[older.pk] != kinds[newer.pk]
+    staged = open_workspace(ada_client, f"?show={older.pk}").find_card(older.pk).get("class")
+    assert kinds[older.pk] == staged
+
+
+def test_a_card_from_another_tab_is_added_to_the_list_once(ada_client, ada):
+    create_running_generation(ada)
+    address = poller_url(open_workspace(ada_client))
+    post_form(ada_client, VEO)
+    made = Generation.objects.latest("pk")
+    page = ParsedPage(poll_page(ada_client, address))
+    (place,) = [
+        e for e in page.find_all("div") if (e.get("hx-swap-oob") or "").startswith("afterbegin")
+    ]
+    assert [e.get("data-generation") for e in place] == [str(made.pk)]
+    assert page.find_card(made.pk).get("hx-swap-oob") is None
+
+    transition(made, State.CANCELLED, now=NOW)
+    again = ParsedPage(poll_page(ada_client, poller_url(page)))
+    assert again.find_card(made.pk).get("hx-swap-oob") == "morph"
+
+
+def test_it_stops_when_nothing_runs_and_begins_again_with_a_press(ada_client, ada):
+    generation = create_running_generation(ada)
+    address = poller_url(open_workspace(ada_client))
+    transition(generation, State.FAILED, now=NOW)
+    page = ParsedPage(poll_page(ada_client, address))
+    assert poller_url(page) is None
+    assert poller_url(open_workspace(ada_client)) is None
+    assert poller_url(ParsedPage(post_form(ada_client, VEO, is_htmx=True)))
+
+
+def test_a_lost_answer_is_polled_as_long_as_it_is_searched_for(ada_client, ada):
+    lost = GenerationFactory(owner=ada, state=State.UNKNOWN, next_attempt_at=NOW)
+    assert poller_url(open_workspace(ada_client))
+    Generation.objects.filter(pk=lost.pk).update(next_attempt_at=None)
+    assert poller_url(open_workspace(ada_client)) is None
+
+
+@pytest.mark.parametrize("shown", [1, 13, 100])
+def test_asking_costs_three_queries_however_many_cards_there_are(ada_client, ada, shown):
+    rows = [create_running_generation(ada) for _ in range(shown)]
+    address = poller_url(open_workspace(ada_client))
+    with CaptureQueriesContext(connection) as idle:
+        assert poll_page(ada_client, address).status_code == 204
+    assert len(idle) <= 3
+
+    for row in rows:
+        record_progress(row, 40)
+    with CaptureQueriesContext(connection) as moving:
+        assert len(ParsedPage(poll_page(ada_client, address)).card_states()) == shown
+    assert len(moving) <= 3
+
+    for row in rows:
+        transition(row, State.SAVING, now=NOW)
+    with CaptureQueriesContext(connection) as busy:
+        assert len(ParsedPage(poll_page(ada_client, address)).card_states()) == shown
+    assert len(busy) <= 6
+
+
+def test_the_credits_are_drawn_anew_when_they_may_have_changed_and_only_then(ada_client, ada):
+    generation = create_running_generation(ada)
+    address = poller_url(open_workspace(ada_client))
+    record_progress(generation, 40)
+    moving = poll_page(ada_client, address)
+    page = ParsedPage(moving)
+    assert page.find_all("*[@id='usage']") == page.find_all("*[@id='banners']") == []
+    assert "HX-Trigger" not in moving
+
+    facts = {"credits_charged": Decimal(36), "charge": Charge.CHARGED, "finished_at": NOW}
+    transition(generation, State.FAILED, now=NOW, **facts)
+    ended = poll_page(ada_client, poller_url(page))
+    assert "36" in element_text(ParsedPage(ended).find_one("*[@id='usage']"))
+    assert ended["HX-Trigger"] == "credits"
+
+
+def test_a_library_of_any_size_is_not_walked_by_a_poll(ada_client, ada):
+    """The database finds what changed by the index over versions."""
+    create_running_generation(ada)
+    if connection.vendor != "sqlite":
+        pytest.skip("how PostgreSQL goes about it depends on how many rows there are")
+    prepared = change_feed._change_query()
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {prepared._sql}", prepared._parameters)
+        plan = [line for *_, line in cursor.fetchall()]
+    assert any(
+        "changed USING INDEX generation_by_version (owner_id=? AND changed_version>" in line
+        for line in plan
+    )
+
+
+def test_of_very_many_changes_the_newest_are_told(ada_client, ada):
+    """A page that was hidden for an hour shows the newest, so these must be right."""
+    rows = [
+        create_running_generation(ada, created_at=NOW + timedelta(seconds=n)) for n in range(130)
+    ]
+    address = poller_url(open_workspace(ada_client))
+    for row in rows:
+        transition(row, State.FAILED, now=NOW)
+    told = ParsedPage(poll_page(ada_client, address)).card_states()
+    assert {row.pk for row in rows[-13:]} <= set(told)
+
+
+def test_news_of_others_are_no_news(ada_client, ada, eve):
+    create_running_generation(ada)
+    address = poller_url(open_workspace(ada_client))
+    transition(create_running_generation(eve), State.SAVING, now=NOW)
+    assert poll_page(ada_client, address).status_code == 204
+
+
+def test_a_new_balance_is_news_and_brings_the_badge(ada_client, ada):
+    create_running_generation(ada)
+    address = poller_url(open_workspace(ada_client))
+    record_balance(
+        provider_key=provider_key(), credits_available=Decimal(1234), now=NOW + timedelta(minutes=1)
+    )
+    page = ParsedPage(poll_page(ada_client, address))
+    assert "1,234" in element_text(page.find_one("*[@id='usage']"))
+    assert page.card_states() == {}
+    assert poll_page(ada_client, poller_url(page)).status_code == 204
+
+
+def test_a_provider_that_is_unavailable_is_said_and_taken_back(ada_client, ada):
+    create_running_generation(ada)
+    record_balance(provider_key=provider_key(), credits_available=Decimal(1234), now=NOW)
+    address = poller_url(open_workspace(ada_client))
+    record_unreachable(
+        provider_key=provider_key(), error=BalanceError.UNAVAILABLE, now=NOW + timedelta(seconds=9)
+    )
+    page = ParsedPage(poll_page(ada_client, address))
+    assert "cannot be reached" in element_text(page.find_one("*[@id='banners']"))
+    assert "did not answer the last time" in element_text(page.find_one("*[@id='usage']"))
+
+    record_balance(
+        provider_key=provider_key(),
+        credits_available=Decimal(1234),
+        now=NOW + timedelta(seconds=60),
+    )
+    page = ParsedPage(poll_page(ada_client, poller_url(page)))
+    assert element_text(page.find_one("*[@id='banners']")) == ""
+
+
+def test_a_worker_that_is_away_is_said_and_taken_back(ada_client, ada, noon):
+    create_running_generation(ada)
+    address = poller_url(open_workspace(ada_client))
+    noon.shift(31)
+    page = ParsedPage(poll_page(ada_client, address))
+    assert "worker is away" in element_text(page.find_one("*[@id='banners']"))
+    record_heartbeat(worker="here", disk_free_bytes=10**12, now=NOW + timedelta(seconds=31))
+    page = ParsedPage(poll_page(ada_client, poller_url(page)))
+    assert element_text(page.find_one("*[@id='banners']")) == ""
+
+
+@pytest.mark.parametrize(
+    "since", ["", "x", "0.0.00", "-5", "9" * 40, "1e9", "../..", "%00", "٣", "1.2.3.4.5"]
+)
+@pytest.mark.parametrize("show", ["", "x", "0", "999999", "9" * 40])
+def test_a_question_that_makes_no_sense_is_answered_all_the_same(ada_client, ada, since, show):
+    create_running_generation(ada)
+    response = ada_client.get("/live/", {"since": since, "show": show}, headers=HTMX_HEADERS)
+    assert response.status_code == 200
+    assert poller_url(ParsedPage(response))
+
+
+def test_a_page_that_knows_nothing_yet_hears_of_everything(ada_client, ada):
+    generation = create_running_generation(ada)
+    page = ParsedPage(ada_client.get("/live/", headers=HTMX_HEADERS))
+    assert page.card_states() == {generation.pk: "running"}
+
+
+def test_the_answer_is_never_kept_by_anybody_in_between(ada_client, ada):
+    create_running_generation(ada)
+    for address in (poller_url(open_workspace(ada_client)), "/live/"):
+        assert "no-store" in poll_page(ada_client, address)["Cache-Control"]
+
+
+def test_a_session_that_ended_leads_to_sign_in_and_not_into_the_card(ada_client, ada):
+    create_running_generation(ada)
+    address = poller_url(open_workspace(ada_client))
+    ada_client.logout()
+    response = poll_page(ada_client, address)
+    assert (response.status_code, response.content) == (204, b"")
+    assert response["HX-Redirect"].startswith("/account/login/")
+
+
+def test_versions_never_hide_a_change_that_was_written_between(ada_client, ada):
+    """The page is told of the state it was drawn with, so that nothing between is lost."""
+    generation = create_running_generation(ada)
+    page = open_workspace(ada_client)
+    version = ChangeFeed.objects.get(pk=ada.pk).version
+    assert poller_url(page).split("since=")[1].startswith(f"{version}.")
+    transition(generation, State.SAVING, now=NOW)
+    transition(generation, State.FAILED, now=NOW)
+    assert ParsedPage(poll_page(ada_client, poller_url(page))).card_states() == {
+        generation.pk: "failed"
+    }

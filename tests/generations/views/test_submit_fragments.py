@@ -1,0 +1,156 @@
+"""A press on a page that says how its rail is laid: only what is not there is drawn."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from evolink_studio.generations.models import Generation
+from evolink_studio.generations.queries import RECENT_LIMIT
+from evolink_studio.generations.services import record_heartbeat
+from evolink_studio.generations.states import State
+from evolink_studio.generations.transitions import transition
+from tests.factories import NOW, VEO, GenerationFactory
+from tests.form_pages import ParsedPage
+from tests.generations.form_client import post_form
+from tests.generations.live_pages import (
+    create_running_generation,
+    open_workspace,
+    poll_page,
+    poller_url,
+    record_progress,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def noon():
+    """The worker is there, and it is noon."""
+    with time_machine.travel(NOW + timedelta(hours=1), tick=False) as clock:
+        record_heartbeat(worker="here", disk_free_bytes=10**12, now=NOW + timedelta(hours=1))
+        yield clock
+
+
+def create_ended_generations(ada, count: int) -> list[Generation]:
+    """Ended generations, the newest last."""
+    moments = [NOW + timedelta(minutes=n) for n in range(count)]
+    return [GenerationFactory(owner=ada, state=State.FAILED, created_at=at) for at in moments]
+
+
+def workspace_inputs(page: ParsedPage) -> dict[str, object]:
+    """What the page's inputs tell of its desk when the button is pressed."""
+    inputs = [e for e in page.find_all("input") if e.get("form") == "generate"]
+    return {
+        "_since": [e.get("value") for e in inputs if e.get("name") == "_since"],
+        "_rail": [e.get("value") for e in inputs if e.get("name") == "_rail"],
+    }
+
+
+def card_ids(elements) -> list[int]:
+    return [int(element.get("id").removeprefix("card-")) for element in elements]
+
+
+def card_ids_by_swap(answer: ParsedPage, swap: str) -> list[int]:
+    return card_ids(e for e in answer.find_all("article") if e.get("hx-swap-oob") == swap)
+
+
+def selected_card_ids(answer: ParsedPage) -> list[int]:
+    return card_ids(answer.find_one("section[@id='stage']").findall(".//article"))
+
+
+LIST_START_SWAP = "afterbegin:#rail-list"
+
+
+def test_the_new_card_is_selected_and_the_former_one_goes_first_in_the_list(ada_client, ada):
+    rows = create_ended_generations(ada, 3)
+    page = open_workspace(ada_client)
+    assert workspace_inputs(page)["_rail"] == [str(rows[1].pk), str(rows[0].pk)]
+    answer = ParsedPage(post_form(ada_client, VEO, workspace_inputs(page), is_htmx=True))
+    made = Generation.objects.latest("pk")
+    assert selected_card_ids(answer) == [made.pk]
+    assert card_ids_by_swap(answer, LIST_START_SWAP) == [rows[2].pk]
+    assert card_ids_by_swap(answer, "delete") == card_ids_by_swap(answer, "morph") == []
+    assert len(answer.card_states()) == 2
+    assert answer.find_one("form[@id='generate']").get("data-model") == VEO
+    assert answer.find_one("*[@id='usage']").get("hx-swap-oob") == "morph"
+    live = answer.find_one("*[@id='poller']")
+    assert live.get("hx-swap-oob") == "morph"
+    assert poll_page(ada_client, live.get("hx-get")).status_code == 204
+
+
+def test_the_list_keeps_its_length(ada_client, ada):
+    rows = create_ended_generations(ada, RECENT_LIMIT + 4)
+    page = open_workspace(ada_client)
+    answer = ParsedPage(post_form(ada_client, VEO, workspace_inputs(page), is_htmx=True))
+    assert card_ids_by_swap(answer, LIST_START_SWAP) == [rows[-1].pk]
+    assert card_ids_by_swap(answer, "delete") == [rows[-RECENT_LIMIT].pk]
+    after = card_ids(open_workspace(ada_client).find_one("*[@id='rail-list']").findall("article"))
+    before = [int(pk) for pk in workspace_inputs(page)["_rail"]]
+    assert after == [rows[-1].pk, *before][: RECENT_LIMIT - 1]
+
+
+def test_what_changed_meanwhile_is_brought_along_and_nothing_is_missed_later(ada_client, ada):
+    older, newer = create_running_generation(ada), create_running_generation(ada)
+    page = open_workspace(ada_client)
+    record_progress(older, 40)
+    answer = ParsedPage(post_form(ada_client, VEO, workspace_inputs(page), is_htmx=True))
+    assert card_ids_by_swap(answer, "morph") == [older.pk]
+    assert card_ids_by_swap(answer, LIST_START_SWAP) == [newer.pk]
+    made = Generation.objects.latest("pk")
+    transition(made, State.SENDING, now=NOW)
+    news = ParsedPage(poll_page(ada_client, poller_url(answer)))
+    assert news.card_states() == {made.pk: "sending"}
+    assert news.find_card(made.pk).get("class") == "stage-card"
+
+
+def test_what_another_tab_made_meanwhile_stands_in_its_place(ada_client, ada):
+    (staged_before,) = create_ended_generations(ada, 1)
+    page = open_workspace(ada_client)
+    other = GenerationFactory(owner=ada, state=State.FAILED, created_at=NOW + timedelta(minutes=9))
+    answer = ParsedPage(post_form(ada_client, VEO, workspace_inputs(page), is_htmx=True))
+    # Each is put before all others, so the newest is put last.
+    assert card_ids_by_swap(answer, LIST_START_SWAP) == [staged_before.pk, other.pk]
+
+
+def test_beside_a_film_that_plays_the_new_card_goes_first_in_the_list(ada_client, ada):
+    rows = create_ended_generations(ada, 3)
+    page = open_workspace(ada_client)
+    told = workspace_inputs(page) | {"keep": str(rows[2].pk)}
+    answer = ParsedPage(post_form(ada_client, VEO, told, is_htmx=True))
+    assert selected_card_ids(answer) == [rows[2].pk]
+    assert card_ids_by_swap(answer, LIST_START_SWAP) == [Generation.objects.latest("pk").pk]
+
+
+def test_the_first_one_takes_the_place_of_the_welcome(ada_client, ada):
+    answer = ParsedPage(
+        post_form(ada_client, VEO, workspace_inputs(open_workspace(ada_client)), is_htmx=True)
+    )
+    assert selected_card_ids(answer) == [Generation.objects.get().pk]
+    assert card_ids_by_swap(answer, LIST_START_SWAP) == []
+    assert answer.find_all("*[@class='welcome']") == []
+
+
+def test_a_list_that_is_rendered_otherwise_is_rendered_anew(ada_client, ada):
+    rows = create_ended_generations(ada, 4)
+    page = open_workspace(ada_client)
+    since = {"_since": workspace_inputs(page)["_since"]}
+    turned = {"_rail": [str(rows[0].pk), str(rows[1].pk), str(rows[2].pk)]}
+    gap = {"_rail": [str(rows[2].pk), str(rows[0].pk)]}
+    for told in (turned, gap):
+        answer = ParsedPage(post_form(ada_client, VEO, since | told, is_htmx=True))
+        assert answer.find_one("*[@id='workspace']").get("hx-swap-oob") == "morph"
+        assert card_ids_by_swap(answer, LIST_START_SWAP) == []
+
+
+def test_the_same_form_again_does_not_put_its_card_in_two_places(ada_client, ada):
+    rows = create_ended_generations(ada, 2)
+    page = open_workspace(ada_client)
+    key = "6f1c3c0e-5f0c-4f63-9d4a-0c1f4a1b2c3d"
+    post_form(ada_client, VEO, workspace_inputs(page), is_htmx=True, form_key=key)
+    made = Generation.objects.latest("pk")
+    told = workspace_inputs(open_workspace(ada_client, f"?show={rows[1].pk}"))
+    assert str(made.pk) in told["_rail"]
+    answer = ParsedPage(post_form(ada_client, VEO, told, is_htmx=True, form_key=key))
+    assert answer.find_one("*[@id='workspace']").get("hx-swap-oob") == "morph"
+    assert len(answer.find_all(f"*[@id='card-{made.pk}']")) == 1

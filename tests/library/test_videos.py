@@ -1,0 +1,172 @@
+"""Which films and sounds are taken, and what is known of them."""
+
+from decimal import Decimal
+
+import pytest
+
+from evolink_studio.library.exceptions import InvalidAudio, InvalidVideo
+from evolink_studio.library.media import audio, video
+from tests.sample_images import decode_image, make_image
+from tests.sample_videos import make_audio, make_video, rotate_video
+
+HLS_PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:1/secret.ts\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "mime"),
+    [
+        ("a.mp4", "libx264", "video/mp4"),
+        ("a.mov", "libx264", "video/quicktime"),
+        ("a.mp4", "libx265", "video/mp4"),
+        ("a.webm", "libvpx", "video/webm"),
+        ("a.webm", "libvpx-vp9", "video/webm"),
+        ("a.mp4", "libsvtav1", "video/mp4"),
+    ],
+)
+def test_a_film_is_known_by_its_own_facts(tmp_path, name, codec, mime):
+    facts = video.probe_video(make_video(tmp_path / name, codec=codec, width=128, height=96))
+    assert (facts.width, facts.height, facts.seconds) == (128, 96, Decimal("2.000"))
+    assert (facts.format, facts.mime, facts.has_audio) == (name.partition(".")[2], mime, False)
+
+
+def test_a_film_with_sound_says_so(tmp_path):
+    assert video.probe_video(make_video(tmp_path / "a.mp4", has_audio=True)).has_audio
+
+
+def test_a_film_recorded_live_has_no_length_in_its_header_and_is_measured(tmp_path):
+    facts = video.probe_video(make_video(tmp_path / "a.webm", codec="libvpx", live="1"))
+    assert abs(facts.seconds - 2) < Decimal("0.1")
+
+
+def test_the_name_of_a_film_is_not_believed(tmp_path):
+    path = make_video(tmp_path / "a.webm", codec="libvpx").rename(tmp_path / "a.mp4")
+    assert video.probe_video(path).format == "webm"
+
+
+def test_a_film_recorded_sideways_is_shown_upright(tmp_path):
+    path = rotate_video(make_video(tmp_path / "a.mp4"))
+    assert (video.probe_video(path).width, video.probe_video(path).height) == (48, 64)
+    assert decode_image(video.render_poster(path)).size == (48, 64)
+    assert video.extract_frame(path, Decimal(1)).width == 48
+
+
+@pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.9, 0.999])
+def test_a_film_that_was_cut_short_is_refused(tmp_path, part):
+    content = make_video(tmp_path / "a.mp4", has_audio=True, movflags="faststart").read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(content[: int(len(content) * part)])
+    with pytest.raises(InvalidVideo, match="part of it is missing"):
+        video.probe_video(cut)
+
+
+@pytest.mark.parametrize("index", ["", "frag_keyframe+empty_moov"])
+def test_half_a_film_is_refused_wherever_its_index_is(tmp_path, index):
+    path = make_video(tmp_path / "a.mp4", seconds=5, **({"movflags": index} if index else {}))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InvalidVideo):
+        video.probe_video(path)
+
+
+def test_a_webm_that_was_cut_short_is_refused(tmp_path):
+    content = make_video(tmp_path / "a.webm", codec="libvpx").read_bytes()
+    cut = tmp_path / "cut.webm"
+    cut.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InvalidVideo):
+        video.probe_video(cut)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<html><body>Not found</body></html>" * 50,
+        b'{"error": "expired"}',
+        HLS_PLAYLIST,
+        b"ffconcat version 1.0\nfile /etc/passwd\n",
+        b"\0\0\0\x18ftypisom" + bytes(500),
+        b"\x1a\x45\xdf\xa3webm" + bytes(500),
+        make_image("PNG"),
+        make_image("AVIF"),
+        make_image("GIF"),
+    ],
+)
+def test_what_is_no_film_is_refused(tmp_path, content):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content)
+    with pytest.raises(InvalidVideo):
+        video.probe_video(path)
+    with pytest.raises(InvalidVideo):
+        video.render_poster(path)
+
+
+def test_a_sound_is_no_film_and_a_film_no_sound(tmp_path):
+    with pytest.raises(InvalidVideo):
+        video.probe_video(make_audio(tmp_path / "a.m4a", codec="aac"))
+    with pytest.raises(InvalidAudio):
+        audio.probe_audio(make_video(tmp_path / "a.mp4", has_audio=True))
+
+
+def test_a_film_with_damage_in_its_pictures_is_refused_or_plays_but_never_crashes(tmp_path):
+    path = make_video(tmp_path / "a.mp4")
+    whole = path.read_bytes()
+    told = set()
+    for at in range(0, len(whole), 101):
+        path.write_bytes(whole[:at] + bytes(64) + whole[at + 64 :])
+        try:
+            told.add(video.probe_video(path).mime)
+        except InvalidVideo:
+            told.add("refused")
+    assert told == {"video/mp4", "refused"}
+
+
+def test_frames_too_large_for_memory_are_refused(tmp_path, monkeypatch):
+    path = make_video(tmp_path / "a.mp4", width=256, height=256)
+    monkeypatch.setattr("evolink_studio.library.media.containers.MAX_VIDEO_PIXELS", 256 * 200)
+    with pytest.raises(InvalidVideo):
+        video.probe_video(path)
+
+
+def test_a_poster_is_a_small_webp(tmp_path):
+    seen = decode_image(
+        video.render_poster(make_video(tmp_path / "a.mp4", width=1280, height=720, seconds=1))
+    )
+    assert (seen.format, seen.size) == ("WEBP", (640, 360))
+
+
+@pytest.mark.parametrize(("second", "shade"), [("0", 0), ("0.5", 60), ("1", 120), ("99", 230)])
+def test_the_frame_at_a_second_is_the_one_shown_then(tmp_path, second, shade):
+    frame = video.extract_frame(make_video(tmp_path / "a.mp4"), Decimal(second))
+    assert (frame.format, frame.width, frame.height) == ("jpeg", 64, 48)
+    assert abs(decode_image(frame.content).getpixel((5, 5))[0] - shade) < 10
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "format", "mime"),
+    [
+        ("a.mp3", "libmp3lame", "fltp", "audio/mpeg"),
+        ("a.wav", "pcm_s16le", "s16", "audio/wav"),
+        ("a.m4a", "aac", "fltp", "audio/mp4"),
+        ("a.ogg", "libopus", "flt", "audio/ogg"),
+    ],
+)
+def test_a_sound_is_known_by_its_own_facts(tmp_path, name, codec, format, mime):
+    facts = audio.probe_audio(make_audio(tmp_path / name, codec=codec, format=format))
+    assert (facts.format, facts.mime) == (name.partition(".")[2], mime)
+    assert abs(facts.seconds - 2) < Decimal("0.1")
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.m4a"])
+def test_a_sound_that_was_cut_short_is_refused(tmp_path, name):
+    codec, format = {"a.wav": ("pcm_s16le", "s16"), "a.m4a": ("aac", "fltp")}[name]
+    path = make_audio(tmp_path / name, codec=codec, format=format, seconds=4)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InvalidAudio):
+        audio.probe_audio(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"ID3", b"OggS" + bytes(50), b"text", make_image()])
+def test_what_is_no_sound_is_refused(tmp_path, content):
+    path = tmp_path / "a.mp3"
+    path.write_bytes(content)
+    with pytest.raises(InvalidAudio):
+        audio.probe_audio(path)

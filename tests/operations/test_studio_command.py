@@ -1,0 +1,181 @@
+"""`manage.py studio`: one command from an empty folder to a studio that is open, and back."""
+
+import http.cookiejar
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from evolink_studio.environment import ROOT
+from tests.fake_provider import FakeProvider
+from tests.operations.test_supervisor import is_alive, wait_until
+from tests.worker_processes import StudioInstance, create_empty_instance
+
+# A database is made and dropped beside the test's own, which no transaction may surround.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def find_two_free_ports() -> int:
+    """The first of two free ports that stand side by side."""
+    for port in range(21_000, 60_000, 7):
+        try:
+            for number in (port, port + 1):
+                socket.create_server(("127.0.0.1", number)).close()
+        except OSError:
+            continue
+        return port
+    raise AssertionError("no two free ports")
+
+
+@contextmanager
+def run_studio(instance: StudioInstance, **env: str) -> Iterator["subprocess.Popen[str]"]:
+    """The whole studio. None of its processes outlives the test, however it ends."""
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "manage.py"), "studio"],
+        env={**instance.env, "WEB_WORKERS": "1", **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        child_pids = descendant_pids(process.pid)
+        process.kill()
+        process.communicate()
+        wait_until(lambda: not any(map(is_alive, child_pids)), "all are gone", timeout_seconds=60)
+
+
+def read_output_until(process: "subprocess.Popen[str]", marker: str) -> str:
+    """What it says up to a line with these words."""
+    output = ""
+    assert process.stdout is not None
+    while marker not in output:
+        line = process.stdout.readline()
+        assert line, f"it ended after: {output}"
+        output += line
+    return output
+
+
+def descendant_pids(pid: int) -> list[int]:
+    """Every process below this one."""
+    parents: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(path.parent.name))
+    children = parents.get(pid, [])
+    return children + [descendant for child in children for descendant in descendant_pids(child)]
+
+
+def has_argument(pid: int, word: str) -> bool:
+    try:
+        return word in Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except OSError:
+        return False
+
+
+def worker_pids(process: "subprocess.Popen[str]") -> list[int]:
+    return [pid for pid in descendant_pids(process.pid) if has_argument(pid, "worker")]
+
+
+def open_page(opener: urllib.request.OpenerDirector, url: str) -> tuple[int, str]:
+    try:
+        with opener.open(url, timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+def build_opener() -> urllib.request.OpenerDirector:
+    jar = http.cookiejar.CookieJar()
+    return urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+
+
+def test_from_nothing_to_an_open_studio_that_mends_itself_and_leaves_nothing(tmp_path):
+    port = find_two_free_ports()
+    place = create_empty_instance(tmp_path / "new")
+    with run_studio(place, PORT=str(port)) as running:
+        told = read_output_until(running, "/account/welcome/")
+        assert f"EvoLink Studio is at http://127.0.0.1:{port}/" in told
+        assert "the sandbox makes the films, nothing costs money" in told
+        (link,) = re.findall(r"http://\S+/account/welcome/\S+", told)
+
+        owner = build_opener()
+        wait_until(
+            lambda: open_page(owner, f"http://127.0.0.1:{port}/account/login/")[0] == 200, "open"
+        )
+        status, text = open_page(owner, link)
+        assert status == 200
+        assert 'id="generate"' in text
+        assert open_page(build_opener(), link)[0] == 410
+        wait_until(
+            lambda: open_page(build_opener(), f"http://127.0.0.1:{port + 1}/v1/credits")[0] == 401,
+            "far",
+        )
+
+        (worker,) = worker_pids(running)
+        os.kill(worker, signal.SIGKILL)
+        wait_until(
+            lambda: set(worker_pids(running)) - {worker}, "the worker is back", timeout_seconds=5
+        )
+        family = descendant_pids(running.pid)
+        assert len(family) >= 4
+        running.kill()
+        wait_until(lambda: not any(map(is_alive, family)), "nothing is left", timeout_seconds=60)
+    for number in (port, port + 1):
+        socket.create_server(("127.0.0.1", number)).close()
+
+
+def test_with_an_owner_in_the_environment_no_link_is_printed(tmp_path):
+    names = {"USERNAME": "root", "PASSWORD": "correct horse", "EMAIL": "root@example.org"}
+    owner = {f"DJANGO_SUPERUSER_{name}": value for name, value in names.items()}
+    place = create_empty_instance(tmp_path / "new")
+    with run_studio(place, PORT=str(find_two_free_ports()), **owner) as running:
+        told = read_output_until(running, "The owner is root")
+        running.send_signal(signal.SIGTERM)
+        rest, _ = running.communicate(timeout=120)
+    assert "welcome" not in told + rest
+    assert "correct horse" not in told + rest
+    rows = place.query("SELECT username, is_superuser FROM accounts_user")
+    assert [(name, bool(chief)) for name, chief in rows] == [("root", True)]
+
+
+@pytest.mark.parametrize("taken", [0, 1], ids=["the web's port", "the sandbox's port"])
+def test_a_port_that_is_taken_is_named_and_nothing_is_begun(tmp_path, taken):
+    port = find_two_free_ports()
+    place = create_empty_instance(tmp_path / "new")
+    with socket.create_server(("127.0.0.1", port + taken)):
+        done = StudioInstance(place.folder, place.database_url, {"PORT": str(port)}).run_command(
+            "studio"
+        )
+    assert done.returncode == 1
+    assert f"Port {port + taken} on 127.0.0.1 is taken" in done.stderr
+    assert "PORT" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (place.folder / "studio.sqlite3").exists()
+
+
+def test_with_a_key_there_is_no_sandbox(tmp_path):
+    with FakeProvider() as fake_provider:
+        place = create_empty_instance(tmp_path / "new", fake_provider)
+        port = find_two_free_ports()
+        with run_studio(place, PORT=str(port)) as running:
+            told = read_output_until(running, "/account/welcome/")
+            wait_until(lambda: fake_provider.credits.requests, "the worker asked for the balance")
+            family = descendant_pids(running.pid)
+            assert not [pid for pid in family if has_argument(pid, "evolink_studio.sandbox")]
+        assert "sandbox" not in told
+        assert fake_provider.create.requests == []

@@ -1,0 +1,61 @@
+"""Films and sounds for tests, made on the spot."""
+
+import struct
+from fractions import Fraction
+
+import av
+
+from tests.sample_images import draw_test_image
+
+ROTATION_MATRIX = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 48 << 16, 0, 1 << 30)
+
+
+def make_video(
+    path, *, seconds=2, width=64, height=48, codec="libx264", has_audio=False, **options
+):
+    """A film at 12 pictures a second, a key picture every half second. Returns its path."""
+    with av.open(str(path), "w", options=options) as file:
+        video_stream = file.add_stream(codec, rate=12)
+        video_stream.width, video_stream.height, video_stream.pix_fmt = width, height, "yuv420p"
+        video_stream.gop_size = 6
+        audio_stream = file.add_stream("aac", rate=48000) if has_audio else None
+        for number in range(int(seconds * 12)):
+            frame = av.VideoFrame.from_image(_draw_frame(number, width, height))
+            frame.pts, frame.time_base = number, Fraction(1, 12)
+            file.mux(video_stream.encode(frame))
+        file.mux(video_stream.encode(None))
+        if audio_stream:
+            _encode_audio(file, audio_stream, seconds)
+    return path
+
+
+def make_audio(path, *, seconds=2, codec="libmp3lame", format="fltp"):
+    """A silent sound file. Returns its path."""
+    with av.open(str(path), "w") as file:
+        _encode_audio(file, file.add_stream(codec, rate=48000), seconds, format)
+    return path
+
+
+def rotate_video(path):
+    """Turn a film the way phones do: the pictures lie, and a note says so."""
+    content = bytearray(path.read_bytes())
+    matrix_offset = content.index(b"tkhd") + 4 + 4 + 20 + 16
+    content[matrix_offset : matrix_offset + 36] = ROTATION_MATRIX
+    path.write_bytes(content)
+    return path
+
+
+def _draw_frame(number, width, height):
+    """Every picture is a little brighter than the one before."""
+    level = min(255, number * 10)
+    return draw_test_image(width, height).point(lambda _: level)
+
+
+def _encode_audio(file, stream, seconds, format="fltp"):
+    for number in range(int(seconds * 48000) // 1024):
+        frame = av.AudioFrame(format=format, layout="mono", samples=1024)
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        frame.rate, frame.pts, frame.time_base = 48000, number * 1024, Fraction(1, 48000)
+        file.mux(stream.encode(frame))
+    file.mux(stream.encode(None))
