@@ -66,7 +66,7 @@ class BenchInstance:
         arguments = ["--port", str(self.port + 1), "--every", str(reads_per_percent)]
         arguments += ["--film", str(video)] if video else []
         with self.run_process(
-            "farend", [sys.executable, "-m", "bench.fake_provider", *arguments]
+            "provider", [sys.executable, "-m", "bench.fake_provider", *arguments]
         ) as process:
             wait_until_listening(self.port + 1, process)
             yield process

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -40,3 +41,8 @@ def create_video(base: str, seconds: float = 5, **options: Any) -> Any:
 def fake_provider() -> Iterator[FakeProvider]:
     with FakeProvider() as running:
         yield running
+
+
+@pytest.fixture
+def destination(tmp_path: Path) -> Path:
+    return tmp_path / "film.part"

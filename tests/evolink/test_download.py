@@ -46,11 +46,6 @@ def fetch_file(
     return asyncio.run(download_file(fake_provider.url + path, destination, **arguments))
 
 
-@pytest.fixture
-def destination(tmp_path: Path) -> Path:
-    return tmp_path / "film.part"
-
-
 def test_a_file_arrives_whole_with_its_size_hash_and_type(
     fake_provider: FakeProvider, destination: Path
 ) -> None:

@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 
 from evolink_studio.evolink.errors import ServiceUnavailableError
-from tests.evolink.test_download import FILE_CONTENT, destination, fetch_file
+from tests.evolink.test_download import FILE_CONTENT, fetch_file
 from tests.fake_provider import FakeProvider
 from tests.provider_replies import drip_reply, make_media_script, make_reply
 
 download_module = import_module(
     "evolink_studio.evolink.download"
 )  # beside the function of that name
-__all__ = ["destination"]  # a fixture
 
 
 def test_what_drips_gives_its_place_away_and_goes_on_later(

@@ -24,7 +24,9 @@ from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import create_generation
 from tests.factories import VEO, UserFactory
 from tests.fake_provider import FakeProvider
+from tests.faults.lifecycle import GenerationLifecycle
 from tests.manual_worker import FakeClock, ManualWorker
+from tests.sample_videos import make_video
 from tests.worker_processes import API_KEY, StudioInstance, instance_on_test_database
 
 # How much is killed and cut: 1 in every run of the tests, more by `make faults`.
@@ -44,6 +46,19 @@ def instance(tmp_path, fake_provider, settings) -> StudioInstance:
     settings.MEDIA_ROOT = tmp_path / "media"
     limits = {"RUNNING_AT_ONCE": "0", "RUNNING_PER_PERSON": "0", "RUNNING_PER_MODEL": "0"}
     return instance_on_test_database(tmp_path, fake_provider, **limits)
+
+
+@pytest.fixture
+def lifecycle(fake_provider) -> GenerationLifecycle:
+    return GenerationLifecycle(fake_provider)
+
+
+@pytest.fixture
+def video_url(fake_provider, tmp_path) -> str:
+    """Where a film of one second lies ready."""
+    return fake_provider.serve_file(
+        "/film.mp4", make_video(tmp_path / "clip.mp4", seconds=1).read_bytes()
+    )
 
 
 @pytest.fixture

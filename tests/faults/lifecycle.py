@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
 
-import pytest
 import time_machine
 from django.db import connection
 from django.db.models import Sum
@@ -27,7 +26,6 @@ from tests.factories import VEO, UserFactory
 from tests.fake_provider import FakeProvider
 from tests.manual_worker import FakeClock, ManualWorker
 from tests.provider_replies import Reply, make_task_reply
-from tests.sample_videos import make_video
 
 T = TypeVar("T")
 
@@ -117,19 +115,6 @@ class GenerationLifecycle:
         self.end_tasks(rows, *urls)
         self.run_until_all_ended()
         assert_all_cleared(self.fake_provider)
-
-
-@pytest.fixture
-def lifecycle(fake_provider) -> GenerationLifecycle:
-    return GenerationLifecycle(fake_provider)
-
-
-@pytest.fixture
-def video_url(fake_provider, tmp_path) -> str:
-    """Where a film of one second lies ready."""
-    return fake_provider.serve_file(
-        "/film.mp4", make_video(tmp_path / "clip.mp4", seconds=1).read_bytes()
-    )
 
 
 IDEMPOTENCY_HEADER = "idempotency-key"

@@ -1,7 +1,9 @@
 """A worker that dies when it is told to. A process of its own, beside a test.
 
-    python -m tests.faults.self_killing_worker steps send       kills itself at its 1st, 2nd, 3rd … moment
-    python -m tests.faults.self_killing_worker engine           a line begins a worker, the next one kills it
+    python -m tests.faults.self_killing_worker steps send
+        kills itself at its 1st, 2nd, 3rd … moment
+    python -m tests.faults.self_killing_worker engine
+        a line begins a worker, the next one kills it
 
 A moment is just before and just after every write, every commit and everything that leaves or
 enters this machine. Each worker is a fork of this process, so that dozens of them cost little. No
@@ -25,7 +27,7 @@ from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 from evolink_studio.evolink.client import EvoLinkClient
-from evolink_studio.generations.pipeline import downloading as saving
+from evolink_studio.generations.pipeline import downloading
 from evolink_studio.generations.pipeline.dispatch import dispatch
 from evolink_studio.generations.pipeline.downloading import download_results
 from evolink_studio.generations.pipeline.leases import lease_due
@@ -65,7 +67,7 @@ class Fuse:
         BaseDatabaseWrapper._commit = self._wrap(BaseDatabaseWrapper._commit, "commit")
         EvoLinkClient.create_video = self._wrap_async(EvoLinkClient.create_video, "POST")
         EvoLinkClient.upload_file = self._wrap_async(EvoLinkClient.upload_file, "upload")
-        saving.download_file = self._wrap_async(saving.download_file, "download")
+        downloading.download_file = self._wrap_async(downloading.download_file, "download")
         storage._move_into_place = self._wrap(storage._move_into_place, "moving the file")
 
     def _execute(self, execute, sql, params, many, context):

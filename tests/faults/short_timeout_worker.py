@@ -1,4 +1,4 @@
-"""The studio's worker with a database that waits a shorter time for a lock: `impatient SECONDS`."""
+"""The studio's worker whose database waits less long for a lock: `short_timeout_worker SECONDS`."""
 
 import sys
 from typing import Any

@@ -21,10 +21,8 @@ from tests.faults.lifecycle import (
     assert_all_cleared,
     count_states,
     final_values,
-    lifecycle,
     reload,
     run_concurrently,
-    video_url,
 )
 from tests.faults.report import count_cases
 from tests.provider_replies import (
@@ -34,10 +32,9 @@ from tests.provider_replies import (
     make_dropped_reply,
     make_media_script,
 )
-from tests.sample_videos import make_video as footage
+from tests.sample_videos import make_video
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
-__all__ = ["lifecycle", "video_url"]  # fixtures
 
 
 def post_callback(client: Client, token: str, body: bytes = b"{}"):
@@ -226,7 +223,7 @@ def test_after_the_end_and_after_deletion_nothing_comes_back(lifecycle, fake_pro
 def test_callbacks_in_any_order_and_number_change_no_amount(lifecycle, fake_provider, tmp_path):
     """Each row is called at random moments with random words, from the press to after its end."""
     chance = random.Random(3)
-    clip = footage(tmp_path / "clip.mp4", seconds=1).read_bytes()
+    clip = make_video(tmp_path / "clip.mp4", seconds=1).read_bytes()
     fake_provider.files["/film.mp4"] = make_media_script(clip)
     with count_cases("Callbacks: at random moments") as counted:
         rows = lifecycle.create_generations(8 * FAULTS_SIZE)

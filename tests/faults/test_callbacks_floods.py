@@ -17,15 +17,12 @@ from tests.faults.lifecycle import (
     assert_all_cleared,
     count_states,
     final_values,
-    lifecycle,
     reload,
-    video_url,
 )
 from tests.faults.report import count_cases
 from tests.faults.test_callbacks import comparable_answer, post_callback
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
-__all__ = ["lifecycle", "video_url"]  # fixtures
 
 UNKNOWN_TOKENS = ["no-such-token", "A" * 22, "x" * 200, "%27%20OR%201=1", "٣", "%00", "A%00B"]
 

@@ -12,7 +12,7 @@ from django.test import Client
 
 from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline import dispatch as sending
+from evolink_studio.generations.pipeline import dispatch
 from tests.factories import VEO
 from tests.faults.conftest import (
     FAULTS_SIZE,
@@ -60,7 +60,7 @@ def run_failing_rounds(worker: ManualWorker, rounds: int) -> int:
 def test_a_full_database_keeps_what_it_said_and_sends_nothing_twice(
     fake_provider, ada, monkeypatch
 ):
-    monkeypatch.setattr(sending, "RECORD_RETRY_SECONDS", (0, 0))  # it is not mended meanwhile
+    monkeypatch.setattr(dispatch, "RECORD_RETRY_SECONDS", (0, 0))  # it is not mended meanwhile
     client = Client(raise_request_exception=False)
     client.force_login(ada)
     worker = ManualWorker(fake_provider.url)

@@ -14,7 +14,7 @@ from hypothesis.stateful import (
 )
 
 from evolink_studio.evolink.errors import LinkExpiredError
-from evolink_studio.generations.pipeline import downloading as saving
+from evolink_studio.generations.pipeline import downloading
 from evolink_studio.library.models import Asset
 from tests.faults.conftest import FAULTS_SIZE
 from tests.faults.random_histories import RandomHistories
@@ -45,7 +45,7 @@ def _fake_downloads(monkeypatch) -> None:
             created=clock(),
         )
 
-    monkeypatch.setattr(saving, "_download_one", download_one)
+    monkeypatch.setattr(downloading, "_download_one", download_one)
 
 
 @pytest.mark.usefixtures("_fake_downloads")

@@ -20,7 +20,6 @@ from tests.faults.lifecycle import (
     final_values,
     reload,
     run_concurrently,
-    video_url,
 )
 from tests.faults.report import count_cases
 from tests.form_pages import ParsedPage
@@ -29,7 +28,6 @@ from tests.manual_worker import FakeClock
 from tests.provider_replies import make_dropped_reply, make_error_reply
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
-__all__ = ["video_url"]  # a fixture
 
 
 @pytest.fixture

@@ -8,10 +8,7 @@ import pytest
 from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.incidents import open_incidents
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline import dispatch as sending
-from evolink_studio.generations.pipeline import downloading as saving
-from evolink_studio.generations.pipeline import polling as following
-from evolink_studio.generations.pipeline import reconciliation as resolving
+from evolink_studio.generations.pipeline import dispatch, downloading, polling, reconciliation
 from tests.factories import NOW, UserFactory
 from tests.faults.conftest import create_generations
 from tests.faults.report import count_cases
@@ -22,10 +19,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
 # The step that breaks, and what in it.
 FAILING_FUNCTIONS = {
-    "queued": (sending, "_build_payload"),
-    "running": (following, "apply_task"),
-    "saving": (saving, "_download_one"),
-    "unknown": (resolving, "_find_in_list"),
+    "queued": (dispatch, "_build_payload"),
+    "running": (polling, "apply_task"),
+    "saving": (downloading, "_download_one"),
+    "unknown": (reconciliation, "_find_in_list"),
 }
 HEALTHY_COUNT = 5
 ATTEMPT_COUNT = 8

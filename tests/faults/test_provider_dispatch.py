@@ -20,9 +20,7 @@ from tests.faults.lifecycle import (
     assert_lost_is_shown,
     count_states,
     idempotency_key_of,
-    lifecycle,
     reload,
-    video_url,
 )
 from tests.faults.report import count_cases
 from tests.provider_replies import (
@@ -39,7 +37,6 @@ from tests.provider_replies import (
 )
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
-__all__ = ["lifecycle", "video_url"]  # fixtures
 
 
 def cut_positions(reply: Reply) -> list[int]:

@@ -8,11 +8,10 @@ from evolink_studio.credits.exceptions import SpendingDenied
 from evolink_studio.credits.models import Allowance, AllowanceBalance
 from tests.factories import UserFactory
 from tests.faults.conftest import FAULTS_SIZE
-from tests.faults.lifecycle import assert_all_cleared, lifecycle, reload, video_url
+from tests.faults.lifecycle import assert_all_cleared, reload
 from tests.faults.report import count_cases
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
-__all__ = ["lifecycle", "video_url"]  # fixtures
 
 
 CREDIT_AMOUNTS = [Decimal(a) for a in ("0", "0.0001", "5", "25.7", "162", "162.0001", "400")]

@@ -15,15 +15,12 @@ from tests.faults.lifecycle import (
     assert_accepted_at_most_once,
     assert_all_cleared,
     count_states,
-    lifecycle,
     reload,
-    video_url,
 )
 from tests.faults.report import count_cases
 from tests.provider_replies import make_error_reply
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
-__all__ = ["lifecycle", "video_url"]  # fixtures
 
 
 def fail_to_resolve(*_args, **_kwargs):

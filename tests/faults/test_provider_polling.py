@@ -21,9 +21,7 @@ from tests.faults.lifecycle import (
     assert_all_cleared,
     count_states,
     final_values,
-    lifecycle,
     reload,
-    video_url,
 )
 from tests.faults.report import count_cases
 from tests.provider_replies import (
@@ -38,7 +36,6 @@ from tests.provider_replies import (
 )
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
-__all__ = ["lifecycle", "video_url"]  # fixtures
 
 STORM_REPLIES = [
     make_error_reply(500, "internal_error"),

@@ -16,14 +16,12 @@ from tests.faults.lifecycle import (
     GenerationLifecycle,
     assert_all_cleared,
     final_values,
-    lifecycle,
     reload,
 )
 from tests.faults.report import count_cases
 from tests.provider_replies import Reply, make_reply
 
 pytestmark = [pytest.mark.django_db, pytest.mark.faults]
-__all__ = ["lifecycle"]  # a fixture
 
 hypothesis_settings = settings(
     max_examples=20 * FAULTS_SIZE,

@@ -8,14 +8,13 @@ import pytest
 
 from evolink_studio.generations.incidents import claim_new_alerts
 from evolink_studio.generations.models import GeneratedVideo, Generation
-from evolink_studio.generations.pipeline import downloading as saving
+from evolink_studio.generations.pipeline import downloading
 from evolink_studio.library.models import Asset
 from tests.faults.conftest import FAULTS_SIZE
 from tests.faults.lifecycle import (
     GenerationLifecycle,
     assert_all_cleared,
     count_states,
-    lifecycle,
     reload,
 )
 from tests.faults.report import count_cases
@@ -30,15 +29,14 @@ from tests.provider_replies import (
     make_media_script,
     make_reply,
 )
-from tests.sample_videos import make_video as footage
+from tests.sample_videos import make_video
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
-__all__ = ["lifecycle"]  # a fixture
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory) -> bytes:
-    return footage(tmp_path_factory.mktemp("film") / "clip.mp4", seconds=1).read_bytes()
+    return make_video(tmp_path_factory.mktemp("film") / "clip.mp4", seconds=1).read_bytes()
 
 
 def create_saving_generations(lifecycle: GenerationLifecycle, count: int = 1) -> list[Generation]:
@@ -254,7 +252,7 @@ def test_more_than_the_limit_is_not_written_to_the_disk_however_it_comes(
     lifecycle, fake_provider, clip, settings, monkeypatch
 ):
     """The limit is 4 GB; here it is as small as the film, so that the test is quick."""
-    monkeypatch.setattr(saving, "MAX_VIDEO_BYTES", len(clip))
+    monkeypatch.setattr(downloading, "MAX_VIDEO_BYTES", len(clip))
     flood = clip + bytes(500_000)
     floods: list[Reply] = [Reply(200, flood), Reply(200, flood, is_chunked=True)]
     with count_cases("Provider: wrong type, zero bytes, gigabytes") as counted:
@@ -277,7 +275,7 @@ def test_a_drip_gives_its_place_away_and_comes_whole_in_the_end(
     lifecycle, fake_provider, clip, settings, monkeypatch
 ):
     """Every try has one deadline, however slowly bytes come; the next one goes on from there."""
-    monkeypatch.setattr(saving, "DOWNLOAD_DEADLINE_SECONDS", 0.5)
+    monkeypatch.setattr(downloading, "DOWNLOAD_DEADLINE_SECONDS", 0.5)
     whole = make_media_script(clip)
 
     def pause(reply: Reply) -> Reply:

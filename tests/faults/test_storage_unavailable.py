@@ -13,7 +13,7 @@ from evolink_studio.library import services, storage
 from evolink_studio.library.media import video
 from evolink_studio.library.models import Asset
 from tests.faults.conftest import FAULTS_SIZE
-from tests.faults.lifecycle import assert_all_cleared, count_states, lifecycle, reload
+from tests.faults.lifecycle import assert_all_cleared, count_states, reload
 from tests.faults.report import count_cases
 from tests.faults.test_provider_videos import (
     clip,
@@ -25,7 +25,7 @@ from tests.provider_replies import Reply, make_error_reply, make_media_script
 from tests.unavailable_storage import use_unavailable_storage
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
-__all__ = ["clip", "lifecycle"]  # fixtures
+__all__ = ["clip"]  # a fixture
 
 OUTAGE_HOURS = 30
 AREA = f"Our own store: away for {OUTAGE_HOURS} hours"
@@ -105,8 +105,8 @@ def test_a_worker_killed_while_the_storage_is_unavailable_leaves_its_film_to_the
         (row,) = create_saving_generations(lifecycle)
         fake_provider.files[video_path_of(row)] = make_media_script(clip)
         where = video if moment == "probe_video" else storage
-        with monkeypatch.context() as dying:
-            dying.setattr(where, moment, killed)
+        with monkeypatch.context() as patches:
+            patches.setattr(where, moment, killed)
             with pytest.raises(KeyboardInterrupt):
                 lifecycle.worker.download_due()
         expire_links(fake_provider, [row])

@@ -1,4 +1,6 @@
-"""A supervisor over small children, in a process of its own: `python -m tests.operations.supervised_processes`.
+"""A supervisor over small children, in a process of its own.
+
+Run as `python -m tests.operations.supervised_processes`.
 
 Each child notes its number in the folder given and waits.
 """

@@ -7,8 +7,7 @@ from asgiref.sync import async_to_sync
 from django.core.cache import cache
 
 from evolink_studio.credits.audit import AuditReport, Finding
-from evolink_studio.worker import periodic as duty
-from evolink_studio.worker import worker
+from evolink_studio.worker import periodic, worker
 from evolink_studio.worker.periodic import run_daily
 from tests.fake_provider import FakeProvider
 from tests.worker.test_worker import FastClock, run_workers_until
@@ -34,9 +33,9 @@ class FakeAudit:
 
 @pytest.fixture
 def fake_audit(monkeypatch) -> FakeAudit:
-    cache.delete(duty.DONE_CACHE_KEY)  # no test empties the cache's table
+    cache.delete(periodic.DONE_CACHE_KEY)  # no test empties the cache's table
     audit = FakeAudit()
-    monkeypatch.setattr(duty, "audit_ledger_with_generations", audit)
+    monkeypatch.setattr(periodic, "audit_ledger_with_generations", audit)
     return audit
 
 
@@ -45,7 +44,7 @@ def run_daily_at(now: datetime) -> bool:
 
 
 def test_it_is_done_once_when_its_hour_has_come(fake_audit):
-    cache.set(duty.DONE_CACHE_KEY, DAILY_HOUR - timedelta(days=1), timeout=None)
+    cache.set(periodic.DONE_CACHE_KEY, DAILY_HOUR - timedelta(days=1), timeout=None)
     assert not run_daily_at(DAILY_HOUR - timedelta(seconds=1))
     assert run_daily_at(DAILY_HOUR)
     for later in (1, 60, 3600, 86_399):
@@ -56,7 +55,7 @@ def test_it_is_done_once_when_its_hour_has_come(fake_audit):
 
 @pytest.mark.parametrize("away", [timedelta(hours=5), timedelta(days=4)])
 def test_an_hour_that_no_worker_saw_is_made_up_for_once(fake_audit, away):
-    cache.set(duty.DONE_CACHE_KEY, DAILY_HOUR - timedelta(days=1), timeout=None)
+    cache.set(periodic.DONE_CACHE_KEY, DAILY_HOUR - timedelta(days=1), timeout=None)
     assert run_daily_at(DAILY_HOUR + away)
     assert not run_daily_at(DAILY_HOUR + away + timedelta(minutes=10))
     assert fake_audit.call_count == 1

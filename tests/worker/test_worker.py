@@ -27,7 +27,7 @@ from tests.provider_replies import (
     make_reply,
     make_task_reply,
 )
-from tests.sample_videos import make_video as footage
+from tests.sample_videos import make_video
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,7 +58,7 @@ def ada():
 def video_url(fake_provider, tmp_path) -> str:
     """Where a film lies ready."""
     return fake_provider.serve_file(
-        "/film.mp4", footage(tmp_path / "clip.mp4", seconds=1).read_bytes()
+        "/film.mp4", make_video(tmp_path / "clip.mp4", seconds=1).read_bytes()
     )
 
 
@@ -156,7 +156,7 @@ def test_a_long_download_stays_with_the_worker_that_has_it(
         renew(claims, now=now)
         clock[0] = now + LEASE_DURATION * 0.9
 
-    content = footage(tmp_path / "clip.mp4", seconds=1).read_bytes()
+    content = make_video(tmp_path / "clip.mp4", seconds=1).read_bytes()
     whole = make_media_script(content)
     fake_provider.files["/slow.mp4"] = lambda request: drip_reply(
         whole(request), byte_pause_seconds=1.5 / len(content)

@@ -9,7 +9,7 @@ from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import LedgerEntry
 from evolink_studio.generations.incidents import claim_new_alerts, open_incidents
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline import dispatch as sending
+from evolink_studio.generations.pipeline import dispatch
 from evolink_studio.generations.states import State
 from evolink_studio.worker.notifications import alert_mail
 from tests.factories import NOW, GenerationFactory, UserFactory
@@ -34,7 +34,7 @@ def unsendable_generation(monkeypatch) -> Generation:
     def fail(*_):
         raise ZeroDivisionError("poisoned")
 
-    monkeypatch.setattr(sending, "_build_payload", fail)
+    monkeypatch.setattr(dispatch, "_build_payload", fail)
     (generation,) = create_generations(UserFactory(), 1)
     with FakeProvider() as fake_provider:
         ManualWorker(fake_provider.url, FakeClock(NOW)).dispatch_due()

@@ -1,21 +1,11 @@
 """For films that are here while the library cannot take them."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
-import pytest
 from django.db import OperationalError
 
 from evolink_studio.library.models import Asset
 from tests.provider_replies import Reply, make_error_reply
-from tests.unavailable_storage import UnavailableStorage, use_unavailable_storage
-
-
-@pytest.fixture
-def unavailable_storage(settings) -> Iterator[type[UnavailableStorage]]:
-    """The library's store, which cannot be reached."""
-    with use_unavailable_storage(settings) as storage:
-        yield storage
 
 
 def run_for_days(worker, generation, days: float) -> None:

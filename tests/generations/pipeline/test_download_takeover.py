@@ -6,24 +6,21 @@ from dataclasses import replace
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 
-from evolink_studio.generations.pipeline import downloading as saving
+from evolink_studio.generations.pipeline import downloading
 from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
 from tests.factories import NOW
 from tests.generations.conftest import reload
-from tests.generations.pipeline.test_downloading import (
+from tests.generations.pipeline.conftest import (
     create_saving_generation,
     list_leftover_files,
     read_stored_videos,
-    saving_generation,
-    video,
 )
 from tests.manual_worker import FakeClock
 from tests.provider_replies import cut_reply_body, drip_reply, make_media_script
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["saving_generation", "video"]  # fixtures
 
 
 @pytest.mark.parametrize("half", [1, 2, 3])
@@ -54,7 +51,9 @@ def test_two_downloads_at_once_do_not_write_into_one_file(
         held, (row,) = await sync_to_async(lease_due)(State.SAVING, limit=1, now=one.clock())
         running = one.build_provider()
         async with running.client:
-            await saving.download_results(row, lease_id=held, provider=running, clock=one.clock)
+            await downloading.download_results(
+                row, lease_id=held, provider=running, clock=one.clock
+            )
 
     async_to_sync(both)()
     assert seen == ["completed"]

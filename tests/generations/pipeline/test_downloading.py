@@ -3,18 +3,22 @@
 import errno
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from evolink_studio.evolink.errors import DiskFullError
 from evolink_studio.generations.models import GeneratedVideo, Generation
-from evolink_studio.generations.pipeline import downloading as saving
+from evolink_studio.generations.pipeline import downloading
 from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
-from tests.factories import NOW, GenerationFactory
+from tests.factories import NOW
 from tests.generations.conftest import reload
+from tests.generations.pipeline.conftest import (
+    create_saving_generation,
+    list_leftover_files,
+    read_stored_videos,
+)
 from tests.provider_replies import (
     Reply,
     cut_reply_body,
@@ -24,44 +28,8 @@ from tests.provider_replies import (
     make_redirect_reply,
     make_reply,
 )
-from tests.sample_videos import make_video as footage
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(scope="module")
-def video(tmp_path_factory) -> bytes:
-    """A film of two seconds."""
-    return footage(tmp_path_factory.mktemp("film") / "clip.mp4").read_bytes()
-
-
-@pytest.fixture(scope="module")
-def other_video(tmp_path_factory) -> bytes:
-    return footage(tmp_path_factory.mktemp("film") / "another.mp4", seconds=1).read_bytes()
-
-
-@pytest.fixture
-def saving_generation(fake_provider, video):
-    """A generation whose film lies ready at EvoLink."""
-    return create_saving_generation(fake_provider, fake_provider.serve_file("/film.mp4", video))
-
-
-def create_saving_generation(fake_provider, *urls) -> Generation:
-    generation = GenerationFactory(
-        state=State.SAVING, result_urls=list(urls), results_expire_at=NOW + timedelta(hours=24)
-    )
-    fake_provider.tasks[generation.task_id] = {"id": generation.task_id, "status": "completed"}
-    fake_provider.complete_task(generation.task_id, *urls)
-    return generation
-
-
-def read_stored_videos(generation) -> list[bytes]:
-    return [result.asset.file.read() for result in generation.results.all()]
-
-
-def list_leftover_files(settings) -> list[Path]:
-    incoming = Path(settings.MEDIA_ROOT) / "incoming"
-    return [path for path in incoming.rglob("*") if path.is_file()]
 
 
 def test_a_film_is_copied_checked_and_belongs_to_its_person(
@@ -239,7 +207,7 @@ def test_a_full_disk_is_said_and_waited_for(
         raise DiskFullError("The file cannot be written: No space left on device")
 
     with monkeypatch.context() as now:
-        now.setattr(saving, "download_file", full)
+        now.setattr(downloading, "download_file", full)
         worker.download_due()
     assert (reload(saving_generation).state, reload(saving_generation).error_code) == (
         "saving",
@@ -315,7 +283,7 @@ def test_a_worker_that_was_paused_over_a_download_does_not_save_it_twice(
     worker.download_due()
     assert reload(saving_generation).state == "completed"
     before = Generation.objects.values().get()
-    worker.run_stage(saving.download_results, rows, lease_id)
+    worker.run_stage(downloading.download_results, rows, lease_id)
     assert Generation.objects.values().get() == before
     assert read_stored_videos(reload(saving_generation)) == [video]
     assert Asset.objects.count() == GeneratedVideo.objects.count() == 1
@@ -329,8 +297,8 @@ def test_a_worker_killed_after_the_copy_finds_it_again(
     def killed(*_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as dying:
-        dying.setattr(saving, "_complete", killed)
+    with monkeypatch.context() as patches:
+        patches.setattr(downloading, "_complete", killed)
         with pytest.raises(KeyboardInterrupt):
             worker.download_due()
     assert Asset.objects.count() == 1

@@ -7,7 +7,7 @@ import pytest
 from django.core.files.storage import default_storage
 
 from evolink_studio.generations.incidents import open_incidents, unsettled_totals
-from evolink_studio.generations.pipeline import downloading as saving
+from evolink_studio.generations.pipeline import downloading
 from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due
 from evolink_studio.generations.presenters.cards import present_card
 from evolink_studio.generations.states import State
@@ -16,24 +16,19 @@ from evolink_studio.library.media import video as video_media
 from evolink_studio.library.models import Asset
 from tests.factories import NOW
 from tests.generations.conftest import reload
+from tests.generations.pipeline.conftest import (
+    create_saving_generation,
+    list_leftover_files,
+    read_stored_videos,
+)
 from tests.generations.pipeline.download_faults import (
     break_asset_creation,
     expire_links,
     run_for_days,
-    unavailable_storage,
-)
-from tests.generations.pipeline.test_downloading import (
-    create_saving_generation,
-    list_leftover_files,
-    other_video,
-    read_stored_videos,
-    saving_generation,
-    video,
 )
 from tests.provider_replies import cut_reply_body, make_media_script
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["other_video", "saving_generation", "unavailable_storage", "video"]  # fixtures
 
 
 def test_a_film_that_only_could_not_be_stored_is_stored_days_after_its_link_died(
@@ -126,8 +121,8 @@ def raise_keyboard_interrupt(*_args, **_more):
 def test_whoever_was_killed_while_storing_leaves_it_to_the_next(
     fake_provider, worker, saving_generation, video, settings, monkeypatch, moment
 ):
-    with monkeypatch.context() as dying:
-        dying.setattr(storage, moment, raise_keyboard_interrupt)
+    with monkeypatch.context() as patches:
+        patches.setattr(storage, moment, raise_keyboard_interrupt)
         with pytest.raises(KeyboardInterrupt):
             worker.download_due()
     expire_links(fake_provider, saving_generation)
@@ -200,7 +195,7 @@ def test_who_froze_while_storing_loses_its_copy_to_the_next_and_damages_nothing(
             turns.append(path)
             worker.clock.now = NOW + LEASE_DURATION
             held, rows = lease_due(State.SAVING, limit=1, now=worker.clock())
-            worker.run_stage(saving.download_results, rows, held)
+            worker.run_stage(downloading.download_results, rows, held)
             assert reload(saving_generation).state == "completed"
         return probe(path)
 

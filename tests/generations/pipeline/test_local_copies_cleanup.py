@@ -14,17 +14,13 @@ from evolink_studio.worker.distributed_worker import DistributedWorker
 from evolink_studio.worker.worker import Worker
 from tests.factories import NOW
 from tests.generations.conftest import reload
-from tests.generations.pipeline.download_faults import break_asset_creation, unavailable_storage
-from tests.generations.pipeline.test_downloading import (
+from tests.generations.pipeline.conftest import (
     list_leftover_files,
-    other_video,
     read_stored_videos,
-    saving_generation,
-    video,
 )
+from tests.generations.pipeline.download_faults import break_asset_creation
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["other_video", "saving_generation", "unavailable_storage", "video"]  # fixtures
 
 
 def age_leftover_files(settings, **span: float) -> None:

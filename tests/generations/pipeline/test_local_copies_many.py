@@ -11,23 +11,18 @@ from evolink_studio.generations.presenters.cards import present_card
 from evolink_studio.library.models import Asset
 from tests.factories import NOW
 from tests.generations.conftest import reload
+from tests.generations.pipeline.conftest import (
+    create_saving_generation,
+    list_leftover_files,
+    read_stored_videos,
+)
 from tests.generations.pipeline.download_faults import (
     expire_links,
     run_for_days,
-    unavailable_storage,
-)
-from tests.generations.pipeline.test_downloading import (
-    create_saving_generation,
-    list_leftover_files,
-    other_video,
-    read_stored_videos,
-    saving_generation,
-    video,
 )
 from tests.provider_replies import Reply, make_error_reply
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["other_video", "saving_generation", "unavailable_storage", "video"]  # fixtures
 
 
 def test_every_film_of_a_generation_is_fetched_while_its_link_lives(

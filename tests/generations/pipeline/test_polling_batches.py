@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.evolink.client import Deadlines
 from evolink_studio.generations.models import ChangeFeed, Generation
-from evolink_studio.generations.pipeline import polling as following
+from evolink_studio.generations.pipeline import polling
 from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due
 from evolink_studio.generations.states import State
 from evolink_studio.generations.transitions import StateUpdate, bulk_update_in_state
@@ -137,7 +137,7 @@ def test_rows_whose_lease_was_lost_stay_as_they_are_and_the_others_are_stored(
     before = Generation.objects.filter(pk=rows[1].pk).values().get()
 
     async def step(_first, **more):
-        await following.poll_batch(seen, **more)
+        await polling.poll_batch(seen, **more)
 
     worker.run_stage(step, seen[:1], lease_id)
     assert Generation.objects.filter(pk=rows[1].pk).values().get() == before
@@ -159,7 +159,7 @@ def test_what_could_not_be_stored_for_a_moment_is_read_again_when_the_lease_is_o
         raise OperationalError("deadlock detected")
 
     with monkeypatch.context() as now:
-        now.setattr(following, "bulk_update_in_state", circle)
+        now.setattr(polling, "bulk_update_in_state", circle)
         with pytest.raises(OperationalError):
             worker.poll_due()
     changed = {"next_attempt_at": worker.clock() + LEASE_DURATION}
@@ -178,7 +178,7 @@ def test_where_they_cannot_be_stored_together_each_is_stored_alone(
     def refused(*_args, **_more):
         raise IntegrityError("one of them")
 
-    monkeypatch.setattr(following, "bulk_update_in_state", refused)
+    monkeypatch.setattr(polling, "bulk_update_in_state", refused)
     worker.poll_due()
     assert [reload(row).progress for row in rows] == [10, 10, 10]
 
@@ -200,7 +200,7 @@ def test_a_batch_that_fails_half_way_is_not_stored_at_all(ada, fake_provider):
 
 @pytest.mark.django_db(transaction=True)
 def test_one_slow_answer_does_not_keep_the_quick_ones_waiting(fake_provider, ada, monkeypatch):
-    monkeypatch.setattr(following, "BATCH_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(polling, "BATCH_WAIT_SECONDS", 0.05)
     worker = ManualWorker(fake_provider.url, deadlines=Deadlines(read=30))
     slow, *quick = create_running_generations(fake_provider, ada, 4, progress=10)
     fake_provider.read.reply_always(
@@ -218,9 +218,7 @@ def test_one_slow_answer_does_not_keep_the_quick_ones_waiting(fake_provider, ada
     async def main() -> bool:
         far_end = worker.build_provider()
         async with asyncio.timeout(25), far_end.client:
-            work = following.poll_batch(
-                rows, lease_id=lease_id, provider=far_end, clock=worker.clock
-            )
+            work = polling.poll_batch(rows, lease_id=lease_id, provider=far_end, clock=worker.clock)
             reading = asyncio.create_task(work)
             while not await sync_to_async(kept)():
                 assert not reading.done()
@@ -235,7 +233,7 @@ def test_one_slow_answer_does_not_keep_the_quick_ones_waiting(fake_provider, ada
 
 
 def test_the_breaker_counts_the_reads_of_all_rounds(fake_provider, worker, ada, monkeypatch):
-    monkeypatch.setattr(following, "BATCH_WAIT_SECONDS", 0)
+    monkeypatch.setattr(polling, "BATCH_WAIT_SECONDS", 0)
     rows = create_running_generations(fake_provider, ada, 4)
     fake_provider.read.reply_next(
         make_error_reply(503, "x"), make_error_reply(429, "x"), make_reply(b"<html>")
@@ -244,7 +242,7 @@ def test_the_breaker_counts_the_reads_of_all_rounds(fake_provider, worker, ada, 
     barren = []
 
     async def step(_first, **more):
-        barren.append(await following.poll_batch(seen, **more))
+        barren.append(await polling.poll_batch(seen, **more))
 
     worker.run_stage(step, seen[:1], lease_id)
     assert barren == [3]

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from evolink_studio.evolink.types import Task
 from evolink_studio.generations.models import ChangeFeed, Generation
-from evolink_studio.generations.pipeline import polling as following
+from evolink_studio.generations.pipeline import polling
 from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due
 from evolink_studio.generations.states import State
 from evolink_studio.generations.transitions import increment_feed_version
@@ -81,7 +81,7 @@ def store_answers(
     rows: list[Generation], lease_id: uuid.UUID, progress: int, worker, now=NOW
 ) -> None:
     answers = [(row, Task(id=row.task_id, status="processing", progress=progress)) for row in rows]
-    following._store_answers(answers, lease_id, worker.build_provider(), now)
+    polling._store_answers(answers, lease_id, worker.build_provider(), now)
 
 
 def update_row(generation: Generation) -> None:

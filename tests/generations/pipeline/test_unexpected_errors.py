@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from evolink_studio.evolink.client import EvoLinkClient
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline import downloading as saving
+from evolink_studio.generations.pipeline import downloading
 from evolink_studio.generations.pipeline.polling import apply_task
 from evolink_studio.generations.states import State
 from tests.factories import NOW, GenerationFactory
@@ -126,7 +126,7 @@ def test_a_film_that_cannot_be_kept_is_tried_at_growing_gaps(
         state=State.SAVING, result_urls=[link], results_expire_at=NOW + timedelta(hours=24)
     )
     with monkeypatch.context() as now, capture_logs() as logs:
-        now.setattr(saving, "add_result", raise_zero_division)
+        now.setattr(downloading, "add_result", raise_zero_division)
         assert attempt_gaps(worker, worker.download_due, made) == [2, 5, 15, 60, 120, 300, 600, 600]
     assert (reload(made).state, reload(made).error_code) == ("saving", "internal")
     assert len(logged_exceptions(logs)) == 1
