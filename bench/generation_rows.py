@@ -110,6 +110,7 @@ def _build_generation(
         credits_estimated=CREDITS,
         credits_reserved=CREDITS,
         created_at=created_at,
+        accounted_at=created_at,
         sent_at=created_at,
         accepted_at=created_at,
         progressed_at=created_at,

@@ -103,6 +103,9 @@ class GenerationFactory(DjangoModelFactory):
     finished_at = factory.LazyAttribute(
         lambda it: it.created_at + timedelta(minutes=3) if it.state in ENDED_STATES else None
     )
+    accounted_at = factory.LazyAttribute(
+        lambda it: it.finished_at or it.created_at if it.charge == Charge.CHARGED else it.created_at
+    )
 
 
 _CREDITS_CHARGED = {

@@ -24,23 +24,15 @@ def format_usd(amount: Decimal) -> str:
     return f"≈ {number_format(credits_to_usd(amount), decimal_pos=2, force_grouping=True)} $"
 
 
-def format_credits_exact(amount: Decimal) -> str:
-    """Every place that is not 0, in the reader's language: nothing is rounded here."""
-    return number_format(f"{amount.normalize():f}", force_grouping=True)
+def format_credits(amount: Decimal | None, *, is_exact: bool = False) -> str:
+    """25.7, 162, 1 095.4: without places that are 0, in the reader's language; "–" when not known.
 
-
-def format_credits(amount: Decimal | None) -> str:
-    """25.7, 162, 1 095.4 – at most two places, none when they are 0; "–" when not known."""
+    At most two places; an `is_exact` amount, as an account book needs it, is not rounded.
+    """
     if amount is None:
         return "–"
-    rounded = amount.quantize(Decimal("0.01"))
-    decimals = 0 if rounded == rounded.to_integral() else max(1, -_exponent(rounded.normalize()))
-    return number_format(rounded, decimal_pos=decimals, use_l10n=True, force_grouping=True)
-
-
-def _exponent(value: Decimal) -> int:
-    exponent = value.as_tuple().exponent
-    return exponent if isinstance(exponent, int) else 0
+    shown = amount if is_exact else amount.quantize(Decimal("0.01"))
+    return number_format(f"{shown.normalize():f}", force_grouping=True)
 
 
 def format_size(byte_count: int) -> str:

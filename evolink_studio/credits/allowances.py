@@ -1,7 +1,6 @@
 """Which allowances apply to a person, and what they say about one generation."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
@@ -17,25 +16,6 @@ from evolink_studio.credits.exceptions import (
     SharingScope,
 )
 from evolink_studio.credits.models import Allowance
-from evolink_studio.credits.periods import Period, start_of_period
-
-
-def current_period_filter(
-    now: datetime, balance_prefix: str = "", allowance_prefix: str = "allowance__"
-) -> Q:
-    """The balances of the period in which their allowance is now.
-
-    `balance_prefix` leads to the balance, `allowance` from where the query stands to the allowance.
-    """
-    condition = Q()
-    for period in Period.values:
-        period_lookup = {
-            f"{balance_prefix}period": period,
-            f"{balance_prefix}period_start": start_of_period(period, now),
-        }
-        condition |= Q(**{f"{allowance_prefix}period": period}, **period_lookup)
-    return condition
-
 
 Number = TypeVar("Number", int, Decimal)
 
@@ -167,15 +147,3 @@ def _effective_allowances(candidates: Iterable[Allowance]) -> tuple[Allowance, .
 def _strictest_limit(values: Iterable[Number | None]) -> Number | None:
     """The strictest of what is set; None when nothing is."""
     return min((value for value in values if value is not None), default=None)
-
-
-def current_balances_filter(allowances: Sequence[Allowance], now: datetime) -> Q:
-    """The balances of the present period of each of these allowances."""
-    condition = Q(pk__in=[])
-    for allowance in allowances:
-        condition |= Q(
-            allowance=allowance,
-            period=allowance.period,
-            period_start=allowance.current_period_start(now),
-        )
-    return condition

@@ -15,11 +15,10 @@ from django.db import connection
 from django.db.models import Count, ExpressionWrapper, F, Q, Sum, Window
 
 from evolink_studio.core.database import consistent_snapshot
-from evolink_studio.credits.fields import CreditsField
+from evolink_studio.credits.fields import ZERO_CREDITS, CreditsField
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry, Reservation
 from evolink_studio.credits.price_accuracy import get_usage_source
 
-ZERO = Decimal(0)
 IS_CLOSING_ENTRY = Q(kind__in=[LedgerEntry.Kind.SETTLE, LedgerEntry.Kind.RELEASE])
 
 # What a generation's entries must sum to; None while its credits are still held.
@@ -114,7 +113,7 @@ def _check_balance_totals() -> Iterator[Finding]:
         balance: (r, c) for balance, r, c in entry_sums.values_list("balance", "r", "c")
     }
     for balance in AllowanceBalance.objects.iterator():
-        reserved, charged = entry_totals.pop(balance.pk, (ZERO, ZERO))
+        reserved, charged = entry_totals.pop(balance.pk, (ZERO_CREDITS, ZERO_CREDITS))
         comparisons = (
             ("reserved", balance.credits_reserved, reserved),
             ("charged", balance.credits_charged, charged),
@@ -157,7 +156,7 @@ def _check_running_totals() -> Iterator[Finding]:
             description,
             entry.generation_id,
             entry.balance_id,
-            entry.credits_used_after - (entry.credits_limit or ZERO),
+            entry.credits_used_after - (entry.credits_limit or ZERO_CREDITS),
         )
 
 
@@ -165,8 +164,8 @@ def _check_running_totals() -> Iterator[Finding]:
 class _EntrySums:
     """What the entries of a generation in one balance say, beside its hold."""
 
-    reserved: Decimal = ZERO
-    charged: Decimal = ZERO
+    reserved: Decimal = ZERO_CREDITS
+    charged: Decimal = ZERO_CREDITS
     closing_count: int = 0
     reservation: tuple[str, Decimal] | None = None
 
@@ -228,15 +227,18 @@ def _find_mismatches(sums: _EntrySums) -> Iterator[tuple[str, Decimal]]:
         yield "entries without a reservation", sums.total
         return
     state, amount = sums.reservation
-    reserved = amount if state == Reservation.State.HELD else ZERO
-    charged = amount if state == Reservation.State.SETTLED else ZERO
+    reserved = amount if state == Reservation.State.HELD else ZERO_CREDITS
+    charged = amount if state == Reservation.State.SETTLED else ZERO_CREDITS
     if (reserved, charged) != (sums.reserved, sums.charged):
         stored_text = f"{reserved} held and {charged} charged"
         entries_text = f"{sums.reserved} held and {sums.charged} charged"
         yield f"says {stored_text}, its entries sum to {entries_text}", amount - sums.total
     expected_count = 0 if state == Reservation.State.HELD else 1
     if sums.closing_count != expected_count:
-        yield f"charged or returned {sums.closing_count} times instead of {expected_count}", ZERO
+        yield (
+            f"charged or returned {sums.closing_count} times instead of {expected_count}",
+            ZERO_CREDITS,
+        )
 
 
 def _compare_with_expected(

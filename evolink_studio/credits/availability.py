@@ -17,17 +17,16 @@ from evolink_studio.credits.allowances import (
     applicable_allowances,
     applicable_allowances_by_user,
     authorize_amount,
-    current_balances_filter,
     per_generation_limit,
     sharing_scope,
 )
 from evolink_studio.credits.exceptions import AllowanceExceeded, SpendingDenied
+from evolink_studio.credits.fields import ZERO_CREDITS
 from evolink_studio.credits.models import Allowance, AllowanceBalance
-from evolink_studio.credits.periods import end_of_period
+from evolink_studio.credits.periods import current_period_filter, end_of_period
 from evolink_studio.credits.queries import owner_names
 
 ALERT_THRESHOLDS_PERCENT = (50, 80, 100)
-ZERO = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,12 @@ class AllowanceStatus:
 
     @property
     def available(self) -> Decimal | None:
-        return None if self.limit is None else max(ZERO, self.limit - self.used)
+        return None if self.limit is None else max(ZERO_CREDITS, self.limit - self.used)
 
     @property
     def overdraft(self) -> Decimal:
         """How much more than the limit was used."""
-        return ZERO if self.limit is None else max(ZERO, self.used - self.limit)
+        return ZERO_CREDITS if self.limit is None else max(ZERO_CREDITS, self.used - self.limit)
 
     @property
     def reached_thresholds(self) -> tuple[int, ...]:
@@ -118,7 +117,7 @@ def check_availability(
     except SpendingDenied as error:
         denial = error
         denial.owner_names = owner_names()
-    pending_credits = credits_needed or ZERO
+    pending_credits = credits_needed or ZERO_CREDITS
     available = strictest.available if strictest else None
     limits = [limit for limit in (available, per_generation_limit(allowances)) if limit is not None]
     return Availability(
@@ -145,7 +144,7 @@ def allowance_statuses(user: User, now: datetime) -> tuple[AllowanceStatus, ...]
     allowances = applicable_allowances(user)
     own_or_shared = Q(user=user) | Q(user=None)
     balances = AllowanceBalance.objects.filter(
-        own_or_shared, current_balances_filter(allowances, now)
+        own_or_shared, current_period_filter(now), allowance__in=allowances
     )
     balance_by_allowance = {balance.allowance_id: balance for balance in balances}
     return tuple(
@@ -166,7 +165,7 @@ def allowance_statuses_by_user(
     }
     own_or_shared = Q(user__in=user_ids) | Q(user=None)
     balances = AllowanceBalance.objects.filter(
-        own_or_shared, current_balances_filter(list(all_allowances.values()), now)
+        own_or_shared, current_period_filter(now), allowance__in=all_allowances
     )
     balance_by_key = {(balance.allowance_id, balance.user_id): balance for balance in balances}
     return {
@@ -185,7 +184,7 @@ def allowance_statuses_by_user(
 def most_restrictive(statuses: Iterable[AllowanceStatus]) -> AllowanceStatus | None:
     """The one with the least left; None where nothing is limited."""
     limited_statuses = (status for status in statuses if status.available is not None)
-    return min(limited_statuses, key=lambda status: status.available or ZERO, default=None)
+    return min(limited_statuses, key=lambda status: status.available or ZERO_CREDITS, default=None)
 
 
 def reached_thresholds(limit: Decimal | None, used: Decimal) -> tuple[int, ...]:
@@ -201,8 +200,8 @@ def _build_status(
     return AllowanceStatus(
         allowance=allowance,
         limit=allowance.credits_limit,
-        reserved=balance.credits_reserved if balance else ZERO,
-        charged=balance.credits_charged if balance else ZERO,
+        reserved=balance.credits_reserved if balance else ZERO_CREDITS,
+        charged=balance.credits_charged if balance else ZERO_CREDITS,
         resets_at=end_of_period(allowance.period, allowance.current_period_start(now)),
     )
 

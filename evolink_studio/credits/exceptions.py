@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from evolink_studio.catalog import SPECS
-from evolink_studio.core.formatting import format_credits_exact
+from evolink_studio.core.formatting import format_credits
 
 
 def owner_contact_text(names: Sequence[str]) -> str:
@@ -115,7 +115,8 @@ class GenerationLimitExceeded(SpendingDenied):
     @property
     def reason(self) -> str:
         return _("This needs {needed} credits, and one generation may cost {cap} at most.").format(
-            needed=format_credits_exact(self.credits_needed), cap=format_credits_exact(self.limit)
+            needed=format_credits(self.credits_needed, is_exact=True),
+            cap=format_credits(self.limit, is_exact=True),
         )
 
 
@@ -159,8 +160,8 @@ class AllowanceExceeded(SpendingDenied):
     @property
     def reason(self) -> str:
         return _(_REASON_BY_SCOPE[self.scope]).format(
-            needed=format_credits_exact(self.credits_needed),
-            available=format_credits_exact(self.available),
+            needed=format_credits(self.credits_needed, is_exact=True),
+            available=format_credits(self.available, is_exact=True),
             group=self.group_name,
         )
 

@@ -11,7 +11,9 @@ from django.db.models.expressions import Combinable
 # Twelve places before the point, as the columns have. A larger figure makes no sense, and a row
 # that held one could never be read again.
 MAX_CREDITS = Decimal(10) ** 12
+CREDITS_DECIMALS = 4  # as many as EvoLink's balance has
 CREDITS_QUANTUM = Decimal("0.0001")
+ZERO_CREDITS = Decimal(0)
 
 
 def to_credits(amount: Decimal | None) -> Decimal | None:
@@ -22,10 +24,6 @@ def to_credits(amount: Decimal | None) -> Decimal | None:
     return rounded if rounded < MAX_CREDITS else None
 
 
-CREDITS_STEP = CREDITS_QUANTUM
-CREDITS_DECIMALS = 4  # as many as EvoLink's balance has
-
-
 def quantize_credits(amount: Decimal | int) -> Decimal:
     """An amount with exactly four places; a change of one may be below 0.
 
@@ -34,7 +32,7 @@ def quantize_credits(amount: Decimal | int) -> Decimal:
     figure = Decimal(amount)
     if not figure.is_finite() or abs(figure) >= MAX_CREDITS:
         raise ValueError(f"not an amount of credits: {amount}")
-    return figure.quantize(CREDITS_STEP)
+    return figure.quantize(CREDITS_QUANTUM)
 
 
 class CreditsFormField(forms.DecimalField):
@@ -64,7 +62,7 @@ class CreditsField(models.BigIntegerField[SetType, GetType]):
         return (
             None
             if value is None
-            else Decimal(value).scaleb(-CREDITS_DECIMALS).quantize(CREDITS_STEP)
+            else Decimal(value).scaleb(-CREDITS_DECIMALS).quantize(CREDITS_QUANTUM)
         )
 
     def to_python(self, value: Any) -> Decimal | None:

@@ -11,7 +11,7 @@ from unfold.widgets import (
 )
 
 from evolink_studio.catalog import SPECS
-from evolink_studio.credits.fields import CREDITS_DECIMALS, CREDITS_STEP
+from evolink_studio.credits.fields import CREDITS_DECIMALS, CREDITS_QUANTUM
 from evolink_studio.credits.models import Allowance, RateCard
 from evolink_studio.credits.validators import find_factor_errors
 
@@ -112,7 +112,7 @@ class RaiseAllowancesForm(forms.Form):
 
     by = forms.DecimalField(
         label=_("Credits to add to each"),
-        min_value=CREDITS_STEP,
+        min_value=CREDITS_QUANTUM,
         max_value=1_000_000,
         decimal_places=CREDITS_DECIMALS,
         widget=UnfoldAdminDecimalFieldWidget,

@@ -24,7 +24,12 @@ from django.db.models import ExpressionWrapper, F, QuerySet
 from evolink_studio.accounts.models import User
 from evolink_studio.credits.allowances import applicable_allowances, authorize_amount, sharing_scope
 from evolink_studio.credits.exceptions import AllowanceExceeded, NoAllowance, SpendingDenied
-from evolink_studio.credits.fields import CreditsField, credits_value, quantize_credits
+from evolink_studio.credits.fields import (
+    ZERO_CREDITS,
+    CreditsField,
+    credits_value,
+    quantize_credits,
+)
 from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry, Reservation
 from evolink_studio.credits.queries import owner_names
 
@@ -103,8 +108,6 @@ def _with_available(
 
 
 log = structlog.get_logger(__name__)
-
-ZERO = Decimal(0)
 
 
 class ReservationClosed(RuntimeError):
@@ -210,7 +213,7 @@ def release(
                 kind=LedgerEntry.Kind.RELEASE, created_at=now, actor=actor, note=note
             )
             entry.credits_reserved_delta = -reservation.credits
-            _post_entry(reservation, entry, Reservation.State.RELEASED, ZERO)
+            _post_entry(reservation, entry, Reservation.State.RELEASED, ZERO_CREDITS)
     return bool(reservations)
 
 
@@ -263,7 +266,7 @@ def record_external(
             ensure_balance(allowance, user.pk, now)
             balance = current_balance(allowance, user.pk, now).get()
             reservation = Reservation.objects.create(
-                generation_id=generation_id, balance=balance, credits=ZERO
+                generation_id=generation_id, balance=balance, credits=ZERO_CREDITS
             )
             entry = LedgerEntry(
                 kind=LedgerEntry.Kind.ADJUST,
@@ -313,7 +316,9 @@ def _build_exceeded_error(
 ) -> AllowanceExceeded:
     scope, group_name = sharing_scope(allowance)
     return AllowanceExceeded(
-        available=max(ZERO, (allowance.credits_limit or ZERO) - balance.credits_used),
+        available=max(
+            ZERO_CREDITS, (allowance.credits_limit or ZERO_CREDITS) - balance.credits_used
+        ),
         credits_needed=credits_needed,
         resets_at=balance.resets_at,
         scope=scope,

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from evolink_studio.credits.fields import CREDITS_STEP, CreditsField
+from evolink_studio.credits.fields import CREDITS_QUANTUM, ZERO_CREDITS, CreditsField
 from evolink_studio.credits.periods import Period, end_of_period, start_of_period
 
 
@@ -64,7 +64,7 @@ class Allowance(models.Model):
         _("at most for one generation"),
         null=True,
         blank=True,
-        validators=[MinValueValidator(CREDITS_STEP)],
+        validators=[MinValueValidator(CREDITS_QUANTUM)],
         help_text=_("Credits. Empty: no limit."),
     )
     max_concurrent = models.PositiveSmallIntegerField(
@@ -148,9 +148,6 @@ class Allowance(models.Model):
         return None if self.is_shared else user_id
 
 
-ZERO = Decimal(0)
-
-
 class AllowanceBalance(models.Model):
     """One period of an allowance: of one person, or shared (then `user` is empty).
 
@@ -172,8 +169,8 @@ class AllowanceBalance(models.Model):
     credits_limit = CreditsField(
         _("limit"), null=True, help_text=_("As it was when something was last reserved.")
     )
-    credits_reserved = CreditsField(_("reserved"), default=ZERO)
-    credits_charged = CreditsField(_("charged"), default=ZERO)
+    credits_reserved = CreditsField(_("reserved"), default=ZERO_CREDITS)
+    credits_charged = CreditsField(_("charged"), default=ZERO_CREDITS)
     alerted_percent = models.PositiveSmallIntegerField(
         default=0, help_text=_("The threshold, in percent, that was last announced.")
     )
@@ -194,10 +191,10 @@ class AllowanceBalance(models.Model):
                 name="one_shared_balance",
             ),
             models.CheckConstraint(
-                condition=Q(credits_reserved__gte=ZERO), name="reserved_not_negative"
+                condition=Q(credits_reserved__gte=ZERO_CREDITS), name="reserved_not_negative"
             ),
             models.CheckConstraint(
-                condition=Q(credits_charged__gte=ZERO), name="charged_not_negative"
+                condition=Q(credits_charged__gte=ZERO_CREDITS), name="charged_not_negative"
             ),
         ]
         indexes = [models.Index(fields=["period", "period_start"], name="balance_by_period")]
@@ -246,9 +243,11 @@ class Reservation(models.Model):
             models.UniqueConstraint(
                 fields=["generation_id", "balance"], name="one_reservation_per_balance"
             ),
-            models.CheckConstraint(condition=Q(credits__gte=ZERO), name="reservation_not_negative"),
             models.CheckConstraint(
-                condition=~Q(state="released") | Q(credits=ZERO),
+                condition=Q(credits__gte=ZERO_CREDITS), name="reservation_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="released") | Q(credits=ZERO_CREDITS),
                 name="released_reservation_is_zero",
             ),
         ]
@@ -294,8 +293,8 @@ class LedgerEntry(models.Model):
         AllowanceBalance, on_delete=models.PROTECT, related_name="entries", verbose_name=_("purse")
     )
     kind = models.CharField(_("kind"), max_length=7, choices=Kind.choices)
-    credits_reserved_delta = CreditsField(_("change of reserved"), default=ZERO)
-    credits_charged_delta = CreditsField(_("change of charged"), default=ZERO)
+    credits_reserved_delta = CreditsField(_("change of reserved"), default=ZERO_CREDITS)
+    credits_charged_delta = CreditsField(_("change of charged"), default=ZERO_CREDITS)
     credits_used_after = CreditsField(_("used afterwards"))
     credits_limit = CreditsField(_("limit at that moment"), null=True)
     created_at = models.DateTimeField(_("at"))
@@ -335,14 +334,22 @@ class LedgerEntry(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    kind="reserve", credits_charged_delta=ZERO, credits_reserved_delta__gte=ZERO
+                    kind="reserve",
+                    credits_charged_delta=ZERO_CREDITS,
+                    credits_reserved_delta__gte=ZERO_CREDITS,
                 )
-                | Q(kind="adjust", credits_charged_delta=ZERO)
+                | Q(kind="adjust", credits_charged_delta=ZERO_CREDITS)
                 | Q(
-                    kind="settle", credits_reserved_delta__lte=ZERO, credits_charged_delta__gte=ZERO
+                    kind="settle",
+                    credits_reserved_delta__lte=ZERO_CREDITS,
+                    credits_charged_delta__gte=ZERO_CREDITS,
                 )
-                | Q(kind="release", credits_charged_delta=ZERO, credits_reserved_delta__lte=ZERO)
-                | Q(kind="correct", credits_reserved_delta=ZERO),
+                | Q(
+                    kind="release",
+                    credits_charged_delta=ZERO_CREDITS,
+                    credits_reserved_delta__lte=ZERO_CREDITS,
+                )
+                | Q(kind="correct", credits_reserved_delta=ZERO_CREDITS),
                 name="entry_kind_matches_deltas",
             ),
         ]

@@ -1,9 +1,11 @@
 """For how long an allowance lasts before it starts afresh. All in UTC; a week begins on Monday."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from evolink_studio.core.calendar import day_of, start_of_day, start_of_month, start_of_next_month
 
 UNLIMITED_PERIOD_START = date(2000, 1, 1)  # the start of a period that never ends
 
@@ -17,13 +19,33 @@ class Period(models.TextChoices):
 
 def start_of_period(period: str, now: datetime) -> date:
     """The first day of the period in which `now` lies."""
-    today = now.astimezone(UTC).date()
+    today = day_of(now)
     return {
         Period.DAY: today,
         Period.WEEK: today - timedelta(days=today.weekday()),
-        Period.MONTH: today.replace(day=1),
+        Period.MONTH: start_of_month(today),
         Period.NONE: UNLIMITED_PERIOD_START,
     }[Period(period)]
+
+
+def current_period_filter(
+    now: datetime, *, balance_prefix: str = "", allowance_prefix: str = "allowance__"
+) -> models.Q:
+    """The balances of the period in which their allowance is now.
+
+    `balance_prefix` leads from where the query stands to the balance, `allowance_prefix` to the
+    allowance.
+    """
+    condition = models.Q()
+    for period in Period.values:
+        condition |= models.Q(
+            **{
+                f"{allowance_prefix}period": period,
+                f"{balance_prefix}period": period,
+                f"{balance_prefix}period_start": start_of_period(period, now),
+            }
+        )
+    return condition
 
 
 def end_of_period(period: str, start_date: date) -> datetime | None:
@@ -31,7 +53,7 @@ def end_of_period(period: str, start_date: date) -> datetime | None:
     end_date = {
         Period.DAY: start_date + timedelta(days=1),
         Period.WEEK: start_date + timedelta(days=7),
-        Period.MONTH: (start_date.replace(day=1) + timedelta(days=32)).replace(day=1),
+        Period.MONTH: start_of_next_month(start_date),
         Period.NONE: None,
     }[Period(period)]
-    return datetime.combine(end_date, time.min, UTC) if end_date else None
+    return start_of_day(end_date) if end_date else None

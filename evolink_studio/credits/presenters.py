@@ -7,7 +7,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from evolink_studio.core.formatting import format_credits_exact
+from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.allowances import sharing_scope
 from evolink_studio.credits.availability import AllowanceStatus, Availability
 from evolink_studio.credits.exceptions import SharingScope, owner_contact_text
@@ -83,9 +83,10 @@ def _line_title(status: AllowanceStatus) -> str:
 
 def _remaining_text(status: AllowanceStatus) -> str:
     if status.limit is None or status.available is None:
-        return _("{used} used, no limit").format(used=format_credits_exact(status.used))
+        return _("{used} used, no limit").format(used=format_credits(status.used, is_exact=True))
     return _("{left} of {limit} left").format(
-        left=format_credits_exact(status.available), limit=format_credits_exact(status.limit)
+        left=format_credits(status.available, is_exact=True),
+        limit=format_credits(status.limit, is_exact=True),
     )
 
 

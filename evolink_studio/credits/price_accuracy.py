@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from evolink_studio.credits.fields import ZERO_CREDITS
 from evolink_studio.credits.models import RateCard
 from evolink_studio.credits.pricing import calculate_price
 
@@ -59,9 +60,6 @@ def generation_admin_url(generation_id: int) -> str:
     """The address of the page of a generation in the admin pages; "" without a source."""
     source = get_usage_source()
     return source.get_admin_url(generation_id) if source else ""
-
-
-ZERO = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -148,6 +146,6 @@ def _measure_model(model_id: str, samples: list[UsageSample]) -> ModelAccuracy:
         model_id=model_id,
         count=len(samples),
         differing_count=sum(has_difference(sample) for sample in samples),
-        estimated=sum((sample.estimated or ZERO for sample in samples), ZERO),
-        actual=sum((_actual_credits(sample) or ZERO for sample in samples), ZERO),
+        estimated=sum((sample.estimated or ZERO_CREDITS for sample in samples), ZERO_CREDITS),
+        actual=sum((_actual_credits(sample) or ZERO_CREDITS for sample in samples), ZERO_CREDITS),
     )

@@ -8,9 +8,8 @@ from django.utils.translation import gettext_noop as _
 
 from evolink_studio.catalog import SPECS, ModelSpec
 from evolink_studio.catalog.fields import Control, Field
+from evolink_studio.credits.fields import CREDITS_QUANTUM
 from evolink_studio.credits.models import RateCard
-
-PRICE_QUANTUM = Decimal("0.0001")
 
 
 def calculate_price(rate_card: RateCard, params: Mapping[str, object]) -> Decimal:
@@ -22,7 +21,7 @@ def calculate_price(rate_card: RateCard, params: Mapping[str, object]) -> Decima
     amount = rate_card.credits_per_unit * _find_multiplier(rate_card.factors, params)
     if rate_card.unit == RateCard.Unit.SECOND:
         amount *= _duration_seconds(params)
-    return max(amount, rate_card.minimum_credits).quantize(PRICE_QUANTUM, ROUND_HALF_UP)
+    return max(amount, rate_card.minimum_credits).quantize(CREDITS_QUANTUM, ROUND_HALF_UP)
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def estimate_price(rate_card: RateCard | None, params: Mapping[str, object]) -> 
 def lowest_unit_price(rate_card: RateCard) -> Decimal:
     """The lowest price of one unit: what "from … credits" says."""
     multipliers = [Decimal(1), *(Decimal(str(factor["times"])) for factor in rate_card.factors)]
-    return (rate_card.credits_per_unit * min(multipliers)).quantize(PRICE_QUANTUM, ROUND_HALF_UP)
+    return (rate_card.credits_per_unit * min(multipliers)).quantize(CREDITS_QUANTUM, ROUND_HALF_UP)
 
 
 def highest_price(rate_card: RateCard) -> Decimal | None:
@@ -64,7 +63,7 @@ def highest_price(rate_card: RateCard) -> Decimal | None:
         if spec is None or spec.duration_range is None:
             return None
         amount *= Decimal(str(spec.duration_range[1]))
-    return max(amount, rate_card.minimum_credits).quantize(PRICE_QUANTUM, ROUND_HALF_UP)
+    return max(amount, rate_card.minimum_credits).quantize(CREDITS_QUANTUM, ROUND_HALF_UP)
 
 
 def is_length_known(rate_card: RateCard, params: Mapping[str, object]) -> bool:

@@ -6,9 +6,9 @@ from decimal import Decimal
 from django.db.models import ExpressionWrapper, F, Q, QuerySet
 
 from evolink_studio.accounts.models import User
-from evolink_studio.credits.allowances import current_period_filter
 from evolink_studio.credits.fields import CreditsField
 from evolink_studio.credits.models import AllowanceBalance, ProviderAccount, RateCard, Reservation
+from evolink_studio.credits.periods import current_period_filter
 
 MAX_OWNER_NAMES = 3
 

@@ -1,6 +1,5 @@
 """Every write about money."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,11 +8,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from evolink_studio.core.formatting import format_credits_exact
-from evolink_studio.credits.allowances import current_balances_filter
+from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.availability import reached_thresholds
 from evolink_studio.credits.fields import to_credits
 from evolink_studio.credits.models import Allowance, AllowanceBalance, BalanceError, ProviderAccount
+from evolink_studio.credits.periods import current_period_filter
 
 
 def record_balance(*, provider_key: str, credits_available: Decimal, now: datetime) -> None:
@@ -76,7 +75,7 @@ class ThresholdAlert:
         return _("{who}: {percent} % of {limit} credits are used ({period}).").format(
             who=self.balance.user or self.balance.allowance.holder_name,
             percent=self.percent,
-            limit=format_credits_exact(self.balance.allowance.credits_limit or Decimal(0)),
+            limit=format_credits(self.balance.allowance.credits_limit or Decimal(0), is_exact=True),
             period=self.balance.get_period_display(),
         )
 
@@ -86,20 +85,17 @@ def claim_threshold_alerts(*, now: datetime) -> list[ThresholdAlert]:
 
     When an allowance is raised, its balances fall below thresholds and may reach them again.
     """
-    allowances = list(Allowance.objects.filter(is_active=True, credits_limit__gt=0))
     return [
         ThresholdAlert(balance, percent)
-        for balance, percent in _changed_thresholds(allowances, now)
+        for balance, percent in _changed_thresholds(now)
         if _record_alert(balance, percent) and percent > balance.alerted_percent
     ]
 
 
-def _changed_thresholds(
-    allowances: Sequence[Allowance], now: datetime
-) -> list[tuple[AllowanceBalance, int]]:
-    balances = AllowanceBalance.objects.filter(current_balances_filter(allowances, now)).order_by(
-        "pk"
-    )
+def _changed_thresholds(now: datetime) -> list[tuple[AllowanceBalance, int]]:
+    balances = AllowanceBalance.objects.filter(
+        current_period_filter(now), allowance__is_active=True, allowance__credits_limit__gt=0
+    ).order_by("pk")
     percents = [
         (
             balance,

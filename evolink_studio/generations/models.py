@@ -100,6 +100,10 @@ class Generation(models.Model):
     accepted_at = models.DateTimeField(_("accepted"), null=True)
     progressed_at = models.DateTimeField(_("last news"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
+    accounted_at = models.DateTimeField(
+        _("counted on"),
+        help_text=_("The moment of its charge; of its press as long as nothing was charged."),
+    )
     dismissed_at = models.DateTimeField(
         _("put away"), null=True, help_text=_("The person stopped watching; the work goes on.")
     )
@@ -127,7 +131,7 @@ class Generation(models.Model):
             models.Index(fields=["owner", "changed_version"], name="generation_by_version"),
             models.Index(fields=["owner", "state"], name="generation_by_owner_state"),
             models.Index(
-                fields=["owner", "charge", "finished_at", "credits_charged", "credits_reserved"],
+                fields=["owner", "charge", "accounted_at", "credits_charged", "credits_reserved"],
                 name="generation_spending",
             ),
             models.Index(fields=["charge", "accepted_at"], name="generation_by_charge"),
@@ -139,6 +143,7 @@ class Generation(models.Model):
                 condition=Q(next_attempt_at__isnull=False),
             ),
             models.Index(fields=["-created_at"], name="generation_newest"),
+            models.Index(fields=["-accounted_at"], name="generation_accounted"),
             models.Index(fields=["model_id", "-created_at"], name="generation_by_model"),
         ]
 

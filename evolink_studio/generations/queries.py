@@ -19,6 +19,7 @@ from django.db.models.functions import Coalesce
 from django.http import Http404
 
 from evolink_studio.accounts.models import User
+from evolink_studio.core.calendar import day_of, start_of_day, start_of_month
 from evolink_studio.core.prepared_query import PreparedQuery
 from evolink_studio.credits.fields import CreditsField
 from evolink_studio.credits.models import ProviderAccount
@@ -75,7 +76,7 @@ def queue_positions_for(user: User, rows: Sequence[Generation]) -> dict[int, Que
 
 @dataclass(frozen=True)
 class Spending:
-    """Credits of one person: reserved now, spent since midnight and since the first (UTC)."""
+    """Credits of one person: reserved now, charged since midnight and since the first (UTC)."""
 
     reserved: Decimal
     charged_today: Decimal
@@ -84,8 +85,12 @@ class Spending:
 
 def get_spending(user: User, now: datetime) -> Spending:
     """One query."""
-    day_start = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    parameters = {_OWNER: user.pk, _DAY: day_start, _MONTH: day_start.replace(day=1)}
+    today = day_of(now)
+    parameters = {
+        _OWNER: user.pk,
+        _DAY: start_of_day(today),
+        _MONTH: start_of_day(start_of_month(today)),
+    }
     return Spending(*_spending_query().fetch(parameters)[0])
 
 
@@ -104,8 +109,8 @@ def _spending_query() -> PreparedQuery:
     return PreparedQuery(
         User.objects.filter(pk=_OWNER).values_list(
             _sum_column(reserved, "credits_reserved"),
-            _sum_column(charged.filter(finished_at__gte=_DAY), "credits_charged"),
-            _sum_column(charged.filter(finished_at__gte=_MONTH), "credits_charged"),
+            _sum_column(charged.filter(accounted_at__gte=_DAY), "credits_charged"),
+            _sum_column(charged.filter(accounted_at__gte=_MONTH), "credits_charged"),
         )
     )
 

@@ -100,6 +100,7 @@ def import_task(
         candidate_task_id=task_id,
         candidate_confirmed=True,
         created_at=now,
+        accounted_at=now,
         sent_at=now,
         progressed_at=now,
         next_attempt_at=now,

@@ -109,6 +109,7 @@ def create_generation(
                     created_version=version,
                     changed_version=version,
                     created_at=now,
+                    accounted_at=now,
                     progressed_at=now,
                     next_attempt_at=now,
                 )

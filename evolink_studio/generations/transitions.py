@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits import ledger
@@ -114,6 +114,8 @@ def transition(
         rows = rows.filter(state=expected_state)
     if target in ENDED_STATES:
         changes = {"finished_at": now, "next_attempt_at": None, "stalled_since": None, **changes}
+    if changes.get("charge") == Charge.CHARGED:
+        changes["accounted_at"] = now
     with transaction.atomic():
         version = increment_feed_version(generation.owner_id)
         updated_count = rows.update(
@@ -235,7 +237,8 @@ def correct_charge(
     """Put right what an ended generation cost, on its row and in the ledger; its state stays.
 
     It counts only for the row as it was when the person decided (`generation.version`), so the
-    same decision sent twice is carried out once. Returns False when the row has changed since.
+    same decision sent twice is carried out once. What was charged keeps the day of its charge.
+    Returns False when the row has changed since.
     """
     unchanged_rows = Generation.objects.filter(
         pk=generation.pk, changed_version=generation.changed_version
@@ -246,6 +249,9 @@ def correct_charge(
             changed_version=version,
             credits_charged=credits_charged,
             charge=Charge.CHARGED if credits_charged else Charge.RETURNED,
+            accounted_at=Case(
+                When(charge=Charge.CHARGED, then=F("accounted_at")), default=Value(now)
+            ),
         )
         if updated_count:
             ledger.correct(

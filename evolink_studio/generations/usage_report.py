@@ -1,12 +1,13 @@
 """What was used: figures over a choice of generations, by person, by model and by day.
 
-A generation counts for the day (UTC) on which its button was pressed, whenever it was charged.
+A generation counts for the day (UTC) on which it was charged, and for that of its press as long
+as nothing was charged: `Generation.accounted_at`. So the pages' "charged today" is one figure.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.db.models.functions import Cast, Concat
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog import SPECS
+from evolink_studio.core.calendar import start_of_day, start_of_next_month
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 
@@ -43,7 +45,7 @@ class UsageTotals:
 
 @dataclass(frozen=True)
 class UsageFilter:
-    """Which generations: pressed on these days (both included); empty means any."""
+    """Which generations: counted on these days (both included); empty means any."""
 
     first_day: date
     last_day: date
@@ -83,7 +85,9 @@ class UsageReport:
 
 def filter_generations(usage_filter: UsageFilter) -> QuerySet[Generation]:
     """The generations of a choice."""
-    rows = Generation.objects.filter(created_filter(usage_filter.first_day, usage_filter.last_day))
+    rows = Generation.objects.filter(
+        day_range_filter("accounted_at", usage_filter.first_day, usage_filter.last_day)
+    )
     conditions = {
         "owner_id": usage_filter.owner_id,
         "model_id": usage_filter.model_id,
@@ -92,13 +96,13 @@ def filter_generations(usage_filter: UsageFilter) -> QuerySet[Generation]:
     return rows.filter(**{name: value for name, value in conditions.items() if value})
 
 
-def created_filter(first_day: date | None, last_day: date | None) -> Q:
-    """Pressed on these days, both included; a missing one leaves that side open."""
+def day_range_filter(column: str, first_day: date | None, last_day: date | None) -> Q:
+    """A moment on these days (UTC), both included; a missing one leaves that side open."""
     condition = Q()
     if first_day:
-        condition &= Q(created_at__gte=_start_of_day(first_day))
+        condition &= Q(**{f"{column}__gte": start_of_day(first_day)})
     if last_day:
-        condition &= Q(created_at__lt=_start_of_day(last_day) + timedelta(days=1))
+        condition &= Q(**{f"{column}__lt": start_of_day(last_day + timedelta(days=1))})
     return condition
 
 
@@ -134,7 +138,7 @@ def usage_report(usage_filter: UsageFilter) -> UsageReport:
 
 def totals_by_day(rows: QuerySet[Generation]) -> dict[date, UsageTotals]:
     """Figures of every day that has any. One query."""
-    days = rows.annotate(day=Cast("created_at", DateField())).values("day").annotate(**_SUMS)
+    days = rows.annotate(day=Cast("accounted_at", DateField())).values("day").annotate(**_SUMS)
     return {row["day"]: _totals_from_row(row) for row in days}
 
 
@@ -155,10 +159,6 @@ def _totals_from_row(row: Mapping[str, Any]) -> UsageTotals:
         credits_reserved=row["reserved_"] or Decimal(0),
         credits_charged=row["used_"] or Decimal(0),
     )
-
-
-def _start_of_day(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)
 
 
 def _sum_by_key(pairs: Iterable[tuple[Any, UsageTotals]]) -> dict[Any, UsageTotals]:
@@ -214,7 +214,7 @@ def _month_ranges(usage_filter: UsageFilter) -> list[tuple[date, date]]:
     ranges = []
     first = usage_filter.first_day
     while first <= usage_filter.last_day:
-        next_month = (first.replace(day=1) + timedelta(days=32)).replace(day=1)
+        next_month = start_of_next_month(first)
         ranges.append((first, min(next_month - timedelta(days=1), usage_filter.last_day)))
         first = next_month
     return ranges

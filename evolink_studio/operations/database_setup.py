@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+PACKAGE = Path(__file__).resolve().parent.parent
 TEMPLATE_DATABASE = Path(sys.prefix) / "empty-studio.sqlite3"
 
 
@@ -29,11 +30,19 @@ def ensure_database() -> None:
 def _copy_template() -> Path | None:
     """Where a copy of the empty database was laid; None where there is one already, or none."""
     database_path = Path(str(connection.settings_dict["NAME"]))
-    if connection.vendor != "sqlite" or database_path.exists() or not TEMPLATE_DATABASE.is_file():
+    if connection.vendor != "sqlite" or database_path.exists() or not _is_template_usable():
         return None
     temporary_path = database_path.with_suffix(".new")
     shutil.copyfile(TEMPLATE_DATABASE, temporary_path)
     return temporary_path.rename(database_path)
+
+
+def _is_template_usable() -> bool:
+    """Whether there is one that no migration file is younger than: its tables are of today."""
+    if not TEMPLATE_DATABASE.is_file():
+        return False
+    made_at = TEMPLATE_DATABASE.stat().st_mtime
+    return all(path.stat().st_mtime <= made_at for path in PACKAGE.glob("*/migrations/*.py"))
 
 
 def _is_current(*, is_copy: bool) -> bool:

@@ -21,12 +21,13 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from evolink_studio.core.calendar import day_of
 from evolink_studio.credits.queries import provider_account
 from evolink_studio.generations.incidents import unsettled_totals
 from evolink_studio.generations.models import Generation, Heartbeat
 from evolink_studio.generations.pipeline.provider import provider_key
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
-from evolink_studio.generations.usage_report import created_filter, usage_totals
+from evolink_studio.generations.usage_report import UsageFilter, filter_generations, usage_totals
 
 OUTCOME_PERIOD = timedelta(hours=24)
 MetricFamilies = Iterator[GaugeMetricFamily]
@@ -124,13 +125,14 @@ def _collect_outcomes(now: datetime) -> MetricFamilies:
 
 def _collect_credits(now: datetime) -> MetricFamilies:
     unsettled = unsettled_totals(now=now)
-    today_totals = usage_totals(Generation.objects.filter(created_filter(now.date(), now.date())))
+    today = day_of(now)
+    today_totals = usage_totals(filter_generations(UsageFilter(today, today)))
     yield _build_gauge(
         "credits_reserved", "Credits reserved at EvoLink.", unsettled.credits_reserved
     )
     yield _build_gauge(
         "credits_charged_today",
-        "Credits charged for today's, since 0:00 UTC.",
+        "Credits charged since 0:00 UTC.",
         today_totals.credits_charged,
     )
     yield _build_gauge(

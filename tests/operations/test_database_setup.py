@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from evolink_studio.environment import ROOT
+from evolink_studio.operations.database_setup import PACKAGE
 
 ENSURE_DATABASE_SCRIPT = """
 import sys; from pathlib import Path
@@ -80,6 +81,15 @@ def test_a_prepared_one_is_copied(template_database, tmp_path):
 )
 def test_one_that_was_prepared_by_other_code_is_left_out(template_database, tmp_path, change):
     run_sql(template_database, change)
+    database = ensure_database_in(tmp_path, template_database)
+    assert not is_copy(database)
+    assert is_complete(database)
+
+
+def test_one_that_is_older_than_a_migration_file_is_left_out(template_database, tmp_path):
+    """A migration that was written anew under its old name made other tables."""
+    newest = max(path.stat().st_mtime for path in PACKAGE.glob("*/migrations/*.py"))
+    os.utime(template_database, (newest - 1, newest - 1))
     database = ensure_database_in(tmp_path, template_database)
     assert not is_copy(database)
     assert is_complete(database)

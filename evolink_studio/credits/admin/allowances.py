@@ -18,14 +18,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.core.admin import StaffReadAdmin, badge_column
-from evolink_studio.core.formatting import format_credits_exact
-from evolink_studio.credits.allowances import current_period_filter
+from evolink_studio.core.formatting import format_credits
+from evolink_studio.credits.fields import ZERO_CREDITS
 from evolink_studio.credits.forms import AllowanceAmountForm, AllowanceForm, RaiseAllowancesForm
 from evolink_studio.credits.models import Allowance
-from evolink_studio.credits.periods import end_of_period
+from evolink_studio.credits.periods import current_period_filter, end_of_period
 from evolink_studio.credits.services import raise_allowances
-
-ZERO = Decimal(0)
 
 
 @admin.register(Allowance)
@@ -96,11 +94,11 @@ class AllowanceAdmin(StaffReadAdmin):
 
     @admin.display(description=gettext_lazy("reserved"), ordering="reserved_now")
     def reserved_credits(self, allowance: Allowance) -> str:
-        return format_credits_exact(_annotated_credits(allowance, "reserved_now"))
+        return format_credits(_annotated_credits(allowance, "reserved_now"), is_exact=True)
 
     @admin.display(description=gettext_lazy("charged"), ordering="charged_now")
     def charged_credits(self, allowance: Allowance) -> str:
-        return format_credits_exact(_annotated_credits(allowance, "charged_now"))
+        return format_credits(_annotated_credits(allowance, "charged_now"), is_exact=True)
 
     @badge_column(
         gettext_lazy("left"), {"some": "success", "none": "warning", "over": "danger", "": "info"}
@@ -115,8 +113,10 @@ class AllowanceAdmin(StaffReadAdmin):
         )
         remaining = allowance.credits_limit - used
         if remaining < 0:
-            return "over", _("{amount} too much").format(amount=format_credits_exact(-remaining))
-        return ("some" if remaining else "none"), format_credits_exact(remaining)
+            return "over", _("{amount} too much").format(
+                amount=format_credits(-remaining, is_exact=True)
+            )
+        return ("some" if remaining else "none"), format_credits(remaining, is_exact=True)
 
     @admin.display(description=gettext_lazy("starts afresh"))
     def next_reset(self, allowance: Allowance) -> str:
@@ -151,8 +151,8 @@ class AllowanceAdmin(StaffReadAdmin):
         allowances = raise_allowances(queryset=queryset, credits_added=credits_added)
         for allowance in allowances:
             text = _("Raised by {by} to {amount}.").format(
-                by=format_credits_exact(credits_added),
-                amount=format_credits_exact(allowance.credits_limit or ZERO),
+                by=format_credits(credits_added, is_exact=True),
+                amount=format_credits(allowance.credits_limit or ZERO_CREDITS, is_exact=True),
             )
             self.log_change(request, allowance, text)
         confirmation = ngettext(
@@ -165,7 +165,7 @@ class AllowanceAdmin(StaffReadAdmin):
 
 def _annotated_credits(allowance: Allowance, name: str) -> Decimal:
     value: Any = getattr(allowance, name, None)  # annotated by the query
-    return value or ZERO
+    return value or ZERO_CREDITS
 
 
 def _balances_link(allowance: Allowance) -> SafeString | str:
@@ -181,7 +181,7 @@ def _balances_link(allowance: Allowance) -> SafeString | str:
 def _rule_texts(allowance: Allowance) -> list[str]:
     texts = []
     if allowance.max_credits_per_generation is not None:
-        amount = format_credits_exact(allowance.max_credits_per_generation)
+        amount = format_credits(allowance.max_credits_per_generation, is_exact=True)
         texts.append(_("at most {amount} each").format(amount=amount))
     if allowance.max_concurrent is not None:
         texts.append(_("{n} at once").format(n=allowance.max_concurrent))

@@ -22,7 +22,7 @@ from unfold.contrib.filters.admin import (
 
 from evolink_studio.core.admin import ReadOnlyAdmin, badge_column
 from evolink_studio.core.csv_export import csv_response
-from evolink_studio.core.formatting import format_credits_exact
+from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.admin.price_accuracy import ReportLine
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry
 from evolink_studio.credits.price_accuracy import generation_admin_url
@@ -98,15 +98,15 @@ class AllowanceBalanceAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("limit"))
     def limit_text(self, balance: AllowanceBalance) -> str:
         limit = balance.effective_limit(timezone.now())
-        return _("no limit") if limit is None else format_credits_exact(limit)
+        return _("no limit") if limit is None else format_credits(limit, is_exact=True)
 
     @admin.display(description=gettext_lazy("reserved"), ordering="credits_reserved")
     def reserved_credits(self, balance: AllowanceBalance) -> str:
-        return format_credits_exact(balance.credits_reserved)
+        return format_credits(balance.credits_reserved, is_exact=True)
 
     @admin.display(description=gettext_lazy("charged"), ordering="credits_charged")
     def charged_credits(self, balance: AllowanceBalance) -> str:
-        return format_credits_exact(balance.credits_charged)
+        return format_credits(balance.credits_charged, is_exact=True)
 
     @badge_column(gettext_lazy("left"), {"some": "success", "none": "warning", "over": "danger"})
     def remaining_credits(self, balance: AllowanceBalance) -> tuple[str, str]:
@@ -115,8 +115,10 @@ class AllowanceBalanceAdmin(ReadOnlyAdmin):
             return "some", _("no limit")
         remaining = limit - balance.credits_used
         if remaining < 0:
-            return "over", _("{amount} too much").format(amount=format_credits_exact(-remaining))
-        return ("some" if remaining else "none"), format_credits_exact(remaining)
+            return "over", _("{amount} too much").format(
+                amount=format_credits(-remaining, is_exact=True)
+            )
+        return ("some" if remaining else "none"), format_credits(remaining, is_exact=True)
 
 
 @admin.register(LedgerEntry)
@@ -199,10 +201,10 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("used afterwards"))
     def used_after_text(self, entry: LedgerEntry) -> str:
         if entry.credits_limit is None:
-            return format_credits_exact(entry.credits_used_after)
+            return format_credits(entry.credits_used_after, is_exact=True)
         return _("{used} of {limit}").format(
-            used=format_credits_exact(entry.credits_used_after),
-            limit=format_credits_exact(entry.credits_limit),
+            used=format_credits(entry.credits_used_after, is_exact=True),
+            limit=format_credits(entry.credits_limit, is_exact=True),
         )
 
 
@@ -247,9 +249,9 @@ def _holder_name(balance: AllowanceBalance) -> str:
 
 def _format_signed(amount: Any) -> str:
     return (
-        f"+{format_credits_exact(amount)}"
+        f"+{format_credits(amount, is_exact=True)}"
         if amount > 0
-        else format_credits_exact(amount)
+        else format_credits(amount, is_exact=True)
         if amount
         else "–"
     )

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.core.admin import is_staff
-from evolink_studio.core.formatting import format_credits_exact, format_usd
+from evolink_studio.core.formatting import format_credits, format_usd
 from evolink_studio.credits.models import AllowanceBalance
 from evolink_studio.credits.price_accuracy import (
     ModelAccuracy,
@@ -102,7 +102,7 @@ def _preview_line(preview: PricePreview) -> ReportLine:
         cells=(
             date_format(preview.sample.created_at, "SHORT_DATETIME_FORMAT"),
             _settings_text(preview.sample),
-            format_credits_exact(preview.price),
+            format_credits(preview.price, is_exact=True),
             _format_known(preview.actual),
             _format_signed(preview.difference),
         ),
@@ -121,8 +121,8 @@ def _model_line(accuracy: ModelAccuracy) -> ReportLine:
         cells=(
             number_format(accuracy.count),
             number_format(accuracy.differing_count),
-            format_credits_exact(accuracy.estimated),
-            format_credits_exact(accuracy.actual),
+            format_credits(accuracy.estimated, is_exact=True),
+            format_credits(accuracy.actual, is_exact=True),
             _format_signed(accuracy.difference),
             percent,
             format_usd(accuracy.difference),
@@ -152,9 +152,9 @@ def _overdrawn_line(balance: AllowanceBalance, now: datetime) -> ReportLine:
         url="",
         cells=(
             date_format(balance.period_start, "SHORT_DATE_FORMAT") if balance.resets_at else "–",
-            format_credits_exact(limit),
-            format_credits_exact(balance.credits_used),
-            format_credits_exact(balance.credits_used - limit),
+            format_credits(limit, is_exact=True),
+            format_credits(balance.credits_used, is_exact=True),
+            format_credits(balance.credits_used - limit, is_exact=True),
         ),
     )
 
@@ -170,10 +170,14 @@ def _model_label(model_id: str) -> str:
 
 
 def _format_known(amount: Decimal | None) -> str:
-    return "–" if amount is None else format_credits_exact(amount)
+    return "–" if amount is None else format_credits(amount, is_exact=True)
 
 
 def _format_signed(amount: Decimal | None) -> str:
     if not amount:
         return "–" if amount is None else "0"
-    return f"+{format_credits_exact(amount)}" if amount > 0 else format_credits_exact(amount)
+    return (
+        f"+{format_credits(amount, is_exact=True)}"
+        if amount > 0
+        else format_credits(amount, is_exact=True)
+    )

@@ -17,6 +17,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from evolink_studio.core.calendar import day_of, start_of_day, start_of_month
 from evolink_studio.core.formatting import format_clock, format_credits
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.credits.queries import provider_account
@@ -116,12 +117,13 @@ def incident_badge(request: HttpRequest) -> str:
 
 
 def _charged_totals(now: datetime) -> ChargedTotals:
-    day_start = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    month_start, week_start = day_start.replace(day=1), now - FAILURE_RATE_PERIOD
+    today, week_start = day_of(now), now - FAILURE_RATE_PERIOD
+    month_start = start_of_day(start_of_month(today))
     is_recent = Q(created_at__gte=week_start)
-    totals = Generation.objects.filter(created_at__gte=min(month_start, week_start)).aggregate(
-        today=Sum("credits_charged", filter=Q(created_at__gte=day_start)),
-        month=Sum("credits_charged", filter=Q(created_at__gte=month_start)),
+    # Nothing is charged before it is created, so one range holds both.
+    totals = Generation.objects.filter(accounted_at__gte=min(month_start, week_start)).aggregate(
+        today=Sum("credits_charged", filter=Q(accounted_at__gte=start_of_day(today))),
+        month=Sum("credits_charged", filter=Q(accounted_at__gte=month_start)),
         failed=Count("pk", filter=is_recent & Q(state=State.FAILED)),
         ended=Count("pk", filter=is_recent & Q(state__in=[State.FAILED, State.COMPLETED])),
     )
@@ -161,7 +163,7 @@ def _account_tiles(account: ProviderAccount, now: datetime) -> tuple[Tile, ...]:
 def _money_tiles(
     unsettled: UnsettledTotals, charged: ChargedTotals, now: datetime
 ) -> tuple[Tile, ...]:
-    today = now.date()
+    today = day_of(now)
     failure_rate = (
         Decimal(charged.failed_count * 100) / charged.ended_count if charged.ended_count else None
     )
@@ -189,7 +191,7 @@ def _money_tiles(
             _("Charged this month"),
             format_credits(charged.month),
             _("Since the first, UTC."),
-            url=_usage_url(today.replace(day=1), today),
+            url=_usage_url(start_of_month(today), today),
         ),
         Tile(
             _("Failed in 7 days"),

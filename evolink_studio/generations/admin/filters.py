@@ -1,4 +1,4 @@
-"""What the list of generations can be narrowed to. The usage page takes the same parameters."""
+"""What the list of generations can be narrowed to."""
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from evolink_studio.generations.incidents import (
     incident_filter,
 )
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.usage_report import created_filter
+from evolink_studio.generations.usage_report import day_range_filter
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -102,11 +102,14 @@ class DateRangeFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no t
         model_admin: ModelAdmin[Any],
         field_path: str,
     ) -> None:
-        # The address says `created_from` and `created_to`, as the usage page does.
+        # The address says `created_from` and `created_to`, as it always did.
+        self._column = field_path
         super().__init__(field, request, params, model, model_admin, field_path.removesuffix("_at"))
 
     def queryset(self, request: HttpRequest, queryset: GenerationQuerySet) -> GenerationQuerySet:
-        return queryset.filter(created_filter(self._parse_day("from"), self._parse_day("to")))
+        return queryset.filter(
+            day_range_filter(self._column, self._parse_day("from"), self._parse_day("to"))
+        )
 
     def _parse_day(self, end: str) -> date | None:
         text = self.used_parameters.get(f"{self.parameter_name}_{end}")

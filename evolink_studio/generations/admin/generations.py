@@ -55,6 +55,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
         ModelFilter,
         ("owner", AutocompleteSelectFilter),
         ("created_at", DateRangeFilter),
+        ("accounted_at", DateRangeFilter),
     )
     list_filter_submit = True
     list_fullwidth = True

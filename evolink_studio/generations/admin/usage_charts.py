@@ -61,7 +61,7 @@ def build_period_table(
     rows = tuple(
         TableRow(
             period_label(period.first_day, is_monthly=is_monthly),
-            f"{list_url}?{urlencode({**filters, **_period_query(period)})}",
+            f"{list_url}?{urlencode({**filters, **_period_filters(period)})}",
             format_totals(period.totals),
         )
         for period in reversed(periods)
@@ -96,8 +96,8 @@ def _table_head(heading: str) -> tuple[str, ...]:
     )
 
 
-def _period_query(period: UsagePeriod) -> dict[str, date]:
-    return {"created_from": period.first_day, "created_to": period.last_day}
+def _period_filters(period: UsagePeriod) -> dict[str, date]:
+    return {"accounted_from": period.first_day, "accounted_to": period.last_day}
 
 
 def period_label(day: date, *, is_monthly: bool) -> str:

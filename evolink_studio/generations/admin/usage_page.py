@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from evolink_studio.accounts.models import User
+from evolink_studio.core.calendar import day_of, start_of_month
 from evolink_studio.core.csv_export import csv_response
 from evolink_studio.generations.admin.filters import build_date_input, model_choices
 from evolink_studio.generations.admin.usage_charts import (
@@ -74,11 +75,13 @@ def usage_csv_response(usage_filter: UsageFilter) -> StreamingHttpResponse:
 
 
 MAX_PERIOD = timedelta(days=3660)
+# How the list calls the period; its own `created_from` means the press.
+LIST_PARAMETERS = {"created_from": "accounted_from", "created_to": "accounted_to"}
 ANY_CHOICE = ("", gettext_lazy("All"))
 
 
 class UsageForm(forms.Form):
-    """The period and what to narrow it to; named as the filters of the list are."""
+    """The period and what to narrow it to. The days are those on which generations are counted."""
 
     created_from = forms.DateField(
         label=gettext_lazy("From"), widget=build_date_input(gettext_lazy("From"))
@@ -130,7 +133,7 @@ class UsageForm(forms.Form):
 
 def render_usage_page(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponseBase:
     """The page, or with `as=csv` the rows. An empty form means the last thirty days."""
-    today = timezone.now().date()
+    today = day_of(timezone.now())
     form = UsageForm({**_last_days(today, 30), **request.GET.dict()})
     valid = form.is_valid()
     if valid and request.GET.get("as") == "csv":
@@ -151,14 +154,19 @@ def render_usage_page(request: HttpRequest, context: Mapping[str, Any]) -> HttpR
 def _report_context(usage_filter: UsageFilter, data: Mapping[str, Any]) -> dict[str, object]:
     report: UsageReport = usage_report(usage_filter)
     filters = {name: data[name] for name in UsageForm.base_fields if data.get(name)}
+    list_filters = {LIST_PARAMETERS.get(name, name): value for name, value in filters.items()}
     list_url = reverse("admin:generations_generation_changelist")
     return {
         "totals": label_totals(report.totals),
         "chart": build_chart(report.periods, is_monthly=report.is_monthly),
-        "users": build_table(report.user_rows, _("Person"), list_url, filters, "owner__id__exact"),
-        "models": build_table(report.model_rows, _("Model"), list_url, filters, "model"),
-        "days": build_period_table(report.periods, list_url, filters, is_monthly=report.is_monthly),
-        "rows_url": f"{list_url}?{urlencode(filters)}",
+        "users": build_table(
+            report.user_rows, _("Person"), list_url, list_filters, "owner__id__exact"
+        ),
+        "models": build_table(report.model_rows, _("Model"), list_url, list_filters, "model"),
+        "days": build_period_table(
+            report.periods, list_url, list_filters, is_monthly=report.is_monthly
+        ),
+        "rows_url": f"{list_url}?{urlencode(list_filters)}",
         "csv_url": f"?{urlencode({**filters, 'as': 'csv'})}",
     }
 
@@ -173,14 +181,14 @@ def _period_query(first: date, last: date) -> dict[str, str]:
 
 def _period_links(request: HttpRequest, today: date) -> list[tuple[str, str]]:
     """Usual periods as (words, address); what else is chosen stays."""
-    month = today.replace(day=1)
+    month = start_of_month(today)
     last_month = month - timedelta(days=1)
     other_params = {name: value for name, value in request.GET.dict().items() if name != "as"}
     presets = (
         (_("Last 7 days"), _last_days(today, 7)),
         (_("Last 30 days"), _last_days(today, 30)),
         (_("This month"), _period_query(month, today)),
-        (_("Last month"), _period_query(last_month.replace(day=1), last_month)),
+        (_("Last month"), _period_query(start_of_month(last_month), last_month)),
         (_("This year"), _period_query(today.replace(month=1, day=1), today)),
     )
     return [(label, f"?{urlencode({**other_params, **period})}") for label, period in presets]

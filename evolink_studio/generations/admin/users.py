@@ -20,6 +20,7 @@ from unfold.views import ChangeList
 from evolink_studio.accounts.admin import UserAdmin
 from evolink_studio.accounts.models import User
 from evolink_studio.core.admin import badge_column
+from evolink_studio.core.calendar import day_of, start_of_month
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.allowances import concurrency_limit
 from evolink_studio.credits.availability import (
@@ -29,7 +30,7 @@ from evolink_studio.credits.availability import (
 )
 from evolink_studio.credits.fields import CreditsField
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.usage_report import created_filter
+from evolink_studio.generations.usage_report import day_range_filter
 
 admin.site.unregister(User)
 
@@ -67,7 +68,9 @@ class UserUsageAdmin(UserAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         generations = Generation.objects.filter(owner=OuterRef("pk")).order_by().values("owner")
-        this_month = generations.filter(created_filter(timezone.now().date().replace(day=1), None))
+        this_month = generations.filter(
+            day_range_filter("accounted_at", start_of_month(day_of(timezone.now())), None)
+        )
         generation_count = Subquery(
             generations.annotate(n=Count("pk")).values("n"), output_field=IntegerField()
         )

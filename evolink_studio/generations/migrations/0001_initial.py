@@ -79,6 +79,7 @@ class Migration(migrations.Migration):
                 ('accepted_at', models.DateTimeField(null=True, verbose_name='accepted')),
                 ('progressed_at', models.DateTimeField(null=True, verbose_name='last news')),
                 ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
+                ('accounted_at', models.DateTimeField(help_text='The moment of its charge; of its press as long as nothing was charged.', verbose_name='counted on')),
                 ('dismissed_at', models.DateTimeField(help_text='The person stopped watching; the work goes on.', null=True, verbose_name='put away')),
                 ('next_attempt_at', models.DateTimeField(null=True, verbose_name='next look')),
                 ('lease_id', models.UUIDField(null=True)),
@@ -162,7 +163,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='generation',
-            index=models.Index(fields=['owner', 'charge', 'finished_at', 'credits_charged', 'credits_reserved'], name='generation_spending'),
+            index=models.Index(fields=['owner', 'charge', 'accounted_at', 'credits_charged', 'credits_reserved'], name='generation_spending'),
         ),
         migrations.AddIndex(
             model_name='generation',
@@ -175,6 +176,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='generation',
             index=models.Index(fields=['-created_at'], name='generation_newest'),
+        ),
+        migrations.AddIndex(
+            model_name='generation',
+            index=models.Index(fields=['-accounted_at'], name='generation_accounted'),
         ),
         migrations.AddIndex(
             model_name='generation',

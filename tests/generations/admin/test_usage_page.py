@@ -15,6 +15,7 @@ from tests.generations.admin.conftest import GENERATIONS_URL, USAGE_URL
 
 KLING = "kling-o3-image-to-video"
 NOVEMBER_QUERY = "created_from=2026-11-01&created_to=2026-11-30"
+NOVEMBER_LIST_QUERY = "accounted_from=2026-11-01&accounted_to=2026-11-30"
 
 
 def read_csv_rows(answer) -> list[list[str]]:
@@ -150,7 +151,7 @@ def test_a_line_leads_to_exactly_its_generations(staff_client):
     GenerationFactory(owner=ada)
     GenerationFactory()
     page = staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}").content.decode()
-    address = f"{GENERATIONS_URL}?{NOVEMBER_QUERY}&owner__id__exact={ada.pk}"
+    address = f"{GENERATIONS_URL}?{NOVEMBER_LIST_QUERY}&owner__id__exact={ada.pk}"
     assert address.replace("&", "&amp;") in page
     assert staff_client.get(address).context["cl"].result_count == 1
 
