@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_prompt_path import PROMPT_PATH
-from tests.test_reading_path import READING_PATH
+from tests.test_paths import AMOUNT_PATH, PROMPT_PATH, READING_PATH
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "evolink_studio"
@@ -64,7 +63,8 @@ def test_every_path_in_the_text_exists():
 
 
 @pytest.mark.parametrize(
-    ("opening", "path"), [("A prompt", PROMPT_PATH), ("A task's", READING_PATH)]
+    ("opening", "path"),
+    [("A prompt", PROMPT_PATH), ("A task's", READING_PATH), ("An amount", AMOUNT_PATH)],
 )
 def test_a_way_through_the_code_is_the_one_that_was_traced(opening, path):
     """The tests trace these ways; the text names the same files in the same order."""

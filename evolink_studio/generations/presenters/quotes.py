@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 
 from django.utils.translation import gettext as _
 
@@ -31,10 +31,10 @@ def key_rejected_text() -> str:
     return _("EvoLink does not accept this studio's key, so nothing is sent. Tell the owner.")
 
 
-def find_blocked_reason(
+def find_service_problem(
     spec: ModelSpec, account: ProviderAccount, disk_free_bytes: int | None
 ) -> str:
-    """Why nothing can be sent now; "" when it can."""
+    """Why nobody can send anything to this model now; "" when one can."""
     if account.key_state == ProviderAccount.KeyState.REJECTED:
         return key_rejected_text()
     if spec.lifecycle is Lifecycle.RETIRED:
@@ -46,28 +46,71 @@ def find_blocked_reason(
 
 @dataclass(frozen=True)
 class PriceQuote:
-    """`credits_estimated` is None when price or length is open; `max_credits` is the worst case
-    then.
+    """What a press will take, held against allowances and EvoLink's balance.
 
-    `button_label` is the button, `button_note` its second line. `blocked_reason` says why nothing
-    can be sent. Where an allowance refuses, `denial` says so at length, and `cheaper_hint` which
-    setting would help. `allowance_summary` is None for who has no limit. `denied_model_ids` are
-    the models that an allowance leaves out.
+    Its texts are made when a page shows them: a press that is taken needs none.
     """
 
-    credits_estimated: Decimal | None
-    max_credits: Decimal | None
-    estimate_text: str
-    remaining_text: str
-    button_label: str
-    note: str
-    button_note: str = ""
-    warning: str = ""
-    cheaper_hint: str = ""
-    blocked_reason: str = ""
-    denial: SpendingDenied | None = None
-    allowance_summary: AllowanceSummary | None = None
-    denied_model_ids: frozenset[str] = frozenset()
+    spec: ModelSpec
+    evaluation: FormEvaluation
+    account: ProviderAccount
+    rate_card: RateCard | None
+    estimate: Estimate
+    availability: Availability
+    service_problem: str  # why nobody can send anything now; "" when one can
+
+    @property
+    def denial(self) -> SpendingDenied | None:
+        """What an allowance has against it; None where nothing can be sent anyway."""
+        return None if self.service_problem else self.availability.denial
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether nothing can be sent."""
+        return bool(self.service_problem) or self.denial is not None
+
+    @cached_property
+    def blocked_reason(self) -> str:
+        """Why nothing can be sent, in short; "" when it can."""
+        denial_text = f"{self.denial.summary} {self.cheaper_hint}".strip() if self.denial else ""
+        return self.service_problem or denial_text
+
+    @property
+    def button_label(self) -> str:
+        """The button."""
+        return _button_label(self.estimate, self.availability)
+
+    @property
+    def button_note(self) -> str:
+        """Its second line: what will be left."""
+        return _button_note(self.estimate, _remaining_credits(self.account, self.availability))
+
+    @property
+    def note(self) -> str:
+        """How sure the price is."""
+        return _note_text(self.rate_card, self.estimate, self.availability)
+
+    @cached_property
+    def warning(self) -> str:
+        """That it will be tight; "" when it will not."""
+        return _warning_text(self.account, self.availability)
+
+    @cached_property
+    def cheaper_hint(self) -> str:
+        """Which setting would cost less, where that helps."""
+        return _cheaper_hint(
+            self.availability, self.rate_card, self.estimate, self.spec, self.evaluation
+        )
+
+    @cached_property
+    def allowance_summary(self) -> AllowanceSummary | None:
+        """How the person's allowance stands; None for who has no limit."""
+        return summarize_allowances(self.availability)
+
+    @property
+    def denied_model_ids(self) -> frozenset[str]:
+        """The models that an allowance leaves out."""
+        return frozenset(id for id in SPECS if not self.availability.allows_model(id))
 
 
 def quote_price(
@@ -76,10 +119,10 @@ def quote_price(
     user: User,
     evaluation: FormEvaluation,
     account: ProviderAccount,
-    blocked_reason: str,
+    service_problem: str,
     now: datetime,
 ) -> PriceQuote:
-    """Hold what it will take against the person's allowances and what EvoLink says is left."""
+    """What was entered costs, and whether this person may spend it. Three to four queries."""
     rate_card = current_rate_card(model_id=spec.id, now=now)
     estimate = pricing.estimate_price(rate_card, evaluation.settings)
     availability = check_availability(
@@ -90,24 +133,14 @@ def quote_price(
         active_count=0,
         now=now,
     )
-    remaining = _remaining_credits(account, availability)
-    cheaper_hint = _cheaper_hint(availability, rate_card, estimate, spec, evaluation)
-    denial = None if blocked_reason else availability.denial
     return PriceQuote(
-        credits_estimated=estimate.credits,
-        max_credits=estimate.max_credits,
-        estimate_text=format_credits(estimate.credits),
-        remaining_text=format_credits(remaining) if remaining is not None else "",
-        button_label=_button_label(estimate, availability),
-        button_note=_button_note(estimate, remaining),
-        note=_note_text(rate_card, estimate, availability),
-        warning=_warning_text(account, availability),
-        cheaper_hint=cheaper_hint,
-        blocked_reason=blocked_reason
-        or (f"{denial.summary} {cheaper_hint}".strip() if denial else ""),
-        denial=denial,
-        allowance_summary=summarize_allowances(availability),
-        denied_model_ids=frozenset(id for id in SPECS if not availability.allows_model(id)),
+        spec=spec,
+        evaluation=evaluation,
+        account=account,
+        rate_card=rate_card,
+        estimate=estimate,
+        availability=availability,
+        service_problem=service_problem,
     )
 
 

@@ -40,7 +40,7 @@ from evolink_studio.generations.params import FormData, serialize_params
 from evolink_studio.generations.presenters import model_picker
 from evolink_studio.generations.presenters.quotes import (
     PriceQuote,
-    find_blocked_reason,
+    find_service_problem,
     quote_price,
 )
 from evolink_studio.generations.presenters.workspace import (
@@ -55,15 +55,15 @@ from evolink_studio.library.upload_handlers import upload_error
 class EvaluatedForm:
     """What was entered for an AI model, evaluated, and what its price is held against.
 
-    Made once a request, after everything that changes what was entered. `blocked_reason` says why
-    nothing can be sent now.
+    Made once a request, after everything that changes what was entered. `service_problem` says why
+    nobody can send anything now.
     """
 
     spec: ModelSpec
     form_data: FormData
     evaluation: FormEvaluation
     account: ProviderAccount
-    blocked_reason: str
+    service_problem: str
 
     @property
     def has_errors(self) -> bool:
@@ -169,7 +169,7 @@ def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResp
     quote = _quote_price(request, evaluated, now)
     form_key = _parse_form_key(request)
     reject = partial(_render_rejected, request, evaluated, quote)
-    if evaluated.has_errors or quote.blocked_reason:
+    if evaluated.has_errors or quote.is_blocked:
         field_errors = submit_errors(evaluated.form_data, evaluated.evaluation)
         return reject(quote.blocked_reason, form_key, field_errors=field_errors)
     try:
@@ -202,8 +202,8 @@ def _create_generation(
         params=serialize_params(evaluated.spec, evaluated.evaluation.request),
         assets=list(evaluated.form_data.assets.values()),
         form_key=form_key,
-        credits_estimated=quote.credits_estimated,
-        max_credits=quote.max_credits,
+        credits_estimated=quote.estimate.credits,
+        max_credits=quote.estimate.max_credits,
         now=now,
     )
     return result.generation
@@ -319,7 +319,7 @@ def _evaluate_form(spec: ModelSpec, form_data: FormData) -> EvaluatedForm:
         form_data=form_data,
         evaluation=spec.evaluate(form_data.values),
         account=account,
-        blocked_reason=find_blocked_reason(spec, account, queries.get_free_disk_bytes()),
+        service_problem=find_service_problem(spec, account, queries.get_free_disk_bytes()),
     )
 
 
@@ -331,7 +331,7 @@ def _quote_price(
         user=request.user,
         evaluation=evaluated.evaluation,
         account=evaluated.account,
-        blocked_reason=evaluated.blocked_reason,
+        service_problem=evaluated.service_problem,
         now=now,
     )
 
