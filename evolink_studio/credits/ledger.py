@@ -151,7 +151,7 @@ def reserve(
             return amount
     except SpendingDenied as denial:
         denial.owner_names = owner_names()
-        log.info("no room", generation=generation_id, person=user.pk, reason=denial.code)
+        log.info("reservation denied", generation=generation_id, person=user.pk, reason=denial.code)
         raise
 
 

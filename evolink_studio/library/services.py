@@ -250,7 +250,7 @@ def delete_orphans(*, now: datetime, still_needed: storage.NeededFilter) -> int:
     try:
         return _delete_orphan_files(now)
     except OSError as error:  # tomorrow is another day
-        log.warning("not swept", reason=type(error).__name__)
+        log.warning("orphan check failed", reason=type(error).__name__)
         return 0
 
 
@@ -271,17 +271,17 @@ def _reject_on_outage() -> Iterator[None]:
     try:
         yield
     except StorageUnavailable:
-        log.exception("files cannot be reached")
+        log.exception("storage unavailable")
         raise
     except FileRejected:
         raise
     except UNAVAILABLE_ERRORS as error:
         if not is_unavailable(error):
             raise
-        log.warning("file not noted", reason=type(error).__name__)
+        log.warning("asset not stored", reason=type(error).__name__)
         raise DatabaseUnavailable from error
     except OSError as error:
-        log.exception("files cannot be reached")
+        log.exception("storage unavailable")
         raise StorageUnavailable from error
 
 

@@ -99,7 +99,7 @@ class Supervisor:
         managed_process.restart_at = now + managed_process.restart_delay
         managed_process.process = None
         log.warning(
-            "child died",
+            "process exited",
             child=managed_process.name,
             code=exit_code,
             again_in=managed_process.restart_delay,

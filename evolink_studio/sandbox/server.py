@@ -40,7 +40,7 @@ def run_server(
         pace=pace,
         allow_loopback_callbacks=allow_loopback_callbacks,
     )
-    log.info("sandbox serves", address=f"http://{host}:{port}")
+    log.info("sandbox started", address=f"http://{host}:{port}")
     try:
         _build_server(build_app(database, settings), host, port).run()
     finally:

@@ -114,7 +114,7 @@ class TaskRunner:
             await self._render(self._build_storyboard(task))
             self._tasks.mark_video_made(task.id)
         except RenderError as error:
-            log.warning("sandbox film not made", task=task.id, problem=str(error))
+            log.warning("sandbox render failed", task=task.id, problem=str(error))
             self._render_failures[task.id] = self._render_failures.get(task.id, 0) + 1
             if self._render_failures[task.id] >= MAX_RENDER_ATTEMPTS:
                 self._finish_task(task, "failed", ("service_error", "The film could not be made."))
@@ -179,7 +179,7 @@ class TaskRunner:
         self._jobs.pop(name, None)
         error = None if job.cancelled() else job.exception()
         if error is not None:
-            log.error("sandbox work failed", work=name, problem=repr(error))
+            log.error("sandbox job failed", job=name, problem=repr(error))
 
     def _delete_expired_files(self) -> None:
         """Films and pictures go an hour after their links have died."""

@@ -121,7 +121,7 @@ class DistributedWorker(Worker):
             try:
                 await self._run_until_stopped(self._run_jobs())
             except DATABASE_ERRORS as error:
-                log.warning("jobs cannot be had", reason=type(error).__name__)
+                log.warning("job queue unavailable", reason=type(error).__name__)
             await self._pause(RECONNECT_DELAY_SECONDS)
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_TIMEOUT_SECONDS):

@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 async def notify_admins(*, now: datetime) -> int:
     """Tell of everything new. A mail or webhook that fails is logged; the list in admin stays."""
     for alert in await sync_to_async(claim_threshold_alerts)(now=now):
-        log.warning("allowance", purse=alert.balance.pk, percent=alert.percent)
+        log.warning("allowance threshold reached", balance=alert.balance.pk, percent=alert.percent)
         await send_notification(
             "EvoLink Studio: an allowance", alert.text, {"percent": alert.percent}
         )
@@ -46,7 +46,7 @@ async def notify_admins(*, now: datetime) -> int:
     if not incidents:
         return 0
     for incident in incidents:
-        log.warning("needs a look", generation=incident.generation.pk, reason=incident.type.name)
+        log.warning("incident announced", generation=incident.generation.pk, reason=incident.type.name)
     subject, body = alert_mail(incidents, address=settings.PUBLIC_URL)
     await send_notification(
         subject, body, {"generations": [_serialize_incident(incident) for incident in incidents]}

@@ -86,7 +86,7 @@ async def _audit_and_clean(now: datetime) -> None:
     )
     report = await sync_to_async(audit_ledger_with_generations, thread_sensitive=False)()
     log.info(
-        "daily",
+        "daily audit done",
         files_swept=deleted_count,
         entries=report.entry_count,
         findings=len(report.findings),
@@ -94,7 +94,7 @@ async def _audit_and_clean(now: datetime) -> None:
     if report.is_clean:
         return
     lines = [str(finding) for finding in report.findings]
-    log.error("the book does not add up", findings=lines[:MAX_SHOWN_FINDINGS])
+    log.error("ledger audit failed", findings=lines[:MAX_SHOWN_FINDINGS])
     await send_notification(
         f"EvoLink Studio: the book of credits does not add up ({len(lines)})",
         "\n".join([*lines[:MAX_SHOWN_FINDINGS], "", "See `manage.py check_ledger`."]),

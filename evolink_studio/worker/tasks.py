@@ -112,7 +112,7 @@ async def requeue_stalled_jobs(context: JobContext, timestamp: int) -> None:
         try:
             await _requeue_job(job)
         except ConnectorException as error:  # it ended at this moment, or another rescuer was first
-            log.info("job not rescued", job=job.id, reason=type(error).__name__)
+            log.info("job not requeued", job=job.id, reason=type(error).__name__)
 
 
 async def _requeue_job(job: Job) -> None:

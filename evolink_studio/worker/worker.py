@@ -140,10 +140,10 @@ class Worker:
                 has_more = await action()
             except DatabaseError:
                 # The database is away or locked: rows keep, the loop goes on.
-                log.exception("database trouble", loop=name)
+                log.exception("database unavailable", loop=name)
                 await sync_to_async(close_old_connections)()
             except Exception:
-                log.exception("loop trouble", loop=name)
+                log.exception("loop failed", loop=name)
             await self._pause(0.01 if has_more else seconds)
 
     async def _pause(self, seconds: float) -> None:
@@ -244,7 +244,7 @@ class Worker:
     async def _recover_interrupted_sends(self) -> bool:
         recovered_count = await sync_to_async(recover_interrupted_sends)(now=self.clock())
         if recovered_count:
-            log.warning("answers lost", count=recovered_count)
+            log.warning("interrupted dispatches found", count=recovered_count)
         return False
 
     async def _record_heartbeat(self) -> bool:

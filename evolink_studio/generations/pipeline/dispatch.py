@@ -62,7 +62,7 @@ def record_accepted(
 ) -> None:
     """Link the task. Also from `unknown`: a worker that was paused may bring the answer late."""
     # Written down nowhere else if the database should fail us now.
-    log.info("answered", generation=generation.pk, task=task.id)
+    log.info("task accepted", generation=generation.pk, task=task.id)
     expected_seconds = _valid_estimate(task.task_info.estimated_time) or generation.expected_seconds
     changes: dict[str, Any] = {
         "task_id": task.id,
@@ -87,7 +87,7 @@ def record_accepted(
         # One task id for two POSTs: a person has to look, and nothing is sent again.
         is_linked = False
         _mark_unknown(generation, ErrorCode.TASK_ALREADY_LINKED, task.id, lease_id, now)
-    log.info("sent", generation=generation.pk, task=task.id, linked=is_linked)
+    log.info("dispatch recorded", generation=generation.pk, task=task.id, linked=is_linked)
 
 
 def _valid_estimate(seconds: int | None) -> int | None:
@@ -102,7 +102,7 @@ def record_prepare_error(
     now: datetime,
 ) -> None:
     """Trouble before the POST: nothing was sent, so nothing can have been charged."""
-    log.warning("not prepared", generation=generation.pk, reason=type(error).__name__)
+    log.warning("dispatch not prepared", generation=generation.pk, reason=type(error).__name__)
     _handle_error(_PREPARE_HANDLERS, generation, error, lease_id, provider, now)
 
 
@@ -115,7 +115,7 @@ def record_submit_error(
 ) -> None:
     """Trouble at the POST, sorted by what it says about the money. Also late, from `unknown`."""
     log.warning(
-        "not accepted", generation=generation.pk, outcome=type(error).__name__, status=error.status
+        "dispatch failed", generation=generation.pk, outcome=type(error).__name__, status=error.status
     )
     if not _handle_error(_SUBMIT_HANDLERS, generation, error, lease_id, provider, now):
         _record_late_error(generation, error, now)
@@ -242,7 +242,7 @@ def _record_late_error(generation: Generation, error: EvoLinkError, now: datetim
         error_text=error.provider_message,
         error_field=(error.field or "")[:100],
     )
-    log.info("answered late", generation=generation.pk, ended=is_ended)
+    log.info("late error received", generation=generation.pk, ended=is_ended)
 
 
 def _error_code(error: EvoLinkError) -> str:
@@ -356,7 +356,7 @@ async def _record_durably(write: Callable[..., None], *arguments: object) -> Non
         try:
             return await sync_to_async(write)(*arguments)
         except OperationalError:
-            log.exception("not written down yet", again_in=delay)
+            log.exception("outcome not stored yet", again_in=delay)
             await sync_to_async(close_old_connections)()
             await asyncio.sleep(delay)
     return await sync_to_async(write)(*arguments)

@@ -187,7 +187,7 @@ def _log_error(generation: Generation, error: Exception) -> None:
     if isinstance(error, EXPECTED_ERRORS):
         cause = type(error.__cause__).__name__
         reason = type(error).__name__
-        log.warning("not saved", generation=generation.pk, reason=reason, cause=cause)
+        log.warning("download failed", generation=generation.pk, reason=reason, cause=cause)
     else:
         retry_policy.log_unexpected_error(generation, error, step="save")
 

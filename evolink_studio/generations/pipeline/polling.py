@@ -231,7 +231,7 @@ def _interpret(
             raise answer
         # A read that brought nothing never fails a generation: the film may be on its way.
         outcome = type(answer).__name__
-        log.info("read brought nothing", generation=generation.pk, outcome=outcome)
+        log.info("poll failed", generation=generation.pk, outcome=outcome)
         return _retry_update(generation, now)
     except Exception as error:
         return _postpone(generation, error, now)
@@ -246,7 +246,7 @@ def _store_one(update: StateUpdate, lease_id: uuid.UUID, now: datetime) -> None:
             _write_update(_postpone(update.generation, error, now), lease_id)
         except DatabaseError as database_error:
             reason = type(database_error).__name__
-            log.warning("not put off", generation=update.generation.pk, reason=reason)
+            log.warning("poll not postponed", generation=update.generation.pk, reason=reason)
 
 
 def _write_update(update: StateUpdate, lease_id: uuid.UUID) -> None:

@@ -45,7 +45,7 @@ async def reconcile(
             generation, provider
         )
     except EvoLinkError as error:
-        log.info("search brought nothing", generation=generation.pk, outcome=type(error).__name__)
+        log.info("task search failed", generation=generation.pk, outcome=type(error).__name__)
         is_answered = isinstance(error, NotFoundError)
     except Exception as error:
         retry_policy.log_unexpected_error(generation, error, step="search")
@@ -215,5 +215,5 @@ def _mark_unknown(generation: Generation, now: datetime) -> bool:
         raise
     except Exception:
         # One row that cannot be moved hides no other one; it is told of at every sweep.
-        log.exception("not swept", generation=generation.pk)
+        log.exception("recovery failed", generation=generation.pk)
         return False

@@ -158,7 +158,7 @@ def open_container(
     except FileRejected:
         raise
     except Exception as error:  # a decoder can fail in any way on a file made to break it
-        log.info("film or sound refused", reason=type(error).__name__)
+        log.info("media rejected", reason=type(error).__name__)
         raise error_class from error
 
 

@@ -151,7 +151,7 @@ def _open_image(content: bytes) -> Iterator[Image.Image]:
     except Image.DecompressionBombError as error:
         raise _build_size_error() from error
     except Exception as error:  # a decoder can fail in any way on a file made to break it
-        log.info("picture refused", reason=type(error).__name__, bytes=len(content))
+        log.info("image rejected", reason=type(error).__name__, bytes=len(content))
         raise InvalidImage from error
 
 

@@ -44,7 +44,7 @@ def test_a_generation_that_cannot_be_prepared_is_postponed_and_logged_in_full_on
     waiting = reload(poisoned)
     assert (waiting.state, waiting.error_code, waiting.lease_id) == ("queued", "internal", None)
     assert len(logged_exceptions(logs)) == 1
-    assert len([entry for entry in logs if entry["event"] == "not prepared"]) == 6
+    assert len([entry for entry in logs if entry["event"] == "dispatch not prepared"]) == 6
     assert fake_provider.received_requests == []
 
 
