@@ -46,7 +46,9 @@ async def notify_admins(*, now: datetime) -> int:
     if not incidents:
         return 0
     for incident in incidents:
-        log.warning("incident announced", generation=incident.generation.pk, reason=incident.type.name)
+        log.warning(
+            "incident announced", generation=incident.generation.pk, reason=incident.type.name
+        )
     subject, body = alert_mail(incidents, address=settings.PUBLIC_URL)
     await send_notification(
         subject, body, {"generations": [_serialize_incident(incident) for incident in incidents]}

@@ -115,7 +115,10 @@ def record_submit_error(
 ) -> None:
     """Trouble at the POST, sorted by what it says about the money. Also late, from `unknown`."""
     log.warning(
-        "dispatch failed", generation=generation.pk, outcome=type(error).__name__, status=error.status
+        "dispatch failed",
+        generation=generation.pk,
+        outcome=type(error).__name__,
+        status=error.status,
     )
     if not _handle_error(_SUBMIT_HANDLERS, generation, error, lease_id, provider, now):
         _record_late_error(generation, error, now)
