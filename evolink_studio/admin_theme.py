@@ -1,4 +1,4 @@
-"""How the admin pages look and what stands in their sidebar, as django-unfold wants it."""
+"""Settings of django-unfold: colours, styles and the sidebar of the admin pages."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,12 +9,12 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 
-def _sidebar_item(title: Any, icon: str, page: str, **extra: Any) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(page), **extra}
+def _sidebar_item(title: Any, icon: str, url_name: str, **extra: Any) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(url_name), **extra}
 
 
-def _is_below(path: str, *, excluded_suffix: str) -> Callable[[HttpRequest], bool]:
-    """Lit on the pages below a path, except one that has an entry of its own."""
+def _build_active_check(path: str, *, excluded_suffix: str) -> Callable[[HttpRequest], bool]:
+    """Build the check whether an entry is active: below `path`, except on one page of its own."""
     return lambda request: path in request.path and not request.path.endswith(excluded_suffix)
 
 
@@ -73,7 +73,9 @@ UNFOLD: dict[str, Any] = {
                         _("Generations"),
                         "movie",
                         "admin:generations_generation_changelist",
-                        active=_is_below("/generations/generation/", excluded_suffix="/usage/"),
+                        active=_build_active_check(
+                            "/generations/generation/", excluded_suffix="/usage/"
+                        ),
                     ),
                     _sidebar_item(_("Usage"), "bar_chart", "admin:generations_usage"),
                     _sidebar_item(_("Files"), "folder", "admin:library_asset_changelist"),
@@ -94,7 +96,7 @@ UNFOLD: dict[str, Any] = {
                         _("Prices"),
                         "sell",
                         "admin:credits_ratecard_changelist",
-                        active=_is_below("/credits/ratecard/", excluded_suffix="/off/"),
+                        active=_build_active_check("/credits/ratecard/", excluded_suffix="/off/"),
                     ),
                     _sidebar_item(_("Where prices are off"), "difference", "admin:credits_drift"),
                     _sidebar_item(

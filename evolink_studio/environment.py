@@ -1,6 +1,6 @@
 """The settings an operator may give, read once from the environment, typed and checked.
 
-Every name here stands in the README's settings table; a test keeps the two in step.
+Every name here is in the README's settings table; a test compares the two.
 """
 
 import contextlib
@@ -22,12 +22,12 @@ DATABASE_ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql
 
 
 class Environment(BaseSettings):
-    """What the environment says. A value that makes no sense stops the start with its name."""
+    """Settings from the environment. An invalid one stops the start with an error naming it."""
 
     model_config = SettingsConfigDict(
         extra="ignore",
         env_ignore_empty=True,
-        hide_input_in_errors=True,  # a mistyped key must not stand in a log
+        hide_input_in_errors=True,  # a mistyped key must not appear in a log
     )
 
     evolink_api_key: SecretStr = Field(
@@ -210,7 +210,7 @@ class Environment(BaseSettings):
         except ValueError:
             engine = ""
         if engine not in DATABASE_ENGINES:
-            # Never a part of the address: its password may be the very part that is mistyped.
+            # The message must not quote the address: the mistyped part may be its password.
             raise ValueError("must be postgres://user:password@host:port/name, or sqlite:///path")
         return value
 
@@ -265,7 +265,7 @@ class Environment(BaseSettings):
 
     @property
     def s3_addressing_style(self) -> str:
-        """Amazon wants the bucket in the host name; everybody understands it in the path."""
+        """`virtual` (the bucket is in the host name) for Amazon's store, `path` for any other."""
         return "path" if self.s3_endpoint_url or self.s3_public_url else "virtual"
 
     @property
@@ -292,13 +292,13 @@ class Environment(BaseSettings):
         ]
 
     def load_secret_key(self) -> str:
-        """The signing secret; made and kept (mode 0600) at the first start."""
+        """The signing secret; created at the first start and stored in a file of mode 0600."""
         configured = self.secret_key.get_secret_value()
         return configured or _load_or_create_secret(self.studio_data / "secret_key")
 
 
 def _load_or_create_secret(path: Path) -> str:
-    # Web and worker may start at the same moment: a link either appears whole or not at all.
+    # Web and worker may start at the same moment: a hard link makes the complete file appear.
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary_path = path.with_name(f".secret_key.{os.getpid()}")

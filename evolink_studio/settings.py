@@ -13,7 +13,7 @@ from evolink_studio.admin_theme import UNFOLD as UNFOLD
 from evolink_studio.environment import ROOT, Environment
 from evolink_studio.operations import logging
 
-django_stubs_ext.monkeypatch()  # lets `ModelAdmin[…]` be written where the types want it
+django_stubs_ext.monkeypatch()  # makes generic classes such as `ModelAdmin[…]` subscriptable
 
 ENV = Environment()  # values come from the process environment
 
@@ -36,7 +36,7 @@ INSTALLED_APPS = [
     "evolink_studio.generations",
     "evolink_studio.worker",
     "evolink_studio.operations",
-    # Its pages are loaded by urls.py, which only the web needs.
+    # Does not autodiscover: urls.py does, because only the web process needs the admin.
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -84,13 +84,13 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     },
 ]
-# Form widgets are drawn by the studio's own templates.
+# Form widgets are rendered from the studio's own templates.
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 INSTALLED_APPS.insert(INSTALLED_APPS.index("django.contrib.staticfiles"), "django.forms")
 
 # --- Database -------------------------------------------------------------------------------
 # IMMEDIATE takes the write lock at BEGIN: a read-then-write can wait, but never fail half way.
-# FULL makes a commit survive power loss: an intent must not vanish after EvoLink was paid.
+# FULL makes a commit survive power loss: the row of a paid generation must not be lost.
 _SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
@@ -104,9 +104,9 @@ DATABASES = {
         conn_health_checks=bool(ENV.database_url),
     )
 }
-# Every thread keeps one connection (a pool would not see the worker's threads give theirs back).
-# Nothing here needs longer than milliseconds: what does is stuck, and must not hold locks for ever.
-# As on SQLite a commit survives power loss, whatever the server's own setting says.
+# Every thread keeps one connection (the worker's threads would not return theirs to a pool).
+# Statements take milliseconds: one that takes longer is stuck and must not keep its locks.
+# As on SQLite, a commit survives power loss, whatever the server's own setting is.
 _POSTGRES_OPTIONS = {
     "connect_timeout": 5,
     "tcp_user_timeout": 15_000,
@@ -118,9 +118,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = _SQLITE_OPTIONS
     DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}
 else:
-    _url_options = DATABASES["default"].get(
-        "OPTIONS", {}
-    )  # from the address; what stands last counts
+    _url_options = DATABASES["default"].get("OPTIONS", {})  # from the URL; these override ours
     _server_options = f"{_POSTGRES_OPTIONS['options']} {_url_options.get('options', '')}".strip()
     DATABASES["default"]["OPTIONS"] = {
         **_POSTGRES_OPTIONS,
@@ -131,7 +129,7 @@ else:
 
 CACHES = {
     "default": {
-        # One truth for every process and machine; it carries the login throttle.
+        # Shared by every process and machine; holds the login throttle.
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "studio_cache",
     }

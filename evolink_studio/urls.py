@@ -1,4 +1,4 @@
-"""Every address of the studio."""
+"""All URLs of the studio."""
 
 from django.contrib import admin
 from django.urls import include, path

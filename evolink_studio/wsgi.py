@@ -8,5 +8,5 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evolink_studio.settings")
 application = get_wsgi_application()
-# All pages are loaded once, before gunicorn forks; else each process does so at its first request.
+# Import all views before gunicorn forks; otherwise each process does so at its first request.
 import_module(settings.ROOT_URLCONF)

@@ -1,4 +1,4 @@
-"""What the studio decides about signing in."""
+"""The studio's settings for django-allauth: no sign-up, and a throttle by name and address."""
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
@@ -8,8 +8,8 @@ from django.urls import reverse
 class StudioAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """People are invited by the owner: nobody signs up by themselves.
 
-    Who tries passwords too often is stopped at their own address: were the name itself locked, any
-    stranger could keep its owner out.
+    Failed sign-ins count by name and client IP: counted by name alone, any stranger could lock a
+    person out.
     """
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -19,5 +19,5 @@ class StudioAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # alla
         return reverse("home")
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: object) -> str:
-        name: str = super()._get_login_attempts_cache_key(request, **credentials)
-        return f"{name}:{self.get_client_ip(request)}"
+        key: str = super()._get_login_attempts_cache_key(request, **credentials)
+        return f"{key}:{self.get_client_ip(request)}"

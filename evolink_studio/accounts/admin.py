@@ -1,4 +1,4 @@
-"""People in the admin pages. The work they did is added to the list by the app that knows it."""
+"""Users in the admin pages. `generations.admin.users` adds the columns about their work."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ from evolink_studio.core.admin import StaffReadAdmin, is_owner
 
 MAX_SIGN_IN_LINKS = 20
 
-# One door: the studio's own sign-in page, with its throttle, serves the admin pages too.
+# The admin pages use the studio's own sign-in page, with its throttle.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # the documented way
 admin.site.unregister(Group)
 
@@ -77,7 +77,7 @@ class UserAdmin(DjangoUserAdmin, StaffReadAdmin):  # type: ignore[type-arg]  # n
     def make_sign_in_link(
         self, request: HttpRequest, queryset: QuerySet[User]
     ) -> TemplateResponse | None:
-        """Show each link once, in the answer itself: it is kept nowhere."""
+        """Show each link once, in the response itself: only its hash is stored."""
         users = list(queryset.filter(is_active=True).order_by("username")[: MAX_SIGN_IN_LINKS + 1])
         if not users or len(users) > MAX_SIGN_IN_LINKS:
             self.message_user(request, _refusal_text(len(users)), messages.WARNING)

@@ -1,4 +1,4 @@
-"""People: who they are and how they come in."""
+"""Django app: users and sign-in."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _

@@ -1,4 +1,4 @@
-"""What a person may change about themselves, and how they come in."""
+"""Forms for preferences, sign-in and passwords."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ class PreferencesForm(forms.Form):
 
 
 def _set_labels(form: forms.Form, **labels: "StrOrPromise") -> None:
-    """Our words above the fields, and no second ones inside them."""
+    """Set our labels and remove allauth's placeholders."""
     for name, label in labels.items():
         form.fields[name].label = label
         form.fields[name].widget.attrs.pop("placeholder", None)

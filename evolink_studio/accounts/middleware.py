@@ -1,4 +1,4 @@
-"""What every request passes through, besides Django's own."""
+"""Middleware for a person's language and for sessions that ended."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 class UserLocaleMiddleware:
-    """Speak the person's own language; before sign-in, the browser's."""
+    """Use the language that a person chose; otherwise the one that the browser asks for."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -34,7 +34,10 @@ class UserLocaleMiddleware:
 
 
 class ExpiredSessionMiddleware:
-    """A fragment asked for after the session ended must not swap the sign-in page into a card."""
+    """Answer an htmx request after the session ended with 204 and `HX-Redirect` to sign-in.
+
+    Otherwise htmx would swap the sign-in page into a card.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""Who uses the studio, and the one-time links that let them in."""
+"""Users and their one-time sign-in links."""
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -12,7 +12,7 @@ class Theme(models.TextChoices):
 
 
 class User(AbstractUser):
-    """A person. Staff may look into the admin pages; the owner (superuser) may change it all."""
+    """A person. Staff may view the admin pages; the owner (superuser) may change everything."""
 
     language = models.CharField(
         _("language"),
@@ -30,7 +30,7 @@ class User(AbstractUser):
 
 
 class SignInLink(models.Model):
-    """A link that signs one person in once. Only its hash is kept."""
+    """A link that signs one person in once. Only the hash of its token is stored."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_in_links")
     token_hash = models.CharField(max_length=64, unique=True)

@@ -1,4 +1,4 @@
-"""Every write about people."""
+"""All writes to users and sign-in links."""
 
 import hashlib
 import os
@@ -34,8 +34,8 @@ def create_owner_from_environment(*, environ: Mapping[str, str] = os.environ) ->
 def create_first_owner_link(*, now: datetime) -> str | None:
     """Make a one-time token for the first owner, creating the account when nobody exists yet.
 
-    Returns None as soon as any person has a password: the studio then has its own door.
-    Earlier unused tokens stop working, so that only the newest printed link opens.
+    Returns None as soon as any person has a password and can sign in with it.
+    Deletes earlier unused tokens, so that only the newest printed link works.
     """
     with transaction.atomic():
         if any(user.has_usable_password() for user in User.objects.all()[:50]):
@@ -60,7 +60,7 @@ def create_sign_in_link(*, user: User, now: datetime) -> str:
 
 
 def redeem_sign_in_link(*, token: str, now: datetime) -> User | None:
-    """Take the token, once. Returns its person, or None when it is unknown, used or too old."""
+    """Use up a token. Returns its user; None if unknown, used, expired or the user is inactive."""
     link = SignInLink.objects.filter(token_hash=_hash_token(token)).select_related("user").first()
     if link is None or not link.user.is_active:
         return None
@@ -71,5 +71,5 @@ def redeem_sign_in_link(*, token: str, now: datetime) -> User | None:
 
 
 def set_preferences(*, user: User, language: str, theme: str) -> None:
-    """Keep a person's language and appearance. Values are checked by the form."""
+    """Save a person's language and theme. The form has checked the values."""
     User.objects.filter(pk=user.pk).update(language=language, theme=theme)

@@ -1,4 +1,4 @@
-"""Django's sessions in the database, read with a sentence that is written once."""
+"""Django's database sessions, loaded with a fixed SQL statement."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ _LOAD_SQL = "SELECT session_data FROM django_session WHERE session_key = %s AND 
 
 
 class SessionStore(db.SessionStore):
-    """Every request reads one. Writing the query anew takes Django ten times as long as asking."""
+    """Every request loads a session: compiling the query takes ten times as long as running it."""
 
     def load(self) -> dict[str, Any]:
-        """What the session holds; {} for one that is unknown or over, which then has no key."""
+        """The session's data; {} for an unknown or expired one, which loses its key. One query."""
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         with connection.cursor() as cursor:
             cursor.execute(_LOAD_SQL, [self.session_key, now])

@@ -1,4 +1,4 @@
-"""Addresses about people."""
+"""URLs for sign-in and preferences."""
 
 from allauth.account import views as account
 from django.urls import path

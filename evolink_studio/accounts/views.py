@@ -1,4 +1,4 @@
-"""The door: the one-time link and a person's own settings."""
+"""Sign-in by a one-time link, and a person's preferences."""
 
 from django.contrib import messages
 from django.contrib.auth import login
@@ -21,17 +21,17 @@ from evolink_studio.accounts.http import AuthenticatedHttpRequest
 @never_cache
 @require_GET
 def welcome(request: AuthenticatedHttpRequest, token: str) -> HttpResponse:
-    """Sign in by a one-time link; a used or unknown one says how to get another."""
+    """Sign in by a one-time link; 410 and a page on how to get another if it is not valid."""
     user = services.redeem_sign_in_link(token=token, now=timezone.now())
     if user is None:
         return render(request, "accounts/link_used.html", status=410)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     if not user.has_usable_password():
-        messages.info(request, _set_password_hint())
+        messages.info(request, _build_password_hint())
     return redirect("home")
 
 
-def _set_password_hint() -> SafeString:
+def _build_password_hint() -> SafeString:
     return format_html(
         '{} <a href="{}">{}</a>',
         _("This link worked once. Set a password, and you can sign in again without one."),

@@ -49,7 +49,7 @@ __all__ = [
     "get_spec",
 ]
 
-# In the order people see; an affordable one that takes text and pictures comes first.
+# In display order; an affordable one that takes text and pictures comes first.
 SPECS: dict[str, ModelSpec] = {
     module.SPEC.id: module.SPEC
     for module in (
@@ -67,7 +67,7 @@ class UnknownModelError(KeyError):
 
 
 def get_spec(model_id: str) -> ModelSpec:
-    """UnknownModelError when there is none."""
+    """Raises UnknownModelError when there is none."""
     try:
         return SPECS[model_id]
     except KeyError:

@@ -1,4 +1,4 @@
-"""Words and limits that several AI models share."""
+"""Base classes, texts and limits that several AI models share."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,12 +14,12 @@ class RequestRow(BaseModel):
 
 
 class VideoRequest(BaseModel):
-    """The parameters of one AI model: types, bounds and defaults, with their words.
+    """The parameters of one AI model: types, bounds, defaults and texts.
 
-    Written as `name: Annotated[type, bounds, Accepts, Param(...)] = default`. What is a union
-    stands outside, `Annotated[...] | None`: bounds belong to one member, and `typing` takes
-    unions of the same literals for one, whatever their order, which is that of the options.
-    Nothing here looks at two fields at once: that is a rule's work.
+    Written as `name: Annotated[type, bounds, MediaConstraints, Param(...)] = default`. An optional
+    one is `Annotated[...] | None`, because bounds belong to one member of a union, and `typing`
+    caches unions of equal literals in any order, while options are shown in the written order.
+    Whatever depends on two fields is a rule.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)

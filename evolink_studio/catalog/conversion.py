@@ -1,4 +1,4 @@
-"""Takes what was entered for one AI model over to another."""
+"""Converts the values entered for one AI model to another one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from evolink_studio.catalog.validation import validate_value
 
 @dataclass(frozen=True, slots=True)
 class DroppedValue:
-    """A value that could not stay: `new` is what stands there now, None for nothing."""
+    """A value that was lost: `new_value` is the field's value now, None for nothing."""
 
     field: str
     label: str
@@ -24,11 +24,9 @@ class DroppedValue:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """`values` can be given to the new spec as it is. `dropped_values` is what a person should
-    hear of.
+    """`values` is valid input for the new spec. `dropped_values` is shown to the person.
 
-    `moved_labels` are the labels of the fields that now hold pictures which meant something else
-    before.
+    `moved_labels` are the labels of fields that now hold pictures which had another role before.
     """
 
     values: dict[str, Any]
@@ -41,9 +39,9 @@ def convert_values(
 ) -> Conversion:
     """Keep each value that the new spec accepts.
 
-    A text or a list that is too long keeps its beginning. A default of the old spec that does
-    not fit goes without a word: nobody chose it. Frames become frames, whatever the fields are
-    called; everything else stays under its name.
+    A text or a list that is too long is cut at the end. A default of the old spec that does not
+    fit is dropped without a notice: nobody chose it. Frames go to the frame fields, whatever
+    their names; every other value stays in the field of the same name.
     """
     old_defaults = old_spec.evaluate(raw).defaults
     old_values = {field.name: parse_value(field, raw.get(field.name)) for field in old_spec.fields}
@@ -70,7 +68,9 @@ def convert_values(
     }
     if refused_values:
         values = {name: value for name, value in values.items() if name not in refused_values}
-        lost_values |= {k: v for k, v in refused_values.items() if k not in lost_values}
+        lost_values |= {
+            name: value for name, value in refused_values.items() if name not in lost_values
+        }
         evaluation = new_spec.evaluate(values)
     shown_values = {**evaluation.defaults, **values}
     return Conversion(
@@ -90,25 +90,25 @@ def convert_values(
 def _assign_frames(
     old_spec: ModelSpec, old_values: Mapping[str, Any], new_spec: ModelSpec
 ) -> dict[str, Any]:
-    """The frames, in their order, under the names they have in the new spec; None where none is."""
+    """The frames in order, by the field names of the new spec; None for a field without one."""
     frames = [
-        m
+        media
         for field in old_spec.fields
         if field.is_frame
-        for m in _extract_files(old_values[field.name])
+        for media in _extract_files(old_values[field.name])
     ]
     frame_fields = [field for field in new_spec.fields if field.is_frame]
     if not frames or not frame_fields:
         return {}
     assignments: dict[str, Any] = {
-        f.name: None for f in (*old_spec.fields, *frame_fields) if f.is_frame
+        field.name: None for field in (*old_spec.fields, *frame_fields) if field.is_frame
     }
     for field in frame_fields:
         limit = field.max_items if field.is_multiple else 1
         fitting_frames = [
-            m
-            for m in frames
-            if not validate_value(new_spec.request_class, field, _to_field_value(field, m))[1]
+            media
+            for media in frames
+            if not validate_value(new_spec.request_class, field, _to_field_value(field, media))[1]
         ][:limit]
         for media in fitting_frames:
             frames.remove(media)
@@ -126,7 +126,7 @@ def _to_field_value(field: Field, media: MediaFile) -> Any:
 def _has_moved_media(
     old_spec: ModelSpec, old_values: Mapping[str, Any], field: Field, values: Mapping[str, Any]
 ) -> bool:
-    """Whether it holds a picture that was none of its kind before."""
+    """Whether the field holds a picture that had another role before."""
     is_same_kind = any(
         old_field.name == field.name and old_field.is_frame == field.is_frame
         for old_field in old_spec.fields
@@ -141,7 +141,7 @@ def _extract_files(value: Any) -> list[MediaFile]:
 
 
 def _is_preserved(name: str, value: Any, values: Mapping[str, Any]) -> bool:
-    """Whether all of it is there: files anywhere, other values under their name."""
+    """Whether the whole value was kept: files in any field, other values in the same field."""
     files = _extract_files(value)
     if not files:
         return bool(values.get(name) == value)

@@ -1,7 +1,7 @@
 """How a parameter of a request class is shown and sent.
 
-`Param` is what a request class says about a parameter, beside its type; `Field` is all that
-is known of it once type and `Param` are read together, and the only thing a form looks at.
+`Param` is what a request class adds to the type of a parameter; `Field` combines type and
+`Param`, and is all that a form reads.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from evolink_studio.catalog.media import MediaConstraints
 
 
 class Control(StrEnum):
-    """What a person operates."""
+    """The kind of form control."""
 
     PROMPT = "prompt"
     TEXT = "text"
@@ -27,12 +27,12 @@ class Control(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JsonEncoding:
-    """Where and how a value stands in the JSON body.
+    """Where and how a value is written in the JSON body.
 
     `path` "a.b" nests; "a[].b" makes every item of a list an object {b: item}.
     `omitted_value` is the value that is not sent (an empty value never is).
     `extra_values` is sent beside it, by path, whenever the value itself is sent.
-    `index_key` gives every row its place, from 1, under this key.
+    `index_key` is the key under which every row gets its position, from 1.
     `key_value_columns` turns rows into one object: (column of the keys, column of the values).
     `as_text` sends a number as a string.
     """
@@ -45,14 +45,14 @@ class JsonEncoding:
     as_text: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # hashed as itself: unions hash their members
+@dataclass(frozen=True, slots=True, eq=False)  # hashed by identity: unions hash their members
 class Param:
-    """Said in the `Annotated[...]` of a request class: words, and what the type cannot say.
+    """Metadata in the `Annotated[...]` of a request class: texts, and what a type cannot express.
 
     `option_texts` gives values their (label, help), `add_label` names the button for one more row.
     `control` is derived from the type unless given.
-    `is_frame` says that its pictures are seen as frames of the video: over all such fields, in
-    their order, the first one is where it starts and the second where it ends.
+    `is_frame`: its pictures are frames of the video. Over all such fields, in order, the first
+    picture is where the video starts and the second where it ends.
     """
 
     label: str
@@ -81,10 +81,10 @@ class Field:
     """One parameter, ready for a form. Texts are msgids.
 
     `default` is None when there is none, and for an empty text or list.
-    `minimum`, `maximum`, `step` and `is_integer` belong to a number (`options` then are words it
-    takes instead, like "auto"); `max_length` to a text, or to each text of a list, in code
-    points; `min_items`, `max_items` to whatever is `is_multiple`; `columns` to rows; `is_frame` to
-    pictures, as `Param` says it.
+    `minimum`, `maximum`, `step` and `is_integer` belong to a number (its `options` are words it
+    also takes, like "auto"); `max_length` to a text, or to each text of a list, in code points;
+    `min_items`, `max_items` to a field that `is_multiple`; `columns` to rows; `is_frame` to
+    pictures (see `Param`).
     """
 
     name: str

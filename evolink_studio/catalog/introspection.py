@@ -35,7 +35,7 @@ class TypeInfo:
     is_optional: bool
 
     def find_metadata(self, metadata_type: type[Any]) -> Any:
-        """The last metadata of this kind: the outermost one, which wins; None without any."""
+        """The last metadata of this type: the outermost one, which wins; None without any."""
         matches = [item for item in self.metadata if isinstance(item, metadata_type)]
         return matches[-1] if matches else None
 
@@ -50,15 +50,15 @@ def build_fields(request_class: type[BaseModel]) -> tuple[Field, ...]:
 
 def inspect_type(annotation: Any) -> TypeInfo:
     members = list(_flatten_union(annotation))
-    types = tuple(member for member, _meta in members if get_origin(member) is not Literal)
+    types = tuple(member for member, _metadata in members if get_origin(member) is not Literal)
     literals = tuple(
         value
-        for member, _meta in members
+        for member, _metadata in members
         for value in get_args(member)
         if get_origin(member) is Literal
     )
-    metadata = tuple(_flatten_metadata(item for _part, items in members for item in items))
-    value_types = tuple(kind for kind in types if kind is not NoneType)
+    metadata = tuple(_flatten_metadata(item for _member, items in members for item in items))
+    value_types = tuple(value_type for value_type in types if value_type is not NoneType)
     return TypeInfo(value_types, literals, metadata, is_optional=NoneType in types)
 
 
@@ -126,7 +126,7 @@ def _build_field(name: str, info: FieldInfo) -> Field:
 
 
 def _inspect_list_item(type_info: TypeInfo) -> TypeInfo | None:
-    """What a list holds; None when it is no list."""
+    """The item type of a list; None when it is no list."""
     for member_type in type_info.types:
         if get_origin(member_type) is list:
             return inspect_type(get_args(member_type)[0])
@@ -144,7 +144,7 @@ def _choose_control(name: str, type_info: TypeInfo, item_info: TypeInfo | None) 
             return Control.ROWS
         control = CONTROL_BY_ITEM_TYPE.get(item_type)
     elif not type_info.types or (type_info.types == (bool,) and type_info.is_optional):
-        control = Control.CHOICE  # an optional switch has three states: on, off, not said
+        control = Control.CHOICE  # an optional switch has three states: on, off, not set
     else:
         control = CONTROL_BY_TYPE.get(type_info.types[0])
     if control is None:

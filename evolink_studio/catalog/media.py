@@ -1,4 +1,4 @@
-"""Files that go into a video, as facts, and what a field accepts of them."""
+"""Facts about media files, and what a field accepts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from evolink_studio.catalog.messages import Message, _
 
 MediaKind = Literal["image", "video", "audio"]
 
-# 10 MB is read as the smaller of its two meanings, so that nothing is sent only to be refused.
+# The smaller of the two meanings of MB, so that no file passes here that EvoLink then refuses.
 MEGABYTE = 1_000_000
 
 MIME_TYPES = {
@@ -55,9 +55,9 @@ DURATION_TOO_LONG = Message(_("This runs for {seconds} s; at most {limit} s are 
 class MediaFile(BaseModel):
     """Facts about one file.
 
-    `ref` names it to the studio and means nothing here ("asset:12", or a URL). `format` is
-    lower case ("jpeg", never "jpg"), `bytes` its weight, `width` and `height` pixels,
-    `seconds` its length. A fact that is not known is None, and is then not judged.
+    `ref` identifies the file to the studio and is opaque here ("asset:12", or a URL). `format` is
+    lower case ("jpeg", never "jpg"), `bytes` the size, `width` and `height` are pixels,
+    `seconds` is the length. An unknown fact is None, and is not checked.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,7 +78,7 @@ class MediaFile(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaConstraints:
-    """What a field takes: weight in bytes, sides in pixels, ratio as width / height, seconds."""
+    """What a field accepts: size in bytes, sides in pixels, ratio as width / height, seconds."""
 
     kind: MediaKind
     formats: tuple[str, ...]
@@ -100,14 +100,14 @@ class MediaConstraints:
 
     @property
     def summary(self) -> Message:
-        """One line for the empty slot: formats and weight."""
+        """One line for an empty field: formats and maximum size."""
         if self.max_bytes is None:
             return Message("{formats}", {"formats": self.format_names})
         values = {"formats": self.format_names, "limit": self.max_bytes / MEGABYTE}
         return Message(_("{formats}, up to {limit} MB"), values)
 
     def find_violations(self, media: MediaFile) -> tuple[Message, ...]:
-        """Every reason why this file does not fit; of the wrong kind or format, only that."""
+        """Every reason why this file is refused; for a wrong kind or format, only that one."""
         if media.kind != self.kind:
             return (WRONG_MEDIA_KIND[self.kind],)
         if media.format not in self.formats:

@@ -13,8 +13,8 @@ def _(msgid: str) -> str:
 class Message:
     """A sentence and the values that go into it.
 
-    `msgid` is the msgid. A value that is a tuple is a list of words: each is translated by
-    itself, then they are joined by commas.
+    `msgid` has a {placeholder} for each value. A value that is a tuple is a list of words: each
+    is translated by itself, then they are joined by commas.
     """
 
     msgid: str
@@ -38,9 +38,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """Why a request is refused, and where the sentence stands.
+    """Why a request is refused, and where the message is shown.
 
-    `index` is the place in a list, from 0; `column` the column of that row.
+    `index` is the position in a list, from 0; `column` the column of that row.
     """
 
     field: str

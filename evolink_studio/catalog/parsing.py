@@ -1,7 +1,7 @@
-"""Turns what was entered into Python values, forgivingly.
+"""Parses input into Python values, leniently.
 
-Forms send strings, programs send values; both arrive here. Reading never refuses: what it
-cannot read it passes on, and the check of the types refuses that.
+Forms send strings, programs send values; both are parsed here. Parsing never raises: input that
+it cannot read becomes `UNREADABLE`, which `validation` refuses.
 """
 
 import re
@@ -19,11 +19,11 @@ SWITCH_VALUES = {"on": True, "true": True, "yes": True, "1": True} | {
     "no": False,
     "0": False,
 }
-MAX_NUMBER = 2**63 - 1  # what a JSON reader may be expected to hold
+MAX_NUMBER = 2**63 - 1  # the largest integer that every JSON parser can hold
 
 
 class UnreadableValue:
-    """Stands for what no type accepts."""
+    """Marks input that cannot be parsed; no type accepts it."""
 
 
 UNREADABLE = UnreadableValue()
@@ -38,7 +38,7 @@ def parse_value(field: Field, raw: object) -> Any:
 
 
 def _parse_text(_field: Field, raw: object) -> object:
-    """Line ends as \\n, no blanks around, none of the NUL bytes a database cannot keep."""
+    """Line ends as \\n, stripped, and without NUL bytes, which PostgreSQL cannot store."""
     if not isinstance(raw, str):
         return UNREADABLE
     text = raw.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()
@@ -93,8 +93,8 @@ def _parse_switch(_field: Field, raw: object) -> object:
 
 
 def _parse_media(field: Field, raw: object) -> object:
-    # Only a Media is taken, never a mapping that looks like one: whoever makes a Media has
-    # looked whose file it is.
+    # Only a MediaFile is accepted, never a mapping that looks like one: whoever creates a
+    # MediaFile has checked that the person may use the file.
     items = list(raw) if isinstance(raw, list | tuple) else [raw]
     files = [item if isinstance(item, MediaFile) else UNREADABLE for item in items if item]
     if field.is_multiple:
@@ -111,7 +111,7 @@ def _parse_texts(field: Field, raw: object) -> object:
 
 
 def _parse_rows(field: Field, raw: object) -> object:
-    """Rows as dicts; a row in which nothing is entered is not there."""
+    """Rows as dicts; a row without any value is left out."""
     if not isinstance(raw, list | tuple):
         return UNREADABLE
     rows = [

@@ -1,9 +1,9 @@
-"""What depends on more than one field, as data.
+"""Rules about more than one field, as data.
 
-A rule reads `field_names` and may do five things, most do one or two: say what is
-`disabled_options` (a form disables it and shows the sentence), find `find_errors`, give a
-`defaults`, name what is `ignored_fields` (neither checked nor sent) or `required_fields`. Values
-are typed and fine by themselves; a field without a value is absent.
+A rule reads the fields of `field_names` and overrides some of: `disabled_options` (a form disables
+them and shows the message), `find_errors`, `defaults`, `required_sizes`, `ignored_fields` (neither
+checked nor sent) and `required_fields`. The values given to a rule are typed and valid by
+themselves; a field without a value is absent.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ FieldValues = Mapping[str, object]
 class Condition(Protocol):
     @property
     def field(self) -> str:
-        """The field it asks about."""
+        """The field it tests."""
 
     def is_met(self, values: FieldValues) -> bool: ...
 
@@ -68,27 +68,27 @@ class DisabledOption:
     message: Message
 
     def is_chosen(self, values: FieldValues) -> bool:
-        """Whether just this was entered all the same."""
+        """Whether this option, or any value if all are disabled, was entered nevertheless."""
         value = values.get(self.field)
         return count_values(value) > 0 if self.option is None else value == self.option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """The rule without effect; each kind overrides what it does."""
+    """Base class without effect; each kind of rule overrides what it needs."""
 
     message: Message
 
     @property
     def field_names(self) -> tuple[str, ...]:
-        """Every field it reads or speaks of."""
+        """Every field it reads or reports errors for."""
         raise NotImplementedError
 
     def disabled_options(self, values: FieldValues) -> Iterable[DisabledOption]:
         return ()
 
     def find_errors(self, values: FieldValues) -> Iterable[FieldError]:
-        """What is blocked is also refused, with the same sentence."""
+        """An error for each disabled option that was chosen, with the same message."""
         chosen_options = (
             disabled_option
             for disabled_option in self.disabled_options(values)
@@ -103,7 +103,7 @@ class Rule:
         return {}
 
     def required_sizes(self, values: FieldValues) -> Mapping[str, PixelSizes]:
-        """The sizes, in pixels, that pictures of a field may have; nothing where any will do."""
+        """Allowed (width, height) in pixels of pictures, by field name; empty for any size."""
         return {}
 
     def ignored_fields(self, values: FieldValues) -> Iterable[str]:
@@ -178,7 +178,7 @@ class RequiredUnless(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class IgnoredWhen(Rule):
-    """While the condition holds `field` plays no part: disabled, not checked, not sent."""
+    """While the condition holds, `field` is disabled, not checked and not sent."""
 
     field: str
     when: Condition
@@ -200,7 +200,7 @@ class IgnoredWhen(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class AtLeastOne(Rule):
-    """Something of `counted_fields` must be given; the sentence stands at `error_field`."""
+    """One of `counted_fields` must be given; the error is shown at `error_field`."""
 
     counted_fields: tuple[str, ...]
     error_field: str
@@ -216,8 +216,10 @@ class AtLeastOne(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class AtMostTogether(Rule):
-    """Everything in `counted_fields` counts to at most `limit`, said at `error_field`. Fills
-    {limit} and {count}."""
+    """`counted_fields` hold at most `limit` values in all; the error is shown at `error_field`.
+
+    Fills {limit} and {count}.
+    """
 
     counted_fields: tuple[str, ...]
     limit: int
@@ -237,7 +239,7 @@ class AtMostTogether(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class AtMostWhen(Rule):
-    """`field` holds at most `limit` while the condition holds. Fills {limit} and {count}."""
+    """`field` has at most `limit` values while the condition holds. Fills {limit} and {count}."""
 
     field: str
     limit: int
@@ -255,8 +257,7 @@ class AtMostWhen(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class DisabledAboveLimit(Rule):
-    """`field` cannot be given when, with it, `field` and `counted_fields` come to more than
-    `limit`."""
+    """`field` is disabled when it and `counted_fields` together would exceed `limit` values."""
 
     field: str
     counted_fields: tuple[str, ...]
@@ -273,10 +274,10 @@ class DisabledAboveLimit(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class ExactSize(Rule):
-    """The pictures of `field` have exactly the pixels that belong to the option chosen.
+    """The pictures of `field` must have exactly the size of the chosen option.
 
-    `sizes` gives (width, height) by the value of `option_field`; nothing chosen allows any of them.
-    Fills {width}, {height} and {sizes}. A picture of unknown size is not judged.
+    `sizes` gives (width, height) in pixels by the value of `option_field`; without a choice any of
+    them is allowed. Fills {width}, {height} and {sizes}. An unknown size is not checked.
     """
 
     field: str
@@ -303,7 +304,7 @@ class ExactSize(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class SumEquals(Rule):
-    """The `column` of the rows in `field` adds up to `total`. Fills {sum} and {total}."""
+    """The `column` of the rows in `field` adds up to `total_field`. Fills {sum} and {total}."""
 
     field: str
     column: str

@@ -1,4 +1,4 @@
-"""Writes a request as the JSON body that EvoLink takes."""
+"""Serializes a request to the JSON body for EvoLink."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ UrlByRef = Mapping[str, str]
 def serialize_request(
     request: BaseModel, fields: Iterable[Field], urls: UrlByRef
 ) -> dict[str, Any]:
-    """The body without its `model`. `urls` has the URL of every `Media.ref`; else KeyError."""
+    """The body without `model`. `urls` maps every `MediaFile.ref` to its URL; else KeyError."""
     body: dict[str, Any] = {}
     for field in fields:
         value = getattr(request, field.name)

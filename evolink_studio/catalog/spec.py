@@ -37,15 +37,14 @@ class Lifecycle(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormEvaluation:
-    """What a spec says of one form: all of it, found out in one pass.
+    """The result of evaluating one form against a spec.
 
-    `raw` is what was entered; `values` what of it fits its field, with the defaults of the fields
-    left empty and without those that play no part. Either `request` is there or `errors`, which
-    are in the order of the form. `disabled_options` cannot be chosen as things stand, and
-    `required_fields` must be filled in. `required_sizes` are the exact (width, height) in pixels
-    that pictures of a field may have, where it matters. `defaults` has the value that each field
-    has when it is left empty, where there is one. `settings`, for the price, is what was entered
-    over the defaults, as it was entered and without the prompt.
+    `raw` is the input; `values` the valid values, with defaults for empty fields and without
+    ignored fields. Either `request` is set, or there are `errors`, in the order of the form.
+    `disabled_options` cannot be chosen with these values; `required_fields` must be filled in.
+    `required_sizes` are the (width, height) in pixels that pictures may have, for fields where
+    the size must be exact. `defaults` has the value of each empty field that has one. `settings`,
+    for the price, is the raw input over the defaults, without prompts.
     """
 
     raw: Mapping[str, object]
@@ -61,11 +60,11 @@ class FormEvaluation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelSpec:
-    """One AI model: its request class, its rules, and what people are told about it.
+    """One AI model: its request class, its rules, and the texts and facts that people see.
 
-    `raw`, wherever it is taken, holds what was entered, by field name: strings as a form sends
-    them or Python values, `MediaFile` for files, dicts for rows. An empty value counts as not
-    entered, so a switch that is off must be there as "off". Unknown names are left alone.
+    The parameter `raw` holds input by field name: strings from a form or Python values,
+    `MediaFile` for files, dicts for rows. An empty value counts as not entered, so a switch that
+    is off must be "off". Unknown names are not checked.
 
     `fixed_seconds` is the length of every video where no `duration` can be chosen.
     `documentation` is the title of the page the facts come from, `checked_on` the day they were.
@@ -97,12 +96,12 @@ class ModelSpec:
         return build_fields(self.request_class)
 
     def get_field(self, name: str) -> Field:
-        """KeyError when this AI model has no such field."""
+        """Raises KeyError when this AI model has no such field."""
         return self._fields_by_name[name]
 
     @cached_property
     def duration_range(self) -> tuple[float, float] | None:
-        """The shortest and the longest video, where that is known."""
+        """The shortest and the longest video, in seconds; None if not known."""
         if self.fixed_seconds is not None:
             return self.fixed_seconds, self.fixed_seconds
         duration = self._fields_by_name.get("duration")
@@ -118,16 +117,16 @@ class ModelSpec:
 
     @cached_property
     def highest_quality(self) -> str:
-        """The label of the highest quality, where there is a choice; qualities are in order."""
+        """The label of the highest quality (the last option); "" without a choice."""
         quality = self._fields_by_name.get("quality")
         return quality.options[-1].label if quality and quality.options else ""
 
     def evaluate(self, raw: Mapping[str, object]) -> FormEvaluation:
-        """Parse and check a form; a value that does not fit counts as absent. Never raises."""
+        """Parse and check a form; an invalid value counts as absent. Never raises."""
         valid_values, value_errors = self._parse_values(raw)
         defaults = self._compute_defaults(valid_values)
         values = defaults | valid_values
-        for name in self._ignored_fields(values):
+        for name in self._find_ignored_fields(values):
             values.pop(name, None)
             value_errors.pop(name, None)
         errors = self._sort_errors(
@@ -155,13 +154,13 @@ class ModelSpec:
         )
 
     def allows_value(self, evaluation: FormEvaluation, name: str, value: object) -> bool:
-        """Whether this value of a field would bring nothing new that is wrong with the form."""
+        """Whether this value of a field would add no new error to the form."""
         errors = self.evaluate({**evaluation.raw, name: value}).errors
         return all(error in evaluation.errors for error in errors)
 
     def build_payload(self, request: VideoRequest, urls: Mapping[str, str]) -> dict[str, object]:
-        """The JSON body to send. `urls` has the URL of every file by its `ref`, else KeyError."""
-        ignored_names = self._ignored_fields(dict(request))
+        """The JSON body to send. `urls` maps the `ref` of every file to its URL; else KeyError."""
+        ignored_names = self._find_ignored_fields(dict(request))
         sent_fields = [field for field in self.fields if field.name not in ignored_names]
         return {"model": self.id, **serialize_request(request, sent_fields, urls)}
 
@@ -176,7 +175,7 @@ class ModelSpec:
     def _parse_values(
         self, raw: Mapping[str, object]
     ) -> tuple[dict[str, Any], dict[str, Sequence[FieldError]]]:
-        """The typed values that fit their fields, and what is wrong with the others, by field."""
+        """The valid, typed values, and the errors of the other fields, by field name."""
         values: dict[str, Any] = {}
         errors: dict[str, Sequence[FieldError]] = {}
         for field in self.fields:
@@ -199,7 +198,7 @@ class ModelSpec:
             defaults |= rule.defaults({**defaults, **values})
         return defaults
 
-    def _ignored_fields(self, values: FieldValues) -> frozenset[str]:
+    def _find_ignored_fields(self, values: FieldValues) -> frozenset[str]:
         return frozenset(name for rule in self.rules for name in rule.ignored_fields(values))
 
     def _collect_settings(
@@ -216,7 +215,7 @@ class ModelSpec:
     def _find_rule_errors(
         self, values: FieldValues, invalid_names: Container[str]
     ) -> Iterator[FieldError]:
-        """What the rules refuse; a rule about a field that is wrong by itself says nothing."""
+        """The errors of the rules; a rule about an invalid field is skipped."""
         for rule in self.rules:
             if not any(name in invalid_names for name in rule.field_names):
                 yield from rule.find_errors(values)
@@ -228,4 +227,4 @@ class ModelSpec:
         }
 
     def _sort_errors(self, errors: Iterable[FieldError]) -> tuple[FieldError, ...]:
-        return tuple(sorted(errors, key=lambda problem: self._field_positions[problem.field]))
+        return tuple(sorted(errors, key=lambda error: self._field_positions[error.field]))

@@ -1,4 +1,4 @@
-"""Holds one value against its type, and says in our own words what is wrong with it."""
+"""Checks one value against its type, with error messages of our own."""
 
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -36,9 +36,9 @@ STEP_MISMATCH = Message(_("Choose a number in steps of {step}."))
 def validate_value(
     request_class: type[BaseModel], field: Field, value: Any
 ) -> tuple[Any, tuple[FieldError, ...]]:
-    """The typed value, and everything that is wrong with it by itself.
+    """The typed value, and every error of this value by itself.
 
-    `value` comes from `read`. Where there is a problem the value returned is of no use.
+    `value` comes from `parse_value`. With errors, the returned value must not be used.
     """
     try:
         typed_value = _get_type_adapter(request_class, field.name).validate_python(
@@ -56,7 +56,7 @@ def validate_value(
 
 
 def required_message(field: Field) -> Message:
-    """What to say where a required field is empty."""
+    """The message for an empty required field."""
     if field.control is Control.CHOICE:
         return _build_option_message(field)
     return {Control.PROMPT: PROMPT_MISSING, Control.MEDIA: FILE_MISSING}.get(
@@ -70,7 +70,7 @@ def _get_type_adapter(request_class: type[BaseModel], field_name: str) -> TypeAd
 
 
 def _locate_error(field: Field, detail: ErrorDetails) -> tuple[int | None, str | None]:
-    """Item and column; a union's own tags in the location are left out."""
+    """Index and column of the error; pydantic's tags for union members are left out."""
     index, column = (*detail["loc"], None, None)[:2]
     column_names = {column.name for column in field.columns}
     return (
@@ -95,9 +95,9 @@ def _find_file_errors(field: Field, value: Any) -> Iterator[FieldError]:
 def _build_message(field: Field, detail: ErrorDetails) -> Message:
     _index, column = _locate_error(field, detail)
     field = next((candidate for candidate in field.columns if candidate.name == column), field)
-    build_for_type = MESSAGE_BY_ERROR_TYPE.get(detail["type"])
-    if build_for_type is not None:
-        return build_for_type(field, detail)
+    build_message = MESSAGE_BY_ERROR_TYPE.get(detail["type"])
+    if build_message is not None:
+        return build_message(field, detail)
     return MESSAGE_BY_CONTROL[field.control](field)
 
 

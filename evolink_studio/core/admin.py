@@ -1,4 +1,4 @@
-"""What staff may do in the admin pages: look. Only the owner (superuser) may change things."""
+"""Base classes for the admin pages: staff may view, only the owner (superuser) may change."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,13 +14,13 @@ Column = TypeVar("Column", bound=Callable[..., Any])
 
 
 def is_staff(request: HttpRequest) -> bool:
-    """May look into the admin pages."""
+    """Whether this person may view the admin pages."""
     user = request.user
     return user.is_active and user.is_authenticated and user.is_staff
 
 
 def is_owner(request: HttpRequest) -> bool:
-    """May change what the admin pages let anybody change."""
+    """Whether this person may change data in the admin pages."""
     return is_staff(request) and request.user.is_superuser
 
 
@@ -30,15 +30,15 @@ def badge_column(
     """A list column shown as a coloured label: it returns (value, text), coloured by value."""
 
     def decorate(column: Column) -> Column:
-        shown = admin.display(description=description, ordering=ordering)(column)
-        shown.label = colours  # type: ignore[attr-defined]  # unfold looks for it on the function
-        return shown
+        badge = admin.display(description=description, ordering=ordering)(column)
+        badge.label = colours  # type: ignore[attr-defined]  # unfold looks for it on the function
+        return badge
 
     return decorate
 
 
 class StaffReadAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
-    """Staff see it without a permission of their own; changing it is Django's usual matter."""
+    """Staff may view without a Django permission; changes need Django's usual permissions."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_staff(request)
@@ -48,7 +48,7 @@ class StaffReadAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 
 
 class ReadOnlyAdmin(StaffReadAdmin):
-    """Rows that say what happened: nobody, not even the owner, writes them by hand."""
+    """A record of events: nobody, not even the owner, may add, change or delete rows."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

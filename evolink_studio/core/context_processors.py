@@ -1,4 +1,4 @@
-"""What every page shows besides its own content."""
+"""Template variables for every page."""
 
 from functools import cache
 
@@ -14,5 +14,5 @@ def studio(request: HttpRequest) -> dict[str, object]:
 
 @cache
 def _icons_url() -> str:
-    """Their address names their content, so it stays while this process lives."""
+    """The URL contains a hash of the content, so it never changes while this process runs."""
     return static("icons.svg")

@@ -1,4 +1,4 @@
-"""Rows for a spreadsheet, made so that opening the file runs nothing."""
+"""CSV downloads whose cells a spreadsheet does not run as formulas."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,12 +7,12 @@ from decimal import Decimal
 
 from django.http import StreamingHttpResponse
 
-# A spreadsheet reads a cell that begins so as a formula (OWASP, "CSV Injection").
+# A spreadsheet takes a cell with such a prefix for a formula (OWASP, "CSV Injection").
 FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
 
 class _EchoBuffer:
-    """A file of one line: what is written comes straight back."""
+    """A file-like object for csv.writer whose `write` returns the line, for streaming."""
 
     def write(self, text: str) -> str:
         return text
@@ -21,7 +21,7 @@ class _EchoBuffer:
 def csv_response(
     filename: str, header: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> StreamingHttpResponse:
-    """A download, sent while its rows are read."""
+    """A CSV download, streamed while its rows are read."""
     response = StreamingHttpResponse(
         _csv_lines(header, rows), content_type="text/csv; charset=utf-8"
     )

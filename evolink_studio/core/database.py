@@ -1,4 +1,4 @@
-"""When the database does not answer: what is known then, and what is not."""
+"""Snapshots, durable transactions, and telling an unavailable database from other errors."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 @contextmanager
 def consistent_snapshot() -> Iterator[None]:
-    """All reads inside see the same moment. Inside a transaction there is nothing to add.
+    """All reads inside see the same state of the database. Does nothing inside a transaction.
 
-    On SQLite a plain transaction of this studio would hold the write lock all the time; inside
-    this one, none can be opened.
+    On SQLite this is a deferred transaction: the studio's usual, immediate ones hold the write
+    lock. No `atomic` block can be opened inside it.
     """
     if connection.in_atomic_block:
         yield
@@ -35,7 +35,7 @@ def _deferred_transaction() -> Iterator[None]:
 
 
 UNAVAILABLE_ERRORS = (OperationalError, InterfaceError)
-_PRIMARY_CODE_MASK = 0xFF  # of SQLite's codes, the last byte is the plain one
+_PRIMARY_CODE_MASK = 0xFF  # the last byte of an extended SQLite code is the primary code
 
 
 class CommitUnclear(OperationalError):
@@ -43,7 +43,7 @@ class CommitUnclear(OperationalError):
 
 
 def is_unavailable(error: BaseException | None) -> bool:
-    """Whether the database is locked, full or gone. Not so when we asked it for nonsense."""
+    """Whether the error means a locked, full or unreachable database; False for invalid SQL."""
     if not isinstance(error, UNAVAILABLE_ERRORS):
         return False
     # SQLite calls a missing table an operational error, too.
@@ -53,8 +53,10 @@ def is_unavailable(error: BaseException | None) -> bool:
 
 @contextmanager
 def durable_transaction() -> Iterator[None]:
-    """A transaction. Raises CommitUnclear where only the answer to its commit is missing; with any
-    other error nothing of it is stored."""
+    """A transaction. Raises CommitUnclear when only the answer to its commit was lost.
+
+    After any other error nothing of it is stored.
+    """
     is_body_done = False
     try:
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""The page for what nobody foresaw, and the one for a database that is away."""
+"""The pages for an unexpected error (500) and for an unavailable database (503)."""
 
 import sys
 
@@ -9,18 +9,18 @@ from django.views import defaults
 
 from evolink_studio.core.database import is_unavailable
 
-RETRY_AFTER_SECONDS = 30  # seconds until another try makes sense
+RETRY_AFTER_SECONDS = 30
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Called while the exception is being handled. Asks the database for nothing."""
+    """Django's handler500, called while the exception is being handled. No queries."""
     if not is_unavailable(sys.exception()):
         return defaults.server_error(request)
     language = getattr(request, "LANGUAGE_CODE", "") or translation.get_language_from_request(
         request
     )
     with translation.override(language):
-        # Without the request: what it would add for every page stands in the database.
+        # Without the request: its context processors would query the database.
         page = render_to_string("503.html")
     headers = {
         "Retry-After": str(RETRY_AFTER_SECONDS),

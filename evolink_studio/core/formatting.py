@@ -1,4 +1,4 @@
-"""Numbers as people read them, in their language."""
+"""Amounts, sizes and durations as text in the active language."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -8,7 +8,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-# Seen in a public price feed of 2026-10-10.
+# From a public price feed of 2026-10-10.
 DEFAULT_CREDITS_PER_USD = Decimal(68)
 USD_CENT = Decimal("0.01")
 
@@ -25,14 +25,14 @@ def format_usd(amount: Decimal) -> str:
 
 
 def format_credits(amount: Decimal | None, *, is_exact: bool = False) -> str:
-    """25.7, 162, 1 095.4: without places that are 0, in the reader's language; "–" when not known.
+    """25.7, 162, 1 095.4: in the active language, without trailing zeros; "–" for None.
 
-    At most two places; an `is_exact` amount, as an account book needs it, is not rounded.
+    Rounded to two decimals, unless `is_exact`, as the ledger needs it.
     """
     if amount is None:
         return "–"
-    shown = amount if is_exact else amount.quantize(Decimal("0.01"))
-    return number_format(f"{shown.normalize():f}", force_grouping=True)
+    displayed_amount = amount if is_exact else amount.quantize(Decimal("0.01"))
+    return number_format(f"{displayed_amount.normalize():f}", force_grouping=True)
 
 
 def format_size(byte_count: int) -> str:
@@ -45,13 +45,13 @@ def format_size(byte_count: int) -> str:
 def format_clock(duration: timedelta) -> str:
     """1:05 or 1:02:05."""
     seconds = max(0, int(duration.total_seconds()))
-    hours, rest = divmod(seconds, 3600)
-    minutes, seconds = divmod(rest, 60)
+    hours, remainder = divmod(seconds, 3600)
+    minutes, seconds = divmod(remainder, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def format_approx_duration(seconds: int) -> str:
-    """Seconds, whole minutes or whole hours, for "usually 3 minutes". studio.js says the same."""
+    """Seconds, whole minutes or whole hours, for "usually 3 minutes". studio.js rounds alike."""
     if seconds < 90:
         return ngettext("{n} second", "{n} seconds", seconds).format(n=seconds)
     minutes = (seconds + 30) // 60

@@ -1,4 +1,4 @@
-"""What every request passes through, besides Django's own."""
+"""Middleware for the content security policy and for compression."""
 
 from collections.abc import Callable
 
@@ -12,11 +12,11 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 class ContentSecurityPolicyMiddleware:
-    """The strict content policy, and the one exception that the admin's theme needs.
+    """Set the strict content security policy, or the looser one that the admin theme needs.
 
-    The admin theme evaluates its Alpine expressions and sets style attributes. Scripts still come
-    only from our own files there: an injected `<script>` does not run. Both are written once; an
-    answer that brings a policy of its own keeps it.
+    The admin theme evaluates Alpine expressions and sets style attributes. Scripts still come
+    only from our own files there: an injected `<script>` does not run. Both policies are built once
+    per process; a response that has a policy of its own keeps it.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -36,10 +36,10 @@ class ContentSecurityPolicyMiddleware:
 
 
 class HtmlGZipMiddleware(GZipMiddleware):
-    """Pages go out compressed; films do not, as their ranges are counted in plain bytes.
+    """Compress HTML pages only: the byte ranges of films count uncompressed bytes.
 
-    Django pads compressed pages with random bytes and masks the CSRF token anew each time, so their
-    length tells nothing about a secret in them.
+    Django pads compressed pages with random bytes and masks the CSRF token in every response, so
+    the length of a page reveals nothing about its secrets.
     """
 
     def process_response(

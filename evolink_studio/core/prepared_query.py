@@ -1,4 +1,4 @@
-"""Queries whose SQL is written once a process: for what every page asks every two seconds."""
+"""Queries whose SQL is compiled once per process, for what every page polls every two seconds."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,20 +9,20 @@ from django.db.models import QuerySet
 
 
 class PreparedQuery:
-    """The SQL of a query. Writing it takes Django thirty times as long as the database to answer.
+    """A compiled query: compiling takes Django thirty times as long as the database to answer.
 
-    `rows` is a query for columns; where a value differs from call to call, a mark stands in it: a
-    number, word or moment that nothing else in the query is equal to.
+    `queryset` selects columns (`values_list`). A value that differs from call to call is a
+    placeholder in it: a number, string or datetime that equals no other parameter of the query.
     """
 
-    def __init__(self, rows: "QuerySet[Any, Any]") -> None:
-        self._compiler = rows.query.get_compiler(DEFAULT_DB_ALIAS)
+    def __init__(self, queryset: "QuerySet[Any, Any]") -> None:
+        self._compiler = queryset.query.get_compiler(DEFAULT_DB_ALIAS)
         self._sql, self._parameters = self._compiler.as_sql()
         columns = [column for column, *_ in self._compiler.select]
         self._converters = self._compiler.get_converters(columns)
 
     def fetch(self, values: Mapping[Any, Any]) -> list[tuple[Any, ...]]:
-        """All rows, with these values in the places of their marks. One query."""
+        """All rows; `values` maps each placeholder to its value. One query."""
         values_by_placeholder = {
             _adapt_value(placeholder): _adapt_value(value) for placeholder, value in values.items()
         }
@@ -36,5 +36,5 @@ class PreparedQuery:
 
 
 def _adapt_value(value: Any) -> Any:
-    """As it stands among the parameters: SQLite keeps moments as text."""
+    """The value as the compiler passes it to the database: SQLite stores datetimes as text."""
     return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value

@@ -1,4 +1,4 @@
-"""Texts of the admin theme, which brings no German: named here so that translators find them."""
+"""Texts of libraries that the studio translates itself, listed here for `makemessages`."""
 
 from django.utils.translation import gettext_noop as _
 

@@ -1,4 +1,4 @@
-"""Which allowances apply to a person, and what they say about one generation."""
+"""Which allowances apply to a person, and whether they permit one generation."""
 
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
@@ -21,9 +21,10 @@ Number = TypeVar("Number", int, Decimal)
 
 
 def applicable_allowances(user: User) -> tuple[Allowance, ...]:
-    """Every allowance that must have room, in the order in which balances are locked. One query.
+    """Every allowance that must have credits left, in the order in which balances are locked.
 
-    What everybody is given each counts only for people for whom nothing more personal is set.
+    One that gives everybody an amount each applies only where the person or a group of theirs
+    has none of that kind. One query.
     """
     allowances = Allowance.objects.filter(
         Q(user=user) | Q(group__in=user.groups.order_by().values("pk")) | Q(user=None, group=None),
@@ -33,7 +34,7 @@ def applicable_allowances(user: User) -> tuple[Allowance, ...]:
 
 
 def applicable_allowances_by_user(user_ids: Collection[int]) -> dict[int, tuple[Allowance, ...]]:
-    """The same for many people, by their numbers. Two queries."""
+    """The same for many people, by user id. Two queries."""
     memberships = User.groups.through.objects.filter(user_id__in=user_ids)
     member_pairs = set(memberships.values_list("user_id", "group_id"))
     allowances = list(
@@ -52,9 +53,9 @@ def applicable_allowances_by_user(user_ids: Collection[int]) -> dict[int, tuple[
 
 
 def concurrency_limits_by_user(user_ids: Collection[int]) -> dict[int, int]:
-    """How many generations each may have under way; who has no limit is left out. Two queries.
+    """How many generations each user may have under way; users without a limit are left out.
 
-    For a queue that lets the others wait; `authorize_amount` refuses them instead.
+    For a queue in which the others wait; `authorize_amount` refuses them instead. Two queries.
     """
     limits = {
         user_id: concurrency_limit(allowances)
@@ -71,11 +72,11 @@ def authorize_amount(
     max_credits: Decimal | None = None,
     active_count: int,
 ) -> Decimal:
-    """The credits to reserve, if the rules of all allowances let this generation pass.
+    """The credits to reserve, if the rules of all allowances permit this generation.
 
-    `amount` None means that the price is not known. Where all allowances take that risk, the worst
-    case is reserved: `max_credits`, or the highest of the amounts that the allowances name for
-    that. Raises NoRoom. What is left is not looked at here.
+    `amount` None means that the price is not known. If all allowances permit that, the worst case
+    is reserved: `max_credits`, else the highest `unknown_price_credits` of the allowances.
+    Raises SpendingDenied. Does not check whether enough credits are left.
     """
     if not allowances:
         raise NoAllowance
@@ -94,14 +95,14 @@ def authorize_amount(
 
 
 def allows_model(allowances: Iterable[Allowance], model_id: str) -> bool:
-    """Whether none of them names other models only."""
+    """Whether every allowance permits this model."""
     return all(
         not allowance.model_ids or model_id in allowance.model_ids for allowance in allowances
     )
 
 
 def per_generation_limit(allowances: Iterable[Allowance]) -> Decimal | None:
-    """What one generation may cost; None without a limit."""
+    """The credits that one generation may cost; None without a limit."""
     return _strictest_limit(allowance.max_credits_per_generation for allowance in allowances)
 
 
@@ -132,7 +133,7 @@ def _unknown_price_amount(
 
 
 def _effective_allowances(candidates: Iterable[Allowance]) -> tuple[Allowance, ...]:
-    """What everybody is given each steps back for what is more personal."""
+    """Without the ones that give everybody an amount each, if a more personal one applies."""
     allowances = tuple(candidates)
     has_personal = any(
         not allowance.is_shared and not allowance.is_for_everybody for allowance in allowances
@@ -145,5 +146,5 @@ def _effective_allowances(candidates: Iterable[Allowance]) -> tuple[Allowance, .
 
 
 def _strictest_limit(values: Iterable[Number | None]) -> Number | None:
-    """The strictest of what is set; None when nothing is."""
+    """The lowest limit that is set; None without any."""
     return min((value for value in values if value is not None), default=None)

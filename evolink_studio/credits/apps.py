@@ -1,4 +1,4 @@
-"""Money: prices, and what EvoLink says is left."""
+"""Django app: prices, allowances and the ledger."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _

@@ -1,7 +1,7 @@
-"""Proving the ledger: every credit is explained by entries, and every entry by a generation.
+"""Audit of the ledger: every credit is explained by entries, and every entry by a generation.
 
-Entries are what happened; reservations and balances are what follows from them, kept because they
-are quick to look at. The audit works them out again from the entries and compares.
+Reservations and balances are totals of the entries, stored because they are quick to read. The
+audit computes them from the entries again and compares.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,13 +21,13 @@ from evolink_studio.credits.price_accuracy import get_usage_source
 
 IS_CLOSING_ENTRY = Q(kind__in=[LedgerEntry.Kind.SETTLE, LedgerEntry.Kind.RELEASE])
 
-# What a generation's entries must sum to; None while its credits are still held.
+# By generation id: what its entries must sum to; None while its credits are reserved.
 ExpectedCharges = Mapping[int, Decimal | None]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not add up. `credits` is by how much, where that can be said."""
+    """One mismatch. `credits` is the difference, where there is one."""
 
     description: str
     generation_id: int | None = None
@@ -45,7 +45,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """How much was looked at, and what was found. `is_compared`: with the generations as well."""
+    """What was checked, and the findings. `is_compared`: also compared with the generations."""
 
     balance_count: int
     generation_count: int
@@ -59,13 +59,13 @@ class AuditReport:
 
 
 def audit_ledger(*, expected: ExpectedCharges | None = None) -> AuditReport:
-    """Everything, as it was at one moment. `expected` must name every generation there is."""
+    """Audit everything in one consistent snapshot. `expected` must hold every generation."""
     with consistent_snapshot():
         return _run_audit(expected)
 
 
 def audit_ledger_with_generations() -> AuditReport:
-    """Everything, compared with the generations where their app is there to tell."""
+    """The same, compared with the generations if a usage source is registered."""
     source = get_usage_source()
     with consistent_snapshot():
         return _run_audit(dict(source.expected_charges()) if source else None)
@@ -110,7 +110,8 @@ def _check_balance_totals() -> Iterator[Finding]:
         .annotate(r=Sum("credits_reserved_delta"), c=Sum("credits_charged_delta"))
     )
     entry_totals = {
-        balance: (r, c) for balance, r, c in entry_sums.values_list("balance", "r", "c")
+        balance_id: (reserved, charged)
+        for balance_id, reserved, charged in entry_sums.values_list("balance", "r", "c")
     }
     for balance in AllowanceBalance.objects.iterator():
         reserved, charged = entry_totals.pop(balance.pk, (ZERO_CREDITS, ZERO_CREDITS))
@@ -129,8 +130,8 @@ def _check_balance_totals() -> Iterator[Finding]:
 
 
 def _check_running_totals() -> Iterator[Finding]:
-    """Each entry says what its balance had used then: a missing or changed line breaks the
-    chain."""
+    """Compare `credits_used_after` with the running sum: it differs after a missing or changed
+    entry."""
     change = ExpressionWrapper(
         F("credits_reserved_delta") + F("credits_charged_delta"), output_field=CreditsField()
     )
@@ -147,10 +148,10 @@ def _check_running_totals() -> Iterator[Finding]:
             f"entry {pk} says {used_after} used, the entries up to it sum to {entry_total}"
         )
         yield Finding(description, generation_id, balance_id, used_after - entry_total)
-    oversold = LedgerEntry.objects.filter(
+    over_limit_entries = LedgerEntry.objects.filter(
         kind=LedgerEntry.Kind.RESERVE, credits_used_after__gt=F("credits_limit")
     )
-    for entry in oversold.order_by():
+    for entry in over_limit_entries.order_by():
         description = f"entry {entry.pk} reserved more than there was"
         yield Finding(
             description,
@@ -162,7 +163,7 @@ def _check_running_totals() -> Iterator[Finding]:
 
 @dataclass
 class _EntrySums:
-    """What the entries of a generation in one balance say, beside its hold."""
+    """Totals of a generation's entries in one balance; `reservation` is its (state, credits)."""
 
     reserved: Decimal = ZERO_CREDITS
     charged: Decimal = ZERO_CREDITS
@@ -191,9 +192,9 @@ def _check_generations(
 
 
 def _group_by_generation() -> Iterator[tuple[int, dict[int, _EntrySums]]]:
-    """Entries and holds side by side, in the order of the generations, never all at once."""
-    merged = merge(_read_entry_sums(), _read_reservations(), key=itemgetter(0))
-    for generation_id, rows in groupby(merged, itemgetter(0)):
+    """Entry sums and reservations by balance, streamed in the order of generation ids."""
+    merged_rows = merge(_read_entry_sums(), _read_reservations(), key=itemgetter(0))
+    for generation_id, rows in groupby(merged_rows, itemgetter(0)):
         sums_by_balance: dict[int, _EntrySums] = {}
         for _generation_id, balance_id, sums in rows:
             balance_sums = sums_by_balance.setdefault(balance_id, sums)

@@ -1,7 +1,7 @@
 """What a person may still spend: for the button, the badge and the page without credits.
 
-What is left is never shown below 0. It can be less: when EvoLink charges more than it was asked
-to reserve, or when an allowance is lowered. `overdraft` says by how much.
+`available` is never below 0. More than the limit can be used when EvoLink charges more than was
+reserved, or when an allowance is lowered; `overdraft` is by how much.
 """
 
 from collections.abc import Collection, Iterable
@@ -31,7 +31,7 @@ ALERT_THRESHOLDS_PERCENT = (50, 80, 100)
 
 @dataclass(frozen=True)
 class AllowanceStatus:
-    """An allowance in its present period. All amounts in credits; None means without a limit."""
+    """An allowance in its current period. All amounts in credits; None means without a limit."""
 
     allowance: Allowance
     limit: Decimal | None
@@ -65,12 +65,12 @@ class AllowanceStatus:
 
 @dataclass(frozen=True)
 class Availability:
-    """What the button says. `available` is the least that is left anywhere, None without a limit.
+    """What the button shows. Amounts in credits; None means without a limit.
 
-    `resets_at` belongs to the allowance with the least. `alert_percents` are the thresholds
-    (percent) of any allowance that are reached once this generation is sent. `credits_needed` is
-    what it would reserve, `max_allowed_credits` the most that would be let through. `tightest` has
-    the least left of all `standings`.
+    `most_restrictive` is the one of `statuses` with the least left; `available` and `resets_at`
+    are its values. `credits_needed` is what this generation would reserve (None if refused before
+    that is known), `max_allowed_credits` the most that would be permitted. `alert_percents` are
+    the thresholds of any allowance that are reached once this generation is sent.
     """
 
     statuses: tuple[AllowanceStatus, ...]
@@ -84,7 +84,7 @@ class Availability:
     resets_at: datetime | None
 
     def allows_model(self, model_id: str) -> bool:
-        """Whether every allowance is for this model, too."""
+        """Whether every allowance permits this model."""
         return allows_model([status.allowance for status in self.statuses], model_id)
 
 
@@ -99,7 +99,7 @@ def check_availability(
 ) -> Availability:
     """Whether this could be sent now. Two queries, three when it could not.
 
-    It is a look, not a promise: only `ledger.reserve` holds credits.
+    Reserves nothing: only `ledger.reserve` does.
     """
     statuses = allowance_statuses(user, now)
     strictest = most_restrictive(statuses)
@@ -140,7 +140,7 @@ def check_availability(
 
 
 def allowance_statuses(user: User, now: datetime) -> tuple[AllowanceStatus, ...]:
-    """Every allowance that applies to a person, as it stands. Two queries."""
+    """The status of every allowance that applies to a person. Two queries."""
     allowances = applicable_allowances(user)
     own_or_shared = Q(user=user) | Q(user=None)
     balances = AllowanceBalance.objects.filter(
@@ -156,7 +156,7 @@ def allowance_statuses(user: User, now: datetime) -> tuple[AllowanceStatus, ...]
 def allowance_statuses_by_user(
     user_ids: Collection[int], now: datetime
 ) -> dict[int, tuple[AllowanceStatus, ...]]:
-    """The same for many people, by their numbers. Three queries."""
+    """The same for many people, by user id. Three queries."""
     allowances_by_user = applicable_allowances_by_user(user_ids)
     all_allowances = {
         allowance.pk: allowance
@@ -182,13 +182,13 @@ def allowance_statuses_by_user(
 
 
 def most_restrictive(statuses: Iterable[AllowanceStatus]) -> AllowanceStatus | None:
-    """The one with the least left; None where nothing is limited."""
+    """The allowance with the least left; None if none has a limit."""
     limited_statuses = (status for status in statuses if status.available is not None)
     return min(limited_statuses, key=lambda status: status.available or ZERO_CREDITS, default=None)
 
 
 def reached_thresholds(limit: Decimal | None, used: Decimal) -> tuple[int, ...]:
-    """The thresholds that `used` reaches."""
+    """The thresholds, in percent, that `used` reaches."""
     if limit is None or not used:
         return ()
     return tuple(percent for percent in ALERT_THRESHOLDS_PERCENT if used * 100 >= limit * percent)

@@ -1,12 +1,12 @@
-"""Why a generation may not be paid for, said so that a person knows what to do.
+"""Why a generation may not be paid for, with texts that tell a person what to do.
 
-NoRoom              nothing was reserved, and nothing may be sent
-├── NoAllowance     nothing lets this person spend
+SpendingDenied                nothing was reserved, and nothing may be sent
+├── NoAllowance               no allowance applies to this person
 ├── ModelNotAllowed
-├── PriceUnknown    and an allowance does not take that risk
-├── OverCap         more than one generation may cost
-├── TooManyRunning
-└── OverAllowance   not enough left
+├── PriceUnknown              and an allowance does not permit that
+├── GenerationLimitExceeded   more than one generation may cost
+├── ConcurrencyLimitExceeded  too many generations under way
+└── AllowanceExceeded         not enough credits left
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from evolink_studio.core.formatting import format_credits
 
 
 def owner_contact_text(names: Sequence[str]) -> str:
-    """Who can change an allowance."""
+    """Whom to ask to change an allowance."""
     if not names:
         return _("Ask the owner of this studio to change that.")
     return _("Ask {names} to change that.").format(names=_(" or ").join(names))
@@ -33,7 +33,7 @@ def owner_contact_text(names: Sequence[str]) -> str:
 
 @dataclass(eq=False, kw_only=True)
 class SpendingDenied(Exception):
-    """`owners` are the names of people who can change it; the texts are in the reader's language.
+    """`owner_names` are the people who can change it; the texts are in the active language.
 
     `code` is stable, for logs and programs.
     """
@@ -43,12 +43,12 @@ class SpendingDenied(Exception):
 
     @property
     def reason(self) -> str:
-        """The reason."""
+        """Why the generation is refused."""
         raise NotImplementedError
 
     @property
     def reset_text(self) -> str:
-        """When it changes by itself; empty where time does not help."""
+        """When that changes by itself; "" if it does not."""
         return ""
 
     @property
@@ -58,16 +58,15 @@ class SpendingDenied(Exception):
 
     @property
     def summary(self) -> str:
-        """All of it: beside a button that cannot be pressed."""
+        """Reason, reset and contact: shown beside a disabled button."""
         return " ".join(part for part in (self.reason, self.reset_text, self.contact_text) if part)
 
     @property
     def full_text(self) -> str:
-        """All of it, and that nothing was spent: after the button was pressed."""
-        not_charged = _("Nothing was sent, so nothing is charged.")
-        return " ".join(
-            part for part in (self.reason, not_charged, self.reset_text, self.contact_text) if part
-        )
+        """The summary, and that nothing was charged: shown after the button was pressed."""
+        no_charge_text = _("Nothing was sent, so nothing is charged.")
+        parts = (self.reason, no_charge_text, self.reset_text, self.contact_text)
+        return " ".join(part for part in parts if part)
 
     def __str__(self) -> str:
         return self.summary
@@ -139,7 +138,7 @@ class ConcurrencyLimitExceeded(SpendingDenied):
 
 
 class SharingScope(StrEnum):
-    """Who shares the credits that have run out."""
+    """Who shares the credits of an allowance."""
 
     OWN = "own"
     GROUP = "group"
@@ -148,7 +147,7 @@ class SharingScope(StrEnum):
 
 @dataclass(eq=False, kw_only=True)
 class AllowanceExceeded(SpendingDenied):
-    """`available` is what is left of the tightest allowance; `group` names the one that shares."""
+    """`available` is what is left of the allowance; `group_name` is the group that shares it."""
 
     code: ClassVar[str] = "over_allowance"
     available: Decimal

@@ -1,4 +1,4 @@
-"""Credits as a column."""
+"""Credits as a model field and a form field."""
 
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -8,8 +8,7 @@ from django.db import models
 from django.db.models import Value
 from django.db.models.expressions import Combinable
 
-# Twelve places before the point, as the columns have. A larger figure makes no sense, and a row
-# that held one could never be read again.
+# Exclusive upper limit of an amount: at most twelve digits before the point.
 MAX_CREDITS = Decimal(10) ** 12
 CREDITS_DECIMALS = 4  # as many as EvoLink's balance has
 CREDITS_QUANTUM = Decimal("0.0001")
@@ -17,7 +16,7 @@ ZERO_CREDITS = Decimal(0)
 
 
 def to_credits(amount: Decimal | None) -> Decimal | None:
-    """The amount in four places; None for one that nobody can mean, such as less than nothing."""
+    """The amount with four decimals; None for None and for a negative or too large amount."""
     if amount is None or not 0 <= amount < MAX_CREDITS:
         return None
     rounded = amount.quantize(CREDITS_QUANTUM)
@@ -25,9 +24,9 @@ def to_credits(amount: Decimal | None) -> Decimal | None:
 
 
 def quantize_credits(amount: Decimal | int) -> Decimal:
-    """An amount with exactly four places; a change of one may be below 0.
+    """An amount, or a change of one (which may be below 0), with exactly four decimals.
 
-    ValueError when it is no sensible figure.
+    Raises ValueError when it is not finite or too large.
     """
     figure = Decimal(amount)
     if not figure.is_finite() or abs(figure) >= MAX_CREDITS:
@@ -36,7 +35,7 @@ def quantize_credits(amount: Decimal | int) -> Decimal:
 
 
 class CreditsFormField(forms.DecimalField):
-    """Typed by people, and shown to them without places that are 0."""
+    """A decimal input that shows its value without trailing zeros."""
 
     def prepare_value(self, value: Any) -> Any:
         return f"{value.normalize():f}" if isinstance(value, Decimal) else value
@@ -53,7 +52,7 @@ class CreditsField(models.BigIntegerField[SetType, GetType]):
     rows is not exact. Whole numbers are exact on every database.
     """
 
-    # What the type checker takes and gives for such a column.
+    # The types of this column for the type checker.
     _pyi_private_set_type: Decimal | Combinable  # type: ignore[assignment]  # decimals, not integers
     _pyi_private_get_type: Decimal  # type: ignore[assignment]  # as above
     _pyi_lookup_exact_type: Decimal  # type: ignore[assignment]  # as above

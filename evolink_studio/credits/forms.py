@@ -1,4 +1,4 @@
-"""Entering a price, an allowance, and by how much allowances are raised."""
+"""Forms for a rate card, an allowance, and raising allowances."""
 
 from typing import Any
 
@@ -44,10 +44,8 @@ class RateCardForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
         if self.instance.model_id and self.instance.model_id not in SPECS:
             choices.append((self.instance.model_id, self.instance.model_id))
         self.fields["model_id"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
-        for name in {
-            "credits_per_unit",
-            "minimum_credits",
-        } & self.fields.keys():  # who may only look has neither
+        # A read-only view has neither field.
+        for name in {"credits_per_unit", "minimum_credits"} & self.fields.keys():
             self.fields[name].validators.append(_validate_not_negative)
 
     def clean(self) -> dict[str, Any] | None:
@@ -93,13 +91,15 @@ class AllowanceForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # A model that left the catalogue stays chosen until somebody takes it out.
-        retired_choices = [(i, i) for i in self.instance.model_ids if i not in SPECS]
+        retired_choices = [
+            (model_id, model_id) for model_id in self.instance.model_ids if model_id not in SPECS
+        ]
         if "model_ids" in self.fields and retired_choices:
             self.fields["model_ids"].choices = [*_model_choices(), *retired_choices]  # type: ignore[attr-defined]  # as above
 
 
 class AllowanceAmountForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
-    """The amount of one allowance in the list, named for a screen reader."""
+    """The limit of one allowance in the list, labelled for screen readers."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -108,7 +108,7 @@ class AllowanceAmountForm(forms.ModelForm):  # type: ignore[type-arg]  # as abov
 
 
 class RaiseAllowancesForm(forms.Form):
-    """By how many credits."""
+    """The credits to add to each selected allowance."""
 
     by = forms.DecimalField(
         label=_("Credits to add to each"),

@@ -1,16 +1,16 @@
 """Every write to the ledger.
 
-Call these inside the transaction that changes the generation: then either both happened or
-neither did. Each opens a transaction of its own where there is none. Whatever arrives twice
-changes nothing the second time.
+Call these inside the transaction that changes the generation, so that both are stored or neither
+is. Without one, each opens its own. A second call with the same values changes nothing.
 
-One generation a transaction: on PostgreSQL, two transactions that touch the balances of several
-people each may wait for each other in a circle, and one of them is then thrown out.
+Change one generation per transaction: on PostgreSQL, two transactions that change the balances of
+several people each may deadlock.
 
-reserve | enter ─→ adjust* ─→ settle | release ─→ correct*
+reserve | record_external ─→ adjust* ─→ settle | release ─→ correct*
 
-The entries of a generation in a balance sum to what is held for it, in the end to what EvoLink
-charged. Only `reserve` can refuse: what EvoLink says is true even where it exceeds an allowance.
+The entries of a generation in a balance sum to what is reserved for it, in the end to what EvoLink
+charged. Only `reserve` refuses for lack of credits: what EvoLink reports is recorded even where it
+exceeds an allowance.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ from evolink_studio.credits.queries import owner_names
 
 
 class InsufficientBalance(Exception):
-    """`balance` has less left than was asked for; nothing was taken."""
+    """`balance` has fewer credits left than requested; nothing was reserved."""
 
     def __init__(self, balance: AllowanceBalance) -> None:
         super().__init__()
@@ -45,26 +45,26 @@ class InsufficientBalance(Exception):
 def reserve_in_balance(
     allowance: Allowance, user_id: int, amount: Decimal, now: datetime
 ) -> AllowanceBalance:
-    """Reserve in the present balance of an allowance, and return the balance as it stands then.
+    """Reserve in the current balance of an allowance, and return the balance after that.
 
-    One UPDATE looks and takes. Its conditions are on its own row only, so that both databases
-    look again when another transaction has changed the row meanwhile. Raises Full.
+    One UPDATE checks and reserves. Its conditions are on its own row only, so both databases
+    check again if another transaction changed the row meanwhile. Raises InsufficientBalance.
     """
     balances = current_balance(allowance, user_id, now)
     changes = {
         "credits_reserved": F("credits_reserved") + credits_value(amount),
         "credits_limit": allowance.credits_limit,
     }
-    sufficient = _with_available(balances, allowance.credits_limit, amount)
-    if not sufficient.update(**changes):
+    sufficient_balances = _with_available(balances, allowance.credits_limit, amount)
+    if not sufficient_balances.update(**changes):
         ensure_balance(allowance, user_id, now)
-        if not sufficient.update(**changes):
+        if not sufficient_balances.update(**changes):
             raise InsufficientBalance(balances.get())
     return balances.get()
 
 
 def change_balance(balance_id: int, *, reserved: Decimal, charged: Decimal) -> AllowanceBalance:
-    """Change a balance by these amounts, whatever its limit, and return it as it stands then."""
+    """Add these amounts to a balance, whatever its limit, and return the balance after that."""
     balances = AllowanceBalance.objects.filter(pk=balance_id)
     balances.update(
         credits_reserved=F("credits_reserved") + credits_value(reserved),
@@ -76,12 +76,12 @@ def change_balance(balance_id: int, *, reserved: Decimal, charged: Decimal) -> A
 def current_balance(
     allowance: Allowance, user_id: int, now: datetime
 ) -> QuerySet[AllowanceBalance]:
-    """The balance of this period as a query; it may not exist yet."""
+    """The balance of the current period as a queryset, empty if it does not exist yet."""
     return AllowanceBalance.objects.filter(**_balance_key(allowance, user_id, now))
 
 
 def ensure_balance(allowance: Allowance, user_id: int, now: datetime) -> None:
-    """Make the present balance unless there is one; waits for another transaction that makes it."""
+    """Create the current balance if missing; waits for another transaction that creates it."""
     balance = AllowanceBalance(
         **_balance_key(allowance, user_id, now), credits_limit=allowance.credits_limit
     )
@@ -102,16 +102,16 @@ def _with_available(
 ) -> QuerySet[AllowanceBalance]:
     if limit is None:
         return balances
-    used = F("credits_reserved") + F("credits_charged") + credits_value(amount)
-    used_after = ExpressionWrapper(used, output_field=CreditsField())
-    return balances.alias(after=used_after).filter(after__lte=limit)
+    total = F("credits_reserved") + F("credits_charged") + credits_value(amount)
+    used_after = ExpressionWrapper(total, output_field=CreditsField())
+    return balances.alias(used_after=used_after).filter(used_after__lte=limit)
 
 
 log = structlog.get_logger(__name__)
 
 
 class ReservationClosed(RuntimeError):
-    """Its credits were charged or returned already: a new try needs a generation of its own."""
+    """The credits of this generation were charged or returned already: retry with a new one."""
 
 
 def reserve(
@@ -124,21 +124,21 @@ def reserve(
     active_count: int,
     now: datetime,
 ) -> Decimal:
-    """Hold credits for a generation before it is sent, in every allowance that applies.
+    """Reserve credits for a generation before it is sent, in every allowance that applies.
 
-    `amount` is the estimate, None when price or length is open; then `max_credits` is the worst
-    case, if it is known. `active_count` is how many generations of
-    this person are under way: count them in the same transaction, under a lock of the person.
-    Returns the credits held; for a generation that holds credits already, those. Raises a NoRoom,
-    whose texts say why, or EndedBefore; nothing is changed then.
+    `amount` is the estimate, None when price or length is unknown; then `max_credits` is the worst
+    case, if it is known. `active_count` is how many generations of this person are under way:
+    count them in the same transaction, under a lock of the person. Returns the credits reserved,
+    now or by an earlier call. Raises SpendingDenied, whose texts say why, or ReservationClosed;
+    nothing is changed then.
     """
     amount = None if amount is None else _quantize_not_negative(amount)
     max_credits = None if max_credits is None else _quantize_not_negative(max_credits)
     try:
         with transaction.atomic():
-            existing = _lock_reservations(generation_id)
-            if existing:
-                return _existing_amount(existing)
+            existing_reservations = _lock_reservations(generation_id)
+            if existing_reservations:
+                return _existing_amount(existing_reservations)
             allowances = applicable_allowances(user)
             amount = authorize_amount(
                 allowances,
@@ -156,25 +156,25 @@ def reserve(
 
 
 def adjust(*, generation_id: int, reserved: Decimal, now: datetime) -> bool:
-    """EvoLink reserved another amount than was estimated. Never refuses.
+    """Record that EvoLink reserved another amount than was estimated. Never refuses.
 
-    False when nothing is held any more, or just this amount.
+    False when no credits are reserved any more, or exactly this amount is.
     """
     reserved = _quantize_not_negative(reserved)
     with transaction.atomic():
-        outdated = [
+        outdated_reservations = [
             reservation
             for reservation in _open_reservations(generation_id)
             if reservation.credits != reserved
         ]
-        for reservation in outdated:
+        for reservation in outdated_reservations:
             entry = LedgerEntry(
                 kind=LedgerEntry.Kind.ADJUST,
                 credits_reserved_delta=reserved - reservation.credits,
                 created_at=now,
             )
             _post_entry(reservation, entry, Reservation.State.HELD, reserved)
-    return bool(outdated)
+    return bool(outdated_reservations)
 
 
 def settle(
@@ -185,7 +185,7 @@ def settle(
     actor: User | None = None,
     note: str = "",
 ) -> bool:
-    """EvoLink charged this, be it more or less than was held. False when it had ended before."""
+    """Record what EvoLink charged, more or less than reserved. False when closed already."""
     charged = _quantize_not_negative(charged)
     with transaction.atomic():
         reservations = _open_reservations(generation_id)
@@ -205,7 +205,7 @@ def settle(
 def release(
     *, generation_id: int, now: datetime, actor: User | None = None, note: str = ""
 ) -> bool:
-    """Nothing was charged: all of it goes back. False when it had ended before."""
+    """Return all reserved credits: nothing was charged. False when closed already."""
     with transaction.atomic():
         reservations = _open_reservations(generation_id)
         for reservation in reservations:
@@ -218,26 +218,26 @@ def release(
 
 
 def correct(*, generation_id: int, charged: Decimal, actor: User, note: str, now: datetime) -> bool:
-    """An admin knows better what EvoLink charged. False when the ledger says so already.
+    """Set what EvoLink charged, as an admin found out. False when the ledger says so already.
 
-    Whatever came before, the entries sum to `charged` afterwards; what was still held is settled.
+    The entries sum to `charged` afterwards; an open reservation is settled.
     """
     charged = _quantize_not_negative(charged)
     with transaction.atomic():
         if settle(generation_id=generation_id, charged=charged, now=now, actor=actor, note=note):
             return True
-        outdated = [
+        outdated_reservations = [
             reservation
             for reservation in _lock_reservations(generation_id)
             if reservation.credits != charged
         ]
-        for reservation in outdated:
+        for reservation in outdated_reservations:
             entry = LedgerEntry(
                 kind=LedgerEntry.Kind.CORRECT, created_at=now, actor=actor, note=note
             )
             entry.credits_charged_delta = charged - reservation.credits
             _post_entry(reservation, entry, Reservation.State.SETTLED, charged)
-    return bool(outdated)
+    return bool(outdated_reservations)
 
 
 def record_external(
@@ -249,11 +249,11 @@ def record_external(
     actor: User | None = None,
     note: str = "",
 ) -> bool:
-    """Put a task into the ledger that is at EvoLink without a reservation here: a rescued one.
+    """Enter a recovered task into the ledger, which is at EvoLink without a reservation here.
 
-    It cannot refuse, as the credits are gone or held there already; from here on it is adjusted
-    and settled like any other. False when the generation stands in the ledger. Raises NoAllowance
-    for a person who has no balance to write it into.
+    Does not refuse for lack of credits, as EvoLink charged or reserved them already; later it is
+    adjusted and settled like any other. False when the generation is in the ledger already.
+    Raises NoAllowance for a person without any allowance.
     """
     reserved = _quantize_not_negative(reserved)
     with transaction.atomic():
@@ -286,7 +286,7 @@ def _reserve_in_all(
     amount: Decimal,
     now: datetime,
 ) -> None:
-    """All balances, or none: the caller's transaction goes back when one of them refuses."""
+    """Reserve in all balances or none: the caller's transaction rolls back when one refuses."""
     reservations, entries = [], []
     for allowance in allowances:
         try:
@@ -341,7 +341,7 @@ def _open_reservations(generation_id: int) -> list[Reservation]:
 
 
 def _lock_reservations(generation_id: int) -> list[Reservation]:
-    """The holds of a generation, in the order of the allowances; nobody else changes them now."""
+    """The reservations of a generation, locked, in the order of the allowances."""
     reservations = Reservation.objects.select_for_update(of=("self",)).filter(
         generation_id=generation_id
     )
@@ -351,12 +351,12 @@ def _lock_reservations(generation_id: int) -> list[Reservation]:
 def _post_entry(
     reservation: Reservation, entry: LedgerEntry, state: Reservation.State, amount: Decimal
 ) -> None:
-    """Write one line: the balance changes by it, and the hold becomes what it says."""
-    unchanged = Reservation.objects.filter(
+    """Write one entry, apply it to the balance, and set state and credits of the reservation."""
+    unchanged_reservation = Reservation.objects.filter(
         pk=reservation.pk, state=reservation.state, credits=reservation.credits
     )
-    if not unchanged.update(state=state, credits=amount):
-        raise RuntimeError(f"hold {reservation.pk} was changed without its lock")
+    if not unchanged_reservation.update(state=state, credits=amount):
+        raise RuntimeError(f"reservation {reservation.pk} was changed without its lock")
     balance = change_balance(
         reservation.balance_id,
         reserved=entry.credits_reserved_delta,

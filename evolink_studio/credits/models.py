@@ -1,4 +1,4 @@
-"""The ledger: what was reserved and charged, out of which balance, and since when."""
+"""Allowances, balances, the ledger, rate cards and the provider account."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,13 +19,13 @@ from evolink_studio.credits.periods import Period, end_of_period, start_of_perio
 class Allowance(models.Model):
     """What one person, every member of a group, or everybody may spend in a period.
 
-    Everything that applies to a person must have room:
+    Every allowance that applies to a person must have credits left:
 
     - their own allowances, and those that their groups give each member;
-    - only when there is none of these: what everybody is given;
-    - always: the pots their groups share, and the pot that the whole studio shares.
+    - only when there is none of these: those that everybody gets;
+    - always: the allowances that their groups share, and those that the whole studio shares.
 
-    A person to whom nothing applies may not spend at all.
+    A person to whom none applies may not spend at all.
     """
 
     user = models.ForeignKey(
@@ -140,11 +140,11 @@ class Allowance(models.Model):
         return self.user_id is None and self.group_id is None
 
     def current_period_start(self, now: datetime) -> date:
-        """The first day of its present period."""
+        """The first day of the current period."""
         return start_of_period(self.period, now)
 
     def balance_user_id(self, user_id: int) -> int | None:
-        """Whose balance a person spends from: their own, or (None) the one that is shared."""
+        """The `user_id` of the balance that a person spends from; None for the shared one."""
         return None if self.is_shared else user_id
 
 
@@ -212,7 +212,7 @@ class AllowanceBalance(models.Model):
         return end_of_period(self.period, self.period_start)
 
     def effective_limit(self, now: datetime) -> Decimal | None:
-        """What could be spent: of the allowance as it is now, or as it was in a period gone by."""
+        """The allowance's limit in the current period; for a past period, the limit of then."""
         current_period = (self.allowance.period, self.allowance.current_period_start(now))
         return (
             self.allowance.credits_limit
@@ -222,7 +222,7 @@ class AllowanceBalance(models.Model):
 
 
 class Reservation(models.Model):
-    """How a generation stands with a balance. `amount` is what is held, or what was charged."""
+    """One generation in one balance. `credits` is what is reserved, or what was charged."""
 
     class State(models.TextChoices):
         HELD = "held", _("reserved")
@@ -257,11 +257,11 @@ class Reservation(models.Model):
 
 
 class ImmutableEntryError(TypeError):
-    """Entries are only ever added. What was wrong is put right by another entry."""
+    """Entries are only ever added. A wrong one is corrected by another entry."""
 
 
 class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
-    """Reads and adds. The database refuses the rest as well."""
+    """Allows reading and adding only; database triggers refuse the rest as well."""
 
     def update(self, **kwargs: Any) -> NoReturn:
         raise ImmutableEntryError
@@ -274,11 +274,11 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
 
 
 class LedgerEntry(models.Model):
-    """One line of the ledger: what a balance's reserved and charged credits changed by.
+    """One entry of the ledger: the changes of a balance's reserved and charged credits.
 
-    The entries of a generation in a balance sum to what is held; in the end to what EvoLink
-    charged, or to 0. `balance` is what the balance had used after this line, `credits_limit` what
-    it could use then.
+    The entries of a generation in a balance sum to what is reserved; in the end to what EvoLink
+    charged, or to 0. `credits_used_after` is what the balance had used after this entry,
+    `credits_limit` its limit then.
     """
 
     class Kind(models.TextChoices):
@@ -325,7 +325,7 @@ class LedgerEntry(models.Model):
                 condition=Q(kind__in=["settle", "release"]),
                 name="entry_ends_once",
             ),
-            # The heart of it: nothing is ever reserved beyond the limit, whoever wrote the line.
+            # Nothing is ever reserved beyond the limit, whichever code writes the entry.
             models.CheckConstraint(
                 condition=~Q(kind="reserve")
                 | Q(credits_limit__isnull=True)
@@ -371,14 +371,14 @@ class LedgerEntry(models.Model):
 
     @property
     def credits_delta(self) -> Decimal:
-        """What this line changed in all."""
+        """The change of reserved and charged credits together."""
         return self.credits_reserved_delta + self.credits_charged_delta
 
 
 class RateCard(models.Model):
-    """What one AI model costs from a day on. The newest card that has begun counts.
+    """The price of one AI model from `effective_at` on. The newest card in effect applies.
 
-    It is an estimate: the authority is what EvoLink reserves and then charges.
+    It serves for estimates: what EvoLink reserves and then charges is authoritative.
     """
 
     class Unit(models.TextChoices):
@@ -425,7 +425,7 @@ class BalanceError(StrEnum):
 
 
 class ProviderAccount(models.Model):
-    """The account at EvoLink as the worker last read it: one row a provider."""
+    """The account at EvoLink as the worker last read it: one row per provider."""
 
     class KeyState(models.TextChoices):
         UNKNOWN = "unknown", _("not asked yet")

@@ -1,4 +1,4 @@
-"""For how long an allowance lasts before it starts afresh. All in UTC; a week begins on Monday."""
+"""The periods of allowances. All in UTC; a week begins on Monday."""
 
 from datetime import date, datetime, timedelta
 
@@ -31,10 +31,10 @@ def start_of_period(period: str, now: datetime) -> date:
 def current_period_filter(
     now: datetime, *, balance_prefix: str = "", allowance_prefix: str = "allowance__"
 ) -> models.Q:
-    """The balances of the period in which their allowance is now.
+    """The condition for balances of the current period of their allowance.
 
-    `balance_prefix` leads from where the query stands to the balance, `allowance_prefix` to the
-    allowance.
+    `balance_prefix` is the lookup prefix from the queried model to the balance,
+    `allowance_prefix` the one to the allowance.
     """
     condition = models.Q()
     for period in Period.values:

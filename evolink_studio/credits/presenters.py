@@ -1,4 +1,4 @@
-"""How allowances stand, in words for their owner."""
+"""The status of a person's allowances as texts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,8 +24,7 @@ _OWN_TITLES = {
 
 @dataclass(frozen=True)
 class AllowanceLine:
-    """One line: `left` is "12.5 of 100", `used_percent` (of 100 at most) is None without a
-    limit."""
+    """One allowance. `used_percent` is at most 100; None without a limit."""
 
     title: str
     remaining_text: str
@@ -35,9 +34,9 @@ class AllowanceLine:
 
 @dataclass(frozen=True)
 class AllowanceSummary:
-    """How a person stands: the tightest limit in one line, then every line, and whom to ask.
+    """The most restrictive allowance in one line, then every allowance, and whom to ask.
 
-    `is_near_limit`: half of an allowance or more is used once what is on the form is sent.
+    `is_near_limit`: half of an allowance or more is used once the form is sent.
     """
 
     summary: str
@@ -47,12 +46,12 @@ class AllowanceSummary:
 
 
 def summarize_allowances(availability: Availability) -> AllowanceSummary | None:
-    """None for who has no limit: there is nothing to keep an eye on. One query."""
+    """The summary; None for a person without a limit. One query."""
     if availability.most_restrictive is None:
         return None
-    (strictest,) = allowance_lines([availability.most_restrictive])
+    (strictest_line,) = allowance_lines([availability.most_restrictive])
     return AllowanceSummary(
-        summary=f"{strictest.title}: {strictest.remaining_text}",
+        summary=f"{strictest_line.title}: {strictest_line.remaining_text}",
         lines=allowance_lines(availability.statuses),
         contact_text=owner_contact_text(owner_names()),
         is_near_limit=bool(availability.alert_percents),

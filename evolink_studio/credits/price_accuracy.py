@@ -1,4 +1,4 @@
-"""Where estimate, reservation and charge differ, and whom to ask about generations."""
+"""Compares estimates, reservations and charges; registers the source of generation data."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,46 +25,46 @@ class UsageSample:
 
 
 class UsageSource(Protocol):
-    """What the app that knows the generations tells about them. `credits` imports no such app."""
+    """Generation data that another app provides: `credits` must not import `generations`."""
 
     def recent_samples(self, model_id: str | None, limit: int) -> Iterable[UsageSample]:
-        """Those that EvoLink named a figure for, the newest first; `None` means every model."""
+        """Generations with a figure from EvoLink, newest first; `model_id` None means any."""
 
     def expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
-        """What the entries of each generation must sum to; None while its credits are held."""
+        """(generation id, what its entries must sum to; None while its credits are reserved)."""
 
     def get_admin_url(self, generation_id: int) -> str:
-        """The address of its page in the admin pages."""
+        """The URL of its admin page."""
 
 
 _registered_sources: list[UsageSource] = []
 
 
 def register_usage_source(source: UsageSource) -> None:
-    """From now on this one is asked about generations. Called once, when the apps are ready."""
+    """Set the source of generation data. Called once, when the apps are ready."""
     _registered_sources[:] = [source]
 
 
 def get_usage_source() -> UsageSource | None:
-    """Whom to ask about generations; None while nobody has registered."""
+    """The source of generation data; None while none is registered."""
     return _registered_sources[0] if _registered_sources else None
 
 
 def recent_samples(model_id: str | None, limit: int) -> list[UsageSample]:
-    """The newest generations that EvoLink named a figure for; none without a source."""
+    """The newest generations with a figure from EvoLink; [] without a source."""
     source = get_usage_source()
     return list(source.recent_samples(model_id, limit)) if source else []
 
 
 def generation_admin_url(generation_id: int) -> str:
-    """The address of the page of a generation in the admin pages; "" without a source."""
+    """The URL of a generation's admin page; "" without a source."""
     source = get_usage_source()
     return source.get_admin_url(generation_id) if source else ""
 
 
 @dataclass(frozen=True)
 class PricePreview:
-    """What a card says about a generation. `difference` is how far the card is above EvoLink."""
+    """The price of a generation by a rate card. `difference` is price minus EvoLink's figure."""
 
     sample: UsageSample
     price: Decimal
@@ -77,7 +77,7 @@ class PricePreview:
 
 @dataclass(frozen=True)
 class ModelAccuracy:
-    """All generations of one AI model whose three figures are compared."""
+    """Totals, in credits, of all compared generations of one AI model."""
 
     model_id: str
     count: int
@@ -100,14 +100,14 @@ class ModelAccuracy:
 
 @dataclass(frozen=True)
 class AccuracyReport:
-    """The generations whose figures differ, in the order given, and what that means by model."""
+    """The generations whose figures differ, in the order given, and the totals by model."""
 
     differing_samples: tuple[UsageSample, ...]
     by_model: tuple[ModelAccuracy, ...]
 
 
 def preview_prices(rate_card: RateCard, samples: Iterable[UsageSample]) -> tuple[PricePreview, ...]:
-    """What a card, saved or not, would have said about these generations."""
+    """The prices of these generations by a rate card, saved or not."""
     return tuple(
         PricePreview(sample, calculate_price(rate_card, sample.params), _actual_credits(sample))
         for sample in samples
@@ -115,7 +115,7 @@ def preview_prices(rate_card: RateCard, samples: Iterable[UsageSample]) -> tuple
 
 
 def measure_accuracy(samples: Iterable[UsageSample]) -> AccuracyReport:
-    """Compare what was estimated, reserved and charged. A figure that is not known is left out."""
+    """Compare estimates with EvoLink's figures. A sample without one of them is in no total."""
     all_samples = list(samples)
     by_model: dict[str, list[UsageSample]] = {}
     for sample in all_samples:
@@ -132,12 +132,12 @@ def measure_accuracy(samples: Iterable[UsageSample]) -> AccuracyReport:
 
 def has_difference(sample: UsageSample) -> bool:
     """Whether the figures that are known are not all the same."""
-    figures = {f for f in (sample.estimated, sample.reserved, sample.charged) if f is not None}
-    return len(figures) > 1
+    amounts = {sample.estimated, sample.reserved, sample.charged} - {None}
+    return len(amounts) > 1
 
 
 def _actual_credits(sample: UsageSample) -> Decimal | None:
-    """What EvoLink said last: the charge, or the reservation while there is no charge."""
+    """EvoLink's latest figure: the charge, or the reservation while there is no charge."""
     return sample.reserved if sample.charged is None else sample.charged
 
 

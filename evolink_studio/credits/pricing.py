@@ -1,4 +1,4 @@
-"""From a rate card and parameters to credits. Decimals only."""
+"""Prices in credits, from a rate card and parameters. Decimals only."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from evolink_studio.credits.models import RateCard
 def calculate_price(rate_card: RateCard, params: Mapping[str, object]) -> Decimal:
     """Credits for one generation with these parameters (`duration` in seconds).
 
-    A card counted by the second needs a `duration`; where it is missing or automatic, one minimum
-    charge is the honest guess.
+    A price per second needs a `duration`; where it is missing or automatic, the guess is the
+    minimum charge.
     """
     amount = rate_card.credits_per_unit * _find_multiplier(rate_card.factors, params)
     if rate_card.unit == RateCard.Unit.SECOND:
@@ -26,10 +26,10 @@ def calculate_price(rate_card: RateCard, params: Mapping[str, object]) -> Decima
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one generation will take, before EvoLink names the figure.
+    """What one generation will cost, before EvoLink names the amount.
 
-    `credits` is None where the price or the length is open; `max_credits` is the worst case then,
-    None where nobody knows that either.
+    `credits` is None when price or length is unknown; `max_credits` is then the worst case, None
+    if that is unknown, too.
     """
 
     credits: Decimal | None
@@ -37,7 +37,7 @@ class Estimate:
 
 
 def estimate_price(rate_card: RateCard | None, params: Mapping[str, object]) -> Estimate:
-    """An estimate where one can be made; a guess is never passed off as one."""
+    """The estimate; `credits` is None, never a guess, without a rate card or a known length."""
     if rate_card is None:
         return Estimate(None)
     if is_length_known(rate_card, params):
@@ -46,15 +46,15 @@ def estimate_price(rate_card: RateCard | None, params: Mapping[str, object]) -> 
 
 
 def lowest_unit_price(rate_card: RateCard) -> Decimal:
-    """The lowest price of one unit: what "from … credits" says."""
+    """The lowest price of one unit, for "from … credits"."""
     multipliers = [Decimal(1), *(Decimal(str(factor["times"])) for factor in rate_card.factors)]
     return (rate_card.credits_per_unit * min(multipliers)).quantize(CREDITS_QUANTUM, ROUND_HALF_UP)
 
 
 def highest_price(rate_card: RateCard) -> Decimal | None:
-    """The dearest generation of this model: highest factor, longest film.
+    """The highest price of this model: highest factor, longest film.
 
-    None when it is counted by the second and nobody knows how long it may get.
+    None when it is priced per second and the longest film is unknown.
     """
     multipliers = [Decimal(1), *(Decimal(str(factor["times"])) for factor in rate_card.factors)]
     amount = rate_card.credits_per_unit * max(multipliers)
@@ -67,7 +67,7 @@ def highest_price(rate_card: RateCard) -> Decimal | None:
 
 
 def is_length_known(rate_card: RateCard, params: Mapping[str, object]) -> bool:
-    """Whether `price` is more than the guess for a film of unknown length."""
+    """Whether `calculate_price` knows the length it needs; otherwise it returns a guess."""
     return rate_card.unit == RateCard.Unit.CALL or bool(_duration_seconds(params))
 
 
@@ -92,7 +92,7 @@ DURATION_FIELD = "duration"
 
 @dataclass(frozen=True)
 class CheaperOption:
-    """One changed setting. `field` and `option` are labels to translate, `value` is what to set."""
+    """One changed setting. `field_label` and `option_label` are msgids, `value` is what to set."""
 
     field_name: str
     field_label: str
@@ -102,14 +102,14 @@ class CheaperOption:
     saved_credits: Decimal
 
 
-# Whether the rules of the model let this field have this value, with all else as it is.
+# Whether the model's rules allow this value in this field, with all other values unchanged.
 IsAllowed = Callable[[str, object], bool]
 
 
 def cheaper_options(
     rate_card: RateCard, spec: ModelSpec, params: Mapping[str, object], is_allowed: IsAllowed
 ) -> tuple[CheaperOption, ...]:
-    """Every single change that makes it cheaper and that the model's rules allow, least first."""
+    """Every single change that is cheaper and that the rules allow, smallest saving first."""
     options = _priced_options(rate_card, spec, params)
     return tuple(option for option in options if is_allowed(option.field_name, option.value))
 
@@ -122,13 +122,13 @@ def best_cheaper_option(
     *,
     max_credits: Decimal,
 ) -> CheaperOption | None:
-    """The smallest single change that costs no more than this; None when there is none."""
-    affordable = (
+    """The change with the smallest saving that costs at most `max_credits`; None without one."""
+    affordable_options = (
         option
         for option in _priced_options(rate_card, spec, params)
         if option.price <= max_credits and is_allowed(option.field_name, option.value)
     )
-    return next(affordable, None)
+    return next(affordable_options, None)
 
 
 def _priced_options(

@@ -1,4 +1,4 @@
-"""Every write about money."""
+"""All writes to the provider account and to allowances; `ledger` writes entries."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from evolink_studio.credits.periods import current_period_filter
 
 
 def record_balance(*, provider_key: str, credits_available: Decimal, now: datetime) -> None:
-    """EvoLink told us what is left, so it also accepted the key."""
+    """Store the balance that EvoLink returned; it also accepted the key."""
     ProviderAccount.objects.update_or_create(
         provider_key=provider_key,
         defaults={
@@ -30,7 +30,7 @@ def record_balance(*, provider_key: str, credits_available: Decimal, now: dateti
 
 
 def record_key_rejected(*, provider_key: str, now: datetime) -> None:
-    """EvoLink does not accept the key: nothing more is sent until it does again."""
+    """Store that EvoLink rejects the key: nothing is sent until it accepts the key again."""
     ProviderAccount.objects.update_or_create(
         provider_key=provider_key,
         defaults={
@@ -42,7 +42,7 @@ def record_key_rejected(*, provider_key: str, now: datetime) -> None:
 
 
 def record_unreachable(*, provider_key: str, error: BalanceError, now: datetime) -> None:
-    """EvoLink did not answer; the last known balance stays, with its age."""
+    """Store why the balance could not be read; the last one stays, with the time it was read."""
     ProviderAccount.objects.update_or_create(
         provider_key=provider_key, defaults={"tried_at": now, "last_error": error}
     )
@@ -51,11 +51,12 @@ def record_unreachable(*, provider_key: str, error: BalanceError, now: datetime)
 def raise_allowances(*, queryset: QuerySet[Allowance], credits_added: Decimal) -> list[Allowance]:
     """Add credits to each chosen allowance that has a limit, and return those.
 
-    It counts at once: what may be spent is always read from the allowance.
+    It takes effect at once: the limit is always read from the allowance.
     """
     with transaction.atomic():
-        limited = Allowance.objects.filter(pk__in=queryset.order_by().values("pk"))
-        allowances = list(limited.exclude(credits_limit=None).select_for_update().order_by("pk"))
+        selected_allowances = Allowance.objects.filter(pk__in=queryset.order_by().values("pk"))
+        limited_allowances = selected_allowances.exclude(credits_limit=None)
+        allowances = list(limited_allowances.select_for_update().order_by("pk"))
         for allowance in allowances:
             allowance.credits_limit = (allowance.credits_limit or Decimal(0)) + credits_added
             allowance.save(update_fields=["credits_limit"])
@@ -64,7 +65,7 @@ def raise_allowances(*, queryset: QuerySet[Allowance], credits_added: Decimal) -
 
 @dataclass(frozen=True)
 class ThresholdAlert:
-    """A balance that reached a threshold (percent) since it was last looked at."""
+    """A balance that reached a threshold (percent) since the last check."""
 
     balance: AllowanceBalance
     percent: int
@@ -81,7 +82,7 @@ class ThresholdAlert:
 
 
 def claim_threshold_alerts(*, now: datetime) -> list[ThresholdAlert]:
-    """What has to be told now. It counts as told from here on, whoever asks at the same time.
+    """The alerts to send now, marked as sent: of concurrent callers only one gets each.
 
     When an allowance is raised, its balances fall below thresholds and may reach them again.
     """
@@ -96,7 +97,7 @@ def _changed_thresholds(now: datetime) -> list[tuple[AllowanceBalance, int]]:
     balances = AllowanceBalance.objects.filter(
         current_period_filter(now), allowance__is_active=True, allowance__credits_limit__gt=0
     ).order_by("pk")
-    percents = [
+    balance_percents = [
         (
             balance,
             max(
@@ -106,12 +107,14 @@ def _changed_thresholds(now: datetime) -> list[tuple[AllowanceBalance, int]]:
         for balance in balances.select_related("allowance__user", "allowance__group", "user")
     ]
     return [
-        (balance, percent) for balance, percent in percents if percent != balance.alerted_percent
+        (balance, percent)
+        for balance, percent in balance_percents
+        if percent != balance.alerted_percent
     ]
 
 
 def _record_alert(balance: AllowanceBalance, percent: int) -> bool:
-    unchanged = AllowanceBalance.objects.filter(
+    unchanged_balance = AllowanceBalance.objects.filter(
         pk=balance.pk, alerted_percent=balance.alerted_percent
     )
-    return unchanged.update(alerted_percent=percent) == 1
+    return unchanged_balance.update(alerted_percent=percent) == 1

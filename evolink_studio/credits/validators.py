@@ -1,4 +1,4 @@
-"""What may stand in a rate card's factors, said in words a person can act on."""
+"""Checks a rate card's factors, with messages that a person can act on."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
@@ -9,7 +9,7 @@ from evolink_studio.catalog import SPECS, ModelSpec
 from evolink_studio.catalog.fields import Control
 
 MAX_MULTIPLIER = Decimal(1000)
-# What a switch is called where prices compare values as text.
+# The values of a switch as text, as `pricing` compares them.
 _SWITCH_VALUES = ("True", "False")
 
 
@@ -72,7 +72,7 @@ def _find_setting_errors(spec: ModelSpec, name: str, value: object) -> Iterator[
 
 
 def _find_unreachable_entries(factors: list[Mapping[str, Mapping[str, object]]]) -> Iterator[str]:
-    """The first entry that fits counts, so a narrower one below a wider one never does."""
+    """The first matching entry applies, so a narrower one after a wider one never does."""
     for index, factor in enumerate(factors):
         for earlier_index, earlier_factor in enumerate(factors[:index]):
             if earlier_factor["when"].items() <= factor["when"].items():

@@ -1,4 +1,4 @@
-"""Files in the admin pages: to look at, never to change."""
+"""Files in the admin pages, read-only."""
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied

@@ -1,4 +1,4 @@
-"""Files: pictures people gave, films that were made."""
+"""Django app: uploaded files and films made here."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _

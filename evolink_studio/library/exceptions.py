@@ -1,17 +1,17 @@
-"""Why a file was not taken, in sentences for the person.
+"""Why a file was rejected, with messages for the person.
 
 FileRejected
-├── NoFileUploaded       nothing arrived
+├── NoFileUploaded       the request has no file
 ├── InvalidImage         not a picture, or damaged
 ├── ImageTooLarge        a picture too large to open
 ├── FileTooLarge         over the limit for uploads
 ├── InvalidVideo         not a film, damaged, or cut short
 ├── InvalidAudio         not a sound file, or damaged
-├── FetchFailed          the address gave no file
-├── EditFailed           a change that cannot be made
+├── FetchFailed          the URL gave no file
+├── EditFailed           an edit that cannot be made
 ├── DiskFull             the disk is full; also an OSError
-├── StorageUnavailable   where files are kept cannot be reached now; also an OSError
-└── DatabaseUnavailable  the database did not answer, so nobody would know of the file
+├── StorageUnavailable   the storage cannot be reached now; also an OSError
+└── DatabaseUnavailable  the database did not answer, so the row could not be written
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,10 +26,10 @@ from evolink_studio.evolink.errors import DISK_FULL_ERRNOS
 
 
 class FileRejected(Exception):
-    """A file that the library does not take.
+    """A file that the library rejects.
 
-    `msgid` is a msgid with places for `values`; `str()` gives the sentence in the language of the
-    moment. `status` is the HTTP status that goes with it.
+    `msgid` has a {placeholder} for each of `values`; `str()` gives the message in the active
+    language. `status` is the HTTP status of the response.
     """
 
     msgid: str = _("This file was not added. Nothing was sent or charged. Try another file.")
@@ -71,7 +71,7 @@ class FileTooLarge(FileRejected):
 
     @classmethod
     def for_limit(cls) -> Self:
-        """Names the limit of the settings, `MAX_UPLOAD_BYTES`."""
+        """With the limit of the setting `MAX_UPLOAD_BYTES`, in MB."""
         return cls(limit=settings.MAX_UPLOAD_BYTES // 1024**2)
 
 
@@ -129,7 +129,7 @@ class DatabaseUnavailable(FileRejected):
 
 @contextmanager
 def reject_when_disk_full() -> Iterator[None]:
-    """An OSError that says so becomes DiskFull; any other passes through."""
+    """Raises DiskFull instead of an OSError with such an errno; any other passes through."""
     try:
         yield
     except OSError as error:

@@ -1,8 +1,8 @@
-"""Sending a stored file: whole, or a part of it at a time.
+"""Responses with a stored file, whole or as a byte range.
 
-A part is at most 256 KiB, so that a slow viewer never holds a thread of the web server. Browsers
-ask for the next part when they need it; Safari plays no film without parts. Where an S3 store keeps
-the files, it sends the large ones itself: to a link signed here, after the owner was checked here.
+A range has at most 256 KiB, so that a slow client never holds a thread of the web server. Browsers
+request the next range when they need it; Safari plays no film without ranges. Large files in an S3
+store are redirected to a signed link, after the owner was checked here.
 """
 
 import re
@@ -17,8 +17,8 @@ from django.utils.http import content_disposition_header
 from evolink_studio.library.models import Asset
 
 MAX_PART_BYTES = 256 * 1024
-LINK_LIFETIME_SECONDS = 900  # seconds
-# The bytes behind an address never change. Vary: Cookie keeps them from the next person.
+LINK_LIFETIME_SECONDS = 900
+# The bytes behind a URL never change. Vary: Cookie keeps them from the browser's next user.
 _COMMON_HEADERS = {
     "Accept-Ranges": "bytes",
     "Cache-Control": "private, max-age=86400, immutable",
@@ -27,7 +27,7 @@ _COMMON_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _STRICT_CSP = "sandbox; default-src 'none'"
-# A film or sound opened in a tab is fetched once more by the page that the browser makes for it.
+# A film or sound opened in a tab is fetched again by the viewer page that the browser makes.
 _MEDIA_CSP = "sandbox allow-same-origin; default-src 'none'; media-src 'self'"
 # "bytes=first-last", "bytes=first-" or "bytes=-count"; of several ranges only the first is sent.
 _RANGE_PATTERN = re.compile(
@@ -37,10 +37,11 @@ _RANGE_PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class ServedFile:
-    """What is sent. `etag` names the content, without quotes; `mime` is ours, never a lease.
+    """A stored file to send. `etag` identifies the content, without quotes; `mime` is the type
+    detected here, never one that the uploader stated.
 
-    `is_small` files are asked for by the dozen and pass through the web server, to stay in the
-    cache of the browser.
+    `is_small` files are requested by the dozen and sent by the web server, not by redirect, so
+    that the browser caches them.
     """
 
     storage_name: str
@@ -58,7 +59,7 @@ class ServedFile:
 def file_response(request: HttpRequest, served_file: ServedFile) -> HttpResponseBase:
     """200, 206, 304 or 416, for GET and HEAD. Http404 when the storage has no such file.
 
-    302 for a GET of what an S3 store sends itself.
+    302 for a GET of a file that an S3 store sends.
     """
     etag = f'"{served_file.etag}"'
     if _has_etag(request.headers.get("If-None-Match", ""), etag):
@@ -78,7 +79,7 @@ def file_response(request: HttpRequest, served_file: ServedFile) -> HttpResponse
 
 
 def _sign_link(served_file: ServedFile) -> str:
-    """A link that lives a quarter of an hour; "" where the files lie on our own disk."""
+    """A link valid for 15 minutes; "" when the storage is the local disk."""
     sign: Callable[..., str] | None = getattr(default_storage, "sign_link", None)
     if sign is None:
         return ""
@@ -115,7 +116,7 @@ def _build_partial_response(
 
 
 def _parse_range(request: HttpRequest, etag: str) -> re.Match[str] | None:
-    """The range asked for, if it counts: for a GET, of this very content, in words we know."""
+    """The requested range; None unless it is a GET for this content with a valid range."""
     if request.method != "GET" or request.headers.get("If-Range", etag) != etag:
         return None
     range_match = _RANGE_PATTERN.fullmatch(request.headers.get("Range", "").strip())
@@ -127,7 +128,7 @@ def _parse_range(request: HttpRequest, etag: str) -> re.Match[str] | None:
 
 
 def _compute_bounds(range_match: re.Match[str], size: int) -> tuple[int, int]:
-    """First and last byte; the first behind the last where there is nothing to send."""
+    """First and last byte; first > last when the range cannot be satisfied."""
     if range_match[3] is not None:
         return max(0, size - int(range_match[3])), size - 1
     return int(range_match[1]), min(size - 1, int(range_match[2] or size))
@@ -152,12 +153,12 @@ def _add_headers(response: HttpResponseBase, served_file: ServedFile) -> HttpRes
 
 
 def asset_file(asset: Asset, *, is_attachment: bool = False) -> ServedFile:
-    """The file itself."""
+    """The asset's file, to send."""
     return ServedFile(str(asset.file), asset.sha256, asset.mime, asset.name, is_attachment)
 
 
 def asset_poster_file(asset: Asset) -> ServedFile | None:
-    """Its small picture; a sound has none."""
+    """The asset's poster, to send; None for a sound."""
     if not asset.poster:
         return None
     etag, name = f"{asset.sha256}-poster", f"{asset.name}.webp"

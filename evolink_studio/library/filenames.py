@@ -1,4 +1,4 @@
-"""What people call their files: shown and offered for download, never used on the disk."""
+"""Names that people give their files: for display and download, never used in the storage."""
 
 import unicodedata
 from pathlib import PurePosixPath
@@ -15,7 +15,7 @@ _MEDIA_EXTENSIONS = {
 
 
 def clean_name(name: str, *, fallback: str = "file") -> str:
-    """A name in one visible line: no folders, no control or direction marks, not too long."""
+    """A name on one line, without folders, control and direction marks; at most 120 characters."""
     basename = name.replace("\\", "/").rsplit("/", 1)[-1]
     spaced_text = "".join(" " if char.isspace() else char for char in basename)
     visible_text = "".join(
@@ -26,23 +26,23 @@ def clean_name(name: str, *, fallback: str = "file") -> str:
 
 
 def name_from_url(url: str) -> str:
-    """The last part of an address, as a name."""
+    """The last part of a URL's path, as a name."""
     return clean_name(unquote(urlsplit(url).path), fallback="picture")
 
 
 def replace_extension(name: str, format: str) -> str:
-    """The name with the ending of what the file is now: "cat.heic" kept as JPEG is "cat.jpg"."""
+    """The name with the extension of the stored format: "cat.heic" as JPEG is "cat.jpg"."""
     return f"{strip_extension(name)}.{get_extension(format)}"
 
 
 def strip_extension(name: str) -> str:
-    """The name without an ending that says what kind of file it is."""
+    """The name without the extension of a media file."""
     path = PurePosixPath(name)
     return path.stem if path.suffix.lower() in _MEDIA_EXTENSIONS else name
 
 
 def get_extension(format: str) -> str:
-    """The usual ending of a format, without the dot."""
+    """The usual extension of a format, without the dot."""
     return _EXTENSION_BY_FORMAT.get(format, format)
 
 

@@ -1,4 +1,4 @@
-"""What the library's small requests may say."""
+"""Forms that check the library's requests."""
 
 from django import forms
 

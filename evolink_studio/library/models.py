@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AssetFacts(TypedDict):
-    """`bytes` is the weight, the sides are pixels; None where a kind has no such thing."""
+    """`bytes` is the size, `width` and `height` are pixels; None where a kind has no such fact."""
 
     ref: str
     kind: str
@@ -22,7 +22,7 @@ class AssetFacts(TypedDict):
 
 class AssetQuerySet(models.QuerySet["Asset"]):
     def readable_by(self, user: models.Model) -> "AssetQuerySet":
-        """What this person may open: their own. Staff look into a generation through the admin."""
+        """The files this person may open: their own. Staff see all of them in the admin pages."""
         return self.filter(owner_id=user.pk)
 
 
@@ -81,11 +81,11 @@ class Asset(models.Model):
 
     @property
     def ref(self) -> str:
-        """How a form and a generation name this file."""
+        """The identifier of this file in forms and generations."""
         return f"asset:{self.pk}"
 
     def facts(self) -> AssetFacts:
-        """The facts of this file. `ref` names it in forms and requests."""
+        """The facts of this file, as `catalog.MediaFile` takes them."""
         return {
             "ref": self.ref,
             "kind": self.kind,
@@ -98,7 +98,7 @@ class Asset(models.Model):
 
 
 class RemoteCopy(models.Model):
-    """A copy of one content at EvoLink's Files API. It lives 72 hours and is used until then."""
+    """A copy of one content at EvoLink's Files API. It expires after 72 hours."""
 
     sha256 = models.CharField(max_length=64)
     provider_key = models.CharField(

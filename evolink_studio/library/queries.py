@@ -1,4 +1,4 @@
-"""Reading the library for pages. At most one query each."""
+"""Reads of the library for pages. At most one query each."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,14 +18,14 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class AssetPage:
-    """Some files, newest first. `after` asks for the next page; "" on the last one."""
+    """Some files, newest first. `next_cursor` is for the next page; "" on the last one."""
 
     items: list[Asset]
     next_cursor: str
 
 
 def get_asset_or_404(user: User, pk: int) -> Asset:
-    """The file, if this person may open it. Anybody else does not learn that it exists."""
+    """The file, if this person may open it. Raises Http404 otherwise, as if it did not exist."""
     asset = Asset.objects.readable_by(user).filter(pk=pk).first()
     if asset is None:
         raise Http404
@@ -33,7 +33,7 @@ def get_asset_or_404(user: User, pk: int) -> Asset:
 
 
 def find_stored_result(*, owner_id: int, name: str, since: datetime) -> Asset | None:
-    """The film that an earlier `add_result` of this `name` has kept, `since` some time."""
+    """The film that an earlier `add_result` with this `name` stored after `since`, or None."""
     # Clocks of two machines may differ by a little.
     return Asset.objects.filter(
         owner_id=owner_id,
@@ -44,11 +44,11 @@ def find_stored_result(*, owner_id: int, name: str, since: datetime) -> Asset | 
 
 
 def recent_assets(user: User, *, kind: str, cursor: str = "", limit: int = PAGE_SIZE) -> AssetPage:
-    """A person's files of one kind. An `after` that makes no sense begins at the newest."""
+    """A person's files of one kind, newest first. An invalid `cursor` starts at the newest."""
     files = Asset.objects.readable_by(user).filter(kind=kind)
     if (position := _parse_cursor(cursor)) is not None:
         created_at, pk = position
-        # The first condition says nothing new, but lets the database go straight to the place.
+        # The first condition is redundant, but lets the database seek in the index.
         files = files.filter(created_at__lte=created_at).filter(
             Q(created_at__lt=created_at) | Q(pk__lt=pk)
         )

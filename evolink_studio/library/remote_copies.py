@@ -1,4 +1,4 @@
-"""Copies of files at EvoLink: made once per content and used again while they live."""
+"""Copies of files at EvoLink: uploaded once per content and reused until they expire."""
 
 from datetime import datetime, timedelta
 
@@ -14,14 +14,14 @@ MIN_REMAINING_LIFETIME = timedelta(hours=6)
 
 
 def find_remote_copy(*, sha256: str, provider_key: str, now: datetime) -> RemoteCopy | None:
-    """The copy of this content that lives for six more hours at least, if there is one."""
+    """The copy of this content that is valid for six more hours at least, or None."""
     return RemoteCopy.objects.filter(
         sha256=sha256, provider_key=provider_key, expires_at__gte=now + MIN_REMAINING_LIFETIME
     ).first()
 
 
 def save_remote_copy(*, sha256: str, provider_key: str, file: RemoteFile) -> RemoteCopy:
-    """Remember an uploaded copy, in place of an older one of the same content."""
+    """Save an uploaded copy; it replaces an older one of the same content."""
     copy, _ = RemoteCopy.objects.update_or_create(
         sha256=sha256,
         provider_key=provider_key,
@@ -37,16 +37,17 @@ def save_remote_copy(*, sha256: str, provider_key: str, file: RemoteFile) -> Rem
 async def ensure_remote_copy(
     client: EvoLinkClient, *, asset: Asset, provider_key: str, now: datetime
 ) -> str:
-    """An address of this file that EvoLink can read; uploads it when no copy lives long enough.
+    """A URL of this file that EvoLink can read; uploads it when no copy is valid long enough.
 
-    Free of charge, so it may be repeated. Raises Refused, RateLimited or Unavailable.
+    Free of charge, so it may be repeated. Raises RequestRejected, RateLimitError or
+    ServiceUnavailableError.
     """
     copy = await sync_to_async(find_remote_copy)(
         sha256=asset.sha256, provider_key=provider_key, now=now
     )
     if copy is None:
         content = await sync_to_async(storage.read_content)(str(asset.file))
-        # The name is seen at EvoLink: what a person calls a file is nobody's business there.
+        # EvoLink sees this name, so it is not the one that the person gave the file.
         name = f"{asset.sha256[:16]}.{filenames.get_extension(asset.format)}"
         file = await client.upload_file(content, name=name, mime=asset.mime)
         copy = await sync_to_async(save_remote_copy)(

@@ -1,7 +1,6 @@
-"""The library's bytes in an S3 store, where several machines share them.
+"""The library's files in an S3 store, shared by several machines.
 
-Its troubles come out as OSError, as those of a disk do, so that nobody above has to know which of
-the two it is.
+Its errors are raised as OSError, like those of a disk, so that callers need not tell them apart.
 """
 
 from collections.abc import Iterator
@@ -19,13 +18,13 @@ from storages.backends.s3 import S3Storage  # type: ignore[import-untyped]  # ha
 
 from evolink_studio.library.exceptions import StorageUnavailable
 
-MAX_MEMORY_BYTES = 8 * 1024 * 1024  # a larger file that is read goes through a temporary one
+MAX_MEMORY_BYTES = 8 * 1024 * 1024  # a larger file is read through a temporary one
 
 
 class S3LibraryStorage(S3Storage):  # type: ignore[misc]  # its base has no types
-    """A bucket that nobody can read without a link signed here.
+    """A bucket that can only be read with a signed link.
 
-    Names are made by the library and never used twice, so nothing is looked up before a write.
+    The library generates names and never uses one twice, so a write does not check for a file.
     `public_url` is where browsers reach the store, `endpoint_url` where this machine does.
     """
 
@@ -37,7 +36,7 @@ class S3LibraryStorage(S3Storage):  # type: ignore[misc]  # its base has no type
             read_timeout=30,
             retries={"max_attempts": 3, "mode": "standard"},
             s3={"addressing_style": addressing_style},
-            # Newer sums that Amazon's own library adds are unknown to many other stores.
+            # Many other stores do not know the newer checksums that boto3 adds.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
@@ -46,7 +45,7 @@ class S3LibraryStorage(S3Storage):  # type: ignore[misc]  # its base has no type
         )
 
     def sign_link(self, name: str, *, mime: str, disposition: str, seconds: int) -> str:
-        """An address at the store that gives this file, as this type, to whoever has it in time."""
+        """A URL at the store that gives anybody this file, with this type, for `seconds`."""
         params = {
             "Bucket": self.bucket_name,
             "Key": self._normalize_name(name),
@@ -69,39 +68,39 @@ class S3LibraryStorage(S3Storage):  # type: ignore[misc]  # its base has no type
         )
 
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
-        with _errors_as_os_error():
+        with _convert_to_os_error():
             file: File[Any] = super()._open(name, mode)
-            file.open()  # fetched here, where its troubles are understood
+            file.open()  # downloaded here, where errors are converted
             return file
 
     def _save(self, name: str, content: IO[Any]) -> str:
-        with _errors_as_os_error():
+        with _convert_to_os_error():
             return str(super()._save(name, content))
 
     def delete(self, name: str) -> None:
-        with _errors_as_os_error():
+        with _convert_to_os_error():
             super().delete(name)
 
     def exists(self, name: str) -> bool:
-        with _errors_as_os_error():
+        with _convert_to_os_error():
             return bool(super().exists(name))
 
     def size(self, name: str) -> int:
-        with _errors_as_os_error():
+        with _convert_to_os_error():
             return int(super().size(name))
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
-        with _errors_as_os_error():
+        with _convert_to_os_error():
             folders, files = super().listdir(path)
             return folders, files
 
     def get_modified_time(self, name: str) -> Any:
-        with _errors_as_os_error():
+        with _convert_to_os_error():
             return super().get_modified_time(name)
 
 
 @contextmanager
-def _errors_as_os_error() -> Iterator[None]:
+def _convert_to_os_error() -> Iterator[None]:
     try:
         yield
     except ClientError as error:

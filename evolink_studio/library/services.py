@@ -1,4 +1,4 @@
-"""Every write to the library. Nothing here asks EvoLink to make something, so nothing costs."""
+"""All writes to the library. Nothing here starts a generation, so nothing costs credits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ from evolink_studio.library.models import Asset
 
 @dataclass(frozen=True, kw_only=True)
 class NewAsset:
-    """What is known about a file on its way into the library; `poster` is a WebP."""
+    """The facts of a file that is to be stored; `poster` is a WebP."""
 
     owner_id: int
     origin: str
@@ -50,10 +50,10 @@ class NewAsset:
 
 
 def store_asset(path: Path, new_asset: NewAsset, now: datetime) -> Asset:
-    """Move the file in and write its row. The same content again gives the asset that is there.
+    """Move the file into the storage and write its row. Equal content gives the existing asset.
 
     A result is the same only under the same name: two generations may give equal films.
-    Raises NoSpace.
+    Raises DiskFull.
     """
     name = filenames.replace_extension(filenames.clean_name(new_asset.name), new_asset.format)
     sha256 = storage.sha256_of(path)
@@ -118,9 +118,9 @@ def add_image(
     origin: str = Origin.UPLOAD,
     now: datetime,
 ) -> Asset:
-    """Read a picture safely and keep it, written anew. The same content twice is one asset.
+    """Decode a picture, encode it again and store it. The same content twice is one asset.
 
-    Raises NotAPicture, TooManyPixels, TooHeavy or NoSpace.
+    Raises InvalidImage, ImageTooLarge, FileTooLarge or DiskFull.
     """
     limit = settings.MAX_UPLOAD_BYTES
     data = content if isinstance(content, bytes) else content.read(limit + 1)
@@ -132,7 +132,7 @@ def add_image(
 def add_video(
     *, owner: User, content: BinaryIO, name: str, origin: str = Origin.UPLOAD, now: datetime
 ) -> Asset:
-    """Keep a film that a person gave, as it is. Raises NotAFilm, TooHeavy or NoSpace."""
+    """Store a person's film unchanged. Raises InvalidVideo, FileTooLarge or DiskFull."""
     with storage.temporary_folder() as folder:
         path = folder / "film"
         storage.copy_limited(content, path)
@@ -142,7 +142,7 @@ def add_video(
 def add_audio(
     *, owner: User, content: BinaryIO, name: str, origin: str = Origin.UPLOAD, now: datetime
 ) -> Asset:
-    """Keep a sound that a person gave, as it is. Raises NotASound, TooHeavy or NoSpace."""
+    """Store a person's sound unchanged. Raises InvalidAudio, FileTooLarge or DiskFull."""
     with storage.temporary_folder() as folder:
         path = folder / "sound"
         storage.copy_limited(content, path)
@@ -167,7 +167,7 @@ _ADDER_BY_KIND: dict[str, _Adder] = {
 
 
 def add_upload(*, owner: User, file: "UploadedFile[Any]", kind: str = "", now: datetime) -> Asset:
-    """Keep an uploaded file of this kind; without a kind, of the kind that it is."""
+    """Store an uploaded file of this kind, by default the detected one. Raises FileRejected."""
     kind = kind or containers.detect_kind(file.read(containers.HEAD_BYTES))
     file.seek(0)
     content: BinaryIO = file  # type: ignore[assignment]  # Django's File reads like one
@@ -178,9 +178,10 @@ def add_upload(*, owner: User, file: "UploadedFile[Any]", kind: str = "", now: d
 
 
 def add_from_url(*, owner: User, url: str, kind: str = Kind.IMAGE, now: datetime) -> Asset:
-    """Fetch a file from an address that a person gave, and keep it.
+    """Fetch a file from a URL that a person gave, and store it.
 
-    Raises NotFetched for an address that may not be opened or gives nothing, else as the others.
+    Raises FetchFailed for a URL that may not be opened or gives no file; any other FileRejected
+    like `add_upload`.
     """
     with _reject_on_outage(), storage.temporary_folder() as folder:
         path = url_import.fetch_url(url, folder / "fetched")
@@ -192,11 +193,11 @@ def add_from_url(*, owner: User, url: str, kind: str = Kind.IMAGE, now: datetime
 
 
 def add_result(*, owner_id: int, path: Path, name: str, now: datetime) -> Asset:
-    """Check that a downloaded film plays, and move it into the library for good.
+    """Check that a downloaded film plays, and move it into the library.
 
-    `path` is taken away on success, and only then. `name` is unique for the result, so that a
-    second call after a crash finds the first one's asset. Raises NotAFilm; NoSpace or NotReached
-    (OSErrors) while its place cannot take it.
+    `path` is removed on success only. `name` is unique for the result, so that a second call
+    after a crash finds the first one's asset. Raises InvalidVideo; DiskFull or StorageUnavailable
+    (OSErrors) while the storage cannot take it.
     """
     try:
         return _store_video(path, owner_id, name, Origin.RESULT, now)
@@ -209,7 +210,7 @@ def add_result(*, owner_id: int, path: Path, name: str, now: datetime) -> Asset:
 
 
 def add_frame(*, asset: Asset, second: Decimal, now: datetime) -> Asset:
-    """Keep the frame of a film that is shown at `second`, as a picture. Raises NotAFilm."""
+    """Store the frame of a film that is shown at `second` as a picture. Raises InvalidVideo."""
     if asset.kind != Kind.VIDEO:
         raise InvalidVideo
     name = f"{filenames.strip_extension(asset.name)} {second:.2f} s"
@@ -222,9 +223,9 @@ def add_frame(*, asset: Asset, second: Decimal, now: datetime) -> Asset:
 def edit_image(
     *, asset: Asset, action: str, width: int = 0, height: int = 0, now: datetime
 ) -> Asset:
-    """Keep an adjusted copy: `fit_image` to width × height, or `jpeg`. The picture itself stays.
+    """Store an edited copy: `action` is "fit" (to width × height pixels) or "jpeg".
 
-    Raises NotAPicture or NotChanged.
+    The original stays. Raises InvalidImage or EditFailed.
     """
     if asset.kind != Kind.IMAGE:
         raise InvalidImage
@@ -244,30 +245,30 @@ def edit_image(
 def delete_orphans(*, now: datetime, still_needed: storage.NeededFilter) -> int:
     """Remove files that a killed process left without a row. Returns how many.
 
-    `still_needed` says which unfinished ones somebody still waits for, by their names.
+    `still_needed` picks the names of unfinished files that must stay.
     """
     storage.remove_stale_temporary_files(now, still_needed)
     try:
         return _delete_orphan_files(now)
-    except OSError as error:  # tomorrow is another day
+    except OSError as error:  # the next run tries again
         log.warning("orphan check failed", reason=type(error).__name__)
         return 0
 
 
 def _delete_orphan_files(now: datetime) -> int:
-    removed = 0
+    removed_count = 0
     for candidates in storage.orphan_candidates(now):
         rows = Asset.objects.filter(Q(file__in=candidates) | Q(poster__in=candidates))
         used_names = {name for pair in rows.values_list("file", "poster") for name in pair}
         orphan_names = set(candidates) - used_names
         storage.delete_files(orphan_names)
-        removed += len(orphan_names)
-    return removed
+        removed_count += len(orphan_names)
+    return removed_count
 
 
 @contextmanager
 def _reject_on_outage() -> Iterator[None]:
-    """A disk, store or database that fails is the studio's trouble, and no error page."""
+    """Raises FileRejected when a disk, store or database fails, so that no error page appears."""
     try:
         yield
     except StorageUnavailable:

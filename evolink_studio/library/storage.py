@@ -1,7 +1,7 @@
-"""Where the bytes lie. Names on the disk are made here and never come from people.
+"""Storage of files. Stored names are generated here and never come from people.
 
-A file is complete and durable before anything names it. Everything goes through Django's default
-storage; where that is the local disk, a file arrives by renaming.
+A file is complete and durable before a row names it. Everything goes through Django's default
+storage; on the local disk a file is linked or moved into place.
 """
 
 import hashlib
@@ -25,13 +25,13 @@ ASSETS_FOLDER = "assets"
 _CHUNK_BYTES = 1024 * 1024
 _MIN_ORPHAN_AGE = timedelta(days=1)
 
-# Which of these names of unfinished files somebody still waits for.
+# Returns those of the given names of unfinished files that are still needed.
 NeededFilter = Callable[[Collection[str]], Collection[str]]
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder for unfinished files, on the disk of the library; gone afterwards."""
+    """A folder for unfinished files, on the disk of the library; deleted afterwards."""
     incoming_folder = Path(settings.MEDIA_ROOT) / "incoming"
     with reject_when_disk_full():
         incoming_folder.mkdir(parents=True, exist_ok=True)
@@ -60,10 +60,10 @@ def sha256_of(path: Path) -> str:
 def stored_files(
     path: Path, extension: str, poster: bytes | None, now: datetime
 ) -> Iterator[tuple[str, str]]:
-    """Put an unfinished file and its poster in place: yields their names, "" without a poster.
+    """Store a file and its poster; yields their names, "" without a poster.
 
-    Both are taken away again when what follows fails, so that no file is left without its row. The
-    file at `path` stays until the end: in its new place it is nobody's before its row is written.
+    Both are deleted again when the body fails, so that no file is left without its row. The file
+    at `path` stays until the body is done, because until then no row names the stored file.
     """
     stem = f"{ASSETS_FOLDER}/{now:%Y/%m}/{secrets.token_hex(16)}"
     file_name, poster_name = f"{stem}.{extension}", f"{stem}-poster.webp" if poster else ""
@@ -81,7 +81,7 @@ def stored_files(
 
 
 def delete_files(names: Collection[str]) -> None:
-    """Take stored files away; one that is not there is no trouble."""
+    """Delete stored files; failures are ignored."""
     for name in names:
         with suppress(OSError):
             default_storage.delete(name)
@@ -89,16 +89,16 @@ def delete_files(names: Collection[str]) -> None:
 
 @contextmanager
 def local_copy(name: str) -> Iterator[Path]:
-    """A stored file as a path on this machine; where the storage is elsewhere, a copy of it."""
+    """A stored file as a local path; a temporary copy if the storage is remote."""
     path = _get_local_path(name)
     if path is not None:
         yield path
         return
-    with temporary_folder() as folder, default_storage.open(name) as stored:
-        copy = folder / "copy"
-        with copy.open("wb") as file:
-            shutil.copyfileobj(stored, file, _CHUNK_BYTES)
-        yield copy
+    with temporary_folder() as folder, default_storage.open(name) as stored_file:
+        copy_path = folder / "copy"
+        with copy_path.open("wb") as file:
+            shutil.copyfileobj(stored_file, file, _CHUNK_BYTES)
+        yield copy_path
 
 
 def read_content(name: str) -> bytes:
@@ -108,9 +108,9 @@ def read_content(name: str) -> bytes:
 
 
 def orphan_candidates(now: datetime) -> Iterator[list[str]]:
-    """Names of stored files older than a day, of this month and the last, by the thousand.
+    """Names of stored files older than a day, of this month and the last, up to 1000 at a time.
 
-    A process killed between placing a file and writing its row leaves one that nobody names.
+    A process killed between storing a file and writing its row leaves a file without a row.
     """
     last_month = now.replace(day=1) - timedelta(days=1)
     for month in (last_month, now):
@@ -121,15 +121,14 @@ def orphan_candidates(now: datetime) -> Iterator[list[str]]:
 
 
 def remove_stale_temporary_files(now: datetime, still_needed: NeededFilter) -> None:
-    """Remove files that were not put in place for more than a day, but those that are
-    `still_needed`."""
+    """Remove unfinished files older than a day, except those that `still_needed` returns."""
     incoming_folder = Path(settings.MEDIA_ROOT) / "incoming"
     entries = list(incoming_folder.iterdir()) if incoming_folder.is_dir() else []
     stale_entries = [entry for entry in entries if _is_stale(entry, now)]
     needed_names = still_needed([entry.name for entry in stale_entries])
     for entry in stale_entries:
         if entry.name not in needed_names:
-            with suppress(OSError):  # somebody else was first
+            with suppress(OSError):  # another process was first
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
@@ -153,17 +152,17 @@ def _move_into_place(path: Path, name: str) -> None:
             default_storage.save(name, File(file))
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    os.utime(path)  # it may have waited for days: the sweep counts from now
+    os.utime(path)  # it may be days old, and the orphan check counts from now
     _flush_to_disk(path)
     try:
-        os.link(path, target)  # under both names until its row is there
-    except OSError:  # not every disk can do that
+        os.link(path, target)  # under both names until its row is written
+    except OSError:  # not every file system has hard links
         shutil.move(path, target)
     _flush_to_disk(target.parent)
 
 
 def _move_back(name: str, path: Path) -> None:
-    """Where the file had to be moved, it goes back to where it was."""
+    """Move the file back to `path` if it was moved instead of linked."""
     target = _get_local_path(name)
     with suppress(OSError):
         if target is not None and target.exists() and not path.exists():
@@ -171,7 +170,7 @@ def _move_back(name: str, path: Path) -> None:
 
 
 def _flush_to_disk(path: Path) -> None:
-    """Wait until the disk has it: a row must not outlive its file in a power cut."""
+    """Sync to the disk: after a power cut there must be no row without its file."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

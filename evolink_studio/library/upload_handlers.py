@@ -1,4 +1,4 @@
-"""Receiving files: a request that is too heavy is stopped before its bytes are read."""
+"""Receiving files: a request that is too large is stopped before its file is read."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,14 +24,14 @@ _UPLOAD_ERROR_ATTRIBUTE = "upload_stopped"
 
 
 class CappedUploadHandler(TemporaryFileUploadHandler):
-    """Takes files up to `MAX_UPLOAD_BYTES` into temporary files; stops everything else.
+    """Receives files up to `MAX_UPLOAD_BYTES` from signed-in people; stops everything else.
 
-    Fields before the file are still read, so that the form's own protection works. The reason for
-    a stop stands on the request, where `upload_error` finds it: Django has no way to say it.
+    Fields before the file are still read, so that the CSRF check works. The reason for a stop is
+    stored on the request for `upload_error`, because Django has no way to pass it on.
     """
 
     def handle_raw_input(
-        self, input_data: Any, META: dict[str, str], content_length: int, *rest: Any, **more: Any
+        self, input_data: Any, META: dict[str, str], content_length: int, *args: Any, **kwargs: Any
     ) -> None:
         self._content_length = content_length
         self._received_bytes = 0
@@ -39,7 +39,7 @@ class CappedUploadHandler(TemporaryFileUploadHandler):
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         if not _is_signed_in(self.request):
             raise StopUpload(connection_reset=True)
-        # The fields around a file have a limit of their own.
+        # The other fields of the form have their own limit.
         if self._content_length > _get_upload_limit() + (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
             self._stop_upload(FileTooLarge.for_limit())
         self._write_or_stop(lambda: super(CappedUploadHandler, self).new_file(*args, **kwargs))
@@ -71,7 +71,7 @@ def upload_error(request: HttpRequest) -> FileRejected | None:
 
 
 def uploaded_file(request: HttpRequest, field_name: str = "file") -> "UploadedFile[Any]":
-    """The file of this field. Raises the reason when it was stopped, NoFile when there is none."""
+    """The file of this field. Raises the reason of a stop; NoFileUploaded when there is none."""
     error = upload_error(request)
     if error is not None:
         raise error

@@ -1,4 +1,4 @@
-"""Fetching a file from an address that a person gave."""
+"""Fetching a file from a URL that a person gave."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from evolink_studio.evolink import errors
 from evolink_studio.evolink.download import download_file
 from evolink_studio.library.exceptions import DiskFull, FetchFailed, FileRejected, FileTooLarge
 
-FETCH_DEADLINE_SECONDS = 20.0  # seconds for the whole file
+FETCH_DEADLINE_SECONDS = 20.0  # for the whole file
 
 URL_FORBIDDEN = _(
     "This address cannot be opened: only public http and https addresses that lead straight to "
@@ -26,7 +26,7 @@ NO_FILE_AT_URL = _(
 def fetch_url(url: str, destination: Path) -> Path:
     """Download `url` into `destination`, and return it.
 
-    Only public addresses, and EvoLink's own as configured. Raises FetchFailed, FileTooLarge or
+    Only public URLs, and EvoLink's own as configured. Raises FetchFailed, FileTooLarge or
     DiskFull.
     """
     try:

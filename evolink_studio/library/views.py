@@ -1,4 +1,4 @@
-"""Files of the person who is signed in: to see, to fetch, to add and to adjust."""
+"""A person's own files: show, download, add and edit."""
 
 from collections.abc import Callable
 
@@ -22,14 +22,14 @@ from evolink_studio.library.queries import get_asset_or_404, recent_assets
 @login_required
 @require_safe
 def asset(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
-    """The file itself, to look at or to play."""
+    """The file, to show or play in the browser."""
     return file_response(request, asset_file(get_asset_or_404(request.user, pk)))
 
 
 @login_required
 @require_safe
 def asset_download(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
-    """The file, to keep."""
+    """The file as a download."""
     return file_response(
         request, asset_file(get_asset_or_404(request.user, pk), is_attachment=True)
     )
@@ -38,7 +38,7 @@ def asset_download(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBa
 @login_required
 @require_safe
 def asset_poster(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
-    """The small picture of a file."""
+    """The poster of a file."""
     poster_file = asset_poster_file(get_asset_or_404(request.user, pk))
     if poster_file is None:
         raise Http404
@@ -48,7 +48,7 @@ def asset_poster(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase
 @login_required
 @require_POST
 def upload(request: AuthenticatedHttpRequest) -> JsonResponse:
-    """Take one file, of this kind or of whatever kind it is. Answers what it is, or why not."""
+    """Store an uploaded file, by default of the detected kind. Responds with facts or error."""
     form = KindForm(request.POST)
     kind = form.cleaned_data["kind"] if form.is_valid() else ""
     return _asset_response(
@@ -64,7 +64,7 @@ def upload(request: AuthenticatedHttpRequest) -> JsonResponse:
 @login_required
 @require_POST
 def import_from_url(request: AuthenticatedHttpRequest) -> JsonResponse:
-    """Take one file from a web address."""
+    """Store a file from a URL."""
     form = UrlImportForm(request.POST)
     if not form.is_valid():
         return _rejection_response(FetchFailed())
@@ -77,7 +77,7 @@ def import_from_url(request: AuthenticatedHttpRequest) -> JsonResponse:
 @login_required
 @require_POST
 def edit_asset(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
-    """An adjusted copy of a picture: cut to a size, or as a JPEG."""
+    """Store an edited copy of a picture: cropped to a size, or as a JPEG."""
     original = get_asset_or_404(request.user, pk)
     form = EditForm(request.POST)
     if not form.is_valid():
@@ -91,7 +91,7 @@ def edit_asset(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
 @login_required
 @require_POST
 def frame(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
-    """One frame of a film, as a picture."""
+    """Store one frame of a film as a picture."""
     video = get_asset_or_404(request.user, pk)
     form = FrameForm(request.POST)
     if not form.is_valid():
@@ -105,7 +105,7 @@ def frame(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
 @login_required
 @require_GET
 def picker(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """ "From my library": the dialog, or with `after` only its next files."""
+    """The dialog "From my library"; with `after`, only its next files."""
     form = PickerForm(request.GET)
     form.is_valid()
     params = {"kind": Asset.Kind.IMAGE.value, "param": "", "after": ""}

@@ -1,1 +1,1 @@
-"""What keeps the studio running: health, metrics, logging, processes, backup, commands."""
+"""Running the studio: health, metrics, logging, processes, backup and commands."""

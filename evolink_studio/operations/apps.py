@@ -1,4 +1,4 @@
-"""What keeps the studio running: health, metrics, logging, processes, backup, commands."""
+"""Django app: health, metrics, logging, processes, backup and commands."""
 
 from django.apps import AppConfig
 

@@ -1,7 +1,7 @@
-"""Bringing the database to what the code expects, as quickly as a person waits for it.
+"""Creating or migrating the database at a start.
 
 Migrating an empty SQLite takes longer than everything else at a first start. `scripts/bootstrap`
-does it once, when it installs: a new studio begins with a copy of that empty database.
+does it once at installation: a new studio begins with a copy of that empty database.
 """
 
 import shutil
@@ -21,14 +21,14 @@ def ensure_database() -> None:
     copy_path = _copy_template()
     if _is_current(is_copy=copy_path is not None):
         return
-    if copy_path:  # made by other code than this: begin with nothing instead
+    if copy_path:  # made by other code than this: begin without it
         connection.close()
         copy_path.unlink()
     call_command("migrate", interactive=False, verbosity=0)
 
 
 def _copy_template() -> Path | None:
-    """Where a copy of the empty database was laid; None where there is one already, or none."""
+    """The path of the new copy; None if there is a database already, or no usable template."""
     database_path = Path(str(connection.settings_dict["NAME"]))
     if connection.vendor != "sqlite" or database_path.exists() or not _is_template_usable():
         return None
@@ -38,7 +38,7 @@ def _copy_template() -> Path | None:
 
 
 def _is_template_usable() -> bool:
-    """Whether there is one that no migration file is younger than: its tables are of today."""
+    """Whether there is a template, and no migration file is newer than it."""
     if not TEMPLATE_DATABASE.is_file():
         return False
     made_at = TEMPLATE_DATABASE.stat().st_mtime

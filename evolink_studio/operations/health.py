@@ -1,4 +1,4 @@
-"""Whether the studio lives and is ready: for supervisors, load balancers and people."""
+"""Liveness and readiness, for supervisors, load balancers and people."""
 
 import shutil
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ NOT_CHECKED = "not asked, because the database is not ready"
 @never_cache
 @require_safe
 def liveness(request: HttpRequest) -> HttpResponse:
-    """200 as long as this process answers at all. Nothing else is asked, the database neither."""
+    """200 as long as this process answers at all. Checks nothing else; no queries."""
     return HttpResponse("alive\n", content_type="text/plain")
 
 
@@ -38,7 +38,7 @@ def readiness(request: HttpRequest) -> HttpResponse:
 
 
 def run_checks(now: datetime) -> dict[str, str]:
-    """Each check with what is wrong, "" when nothing is. Three small queries."""
+    """The problem of each check by its name; "" without one. Three small queries."""
     try:
         applied_migrations = set(MigrationRecorder(connection).applied_migrations())
         missing_count = len(_latest_migrations() - applied_migrations)
@@ -73,7 +73,7 @@ def _check_worker(heartbeats: Iterable[Heartbeat], now: datetime) -> str:
 
 
 def _check_disk(heartbeats: Iterable[Heartbeat]) -> str:
-    """The fullest disk: that of this process, and those the workers tell of."""
+    """Check the fullest disk: that of this process, or one that a worker reports."""
     try:
         local_free_bytes = shutil.disk_usage(settings.DATA_DIR).free
     except OSError:

@@ -1,4 +1,4 @@
-"""What stands in a log line besides its words. Lines are JSON, so nothing in them can forge one."""
+"""Log processors for requests and exceptions. Lines are JSON, so no value can forge a line."""
 
 import re
 from typing import Any
@@ -8,9 +8,9 @@ from structlog.typing import EventDict, WrappedLogger
 
 
 def add_request_fields(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """Django's lines about a request, with its route in the place of its address.
+    """Add method and status to Django's lines about a request, and replace its path by its route.
 
-    The address itself may hold the secret of a sign-in link or of a callback.
+    The path itself may hold the secret of a sign-in link or of a callback.
     """
     record: Any = event.get("_record")
     request = getattr(record, "request", None)

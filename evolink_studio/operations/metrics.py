@@ -1,7 +1,7 @@
-"""Figures for Prometheus, read from the database at the moment of the question.
+"""Metrics for Prometheus, read from the database at each request.
 
-Web and worker are several processes, perhaps on several machines: the rows are what they share, so
-the rows are what is counted. Amounts are credits; a float is as exact as Prometheus can be.
+Web and worker are several processes, perhaps on several machines, and share only the database.
+Amounts are credits, as floats, which is all that Prometheus has.
 """
 
 import shutil
@@ -36,7 +36,7 @@ MetricFamilies = Iterator[GaugeMetricFamily]
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """All figures, for who brings `METRICS_TOKEN`. Anybody else does not learn that they exist."""
+    """All metrics, for a request with `METRICS_TOKEN` as a bearer token; 404 for any other."""
     if not _is_authorized(request.headers.get("Authorization", "")):
         raise Http404
     registry = CollectorRegistry(auto_describe=False)
@@ -54,13 +54,13 @@ def _is_authorized(authorization: str) -> bool:
 
 
 class StudioCollector(Collector):
-    """The figures as they stand at `now`. Six queries, none of which walks through what ended."""
+    """The metrics as of `now`. Six queries, none of which scans all ended generations."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
 
     def describe(self) -> MetricFamilies:
-        """Nothing beforehand: registering must not ask the database."""
+        """Empty: registering must not query the database."""
         return iter(())
 
     def collect(self) -> MetricFamilies:
@@ -78,7 +78,7 @@ class StudioCollector(Collector):
 
 
 def _collect_queue(now: datetime) -> MetricFamilies:
-    """What is under way. `due` in the condition lets the index of due rows answer."""
+    """Live generations. `next_attempt_at` in the filter makes the index of due rows usable."""
     is_late = Q(next_attempt_at__lt=now)
     rows = (
         Generation.objects.filter(
@@ -90,25 +90,28 @@ def _collect_queue(now: datetime) -> MetricFamilies:
             n=Count("pk"),
             waiting=Count("pk", filter=is_late),
             oldest=Min("next_attempt_at", filter=is_late),
-            troubled=Count("pk", filter=Q(attempts__gt=0)),
+            failing=Count("pk", filter=Q(attempts__gt=0)),
         )
     )
     row_by_state = {row["state"]: row for row in rows}
     states = [state.value for state in sorted(LIVE_STATES - {State.UNKNOWN})]
     columns: tuple[tuple[str, str, Callable[[str], float]], ...] = (
-        ("generations", "Generations under way.", lambda s: row_by_state[s]["n"]),
-        ("due", "Due, and not in a worker's hands.", lambda s: row_by_state[s]["waiting"]),
+        ("generations", "Generations under way.", lambda state: row_by_state[state]["n"]),
+        ("due", "Due, and not in a worker's hands.", lambda state: row_by_state[state]["waiting"]),
         (
             "lateness_seconds",
             "How late the oldest due one is.",
-            lambda s: _seconds_since(now, row_by_state[s]["oldest"]),
+            lambda state: _seconds_since(now, row_by_state[state]["oldest"]),
         ),
-        ("retried", "Whose last look brought nothing.", lambda s: row_by_state[s]["troubled"]),
+        (
+            "retried",
+            "Whose last look brought nothing.",
+            lambda state: row_by_state[state]["failing"],
+        ),
     )
-    for name, text, value in columns:
-        yield _build_labelled_gauge(
-            name, text, "state", {s: value(s) if s in row_by_state else 0 for s in states}
-        )
+    for name, text, get_value in columns:
+        values = {state: get_value(state) if state in row_by_state else 0 for state in states}
+        yield _build_labelled_gauge(name, text, "state", values)
 
 
 def _collect_outcomes(now: datetime) -> MetricFamilies:
@@ -152,8 +155,10 @@ def _collect_account(now: datetime) -> MetricFamilies:
         yield _build_gauge(
             "balance_age_seconds", "Since EvoLink last told.", _seconds_since(now, account.read_at)
         )
-    refused = account.key_state == account.KeyState.REJECTED
-    yield _build_gauge("key_refused", "1 when EvoLink does not accept the key.", int(refused))
+    is_key_rejected = account.key_state == account.KeyState.REJECTED
+    yield _build_gauge(
+        "key_refused", "1 when EvoLink does not accept the key.", int(is_key_rejected)
+    )
 
 
 def _collect_workers(now: datetime) -> MetricFamilies:

@@ -1,4 +1,4 @@
-"""What a request passes through for the sake of operations: an id in every log line, and probes."""
+"""Middleware for request ids in log lines, and for probes."""
 
 import re
 import uuid
@@ -16,9 +16,9 @@ _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestIdMiddleware:
-    """Every log line of a request carries its id and its person; the answer carries the id too.
+    """Every log line of a request has its id and its user; the response has the id, too.
 
-    A proxy's id is taken over when it is a plain word, so that both logs can be laid side by side.
+    A proxy's id is used when it is a plain word, so that both logs can be compared.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -27,7 +27,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         incoming_id = request.headers.get(REQUEST_ID_HEADER, "")
         request_id = incoming_id if _REQUEST_ID_PATTERN.fullmatch(incoming_id) else uuid.uuid4().hex
-        # Cleared at the beginning, not at the end: Django logs a bad answer after this returned.
+        # Cleared at the start, not at the end: Django logs a failed request after this returned.
         clear_contextvars()
         bind_contextvars(request=request_id)
         response = self.get_response(request)
@@ -35,16 +35,16 @@ class RequestIdMiddleware:
         return response
 
     def process_view(self, request: HttpRequest, *_view: object) -> None:
-        """Before the view, after everything that finds out who asks."""
+        """Runs before the view, after authentication."""
         user = getattr(request, "user", None)
         if user is not None and user.is_authenticated:
             bind_contextvars(user=user.pk)
 
 
 class ProbeMiddleware:
-    """Answers probes before anything asks who they are: they must work while the database is away.
+    """Answers probes before the session is read: they must work while the database is down.
 
-    They come without a cookie, and often to a bare address that is no host name of the studio.
+    They have no cookie, and often use an IP address that is no allowed host name.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

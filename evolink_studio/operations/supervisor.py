@@ -1,4 +1,4 @@
-"""Several processes as one: they start together, come back when they die, and end together."""
+"""Runs several processes: starts them, restarts those that exit, and stops all together."""
 
 import ctypes
 import os
@@ -18,14 +18,14 @@ log = structlog.get_logger(__name__)
 PR_SET_PDEATHSIG = 1
 MIN_RESTART_DELAY_SECONDS = 0.2
 MAX_RESTART_DELAY_SECONDS = 10.0
-HEAD_START_SECONDS = 0.6  # of the first child, before the others take its processor
-STABLE_UPTIME_SECONDS = 30.0  # a child that lived this long starts again without a pause
-SHUTDOWN_TIMEOUT_SECONDS = 24.0  # above the 20 s that a child gives to work in hand
+HEAD_START_SECONDS = 0.6  # of the first child, before the others compete for the processor
+STABLE_UPTIME_SECONDS = 30.0  # a child that ran longer restarts after the shortest delay
+SHUTDOWN_TIMEOUT_SECONDS = 24.0  # above the 20 s that a child has to finish its work
 
 
 @dataclass
 class ManagedProcess:
-    """One process: how it is started, and how often it died lately."""
+    """One child process and its restart state. Times in seconds of the supervisor's clock."""
 
     name: str
     command: Sequence[str]
@@ -37,7 +37,7 @@ class ManagedProcess:
 
 @dataclass
 class Supervisor:
-    """Keeps its children alive until SIGTERM or SIGINT. `clock` in seconds."""
+    """Keeps its child processes running until SIGTERM or SIGINT. `clock` in seconds."""
 
     processes: list[ManagedProcess]
     clock: Callable[[], float] = time.monotonic
@@ -45,9 +45,9 @@ class Supervisor:
     _is_stopping: bool = field(default=False, init=False)
 
     def run(self, *, on_start: Callable[[], None] = lambda: None) -> None:
-        """Start all and watch them; returns when told to stop and all have ended.
+        """Start and watch all processes; returns after a stop signal, when all have ended.
 
-        The first child has a head start, in which `on_start` is done.
+        The first child has a head start, in which `on_start` is called.
         """
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signal_number, self._on_signal)
@@ -120,9 +120,10 @@ class Supervisor:
 
 
 def _exit_with_parent(parent_pid: int) -> None:
-    """In the child, before its program starts: end when the supervisor ends, however it ends.
+    """Runs in the child before its program: the child ends when the supervisor ends, even killed.
 
-    Ctrl+C reaches the whole terminal; a group of its own leaves the order to the supervisor.
+    Ctrl+C signals the whole process group of the terminal; with a group of its own, the child is
+    stopped by the supervisor only.
     """
     os.setpgrp()
     if sys.platform == "linux":
@@ -178,6 +179,6 @@ def process_definitions(env: Environment) -> list[ManagedProcess]:
 
 
 def build_sandbox_command(env: Environment) -> list[str]:
-    """The provider on this machine; it loads nothing of the studio, so it is there at once."""
+    """The provider on this machine; it does not load Django, so it starts at once."""
     options = ["--port", str(env.sandbox_port), "--data", str(env.studio_data / "sandbox")]
     return [sys.executable, "-m", "evolink_studio.sandbox", *options]

@@ -1,4 +1,4 @@
-"""Addresses for machines that look after the studio."""
+"""URLs for health checks and metrics."""
 
 from django.urls import path
 

@@ -31,7 +31,7 @@ FRAME_CONSTRAINTS = MediaConstraints(
     min_ratio=1 / 2.5,
     max_ratio=2.5,
 )
-# Nothing is stated for reference pictures; format and weight are taken to be those of frames.
+# Nothing is stated for reference pictures; format and size are assumed to be those of frames.
 REFERENCE_CONSTRAINTS = MediaConstraints(
     kind="image", formats=("jpeg", "png"), max_bytes=10 * MEGABYTE
 )

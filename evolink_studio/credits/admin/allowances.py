@@ -1,4 +1,4 @@
-"""Who may spend how much: to see at a glance, to change in the list, to raise in one go."""
+"""Allowances in the admin pages: view, edit in the list, raise several at once."""
 
 from decimal import Decimal
 from typing import Any
@@ -28,7 +28,7 @@ from evolink_studio.credits.services import raise_allowances
 
 @admin.register(Allowance)
 class AllowanceAdmin(StaffReadAdmin):
-    """The figures are those of the present period."""
+    """Amounts are those of the current period."""
 
     form = AllowanceForm
     list_display = (
@@ -131,7 +131,7 @@ class AllowanceAdmin(StaffReadAdmin):
     def raise_amounts(
         self, request: HttpRequest, queryset: QuerySet[Allowance]
     ) -> TemplateResponse | None:
-        """First ask by how much, then do it for all that were chosen."""
+        """Ask for the amount first, then raise every selected allowance."""
         form = RaiseAllowancesForm(request.POST if "by" in request.POST else None)
         if form.is_valid():
             self._raise_selected(request, queryset, form.cleaned_data["by"])

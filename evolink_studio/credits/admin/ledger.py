@@ -1,4 +1,4 @@
-"""The ledger in the admin pages: to read, to filter, to take away as CSV."""
+"""The ledger in the admin pages: view, filter and export as CSV."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -46,7 +46,7 @@ CSV_COLUMNS = (
 
 @admin.register(AllowanceBalance)
 class AllowanceBalanceAdmin(ReadOnlyAdmin):
-    """One line for each period of each allowance, and each person where they do not share."""
+    """One row per allowance and period, and per person unless the allowance is shared."""
 
     list_display = (
         "holder",
@@ -123,7 +123,7 @@ class AllowanceBalanceAdmin(ReadOnlyAdmin):
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin):
-    """What happened, line by line. What was wrong is put right by another line."""
+    """Read-only: a wrong entry is corrected by another entry."""
 
     list_display = (
         "created_text",
@@ -157,7 +157,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         return [path("csv/", view(self.export_csv), name="credits_entry_csv"), *super().get_urls()]
 
     def export_csv(self, request: HttpRequest) -> HttpResponseBase:
-        """Exactly the lines that the list shows with the same address."""
+        """All entries that match the filters in the query string, as in the list."""
         entries = self.get_changelist_instance(request).get_queryset(request)
         return csv_response("credits.csv", CSV_COLUMNS, _csv_rows(entries))
 
@@ -209,14 +209,19 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
 
 def ledger_lines(generation_id: int) -> list[ReportLine]:
-    """What the ledger says of one generation, in the order of writing. One query."""
+    """The ledger entries of one generation, oldest first. One query."""
     entries = LedgerEntry.objects.filter(generation_id=generation_id).order_by("pk")
-    related = ("balance__user", "balance__allowance__user", "balance__allowance__group", "actor")
-    return [_entry_line(entry) for entry in entries.select_related(*related)]
+    related_fields = (
+        "balance__user",
+        "balance__allowance__user",
+        "balance__allowance__group",
+        "actor",
+    )
+    return [_entry_line(entry) for entry in entries.select_related(*related_fields)]
 
 
 def ledger_header() -> tuple[str, ...]:
-    """The names of the columns of `ledger_lines`."""
+    """The column headings of `ledger_lines`."""
     return (
         _("What"),
         _("Whose credits"),

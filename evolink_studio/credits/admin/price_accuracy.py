@@ -1,4 +1,4 @@
-"""Where prices are off: estimate, reservation and charge of recent generations, side by side."""
+"""The page that compares estimates, reservations and charges of recent generations."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ MAX_ROWS = 100
 
 @dataclass(frozen=True)
 class ReportLine:
-    """A name, the address behind it if there is one, and its cells."""
+    """A table row: its label, the URL of the label ("" for none), and the other cells."""
 
     label: str
     url: str
@@ -42,7 +42,7 @@ class ReportLine:
 
 
 def render_accuracy_page(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponseBase:
-    """Models that are off most, generations that differ, balances that are beyond their limit."""
+    """Models by size of the difference, generations that differ, and overdrawn balances."""
     if not is_staff(request):
         raise PermissionDenied
     report, now = measure_accuracy(recent_samples(None, MAX_SAMPLES)), timezone.now()
@@ -83,7 +83,7 @@ def render_accuracy_page(request: HttpRequest, context: Mapping[str, Any]) -> Ht
 
 
 def preview_context(previews: Iterable[PricePreview]) -> dict[str, object]:
-    """What a card would have said, beside what EvoLink said, for the template."""
+    """For the template: the price by a rate card beside EvoLink's figure, per generation."""
     header = (
         _("Generation"),
         _("Created"),
@@ -160,9 +160,9 @@ def _overdrawn_line(balance: AllowanceBalance, now: datetime) -> ReportLine:
 
 
 def _settings_text(sample: UsageSample) -> str:
-    """What prices depend on, of what was chosen."""
-    shown_names = ("duration", "quality", "sound")
-    return " · ".join(str(sample.params[name]) for name in shown_names if sample.params.get(name))
+    """The chosen settings that affect the price."""
+    setting_names = ("duration", "quality", "sound")
+    return " · ".join(str(sample.params[name]) for name in setting_names if sample.params.get(name))
 
 
 def _model_label(model_id: str) -> str:

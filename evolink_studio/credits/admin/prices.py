@@ -1,4 +1,4 @@
-"""Prices and the account in the admin pages."""
+"""Rate cards and the provider account in the admin pages."""
 
 from decimal import Decimal
 from typing import Any
@@ -21,14 +21,14 @@ from evolink_studio.credits.models import ProviderAccount, RateCard
 from evolink_studio.credits.price_accuracy import preview_prices, recent_samples
 from evolink_studio.credits.pricing import calculate_price
 
-TRY_PARAM = "_try"
+PREVIEW_PARAM = "_try"
 MAX_PREVIEW_SAMPLES = 20
 _EXAMPLE_FIELDS = ("duration", "quality", "sound")
 
 
 @admin.register(RateCard)
 class RateCardAdmin(StaffReadAdmin):
-    """The newest price that has begun counts; an older one explains older estimates."""
+    """The newest card in effect sets the price; older ones explain older estimates."""
 
     form = RateCardForm
     list_display = (
@@ -57,12 +57,12 @@ class RateCardAdmin(StaffReadAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RateCard]:
-        has_begun = Q(effective_at__lte=timezone.now())
+        is_effective = Q(effective_at__lte=timezone.now())
         newer_cards = RateCard.objects.filter(
-            has_begun, model_id=OuterRef("model_id"), effective_at__gt=OuterRef("effective_at")
+            is_effective, model_id=OuterRef("model_id"), effective_at__gt=OuterRef("effective_at")
         )
         rate_cards: QuerySet[RateCard] = super().get_queryset(request)
-        return rate_cards.annotate(replaced=Exists(newer_cards))
+        return rate_cards.annotate(is_replaced=Exists(newer_cards))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, object]:
         initial: dict[str, object] = super().get_changeform_initial_data(request)
@@ -80,13 +80,13 @@ class RateCardAdmin(StaffReadAdmin):
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> type[RateCardForm]:
         form: type[RateCardForm] = super().get_form(request, obj, change=change, **kwargs)
-        return _preview_only_form(form) if TRY_PARAM in request.POST else form
+        return _preview_only_form(form) if PREVIEW_PARAM in request.POST else form
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         form = context["adminform"].form
-        if TRY_PARAM in request.POST and not form.errors:
+        if PREVIEW_PARAM in request.POST and not form.errors:
             usage_samples = recent_samples(form.instance.model_id, MAX_PREVIEW_SAMPLES)
             context |= price_accuracy.preview_context(preview_prices(form.instance, usage_samples))
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
@@ -101,7 +101,7 @@ class RateCardAdmin(StaffReadAdmin):
     def status_badge(self, rate_card: RateCard) -> tuple[str, str]:
         if rate_card.effective_at > timezone.now():
             return "later", _("from then on")
-        is_replaced = getattr(rate_card, "replaced", False)  # annotated by the query
+        is_replaced = getattr(rate_card, "is_replaced", False)  # annotated by the query
         return ("before", _("replaced")) if is_replaced else ("now", _("in force"))
 
     @admin.display(description=gettext_lazy("credits"), ordering="credits_per_unit")
@@ -119,15 +119,17 @@ class RateCardAdmin(StaffReadAdmin):
 
 
 def _preview_only_form(form: type[RateCardForm]) -> type[RateCardForm]:
-    """The same form, which is shown again with what was entered and never saved."""
-    return type("TriedForm", (form,), {"is_valid": lambda self: False})
+    """The same form, but never valid: it is shown again with its input and not saved."""
+    return type("PreviewOnlyForm", (form,), {"is_valid": lambda self: False})
 
 
 def _example_text(rate_card: RateCard, spec: ModelSpec) -> str:
-    """What the model's own defaults would cost, and which they are."""
+    """The price with the model's defaults, and those defaults."""
     values = spec.evaluate({}).defaults
     fields = [field for field in spec.fields if field.name in _EXAMPLE_FIELDS]
-    setting_texts = [f"{_(f.label)}: {values[f.name]}" for f in fields if f.name in values]
+    setting_texts = [
+        f"{_(field.label)}: {values[field.name]}" for field in fields if field.name in values
+    ]
     amount = _("{n} credits").format(n=_format_plain(calculate_price(rate_card, values)))
     return f"{amount} ({', '.join(setting_texts)})" if setting_texts else amount
 
@@ -138,7 +140,7 @@ def _format_plain(amount: Decimal) -> str:
 
 @admin.register(ProviderAccount)
 class ProviderAccountAdmin(ReadOnlyAdmin):
-    """What the worker read; nobody types it."""
+    """Read-only: the worker writes it."""
 
     list_display = (
         "provider_key",

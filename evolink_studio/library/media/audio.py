@@ -1,4 +1,4 @@
-"""Sounds: is this one that plays, and how long is it."""
+"""Probing sounds: whether one plays, and how long it is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 _ALLOWED_CODECS = {"mp3", "aac", "vorbis", "opus", "flac", "alac"}
-_PCM_PREFIX = "pcm_"  # every flavour of uncompressed sound
+_PCM_PREFIX = "pcm_"  # all uncompressed codecs
 _DURATION_TOLERANCE_SECONDS = Decimal("0.5")
 _FORMATS_WITHOUT_DURATION = {"mp3"}  # its header gives no length, so FFmpeg guesses one
 
@@ -38,7 +38,7 @@ class AudioInfo:
 
 
 def probe_audio(path: Path) -> AudioInfo:
-    """Decode the beginning and read every packet. Raises NotASound."""
+    """Decode the beginning and read every packet. Raises InvalidAudio."""
     container_format = detect_container(path, "audio", InvalidAudio)
     with open_container(path, container_format.demuxer, InvalidAudio) as file:
         stream = _get_audio_stream(file)

@@ -1,4 +1,4 @@
-"""Opening a film or sound file that nobody vouches for."""
+"""Detecting, opening and scanning untrusted film and sound files."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 MediaKind = Literal["image", "video", "audio"]
 
-HEAD_BYTES = 64  # bytes that are enough to tell
+HEAD_BYTES = 64  # enough to detect the format
 
 
 @dataclass(frozen=True)
 class ContainerFormat:
     """A film or sound format, and the one demuxer that may open it.
 
-    FFmpeg would try them all, and some of its formats are lists of other files and addresses.
+    FFmpeg would try every demuxer, and some of its formats are lists of other files and URLs.
     """
 
     kind: MediaKind
@@ -45,7 +45,7 @@ MP3 = ContainerFormat("audio", "mp3", "audio/mpeg", "mp3")
 WAV = ContainerFormat("audio", "wav", "audio/wav", "wav")
 OGG = ContainerFormat("audio", "ogg", "audio/ogg", "ogg")
 
-# The brand after "ftyp" tells which of the many things of this family a file is.
+# The brand after "ftyp" tells the formats of this container family apart.
 _IMAGE_BRANDS = {
     b"avif",
     b"avis",
@@ -64,7 +64,7 @@ _FORMAT_BY_PREFIX = {b"ID3": MP3, b"OggS": OGG}
 
 
 def match_signature(head: bytes) -> ContainerFormat | None:
-    """The film or sound format that begins so; None for a picture or anything else."""
+    """The film or sound format with these first bytes; None for a picture or anything else."""
     if head[4:8] == b"ftyp":
         brand = head[8:12]
         return None if brand in _IMAGE_BRANDS else _FORMAT_BY_BRAND.get(brand, MP4)
@@ -87,7 +87,7 @@ def match_signature(head: bytes) -> ContainerFormat | None:
 
 
 def detect_kind(head: bytes) -> MediaKind:
-    """Who should judge this file. What nobody knows goes to the pictures, which refuse it."""
+    """The kind by the first bytes. Unknown content counts as an image, whose decoder rejects it."""
     container_format = match_signature(head)
     return container_format.kind if container_format else "image"
 
@@ -103,7 +103,7 @@ MAX_PACKETS = 2_000_000
 MAX_DURATION_SECONDS = 24 * 3600
 MAX_VIDEO_PIXELS = 16_000_000  # 5120 × 2880; a decoder may hold 16 such frames
 _MICROSECONDS_PER_SECOND = Decimal(1_000_000)
-_READ_TIMEOUT_SECONDS = 10.0  # seconds for one read
+_READ_TIMEOUT_SECONDS = 10.0  # for one read
 _DEMUXER_OPTIONS = {
     "protocol_whitelist": "file",
     "max_streams": "16",
@@ -114,11 +114,11 @@ _DEMUXER_OPTIONS = {
 
 @dataclass(frozen=True)
 class PacketScan:
-    """What reading every packet showed. Times are seconds from the beginning of the file.
+    """The result of reading every packet.
 
-    `header_seconds` is the length that the header gives, None if it gives none; `end` is where the
-    last packet ends. `is_complete` is False when a packet was cut. `last_keyframe_pts` is the time
-    stamp of the last point at which decoding can begin, in units of the stream asked for.
+    `header_seconds` is the length that the header states, None if it states none; `end_seconds`
+    is the time from the first packet to the end of the last. `is_complete` is False when a packet
+    was cut. `last_keyframe_pts` is the timestamp of the last keyframe, in units of the stream.
     """
 
     header_seconds: Decimal | None
@@ -130,7 +130,7 @@ class PacketScan:
 def detect_container(
     path: Path, kind: MediaKind, error_class: type[FileRejected]
 ) -> ContainerFormat:
-    """The container by its first bytes, if it is one of this kind."""
+    """The format by the first bytes. Raises `error_class` if it is not of this kind."""
     with path.open("rb") as file:
         container_format = match_signature(file.read(HEAD_BYTES))
     if container_format is None or container_format.kind != kind:
@@ -142,8 +142,8 @@ def detect_container(
 def open_container(
     path: Path, demuxer: str, error_class: type[FileRejected]
 ) -> Iterator[InputContainer]:
-    """The container, opened by this demuxer alone. Whatever fails on the way is a `error_class`."""
-    import av  # takes a tenth of a second, and most processes never look into a film
+    """The file, opened with this demuxer only. Any failure inside raises `error_class`."""
+    import av  # takes 0.1 s, and most processes never open a film
 
     try:
         with av.open(
@@ -163,7 +163,7 @@ def open_container(
 
 
 def configure_decoder(stream: Stream) -> None:
-    """One thread and a limit for frames, before anything is decoded."""
+    """Limit the threads and the frame size before anything is decoded."""
     stream.codec_context.thread_count = 1
     stream.codec_context.options = {"max_pixels": str(MAX_VIDEO_PIXELS)}
 
@@ -171,7 +171,10 @@ def configure_decoder(stream: Stream) -> None:
 def scan_packets(
     file: InputContainer, stream: Stream, error_class: type[FileRejected]
 ) -> PacketScan:
-    """Read every packet without decoding it: a cut file shows itself by where it ends."""
+    """Read every packet without decoding: the end of the last one shows whether the file is cut.
+
+    Raises `error_class` for more than `MAX_PACKETS`.
+    """
     start: Fraction | None = None
     end, is_complete, last_keyframe_pts = Fraction(0), True, 0
     for count, packet in enumerate(file.demux()):

@@ -1,7 +1,7 @@
-"""Reading a picture that somebody gave: nothing of it is kept but its pixels.
+"""Decoding untrusted pictures and encoding them again: only the pixels are kept.
 
-Facts are taken from the header first, because a small file may claim a picture that fills the
-memory. What is kept was written by us: metadata, trailers and second meanings of a file are gone.
+The size in the header is checked first, because a small file may claim a picture that fills the
+memory. Encoding again removes metadata, trailing data and anything hidden in the file.
 """
 
 import io
@@ -21,11 +21,11 @@ from evolink_studio.library.exceptions import EditFailed, FileRejected, ImageToo
 log = structlog.get_logger(__name__)
 
 MAX_IMAGE_PIXELS = 40_000_000
-MAX_SIDE_PIXELS = 16_383  # the longest that WebP, the format of the posters, can say
+MAX_SIDE_PIXELS = 16_383  # the maximum of WebP, the format of the posters
 MAX_JPEG_SCANS = 100  # a progressive JPEG has about 10
 POSTER_SIDE_PIXELS = 640
 
-# What Pillow may open, and what becomes of it. MPO is a JPEG with more pictures behind the first.
+# Formats that Pillow may open, by stored format. MPO is a JPEG with further pictures in it.
 _STORED_FORMAT_BY_SOURCE = {
     "JPEG": "jpeg",
     "MPO": "jpeg",
@@ -42,20 +42,20 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "webp": {"quality": 92, "method": 2},
     "gif": {},
 }
-# Models take 10 MB; a JPEG that grew past this by being written again is written a little coarser.
+# Models take 10 MB; a JPEG that is larger than this once encoded is encoded at a lower quality.
 _TARGET_JPEG_BYTES = 8_000_000
 _FALLBACK_JPEG_QUALITIES = (85, 75)
 
-# 40 million pixels with alpha are 160 MB, and turning or converting them takes as much again.
+# 40 million pixels with alpha are 160 MB, and rotating or converting them takes as much again.
 _DECODE_SLOTS = threading.BoundedSemaphore(2)
 
-# Our own limit is lower, and says so to the person.
+# Our own limit is lower and has its own message.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """A picture written by us. `format` is jpeg, png, webp or gif; sides are in pixels."""
+    """A picture encoded by us. `format` is jpeg, png, webp or gif; sides are in pixels."""
 
     content: bytes
     format: str
@@ -68,9 +68,9 @@ class EncodedImage:
 
 
 def normalize_image(content: bytes) -> EncodedImage:
-    """Decode one frame, turn it upright, bring it to sRGB and write it anew.
+    """Decode the first frame, rotate it upright, convert it to sRGB and encode it again.
 
-    JPEG, PNG, WebP and GIF stay what they are; HEIC and AVIF become JPEG.
+    JPEG, PNG, WebP and GIF keep their format; HEIC and AVIF become JPEG.
     Raises InvalidImage or ImageTooLarge.
     """
     with _open_image(content) as image:
@@ -90,7 +90,7 @@ def render_poster(source: EncodedImage) -> bytes:
 
 
 def fit_image(source: EncodedImage, width: int, height: int) -> EncodedImage:
-    """Scale and crop around the centre to exactly this size. Raises NotChanged for odd sizes."""
+    """Scale and crop around the centre to exactly this size. Raises EditFailed out of range."""
     if not (
         0 < width <= MAX_SIDE_PIXELS
         and 0 < height <= MAX_SIDE_PIXELS
@@ -105,7 +105,7 @@ def fit_image(source: EncodedImage, width: int, height: int) -> EncodedImage:
 
 
 def convert_image(source: EncodedImage, format: str) -> EncodedImage:
-    """The same picture in another format; as JPEG, what was transparent becomes white."""
+    """The same picture in another format; in a JPEG, transparent areas become white."""
     if format not in _SAVE_OPTIONS:
         raise EditFailed
     with _open_image(source.content) as image:
@@ -113,7 +113,7 @@ def convert_image(source: EncodedImage, format: str) -> EncodedImage:
 
 
 def encode_image(image: Image.Image, format: str) -> EncodedImage:
-    """A decoded picture as a file. The image's own notes are not written."""
+    """Encode a decoded picture, without its metadata."""
     image.info = {key: value for key, value in image.info.items() if key == "transparency"}
     image = _flatten_alpha(image) if format == "jpeg" else image
     content = _encode(image, format)
@@ -126,7 +126,7 @@ def encode_image(image: Image.Image, format: str) -> EncodedImage:
 
 
 def encode_poster(image: Image.Image) -> bytes:
-    """The image, made smaller in place, as a WebP for lists."""
+    """Scale the image down in place and encode it as WebP, for lists."""
     image.thumbnail((POSTER_SIDE_PIXELS, POSTER_SIDE_PIXELS))
     image.info = {}
     return _encode(image, "webp", quality=80)
@@ -134,7 +134,7 @@ def encode_poster(image: Image.Image) -> bytes:
 
 @contextmanager
 def _open_image(content: bytes) -> Iterator[Image.Image]:
-    """The picture after a look at its header, with its pixels decoded."""
+    """The decoded picture, after a check of its header. Raises InvalidImage or ImageTooLarge."""
     try:
         with (
             _DECODE_SLOTS,
@@ -144,7 +144,7 @@ def _open_image(content: bytes) -> Iterator[Image.Image]:
             if image.format in {"JPEG", "MPO"} and _count_scans(content) > MAX_JPEG_SCANS:
                 raise InvalidImage
             image.load()
-            _check_size(image)  # a container may have said something else than the picture inside
+            _check_size(image)  # the container may state another size than the picture in it
             yield image
     except FileRejected:
         raise
@@ -157,7 +157,7 @@ def _open_image(content: bytes) -> Iterator[Image.Image]:
 
 @cache
 def _load_allowed_formats() -> tuple[str, ...]:
-    import pillow_heif  # takes a tenth of a second, and a start does not wait for it
+    import pillow_heif  # takes 0.1 s, so it is not imported at start
 
     pillow_heif.register_heif_opener(
         thumbnails=False, depth_images=False, aux_images=False, decode_threads=1
@@ -177,35 +177,35 @@ def _build_size_error() -> ImageTooLarge:
 
 
 def _count_scans(content: bytes) -> int:
-    """How often a JPEG goes over its picture; each time costs as much as decoding it."""
-    offset, scans = 2, 0
+    """The number of scans in a JPEG; each costs as much as decoding the picture once."""
+    offset, scan_count = 2, 0
     while 0 <= (offset := content.find(b"\xff", offset)) < len(content) - 3:
         marker = content[offset + 1]
-        if marker == 0xD9:  # end of the picture
+        if marker == 0xD9:  # end of image
             break
-        if marker == 0xFF:  # filling
+        if marker == 0xFF:  # fill byte
             offset += 1
         elif marker <= 0x01 or 0xD0 <= marker <= 0xD8:  # markers without a body
             offset += 2
         else:
-            scans += marker == 0xDA
+            scan_count += marker == 0xDA
             offset += 2 + int.from_bytes(content[offset + 2 : offset + 4], "big")
-    return scans
+    return scan_count
 
 
 def _copy_first_frame(image: Image.Image) -> Image.Image:
-    """A GIF's first frame with its own palette: nothing is lost by writing it again."""
+    """A GIF's first frame with its palette, so that encoding it again loses nothing."""
     return image.copy()
 
 
 def _rotate_upright(image: Image.Image) -> Image.Image:
-    with suppress(Exception):  # damaged notes about a picture are no reason to refuse it
+    with suppress(Exception):  # damaged metadata is no reason to reject a picture
         return ImageOps.exif_transpose(image)
     return image
 
 
 def _convert_to_srgb(image: Image.Image) -> Image.Image:
-    """The colours as the person saw them: the profile is applied, because it will not be kept."""
+    """Apply the colour profile, because it is not kept."""
     profile = image.info.get("icc_profile")
     if profile and image.mode in {"L", "RGB", "RGBA", "CMYK"}:
         mode = "RGBA" if image.mode == "RGBA" else "RGB"

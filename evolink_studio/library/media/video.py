@@ -1,4 +1,4 @@
-"""Films: is this one that plays, how long and large is it, and what does it look like."""
+"""Probing films (whether one plays, its length and size), and extracting frames."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 # What browsers play, and what cameras and editing programs write.
 _ALLOWED_CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores"}
-_MAX_PACKETS_BEFORE_FRAME = 120  # packets
-_DURATION_TOLERANCE_SECONDS = Decimal("0.5")  # seconds that a header may promise too much
-# Decoded pixels one question may cost: 100 frames of 1080p, and ten times that for a chosen frame.
+_MAX_PACKETS_BEFORE_FRAME = 120
+_DURATION_TOLERANCE_SECONDS = Decimal("0.5")  # that the header may state too much
+# Limits of decoded pixels: 100 frames of 1080p for a probe, ten times that for a chosen frame.
 _PROBE_BUDGET_PIXELS = 200_000_000
 _FRAME_BUDGET_PIXELS = 2_000_000_000
 _TRANSPOSE_BY_ROTATION = {
@@ -56,9 +56,9 @@ class VideoInfo:
 
 
 def probe_video(path: Path) -> VideoInfo:
-    """Read every packet, decode the first frame and the last ones. Raises NotAFilm.
+    """Read every packet, decode the first frame and the last ones. Raises InvalidVideo.
 
-    Probing the header alone is not enough: half a file with its index in front still looks whole.
+    The header alone is not enough: half a file with its index in front looks complete.
     """
     container_format = detect_container(path, "video", InvalidVideo)
     with open_container(path, container_format.demuxer, InvalidVideo) as file:
@@ -156,7 +156,7 @@ def _decode_frame_at(path: Path, second: Decimal | None, pixel_budget: int) -> V
 
 
 def _to_upright_image(video_frame: VideoFrame) -> Image.Image:
-    """The frame as a player shows it: phones film lying down and note the turn beside."""
-    image: Image.Image = video_frame.to_image()  # type: ignore[no-untyped-call]  # PyAV types it not
+    """The frame as a player shows it: phones store the rotation as metadata."""
+    image: Image.Image = video_frame.to_image()  # type: ignore[no-untyped-call]  # PyAV has no type for it
     transpose = _TRANSPOSE_BY_ROTATION.get(video_frame.rotation % 360)
     return image if transpose is None else image.transpose(transpose)

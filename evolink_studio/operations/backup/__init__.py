@@ -1,13 +1,13 @@
-"""Backups of a whole studio, and bringing one back.
+"""Backup and restore of a whole studio.
 
 TARGET/
-  media/<sha256>                  every file of the library once, whatever number of backups has it
-  backups/20261120T120000Z/       one moment
+  media/<sha256>                  every file of the library once, shared by all backups
+  backups/20261120T120000Z/       one backup
     database.sqlite3              or database.dump, made by pg_dump
     files.jsonl                   which stored name has which content
     manifest.json                 what is in it, with hashes; a folder without it is unfinished
 
-Not in it: the API key and the other settings, `SECRET_KEY`, sessions, and the sandbox's play money.
+Not included: the API key and other settings, `SECRET_KEY`, sessions, and the sandbox's data.
 """
 
 from evolink_studio.operations.backup.base import BackupError

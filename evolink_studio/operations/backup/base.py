@@ -1,4 +1,4 @@
-"""What has to be known about a kind of database to back it up."""
+"""What the backup needs from each kind of database."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -8,19 +8,19 @@ from typing import Any
 
 
 class BackupError(Exception):
-    """Nothing was changed, or what was begun does not count; the text says why and what to do."""
+    """The backup or restore did not complete; the text says why and what to do."""
 
 
-# Asks the copied moment, in SQL that every database understands.
+# Runs portable SQL on the snapshot and returns the rows.
 RunQuery = Callable[[str], Iterable[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
 class DatabaseTools:
-    """How one kind of database is copied and brought back; `file_name` is the name of the copy.
+    """How one kind of database is copied and restored; `file_name` is the name of the copy.
 
-    `take_snapshot` takes the place for the copy and the tables whose rows stay out.
-    `restore_database` takes the copy and the statements with which the database appears.
+    `take_snapshot` takes the path for the copy and the tables whose rows are left out.
+    `restore_database` takes the copy and the SQL statements to run on it before it is in use.
     """
 
     file_name: str

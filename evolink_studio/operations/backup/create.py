@@ -30,7 +30,7 @@ _MEDIA_LIST = "wanted.jsonl"
 
 @dataclass(frozen=True)
 class BackupResult:
-    """A finished backup: its name, what is in it, and how many files were not there before."""
+    """A finished backup: its name, its manifest, and how many files were newly copied."""
 
     name: str
     manifest: Manifest
@@ -38,7 +38,7 @@ class BackupResult:
 
 
 class BackupFile(NamedTuple):
-    """A stored file; a poster's hash and size are not known beforehand."""
+    """A stored file; hash and size are None for a poster."""
 
     name: str
     sha256: str | None
@@ -46,9 +46,9 @@ class BackupFile(NamedTuple):
 
 
 def create_backup(target: Path, *, now: datetime, with_media: bool = True) -> BackupResult:
-    """Copy the database as it is now, then the files it names. Nothing has to stop for it.
+    """Copy the database as it is now, then the files it names. The studio keeps running.
 
-    Files that cannot be read are named in the manifest. Raises BackupError and OSError.
+    Missing or damaged files are named in the manifest. Raises BackupError and OSError.
     """
     repository = BackupRepository(target)
     repository.prepare_folders()
@@ -90,7 +90,7 @@ def _count_rows(run_query: RunQuery) -> dict[str, int]:
 
 
 def _write_media_list(run_query: RunQuery, path: Path) -> None:
-    # On paper, because the moment of the database must not be held while gigabytes are copied.
+    # A file, because the snapshot of the database must not stay open while gigabytes are copied.
     sql = "SELECT file, poster, sha256, size_bytes FROM library_asset ORDER BY id"
     with path.open("w", encoding="utf-8") as file:
         for name, poster, sha256, size in run_query(sql):
@@ -120,7 +120,7 @@ def _load_known_posters(
 
 
 class _MediaCopier:
-    """Copies what is not there yet, and counts."""
+    """Copies files that are not in the backup folder yet, and counts."""
 
     def __init__(
         self, repository: BackupRepository, known_contents: dict[str, ContentEntry]
@@ -151,7 +151,7 @@ class _MediaCopier:
         return content if is_stored else None
 
     def _copy_file(self, file: BackupFile) -> ContentEntry | None:
-        """The copy; None when the file is not there, or is not what its row says."""
+        """The copied content; None when the file is missing, or its hash is not that of its row."""
         try:
             with default_storage.open(file.name) as source:
                 content = self._repository.add_content(file.name, source)
@@ -162,5 +162,5 @@ class _MediaCopier:
 
 
 def _is_referenced(name: str) -> bool:
-    """Whether a file that could not be read should be there: its row may have gone meanwhile."""
+    """Whether a row still names a file that could not be read: it may have been deleted since."""
     return Asset.objects.filter(Q(file=name) | Q(poster=name)).exists()

@@ -1,4 +1,4 @@
-"""The database of the studio, whichever it is."""
+"""Backup tools, tables and migrations of the configured database."""
 
 from typing import Literal, cast
 
@@ -24,15 +24,15 @@ def get_engine() -> DatabaseEngine:
 def excluded_tables() -> list[str]:
     """Tables whose rows are in no backup.
 
-    Sessions are keys to people's pages, the cache is passing, and a job that waited in the old
+    Sessions give access to accounts, the cache is temporary, and a job that waited in the old
     studio must not be done by the restored one.
     """
-    private_tables = {Session._meta.db_table, settings.CACHES["default"]["LOCATION"]}
+    transient_tables = {Session._meta.db_table, settings.CACHES["default"]["LOCATION"]}
     existing_tables = connection.introspection.table_names()
     return [
         name
         for name in existing_tables
-        if name in private_tables or name.startswith("procrastinate_")
+        if name in transient_tables or name.startswith("procrastinate_")
     ]
 
 
@@ -57,7 +57,7 @@ def latest_migrations() -> dict[str, str]:
 
 
 def find_unknown_migrations(migrations: dict[str, str]) -> list[str]:
-    """Those that this code does not have: the backup comes from a newer studio."""
+    """Migrations that this code does not have: the backup comes from a newer studio."""
     known_migrations = MigrationLoader(None).disk_migrations.keys()
     return [
         f"{app}.{name}" for app, name in migrations.items() if (app, name) not in known_migrations

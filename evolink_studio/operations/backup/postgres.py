@@ -1,7 +1,6 @@
-"""Copying a PostgreSQL database while it is in use, and putting a copy in place.
+"""Copying a PostgreSQL database while it is in use, and restoring it, with PostgreSQL's tools.
 
-The tools of PostgreSQL do the work. The password reaches them by the environment, never as an
-argument that every process of the machine could read.
+They get the password by the environment, never as an argument that other processes could read.
 """
 
 import os
@@ -23,13 +22,13 @@ DATABASE_FILE = "database.dump"
 
 @contextmanager
 def take_snapshot(target: Path, excluded_tables: Sequence[str]) -> Iterator[RunQuery]:
-    """Dump the database as it is at one moment; yields a way to ask about that very moment.
+    """Dump a snapshot of the database; yields a function that queries the same snapshot.
 
-    Rows of the tables to `excluded_tables` are not dumped.
+    Rows of `excluded_tables` are not dumped.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        # It waits for the whole dump, which may take longer than anything else is given.
+        # This transaction is idle during the dump, which may take longer than the usual limit.
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         cursor.execute("SELECT pg_export_snapshot()")
         snapshot_id = cursor.fetchone()[0]
@@ -45,7 +44,7 @@ def is_empty() -> bool:
 
 
 def restore_database(source: Path, statements: Sequence[str]) -> None:
-    """Fill the empty database in one transaction, with the statements done at its end."""
+    """Fill the empty database and run the statements, in one transaction."""
     restore_command = ["pg_restore", "--no-owner", "--no-privileges", "--file=-", str(source)]
     psql_command, env = _build_command(
         "psql", ["-X", "-q", "-1", "--set=ON_ERROR_STOP=1", "--output=/dev/null", "--file=-"]
@@ -67,7 +66,7 @@ def restore_database(source: Path, statements: Sequence[str]) -> None:
 def _pipe_dump(
     reader: "subprocess.Popen[bytes]", writer: "subprocess.Popen[bytes]", statements: Sequence[str]
 ) -> bool:
-    """Whether all went over. What psql has of a broken script must not be committed."""
+    """Whether the whole dump was sent. psql is killed before it could commit a partial one."""
     assert reader.stdout is not None
     assert writer.stdin is not None
     try:
@@ -103,7 +102,7 @@ def _run_tool(tool: str, options: Sequence[str]) -> None:
 
 
 def _build_command(tool: str, options: Sequence[str]) -> tuple[list[str], Mapping[str, str]]:
-    """How a tool reaches our database: as Django's own shell reaches it."""
+    """Command and environment with the connection options that Django's `dbshell` uses."""
     command, env = DatabaseClient.settings_to_cmd_args_env(connection.settings_dict, list(options))
     return [tool, *command[1:]], env or {}
 

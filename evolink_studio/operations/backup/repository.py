@@ -1,4 +1,4 @@
-"""The folder of a backup: contents by their hash, and moments by their time."""
+"""The backup folder: file contents by hash, backups by time."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ _SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
 
 class ContentEntry(BaseModel):
-    """Some bytes under a name, in hex SHA-256."""
+    """A file: its name, its SHA-256 in hex and its size."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,7 +32,7 @@ class ContentEntry(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a backup holds. `files` is None for one without media; `missing` could not be read."""
+    """What a backup has. `files` is None for one without media; `missing` could not be copied."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,13 +50,13 @@ class Manifest(BaseModel):
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """The last file of a backup."""
+    """Write the manifest, as the last file of a backup."""
     text = json.dumps(manifest.model_dump(mode="json"), indent=2, sort_keys=True)
     (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Raises BackupError when it is not one of ours."""
+    """Raises BackupError when it is missing or invalid."""
     try:
         return Manifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
     except (OSError, ValidationError) as error:
@@ -64,7 +64,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def write_file_list(path: Path, contents: Iterable[ContentEntry]) -> None:
-    """One line a file."""
+    """Write one JSON line per file."""
     with path.open("w", encoding="utf-8") as file:
         file.writelines(content.model_dump_json() + "\n" for content in contents)
 
@@ -86,7 +86,7 @@ _MAX_DRAFT_AGE_SECONDS = 24 * 3600.0
 
 
 class BackupRepository:
-    """A backup's folder. Others on the machine may not read it: it holds people's work."""
+    """A backup folder. Other users of the machine may not read it: it holds people's work."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -94,7 +94,7 @@ class BackupRepository:
         self.backups_folder = root / "backups"
 
     def prepare_folders(self) -> None:
-        """Make the folders, and clear away what killed runs left more than a day ago."""
+        """Create the folders, and remove what killed runs left more than a day ago."""
         for folder in (self.root, self.media_folder, self.backups_folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for leftover in [
@@ -112,7 +112,7 @@ class BackupRepository:
 
     @contextmanager
     def create_draft(self, now: datetime) -> Iterator[Path]:
-        """A folder for a new backup. It gets its name when all is in it, or goes away again."""
+        """A folder for a new backup: gets its name when the body is done, deleted if it fails."""
         name = now.astimezone(UTC).strftime(_NAME_FORMAT)
         final_folder, folder = (
             self.backups_folder / name,
@@ -134,12 +134,12 @@ class BackupRepository:
         return self.media_folder / sha256
 
     def has_content(self, sha256: str, size: int) -> bool:
-        """Whether a content was copied before. A file of another length is a damaged one."""
+        """Whether a content was copied before. A file of another size is damaged."""
         path = self.get_content_path(sha256)
         return path.exists() and path.stat().st_size == size
 
     def add_content(self, name: str, source: IO[bytes]) -> ContentEntry:
-        """Copy a content in under its hash; it appears whole and durable, or not at all."""
+        """Copy a content in under its hash, atomically and durably."""
         hasher, size = hashlib.sha256(), 0
         with NamedTemporaryFile(dir=self.media_folder, prefix=_DRAFT_PREFIX, delete=False) as draft:
             try:

@@ -1,4 +1,4 @@
-"""Bringing a studio back from a backup, into an empty place, so that it pays for nothing twice."""
+"""Restoring a studio from a backup into an empty place, so that it pays for nothing twice."""
 
 import os
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ from evolink_studio.operations.backup.repository import (
     read_manifest,
 )
 
-# A task in EvoLink's list is taken for the lost one by its moment. For those of the last minute it
-# could be that of a press which the backup knows nothing of: then only a person can tell.
+# Reconciliation finds the task of a lost generation in EvoLink's list by its time. In the last
+# minute before the backup it could be the task of a generation made after it: a person must tell.
 UNCERTAIN_PERIOD = timedelta(seconds=70)
 NOT_EMPTY_MESSAGE = (
     "There is a studio here already: {what}. A backup is only brought back into an empty place, "
@@ -35,8 +35,7 @@ NOT_EMPTY_MESSAGE = (
 
 @dataclass(frozen=True)
 class RestoreResult:
-    """What came back; `unclear_count` generations were about to be sent; `damaged_names` files did
-    not come."""
+    """`unclear_count` generations were about to be sent; `damaged_names` were not restored."""
 
     manifest: Manifest
     unclear_count: int
@@ -53,7 +52,7 @@ class OpenedBackup:
 
 
 def verify_backup(source: Path, *, backup_name: str = "") -> tuple[Manifest, tuple[str, ...]]:
-    """Read a whole backup and compare every hash; nothing is written. Gives the damaged files.
+    """Read a whole backup and compare every hash; nothing is written. Returns the damaged files.
 
     `backup_name` names one of several backups; the newest otherwise. Raises BackupError and
     OSError.
@@ -65,7 +64,7 @@ def verify_backup(source: Path, *, backup_name: str = "") -> tuple[Manifest, tup
 def restore_backup(
     source: Path, *, backup_name: str = "", with_media: bool = True, despite_damage: bool = False
 ) -> RestoreResult:
-    """Check everything, then bring back the files, and last the database, all at once.
+    """Check everything, then restore the files, and last the database, in one step.
 
     Raises BackupError before anything is written when something does not fit, and OSError.
     """
@@ -90,11 +89,11 @@ def restore_backup(
 
 
 def _mark_uncertain_sql(taken_at: datetime) -> Sequence[str]:
-    """Statements with which the database appears, so that nothing is paid twice.
+    """SQL statements to run before the restored database is in use, so that nothing is paid twice.
 
-    What was waiting or being sent may have been sent after the backup was taken: it becomes "answer
-    lost", and is never sent again by itself. Pages that are still open from before count from a
-    later version, so counting goes on above it.
+    Queued and sending generations may have been sent after the backup was taken: they become
+    `unknown`, and are never sent again by themselves. Pages that are still open may know a later
+    version of the change feed, so it goes on above that.
     """
     uncertain_since = f"{taken_at.astimezone(UTC) - UNCERTAIN_PERIOD:%Y-%m-%d %H:%M:%S}+00"
     return (
@@ -154,7 +153,7 @@ def _has_media() -> bool:
 
 
 def _find_damaged(backup: OpenedBackup, with_media: bool) -> tuple[str, ...]:
-    """Names of files that are damaged. A damaged database or list leaves nothing to restore."""
+    """Names of damaged files. Raises BackupError for a damaged database or file list."""
     for entry in (backup.manifest.database, backup.manifest.files):
         if entry and not is_intact(backup.folder / entry.name, entry):
             raise BackupError(
@@ -179,4 +178,4 @@ def _restore_files(backup: OpenedBackup, damaged_names: set[str]) -> None:
             stored_name = default_storage.save(content.name, File(file))
         if stored_name != content.name:
             raise BackupError(NOT_EMPTY_MESSAGE.format(what=f"the library has {content.name}"))
-    os.sync()  # the database must not outlive its files in a power cut
+    os.sync()  # after a power cut there must be no database without its files

@@ -1,4 +1,4 @@
-"""Copying a SQLite database while it is in use, and putting a copy in place."""
+"""Copying a SQLite database while it is in use, and restoring it."""
 
 import os
 import shutil
@@ -17,10 +17,10 @@ DATABASE_FILE = "database.sqlite3"
 
 @contextmanager
 def take_snapshot(target: Path, excluded_tables: Sequence[str]) -> Iterator[RunQuery]:
-    """Copy the database as it is at one moment; yields a way to ask the copy.
+    """Copy a snapshot of the database; yields a function that queries the copy.
 
-    In WAL mode the copy is one reader: it neither waits for writers nor keeps them waiting. Rows of
-    the tables to `excluded_tables` are not in the file that remains, not even in its unused parts.
+    In WAL mode copying is reading: it neither waits for writers nor keeps them waiting. Rows of
+    `excluded_tables` are not in the copy, not even in its unused pages.
     """
     with (
         closing(_connect(_get_database_path())) as source,
@@ -46,7 +46,7 @@ def is_empty() -> bool:
 
 
 def restore_database(source: Path, statements: Sequence[str]) -> None:
-    """Put a copy in place of nothing. It appears whole, with the statements done."""
+    """Run the statements on a copy and put it in place, in one step."""
     path = _get_database_path()
     temporary_path = path.with_name(f".restoring-{path.name}")
     temporary_path.unlink(missing_ok=True)
@@ -62,7 +62,7 @@ def restore_database(source: Path, statements: Sequence[str]) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # rw, because a plain name would make a new database where there is none.
+    # mode=rw, because a plain name would create a missing database.
     return sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=20)
 
 

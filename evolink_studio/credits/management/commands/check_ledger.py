@@ -1,4 +1,4 @@
-"""Prove the ledger; exit with 1 when a single credit is not explained."""
+"""`manage.py check_ledger`: audit the ledger; exit with 1 when there is any finding."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ class Command(BaseCommand):
         report = audit_ledger_with_generations()
         for finding in report.findings:
             self.stdout.write(str(finding))
-        compared = "compared with the generations" if report.is_compared else "the book by itself"
+        scope = "compared with the generations" if report.is_compared else "the book by itself"
         self.stdout.write(
             f"{report.balance_count} purses, {report.generation_count} generations, "
-            f"{report.entry_count} entries; {compared}."
+            f"{report.entry_count} entries; {scope}."
         )
         if not report.is_clean:
             raise CommandError(f"The book does not add up. Findings: {len(report.findings)}.")

@@ -1,4 +1,4 @@
-"""`manage.py backup`: everything a studio needs to come back, while it goes on working."""
+"""`manage.py backup`: back up database and library while the studio runs."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -31,10 +31,10 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"The backup was not made: {error.strerror or error}.") from error
         self.stdout.write(_format_result(result))
-        if missing := result.manifest.missing:
+        if missing_names := result.manifest.missing:
             raise CommandError(
-                f"{len(missing)} files of the library are missing or damaged in the studio itself, "
-                f"the first is {missing[0]}. Everything else is in the backup."
+                f"{len(missing_names)} files of the library are missing or damaged in the studio "
+                f"itself, the first is {missing_names[0]}. Everything else is in the backup."
             )
 
 

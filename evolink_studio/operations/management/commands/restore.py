@@ -1,4 +1,4 @@
-"""`manage.py restore`: a studio comes back from a backup, into an empty place."""
+"""`manage.py restore`: restore a studio from a backup into an empty place."""
 
 from argparse import ArgumentParser
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""`manage.py studio`: everything with one command."""
+"""`manage.py studio`: prepare the database and run all processes."""
 
 import socket
 from pathlib import Path
