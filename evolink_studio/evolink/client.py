@@ -1,4 +1,4 @@
-"""The client: one function that spends money, and the rest that only looks.
+"""The client of the EvoLink API: one function spends money, the others are free.
 
 Paths and fields: EvoLink documentation, stated 2026-11-20.
 """
@@ -41,7 +41,7 @@ _IDEMPOTENCY_KEY_PATTERN = re.compile(r"[A-Za-z0-9._-]{16,96}")
 
 @dataclass(frozen=True)
 class Deadlines:
-    """Seconds that a whole exchange may take, connecting included."""
+    """Seconds that a whole exchange may take, including connecting."""
 
     create: float = 60.0
     read: float = 20.0
@@ -52,11 +52,11 @@ _DEFAULT_DEADLINES = Deadlines()
 
 
 class EvoLinkClient:
-    """EvoLink over HTTP, for one account key. Use as `async with EvoLink(…) as evolink:`.
+    """EvoLink over HTTP, for one account key. Use as `async with EvoLinkClient(…) as client:`.
 
-    `api_url` and `files_url` without a path; `user_agent` names the product honestly (EvoLink
-    answers 403 to the names of libraries). At most `max_connections` connections carry the reads.
-    Raises only what `errors` lists, never an httpx error; a key that cannot be one is KeyRefused.
+    `api_url` and `files_url` without a path; `user_agent` names the product (EvoLink answers 403 to
+    the names of HTTP libraries). Reads use at most `max_connections` connections. Methods raise
+    only errors of `errors`, never httpx errors; a malformed key raises AuthenticationError here.
     """
 
     def __init__(
@@ -101,8 +101,9 @@ class EvoLinkClient:
     async def create_video(self, payload: Mapping[str, object], *, idempotency_key: str) -> Task:
         """Start a video: THE request that spends money, sent once, on a connection of its own.
 
-        Raises NotSent (may be sent again), Refused (nothing is charged), RateLimited (later), or
-        Unclear: EvoLink may have taken the job, so it must never be sent again by itself.
+        Raises RequestNotSent (may be sent again), RequestRejected (nothing is charged),
+        RateLimitError (try later), or OutcomeUnknown: EvoLink may have accepted the task, so it
+        must never be sent again automatically.
         """
         if not _IDEMPOTENCY_KEY_PATTERN.fullmatch(idempotency_key):
             raise RequestNotSent("An idempotency key is 16 to 96 of A-Z a-z 0-9 . _ -")
@@ -116,28 +117,33 @@ class EvoLinkClient:
         return responses.parse_created_task(response, fallback_error=OutcomeUnknown)
 
     async def get_task(self, task_id: str) -> Task:
-        """The state of a task. Raises NotFound, KeyRefused, Refused, RateLimited, Unavailable."""
-        if not is_task_id(task_id):  # `../credits` would read something else
+        """The state of a task.
+
+        Raises NotFoundError, AuthenticationError, RequestRejected, RateLimitError or
+        ServiceUnavailableError.
+        """
+        if not is_task_id(task_id):  # `../credits` would read another path
             raise NotFoundError("That is not a task id")
         parse = partial(responses.parse_task, expected_id=task_id)
         return await self._get(f"/v1/tasks/{task_id}", parse)
 
     async def get_balance(self) -> ProviderBalance:
-        """The credits left: the free way to check a key. Raises as `read` does."""
+        """The credits left; also a free check of the key. Raises as `get_task` does."""
         return await self._get("/v1/credits", responses.parse_balance)
 
     async def list_tasks(self, page: int = 1, page_size: int = 50) -> list[TaskSummary] | None:
-        """The newest tasks of the account, at most 50 a page; None where EvoLink has no such list.
+        """The newest tasks of the account, at most 50 a page; None if EvoLink has no such list.
 
-        Undocumented, so nothing may depend on it. Raises as `read` does.
+        Undocumented, so nothing may depend on it. Raises as `get_task` does.
         """
         query = f"page={max(1, page)}&page_size={min(50, max(1, page_size))}"
         return await self._get(f"/v1/tasks?{query}", responses.parse_task_list)
 
     async def upload_file(self, content: bytes, *, name: str, mime: str) -> RemoteFile:
-        """Put a picture where EvoLink can read it, for 72 hours. Free, but counts for a quota.
+        """Upload a picture for 72 hours. Free, but counts towards a quota.
 
-        Raises Refused (also for `success: false`), RateLimited or Unavailable.
+        Raises RequestRejected (also for `success: false`), RateLimitError or
+        ServiceUnavailableError.
         """
         url = f"{self._files_url}/api/v1/files/upload/stream"
         try:
@@ -151,7 +157,7 @@ class EvoLinkClient:
     async def _post(
         self, url: str, deadline: float, headers: Mapping[str, str] | None = None, **body: Any
     ) -> RawResponse:
-        """POST on a fresh connection: one kept from before may be dead, which makes it unclear."""
+        """POST on a new connection: a reused one may be dead, and then the outcome is unknown."""
         request_headers = {**self._build_headers(), "Connection": "close", **(headers or {})}
         secret = self._api_key.get_secret_value()
         async with temporary_client() as client:
@@ -161,22 +167,22 @@ class EvoLinkClient:
             )
 
     async def _get(self, path: str, parse: Callable[[RawResponse], _Parsed]) -> _Parsed:
-        """GET on a kept connection, and what `parse` makes of the reply.
+        """GET on a pooled connection, and return what `parse` makes of the response.
 
-        Raises Unavailable where not even a status came back, and what `parse` raises.
+        Raises ServiceUnavailableError without a status, and what `parse` raises.
         """
         url = self._api_url + path
         async with self._pool.connection() as connection:
-            received = await connection.get(
+            raw_response = await connection.get(
                 url, self._build_headers(), deadline=self._deadlines.read
             )
-            if not received.status:
-                raise ServiceUnavailableError(f"GET {self._base_url.host}: {received.error}")
-            body = redact(received.body, self._api_key.get_secret_value().encode())
-            response = replace(received, body=body, received_at=self._clock())
+            if not raw_response.status:
+                raise ServiceUnavailableError(f"GET {self._base_url.host}: {raw_response.error}")
+            body = redact(raw_response.body, self._api_key.get_secret_value().encode())
+            response = replace(raw_response, body=body, received_at=self._clock())
             if 200 <= response.status < 300:
-                # One that makes no sense, such as the answer to another question, closes the
-                # connection: what else comes on it would not be ours either.
+                # If `parse` raises, for example on the answer to another request, the pool closes
+                # the connection: what comes next on it may be wrong too.
                 return parse(response)
         return parse(response)
 

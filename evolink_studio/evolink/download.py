@@ -1,4 +1,4 @@
-"""Copy a result to this machine. The link comes from elsewhere, so nothing about it is trusted."""
+"""Downloads a file to this machine. The link comes from elsewhere, so it is not trusted."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -29,8 +29,7 @@ from evolink_studio.evolink.url_safety import (
 )
 
 DEFAULT_USER_AGENT = "EvoLinkStudio"
-# What comes slower than this would hold a place for twenty minutes and bring nothing: about what
-# a line of 1990 carried. The rest is asked for at the next try.
+# A slower download is stopped, as it would occupy a worker for nothing; the next try resumes it.
 MIN_BYTES_PER_WINDOW, PACE_WINDOW_SECONDS = 64 * 1024, 30.0
 _ERROR_BY_STATUS: dict[int, type[EvoLinkError]] = {
     403: LinkExpiredError,
@@ -42,11 +41,11 @@ _ERROR_BY_STATUS: dict[int, type[EvoLinkError]] = {
 
 @dataclass(frozen=True)
 class DownloadResult:
-    """A whole file: its size, its SHA-256 in hex, and the type that the provider claims."""
+    """A complete file: its size, its SHA-256 in hex, and the type that the server claims."""
 
     size_bytes: int
     sha256: str
-    mime: str  # lower case, "" if none was given; a lease, not a fact
+    mime: str  # lower case, "" if none was given; not checked
 
 
 async def download_file(
@@ -60,14 +59,13 @@ async def download_file(
     user_agent: str = DEFAULT_USER_AGENT,
     resolver: Resolver = resolve_host,
 ) -> DownloadResult:
-    """Fetch `url` into the file `destination`, at most `max_bytes` bytes, within `deadline`
-    seconds in all.
+    """Download `url` to `destination`: at most `max_bytes` bytes, within `deadline` seconds.
 
-    `trusted_urls`: base URLs of EvoLink as configured, allowed even on a private address. What has
-    arrived stays at `destination` when this fails; with `resume` the next call goes on from there
-    if the content is still the same (a note `<name>.note` lies beside it meanwhile).
-    No key, no redirects, no proxy, no compression. Raises Unavailable or RateLimited (look again
-    later), LinkDead, LinkForbidden, TooLarge, NoSpace, NotSaved.
+    `trusted_urls`: configured base URLs of EvoLink, allowed even on a private address. On failure
+    the partial file stays at `destination`; with `resume` the next call continues it if the content
+    is still the same (a sidecar `<name>.note` lies beside it meanwhile).
+    No key, no redirects, no proxy, no compression. Raises ServiceUnavailableError or RateLimitError
+    (try later), LinkExpiredError, UnsafeUrlError, FileTooLargeError, DiskFullError, DownloadError.
     """
     try:
         async with asyncio.timeout(deadline):
@@ -95,7 +93,7 @@ async def _fetch(
             response = await _send_request(
                 client, resolved_url, headers | partial_file.resume_headers()
             )
-            if response.status_code == 416:  # nothing after what we have: it is not the same file
+            if response.status_code == 416:  # no bytes after ours: it is not the same file
                 await response.aclose()
                 partial_file.discard()
                 response = await _send_request(client, resolved_url, headers)
@@ -106,7 +104,7 @@ async def _fetch(
 async def _send_request(
     client: httpx.AsyncClient, resolved_url: ResolvedUrl, headers: Mapping[str, str]
 ) -> httpx.Response:
-    """Connect to the checked addresses, the next where one cannot be reached."""
+    """Send it to the first checked address that accepts a connection."""
     request_headers = {**headers, "Host": resolved_url.url.netloc.decode("ascii")}
     host = resolved_url.url.raw_host.decode("ascii")
     for number, address in enumerate(resolved_url.addresses, start=1):
@@ -119,7 +117,7 @@ async def _send_request(
         except (httpx.ConnectError, httpx.ConnectTimeout):
             if number == len(resolved_url.addresses):
                 raise
-    raise AssertionError("a target has at least one address")
+    raise AssertionError("a resolved URL has at least one address")
 
 
 async def _receive_body(
@@ -141,14 +139,14 @@ async def _receive_body(
 
 
 class _PaceMonitor:
-    """Sees to it that bytes come, and not one at a time."""
+    """Checks that at least MIN_BYTES_PER_WINDOW arrive in every PACE_WINDOW_SECONDS."""
 
     def __init__(self) -> None:
         self._clock = asyncio.get_running_loop().time
         self._window_start, self._received_bytes = self._clock(), 0
 
     def record(self, size: int) -> None:
-        """Count what came. Raises Unavailable when it was too little for too long."""
+        """Count `size` bytes. Raises ServiceUnavailableError if the last window had too few."""
         self._received_bytes += size
         if self._clock() - self._window_start < PACE_WINDOW_SECONDS:
             return
@@ -160,7 +158,7 @@ class _PaceMonitor:
 
 
 def _check_response(response: httpx.Response) -> None:
-    """Let only a plain 200 or 206 pass."""
+    """Raise unless it is a 200 or 206 without content encoding."""
     status = response.status_code
     if 300 <= status < 400:
         raise UnsafeUrlError("The link leads on to another one", status)

@@ -1,19 +1,19 @@
-"""What can go wrong at the provider, named by what it means for money and for a second try.
+"""Errors of the provider, named by what they mean for money and for a second try.
 
     EvoLinkError
-    ├── NotSent            nothing left this machine: may be sent again
-    ├── Unclear            it left, the answer is lost or makes no sense: never sent again by itself
-    ├── Refused            a clear no (4xx): nothing is made, nothing is charged
-    │   ├── KeyRefused     the key is unknown, disabled or expired
-    │   ├── OutOfCredits   the account or the key has too little left
-    │   └── NotFound       no such task
-    ├── RateLimited        no for now (429)
-    ├── Unavailable        something free of charge did not work this time: look again later
-    └── NotSaved           a download that the same link will not mend
-        ├── LinkDead       the link has ended (403, 404, 410)
-        ├── LinkForbidden  the link leads where this studio does not go
-        ├── TooLarge       the file is over the limit
-        └── NoSpace        the disk is full
+    ├── RequestNotSent                nothing left this machine: may be sent again
+    ├── OutcomeUnknown                sent, but no valid answer: never sent again automatically
+    ├── RequestRejected               rejected (4xx): nothing is made, nothing is charged
+    │   ├── AuthenticationError       the key is unknown, disabled or expired
+    │   ├── InsufficientCreditsError  the account or the key has too few credits left
+    │   └── NotFoundError             no such task
+    ├── RateLimitError                try later (429)
+    ├── ServiceUnavailableError       a free request failed: try later
+    └── DownloadError                 a download failed, and the same link will not help
+        ├── LinkExpiredError          the link has ended (403, 404, 410)
+        ├── UnsafeUrlError            the link leads where this studio does not go
+        ├── FileTooLargeError         the file is over the limit
+        └── DiskFullError             the disk is full
 
 The paid POST raises `RequestNotSent`, `OutcomeUnknown`, `RequestRejected` or `RateLimitError`;
 everything that only reads or copies raises `RequestRejected`, `RateLimitError`,
@@ -24,18 +24,18 @@ import errno
 
 from evolink_studio.evolink.redaction import sanitize_text
 
-MAX_ERROR_BODY_LENGTH = (
-    4_000  # characters: enough to see what was meant, small enough for a table row
-)
+MAX_ERROR_BODY_LENGTH = 4_000  # characters
 
 
 class EvoLinkError(Exception):
-    """Base of all. `message` is for logs: EvoLink's own words where it gave any, else ours.
+    """Base class. None of its texts contains the API key.
 
-    `provider_message` are EvoLink's own alone, "" if it gave none: only these may be shown to a
-    person. `status` is the HTTP status if one arrived, `code` EvoLink's code as text ("" if none),
-    `field` the parameter that EvoLink names, `body` the beginning of the reply. The key never
-    stands in any of them.
+    message           for logs: EvoLink's message if there is one, else our own
+    provider_message  EvoLink's message, "" if none; only this may be shown to a person
+    status            the HTTP status, None if none arrived
+    code              EvoLink's error code as text, "" if none
+    field             the parameter that EvoLink names, or None
+    body              the beginning of the reply
     """
 
     provider_message = ""
@@ -61,15 +61,15 @@ class RequestNotSent(EvoLinkError):
 
 
 class OutcomeUnknown(EvoLinkError):
-    """The request left and no sound answer came back: EvoLink may be working, and charging."""
+    """The request was sent, but no valid answer came: EvoLink may be working, and charging."""
 
 
 class RequestRejected(EvoLinkError):
-    """EvoLink said no: nothing was made, nothing is charged."""
+    """EvoLink rejected the request: nothing was made, nothing is charged."""
 
 
 class AuthenticationError(RequestRejected):
-    """The API key is unknown, disabled or expired: only an admin can mend this."""
+    """The API key is unknown, disabled or expired: only an admin can fix this."""
 
 
 class InsufficientCreditsError(RequestRejected):
@@ -77,11 +77,11 @@ class InsufficientCreditsError(RequestRejected):
 
 
 class NotFoundError(RequestRejected):
-    """EvoLink knows no such task (any more)."""
+    """EvoLink does not know the task, or no longer."""
 
 
 class RateLimitError(EvoLinkError):
-    """Too many requests. `retry_after`: seconds, 0 < x ≤ 120, None if not given or not sane."""
+    """Too many requests. `retry_after`: seconds, 0 < x ≤ 120, None if missing or out of range."""
 
     def __init__(
         self,
@@ -97,28 +97,28 @@ class RateLimitError(EvoLinkError):
 
 
 class ServiceUnavailableError(EvoLinkError):
-    """A call that costs nothing found trouble on the way: keep the state, look again later."""
+    """A free request failed: keep the state, try again later."""
 
 
 class DownloadError(EvoLinkError):
-    """A file could not be copied here, and trying the same again at once will not help."""
+    """A file could not be downloaded, and trying the same link again at once will not help."""
 
 
 class LinkExpiredError(DownloadError):
-    """The link has ended, or never led anywhere."""
+    """The link has ended, or never existed."""
 
 
 class UnsafeUrlError(DownloadError):
-    """The link is not one this studio follows: its scheme, its address, or a redirect."""
+    """This studio does not follow the link: its scheme, its address, or a redirect."""
 
 
 class FileTooLargeError(DownloadError):
-    """The file is larger than the limit given."""
+    """The file is larger than the given limit."""
 
 
-# No space left, or none of this user's share, or a file larger than the disk can hold.
+# No space left, quota exceeded, or a file larger than the file system allows.
 DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class DiskFullError(DownloadError):
-    """The disk is full, or this user's share of it."""
+    """The disk or this user's quota on it is full."""

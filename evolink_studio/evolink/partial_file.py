@@ -1,8 +1,8 @@
-"""A file on its way to us: written piece by piece, and carried on with after a break.
+"""A partly downloaded file: written in pieces, and resumed after an interruption.
 
-Beside a file that may be carried on lies a note, `<name>.note`: what identified the content when
-it began. Without it nobody could tell whether the rest still belongs to the beginning. One that is
-complete is called `<name>.whole`: a name that it gets at one stroke, when all of it is here.
+Beside a file that can be resumed lies a sidecar, `<name>.note`: the validator and size of the
+content when the download began, to check that the rest belongs to it. A complete file is renamed to
+`<name>.whole`.
 """
 
 import asyncio
@@ -26,34 +26,40 @@ SIDECAR_SUFFIX, COMPLETED_SUFFIX = ".note", ".whole"
 
 
 def completed_path(path: Path) -> Path:
-    """Where a file that arrives at `path` stands once it is complete."""
+    """The path that a file downloaded to `path` gets once it is complete."""
     return path.with_name(path.name + COMPLETED_SUFFIX)
 
 
 def adopt_partial_file(path: Path, leftovers: Iterable[Path]) -> None:
-    """Let a file at `path` go on from the best of those that others `leftovers`, whole ones first.
+    """Take over the best of `leftovers` of earlier tries for a download to `path`.
 
-    A whole one is moved: nobody writes to it any more. Of the others the largest is copied: who
-    began it may still be writing there. Afterwards those are gone.
+    A complete file is moved. Else the largest partial one is copied, as another process may still
+    be writing to it; then the partial ones are deleted.
     """
-    others = [other for other in leftovers if other not in (path, completed_path(path))]
-    for other in others:
-        if other.suffix == COMPLETED_SUFFIX:
-            with suppress(FileNotFoundError):  # somebody else was first
-                other.replace(completed_path(path))
+    other_paths = [
+        other_path for other_path in leftovers if other_path not in (path, completed_path(path))
+    ]
+    for other_path in other_paths:
+        if other_path.suffix == COMPLETED_SUFFIX:
+            with suppress(FileNotFoundError):  # another process was first
+                other_path.replace(completed_path(path))
     if not completed_path(path).exists():
-        _copy_largest(path, others)
-    for other in others:
+        _copy_largest(path, other_paths)
+    for other_path in other_paths:
         for old_path in (
-            (other, _get_sidecar_path(other)) if other.suffix != COMPLETED_SUFFIX else ()
+            (other_path, _get_sidecar_path(other_path))
+            if other_path.suffix != COMPLETED_SUFFIX
+            else ()
         ):
             old_path.unlink(missing_ok=True)
 
 
-def _copy_largest(path: Path, others: Iterable[Path]) -> None:
-    resumable_files = (other for other in others if _get_sidecar_path(other).exists())
+def _copy_largest(path: Path, other_paths: Iterable[Path]) -> None:
+    resumable_files = (
+        other_path for other_path in other_paths if _get_sidecar_path(other_path).exists()
+    )
     largest = max(resumable_files, key=_get_size, default=None)
-    with suppress(OSError):  # no room, or it was finished meanwhile: then it begins anew
+    with suppress(OSError):  # disk full, or just completed: then it starts anew
         if largest is not None:
             shutil.copyfile(_get_sidecar_path(largest), _get_sidecar_path(path))
             shutil.copyfile(largest, path)
@@ -68,8 +74,8 @@ def _get_size(path: Path) -> int:
 
 
 class PartialFile:
-    """Context manager around the file at `path`. With `resume` it goes on where the last one
-    ended, if the provider agrees; otherwise it starts anew. Raises OSError from the disk."""
+    """Context manager around the file at `path`. With `resume` it continues a partial file if the
+    server agrees; else it starts anew. Raises OSError from the disk."""
 
     def __init__(self, path: Path, *, resume: bool) -> None:
         self._path = path
@@ -94,20 +100,20 @@ class PartialFile:
             self._file.close()
 
     def resume_headers(self) -> dict[str, str]:
-        """The headers that ask for the rest; none if there is nothing to go on from."""
+        """The headers that ask for the rest; {} if there is nothing to resume."""
         if not self._sidecar:
             return {}
         headers = {"Range": f"bytes={self._path.stat().st_size}-"}
         return headers | ({"If-Range": self._sidecar["mark"]} if self._sidecar["mark"] else {})
 
     def discard(self) -> None:
-        """Give up what is there: the next start is a new one."""
+        """Delete the sidecar, so that the file cannot be resumed."""
         self._sidecar = {}
         self._sidecar_path.unlink(missing_ok=True)
 
     async def open(self, status: int, headers: Mapping[str, str]) -> int | None:
-        """Open the file as the reply wants it (206: go on, else anew) and tell the size that it
-        will have, None if unknown. Raises Unavailable if the rest offered is not ours."""
+        """Open the file for a response (206: continue, else anew). Returns the expected size, None
+        if unknown. Raises ServiceUnavailableError if the offered rest does not fit."""
         if status == 206:
             self._expected_size = await self._continue(headers)
         else:
@@ -115,7 +121,7 @@ class PartialFile:
         return self._expected_size
 
     def write(self, chunk: bytes) -> None:
-        """Add a piece."""
+        """Append a chunk."""
         remaining = memoryview(chunk)
         while remaining:
             remaining = remaining[self._opened_file.write(remaining) :]
@@ -123,7 +129,7 @@ class PartialFile:
         self.size += len(chunk)
 
     async def finish(self) -> str:
-        """Put it on the disk for good; the answer is the SHA-256. Raises Unavailable if it is
+        """Flush it to disk; returns the SHA-256 in hex. Raises ServiceUnavailableError if it is
         empty or not as long as announced."""
         if self.size == 0 or self._expected_size not in (None, self.size):
             self.discard()
@@ -136,8 +142,8 @@ class PartialFile:
 
     @property
     def _opened_file(self) -> FileIO:
-        # Unbuffered: a full disk then speaks at the write, not again at the close, where it would
-        # cover a cancellation.
+        # Unbuffered: a full disk then raises at the write and not at the close, where it would hide
+        # a cancellation.
         assert self._file is not None
         return self._file
 
@@ -154,7 +160,10 @@ class PartialFile:
     async def _continue(self, headers: Mapping[str, str]) -> int:
         offset = self._path.stat().st_size if self._sidecar else 0
         match = _CONTENT_RANGE_PATTERN.fullmatch(headers.get("content-range", ""))
-        if not match or [int(n) for n in match.groups()] != [offset, self._sidecar.get("total")]:
+        if not match or [int(number) for number in match.groups()] != [
+            offset,
+            self._sidecar.get("total"),
+        ]:
             self.discard()
             raise ServiceUnavailableError("The rest that was offered does not fit what is here")
         self._file = FileIO(self._path, "ab")
@@ -178,6 +187,6 @@ class PartialFile:
 
 
 def _get_validator(headers: Mapping[str, str]) -> str:
-    """What If-Range may carry: a strong ETag or a date; "" if the provider gives neither."""
+    """A validator for If-Range: a strong ETag or a date; "" if the server gives neither."""
     etag = headers.get("etag", "")
     return etag if etag.startswith('"') else headers.get("last-modified", "")

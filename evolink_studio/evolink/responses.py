@@ -1,7 +1,7 @@
-"""From a reply to what it means: a wire type, or one of the errors. No HTTP here.
+"""Parses a response into a type of `types`, or raises one of `errors`. No HTTP here.
 
 Error bodies and codes: EvoLink documentation, stated 2026-11-20. The HTTP status decides; a code
-decides only where the status leaves two meanings open, or says 200 over an error.
+decides only if the status has two meanings, or is 200 over an error.
 """
 
 import json
@@ -30,13 +30,13 @@ from evolink_studio.evolink.timestamps import parse_timestamp
 from evolink_studio.evolink.transport import RawResponse
 from evolink_studio.evolink.types import ProviderBalance, RemoteFile, Task, TaskSummary, is_link
 
-MAX_RETRY_AFTER_SECONDS = 120.0  # seconds of Retry-After that we honour
+MAX_RETRY_AFTER_SECONDS = 120.0  # a longer Retry-After is ignored
 FILE_LIFETIME = timedelta(hours=72)
-FILE_LIFETIME_MARGIN = timedelta(hours=1)  # for a life that we had to assume
+FILE_LIFETIME_MARGIN = timedelta(hours=1)  # subtracted if EvoLink names no expiry
 
 _ERROR_BY_STATUS = {401: AuthenticationError, 402: InsufficientCreditsError, 404: NotFoundError}
 
-# 402 speaks of money and of keys alike, and some gateways say 403 for both.
+# 402 is used for money and for keys, and some gateways answer 403 for both.
 _ERROR_BY_CODE = {
     "insufficient_quota": InsufficientCreditsError,
     "insufficient_user_quota": InsufficientCreditsError,
@@ -45,11 +45,11 @@ _ERROR_BY_CODE = {
     "key_quota_exhausted": InsufficientCreditsError,
     "key_disabled": AuthenticationError,
     "key_expired": AuthenticationError,
-    "key_model_not_allowed": RequestRejected,  # the key is good, only not for this model
+    "key_model_not_allowed": RequestRejected,  # the key is valid, but not for this model
 }
 
-# The status that an error body under HTTP 200 ought to have had. A code that is not here leaves
-# it open whether EvoLink took the job.
+# The status that an error body under HTTP 200 should have had. For any other code it is not known
+# whether EvoLink accepted the task.
 _STATUS_BY_CODE = {
     **{str(status): status for status in (400, 401, 402, 403, 404, 413, 422, 429)},
     "invalid_request": 400,
@@ -69,13 +69,13 @@ _STATUS_BY_CODE = {
     "rate_limit_error": 429,
 }
 
-_TRANSIENT_STATUSES = {408, 425}  # 4xx that speak of this one try, not of what was asked
+_TRANSIENT_STATUSES = {408, 425}  # 4xx about this one try, not about the request
 _NO_LIST_STATUSES = {404, 405, 501}
 
 
 @dataclass(frozen=True)
 class _ErrorBody:
-    """EvoLink's own words about a failure."""
+    """The error in a response body, as far as EvoLink names it."""
 
     code: str = ""
     error_type: str = ""
@@ -84,12 +84,12 @@ class _ErrorBody:
 
     @property
     def implied_status(self) -> int:
-        """The 4xx that fits, 0 if none is known to."""
+        """The 4xx status that fits the code or type, 0 if none is known."""
         return _STATUS_BY_CODE.get(self.code) or _STATUS_BY_CODE.get(self.error_type) or 0
 
 
 def parse_json(body: bytes) -> Any:
-    """JSON with exact decimals; None if `body` is not whole, sound JSON."""
+    """JSON with exact decimals; None if `body` is not complete, valid JSON."""
     try:
         return json.loads(body, parse_float=Decimal)
     except (ValueError, RecursionError):
@@ -97,9 +97,9 @@ def parse_json(body: bytes) -> Any:
 
 
 def parse_created_task(response: RawResponse, *, fallback_error: type[EvoLinkError]) -> Task:
-    """The task of a good answer. A body that is complete counts, however the line ended.
+    """The task in a 2xx response. A complete body counts, however the connection ended.
 
-    Raises Refused or RateLimited for a clear no, `fallback_error` for all that is not clear.
+    Raises RequestRejected or RateLimitError if that is certain, else `fallback_error`.
     """
     document = _parse_success_body(response, fallback_error=fallback_error)
     try:
@@ -111,7 +111,7 @@ def parse_created_task(response: RawResponse, *, fallback_error: type[EvoLinkErr
 
 
 def parse_task(response: RawResponse, *, expected_id: str) -> Task:
-    """The task that was asked for. Raises Refused, RateLimited or Unavailable."""
+    """The requested task. Raises RequestRejected, RateLimitError or ServiceUnavailableError."""
     remote_task = parse_created_task(response, fallback_error=ServiceUnavailableError)
     if remote_task.id != expected_id:
         raise _build_malformed_error(
@@ -121,7 +121,7 @@ def parse_task(response: RawResponse, *, expected_id: str) -> Task:
 
 
 def parse_balance(response: RawResponse) -> ProviderBalance:
-    """The credits left. Raises Refused, RateLimited or Unavailable."""
+    """The credits left. Raises as `parse_task` does."""
     document = _parse_success_body(response, fallback_error=ServiceUnavailableError)
     try:
         if document.get("success") is False:
@@ -134,7 +134,7 @@ def parse_balance(response: RawResponse) -> ProviderBalance:
 
 
 def parse_remote_file(response: RawResponse) -> RemoteFile:
-    """The uploaded file. `success: false` under HTTP 200 is Refused, with EvoLink's words."""
+    """The uploaded file. Raises as `parse_task`; `success: false` under 200 is RequestRejected."""
     document = _parse_success_body(response, fallback_error=ServiceUnavailableError)
     if document.get("success") is False:
         error_body = _parse_error_body(document)
@@ -155,7 +155,7 @@ def parse_remote_file(response: RawResponse) -> RemoteFile:
 
 
 def parse_task_list(response: RawResponse) -> list[TaskSummary] | None:
-    """The lines of the task list; None where EvoLink has no such list. Odd lines are left out."""
+    """The task list; None if EvoLink has no such list. Malformed items are left out."""
     if response.status in _NO_LIST_STATUSES:
         return None
     rows = _find_list(
@@ -195,8 +195,8 @@ def _parse_success_body(
     fallback_error: type[EvoLinkError],
     expected_types: tuple[type, ...] = (dict,),
 ) -> Any:
-    """The JSON of a 2xx. Raises what any other status means, `fallback_error` if there is no
-    JSON."""
+    """The JSON of a 2xx response. Raises the error of any other status, `fallback_error` without
+    valid JSON."""
     document = parse_json(response.body)
     is_transient = (
         response.status in _TRANSIENT_STATUSES and fallback_error is ServiceUnavailableError
@@ -228,7 +228,7 @@ def _parse_error_body(document: object) -> _ErrorBody:
 
 
 def _error_in_success(response: RawResponse, document: Mapping[str, Any]) -> EvoLinkError | None:
-    """The clear no that stands in the body of a 200, if one does. An id beside it clouds it."""
+    """The rejection in the body of a 200; None if there is none or an id makes it uncertain."""
     if document.get("id") or not (document.get("error") or document.get("success") is False):
         return None
     error_body = _parse_error_body(document)
@@ -240,7 +240,7 @@ def _error_in_success(response: RawResponse, document: Mapping[str, Any]) -> Evo
 
 
 def _build_rejection(response: RawResponse, error_body: _ErrorBody, status: int) -> EvoLinkError:
-    """What a 4xx means."""
+    """The error of a 4xx status."""
     if status == 429:
         rate_limit_error = partial(RateLimitError, retry_after=parse_retry_after(response))
         return _build_error(response, error_body, rate_limit_error)
@@ -277,7 +277,7 @@ def _parse_text(value: object) -> str:
 
 
 def _find_list(document: Any) -> list[Any] | None:
-    """The list in `[…]`, `{"data": […]}`, `{"data": {"items": […]}}`: the frame is undocumented."""
+    """The list in `[…]`, `{"data": […]}`, `{"data": {"items": […]}}`: wrappers are undocumented."""
     for _ in range(3):
         if isinstance(document, list):
             return document

@@ -1,9 +1,9 @@
-"""Points in time, in the several ways EvoLink writes them."""
+"""Parses timestamps in the formats that EvoLink uses."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
-# EvoLink says nowhere which clock a stamp without an offset follows. Read as China's, it lies
-# earlier than read as UTC: a file is then uploaded again too early, never used too late.
+# EvoLink does not document the zone of a timestamp without an offset. Read as China's it is earlier
+# than read as UTC: a file is then uploaded again too early, never used too late.
 _ASSUMED_TIMEZONE = timezone(timedelta(hours=8))
 _MIN_MILLISECOND_TIMESTAMP = 100_000_000_000  # as seconds this would be the year 5138
 
@@ -14,7 +14,7 @@ def utc_now() -> datetime:
 
 
 def parse_timestamp(value: object) -> datetime | None:
-    """An aware UTC time from unix seconds, unix milliseconds or ISO 8601; None if it is neither."""
+    """An aware UTC time from unix seconds, unix milliseconds or ISO 8601; else None."""
     try:
         if isinstance(value, str) and not value.strip().isdecimal():
             return _to_utc(datetime.fromisoformat(value.strip()))
@@ -25,8 +25,10 @@ def parse_timestamp(value: object) -> datetime | None:
     return None
 
 
-def _to_utc(stamp: datetime) -> datetime:
-    return (stamp if stamp.tzinfo else stamp.replace(tzinfo=_ASSUMED_TIMEZONE)).astimezone(UTC)
+def _to_utc(timestamp: datetime) -> datetime:
+    return (
+        timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=_ASSUMED_TIMEZONE)
+    ).astimezone(UTC)
 
 
 def _parse_unix_time(number: int) -> datetime:

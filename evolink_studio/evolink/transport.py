@@ -1,4 +1,4 @@
-"""Connections to the provider: fresh ones for POSTs, kept ones in lanes for reads."""
+"""Connections to the provider: a new one for every POST, a pool of them for reads."""
 
 import asyncio
 import functools
@@ -18,15 +18,15 @@ from evolink_studio.evolink.errors import OutcomeUnknown, RequestNotSent
 from evolink_studio.evolink.redaction import redact
 from evolink_studio.evolink.timestamps import utc_now
 
-MAX_BODY_BYTES = 1_000_000  # bytes; EvoLink's answers are a few hundred
+MAX_BODY_BYTES = 1_000_000  # EvoLink's answers have a few hundred
 
 
 @dataclass(frozen=True)
 class RawResponse:
-    """The status and headers of a reply, and what arrived of its body.
+    """The status and headers of a response, and what arrived of its body.
 
-    `error` says why the body is not whole, "" if it is; `received_at` is when it was read (aware).
-    `status` is 0 where not even the head of a reply came; then `error` says why.
+    `error` says why the body is incomplete, "" if it is complete; `received_at` is aware.
+    `status` is 0 if no response came; then `error` says why.
     """
 
     status: int
@@ -37,10 +37,10 @@ class RawResponse:
 
 
 class _SendTrace:
-    """How far a request got, by httpcore's own trace.
+    """A trace extension of httpcore that records how far a request got.
 
-    The events of getting a connection are named `connection.…` (address, TCP, TLS). Any other
-    means that a connection stood and the first byte may be out.
+    Events while connecting are named `connection.…` (address, TCP, TLS). Any other means that there
+    was a connection and the first byte may have been sent.
     """
 
     def __init__(self) -> None:
@@ -59,11 +59,11 @@ async def send_once(
     secret: str,
     clock: Callable[[], datetime],
 ) -> RawResponse:
-    """Send a POST once and read the reply, all within `deadline` seconds.
+    """Send a POST once and read the response, all within `deadline` seconds.
 
-    Once the headers of a reply are here it is returned, even if its body breaks off. Before that
-    raises NotSent if nothing can have left this machine, else Unclear. `secret` is taken out of
-    the body. Cancellation passes through.
+    Once the headers have arrived the response is returned, even if its body is incomplete. Before
+    that raises RequestNotSent if nothing can have left this machine, else OutcomeUnknown. `secret`
+    is removed from the body. Cancellation passes through.
     """
     send_trace, body = _SendTrace(), bytearray()
     request.extensions["trace"] = send_trace
@@ -74,7 +74,7 @@ async def send_once(
             response = await client.send(request, stream=True)
             async with aclosing(response):
                 error_text = await read_body(response.headers, response.aiter_raw(), buffer=body)
-    except Exception as error:  # whatever it is: money may be on its way, so it gets its class
+    except Exception as error:  # any error must say whether the request may have been sent
         error_text = type(error).__name__
         if response is None:
             message = f"{request.method} {request.url.host}: {error_text}"
@@ -88,10 +88,10 @@ async def send_once(
 async def read_body(
     headers: Mapping[str, str], chunks: AsyncIterable[bytes], *, buffer: bytearray
 ) -> str:
-    """Take a body as it is on the wire, up to the cap; the answer is the flaw, if any."""
+    """Read a body into `buffer`, up to MAX_BODY_BYTES. Returns what is wrong with it, or ""."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
-        return "encoded although identity was asked for"  # a small body may unfold to gigabytes
+        return "encoded although identity was asked for"  # could decompress to gigabytes
     async for chunk in chunks:
         buffer.extend(chunk[: MAX_BODY_BYTES - len(buffer)])
         if len(buffer) >= MAX_BODY_BYTES:
@@ -100,7 +100,7 @@ async def read_body(
 
 
 class Connection:
-    """Connects for its first question, and is asked one at a time."""
+    """One connection; connects at its first request, and takes one request at a time."""
 
     def __init__(self, base_url: httpx.URL, tls_context: ssl.SSLContext) -> None:
         self._host = base_url.netloc.decode()
@@ -109,17 +109,17 @@ class Connection:
 
     @property
     def is_idle(self) -> bool:
-        """Whether the last answer came to its end, and left the line as it was."""
+        """Whether the last response was read to its end and the connection is still usable."""
         return self._connection.is_idle()
 
     @property
     def is_reusable(self) -> bool:
-        """May be asked again: it is whole, and the provider has not closed it meanwhile."""
+        """Whether it is idle and the provider has not closed it meanwhile."""
         return self.is_idle and not self._connection.has_expired()
 
     async def get(self, url: str, headers: Mapping[str, str], *, deadline: float) -> RawResponse:
-        """GET `url` within `deadline` seconds, connecting included. Trouble becomes the `error` of
-        the response; cancellation passes through, and the connection is not idle any more."""
+        """GET `url` within `deadline` seconds, including connecting. An exception becomes the
+        `error` of the response; cancellation passes through and leaves it unusable."""
         status, response_headers, body, error_text = 0, httpx.Headers(), bytearray(), ""
         request_headers = [("Host", self._host), *headers.items()]
         request = httpcore.Request("GET", url, headers=request_headers)
@@ -133,21 +133,19 @@ class Connection:
                     )
                 finally:
                     await response.aclose()
-        except Exception as error:  # whatever it is, it is only a read
+        except Exception as error:  # a read costs nothing, so every error is alike
             error_text = type(error).__name__
         return RawResponse(status, bytes(body), response_headers, error_text)
 
     async def close(self) -> None:
-        """At once, whatever is under way."""
+        """Close it at once, even during a request."""
         with suppress(Exception):
             await self._connection.aclose()
 
 
-MAX_IDLE_SECONDS = (
-    30.0  # seconds: longer than the pause between two reads, shorter than servers hold on
-)
+MAX_IDLE_SECONDS = 30.0  # longer than the pause between reads, shorter than servers keep it open
 
-# These only notice a dead line early; the limit of a whole exchange is a deadline of its own.
+# These only detect a dead connection early; a whole exchange has its own deadline.
 _SOCKET_TIMEOUT = httpx.Timeout(connect=10, read=60, write=60, pool=10)
 
 
@@ -159,7 +157,7 @@ def get_tls_context() -> ssl.SSLContext:
 
 
 def open_client() -> httpx.AsyncClient:
-    """A client that looks at no environment, follows nothing and remembers nothing."""
+    """A client without proxies of the environment, redirects, cookies and connection reuse."""
     return httpx.AsyncClient(
         verify=get_tls_context(),
         http2=False,
@@ -173,7 +171,7 @@ def open_client() -> httpx.AsyncClient:
 
 @asynccontextmanager
 async def temporary_client() -> AsyncIterator[httpx.AsyncClient]:
-    """A client for one exchange, with a connection of its own. Closing it covers no answer."""
+    """A client for one exchange, with its own connection. Errors while closing are ignored."""
     client = open_client()
     try:
         yield client
@@ -183,18 +181,20 @@ async def temporary_client() -> AsyncIterator[httpx.AsyncClient]:
 
 
 class ConnectionPool:
-    """`max_connections` connections to one server; each is made when those before it are busy."""
+    """At most `max_connections` connections to one server, opened when the others are busy."""
 
     def __init__(self, base_url: httpx.URL, max_connections: int) -> None:
         self._base_url = base_url
-        self._idle: deque[tuple[Connection, float]] = deque()  # and since when; the latest is last
+        self._idle: deque[tuple[Connection, float]] = (
+            deque()
+        )  # with the time it became idle; newest last
         self._slots = asyncio.Semaphore(max_connections)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A free line. Waits for one outside of any deadline: that time is ours, not EvoLink's.
+        """A free connection. Waiting for one has no deadline.
 
-        One on which anything went wrong is not asked again.
+        If the block raises, the connection is closed.
         """
         async with self._slots:
             pooled_connection = await self._acquire()
@@ -207,11 +207,11 @@ class ConnectionPool:
 
     @property
     def idle_count(self) -> int:
-        """How many connections are kept and have nothing to do."""
+        """The number of open, idle connections."""
         return len(self._idle)
 
     async def close(self) -> None:
-        """Close every connection that has nothing to do."""
+        """Close every idle connection."""
         while self._idle:
             await self._idle.pop()[0].close()
 

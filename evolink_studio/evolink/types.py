@@ -1,7 +1,7 @@
-"""What EvoLink answers, as types. Tolerant of everything except a missing or odd task id.
+"""Types of EvoLink's answers. Tolerant of everything except a missing or malformed task id.
 
 Fields: EvoLink documentation, stated 2026-11-20. Those marked "seen" are undocumented, so they may
-be absent at any time. Unknown fields are ignored, and a value that makes no sense counts as absent.
+be absent at any time. Unknown fields are ignored, and an invalid value counts as absent.
 """
 
 import re
@@ -18,12 +18,12 @@ from evolink_studio.evolink.timestamps import parse_timestamp
 _TASK_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _URL_PATTERN = re.compile(r"https?://[^\s<>\"\\]{1,4000}", re.IGNORECASE)
 _MAX_TEXT_LENGTH = 4_000
-_MAX_NUMBER = Decimal(10) ** 12  # beyond it a figure is nonsense, and costly to compute with
+_MAX_NUMBER = Decimal(10) ** 12  # a larger figure is invalid, and costly to compute with
 _MAX_DECIMAL_PLACES = 10  # EvoLink shows 4
 
 
 def is_task_id(text: str) -> bool:
-    """Whether `text` may stand in a path: ^[A-Za-z0-9_-]{1,128}$ and nothing else."""
+    """Whether `text` is safe in a URL path: 1 to 128 of A-Z a-z 0-9 _ -."""
     return _TASK_ID_PATTERN.fullmatch(text) is not None
 
 
@@ -103,30 +103,30 @@ Timestamp = Annotated[datetime | None, BeforeValidator(parse_timestamp)]
 
 
 class ApiModel(BaseModel):
-    """An answer, or part of one: read once, never changed."""
+    """An answer, or part of one; immutable."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class TaskInfo(ApiModel):
-    """Facts about the work. After the POST; later EvoLink may give `can_cancel` alone."""
+    """Facts in the answer to the POST; later answers may have `can_cancel` alone."""
 
-    can_cancel: Flag = False  # a flag without a documented call: nothing can be cancelled with it
+    can_cancel: Flag = False  # there is no documented request to cancel a task
     estimated_time: Count = None  # seconds
     video_duration: Count = None  # seconds of film; absent for some models
 
 
 class TaskUsage(ApiModel):
-    """What EvoLink set aside for the task, in credits."""
+    """What EvoLink reserved for the task, in credits."""
 
     billing_rule: Text = ""  # per_call, per_second, per_token
     credits_reserved: Credits = None
-    credits_used: Credits = None  # seen; finally taken
+    credits_used: Credits = None  # seen; finally charged
     user_group: Text = ""
 
 
 class TaskBilling(ApiModel):
-    """Seen: how the charge ended, in credits."""
+    """Seen: the charge and its refund, in credits."""
 
     charge_status: Text = ""
     refund_status: Text = ""
@@ -136,7 +136,7 @@ class TaskBilling(ApiModel):
 
 
 class TaskError(ApiModel):
-    """Why a task failed. `code` is text, also where EvoLink sends a number; the list is open."""
+    """Why a task failed. `code` is text, also if EvoLink sends a number; the list is open."""
 
     code: Text = ""
     message: Text = ""
@@ -144,33 +144,33 @@ class TaskError(ApiModel):
 
 
 class Task(ApiModel):
-    """A remote job, as the POST answers it and as a read finds it.
+    """A task at EvoLink, as in the answer to the POST or to a read.
 
-    `status` is EvoLink's word as it came: pending, processing, completed, failed, cancelled, or
-    one not known yet. `progress` is 0–100 percent, coarse, and may go backwards.
+    `status` is unchanged: pending, processing, completed, failed, cancelled, or an unknown one.
+    `progress` is 0–100 percent, coarse, and may go backwards.
     """
 
     id: TaskId
     status: Text = ""
-    model: Text = ""  # the model really used: may be an alias of the one asked for
+    model: Text = ""  # the model used; may be an alias of the requested one
     type: Text = ""  # text, image, audio, video
     created: Timestamp = None
     progress: Percent = None
-    results: Links = ()  # http(s) only; dead 24 h after completion
+    results: Links = ()  # http(s) only; they end 24 h after completion
     error: Annotated[TaskError | None, BeforeValidator(_parse_error)] = None
     task_info: Annotated[TaskInfo, BeforeValidator(_parse_object)] = TaskInfo()
     usage: Annotated[TaskUsage, BeforeValidator(_parse_object)] = TaskUsage()
     billing: Annotated[TaskBilling, BeforeValidator(_parse_object)] = TaskBilling()  # seen
-    duration: Count = None  # seen: seconds of work
+    duration: Count = None  # seen: processing time in seconds
     request_id: Text = ""  # seen
 
     def to_json(self) -> dict[str, Any]:
-        """What EvoLink said, as JSON for a table row; credits as decimal text."""
+        """The answer as JSON for `Generation.last_reply`; credits as decimal text."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
 
 class TaskSummary(ApiModel):
-    """A line of the task list (seen): enough to find a task whose POST reply was lost."""
+    """An item of the task list (seen): enough to find a task whose answer was lost."""
 
     id: TaskId
     status: Text = ""
@@ -181,9 +181,9 @@ class TaskSummary(ApiModel):
 
 
 class ProviderBalance(ApiModel):
-    """Credits left and used: `token_…` limits this key, `user_…` is the account."""
+    """Credits left and used: `token_…` of this key, `user_…` of the account."""
 
-    token_remaining: Credits = None  # None where the key has no limit of its own
+    token_remaining: Credits = None  # None if the key has no limit of its own
     is_token_unlimited: bool = False
     token_used: Credits = None
     user_remaining: Decimal
@@ -217,7 +217,7 @@ class ProviderBalance(ApiModel):
 
 
 class RemoteFile(ApiModel):
-    """A file at EvoLink. It lives 72 hours; `expires_at` is aware and errs on the early side."""
+    """An uploaded file at EvoLink; lives 72 hours. `expires_at` is aware, rather too early."""
 
     file_url: str
     expires_at: datetime

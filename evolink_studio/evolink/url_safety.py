@@ -1,8 +1,7 @@
-"""Which addresses this studio connects to for somebody else's link.
+"""Checks the addresses of a link from elsewhere, which must not lead into our own network.
 
-A link is text from elsewhere, so it must not lead into our own network. Its host is resolved once,
-every answer is checked, and the connection goes to a checked address: a second look-up could give
-another answer.
+Its host is resolved once, every address is checked, and the connection goes to a checked address: a
+second look-up could give another one.
 """
 
 import asyncio
@@ -20,8 +19,7 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
-# `ipaddress` calls some of these global. They carry other addresses inside them, lead to nobody
-# in particular, or to the machine next door.
+# `ipaddress` calls some of these global, but they embed other addresses or are internal services.
 _BLOCKED_NETWORKS = tuple(
     ip_network(network)
     for network in (
@@ -46,14 +44,14 @@ _IPV6_UNICAST_NETWORK = ip_network("2000::/3")
 
 @dataclass(frozen=True)
 class ResolvedUrl:
-    """A link whose every address was checked; `addresses` in the order to try them."""
+    """A link with all its checked addresses, in the order to try them."""
 
     url: httpx.URL
     addresses: tuple[str, ...]
 
 
 def is_public_address(address: str) -> bool:
-    """Whether the IP address belongs to the public internet, beyond any doubt."""
+    """Whether the IP address certainly belongs to the public internet."""
     try:
         ip = ip_address(address)
     except ValueError:
@@ -64,7 +62,7 @@ def is_public_address(address: str) -> bool:
 
 
 async def resolve_host(host: str, port: int) -> list[str]:
-    """The addresses of a host, by the system's own rules (which also read 0x7f.1 and 2130706433).
+    """The addresses of a host, by the system's resolver (which also accepts 0x7f.1 and 2130706433).
 
     Raises OSError or UnicodeError.
     """
@@ -76,11 +74,11 @@ async def resolve_host(host: str, port: int) -> list[str]:
 async def resolve_public_url(
     link: str, *, trusted_urls: Collection[str] = (), resolver: Resolver = resolve_host
 ) -> ResolvedUrl:
-    """Where `link` may be fetched from.
+    """The URL and the checked addresses of `link`.
 
-    `trusted_urls`: base URLs of EvoLink as configured. A link to exactly their host and port is
-    allowed on any address: whoever runs this studio chose it.
-    Raises LinkForbidden, or Unavailable if the name cannot be resolved now.
+    `trusted_urls`: configured base URLs of EvoLink. A link to exactly their host and port is
+    allowed on any address, as the operator chose it.
+    Raises UnsafeUrlError, or ServiceUnavailableError if the host cannot be resolved now.
     """
     url = _parse_url(link)
     host = url.raw_host.decode("ascii")

@@ -1,4 +1,4 @@
-"""What generations tell the ledger about themselves: samples for prices, charges for the audit."""
+"""What `credits` reads of generations: usage samples for prices, charges for the audit."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -9,7 +9,7 @@ from evolink_studio.generations.states import ENDED_STATES, State
 
 
 def usage_samples(model_id: str | None, limit: int) -> Iterable[UsageSample]:
-    """The newest generations that EvoLink named a figure for, as examples for prices."""
+    """The newest generations with reserved credits, to check prices against. One query."""
     rows = Generation.objects.exclude(credits_reserved=None).order_by("-created_at", "-id")
     if model_id is not None:
         rows = rows.filter(model_id=model_id)
@@ -28,7 +28,7 @@ def usage_samples(model_id: str | None, limit: int) -> Iterable[UsageSample]:
 
 
 def expected_charges() -> Iterable[tuple[int, Decimal | None]]:
-    """What the entries of every generation must sum to; None while its credits are held."""
+    """Per generation: what its ledger entries must sum to; None while credits are reserved."""
     rows = Generation.objects.values_list("pk", "state", "charge", "credits_charged")
     for pk, state, charge, credits_charged in rows.iterator():
         yield pk, _expected_charge(State(state), charge, credits_charged)

@@ -1,4 +1,4 @@
-"""The work: from a filled form to a kept film."""
+"""Generations: from a submitted form to a saved film."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
@@ -10,7 +10,7 @@ class GenerationsConfig(AppConfig):
     verbose_name = _("Generations")
 
     def ready(self) -> None:
-        """The ledger learns whom to ask about generations."""
+        """Register the source from which `credits` reads generations."""
         from evolink_studio.credits.price_accuracy import register_usage_source
         from evolink_studio.generations.accounting import GenerationUsage
 

@@ -1,4 +1,4 @@
-"""What a page asks every two seconds: is anything new, and which generations changed?"""
+"""The change feed a page polls every two seconds: has anything changed, and which generations?"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,19 +14,19 @@ from evolink_studio.generations.models import MAX_HEARTBEAT_AGE, ChangeFeed, Gen
 from evolink_studio.generations.queries import with_results
 from evolink_studio.generations.states import LIVE_STATES
 
-# No page shows more of them.
+# At most so many changed generations per poll; no page shows more.
 MAX_CHANGES = 100
-# A lost answer that the worker no longer looks for has no `due`: it only changes by a person, and
-# nothing is gained by asking for it every two seconds. What was put away nobody waits for.
+# What keeps the poller running. Without `next_attempt_at` the worker no longer looks at a row: only
+# a person can change it. Dismissed rows are not shown.
 WATCHED_FILTER = Q(state__in=LIVE_STATES, next_attempt_at__isnull=False, dismissed_at__isnull=True)
 
 
 @dataclass(frozen=True)
 class FeedToken:
-    """What a page was drawn from, as the word with which it asks for more.
+    """The state a page was rendered from; it sends it back with each poll.
 
     `version` counts the changes of one person's generations, `credits_version` those that may have
-    touched credits; `header_state` stands for the balance, the provider and the worker.
+    changed credits; `header_state` encodes the age of the balance and whether the worker is away.
     """
 
     version: int
@@ -41,7 +41,7 @@ EMPTY_TOKEN = FeedToken(0, -1, "")
 
 
 def parse_token(text: str) -> FeedToken:
-    """The token that a page brought back; NOTHING for anything else."""
+    """The token that a page sent; EMPTY_TOKEN for anything else."""
     version, _, remainder = text.partition(".")
     credits_version, _, header_state = remainder.partition(".")
     if not all(number.isdecimal() and len(number) < 19 for number in (version, credits_version)):
@@ -51,7 +51,7 @@ def parse_token(text: str) -> FeedToken:
 
 @dataclass(frozen=True)
 class FeedState:
-    """What a page is compared with: one person's feed, the balance, the worker."""
+    """What a token is computed from: one person's feed, the balance, the worker."""
 
     version: int = 0
     credits_version: int = 0
@@ -61,7 +61,7 @@ class FeedState:
     has_watched: bool = False
 
     def get_token(self, now: datetime) -> FeedToken:
-        """Differs exactly when the page would look different."""
+        """A token that changes exactly when the page would look different."""
         read_seconds = int(self.balance_read_at.timestamp()) if self.balance_read_at else 0
         is_balance_stale = self.balance_tried_at != self.balance_read_at
         return FeedToken(
@@ -75,16 +75,17 @@ class FeedState:
 
 
 def feed_state(user: User, provider_key: str) -> FeedState:
-    """One query."""
+    """The current state. One query."""
     return changes_since(user, provider_key, since=None)[0]
 
 
 def changes_since(
     user: User, provider_key: str, *, since: int | None
 ) -> tuple[FeedState, list[Generation]]:
-    """The pulse, and what changed after this version, the oldest first. None changed since None.
+    """The feed state, and the generations changed after version `since`, oldest first.
 
-    Of very many only those that changed last. One query, and one more when a film was finished.
+    None of them for `since=None`; only the last MAX_CHANGES of more. One query, and one more when
+    one is completed.
     """
     after_version = _NO_VERSION if since is None else since
     rows = _change_query().fetch(
@@ -105,12 +106,15 @@ def _load_generations(rows: list[tuple[object, ...]]) -> list[Generation]:
     return with_results(generations)
 
 
-# Marks in the prepared query: nothing else in it has these values. A version below 0 would not do:
-# Django knows that every version is greater, and leaves the comparison out.
+# Placeholders of the prepared query: values that occur nowhere else in it. A version below 0 would
+# not do: Django knows that every version is greater, and leaves the comparison out.
 _OWNER, _SINCE_VERSION, _PROVIDER_KEY = -1, 2**62, "?"
 _NO_VERSION = 2**62 + 1
-_STATE_COLUMNS = ("version", "credits_version", "read", "tried", "seen", "watched")
-# What no card shows.
+_STATE_COLUMNS = (
+    *("version", "credits_version", "balance_read_at", "balance_tried_at"),
+    *("worker_seen_at", "has_watched"),
+)
+# Columns that no card shows.
 _HIDDEN_COLUMNS = {
     *("form_key", "fingerprint", "callback_token", "candidate_task_id", "candidate_confirmed"),
     *("last_reply", "result_urls", "lease_id"),
@@ -130,13 +134,13 @@ def _change_query() -> PreparedQuery:
             "owner__generations",
             condition=Q(owner__generations__changed_version__gt=_SINCE_VERSION),
         ),
-        read=Subquery(account.values("read_at")[:1]),
-        tried=Subquery(account.values("tried_at")[:1]),
-        seen=Subquery(Heartbeat.objects.order_by("-seen_at").values("seen_at")[:1]),
-        watched=Exists(Generation.objects.filter(WATCHED_FILTER, owner_id=_OWNER)),
+        balance_read_at=Subquery(account.values("read_at")[:1]),
+        balance_tried_at=Subquery(account.values("tried_at")[:1]),
+        worker_seen_at=Subquery(Heartbeat.objects.order_by("-seen_at").values("seen_at")[:1]),
+        has_watched=Exists(Generation.objects.filter(WATCHED_FILTER, owner_id=_OWNER)),
     )
     columns = [*_STATE_COLUMNS, *(f"changed__{name}" for name in _CARD_COLUMNS)]
-    # In this order the index over versions is used; over `created`, a poll walks the whole library.
+    # This order uses the index on versions; by `created_at` a poll would read the whole library.
     return PreparedQuery(
         rows.order_by("-changed__changed_version").values_list(*columns)[:MAX_CHANGES]
     )

@@ -1,4 +1,4 @@
-"""Generations whose money or film a person should look at. Everything here only reads."""
+"""Generations whose money or film a person should look at. Writes only `Alert` rows."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,20 +21,20 @@ from evolink_studio.generations.states import ErrorCode, State
 
 SAVING_INCIDENT_DELAY = timedelta(minutes=30)
 RESERVED_INCIDENT_DELAY = timedelta(minutes=30)
-# For one that still moves, or whose model takes longer than that by itself.
+# For one with progress, or whose model usually takes longer than that.
 PROGRESSING_INCIDENT_DELAY = timedelta(hours=2)
-# EvoLink's links live for a day: half of it is left to do something about a film.
+# EvoLink's links live for 24 hours: half of them is left to save the film.
 LINK_EXPIRY_INCIDENT_WINDOW = timedelta(hours=12)
 
-# A machine that has a film's only copy on its disk was not heard of for so long.
+# So long after the only copy of a film was last seen on a worker's disk.
 LOCAL_COPY_INCIDENT_DELAY = timedelta(days=1)
 
-# No code could work on it, and nothing of it was sent.
+# An unexpected exception keeps it from being sent.
 UNSENDABLE_FILTER = Q(
     state=State.QUEUED, next_attempt_at__isnull=False, error_code=ErrorCode.INTERNAL
 )
-# Every row that a reason may fit. Each part is found in an index; SQLite takes the one on
-# (state, due) only where the query says that `due` is set, which it always is in these states.
+# Every row that an incident type may fit. Each part uses an index; SQLite takes the one on (state,
+# next_attempt_at) only where the query says that the latter is set, as it is in these states.
 UNSETTLED_FILTER = (
     Q(charge__in=OPEN_CHARGES)
     | Q(state=State.SAVING, next_attempt_at__isnull=False)
@@ -45,15 +45,15 @@ UNSETTLED_FILTER = (
 class IncidentAction(StrEnum):
     """What an admin can do about it."""
 
-    REFRESH = "look"  # read, search or copy it at once
-    RESOLVE = "settle"  # say what became of its money
-    CALLBACKS = "callbacks"  # see who called
-    CANCEL = "cancel"  # take it back before it is sent
+    REFRESH = "look"  # read, search or download at once
+    RESOLVE = "settle"  # decide what it cost
+    CALLBACKS = "callbacks"  # open the log of callbacks
+    CANCEL = "cancel"  # cancel it before it is sent
 
 
 @dataclass(frozen=True)
 class IncidentType:
-    """Why to look: `name` in addresses, what it is called, what to do, and which rows it fits."""
+    """A reason to look: `name` as in URLs, label, advice, and a filter for its rows at a time."""
 
     name: str
     label: str | Promise
@@ -74,8 +74,8 @@ def _long_reserved_filter(now: datetime) -> Q:
 
 
 def _rejected_callbacks_filter(now: datetime) -> Q:
-    # Only while the generation is open: once our own read has settled it, what a stranger said to
-    # its address puts no money at risk any more. The log of callbacks keeps it.
+    # `incident_filter` limits it to unsettled generations: once our own read has settled one, a
+    # forged callback puts no money at risk. The log of callbacks keeps it.
     rejected_deliveries = CallbackDelivery.objects.filter(generation=OuterRef("pk")).exclude(
         rejection=""
     )
@@ -86,7 +86,7 @@ def _long_saving_filter(now: datetime) -> Q:
     return Q(state=State.SAVING, progressed_at__lt=now - SAVING_INCIDENT_DELAY)
 
 
-# The first that fits is the one that is shown.
+# In order: the first type that fits is shown.
 INCIDENT_TYPES = (
     IncidentType(
         "unknown",
@@ -180,12 +180,12 @@ INCIDENT_TYPES = (
         _long_reserved_filter,
     ),
 )
-INCIDENT_TYPE_BY_NAME = {reason.name: reason for reason in INCIDENT_TYPES}
+INCIDENT_TYPE_BY_NAME = {incident_type.name: incident_type for incident_type in INCIDENT_TYPES}
 
 
 @dataclass(frozen=True)
 class Incident:
-    """A generation, and the first reason to look at it."""
+    """A generation, and the first incident type that fits it."""
 
     generation: Generation
     type: IncidentType
@@ -193,7 +193,7 @@ class Incident:
 
 @dataclass(frozen=True)
 class UnsettledTotals:
-    """What is not settled: credits held, films not copied yet, and how many fit each reason."""
+    """Credits reserved, films not saved yet, and the number of generations per incident type."""
 
     credits_reserved: Decimal
     reserved_count: int
@@ -202,7 +202,7 @@ class UnsettledTotals:
 
 
 def unsettled_totals(*, now: datetime) -> UnsettledTotals:
-    """One query."""
+    """Totals of all unsettled generations. One query."""
     is_reserved = Q(charge=Charge.RESERVED)
     totals = Generation.objects.filter(UNSETTLED_FILTER).aggregate(
         credits_reserved=Sum("credits_reserved", filter=is_reserved),
@@ -225,14 +225,14 @@ def unsettled_totals(*, now: datetime) -> UnsettledTotals:
 
 
 def count_incidents(*, now: datetime) -> int:
-    """How many generations need a look. One query."""
+    """The number of generations with an incident. One query."""
     return Generation.objects.filter(incident_filter(INCIDENT_TYPES, now)).count()
 
 
 def open_incidents(*, now: datetime, limit: int, only_unannounced: bool = False) -> list[Incident]:
-    """The oldest generations that need a look, each once. One query.
+    """The oldest generations with an incident, each once. One query.
 
-    `only_unannounced`: only those of whose type no admin was told yet.
+    `only_unannounced`: only those whose incident has no `Alert` yet.
     """
     cases = [
         When(incident_type.build_filter(now), then=Value(incident_type.name))
@@ -254,7 +254,7 @@ def open_incidents(*, now: datetime, limit: int, only_unannounced: bool = False)
 
 
 def incident_filter(incident_types: Iterable[IncidentType], now: datetime) -> Q:
-    """Rows that fit at least one of these reasons; none of them when there is no reason."""
+    """Rows that fit at least one of these types; no rows for no types."""
     condition = Q(pk__in=[])
     for incident_type in incident_types:
         condition |= incident_type.build_filter(now)
@@ -262,7 +262,7 @@ def incident_filter(incident_types: Iterable[IncidentType], now: datetime) -> Q:
 
 
 MAX_ALERTS = 200
-# Reasons that mend themselves within minutes are not worth waking anybody for.
+# Types that often resolve by themselves are announced only after a delay.
 ALERT_DELAYS = {
     "unknown": timedelta(minutes=15),
     "unsendable": timedelta(minutes=5),
@@ -271,7 +271,7 @@ ALERT_DELAYS = {
 
 
 def claim_new_alerts(*, now: datetime) -> list[Incident]:
-    """What an admin has to hear now and was not told yet. It counts as told from here on."""
+    """Incidents due to be announced, at most MAX_ALERTS; marks them as announced."""
     incidents = [
         incident
         for incident in open_incidents(now=now, limit=MAX_ALERTS, only_unannounced=True)
@@ -279,8 +279,12 @@ def claim_new_alerts(*, now: datetime) -> list[Incident]:
     ]
     Alert.objects.bulk_create(
         [
-            Alert(generation=i.generation, incident_type=i.type.name, announced_at=now)
-            for i in incidents
+            Alert(
+                generation=incident.generation,
+                incident_type=incident.type.name,
+                announced_at=now,
+            )
+            for incident in incidents
         ],
         ignore_conflicts=True,
     )

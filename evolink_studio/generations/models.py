@@ -1,4 +1,4 @@
-"""A generation, its inputs and results, and what page and worker must know of each other."""
+"""Generations, their results, callbacks and alerts; change feeds, drafts and heartbeats."""
 
 import secrets
 import uuid
@@ -18,7 +18,7 @@ from evolink_studio.library.models import Asset
 
 
 def create_callback_token() -> str:
-    """128 bits for the path of a callback."""
+    """A random text of 128 bits for the path of a callback."""
     return secrets.token_urlsafe(16)
 
 
@@ -32,12 +32,12 @@ class Charge(models.TextChoices):
     UNCLEAR = "unclear", _("not clear yet")
 
 
-# Nobody knows yet what it will have cost.
+# The final cost is not known yet.
 OPEN_CHARGES = frozenset({Charge.RESERVED, Charge.UNCLEAR})
 
 
 class Generation(models.Model):
-    """One paid wish of one person: at most one task at EvoLink, ever."""
+    """One request of one person for a film: at most one task at EvoLink, ever."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -108,8 +108,7 @@ class Generation(models.Model):
         _("put away"), null=True, help_text=_("The person stopped watching; the work goes on.")
     )
 
-    # A lease pushes `next_attempt_at` into the future: when its worker dies the row simply becomes
-    # due again.
+    # A lease moves `next_attempt_at` into the future: if its worker dies, the row is due again.
     next_attempt_at = models.DateTimeField(_("next look"), null=True)
     lease_id = models.UUIDField(null=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
@@ -136,7 +135,7 @@ class Generation(models.Model):
             ),
             models.Index(fields=["charge", "accepted_at"], name="generation_by_charge"),
             # SQLite uses a partial index only when the query repeats its condition word for word:
-            # `due <= now` says that it is not null, but no query lists the states.
+            # `next_attempt_at <= now` implies not null, but no query lists the states.
             models.Index(
                 fields=["state", "next_attempt_at"],
                 name="generation_due",
@@ -151,7 +150,7 @@ class Generation(models.Model):
         return f"{self.model_id} #{self.pk}"
 
     def get_admin_url(self) -> str:
-        """The address of its page in the admin pages; only the key is looked at."""
+        """The address of its admin page. Needs only the pk."""
         return reverse("admin:generations_generation_change", args=[self.pk])
 
     @property
@@ -164,16 +163,16 @@ class Generation(models.Model):
 
     @property
     def is_dismissed(self) -> bool:
-        """The person stopped watching it, and it is not over yet."""
+        """Whether the person dismissed it and it has not ended."""
         return self.dismissed_at is not None and self.is_live
 
     def get_elapsed(self, now: datetime) -> timedelta:
-        """From the press of the button to the end, or to `now`."""
+        """From its creation to its end, or to `now`."""
         return (self.finished_at or now) - self.created_at
 
 
 class GeneratedVideo(models.Model):
-    """A film of a generation, kept in the library."""
+    """A film of a generation, saved in the library."""
 
     generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="results")
     asset = models.OneToOneField(Asset, on_delete=models.PROTECT, related_name="result")
@@ -194,10 +193,10 @@ class GeneratedVideo(models.Model):
 
 
 class CallbackDelivery(models.Model):
-    """A callback that came for a generation. It proves nothing; it only made us look."""
+    """A callback received for a generation. It proves nothing; it only makes the task due."""
 
     class Rejection(models.TextChoices):
-        """Why a callback was not listened to."""
+        """Why a callback was ignored."""
 
         OTHER_TASK = "other_task", _("names another task")
         TOO_LARGE = "too_large", _("too large")
@@ -221,7 +220,7 @@ class CallbackDelivery(models.Model):
 
 
 class Alert(models.Model):
-    """An admin was told of this reason to look at a generation: once, not every minute."""
+    """Records that admins were notified of an incident, so that it happens once."""
 
     generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="alerts")
     incident_type = models.CharField(max_length=20)
@@ -240,7 +239,7 @@ class Alert(models.Model):
 
 
 class ChangeFeed(models.Model):
-    """Counts the changes of one person's generations: a page asks "anything since N?"."""
+    """Counts the changes of one person's generations; a page asks for those since version N."""
 
     owner = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="feed"
@@ -258,7 +257,7 @@ class ChangeFeed(models.Model):
 
 
 class Draft(models.Model):
-    """What a person had typed for one AI model when they left."""
+    """What a person typed for one AI model and has not submitted."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="drafts"
@@ -278,12 +277,12 @@ class Draft(models.Model):
 
 
 MAX_HEARTBEAT_AGE = timedelta(seconds=30)
-# Below this a worker sends nothing: a film that cannot be kept must not be paid.
+# With less a worker sends nothing: a film that cannot be saved must not be paid for.
 MIN_FREE_DISK_BYTES = 300 * 1024 * 1024
 
 
 class Heartbeat(models.Model):
-    """Says that a worker is alive, and how much room its disk has."""
+    """When a worker was last alive, and the free space of its disk."""
 
     worker = models.CharField(max_length=100, primary_key=True)
     seen_at = models.DateTimeField()
@@ -298,9 +297,9 @@ class Heartbeat(models.Model):
 
     @property
     def has_space(self) -> bool:
-        """Whether its disk can keep another film."""
+        """Whether its disk has space for another film."""
         return self.disk_free_bytes >= MIN_FREE_DISK_BYTES
 
     def is_alive(self, now: datetime) -> bool:
-        """Whether the worker was heard of within the last half minute."""
+        """Whether the worker was seen within MAX_HEARTBEAT_AGE."""
         return now - self.seen_at <= MAX_HEARTBEAT_AGE

@@ -1,7 +1,7 @@
-"""Between what is stored and what the catalogue checks: files by their names, and as facts.
+"""Stored parameters to the values that the catalogue checks, and back.
 
-Stored values are plain JSON; a picture in them is the text `asset:<number>`. The catalogue wants a
-`Media` in its place, and only a file of the same person ever becomes one.
+Stored values are plain JSON; a file in them is the text `asset:<pk>`. The catalogue needs a
+`MediaFile` in its place; only files of the same owner are looked up.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ ASSET_REF_PREFIX = "asset:"
 
 @dataclass
 class FormData:
-    """What a person gave: `values` for the check, the files behind them, and files not taken."""
+    """What a person entered: `values` by field, `assets` by reference, errors of refused files."""
 
     values: dict[str, object] = field(default_factory=dict)
     assets: dict[str, Asset] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class FormData:
 
 
 def to_json(value: object) -> object:
-    """A value as JSON: a picture becomes its name."""
+    """A value as JSON: a file becomes its reference `asset:<pk>`."""
     if isinstance(value, MediaFile):
         return value.ref
     if isinstance(value, BaseModel):
@@ -49,13 +49,13 @@ def to_json(value: object) -> object:
 
 
 def serialize_params(spec: ModelSpec, request: VideoRequest) -> dict[str, object]:
-    """An accepted request as JSON for the row; pictures by their names."""
+    """A valid request as JSON for `Generation.params`; files as `asset:<pk>`."""
     return {field.name: to_json(getattr(request, field.name)) for field in spec.fields}
 
 
 def load_params(spec: ModelSpec, stored_params: Mapping[str, object], owner_id: int) -> FormData:
-    """Stored values for this model again, with the files of their owner looked up in one query."""
-    media_names = {f.name for f in spec.fields if f.control == Control.MEDIA}
+    """Form values from stored ones. One query for the files of their owner."""
+    media_names = {field.name for field in spec.fields if field.control == Control.MEDIA}
     refs = {name: _list_refs(stored_params.get(name)) for name in media_names}
     assets = get_assets_by_ref(
         (ref for field_refs in refs.values() for ref in field_refs), owner_id
@@ -67,11 +67,11 @@ def load_params(spec: ModelSpec, stored_params: Mapping[str, object], owner_id: 
 
 
 class AssetMissing(Exception):
-    """A file that belongs to this request is no longer in the library."""
+    """A file of this request is no longer in the library."""
 
 
 def load_params_for_dispatch(generation: Generation) -> tuple[dict[str, object], list[Asset]]:
-    """What the worker sends: the stored values with their files. Raises FileGone."""
+    """The stored values and their files, to send them. Raises AssetMissing."""
     spec = get_spec(generation.model_id)
     form_data = load_params(spec, generation.params, generation.owner_id)
     media_names = [field.name for field in spec.fields if field.control == Control.MEDIA]
@@ -82,7 +82,7 @@ def load_params_for_dispatch(generation: Generation) -> tuple[dict[str, object],
 
 
 def get_assets_by_ref(refs: Iterable[str], owner_id: int) -> dict[str, Asset]:
-    """Files of this person by name; others, and unknown ones, are simply not there."""
+    """Files of this owner by `asset:<pk>`; foreign and unknown ones are left out. One query."""
     parsed_ids = (
         parse_id(ref.removeprefix(ASSET_REF_PREFIX))
         for ref in refs
@@ -93,7 +93,7 @@ def get_assets_by_ref(refs: Iterable[str], owner_id: int) -> dict[str, Asset]:
 
 
 def build_media_file(asset: Asset) -> MediaFile:
-    """A file as facts for the catalogue."""
+    """A file as the catalogue checks it."""
     return MediaFile.model_validate(asset.facts())
 
 

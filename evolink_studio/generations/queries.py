@@ -1,4 +1,4 @@
-"""Reads for the pages. Each says how many queries it makes."""
+"""Reads for the pages. Each docstring says how many queries it makes."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ RECENT_LIMIT = 12
 
 
 def get_generation_or_404(user: User, pk: int) -> Generation:
-    """A generation of this person; Http404 for strangers. Two queries."""
+    """A generation of this person with its results; else raises Http404. Two queries."""
     generations = with_results(
         Generation.objects.filter(owner_id=user.pk, pk=pk).defer("last_reply")
     )
@@ -43,17 +43,17 @@ def get_generation_or_404(user: User, pk: int) -> Generation:
 
 
 def is_owner_of(user: User, pk: int) -> bool:
-    """Whether there is such a generation of this person. One query."""
+    """Whether this person owns that generation. One query."""
     return Generation.objects.filter(owner_id=user.pk, pk=pk).exists()
 
 
 def results_prefetch() -> Prefetch[str]:
-    """How the kept films of generations are fetched along, in one query for all."""
+    """Prefetch of the saved videos of generations, in one query for all."""
     return Prefetch("results", GeneratedVideo.objects.select_related("asset"))
 
 
 def with_results(rows: Iterable[Generation]) -> list[Generation]:
-    """These generations, and one more query for the films of those that are done."""
+    """These generations with `results` prefetched for completed ones. One more query."""
     generations = list(rows)
     prefetch_related_objects(
         [row for row in generations if row.state == State.COMPLETED], results_prefetch()
@@ -62,7 +62,7 @@ def with_results(rows: Iterable[Generation]) -> list[Generation]:
 
 
 def recent_generations(user: User, limit: int = RECENT_LIMIT) -> list[Generation]:
-    """The newest generations of a person, without those put away. Two queries."""
+    """The newest generations of a person, without dismissed ones. Two queries."""
     rows = Generation.objects.filter(owner_id=user.pk, dismissed_at=None).order_by(
         "-created_at", "-id"
     )
@@ -70,13 +70,13 @@ def recent_generations(user: User, limit: int = RECENT_LIMIT) -> list[Generation
 
 
 def queue_positions_for(user: User, rows: Sequence[Generation]) -> dict[int, QueuePosition]:
-    """Where those of these rows stand that wait. No query when none does, else four."""
+    """Queue positions by pk. No query when none of these rows is queued, else four."""
     return queue_positions(user.pk) if any(row.state == State.QUEUED for row in rows) else {}
 
 
 @dataclass(frozen=True)
 class Spending:
-    """Credits of one person: reserved now, charged since midnight and since the first (UTC)."""
+    """Credits of one person: reserved now, charged today and this month (UTC)."""
 
     reserved: Decimal
     charged_today: Decimal
@@ -84,7 +84,7 @@ class Spending:
 
 
 def get_spending(user: User, now: datetime) -> Spending:
-    """One query."""
+    """Reserved and charged credits of a person. One query."""
     today = day_of(now)
     parameters = {
         _OWNER: user.pk,
@@ -94,7 +94,7 @@ def get_spending(user: User, now: datetime) -> Spending:
     return Spending(*_spending_query().fetch(parameters)[0])
 
 
-# Marks in the prepared query.
+# Placeholders in the prepared query.
 _OWNER = -1
 _DAY, _MONTH = datetime(1, 1, 2, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)
 
@@ -102,15 +102,15 @@ _DAY, _MONTH = datetime(1, 1, 2, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)
 @cache
 def _spending_query() -> PreparedQuery:
     generations = Generation.objects.filter(owner_id=_OWNER)
-    reserved, charged = (
+    reserved_rows, charged_rows = (
         generations.filter(charge=Charge.RESERVED),
         generations.filter(charge=Charge.CHARGED),
     )
     return PreparedQuery(
         User.objects.filter(pk=_OWNER).values_list(
-            _sum_column(reserved, "credits_reserved"),
-            _sum_column(charged.filter(accounted_at__gte=_DAY), "credits_charged"),
-            _sum_column(charged.filter(accounted_at__gte=_MONTH), "credits_charged"),
+            _sum_column(reserved_rows, "credits_reserved"),
+            _sum_column(charged_rows.filter(accounted_at__gte=_DAY), "credits_charged"),
+            _sum_column(charged_rows.filter(accounted_at__gte=_MONTH), "credits_charged"),
         )
     )
 
@@ -121,16 +121,16 @@ def _sum_column(rows: "QuerySet[Generation]", column: str) -> Coalesce:
 
 
 def credits_taken_since(moment: datetime) -> Decimal:
-    """Credits that EvoLink reserved or took for everybody's work after this moment. One query."""
+    """Credits reserved or charged for generations accepted after this moment. One query."""
     rows = Generation.objects.filter(
         accepted_at__gt=moment, charge__in=[Charge.RESERVED, Charge.CHARGED]
     )
-    taken = rows.aggregate(n=Sum(Coalesce("credits_charged", "credits_reserved")))["n"]
-    return taken or Decimal(0)
+    taken_credits = rows.aggregate(n=Sum(Coalesce("credits_charged", "credits_reserved")))["n"]
+    return taken_credits or Decimal(0)
 
 
 def get_draft(user: User, model_id: str) -> dict[str, object] | None:
-    """What the person had typed for this model, if anything. One query."""
+    """The stored draft of a person for this model, or None. One query."""
     return (
         Draft.objects.filter(owner_id=user.pk, model_id=model_id)
         .values_list("values", flat=True)
@@ -139,13 +139,13 @@ def get_draft(user: User, model_id: str) -> dict[str, object] | None:
 
 
 def get_last_model_id(user: User) -> str | None:
-    """The model the person used last. One query."""
+    """The model of the person's newest generation. One query."""
     rows = Generation.objects.filter(owner_id=user.pk).order_by("-created_at", "-id")
     return rows.values_list("model_id", flat=True).first()
 
 
 def get_typical_seconds(model_ids: Sequence[str]) -> dict[str, int]:
-    """Median seconds from acceptance to film, of our own last 200 finished tasks."""
+    """Median seconds from acceptance to the end by model, of the last 200 completed. One query."""
     rows = (
         Generation.objects.filter(state=State.COMPLETED, model_id__in=model_ids)
         .exclude(accepted_at=None)
@@ -156,16 +156,18 @@ def get_typical_seconds(model_ids: Sequence[str]) -> dict[str, int]:
     for model_id, accepted_at, finished_at in rows:
         if accepted_at and finished_at:
             durations.setdefault(model_id, []).append((finished_at - accepted_at).total_seconds())
-    return {model: int(sorted(s)[len(s) // 2]) for model, s in durations.items()}
+    return {
+        model_id: int(sorted(seconds)[len(seconds) // 2]) for model_id, seconds in durations.items()
+    }
 
 
 def get_newest_heartbeat() -> Heartbeat | None:
-    """The worker heard of last. One query."""
+    """The newest heartbeat of any worker. One query."""
     return Heartbeat.objects.order_by("-seen_at").first()
 
 
 def get_free_disk_bytes() -> int | None:
-    """What the worker's disk has left, as it said last; None before its first word. One query."""
+    """Free bytes on the worker's disk by its newest heartbeat; None without one. One query."""
     return Heartbeat.objects.order_by("-seen_at").values_list("disk_free_bytes", flat=True).first()
 
 
@@ -176,13 +178,13 @@ def get_gallery_page(
     limit: int,
     states: Collection[State] = (State.COMPLETED,),
 ) -> list[Generation]:
-    """Kept films of a person, newest first, after a cursor. Two queries, at any depth.
+    """Generations of a person in `states`, newest first, after a cursor. Two queries.
 
-    `created <=` beside the pair lets the index start at the cursor. `states` asks for others.
+    `created_at__lte` beside the exclusion lets the index start at the cursor, at any depth.
     """
     rows = Generation.objects.filter(owner_id=user.pk, state__in=states)
     if LIVE_STATES.issuperset(states):
-        # Few of very many: found by their state first, or the whole library would be walked.
+        # Few of very many: selected by state first, or the whole library would be read.
         rows = Generation.objects.filter(pk__in=rows.values("pk"))
     if cursor:
         moment, pk = cursor
@@ -191,7 +193,7 @@ def get_gallery_page(
 
 
 def current_provider_account() -> ProviderAccount:
-    """The account as last read, less what EvoLink took since then. Two queries, no write."""
+    """The account as last read, less credits taken since then. Two queries, no write."""
     account = provider_account(provider_key=provider_key())
     if account.credits_available is not None and account.read_at is not None:
         account.credits_available -= credits_taken_since(account.read_at)

@@ -1,4 +1,4 @@
-"""What an admin may decide about the money of a generation. Nothing here sends it."""
+"""Decisions of an admin about the money of a generation. Nothing here sends anything."""
 
 import uuid
 from datetime import datetime
@@ -15,13 +15,13 @@ from evolink_studio.generations.transitions import ChargeDecision, transition
 
 
 class TaskAlreadyLinkedError(Exception):
-    """Another generation has this task."""
+    """Another generation already has this task id."""
 
 
 def propose_task(*, generation: Generation, task_id: str, now: datetime) -> bool:
-    """A person says which task it became. The worker reads it with our key, then links it.
+    """An admin names its task. The worker reads it with our key, then links it if it fits.
 
-    Raises AlreadyLinked. False when the answer is no longer missing.
+    Raises TaskAlreadyLinkedError. False when the generation is no longer `unknown`.
     """
     _check_task_unlinked(task_id)
     lost_rows = Generation.objects.filter(pk=generation.pk, state=State.UNKNOWN)
@@ -36,7 +36,7 @@ def propose_task(*, generation: Generation, task_id: str, now: datetime) -> bool
 def mark_not_charged(
     *, generation: Generation, actor: User | None = None, note: str = "", now: datetime
 ) -> bool:
-    """A person looked: EvoLink never took it. It ends; what was held is free again."""
+    """EvoLink never took it: `unknown` becomes `failed`, and its reservation is released."""
     return transition(
         generation,
         State.FAILED,
@@ -57,7 +57,7 @@ def mark_charged(
     note: str = "",
     now: datetime,
 ) -> bool:
-    """A person looked: EvoLink charged `amount` credits, and there is no film to be had."""
+    """EvoLink charged `amount` credits without a film: `unknown` becomes `failed`."""
     return transition(
         generation,
         State.FAILED,
@@ -83,9 +83,9 @@ def import_task(
 ) -> Generation:
     """Bring the film of a task of our account into a person's library.
 
-    It begins as a lost generation that already names its task: the worker reads it with our key,
-    then follows and saves it like any other. Raises AlreadyLinked, and NoAllowance for a person out
-    of whose credits nothing can be paid.
+    It starts as `unknown` with a candidate task: the worker reads it with our key, then polls and
+    downloads it like any other. Raises TaskAlreadyLinkedError, and NoAllowance when no allowance
+    of this person can be charged.
     """
     _check_task_unlinked(task_id)
     ChangeFeed.objects.get_or_create(pk=owner.pk)

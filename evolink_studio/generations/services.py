@@ -1,4 +1,4 @@
-"""Every write that a person causes. Nothing here talks to EvoLink: the worker does."""
+"""Writes caused by a person, a callback or a heartbeat. Nothing here talks to EvoLink."""
 
 import hashlib
 import json
@@ -36,36 +36,36 @@ from evolink_studio.generations.transitions import (
 )
 from evolink_studio.library.models import Asset
 
-MAX_CALLBACK_BYTES = 64 * 1024  # bytes; a larger body is not even read
-MAX_CALLBACKS_PER_GENERATION = 20  # callbacks of one address
+MAX_CALLBACK_BYTES = 64 * 1024  # a larger body is not read
+MAX_CALLBACKS_PER_GENERATION = 20
 
 
 def callback_rejection(
     generation: Generation, *, earlier_count: int, size_bytes: int, task_id: str
 ) -> str:
-    """Why this callback is not listened to; "" when it is. `came`: how many came before it."""
+    """Why a callback is ignored; "" if it is not. `earlier_count`: callbacks before it."""
     names_other_task = task_id and generation.task_id and task_id != generation.task_id
     reasons = (
         (earlier_count >= MAX_CALLBACKS_PER_GENERATION, CallbackDelivery.Rejection.TOO_MANY),
         (size_bytes > MAX_CALLBACK_BYTES, CallbackDelivery.Rejection.TOO_LARGE),
         (names_other_task, CallbackDelivery.Rejection.OTHER_TASK),
     )
-    return next((reason.value for applies, reason in reasons if applies), "")
+    return next((reason.value for is_applicable, reason in reasons if is_applicable), "")
 
 
-# A generation waits to be sent. Told inside the transaction that stores it, with its `generation`.
+# Sent inside the transaction that stores a new generation, with the argument `generation`.
 generation_queued = Signal()
 
-MAX_RECORDED_BYTES = 2**31 - 1  # as its column can hold
+MAX_RECORDED_BYTES = 2**31 - 1  # the limit of `CallbackDelivery.size_bytes`
 
 
 class IdempotencyConflict(Exception):
-    """This form was already sent with other content: nothing was sent now."""
+    """This form key was used before with other content: nothing is stored now."""
 
 
 @dataclass(frozen=True)
 class CreateResult:
-    """A generation, and whether this very call created it."""
+    """A generation, and whether this call created it."""
 
     generation: Generation
     is_new: bool
@@ -82,18 +82,18 @@ def create_generation(
     max_credits: Decimal | None = None,
     now: datetime,
 ) -> CreateResult:
-    """Store one wish, durably, before anything is sent. `params` has been checked by the spec.
+    """Store one generation and reserve its credits; the worker sends it. `params` is valid.
 
     `max_credits` is the worst case where there is no estimate, because price or length is open.
 
-    The form key is unique: pressing fifty times, going back or sending again gives the same
-    generation. Raises FormKeyReused when the same form comes with other content, and NoRoom when
-    an allowance has no room for it; nothing is stored then. Raises CommitUnclear when the database
-    went away at the very end: the same form, sent again, tells what became of it.
+    The form key is unique per owner: submitting the same form again returns the same generation.
+    Raises IdempotencyConflict when the form key comes with other content, and SpendingDenied when
+    an allowance refuses; nothing is stored then. Raises CommitUnclear when the answer to the commit
+    was lost: submitting the same form again returns what was stored, or stores it.
     """
     fingerprint = compute_fingerprint(spec.id, params)
-    existing = Generation.objects.filter(owner=owner, form_key=form_key).first()
-    if existing is None:
+    existing_generation = Generation.objects.filter(owner=owner, form_key=form_key).first()
+    if existing_generation is None:
         try:
             with durable_transaction():
                 version = increment_feed_version(owner.pk)
@@ -120,62 +120,65 @@ def create_generation(
                     model_id=spec.id,
                     amount=credits_estimated,
                     max_credits=max_credits,
-                    active_count=0,  # more than a person may have at once wait for their turn
+                    active_count=0,  # the concurrency limit delays dispatch, it does not refuse
                     now=now,
                 )
                 Draft.objects.filter(owner=owner, model_id=spec.id).delete()
                 generation_queued.send(Generation, generation=generation)
             return CreateResult(generation, is_new=True)
         except IntegrityError:
-            existing = Generation.objects.get(owner=owner, form_key=form_key)
-    if existing.fingerprint != fingerprint:
+            existing_generation = Generation.objects.get(owner=owner, form_key=form_key)
+    if existing_generation.fingerprint != fingerprint:
         raise IdempotencyConflict
-    return CreateResult(existing, is_new=False)
+    return CreateResult(existing_generation, is_new=False)
 
 
 def compute_fingerprint(model_id: str, params: Mapping[str, object]) -> str:
-    """One hash for one content, whatever the order of its keys."""
+    """SHA-256 of model and parameters in hex, whatever the order of the keys."""
     text = json.dumps([model_id, params], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def cancel(*, generation: Generation, now: datetime) -> bool:
-    """Drop a generation that was not sent yet: nothing is charged. False when it was too late."""
+    """Cancel a queued generation: nothing is charged. False when it is no longer queued."""
     return transition(generation, State.CANCELLED, now=now)
 
 
 def dismiss(*, generation: Generation, now: datetime) -> bool:
-    """Stop watching: the worker goes on, and what it costs stays as it is. False when too late."""
+    """Take it off the workspace: worker and costs are not affected. False when it has ended."""
     condition = Q(state__in=DISMISSIBLE_STATES, dismissed_at=None)
     return update_flags(generation, condition=condition, dismissed_at=now)
 
 
 def restore(*, generation: Generation) -> bool:
-    """Take it back to the others. False when it was not put away."""
+    """Undo `dismiss`. False when it was not dismissed."""
     return update_flags(generation, condition=Q(dismissed_at__isnull=False), dismissed_at=None)
 
 
 def record_callback(
     *, token: str, size_bytes: int, status: str, task_id: str, now: datetime
 ) -> None:
-    """A callback came: look at this task now. It changes nothing else, whatever it says.
+    """Log a callback and make its task due now. Nothing it says is stored as fact.
 
-    For a generation whose answer was lost, the task it names becomes a candidate: the worker reads
-    it with our key before it counts. A callback that is refused is only written down, and after
-    the first one too many not even that: a flood cannot fill the table.
+    In state `unknown` the task it names becomes the candidate: the worker reads it with our key
+    before it is linked. A rejected callback is only logged; beyond MAX_CALLBACKS_PER_GENERATION
+    one more is logged and the rest are dropped, so a flood cannot fill the table.
     """
-    if "\0" in token:  # PostgreSQL does not even look for such a text
+    if "\0" in token:  # PostgreSQL refuses NUL in a query
         return
     generation = (
         Generation.objects.filter(callback_token=token)
-        .annotate(came=Count("deliveries"))
+        .annotate(earlier_count=Count("deliveries"))
         .only("pk", "state", "task_id")
         .first()
     )
-    if generation is None or generation.came > MAX_CALLBACKS_PER_GENERATION:
+    if generation is None or generation.earlier_count > MAX_CALLBACKS_PER_GENERATION:
         return
     rejection = callback_rejection(
-        generation, earlier_count=generation.came, size_bytes=size_bytes, task_id=task_id
+        generation,
+        earlier_count=generation.earlier_count,
+        size_bytes=size_bytes,
+        task_id=task_id,
     )
     CallbackDelivery.objects.create(
         generation=generation,
@@ -188,10 +191,10 @@ def record_callback(
     if rejection:
         return
     rows = Generation.objects.filter(pk=generation.pk, next_attempt_at__gt=now)
-    # A read or search that is under way may have asked too early: it gives way to the next one.
+    # A read under way may have asked too early: without its lease its result is not stored.
     rows.filter(state=State.RUNNING).update(next_attempt_at=now, lease_id=None)
     if task_id:
-        # What an admin named is looked up first.
+        # A candidate that an admin named is not replaced.
         lost_rows = Generation.objects.filter(pk=generation.pk, state=State.UNKNOWN)
         named_by_admin = Q(candidate_confirmed=True, candidate_task_id__gt="")
         lost_rows.exclude(named_by_admin).update(
@@ -200,10 +203,10 @@ def record_callback(
 
 
 def refresh_now(*, queryset: QuerySet[Generation], now: datetime) -> int:
-    """Read running tasks, search lost ones, copy finished films: at once instead of when due.
+    """Make running, unknown and saving generations due now: to be read, searched or downloaded.
 
-    Reading is free and nothing is ever sent by it. Returns how many will be looked at: rows that
-    have ended, were not sent yet or are in a worker's hands at this moment are left alone.
+    Free: nothing is sent. Returns how many were made due; ended, queued and leased rows are left
+    alone.
     """
     rows = Generation.objects.filter(
         pk__in=queryset.order_by().values("pk"), state__in=REFRESHABLE_STATES, lease_id=None
@@ -213,19 +216,19 @@ def refresh_now(*, queryset: QuerySet[Generation], now: datetime) -> int:
 
 
 def save_draft(*, owner: User, model_id: str, values: Mapping[str, object], now: datetime) -> None:
-    """Remember what a person typed for one AI model."""
+    """Store what a person typed for one AI model, replacing the previous draft."""
     Draft.objects.update_or_create(
         owner=owner, model_id=model_id, defaults={"values": dict(values), "saved_at": now}
     )
 
 
 def ensure_feed(*, owner: User) -> None:
-    """Every person's page asks its feed; it exists from the first visit on."""
+    """Create the change feed of a person unless it exists."""
     ChangeFeed.objects.get_or_create(pk=owner.pk)
 
 
 def record_heartbeat(*, worker: str, disk_free_bytes: int, now: datetime) -> None:
-    """A worker says that it lives. Rows of workers silent for a day are dropped."""
+    """Store that a worker is alive. Workers not seen for a day are deleted."""
     Heartbeat.objects.update_or_create(
         worker=worker, defaults={"seen_at": now, "disk_free_bytes": disk_free_bytes}
     )

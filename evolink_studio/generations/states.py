@@ -38,38 +38,38 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 
 ENDED_STATES = frozenset(state for state, onward in TRANSITIONS.items() if not onward)
 LIVE_STATES = frozenset(State) - ENDED_STATES
-# What a look can bring forward: searching, reading and copying are free.
+# What can be done at once instead of when due: searching, reading and copying are free.
 REFRESHABLE_STATES = frozenset({State.UNKNOWN, State.RUNNING, State.SAVING})
-# What a person may stop watching: it goes on without them. What was not sent yet is cancelled.
+# What a person may dismiss: the worker goes on. What was not sent yet is cancelled instead.
 DISMISSIBLE_STATES = LIVE_STATES - {State.QUEUED}
 
 
 class ErrorCode(StrEnum):
-    """Codes of the studio itself in `Generation.error_code`: why it waits, or why it ended.
+    """The studio's own codes in `Generation.error_code`: why a generation waits, or why it ended.
 
-    The column also holds EvoLink's own codes as they came, `http_<status>` for a refusal without
+    The column also holds EvoLink's codes unchanged, `http_<status>` for a refusal without
     a code and `task_<status>` for a failed task without an error.
     """
 
-    # It waits to be sent.
+    # Queued: not sent yet.
     UNREACHABLE = "unreachable"
-    RATE_LIMIT_EXCEEDED = "rate_limit_exceeded"  # EvoLink's word too: it failed after three tries
-    INTERNAL = "internal"  # an exception nobody expected, in any step
-    DISK_FULL = "disk_full"  # also while it is saving
-    # It was not sent.
+    RATE_LIMIT_EXCEEDED = "rate_limit_exceeded"  # EvoLink's code too: failed after three tries
+    INTERNAL = "internal"  # an unexpected exception, in any step
+    DISK_FULL = "disk_full"  # also while saving
+    # Failed without being sent.
     NOT_SENT = "not_sent"
     RULES_CHANGED = "rules_changed"
     FILE_MISSING = "file_missing"
-    # Nobody knows whether EvoLink has it.
+    # Unknown: whether EvoLink has the task is not known.
     ANSWER_LOST = "answer_lost"
     TASK_ALREADY_LINKED = "task_already_linked"
     RESTORED = "restored"  # from a backup that does not know whether it was sent
-    # The film is made and not in the library yet.
+    # Saving: the film is made, but not in the library yet.
     DOWNLOAD_FAILED = "download_failed"
     LINK_DEAD = "link_dead"
     NOT_A_FILM = "not_a_film"
     NOT_STORED = "not_stored"
-    FILM_LOST = "film_lost"  # it never will be
+    FILM_LOST = "film_lost"  # given up: the link is gone
     # An admin decided.
     NEVER_TAKEN = "never_taken"
     CHARGED_WITHOUT_FILM = "charged_without_film"

@@ -1,8 +1,8 @@
-"""The only writes that change a generation once it exists.
+"""The writes that change the state, facts or charge of an existing generation.
 
 Each is one conditional UPDATE that looks at its row count, in one transaction with the ledger of
 credits and the owner's feed version. The feed row is locked first, so versions become visible in
-the order they were given.
+the order of their numbers.
 """
 
 import uuid
@@ -24,7 +24,7 @@ from evolink_studio.generations.states import ENDED_STATES, State, source_states
 
 @dataclass(frozen=True)
 class ChargeDecision:
-    """Who said what a generation cost, and why; without a person it was EvoLink who said so."""
+    """Who decided what a generation cost, and why; without `actor` it was EvoLink."""
 
     actor: User | None = None
     note: str = ""
@@ -40,7 +40,7 @@ def apply_to_ledger(
     now: datetime,
     decision: ChargeDecision = PROVIDER_DECISION,
 ) -> None:
-    """Keep in the ledger what a move says about the money. What arrives twice changes nothing."""
+    """Book in the ledger what a transition says about credits. Repeating it changes nothing."""
     charge = changes.get("charge")
     if charge == Charge.CHARGED:
         if changes.get("credits_charged") is not None:
@@ -62,14 +62,14 @@ def apply_to_ledger(
         )
 
 
-# What was never sent cannot have cost anything.
+# States whose charge an admin may correct. What was never sent cannot have cost anything.
 CORRECTABLE_STATES = frozenset({State.COMPLETED, State.FAILED})
 
 
 def increment_feed_version(owner_id: int, *, affects_credits: bool = True) -> int:
     """Count one more change of this person's generations and return its number.
 
-    Without `affects_credits` their credits stay as they are, and the page need not draw them anew.
+    `affects_credits=False`: the page need not render the credits again.
     """
     feed = ChangeFeed.objects.filter(pk=owner_id)
     increments = {"version": F("version") + 1} | (
@@ -82,10 +82,10 @@ def increment_feed_version(owner_id: int, *, affects_credits: bool = True) -> in
 
 
 def lock_available(rows: "QuerySet[Generation]") -> list[int]:
-    """Lock those of these rows that nobody is writing at this moment, and return their numbers.
+    """Lock those of these rows that nobody else has locked, and return their pks.
 
-    Whoever changes several rows at once waits for none of them: who holds one of them may be
-    waiting for another. Needs a transaction.
+    Code that changes several rows never waits for one, as the holder of one may be waiting for
+    another: that would be a deadlock. Needs a transaction.
     """
     return list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
 
@@ -100,12 +100,12 @@ def transition(
     decision: ChargeDecision = PROVIDER_DECISION,
     **changes: object,
 ) -> bool:
-    """Move to another state, if the generation still stands where that move is allowed.
+    """Move to state `target`, if the current state allows it.
 
-    `lease_id` is the lease of a worker: with it, a worker whose lease ran out changes nothing.
-    `expected_state` is the one state it may come from, for a decision that was made about that
-    state. `decision` says for the ledger who decided it.
-    Returns False when somebody else was first; nothing is changed then.
+    `lease_id` is the lease of a worker: a worker whose lease ran out changes nothing.
+    `expected_state` narrows the current state to one, for a decision that was made about it.
+    `decision` says for the ledger who decided.
+    Returns False when the row is no longer so; nothing is changed then.
     """
     rows = Generation.objects.filter(pk=generation.pk, state__in=source_states(target))
     if lease_id is not None:
@@ -133,9 +133,9 @@ def transition(
 def update_in_state(
     generation: Generation, *, lease_id: uuid.UUID, is_visible: bool, **changes: object
 ) -> bool:
-    """Keep facts without leaving the state, and give the lease back.
+    """Store facts without changing the state, and release the lease. False when the lease is lost.
 
-    `is_visible` facts are announced to the owner's page.
+    `is_visible`: the owner's page shows them, so the feed version is incremented.
     """
     rows = Generation.objects.filter(pk=generation.pk, state=generation.state, lease_id=lease_id)
     with transaction.atomic():
@@ -148,10 +148,10 @@ def update_in_state(
 
 @dataclass(frozen=True)
 class StateUpdate:
-    """Facts to be kept about a generation that stays in its state. `is_visible`: the page shows
-    them.
+    """Facts to store about a generation that stays in its state.
 
-    What is not visible is small and hashable, and often the same for many.
+    `is_visible`: the page shows them. If not, the values must be hashable: equal ones of many rows
+    are written by one statement.
     """
 
     generation: Generation
@@ -162,11 +162,11 @@ class StateUpdate:
 def bulk_update_in_state(
     updates: Sequence[StateUpdate], state: State, *, lease_id: uuid.UUID
 ) -> list[StateUpdate]:
-    """Keep notes of generations in one state, all in one transaction, and give the leases back.
+    """Store updates of generations in one state in one transaction, and release their leases.
 
-    It waits for no row: feeds are locked first, in one order, then those rows that nobody else is
-    writing. Returns the notes of all others, to be kept one by one: their lease is gone, somebody
-    has them in hand for a moment, or their owner has no feed yet.
+    It waits for no row: feeds are locked first, in one order, then the rows that nobody else has
+    locked. Returns the updates not stored, to be tried one by one: their lease is lost, their row
+    is locked, or their owner has no feed yet.
     """
     with transaction.atomic():
         versions = lock_feeds(
@@ -192,10 +192,10 @@ def bulk_update_in_state(
 
 
 def lock_feeds(owner_ids: "Iterable[int] | QuerySet[Any, Any]") -> dict[int, int]:
-    """Lock these people's feeds, and return their versions. Needs a transaction.
+    """Lock these people's feeds, and return their versions by owner id. Needs a transaction.
 
-    Before any row and in one order, as everywhere: nobody waits for somebody who waits for them,
-    and versions become visible in the order they were given.
+    Call it before locking any generation: with one order everywhere there is no deadlock, and
+    versions become visible in the order of their numbers.
     """
     return dict(
         ChangeFeed.objects.filter(pk__in=owner_ids)
@@ -208,7 +208,7 @@ def lock_feeds(owner_ids: "Iterable[int] | QuerySet[Any, Any]") -> dict[int, int
 def _group_by_changes(
     updates: Iterable[StateUpdate], versions: Mapping[int, int]
 ) -> Iterable[tuple[dict[str, Any], list[int]]]:
-    """What one statement each can write: the same facts, and the rows they are for."""
+    """(changes, pks of rows) for one UPDATE each."""
     ids_by_changes: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
     for update in updates:
         if update.is_visible:
@@ -221,9 +221,9 @@ def _group_by_changes(
 
 
 def update_flags(generation: Generation, *, condition: Q, **changes: object) -> bool:
-    """Keep what the person says about it, whoever holds it: state, money and claim stay.
+    """Store a flag that the person set, whoever holds the lease: state, charge and lease stay.
 
-    False when it is not `condition` this may be said any more; nothing is changed then.
+    False when the row does not fit `condition`; nothing is changed then.
     """
     rows = Generation.objects.filter(condition, pk=generation.pk)
     with transaction.atomic():
@@ -234,10 +234,10 @@ def update_flags(generation: Generation, *, condition: Q, **changes: object) -> 
 def correct_charge(
     generation: Generation, *, credits_charged: Decimal, actor: User, note: str, now: datetime
 ) -> bool:
-    """Put right what an ended generation cost, on its row and in the ledger; its state stays.
+    """Correct what an ended generation cost, on its row and in the ledger; its state stays.
 
-    It counts only for the row as it was when the person decided (`generation.version`), so the
-    same decision sent twice is carried out once. What was charged keeps the day of its charge.
+    It applies only to the version the person saw (`generation.changed_version`), so the same
+    decision sent twice is carried out once. A charge that existed keeps its day.
     Returns False when the row has changed since.
     """
     unchanged_rows = Generation.objects.filter(

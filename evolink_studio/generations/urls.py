@@ -1,4 +1,4 @@
-"""Addresses of the work."""
+"""URLs of the workspace, the gallery and callbacks."""
 
 from django.urls import path
 

@@ -1,7 +1,7 @@
-"""A provider on this machine that keeps EvoLink's documented contract.
+"""A provider on this machine that implements EvoLink's documented API.
 
-It is a second implementation, written from EvoLink's documentation (stated 2026-11-20), and shares
-no code with the studio's own rules: whatever both agree on was understood twice.
+A second implementation, written from EvoLink's documentation (stated 2026-11-20). It shares no code
+with the studio's rules, so that a misunderstanding of one shows up against the other.
 
 app.py, server.py      routes; start and stop      endpoints/        the HTTP endpoints
 model_specs.py         what each model allows      serializers.py    tasks as JSON

@@ -1,4 +1,4 @@
-"""`python -m evolink_studio.sandbox`: the sandbox alone, without anything of the studio."""
+"""`python -m evolink_studio.sandbox`: runs the sandbox alone, without the studio."""
 
 from argparse import ArgumentParser
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The routes of the sandbox."""
+"""The ASGI application of the sandbox: routes, life span, error handlers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,8 +31,8 @@ def build_app(
 ) -> Starlette:
     """The whole provider: API, files API and media on one address.
 
-    `render` makes a film of a storyboard; it raises NotMade. `app.state.works` are the works, for
-    those who step them by hand instead of by the lifespan.
+    `render` renders the film of a storyboard; it raises RenderError. `app.state.task_runner` is for
+    tests that call `run_due` themselves instead of running the life span.
     """
     ledger = Ledger(database, settings.opening_balance)
     callback_sender = CallbackSender(allow_loopback=settings.allow_loopback_callbacks)
@@ -57,7 +57,7 @@ def build_app(
             Exception: _handle_unexpected_error,
         },
     )
-    app.state.works = task_runner
+    app.state.task_runner = task_runner
     return app
 
 

@@ -1,6 +1,6 @@
-"""Tells a callback address that a task has ended (EvoLink documentation, stated 2026-11-20).
+"""Sends callbacks when a task has ended (EvoLink documentation, stated 2026-11-20).
 
-10 s time-out, at most 3 tries more after 1, 2 and 4 s, any 2xx is a success.
+10 s timeout, at most 3 retries after 1, 2 and 4 s, any 2xx is a success.
 """
 
 import asyncio
@@ -15,15 +15,15 @@ import httpx
 
 MAX_CALLBACK_URL_CHARS = 2048
 INTERNAL_NAMES = ("localhost", ".localhost", ".local", ".internal", ".home.arpa")
-# Global by the registry, yet ways into a private network: NAT64, 6to4 and Teredo carry an IPv4
-# address inside.
+# Global by the registry, but they may lead into a private network: NAT64, 6to4 and Teredo embed an
+# IPv4 address.
 TUNNEL_NETWORKS = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "2002::/16", "2001::/32")))
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def find_callback_url_problem(url: object, *, allow_loopback: bool) -> str | None:
-    """Why this callback address is refused, or None."""
+    """Why this callback URL is rejected, or None."""
     if not isinstance(url, str) or not url:
         return "callback_url must be a URL."
     if len(url) > MAX_CALLBACK_URL_CHARS:
@@ -46,7 +46,7 @@ def find_callback_url_problem(url: object, *, allow_loopback: bool) -> str | Non
 
 
 def is_internal_host(host: str) -> bool:
-    """Whether a host name or address lies, by itself, in an internal network."""
+    """Whether a host name or address is internal, without resolving it."""
     name = host.lower().rstrip(".")
     if name == INTERNAL_NAMES[0] or name.endswith(INTERNAL_NAMES[1:]):
         return True
@@ -55,7 +55,7 @@ def is_internal_host(host: str) -> bool:
 
 
 async def has_internal_address(url: str, *, allow_loopback: bool) -> bool:
-    """Whether any address the host of this URL resolves to is internal. Raises OSError."""
+    """Whether the host of this URL resolves to any internal address. Raises OSError."""
     host = urlsplit(url).hostname or ""
     if allow_loopback and _is_loopback(host):
         return False
@@ -70,7 +70,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _parse_address(host: str) -> IPAddress | None:
-    """The address a host text stands for, in the short and odd notations of IPv4 as well."""
+    """The IP address that `host` denotes, also in unusual notations of IPv4; else None."""
     try:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -96,7 +96,7 @@ CALLBACK_USER_AGENT = "EvoLink-Sandbox-Callback/1.0"
 
 
 def calculate_retry_at(attempts: int, now: float) -> float | None:
-    """When to try again after `attempts` failed tries; None: no more."""
+    """When to try again after `attempts` failed tries; None: not again."""
     return (
         now + RETRY_DELAYS_SECONDS[attempts - 1] if attempts <= len(RETRY_DELAYS_SECONDS) else None
     )
@@ -117,7 +117,7 @@ class CallbackSender:
 
     @cached_property
     def _client(self) -> httpx.AsyncClient:
-        # Made at the first callback: loading the certificates would slow every start.
+        # Created at the first callback: loading the certificates would slow down every start.
         return httpx.AsyncClient(
             timeout=CALLBACK_TIMEOUT_SECONDS,
             trust_env=False,

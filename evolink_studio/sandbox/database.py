@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Credits are whole numbers of ten-thousandths: EvoLink shows four places.
+# Credits are stored in ten-thousandths: EvoLink shows four decimals.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS account (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -67,13 +67,13 @@ CREATE TABLE IF NOT EXISTS attempt (fingerprint TEXT PRIMARY KEY, tries INTEGER 
 
 
 class Database:
-    """Rows that survive a kill -9. `clock` gives unix seconds."""
+    """The connection to the SQLite file. `clock` returns unix seconds."""
 
     def __init__(self, path: Path | str, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         if isinstance(path, Path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        # The server runs in one thread; another one may have opened the file.
+        # The server uses it in one thread, but another thread may have created it.
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode=WAL")
@@ -92,12 +92,12 @@ class Database:
         return row
 
     def execute(self, sql: str, *values: object) -> int:
-        """Run one statement that writes; gives the number of rows it changed."""
+        """Run one statement that writes; returns the number of changed rows."""
         return self._connection.execute(sql, values).rowcount
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All writes inside happen, or none of them."""
+        """A transaction; rolled back if the block raises."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -1,4 +1,4 @@
-"""Refusals as EvoLink words them (EvoLink documentation, stated 2026-11-20).
+"""Error responses (EvoLink documentation, stated 2026-11-20).
 
 {"error": {"code": "invalid_parameter", "message": "...", "type": "...", "param": "duration"}}
 """

@@ -1,4 +1,4 @@
-"""Closing a connection in mid-answer, which ASGI itself has no word for."""
+"""Dropped connections, the check of the API key, and the limit of bodies."""
 
 import asyncio
 from typing import Any
@@ -14,7 +14,7 @@ CLOSE_CONNECTION_KEY = "hang_up"
 
 
 class DroppableH11Protocol(H11Protocol):
-    """Puts the closing of its connection into the state of every request."""
+    """Puts a function that closes the connection into the state of every request."""
 
     def connection_made(  # type: ignore[override]  # as its parent: asyncio gives a Transport here
         self, transport: asyncio.Transport
@@ -24,10 +24,9 @@ class DroppableH11Protocol(H11Protocol):
 
 
 class DroppedConnectionResponse(Response):
-    """Sends `content` of an answer that promises `content_length` bytes, then closes the
-    connection.
+    """Announces `content_length` bytes, sends `content`, then closes the connection.
 
-    Without a length nothing at all is sent.
+    With length 0 nothing is sent.
     """
 
     def __init__(
@@ -43,7 +42,7 @@ class DroppedConnectionResponse(Response):
             await send({"type": "http.response.body", "body": self.body, "more_body": True})
         close_connection = scope.get("state", {}).get(CLOSE_CONNECTION_KEY)
         if close_connection is None:
-            raise RuntimeError("This server cannot hang up; start it through serve.py.")
+            raise RuntimeError("This server cannot drop connections; start it with server.py.")
         close_connection()
         while (await receive())["type"] != "http.disconnect":
             pass
@@ -60,13 +59,13 @@ def require_key(request: Request, *, old_endpoint: bool = False) -> None:
 
 
 MAX_BODY_BYTES = 1_000_000
-# A picture may be larger than any model takes, so that the model's own limit is met.
+# Larger than the limit of any model, so that the limit of the model applies.
 MAX_UPLOAD_BYTES = 45_000_000
 UPLOAD_PATH_PREFIX = "/api/v1/files/"
 
 
 class BodyLimitMiddleware:
-    """Refuses a body that is announced or turns out to be too large, without keeping it."""
+    """Rejects a POST whose announced or received body is too large."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -82,13 +81,13 @@ class BodyLimitMiddleware:
         if not announced_bytes.isdigit() or int(announced_bytes[:12]) > max_bytes:
             await body_too_large_error(max_bytes).to_response()(scope, receive, send)
             return
-        arrived = 0
+        received_bytes = 0
 
         async def receive_limited() -> Message:
-            nonlocal arrived
+            nonlocal received_bytes
             message = await receive()
-            arrived += len(message.get("body", b""))
-            if arrived > max_bytes:
+            received_bytes += len(message.get("body", b""))
+            if received_bytes > max_bytes:
                 raise body_too_large_error(max_bytes)
             return message
 

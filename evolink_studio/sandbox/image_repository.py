@@ -1,4 +1,4 @@
-"""Uploaded pictures: rows, files, and what an address of ours stands for."""
+"""Uploaded pictures: their rows, their files, and look-up by URL."""
 
 import re
 import secrets
@@ -47,7 +47,7 @@ class ImageRepository:
         folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, content: bytes, name: str) -> UploadedImage:
-        """Raises NotAPicture."""
+        """Store a picture. Raises InvalidImageError."""
         image_format, width, height = inspect_image(content)
         image = UploadedImage(
             id=f"file_{secrets.token_hex(12)}",
@@ -66,7 +66,7 @@ class ImageRepository:
         return image
 
     def get(self, file_id: str) -> UploadedImage | None:
-        """A picture that still lives."""
+        """A picture that has not expired, or None."""
         row = self._database.fetch_one(
             "SELECT * FROM image WHERE id = ? AND expires_at > ?", file_id, self._database.now()
         )
@@ -79,10 +79,10 @@ class ImageRepository:
         return int(row[0]) if row else 0
 
     def remove(self, file_id: str) -> bool:
-        removed = self._database.execute("DELETE FROM image WHERE id = ?", file_id)
-        if removed:
+        removed_count = self._database.execute("DELETE FROM image WHERE id = ?", file_id)
+        if removed_count:
             self.get_path(file_id).unlink(missing_ok=True)
-        return bool(removed)
+        return bool(removed_count)
 
     def remove_expired(self, *, expired_before: float) -> None:
         for row in self._database.fetch_all(
@@ -94,7 +94,7 @@ class ImageRepository:
         return self._folder / file_id
 
     def find_by_url(self, url: str, own_hosts: frozenset[str]) -> RequestImage | None:
-        """The picture an address stands for, None when it is not ours. KeyError: it is gone."""
+        """The picture of a URL; None for a foreign URL. Raises KeyError if ours is gone."""
         parts = urlsplit(url)
         match = _FILE_PATH_PATTERN.match(parts.path)
         image = self.get(match[1]) if match else None
@@ -113,7 +113,7 @@ class ImageRepository:
 
 
 def inspect_image(content: bytes) -> tuple[str, int, int]:
-    """Format, width and height as seen upright. Only the head is read. Raises NotAPicture."""
+    """Format, and upright width and height. Reads only the header. Raises InvalidImageError."""
     try:
         with Image.open(
             BytesIO(content), formats=[image_format.upper() for image_format in MIME_TYPES]
@@ -121,7 +121,7 @@ def inspect_image(content: bytes) -> tuple[str, int, int]:
             image_format = (image.format or "").lower()
             width, height = image.size
             is_rotated = image.getexif().get(ORIENTATION_TAG) in ROTATED_ORIENTATIONS
-    except Exception as error:  # the readers of broken files raise nearly anything
+    except Exception as error:  # for broken files Pillow raises nearly anything
         raise InvalidImageError from error
     if width * height > MAX_IMAGE_PIXELS:
         raise InvalidImageError
@@ -129,7 +129,7 @@ def inspect_image(content: bytes) -> tuple[str, int, int]:
 
 
 def build_file_name(requested_name: str, image_format: str) -> str:
-    """A plain name with the ending of its type, whatever was wished for."""
+    """The requested name with safe characters and the extension of its format."""
     clean_name = re.sub(r"[^A-Za-z0-9._-]+", "-", requested_name.rpartition("/")[2]).strip(".-")[
         :80
     ]

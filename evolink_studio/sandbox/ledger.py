@@ -1,7 +1,7 @@
-"""The credits of the one account that every key of this sandbox belongs to.
+"""The credits of the one account that all keys of this sandbox share.
 
-Every midnight (UTC) fills the account up to its opening balance, so that playing never ends; a
-top-up adds at once. Entries are only ever added, and sum up to what is left.
+Every midnight (UTC) it is refilled to its opening balance; a top-up adds credits at once. Entries
+are append-only, and their sum is what remains.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def to_credits(units: int) -> Decimal:
 
 
 class Ledger:
-    """Call the writing methods inside `store.together()`."""
+    """Call methods that write, and `get_balance`, inside `Database.transaction()`."""
 
     def __init__(self, database: Database, opening_balance: Decimal) -> None:
         self._database = database
@@ -56,7 +56,7 @@ class Ledger:
         return AccountBalance(to_credits(row["remaining"]), to_credits(row["used"]))
 
     def reserve(self, task_id: str, units: int) -> bool:
-        """Take the units if there are enough; one statement decides, so nothing can be oversold."""
+        """Reserve the units if enough remain; one conditional UPDATE prevents an overdraft."""
         self._refill_if_new_day()
         is_reserved = self._database.execute(
             "UPDATE account SET remaining = remaining - ? WHERE remaining >= ?", units, units
@@ -66,7 +66,7 @@ class Ledger:
         return bool(is_reserved)
 
     def settle(self, task_id: str, reserved_units: int, charged_units: int) -> None:
-        """Give the reservation back and take what is really charged."""
+        """Release the reservation and charge `charged_units`."""
         self._change_balance("release", task_id, reserved_units)
         if charged_units:
             self._change_balance("charge", task_id, -charged_units)

@@ -1,6 +1,6 @@
-"""What each model allows: one entry a model (EvoLink documentation, stated 2026-11-20).
+"""What each model allows: one entry per model (EvoLink documentation, stated 2026-11-20).
 
-Adding a model is one entry here and one in rates.py.
+A new model needs one entry here and one in pricing.py.
 """
 
 from collections.abc import Mapping
@@ -29,11 +29,11 @@ QUALITIES = ("720p", "1080p")
 class SandboxModelSpec:
     """One model of the provider.
 
-    parameters    besides `model` and `callback_url`; picture parameters in the order of the film
-    seconds       length of the film where there is no `duration`
-    answers_as    the name its answers carry, where that differs
-    tells_length  whether answers carry `task_info.video_duration`
-    sound         "always", "never", or the parameter that switches it
+    parameters          without `model` and `callback_url`; images in the order of the film
+    fixed_seconds       length of the film if there is no `duration`
+    alias               the model name in answers, if it differs
+    has_video_duration  whether answers have `task_info.video_duration`
+    sound               "always", "never", or the parameter that switches it
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The kinds of values a request may hold, each able to say what is wrong with one."""
+"""Types of parameters, each of which validates its values; the parsed request."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ MAX_IMAGE_BYTES = 10 * BYTES_PER_MEGABYTE
 
 @dataclass(frozen=True, slots=True)
 class ParameterProblem:
-    """What is wrong, and where ("duration", "model_params.multi_prompt")."""
+    """What is wrong, and at which parameter ("duration", "model_params.multi_prompt")."""
 
     param: str
     message: str
@@ -20,7 +20,7 @@ class ParameterProblem:
 
 @dataclass(frozen=True, slots=True)
 class RequestImage:
-    """A picture of a request. `file_id` is its id here; of a foreign address nothing is known."""
+    """A picture of a request. For a foreign URL `file_id` is None and nothing else is known."""
 
     url: str
     file_id: str | None = None
@@ -58,7 +58,7 @@ class ChoiceParameter:
 
 @dataclass(frozen=True, slots=True)
 class IntegerParameter:
-    """A JSON integer: one of `allowed_values`, or between `min_value` and `most`."""
+    """A JSON integer: one of `allowed_values`, or between `min_value` and `max_value`."""
 
     min_value: int = 0
     max_value: int = 0
@@ -79,7 +79,7 @@ class IntegerParameter:
 
 @dataclass(frozen=True, slots=True)
 class DigitsParameter:
-    """A whole number of at least 1 written as a string, as Kling wants the seconds of a shot."""
+    """A whole number from 1 as a string, as Kling requires for the seconds of a shot."""
 
     def find_problems(self, value: object, param: str) -> Iterator[ParameterProblem]:
         is_valid = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 4
@@ -98,7 +98,7 @@ class BooleanParameter:
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """What a picture must be; ratios are the longer side over the shorter one."""
+    """Limits of a picture. Sides in pixels; ratio: the longer side over the shorter one."""
 
     formats: tuple[str, ...] = ("jpeg", "png", "webp")
     min_side: int = 1
@@ -134,7 +134,7 @@ class ImageUrlParameter:
 
 @dataclass(frozen=True, slots=True)
 class ImageUrlsParameter:
-    """A list of picture addresses, at most `most`."""
+    """A list of at most `max_items` picture URLs."""
 
     max_items: int
     limits: ImageLimits = ImageLimits()
@@ -150,7 +150,7 @@ class ImageUrlsParameter:
 
 @dataclass(frozen=True, slots=True)
 class ObjectParameter:
-    """An object with known members; `required` ones must be there."""
+    """An object with these members, of which `required` must be present."""
 
     members: Mapping[str, Parameter]
     required: frozenset[str] = field(default_factory=frozenset)
@@ -168,7 +168,7 @@ class ObjectParameter:
 
 @dataclass(frozen=True, slots=True)
 class ListParameter:
-    """A list of objects of one shape; a problem inside is told at the list."""
+    """A list of objects of one shape; a problem in an item is reported at the list."""
 
     row: ObjectParameter
     max_items: int
@@ -187,7 +187,7 @@ class ListParameter:
 def find_member_problems(
     values: Mapping[str, object], members: Mapping[str, Parameter], prefix: str = ""
 ) -> Iterator[ParameterProblem]:
-    """Problems of each member on its own; names nobody documented are refused, not ignored."""
+    """Problems of each member by itself; unknown names are problems, too."""
     for name, value in values.items():
         parameter = members.get(name)
         if parameter is None:
@@ -209,7 +209,7 @@ def _is_web_url(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequest:
-    """Values by parameter name, and the pictures of every parameter that holds addresses."""
+    """Values by parameter name, and the pictures of every parameter with picture URLs."""
 
     values: Mapping[str, object]
     images: Mapping[str, tuple[RequestImage, ...]] = field(default_factory=dict)
@@ -227,7 +227,7 @@ class ParsedRequest:
 
     @property
     def all_images(self) -> tuple[RequestImage, ...]:
-        """In the order of the model's parameters, which is the order of the film."""
+        """All pictures in the order of the model's parameters, which is the order of the film."""
         return tuple(image for group in self.images.values() for image in group)
 
     def get_model_param(self, name: str) -> object:
@@ -241,7 +241,7 @@ class ParsedRequest:
 
     @property
     def prompt_text(self) -> str:
-        """The prompt, or the prompts of the shots where those replace it."""
+        """The prompt, or the prompts of the shots if there are several."""
         if self.get_model_param("multi_shot"):
             return " ".join(
                 str(shot["prompt"]) for shot in self.get_model_param_rows("multi_prompt")

@@ -1,7 +1,7 @@
-"""What the sandbox charges: a rate card of its own.
+"""The rate card of the sandbox.
 
-Figures of a public price feed of 2026-10-10, in credits. Both the figures and what a credit costs
-change at EvoLink; these serve for play only.
+Credits from a public price feed of 2026-10-10. EvoLink changes its prices; these are only for the
+sandbox.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,9 @@ CREDITS_QUANTUM = Decimal("0.0001")
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`unit_credits` a call or a second, times the factor of the values of the parameters
-    `factor_parameters`.
+    """`unit_credits` per call or second, times a factor by the values of `factor_parameters`.
 
-    A value that is not given counts as the first one in `factors` that fits the others.
+    A missing value counts as the first one in `factors` that fits the others.
     """
 
     billing_rule: str
@@ -40,7 +39,10 @@ class Rate:
         return next(
             factor
             for values, factor in self.factors.items()
-            if all(g in ("", v) for g, v in zip(request_values, values, strict=True))
+            if all(
+                request_value in ("", value)
+                for request_value, value in zip(request_values, values, strict=True)
+            )
         )
 
 

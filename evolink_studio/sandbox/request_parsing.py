@@ -1,4 +1,4 @@
-"""From the bytes of a POST to a checked request."""
+"""Parses and validates the body of a POST."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ def parse_body(content: bytes) -> dict[str, Any]:
     """The JSON object of a request. Raises ApiError 400 `invalid_request`."""
     try:
         body = json.loads(content, parse_constant=_reject_constant)
-        # Half of a surrogate pair is valid JSON, but no text that could be kept or drawn.
+        # A lone surrogate is valid JSON, but cannot be stored or drawn.
         json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise errors.invalid_request_error("The request body is not valid JSON.") from error
@@ -41,7 +41,7 @@ def find_model_spec(body: Mapping[str, object]) -> SandboxModelSpec:
 
 
 def parse_callback_url(body: Mapping[str, object], *, allow_loopback: bool) -> str:
-    """The callback address, or an empty text when there is none."""
+    """The callback URL, or "" without one. Raises ApiError."""
     url = body.get("callback_url", "")
     if url == "":
         return ""
@@ -56,8 +56,7 @@ def parse_request(
 ) -> ParsedRequest:
     """The request with defaults and pictures filled in. Raises the first problem as ApiError.
 
-    `lookup` gives what is known of a picture by its address: None for a foreign address; it raises
-    KeyError for a picture of ours that is gone.
+    `lookup` is `ImageRepository.find_by_url` for our hosts.
     """
     values = {name: value for name, value in body.items() if name not in ("model", "callback_url")}
     for problem in find_member_problems(values, spec.parameters):

@@ -1,7 +1,7 @@
-"""Stories: a word in square brackets in the prompt makes the sandbox play a trouble.
+"""Scenarios: a tag in square brackets in the prompt makes the sandbox simulate a problem.
 
-Several words may be joined: "[quick] [policy] a cat" fails after one second. Durations are in
-seconds and follow the sandbox's pace.
+Tags can be combined: "[quick] [policy] a cat" fails after one second. Durations are in seconds and
+are multiplied by the sandbox's pace.
 """
 
 import re
@@ -14,7 +14,7 @@ from evolink_studio.sandbox.errors import ApiError
 
 
 class ResponseMode(StrEnum):
-    """What becomes of the answer to an accepted POST."""
+    """How an accepted POST is answered."""
 
     COMPLETE = "plain"
     LOST = "lost"
@@ -24,7 +24,7 @@ class ResponseMode(StrEnum):
 
 
 class DownloadMode(StrEnum):
-    """What the result link gives."""
+    """What a result link answers."""
 
     COMPLETE = "whole"
     TRUNCATED = "cut"
@@ -33,15 +33,15 @@ class DownloadMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How one task goes. The defaults are a day without trouble.
+    """How one task behaves. The defaults are a task without problems.
 
-    seconds   time until the end instead of the usual one
-    hold      the progress stands still near the end, after the usual time
-    failure   (code, message) of the failed task
-    outcome   final status without a film, when it is not `failed`
-    small     a film of few pixels and pictures a second, made in no time
-    charge    share of the reserved credits that is charged in the end; None is the rule: all of
-              it for a film, nothing without one
+    work_seconds     duration instead of the usual one
+    is_stalled       the progress stops near the end, after the usual time
+    failure          (code, message) of the failed task
+    outcome          final status of a task with `failure`
+    charge_share     share of the reservation that is charged; None: all for a film, else nothing
+    is_small         a small film with few frames a second, rendered quickly
+    is_shared_video  one film for many tasks
     """
 
     refusal: Callable[[], ApiError] | None = None
@@ -65,7 +65,7 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One word, what a person would see, and how the plot changes."""
+    """A tag, what a person would see, and the fields of `Behaviour` that it sets."""
 
     tag: str
     description: str
@@ -184,15 +184,15 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
 )
 
-_SCENARIO_BY_TAG = {story.tag: story for story in SCENARIOS}
+_SCENARIO_BY_TAG = {scenario.tag: scenario for scenario in SCENARIOS}
 _TAG_PATTERN = re.compile(r"\[([a-z-]+)\]")
 
 
 def behaviour_of(text: str) -> Behaviour:
-    """The plot that the tags in these words ask for; unknown tags are just words."""
+    """The behaviour that the tags in a prompt ask for; unknown tags are ignored."""
     behaviour = Behaviour()
     for tag in _TAG_PATTERN.findall(text):
         if tag in _SCENARIO_BY_TAG:
             changes: dict[str, object] = dict(_SCENARIO_BY_TAG[tag].changes)
-            behaviour = replace(behaviour, **changes)  # type: ignore[arg-type]  # the table holds plot fields only
+            behaviour = replace(behaviour, **changes)  # type: ignore[arg-type]  # keys are field names
     return behaviour

@@ -1,6 +1,6 @@
-"""A task as EvoLink words it (EvoLink documentation, stated 2026-11-20).
+"""Tasks as JSON (EvoLink documentation, stated 2026-11-20).
 
-Also the fields that public clients have seen without a document: `usage.credits_used`, `billing`.
+Including undocumented fields that public clients have seen: `usage.credits_used`, `billing`.
 """
 
 from decimal import Decimal
@@ -11,13 +11,13 @@ from evolink_studio.sandbox.model_specs import MODEL_SPECS
 from evolink_studio.sandbox.pricing import RATES
 from evolink_studio.sandbox.task_repository import TaskRow
 
-# Progress comes this far before the film is there; the rest is the film being there.
+# The progress in percent until the film is finished.
 MAX_UNFINISHED_PROGRESS = 95
 PROGRESS_DROP = 30
 
 
 def to_json_number(amount: Decimal) -> int | float:
-    """A JSON number. Credits have four places at most, which a float shows exactly."""
+    """Credits as a JSON number; a float is exact enough for their four decimals."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
@@ -74,7 +74,7 @@ def get_status(task: TaskRow, now: float) -> str:
 
 
 def calculate_progress(task: TaskRow, now: float) -> int:
-    """The share of the announced work that has passed; it waits for a film that is not ready."""
+    """Percent by elapsed time, at most MAX_UNFINISHED_PROGRESS before the task ends."""
     if task.outcome is not None:
         return 100 if task.outcome == "completed" else 0
     if now < task.starts_at:

@@ -19,7 +19,7 @@ from evolink_studio.sandbox.video.subprocess_renderer import render_in_subproces
 
 DATABASE_FILE = "sandbox.sqlite3"
 MEDIA_FOLDER = "media"
-# A stopping server waits so long for answers that are being given.
+# How long a stopping server waits for open responses.
 SHUTDOWN_TIMEOUT_SECONDS = 3
 
 log = structlog.get_logger(__name__)
@@ -33,7 +33,7 @@ def run_server(
     pace: float = 1.0,
     allow_loopback_callbacks: bool = False,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. All state is under `data_dir`; a restart goes on with it."""
+    """Serve until SIGTERM or SIGINT. All state is under `data_dir` and survives a restart."""
     database = Database(data_dir / DATABASE_FILE)
     settings = SandboxSettings(
         media_dir=data_dir / MEDIA_FOLDER,
@@ -51,9 +51,9 @@ def run_server(
 def serve_in_thread(
     database: Database, settings: SandboxSettings, *, render: Renderer = render_in_subprocess
 ) -> Iterator[str]:
-    """A sandbox on a free port of this machine, in a thread of this process; gives its address.
+    """Serve on a free port of this machine, in a thread of this process; yields the base URL.
 
-    For tests and benches. The store stays open.
+    For tests and benchmarks. Does not close the database.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         server = _build_server(build_app(database, settings, render=render), "127.0.0.1", 0)

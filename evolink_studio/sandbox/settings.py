@@ -1,4 +1,4 @@
-"""What can be set about a sandbox."""
+"""Settings of a sandbox."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,15 +12,15 @@ FILE_LIFETIME_SECONDS = 72 * HOUR_SECONDS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSettings:
-    """How one sandbox behaves.
+    """Settings of one sandbox.
 
-    media_dir                 films and uploaded pictures are kept here
+    media_dir                 folder of films and uploaded pictures
     pace                      multiplies every duration of work: 0.1 is ten times as fast
-    public_url                begins every link; empty: the address the request came to
-    allow_loopback_callbacks  http and loopback callback addresses are allowed, for tests
-    opening_balance           credits of a new account; each midnight (UTC) fills it up to this
-    most_files                quota of uploaded pictures
-    renderers                 films made at the same time
+    public_url                base URL of links; empty: the address the request came to
+    allow_loopback_callbacks  allow http and loopback callback addresses, for tests
+    opening_balance           credits of a new account; each midnight (UTC) refills it to this
+    max_files                 quota of uploaded pictures
+    max_renders               films rendered at the same time
     """
 
     media_dir: Path

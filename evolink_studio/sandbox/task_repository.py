@@ -1,4 +1,4 @@
-"""The rows of tasks."""
+"""Reads and writes the rows of tasks."""
 
 import json
 import secrets
@@ -12,7 +12,7 @@ from evolink_studio.sandbox.video.plan import VideoPlan
 
 ID_CHARACTERS = string.ascii_lowercase + string.digits
 
-# Seen from outside a task is pending until its work begins; the row only keeps how it ended.
+# SQL by public status, and whether it takes the current time. The row only stores the outcome.
 STATUS_CONDITIONS = {
     "pending": ("outcome IS NULL AND starts_at > ?", True),
     "processing": ("outcome IS NULL AND starts_at <= ?", True),
@@ -24,7 +24,7 @@ STATUS_CONDITIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask:
-    """What is kept of an accepted request. Times are unix seconds, credits ten-thousandths."""
+    """An accepted request. Times in unix seconds, `…_units` in ten-thousandths of a credit."""
 
     id: str
     token: str
@@ -48,7 +48,7 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRow(NewTask):
-    """A row: what was accepted, and how it went on."""
+    """A row: the accepted request, its outcome and its callbacks."""
 
     charged_units: int
     outcome: str | None
@@ -100,7 +100,7 @@ class TaskRepository:
     def list_page(
         self, *, status: str, model: str, limit: int, offset: int
     ) -> tuple[list[TaskRow], int]:
-        """Tasks newest first, and how many there are in all. An unknown status matches none."""
+        """A page of tasks, newest first, and the total. An unknown status matches none."""
         conditions, values = ["1"], list[object]()
         if status:
             where, needs_now = STATUS_CONDITIONS.get(status, ("0", False))
@@ -120,7 +120,7 @@ class TaskRepository:
         return tasks, count_row[0] if count_row else 0
 
     def list_to_render(self, limit: int) -> list[TaskRow]:
-        """Films to be made whose work has begun, the most urgent first."""
+        """Started tasks without a film, the first due first."""
         return self._fetch_many(
             "outcome IS NULL AND video_state = 0 AND starts_at <= ? ORDER BY due_at LIMIT ?",
             self._database.now(),
@@ -167,7 +167,7 @@ class TaskRepository:
         )
 
     def expire_videos(self, finished_before: float) -> list[str]:
-        """File names of films whose links have died; they are named once."""
+        """Mark videos whose links have ended as expired; returns their file names."""
         rows = self._database.fetch_all(
             "UPDATE task SET video_state = 2 WHERE video_state = 1 AND finished_at < ?"
             " RETURNING video_name",

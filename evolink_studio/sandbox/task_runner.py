@@ -1,7 +1,7 @@
-"""The works: carry every accepted task to its end.
+"""Runs every accepted task to its end.
 
-Everything that must happen is a row that becomes due, so a killed sandbox goes on where it was.
-One `run_due` starts films whose work has begun, ends tasks whose time has come, and calls back.
+All pending work is stored in rows that become due, so a killed sandbox resumes after a restart. One
+`run_due` starts renders of started tasks, ends due tasks, and sends callbacks.
 """
 
 import asyncio
@@ -59,12 +59,12 @@ class TaskRunner:
         settings.videos_dir.mkdir(parents=True, exist_ok=True)
 
     async def run(self) -> None:
-        """Steps until cancelled; then films in the making are given up, to be made again."""
+        """Repeat `run_due` until cancelled; then running renders are cancelled, to be repeated."""
         try:
             while True:
                 try:
                     self.run_due()
-                except Exception:  # a full disk or a locked file passes; the works must not stop
+                except Exception:  # such as a full disk or a locked file: it must go on
                     log.exception("sandbox step failed")
                 async with self._step_done:
                     self._step_done.notify_all()
@@ -76,7 +76,7 @@ class TaskRunner:
             await asyncio.gather(*jobs, return_exceptions=True)
 
     def run_due(self) -> None:
-        """Start and end all that is due now."""
+        """Start and end everything that is due now."""
         self._start_renders()
         self._finish_due_tasks()
         self._start_callbacks()
@@ -85,12 +85,12 @@ class TaskRunner:
             self._delete_expired_files()
 
     async def wait_idle(self) -> None:
-        """Wait for the films and calls that are under way."""
+        """Wait for running renders and callbacks."""
         while self._jobs:
             await asyncio.gather(*self._jobs.values(), return_exceptions=True)
 
     async def wait_for_callback(self, task_id: str, timeout_seconds: float = 20.0) -> None:
-        """Wait until a task has ended and its callback was sent or given up."""
+        """Wait until a task has ended and its callback was sent or given up, or for the timeout."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds), self._step_done:
                 await self._step_done.wait_for(lambda: self._is_finished(task_id))
@@ -182,7 +182,7 @@ class TaskRunner:
             log.error("sandbox job failed", job=name, problem=repr(error))
 
     def _delete_expired_files(self) -> None:
-        """Films and pictures go an hour after their links have died."""
+        """Delete films and pictures an hour after their links have ended."""
         grace_seconds = 3600.0
         expired_before = self._database.now() - RESULT_LIFETIME_SECONDS - grace_seconds
         for name in self._tasks.expire_videos(expired_before):

@@ -1,7 +1,6 @@
-"""What depends on what: rules across the parameters of a request.
+"""Rules across the parameters of a request (EvoLink documentation, stated 2026-11-20).
 
-EvoLink documentation, stated 2026-11-20. A rule looks at a request whose parameters are each fine
-by themselves and gives the first problem, or None.
+A rule checks a request whose parameters are each valid, and returns the first problem or None.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Who calls the steps, and the commands that run the studio."""
+"""The process that runs the pipeline."""
 
 from django.apps import AppConfig, apps
 

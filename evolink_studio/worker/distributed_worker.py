@@ -1,7 +1,7 @@
-"""The engine for many workers on many machines: the local one, driven by Procrastinate's jobs.
+"""The worker for many processes and machines: the embedded one, driven by Procrastinate jobs.
 
-Rows are held by claims here as there, so nothing depends on a job running once, or at all. Clocks
-of the machines must agree to a second.
+Rows are leased as in the embedded worker, so a job may run twice, or be lost. The clocks of the
+machines must agree to a second.
 """
 
 import asyncio
@@ -37,24 +37,18 @@ from evolink_studio.worker.worker import (
 log = structlog.get_logger(__name__)
 
 CLEANUP_INTERVAL_SECONDS = 86_400.0
-CONCURRENCY = 12  # jobs at once in one process: the slots, one of each other kind, some to spare
-JOB_POLL_INTERVAL_SECONDS = (
-    0.5  # seconds between two looks for jobs, should a notification be missed
-)
-RECONNECT_DELAY_SECONDS = (
-    1.0  # seconds before jobs are looked for again after the database was away
-)
-JOB_SHUTDOWN_SECONDS = (
-    2.0  # seconds that jobs have to end; their loops hold nothing, so no more is needed
-)
-QUEUE_LOCK_ID = 0x5455524E  # the advisory lock of those who choose whose turn it is
+CONCURRENCY = 12  # jobs at once in one process: the slots, one of each other kind, some spare
+JOB_POLL_INTERVAL_SECONDS = 0.5  # between two queries for jobs, if a notification is missed
+RECONNECT_DELAY_SECONDS = 1.0  # after the database was away
+JOB_SHUTDOWN_SECONDS = 2.0  # for jobs to end; they only start tasks, so that is enough
+QUEUE_LOCK_ID = 0x5455524E  # of the advisory lock around `lease_next`
 DATABASE_ERRORS = (psycopg.Error, psycopg_pool.PoolTimeout, ProcrastinateException)
 
 
 def slot_seconds_left(slot: int, now: float, slot_seconds: float) -> float:
-    """Seconds until a slot is given over, between half a shift and one and a half.
+    """Seconds until the job of a slot ends: between 0.5 and 1.5 times `slot_seconds`.
 
-    Every slot has its own moment of the shift, so no two are given over at once: there is no gap.
+    Each slot ends at its own offset, so that no two end at once and polling never pauses.
     """
     seconds_left = (slot_seconds * slot / SLOT_COUNT - now) % slot_seconds
     return seconds_left if seconds_left >= slot_seconds / 2 else seconds_left + slot_seconds
@@ -63,7 +57,7 @@ def slot_seconds_left(slot: int, now: float, slot_seconds: float) -> float:
 def lease_next_exclusively(
     *, limit: int, now: datetime, limits: ConcurrencyLimits
 ) -> tuple[uuid.UUID, list[Generation]]:
-    """Choose whose turn it is, one worker at a time: else two would count the same free places."""
+    """`lease_next`, one worker at a time: two at once would count the same free capacity."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [QUEUE_LOCK_ID])
@@ -72,11 +66,11 @@ def lease_next_exclusively(
 
 @dataclass
 class DistributedWorker(Worker):
-    """Runs until `stop()`; then takes nothing new and lets what is in hand end.
+    """Runs until `stop()`; then leases nothing new and lets running tasks end.
 
-    `slot_seconds` is how long a slot of followers is kept, `heartbeat_seconds` how often this
-    worker says that it lives, and `stalled_after_seconds` after how long its jobs are given to
-    others; all in seconds.
+    slot_seconds           average time for which one job polls a slot
+    heartbeat_seconds      how often this worker renews its heartbeat in the job queue
+    stalled_after_seconds  without a heartbeat for so long, its jobs are queued again
     """
 
     slot_seconds: float = 10.0
@@ -109,7 +103,7 @@ class DistributedWorker(Worker):
         }
 
     async def run(self) -> None:
-        """Run jobs; after `stop()` wait for work in hand, at most 20 s."""
+        """Run jobs; after `stop()` wait for running tasks, at most DRAIN_TIMEOUT_SECONDS."""
         loops = asyncio.gather(
             self._run_every("renew_leases", self.renew_interval_seconds, self._renew_leases),
             self._run_every("record_heartbeat", HEARTBEAT_INTERVAL_SECONDS, self._record_heartbeat),
@@ -130,10 +124,10 @@ class DistributedWorker(Worker):
                     await asyncio.wait(self._lease_by_task)
 
     async def drain_state(self, state: State) -> None:
-        """Take what is due and see it through, until nothing is due or the engine stops.
+        """Work on due rows of a state until none is due or the worker stops.
 
-        One loop a state carries as much as this process may have in hand, so who comes second only
-        makes the first one look again.
+        One loop per state uses the whole capacity of this process: a second call only makes the
+        first one query again.
         """
         self._requested_states.add(state)
         if state in self._draining_states:
@@ -150,7 +144,7 @@ class DistributedWorker(Worker):
             self._draining_states.discard(state)
 
     async def poll_slot(self, slot: int) -> None:
-        """Look for tasks to read until this slot is given over."""
+        """Poll due tasks until the time of this slot is over."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + slot_seconds_left(
             slot, self.clock().timestamp(), self.slot_seconds
@@ -160,7 +154,7 @@ class DistributedWorker(Worker):
             await self._pause(0.01 if has_more else QUEUE_INTERVAL_SECONDS)
 
     async def run_duty(self, duty: str) -> None:
-        """Do something that one worker does for all."""
+        """Run a periodic action that one worker does for all."""
         await self._duties[duty]()
 
     async def _run_jobs(self) -> None:
@@ -185,7 +179,7 @@ class DistributedWorker(Worker):
         stop_task = asyncio.create_task(self._stop_event.wait())
         await asyncio.wait({run_task, stop_task}, return_when=asyncio.FIRST_COMPLETED)
         stop_task.cancel()
-        # Procrastinate takes this as a wish to end in good order; without a database it cannot.
+        # Procrastinate then shuts down gracefully; without a database it cannot.
         run_task.cancel()
         await asyncio.wait({run_task}, timeout=JOB_SHUTDOWN_SECONDS + 1)
         if run_task.done() and not run_task.cancelled():
@@ -196,6 +190,6 @@ class DistributedWorker(Worker):
         await defer_if_due(State.SAVING)
 
     async def _remove_stale_files(self) -> bool:
-        # Films on their way lie on the machine that fetches them: each looks after its own.
+        # Partial files are on the machine that downloads them: each cleans up its own.
         await sync_to_async(remove_stale_temporary_files)(self.clock(), still_needed)
         return False

@@ -1,4 +1,4 @@
-"""Sending alerts to the admins: by mail, by webhook, always into the log."""
+"""Sends alerts to the admins by mail and webhook, and always logs them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from evolink_studio.generations.incidents import INCIDENT_TYPE_BY_NAME, Incident
 
 
 def alert_mail(incidents: Sequence[Incident], *, address: str) -> tuple[str, str]:
-    """Subject and body of one mail for all of them, in English."""
+    """Subject and body of one mail for all incidents, in English. `address`: base URL or ""."""
     with translation.override("en"):
         lines = [
             f"- {incident.type.label}: generation {incident.generation.pk} "
@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 
 async def notify_admins(*, now: datetime) -> int:
-    """Tell of everything new. A mail or webhook that fails is logged; the list in admin stays."""
+    """Announce new alerts; returns the number of incidents. A failed mail or webhook is logged."""
     for alert in await sync_to_async(claim_threshold_alerts)(now=now):
         log.warning("allowance threshold reached", balance=alert.balance.pk, percent=alert.percent)
         await send_notification(
@@ -57,7 +57,7 @@ async def notify_admins(*, now: datetime) -> int:
 
 
 async def send_notification(subject: str, body: str, payload: Mapping[str, object]) -> None:
-    """By mail and by webhook, as far as they are set."""
+    """Send it by mail and by webhook, as far as they are configured."""
     if settings.ENV.alert_email:
         await sync_to_async(_send_mail, thread_sensitive=False)(subject, body)
     if settings.ENV.alert_webhook:

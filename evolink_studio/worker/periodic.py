@@ -1,4 +1,4 @@
-"""What is done once a day: the ledger is proved, forgotten files are swept away."""
+"""Periodic work: reading the balance, and once a day the ledger audit and file clean-up."""
 
 from datetime import UTC, datetime, time, timedelta
 
@@ -22,7 +22,7 @@ from evolink_studio.worker.notifications import send_notification
 
 
 async def refresh_balance(provider: Provider, *, now: datetime) -> None:
-    """One free call, which also tells whether the key is accepted."""
+    """Read and store the balance: one free call that also checks the key."""
     try:
         balance = await provider.client.get_balance()
     except AuthenticationError:
@@ -48,22 +48,20 @@ def _balance_error(error: EvoLinkError) -> BalanceError:
 
 
 log = structlog.get_logger(__name__)
-DAILY_RUN_TIME = time(3, 20)  # UTC: a quiet one
-DONE_CACHE_KEY = (
-    "daily:done"  # in the cache's table, which all workers share and which outlives them
-)
+DAILY_RUN_TIME = time(3, 20)  # UTC
+DONE_CACHE_KEY = "daily:done"  # the cache is a table that all workers share
 MAX_SHOWN_FINDINGS = 20
 
 
 async def run_daily(*, now: datetime) -> bool:
-    """Do it if the hour has come since it was last done, even if no worker was there at that hour.
+    """Run the daily work if DAILY_RUN_TIME has passed since the last run. Returns whether it ran.
 
-    Returns whether it was done. Nobody waits for it: it has a thread and a connection of its own.
+    It has its own threads and connections, so that nothing waits for it.
     """
     if not await sync_to_async(_is_due)(now):
         return False
     await _audit_and_clean(now)
-    # A proof that broke off is begun again; one that the cache forgot is merely made once more.
+    # Stored only now: an interrupted run is repeated. Without the cache entry it runs once more.
     await sync_to_async(cache.set)(DONE_CACHE_KEY, now, timeout=None)
     return True
 
@@ -74,13 +72,13 @@ def _is_due(now: datetime) -> bool:
 
 
 def _get_last_due_at(now: datetime) -> datetime:
-    """The newest moment of the daily hour that is not ahead of us."""
+    """The newest DAILY_RUN_TIME that is not in the future."""
     due_today = datetime.combine(now.astimezone(UTC), DAILY_RUN_TIME, tzinfo=UTC)
     return due_today if due_today <= now else due_today - timedelta(days=1)
 
 
 async def _audit_and_clean(now: datetime) -> None:
-    """Prove the ledger and tell admins of every credit that is not explained; sweep the library."""
+    """Delete orphaned files, audit the ledger, and notify admins of its findings."""
     deleted_count = await sync_to_async(delete_orphans, thread_sensitive=False)(
         now=now, still_needed=still_needed
     )

@@ -1,7 +1,7 @@
-"""The steps as Procrastinate jobs. A job only lends hands: what is to be done stands in the rows.
+"""The stages as Procrastinate jobs. A job only starts work: what is due is decided by the rows.
 
-So a job that is lost, doubled or taken for dead costs nothing: the next one finds the same rows.
-Loaded where the database is PostgreSQL; on SQLite one process looks by itself.
+So a job may be lost, run twice or be stopped: the next one finds the same due rows. Used only with
+PostgreSQL; on SQLite one process polls the rows.
 """
 
 from contextlib import suppress
@@ -22,24 +22,24 @@ from evolink_studio.generations.states import State
 
 log = structlog.get_logger(__name__)
 
-SLOT_COUNT = 3  # followers in all; one carries some thousand generations
-HIGH_PRIORITY = 10  # priority: a crowd of presses never delays what keeps the others going
-FAILED_JOB_RETENTION_HOURS = 72  # hours that a failed job can be looked at
+SLOT_COUNT = 3  # polling jobs over all workers; one polls some thousand generations
+HIGH_PRIORITY = 10  # so that many dispatch jobs never delay polling and upkeep
+FAILED_JOB_RETENTION_HOURS = 72
 
 
 class JobRunner(Protocol):
-    """What jobs ask of the worker whose process runs them."""
+    """The worker in whose process jobs run."""
 
     stalled_after_seconds: float
 
     async def drain_state(self, state: State) -> None:
-        """Work on due rows of this state until there are none."""
+        """Work on due rows of this state until none is due."""
 
     async def poll_slot(self, slot: int) -> None:
-        """Read running tasks until the slot is given over."""
+        """Poll running tasks until the time of this slot is over."""
 
     async def run_duty(self, duty: str) -> None:
-        """Do what one worker does for all."""
+        """Run a periodic action that one worker does for all."""
 
 
 def get_worker(context: JobContext) -> JobRunner:
@@ -50,25 +50,25 @@ def get_worker(context: JobContext) -> JobRunner:
 
 @app.task(name="send", pass_context=True)
 async def dispatch_queued(context: JobContext) -> None:
-    """Send what waits. Deferred in the transaction of the press."""
+    """Send queued generations. Deferred in the transaction that stores one."""
     await get_worker(context).drain_state(State.QUEUED)
 
 
 @app.task(name="save", pass_context=True)
 async def download_results(context: JobContext) -> None:
-    """Save what is made."""
+    """Download finished films."""
     await get_worker(context).drain_state(State.SAVING)
 
 
 @app.task(name="search", pass_context=True, lock="search")
 async def reconcile_unknown(context: JobContext) -> None:
-    """Look for lost tasks, one at a time in all: two searches could both find the same one."""
+    """Search lost tasks, one job at a time: two searches could both find the same task."""
     await get_worker(context).drain_state(State.UNKNOWN)
 
 
 @app.task(name="follow", pass_context=True, priority=HIGH_PRIORITY)
 async def poll_slot(context: JobContext, slot: int) -> None:
-    """Read running tasks for a while."""
+    """Poll running tasks for the time of one slot."""
     await get_worker(context).poll_slot(slot)
 
 
@@ -80,7 +80,7 @@ TASK_BY_STATE: dict[State, Task[Any, Any, Any]] = {
 
 
 async def defer_if_due(state: State) -> None:
-    """Ask for hands if a row of this state is due, unless somebody is asked already."""
+    """Defer the job of this state if a row is due, unless one is queued already."""
     due_at = await sync_to_async(next_due_at)([state])
     if due_at is not None and due_at <= timezone.now():
         await _defer_once(TASK_BY_STATE[state], queueing_lock=TASK_BY_STATE[state].name)
@@ -89,9 +89,9 @@ async def defer_if_due(state: State) -> None:
 @app.periodic(cron="* * * * * */2")
 @app.task(name="mind", pass_context=True, priority=HIGH_PRIORITY, queueing_lock="mind")
 async def ensure_jobs(context: JobContext, timestamp: int) -> None:
-    """See that every slot has a successor waiting, and that whatever is due finds hands.
+    """Keep a next job queued for every slot, and a job for every state with due rows.
 
-    `lock` keeps a slot to one job, `queueing_lock` its successor to one.
+    `lock` limits a slot to one running job, `queueing_lock` to one queued job.
     """
     for slot in range(SLOT_COUNT):
         name = f"follow-{slot}"
@@ -100,31 +100,31 @@ async def ensure_jobs(context: JobContext, timestamp: int) -> None:
         await defer_if_due(state)
 
 
-# No `lock` here: held by a job of a dead worker, it would keep the rescuers out.
+# No `lock` here: a job of a dead worker could hold it for ever.
 @app.periodic(cron="* * * * * */5")
 @app.task(name="rescue", pass_context=True, priority=HIGH_PRIORITY, queueing_lock="rescue")
 async def requeue_stalled_jobs(context: JobContext, timestamp: int) -> None:
-    """Take the jobs of silent workers back. Wrong about one? Its rows are still held by claims."""
+    """Queue the jobs of dead workers again. If one still lives, its leases protect its rows."""
     stalled_after_seconds = get_worker(context).stalled_after_seconds
     for job in await app.job_manager.get_stalled_jobs(
         seconds_since_heartbeat=stalled_after_seconds
     ):
         try:
             await _requeue_job(job)
-        except ConnectorException as error:  # it ended at this moment, or another rescuer was first
+        except ConnectorException as error:  # it just ended, or another worker was first
             log.info("job not requeued", job=job.id, reason=type(error).__name__)
 
 
 async def _requeue_job(job: Job) -> None:
     try:
         await app.job_manager.retry_job(job)
-    except UniqueViolation:  # its successor waits already
+    except UniqueViolation:  # the next job of its kind is queued already
         await app.job_manager.finish_job(job, Status.ABORTED, delete_job=True)
 
 
 @app.task(name="attend", pass_context=True)
 async def run_duty(context: JobContext, timestamp: int, duty: str) -> None:
-    """Something that one worker does for all, now and then."""
+    """Run a periodic action that one worker does for all."""
     await get_worker(context).run_duty(duty)
 
 
@@ -132,22 +132,22 @@ CRON_BY_DUTY = {
     "sweep": "* * * * * */15",
     "balance": "* * * * *",
     "tell": "* * * * *",
-    "daily": "*/10 * * * *",  # a look; it is done once its hour has come
+    "daily": "*/10 * * * *",  # a check; it runs once a day
 }
-for _duty, _cron in CRON_BY_DUTY.items():
+for _duty_name, _duty_cron in CRON_BY_DUTY.items():
     app.periodic(
-        cron=_cron,
-        periodic_id=_duty,
-        lock=_duty,
-        queueing_lock=_duty,
-        task_kwargs={"duty": _duty},
+        cron=_duty_cron,
+        periodic_id=_duty_name,
+        lock=_duty_name,
+        queueing_lock=_duty_name,
+        task_kwargs={"duty": _duty_name},
     )(run_duty)
 
 
 @app.periodic(cron="0 * * * *")
 @app.task(name="tidy", pass_context=True, queueing_lock="tidy")
 async def delete_old_jobs(context: JobContext, timestamp: int) -> None:
-    """Forget old jobs that failed; the others are deleted when they end."""
+    """Delete old failed jobs; successful ones are deleted when they end."""
     await app.job_manager.delete_old_jobs(
         FAILED_JOB_RETENTION_HOURS,
         include_failed=True,
@@ -162,7 +162,7 @@ async def _defer_once(task: Task[Any, Any, Any], **options: Any) -> None:
 
 
 def connect_signals() -> None:
-    """From now on. Only where jobs are run: a worker on SQLite looks by itself."""
+    """Defer a dispatch job for every new generation. Not for SQLite, whose worker polls."""
     generation_queued.connect(_defer_dispatch, dispatch_uid="send")
 
 

@@ -1,4 +1,4 @@
-"""The embedded engine: one asyncio process that runs all steps over the rows of one database."""
+"""The embedded worker: one asyncio process that runs all stages of the pipeline."""
 
 import asyncio
 import shutil
@@ -37,19 +37,15 @@ from evolink_studio.worker.periodic import refresh_balance, run_daily
 
 log = structlog.get_logger(__name__)
 
-QUEUE_INTERVAL_SECONDS = 0.3  # seconds between two looks for due rows
+QUEUE_INTERVAL_SECONDS = 0.3  # between two queries for due rows
 SEARCH_INTERVAL_SECONDS = 2.0
 RENEW_INTERVAL_SECONDS = 30.0
 RECOVERY_INTERVAL_SECONDS = 15.0
 HEARTBEAT_INTERVAL_SECONDS = 5.0
 BALANCE_INTERVAL_SECONDS = 60.0
 NOTIFY_INTERVAL_SECONDS = 60.0
-DAILY_CHECK_INTERVAL_SECONDS = (
-    300.0  # between two looks whether the daily hour has come; nothing of it at the start
-)
-DRAIN_TIMEOUT_SECONDS = (
-    20.0  # seconds that work in hand may take after SIGTERM; the studio promises 25 in all
-)
+DAILY_CHECK_INTERVAL_SECONDS = 300.0  # between two checks whether the daily run is due
+DRAIN_TIMEOUT_SECONDS = 20.0  # for running tasks after SIGTERM; the studio promises 25 s in all
 
 
 class Stage(Protocol):
@@ -62,7 +58,7 @@ class Stage(Protocol):
 
 @dataclass(frozen=True)
 class WorkerCapacity:
-    """How much is in hand at once: posts, batches of reads and their size, downloads."""
+    """How many tasks of each kind run at once, and the size of a batch of reads."""
 
     max_dispatches: int = 8
     max_poll_batches: int = 4
@@ -73,7 +69,7 @@ class WorkerCapacity:
 
 @dataclass
 class Worker:
-    """Runs until `stop()`; then takes nothing new and lets what is in hand end."""
+    """Runs until `stop()`; then leases nothing new and lets running tasks end."""
 
     provider: Provider
     clock: Clock
@@ -90,11 +86,11 @@ class Worker:
         self._has_disk_space = False
 
     def stop(self) -> None:
-        """From a signal handler: drain and end."""
+        """Begin to drain and end. May be called from a signal handler."""
         self._stop_event.set()
 
     async def run(self) -> None:
-        """Run all loops; after `stop()` wait for work in hand, at most 20 s."""
+        """Run all loops; after `stop()` wait for running tasks, at most DRAIN_TIMEOUT_SECONDS."""
         loops = asyncio.gather(
             self._run_every("start_dispatches", QUEUE_INTERVAL_SECONDS, self._start_dispatches),
             self._run_every("start_polls", QUEUE_INTERVAL_SECONDS, self._start_polls),
@@ -116,10 +112,8 @@ class Worker:
         stop_task: asyncio.Future[Any] = asyncio.create_task(self._stop_event.wait())
         await asyncio.wait({stop_task, loops}, return_when=asyncio.FIRST_COMPLETED)
         with suppress(TimeoutError):
-            async with asyncio.timeout(
-                DRAIN_TIMEOUT_SECONDS
-            ):  # a loop may hang in a slow read, too
-                await loops
+            async with asyncio.timeout(DRAIN_TIMEOUT_SECONDS):
+                await loops  # a loop may be in a slow read
                 if self._lease_by_task:
                     await asyncio.wait(self._lease_by_task)
 
@@ -131,7 +125,7 @@ class Worker:
         *,
         run_immediately: bool = True,
     ) -> None:
-        """Act until stopped; at once again while there is more to take. `name` is for the log."""
+        """Repeat `action` until stopped; at once while it returns True. `name` is for the log."""
         if not run_immediately:
             await self._pause(seconds)
         while not self._stop_event.is_set():
@@ -139,7 +133,7 @@ class Worker:
             try:
                 has_more = await action()
             except DatabaseError:
-                # The database is away or locked: rows keep, the loop goes on.
+                # The database is away or locked: the loop goes on.
                 log.exception("database unavailable", loop=name)
                 await sync_to_async(close_old_connections)()
             except Exception:
@@ -167,7 +161,7 @@ class Worker:
         return len(rows) == free_slots
 
     async def _check_disk_space(self) -> bool:
-        """Whether this disk could keep a film: one that cannot be kept must not be paid."""
+        """Whether this disk has space for a film; pauses or resumes the queue accordingly."""
         has_space = shutil.disk_usage(settings.DATA_DIR).free >= MIN_FREE_DISK_BYTES
         if not has_space:
             await sync_to_async(pause_queue)(now=self.clock())
@@ -180,7 +174,7 @@ class Worker:
         return await self._start_stage(State.SAVING, self.capacity.max_downloads, download_results)
 
     async def _start_searches(self) -> bool:
-        # One at a time: two searches at once could both find the same task.
+        # With max_searches = 1, as two searches at once could both find the same task.
         return await self._start_stage(State.UNKNOWN, self.capacity.max_searches, reconcile)
 
     async def _start_stage(self, state: State, limit: int, stage: Stage) -> bool:
@@ -201,7 +195,7 @@ class Worker:
         if self._breaker.is_open(self.clock()):
             return False
         if self._count_running(State.RUNNING) >= self.capacity.max_poll_batches:
-            return True  # one may end at any moment
+            return True  # a batch may end at any moment
         lease_id, rows = await sync_to_async(lease_due)(
             State.RUNNING,
             limit=self.capacity.poll_batch_size,
@@ -229,7 +223,7 @@ class Worker:
         task.add_done_callback(self._lease_by_task.pop)
 
     async def _run_guarded(self, coroutine: Coroutine[None, None, None]) -> None:
-        # One poisoned row must not stop the others: its lease runs out and it is tried again later.
+        # One failing row must not stop the others: its lease runs out and it is tried again.
         try:
             await coroutine
         except Exception:

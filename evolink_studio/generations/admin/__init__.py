@@ -1,4 +1,4 @@
-"""Generations in the admin pages: to read, to count, to resolve; never to rewrite.
+"""Admin pages of generations: lists, usage and resolutions. Rows cannot be edited.
 
 `generations` list and detail page · `columns` their columns · `filters`, `changelist` parts of
 the list · `resolution_forms` decisions of the owner · `actions` refresh and cancel · `callbacks`

@@ -1,4 +1,4 @@
-"""Looking again at generations, or cancelling them, from the lists and from the page of one."""
+"""Actions on selected generations, with a message for the admin: refresh and cancel."""
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -13,7 +13,7 @@ from evolink_studio.generations.states import State
 
 
 def refresh_selected(request: HttpRequest, queryset: QuerySet[Generation]) -> None:
-    """Ask EvoLink, or copy the film, at once, and say for how many. Free: nothing is sent again."""
+    """Make them due now: to be read, searched or downloaded. Free: nothing is sent again."""
     count = services.refresh_now(queryset=queryset, now=timezone.now())
     if not count:
         notice = _("Nothing to look at: these have ended, were not sent yet or are in hand now.")
@@ -28,17 +28,17 @@ def refresh_selected(request: HttpRequest, queryset: QuerySet[Generation]) -> No
 
 
 def cancel_selected(request: HttpRequest, queryset: QuerySet[Generation]) -> list[Generation]:
-    """Take back what was not sent yet, and say how many that were. Returns them."""
+    """Cancel those that are queued. Returns the cancelled ones."""
     now = timezone.now()
-    waiting = queryset.filter(state=State.QUEUED).order_by("pk")
-    cancelled = [row for row in waiting if services.cancel(generation=row, now=now)]
-    if not cancelled:
+    queued_rows = queryset.filter(state=State.QUEUED).order_by("pk")
+    cancelled_generations = [row for row in queued_rows if services.cancel(generation=row, now=now)]
+    if not cancelled_generations:
         messages.info(request, _("Nothing to cancel: these were sent, or have ended."))
-        return cancelled
+        return cancelled_generations
     text = ngettext(
         "{n} generation is cancelled. Nothing was sent or charged.",
         "{n} generations are cancelled. Nothing was sent or charged.",
-        len(cancelled),
-    ).format(n=len(cancelled))
+        len(cancelled_generations),
+    ).format(n=len(cancelled_generations))
     messages.success(request, text)
-    return cancelled
+    return cancelled_generations

@@ -1,4 +1,4 @@
-"""The log of callbacks: what came, what was refused, and reading those generations again."""
+"""The log of callbacks, with an action that reads their tasks again."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -19,7 +19,7 @@ from evolink_studio.generations.models import CallbackDelivery, Generation
 
 @admin.register(CallbackDelivery)
 class CallbackDeliveryAdmin(ReadOnlyAdmin):
-    """Nothing a callback says is believed; it only makes the worker read the task."""
+    """Read only. Nothing a callback says is trusted; it only makes the worker read the task."""
 
     list_display = (
         "received_text",
@@ -75,6 +75,6 @@ class CallbackDeliveryAdmin(ReadOnlyAdmin):
     def refresh_generations(
         self, request: HttpRequest, queryset: QuerySet[CallbackDelivery]
     ) -> None:
-        """Ask EvoLink with our own key how the generations of these callbacks stand."""
+        """Read the tasks of these callbacks with our own key."""
         generation_ids = queryset.order_by().values("generation")
         refresh_selected(request, Generation.objects.filter(pk__in=generation_ids))

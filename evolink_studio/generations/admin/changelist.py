@@ -1,4 +1,4 @@
-"""Parts of the list that stay quick with a million rows: all totals in one pass, dates by index."""
+"""Parts of the list that stay fast with a million rows: totals in one query, dates by index."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +14,7 @@ from evolink_studio.generations.usage_report import UsageTotals, usage_totals
 
 
 class CountingPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Counts and sums exactly the rows of the list in one query."""
+    """Counts and sums the filtered rows in one query."""
 
     @cached_property
     def totals(self) -> UsageTotals:
@@ -27,7 +27,7 @@ class CountingPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptab
 
 @dataclass(frozen=True)
 class DateStep:
-    """A year, month or day to go to; the one that is shown has no address."""
+    """A year, month or day to filter by; the selected one has no URL."""
 
     text: str
     url: str = ""
@@ -39,7 +39,7 @@ _DATE_LOOKUPS = ("created_at__year", "created_at__month", "created_at__day")
 class GenerationChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
     """Offers every year, month or day between the first and the last generation.
 
-    Django's own way asks which of them have rows, which reads the whole index.
+    Django's own query for those that have rows would read the whole index.
     """
 
     @cached_property
@@ -48,46 +48,57 @@ class GenerationChangeList(ChangeList):  # type: ignore[misc]  # unfold has no t
 
     @cached_property
     def date_back(self) -> DateStep | None:
-        selected = self._selected_parts()
-        if not selected:
+        selected_parts = self._selected_parts()
+        if not selected_parts:
             return None
-        text = str(selected[0]) if len(selected) == 2 else ""
-        text = _format_month(date(selected[0], selected[1], 1)) if len(selected) == 3 else text
-        return DateStep(text, self._build_url(selected[:-1]))
+        text = str(selected_parts[0]) if len(selected_parts) == 2 else ""
+        text = (
+            _format_month(date(selected_parts[0], selected_parts[1], 1))
+            if len(selected_parts) == 3
+            else text
+        )
+        return DateStep(text, self._build_url(selected_parts[:-1]))
 
     @cached_property
     def date_steps(self) -> list[DateStep]:
-        selected, bounds = self._selected_parts(), self._date_bounds()
+        selected_parts, bounds = self._selected_parts(), self._date_bounds()
         if bounds is None:
             return []
         first, last = bounds
-        if len(selected) == 3:
-            return [DateStep(_format_day(date(selected[0], selected[1], selected[2])))]
-        if len(selected) == 2:
-            days = (date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1))
-            visible = [day for day in days if (day.year, day.month) == tuple(selected)]
+        if len(selected_parts) == 3:
             return [
-                DateStep(_format_day(d), self._build_url([d.year, d.month, d.day])) for d in visible
+                DateStep(_format_day(date(selected_parts[0], selected_parts[1], selected_parts[2])))
             ]
-        if len(selected) == 1 or first.year == last.year:
-            year = selected[0] if selected else first.year
+        if len(selected_parts) == 2:
+            days = (date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1))
+            return [
+                DateStep(_format_day(day), self._build_url([day.year, day.month, day.day]))
+                for day in days
+                if (day.year, day.month) == tuple(selected_parts)
+            ]
+        if len(selected_parts) == 1 or first.year == last.year:
+            year = selected_parts[0] if selected_parts else first.year
             months = [date(year, month, 1) for month in range(1, 13)]
-            visible = [month for month in months if first.replace(day=1) <= month <= last]
-            return [DateStep(_format_month(m), self._build_url([m.year, m.month])) for m in visible]
-        return [DateStep(str(y), self._build_url([y])) for y in range(first.year, last.year + 1)]
+            return [
+                DateStep(_format_month(month), self._build_url([month.year, month.month]))
+                for month in months
+                if first.replace(day=1) <= month <= last
+            ]
+        years = range(first.year, last.year + 1)
+        return [DateStep(str(year), self._build_url([year])) for year in years]
 
     def _selected_parts(self) -> list[int]:
-        """Year, month and day in the address, as far as they are given."""
-        selected: list[int] = []
+        """Year, month and day in the URL, as far as they are given."""
+        selected_parts: list[int] = []
         for part in _DATE_LOOKUPS:
             text = str(self.params.get(part, ""))
             if not text.isdecimal():
                 break
-            selected.append(int(text))
-        return selected
+            selected_parts.append(int(text))
+        return selected_parts
 
     def _date_bounds(self) -> tuple[date, date] | None:
-        """The days of the oldest and the newest generation. Two look-ups in an index."""
+        """The days of the oldest and the newest generation. Two queries on an index."""
         moments = Generation.objects.values_list("created_at", flat=True)
         first, last = (
             moments.order_by("created_at").first(),
@@ -98,7 +109,7 @@ class GenerationChangeList(ChangeList):  # type: ignore[misc]  # unfold has no t
     def _build_url(self, parts: list[int]) -> str:
         query = dict(zip(_DATE_LOOKUPS, parts, strict=False))
         url: str = self.get_query_string(
-            query, [*(p for p in _DATE_LOOKUPS if p not in query), "p"]
+            query, [*(lookup for lookup in _DATE_LOOKUPS if lookup not in query), "p"]
         )
         return url
 

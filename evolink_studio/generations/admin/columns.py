@@ -1,4 +1,4 @@
-"""What the list and the page say of a generation, one column or line each."""
+"""Columns of the generation list and fields of its page."""
 
 import json
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ WEB_SCHEMES = ("http", "https")
 
 @dataclass(frozen=True)
 class AssetLinks:
-    """A file of the library, through the door for staff."""
+    """A file of the library, with its admin URLs; "" as `poster_url` if it has none."""
 
     asset: Asset
     page_url: str
@@ -36,7 +36,7 @@ class AssetLinks:
 
 
 def asset_links(asset: Asset) -> AssetLinks:
-    """Addresses of a file; `poster` is empty where it has none."""
+    """The admin URLs of a file."""
     return AssetLinks(
         asset=asset,
         page_url=reverse("admin:library_asset_change", args=[asset.pk]),
@@ -46,7 +46,7 @@ def asset_links(asset: Asset) -> AssetLinks:
 
 
 def result_links(generation: Generation) -> list[AssetLinks]:
-    """The kept results, in their order."""
+    """The saved films of a generation, in their order."""
     return [asset_links(result.asset) for result in generation.results.all()]
 
 
@@ -60,7 +60,7 @@ def render_thumbnail(generation: Generation) -> SafeString:
 
 
 def collapsible(title: str, value: object) -> SafeString:
-    """JSON or text, behind a line to open."""
+    """JSON or text in a closed `<details>`."""
     text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     return format_html(
         '<details class="studio-collapsible"><summary>{}</summary><pre>{}</pre></details>',
@@ -70,7 +70,7 @@ def collapsible(title: str, value: object) -> SafeString:
 
 
 def render_urls(values: Iterable[object]) -> SafeString | str:
-    """Addresses as text to read. Anything that is no web address is only counted."""
+    """URLs as text without links. Anything that is no web address is only counted."""
     texts = [str(value) for value in values]
     urls = [text for text in texts if _url_scheme(text) in WEB_SCHEMES]
     hidden_count = len(texts) - len(urls)
@@ -85,7 +85,7 @@ def render_urls(values: Iterable[object]) -> SafeString | str:
 
 
 def _url_scheme(text: str) -> str:
-    """The scheme, or "" for what cannot be read as an address."""
+    """The scheme, or "" for what cannot be parsed as a URL."""
     try:
         return urlsplit(text).scheme.lower()
     except ValueError:
@@ -123,8 +123,8 @@ class GenerationColumns:
 
     @badge_column(gettext_lazy("state"), STATE_COLOURS | {"stalled": "warning"}, "state")
     def state_badge(self, generation: Generation) -> tuple[str, str]:
-        presented = present_card(generation, now=timezone.now())
-        return "stalled" if presented.is_stalled else presented.state, presented.state_text
+        card = present_card(generation, now=timezone.now())
+        return "stalled" if card.is_stalled else card.state, card.state_text
 
     @admin.display(description=gettext_lazy("state"))
     def state_text(self, generation: Generation) -> str:
@@ -170,7 +170,7 @@ class GenerationColumns:
     @admin.display(description=gettext_lazy("error"))
     def error_details(self, generation: Generation) -> SafeString | str:
         parts = (generation.error_code, generation.error_field, generation.error_text)
-        text = "\n".join(fact for fact in parts if fact)
+        text = "\n".join(part for part in parts if part)
         return collapsible(generation.error_code or _("Without a code"), text) if text else "–"
 
     @admin.display(description=gettext_lazy("callbacks"))

@@ -1,4 +1,4 @@
-"""What the admin's first page shows: the account, the money in the air, and what needs a look."""
+"""The admin index page: account, credits, worker and open incidents."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -44,7 +44,7 @@ GOOD, WARNING, BAD = "good", "warning", "bad"
 
 @dataclass(frozen=True)
 class Tile:
-    """One figure: what it is, the figure, a line of explanation, how it stands, where to look."""
+    """One figure with its label and explanation. `tone`: GOOD, WARNING, BAD or ""."""
 
     label: str
     value: str
@@ -55,7 +55,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class IncidentRow:
-    """One line of "money at risk", and what can be done: looked at, cancelled, settled …"""
+    """One line of "money at risk", with the actions that its type allows; "" as URL if not."""
 
     pk: int
     name: str
@@ -73,7 +73,7 @@ class IncidentRow:
 
 @dataclass(frozen=True)
 class ChargedTotals:
-    """Credits charged today and this month, and how the last days went."""
+    """Credits charged today and this month (UTC), and failures in FAILURE_RATE_PERIOD."""
 
     today: Decimal
     month: Decimal
@@ -82,7 +82,7 @@ class ChargedTotals:
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Context of the admin index. Five queries, whatever the studio holds."""
+    """Context of the admin index. Five queries."""
     now = timezone.now()
     unsettled = unsettled_totals(now=now)
     tiles = (
@@ -99,19 +99,19 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "incidents": incidents,
         "incident_links": [
             (
-                reason.label,
-                unsettled.counts_by_type[reason.name],
-                _generations_url(look=reason.name),
+                incident_type.label,
+                unsettled.counts_by_type[incident_type.name],
+                _generations_url(look=incident_type.name),
             )
-            for reason in INCIDENT_TYPES
-            if unsettled.counts_by_type[reason.name]
+            for incident_type in INCIDENT_TYPES
+            if unsettled.counts_by_type[incident_type.name]
         ],
         "is_sandbox": settings.SANDBOXED,
     }
 
 
 def incident_badge(request: HttpRequest) -> str:
-    """How many generations have money at risk, for the sidebar; empty when none has."""
+    """The number of incidents for the sidebar; "" for none."""
     count = count_incidents(now=timezone.now())
     return number_format(count, force_grouping=True) if count else ""
 
@@ -120,7 +120,7 @@ def _charged_totals(now: datetime) -> ChargedTotals:
     today, week_start = day_of(now), now - FAILURE_RATE_PERIOD
     month_start = start_of_day(start_of_month(today))
     is_recent = Q(created_at__gte=week_start)
-    # Nothing is charged before it is created, so one range holds both.
+    # No charge is older than its generation, so one range covers both conditions.
     totals = Generation.objects.filter(accounted_at__gte=min(month_start, week_start)).aggregate(
         today=Sum("credits_charged", filter=Q(accounted_at__gte=start_of_day(today))),
         month=Sum("credits_charged", filter=Q(accounted_at__gte=month_start)),
@@ -161,14 +161,16 @@ def _account_tiles(account: ProviderAccount, now: datetime) -> tuple[Tile, ...]:
 
 
 def _money_tiles(
-    unsettled: UnsettledTotals, charged: ChargedTotals, now: datetime
+    unsettled: UnsettledTotals, charged_totals: ChargedTotals, now: datetime
 ) -> tuple[Tile, ...]:
     today = day_of(now)
     failure_rate = (
-        Decimal(charged.failed_count * 100) / charged.ended_count if charged.ended_count else None
+        Decimal(charged_totals.failed_count * 100) / charged_totals.ended_count
+        if charged_totals.ended_count
+        else None
     )
     failed_of_ended = _("{failed} of {ended} that ended").format(
-        failed=charged.failed_count, ended=charged.ended_count
+        failed=charged_totals.failed_count, ended=charged_totals.ended_count
     )
     return (
         Tile(
@@ -183,13 +185,13 @@ def _money_tiles(
         ),
         Tile(
             _("Charged today"),
-            format_credits(charged.today),
+            format_credits(charged_totals.today),
             _("Since midnight UTC."),
             url=_usage_url(today, today),
         ),
         Tile(
             _("Charged this month"),
-            format_credits(charged.month),
+            format_credits(charged_totals.month),
             _("Since the first, UTC."),
             url=_usage_url(start_of_month(today), today),
         ),
@@ -207,13 +209,13 @@ def _money_tiles(
 
 
 def _trouble_tiles(unsettled: UnsettledTotals) -> tuple[Tile, ...]:
-    unknown = unsettled.counts_by_type["unknown"]
+    unknown_count = unsettled.counts_by_type["unknown"]
     return (
         Tile(
             _("Answers lost"),
-            str(unknown),
-            _("Sent, but whether EvoLink took it is not known.") if unknown else _("None."),
-            WARNING if unknown else GOOD,
+            str(unknown_count),
+            _("Sent, but whether EvoLink took it is not known.") if unknown_count else _("None."),
+            WARNING if unknown_count else GOOD,
             _generations_url(look="unknown"),
         ),
         Tile(

@@ -1,4 +1,4 @@
-"""What the list of generations can be narrowed to."""
+"""Filters of the generation list."""
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ Choices = list[tuple[str, str]]
 
 
 def model_choices() -> Choices:
-    """Every AI model of the catalogue, in its order."""
+    """(id, label) of every AI model, in the order of the catalogue."""
     return [(spec.id, spec.label) for spec in SPECS.values()]
 
 
@@ -44,28 +44,28 @@ def build_date_input(label: "StrOrPromise") -> forms.DateInput:
 
 
 class ModelFilter(CheckboxFilter):  # type: ignore[misc]  # unfold has no types
-    """By AI model, without asking the database which ones there are."""
+    """By AI model, without a query for those in use."""
 
     title = _("model")
     parameter_name = "model"
 
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Generation]") -> Choices:
-        known = model_choices()
-        others = [name for name in request.GET.getlist("model") if name not in SPECS]
-        return [*known, *((name, name) for name in others)]
+        known_choices = model_choices()
+        unknown_ids = [name for name in request.GET.getlist("model") if name not in SPECS]
+        return [*known_choices, *((name, name) for name in unknown_ids)]
 
     def queryset(self, request: HttpRequest, queryset: GenerationQuerySet) -> GenerationQuerySet:
         return queryset.filter(model_id__in=self.value()) if self.value() else queryset
 
 
 class IncidentFilter(CheckboxFilter):  # type: ignore[misc]  # unfold has no types
-    """By the reason why money or a film should be looked at."""
+    """By incident type."""
 
     title = _("reason to look")
     parameter_name = "look"
 
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Generation]") -> Choices:
-        return [(reason.name, str(reason.label)) for reason in INCIDENT_TYPES]
+        return [(incident_type.name, str(incident_type.label)) for incident_type in INCIDENT_TYPES]
 
     def queryset(self, request: HttpRequest, queryset: GenerationQuerySet) -> GenerationQuerySet:
         if not self.value():
@@ -102,7 +102,7 @@ class DateRangeFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no t
         model_admin: ModelAdmin[Any],
         field_path: str,
     ) -> None:
-        # The address says `created_from` and `created_to`, as it always did.
+        # The query parameters are `created_from` and `created_to`, not `created_at_from`.
         self._column = field_path
         super().__init__(field, request, params, model, model_admin, field_path.removesuffix("_at"))
 
@@ -120,6 +120,6 @@ class DateRangeFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no t
         except ValueError:
             day = None
         if day is None:
-            # Narrowing to less than a person asked for would show wrong totals.
+            # Ignoring a malformed day would show wrong totals.
             raise IncorrectLookupParameters
         return day

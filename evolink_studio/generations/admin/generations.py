@@ -1,4 +1,4 @@
-"""The list of generations and the page of one."""
+"""The admin list of generations, the page of one, and the decisions of the owner."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ from evolink_studio.generations.states import REFRESHABLE_STATES, State
 
 @admin.register(Generation)
 class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
-    """Nothing here can be added, changed or removed: it says what happened."""
+    """Read only, except for the decisions in `resolution_forms`."""
 
     list_display = (
         "thumbnail",
@@ -59,7 +59,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
     )
     list_filter_submit = True
     list_fullwidth = True
-    # People are fetched in a query of their own: joined, SQLite walks person by person and sorts
+    # Owners are prefetched: with a join, SQLite reads person by person and sorts
     # everything (measured: 3 s instead of 2 ms for a page of 1 000 000 rows).
     list_select_related = ()
     list_per_page = 50
@@ -122,7 +122,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
     def get_paginator(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
     ) -> Paginator[Any]:
-        # The history of a row is paged by the same method.
+        # The history of a row uses this method too.
         paginator_class = CountingPaginator if queryset.model is Generation else Paginator
         return paginator_class(queryset, *args, **kwargs)
 
@@ -136,12 +136,12 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
         return [*custom_urls, *super().get_urls()]
 
     def usage_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Figures by person, model and day; `?as=csv` gives the rows behind them."""
+        """Usage by person, model and day; `?as=csv` gives its rows as a file."""
         context = self.admin_site.each_context(request)
         return usage_page.render_usage_page(request, context)
 
     def resolve_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The owner says what became of a lost answer, or what an ended one cost in truth."""
+        """POST: the owner resolves an `unknown` generation, or corrects an ended one's charge."""
         generation = Generation.objects.filter(pk=pk).first()
         if generation is None:
             raise Http404
@@ -161,7 +161,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
         return HttpResponseRedirect(Generation(pk=pk).get_admin_url())
 
     def import_task_view(self, request: HttpRequest) -> HttpResponseBase:
-        """The owner brings in the film of a task that no generation here has."""
+        """The owner imports the film of a task that no generation here has."""
         if not is_owner(request):
             raise PermissionDenied
         form = resolution_forms.ImportTaskForm(request.POST or None)
@@ -202,7 +202,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
     def refresh_generations(
         self, request: HttpRequest, queryset: QuerySet[Generation]
     ) -> HttpResponse | None:
-        """Ask EvoLink, or copy the film, at once. Free: nothing is sent again."""
+        """Read, search or download them now. Free: nothing is sent again."""
         refresh_selected(request, queryset)
         return _redirect_back(request)
 
@@ -210,18 +210,18 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
     def cancel_unsent(
         self, request: HttpRequest, queryset: QuerySet[Generation]
     ) -> HttpResponse | None:
-        """Take back what still waits. What was sent meanwhile is left as it is."""
+        """Cancel those that are still queued."""
         for generation in cancel_selected(request, queryset):
             self.log_change(request, generation, _("Cancelled before it was sent."))
         return _redirect_back(request)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
-        """May say what becomes of other people's wishes."""
+        """Whether this person may cancel other people's generations."""
         return is_owner(request)
 
 
 def _redirect_back(request: HttpRequest) -> HttpResponse | None:
-    """To where the button of an action stood; None for the list."""
+    """A redirect to the page of the action's button; None for the list."""
     if "overview" in request.POST:
         return HttpResponseRedirect(reverse("admin:index"))
     generation_id = parse_id(request.POST.get("back_to", ""))
@@ -233,6 +233,6 @@ def _redirect_back(request: HttpRequest) -> HttpResponse | None:
 
 
 def _get_actor(request: HttpRequest) -> User:
-    """Whoever decides; only after `is_owner`."""
+    """The signed-in user; call it only after `is_owner`."""
     assert isinstance(request.user, User)
     return request.user

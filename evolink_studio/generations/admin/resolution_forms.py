@@ -1,7 +1,7 @@
-"""Where the owner says what a generation cost in truth, and brings in the film of a task.
+"""Forms of the owner to resolve or correct the charge of a generation, and to import a task.
 
-Nothing here sends anything. Each decision stands in the history of the generation, and in the
-ledger of credits with its reason.
+Nothing here sends anything. Each decision is logged in the history of the generation, and in the
+ledger with its reason.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,11 +26,11 @@ from evolink_studio.generations.states import State
 
 
 class ResolutionError(Exception):
-    """Why nothing was changed, in words for the person."""
+    """Nothing was changed; the message is for the person."""
 
 
 class ReasonForm(forms.Form):
-    """Why it is so; the ledger keeps it."""
+    """A reason for the ledger."""
 
     note = forms.CharField(
         label=gettext_lazy("Reason"),
@@ -65,7 +65,7 @@ class ChargeForm(ReasonForm):
 
 
 class CorrectionForm(ChargeForm):
-    """What it cost in truth. `version` is that of the row that the person saw."""
+    """The correct charge. `version`: the `changed_version` of the row that the person saw."""
 
     version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
 
@@ -75,7 +75,7 @@ class CorrectionForm(ChargeForm):
 
 
 class ImportTaskForm(TaskForm):
-    """A film of our account that no generation here has."""
+    """A task of our account that no generation here has."""
 
     owner = forms.ModelChoiceField(
         User.objects.filter(is_active=True).order_by("username"),
@@ -89,8 +89,8 @@ class ImportTaskForm(TaskForm):
 
     def clean_task_id(self) -> str:
         task_id: str = self.cleaned_data["task_id"]
-        lost = Generation.objects.filter(state=State.UNKNOWN, candidate_task_id=task_id)
-        if lost.exists() or Generation.objects.filter(task_id=task_id).exists():
+        lost_rows = Generation.objects.filter(state=State.UNKNOWN, candidate_task_id=task_id)
+        if lost_rows.exists() or Generation.objects.filter(task_id=task_id).exists():
             raise forms.ValidationError(_("A generation here has this task already."))
         return task_id
 
@@ -103,20 +103,20 @@ class ImportTaskForm(TaskForm):
         return owner
 
     def import_task(self, actor: User, now: datetime) -> Generation:
-        """The generation that waits for the film; only after `is_valid()`."""
-        cleaned = self.cleaned_data
+        """Import the task; call it only after `is_valid()`. Raises as `resolutions.import_task`."""
+        cleaned_data = self.cleaned_data
         return resolutions.import_task(
-            owner=cleaned["owner"],
-            model_id=cleaned["model"],
-            task_id=cleaned["task_id"],
+            owner=cleaned_data["owner"],
+            model_id=cleaned_data["model"],
+            task_id=cleaned_data["task_id"],
             actor=actor,
-            note=_("Brought in: task {task}").format(task=cleaned["task_id"]),
+            note=_("Brought in: task {task}").format(task=cleaned_data["task_id"]),
             now=now,
         )
 
 
 def decision_forms(generation: Generation) -> dict[str, object]:
-    """What the owner may decide about it now, for the template."""
+    """The forms for what the owner may decide about it now, by template variable."""
     if generation.state == State.UNKNOWN:
         return {
             "can_resolve": True,
@@ -136,7 +136,7 @@ PostData = Mapping[str, Any]
 
 
 def resolve_generation(generation: Generation, data: PostData, actor: User, now: datetime) -> str:
-    """Carry out one decision and say what was done. Raises NotSettled."""
+    """Carry out one decision; returns a confirmation. Raises ResolutionError."""
     handler = _HANDLERS.get(str(data.get("decision")))
     if handler is None:
         raise ResolutionError(_("Choose what became of it."))
@@ -166,36 +166,36 @@ def _resolve_not_charged(generation: Generation, data: PostData, actor: User, no
 
 
 def _resolve_charged(generation: Generation, data: PostData, actor: User, now: datetime) -> str:
-    cleaned = _cleaned_data(ChargeForm(data))
+    cleaned_data = _cleaned_data(ChargeForm(data))
     is_done = resolutions.mark_charged(
         generation=generation,
-        amount=cleaned["amount"],
+        amount=cleaned_data["amount"],
         actor=actor,
-        note=cleaned["note"] or _("EvoLink charged it, and there is no film."),
+        note=cleaned_data["note"] or _("EvoLink charged it, and there is no film."),
         now=now,
     )
     return _confirm(
         is_done,
         _("Settled: {n} credits were charged, and there is no film.").format(
-            n=format_credits(cleaned["amount"])
+            n=format_credits(cleaned_data["amount"])
         ),
     )
 
 
 def _correct_charge(generation: Generation, data: PostData, actor: User, now: datetime) -> str:
-    cleaned = _cleaned_data(CorrectionForm(data))
-    charged, note = cleaned["amount"], cleaned["note"]
-    previous = ledger_amount(generation.pk)
-    if previous is None:
+    cleaned_data = _cleaned_data(CorrectionForm(data))
+    credits_charged, note = cleaned_data["amount"], cleaned_data["note"]
+    previous_credits = ledger_amount(generation.pk)
+    if previous_credits is None:
         raise ResolutionError(
             _("It does not stand in the book of credits, so nothing was changed.")
         )
     was_open = generation.charge in OPEN_CHARGES
-    if previous == charged == (generation.credits_charged or 0) and not was_open:
+    if previous_credits == credits_charged == (generation.credits_charged or 0) and not was_open:
         raise ResolutionError(_("That is what the book says already, so nothing was changed."))
-    generation.changed_version = cleaned["version"]
+    generation.changed_version = cleaned_data["version"]
     is_done = transitions.correct_charge(
-        generation, credits_charged=charged, actor=actor, note=note, now=now
+        generation, credits_charged=credits_charged, actor=actor, note=note, now=now
     )
     if not is_done:
         raise ResolutionError(
@@ -206,7 +206,9 @@ def _correct_charge(generation: Generation, data: PostData, actor: User, now: da
         if was_open
         else _("Corrected from {before} to {after} credits: {note}")
     )
-    return text.format(before=format_credits(previous), after=format_credits(charged), note=note)
+    return text.format(
+        before=format_credits(previous_credits), after=format_credits(credits_charged), note=note
+    )
 
 
 def _cleaned_data(form: forms.Form) -> dict[str, Any]:

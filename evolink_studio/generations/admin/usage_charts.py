@@ -1,4 +1,4 @@
-"""Tables of figures, ready for the template."""
+"""The tables and the bar chart of the usage page, ready for the template."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MAX_TABLE_ROWS = 100
 
 @dataclass(frozen=True)
 class TableRow:
-    """A name that leads to its generations, and its figures as text."""
+    """A label with a link to its generations, and its figures as text."""
 
     label: str
     url: str
@@ -27,7 +27,7 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Table:
-    """The head and the rows; `hidden_count` says how many rows are left out."""
+    """The head and the rows; `hidden_count` rows are left out."""
 
     head: tuple[str, ...]
     rows: tuple[TableRow, ...]
@@ -41,8 +41,7 @@ def build_table(
     filters: Mapping[str, Any],
     filter_name: str,
 ) -> Table:
-    """The lines that used most. `filter_name` is the parameter that narrows the list to one
-    line."""
+    """The first MAX_TABLE_ROWS rows. `filter_name`: the list's query parameter for `key`."""
     rows = tuple(
         TableRow(
             usage_row.label,
@@ -57,7 +56,7 @@ def build_table(
 def build_period_table(
     periods: Sequence[UsagePeriod], list_url: str, filters: Mapping[str, Any], *, is_monthly: bool
 ) -> Table:
-    """The figures of the chart, the newest first."""
+    """A table of the chart's figures, the newest first."""
     rows = tuple(
         TableRow(
             period_label(period.first_day, is_monthly=is_monthly),
@@ -70,7 +69,7 @@ def build_period_table(
 
 
 def format_totals(totals: UsageTotals) -> tuple[str, ...]:
-    """Figures in the order of the head."""
+    """The figures as text, in the order of the head."""
     return (
         format_credits(totals.credits_charged),
         number_format(totals.count, force_grouping=True),
@@ -81,7 +80,7 @@ def format_totals(totals: UsageTotals) -> tuple[str, ...]:
 
 
 def label_totals(totals: UsageTotals) -> list[tuple[str, str]]:
-    """Each figure with its name."""
+    """(name, figure) pairs."""
     return list(zip(_table_head("")[1:], format_totals(totals), strict=True))
 
 
@@ -105,7 +104,7 @@ def period_label(day: date, *, is_monthly: bool) -> str:
     return date_format(day, "YEAR_MONTH_FORMAT" if is_monthly else "SHORT_DATE_FORMAT")
 
 
-SLOT_WIDTH = 10  # units of width a bar and its gap take
+SLOT_WIDTH = 10  # of a bar and its gap, in units of the drawing
 BAR_WIDTH = 7
 CHART_HEIGHT = 100
 ROUND_FACTORS = (1, 2, 5, 10)
@@ -113,7 +112,7 @@ ROUND_FACTORS = (1, 2, 5, 10)
 
 @dataclass(frozen=True)
 class ChartBar:
-    """One bar in the units of the drawing, as text without a language's decimal signs."""
+    """One bar in units of the drawing, as text with decimal points in every language."""
 
     x: str
     y: str
@@ -123,7 +122,7 @@ class ChartBar:
 
 @dataclass(frozen=True)
 class Chart:
-    """Bars, the scale beside them, and what a screen reader says of them."""
+    """Bars, their scale, and a summary for screen readers."""
 
     bars: tuple[ChartBar, ...]
     width: int
@@ -134,7 +133,7 @@ class Chart:
 
 
 def build_chart(periods: Sequence[UsagePeriod], *, is_monthly: bool) -> Chart:
-    """Charged credits of every span, from the oldest to the newest."""
+    """A chart of the charged credits of every period, oldest first."""
     scale_max = _round_up(
         max((period.totals.credits_charged for period in periods), default=Decimal(0))
     )
@@ -166,7 +165,7 @@ def _build_bar(index: int, period: UsagePeriod, scale_max: Decimal, is_monthly: 
 
 
 def _round_up(value: Decimal) -> Decimal:
-    """The next round number: 1, 2 or 5 with zeros."""
+    """The next 1, 2 or 5 times a power of ten; 1 for nothing."""
     if value <= 0:
         return Decimal(1)
     unit = Decimal(10) ** value.adjusted()

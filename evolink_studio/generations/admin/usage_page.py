@@ -1,4 +1,4 @@
-"""The usage page: what was used in a period, by person, by model and by day."""
+"""The usage page: usage in a period by person, model and day, also as CSV."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -48,7 +48,7 @@ CSV_COLUMNS = (
     "error_code",
     "prompt",
 )
-# What the file says stays as scripts know it, whatever the columns of the table are called.
+# Scripts read these names: they stay, whatever the columns of the table are called.
 CSV_HEADER = (
     "id",
     "created",
@@ -68,20 +68,20 @@ CSV_CHUNK_ROWS = 2000
 
 
 def usage_csv_response(usage_filter: UsageFilter) -> StreamingHttpResponse:
-    """One line for every generation of the choice, newest first; sent while it is read."""
+    """One line per generation, newest first; streamed."""
     rows = filter_generations(usage_filter).order_by("-created_at", "-id").values_list(*CSV_COLUMNS)
     name = f"usage-{usage_filter.first_day}-{usage_filter.last_day}.csv"
     return csv_response(name, CSV_HEADER, rows.iterator(chunk_size=CSV_CHUNK_ROWS))
 
 
 MAX_PERIOD = timedelta(days=3660)
-# How the list calls the period; its own `created_from` means the press.
+# The list's parameters for the period; its own `created_from` filters by creation.
 LIST_PARAMETERS = {"created_from": "accounted_from", "created_to": "accounted_to"}
 ANY_CHOICE = ("", gettext_lazy("All"))
 
 
 class UsageForm(forms.Form):
-    """The period and what to narrow it to. The days are those on which generations are counted."""
+    """The period, by days of `accounted_at`, and further filters."""
 
     created_from = forms.DateField(
         label=gettext_lazy("From"), widget=build_date_input(gettext_lazy("From"))
@@ -110,33 +110,33 @@ class UsageForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean()
+        cleaned_data = super().clean()
         first, last = self.cleaned_data.get("created_from"), self.cleaned_data.get("created_to")
         if first and last and first > last:
             self.add_error("created_to", _("The last day is before the first."))
         elif first and last and last - first > MAX_PERIOD:
             self.add_error("created_from", _("Choose at most ten years."))
-        return cleaned
+        return cleaned_data
 
     def to_filter(self) -> UsageFilter:
-        """What was chosen; only after `is_valid()`."""
-        cleaned = self.cleaned_data
-        user = cleaned["owner__id__exact"]
+        """The filter; call it only after `is_valid()`."""
+        cleaned_data = self.cleaned_data
+        user = cleaned_data["owner__id__exact"]
         return UsageFilter(
-            first_day=cleaned["created_from"],
-            last_day=cleaned["created_to"],
+            first_day=cleaned_data["created_from"],
+            last_day=cleaned_data["created_to"],
             owner_id=user.pk if user else None,
-            model_id=cleaned["model"],
-            state=cleaned["state__exact"],
+            model_id=cleaned_data["model"],
+            state=cleaned_data["state__exact"],
         )
 
 
 def render_usage_page(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponseBase:
-    """The page, or with `as=csv` the rows. An empty form means the last thirty days."""
+    """The page, or with `as=csv` a file of rows. By default the last thirty days."""
     today = day_of(timezone.now())
     form = UsageForm({**_last_days(today, 30), **request.GET.dict()})
-    valid = form.is_valid()
-    if valid and request.GET.get("as") == "csv":
+    is_valid = form.is_valid()
+    if is_valid and request.GET.get("as") == "csv":
         return usage_csv_response(form.to_filter())
     return TemplateResponse(
         request,
@@ -146,7 +146,7 @@ def render_usage_page(request: HttpRequest, context: Mapping[str, Any]) -> HttpR
             "title": _("Usage"),
             "form": form,
             "periods": _period_links(request, today),
-            **(_report_context(form.to_filter(), form.data) if valid else {}),
+            **(_report_context(form.to_filter(), form.data) if is_valid else {}),
         },
     )
 
@@ -180,7 +180,7 @@ def _period_query(first: date, last: date) -> dict[str, str]:
 
 
 def _period_links(request: HttpRequest, today: date) -> list[tuple[str, str]]:
-    """Usual periods as (words, address); what else is chosen stays."""
+    """Preset periods as (label, URL); other filters stay."""
     month = start_of_month(today)
     last_month = month - timedelta(days=1)
     other_params = {name: value for name, value in request.GET.dict().items() if name != "as"}

@@ -1,4 +1,4 @@
-"""The list of people with what they made and may spend: `accounts` knows of neither."""
+"""The user list with usage and allowances; `accounts` may not import either."""
 
 from decimal import Decimal
 from typing import Any
@@ -36,7 +36,7 @@ admin.site.unregister(User)
 
 
 class UserChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
-    """Adds to the people of one page how they stand: three queries, however many there are."""
+    """Adds `allowance_statuses` to the users of one page. Three queries."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -47,7 +47,7 @@ class UserChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
 
 @admin.register(User)
 class UserUsageAdmin(UserAdmin):
-    """Of several allowances the one with the least left is shown: it decides."""
+    """Shows the allowance with the least left of several, because it is the limit."""
 
     list_display = (
         "username",
@@ -68,34 +68,34 @@ class UserUsageAdmin(UserAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         generations = Generation.objects.filter(owner=OuterRef("pk")).order_by().values("owner")
-        this_month = generations.filter(
+        this_month_rows = generations.filter(
             day_range_filter("accounted_at", start_of_month(day_of(timezone.now())), None)
         )
         generation_count = Subquery(
             generations.annotate(n=Count("pk")).values("n"), output_field=IntegerField()
         )
-        charged = Subquery(
-            this_month.annotate(n=Sum("credits_charged")).values("n"),
+        charged_credits = Subquery(
+            this_month_rows.annotate(n=Sum("credits_charged")).values("n"),
             output_field=CreditsField(),
         )
         users: QuerySet[User] = super().get_queryset(request)
         return users.annotate(
-            made=Coalesce(generation_count, 0),
-            charged=Coalesce(charged, Value(Decimal(0), CreditsField())),
+            generation_total=Coalesce(generation_count, 0),
+            charged_credits=Coalesce(charged_credits, Value(Decimal(0), CreditsField())),
         )
 
-    @admin.display(description=gettext_lazy("generations"), ordering="made")
+    @admin.display(description=gettext_lazy("generations"), ordering="generation_total")
     def generation_count(self, user: User) -> SafeString | str:
-        count = getattr(user, "made", 0)  # annotated by the query
+        count = getattr(user, "generation_total", 0)  # annotated by the query
         if not count:
             return "0"
         list_url = reverse("admin:generations_generation_changelist")
         query = urlencode({"owner__id__exact": user.pk})
         return format_html('<a class="studio-link" href="{}?{}">{}</a>', list_url, query, count)
 
-    @admin.display(description=gettext_lazy("charged this month"), ordering="charged")
+    @admin.display(description=gettext_lazy("charged this month"), ordering="charged_credits")
     def charged_this_month(self, user: User) -> str:
-        return format_credits(getattr(user, "charged", None))
+        return format_credits(getattr(user, "charged_credits", None))
 
     @admin.display(description=gettext_lazy("may spend"))
     def spending_limit(self, user: User) -> SafeString | str:
@@ -148,6 +148,6 @@ def _allowance_statuses(user: User) -> tuple[AllowanceStatus, ...]:
 
 
 def _shown_status(user: User) -> AllowanceStatus | None:
-    """The one with the least left, or the first where nothing is limited."""
+    """The status with the least left, or the first one if none is limited."""
     statuses = _allowance_statuses(user)
     return most_restrictive(statuses) or next(iter(statuses), None)

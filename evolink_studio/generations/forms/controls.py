@@ -1,4 +1,4 @@
-"""One control of the form as the template draws it: every word and number ready."""
+"""Controls of the form as the template renders them: every text ready."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ def translate_label(msgid: str) -> str:
 
 @dataclass(frozen=True)
 class FormContext:
-    """What a control must know of the rest of the form."""
+    """What a control needs of the rest of the form."""
 
     values: Mapping[str, object]
     defaults: Mapping[str, object]
@@ -45,40 +45,45 @@ class FormContext:
     def get_disabled_reason(self, name: str) -> str:
         return next(
             (
-                translate(b.message)
-                for b in self.disabled_options
-                if b.field == name and b.option is None
+                translate(disabled.message)
+                for disabled in self.disabled_options
+                if disabled.field == name and disabled.option is None
             ),
             "",
         )
 
     def get_option_reasons(self, name: str) -> dict[str, str]:
-        """Why options are disabled, by the option as text."""
-        disabled = (b for b in self.disabled_options if b.field == name and b.option is not None)
-        return {to_form_value(b.option): translate(b.message) for b in disabled}
+        """Why options are disabled, by form value."""
+        return {
+            to_form_value(disabled.option): translate(disabled.message)
+            for disabled in self.disabled_options
+            if disabled.field == name and disabled.option is not None
+        }
 
     def get_errors(self, name: str) -> tuple[str, ...]:
-        """Sentences for the whole control: those of single files stand at their slots too."""
+        """Error texts of the whole control, including those of single files and cells."""
         return tuple(
-            dict.fromkeys(translate(p.message) for p in self.field_errors if p.field == name)
+            dict.fromkeys(
+                translate(error.message) for error in self.field_errors if error.field == name
+            )
         )
 
 
 def to_form_value(value: object) -> str:
-    """A value as the form sends it."""
+    """A value as the text that the form sends."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
 
 
 def as_list(value: object) -> list[object]:
-    """The files or rows of a control, one or many."""
+    """The files or rows of a control as a list."""
     return value if isinstance(value, list) else [value] if value else []
 
 
 @dataclass(frozen=True)
 class MediaCheck:
-    """Whether a file fits: `is_ok`, or what is wrong."""
+    """Whether a file fits, and a text that says so or what is wrong."""
 
     is_ok: bool
     text: str
@@ -86,7 +91,7 @@ class MediaCheck:
 
 @dataclass(frozen=True)
 class MediaItem:
-    """A chosen file with its facts and its verdict."""
+    """A chosen file with its facts and checks. `suggested_edits`: (label, edit) pairs."""
 
     ref: str
     asset_id: int
@@ -114,12 +119,12 @@ def _build_media_item(
     param: Field, position: int, media: MediaFile, context: FormContext
 ) -> MediaItem:
     asset = context.assets[media.ref]
-    # A single file has no place in a list: its problems carry none.
+    # The errors of a field with a single file have no index.
     errors = [
-        translate(p.message)
-        for p in context.field_errors
-        if p.field == param.name
-        and p.index in ((position,) if param.is_multiple else (position, None))
+        translate(error.message)
+        for error in context.field_errors
+        if error.field == param.name
+        and error.index in ((position,) if param.is_multiple else (position, None))
     ]
     dimensions = f"{asset.width} × {asset.height}" if asset.width else ""
     return MediaItem(
@@ -140,24 +145,27 @@ def _build_media_item(
 def _suggest_edits(
     param: Field, media: MediaFile, context: FormContext
 ) -> tuple[tuple[str, str], ...]:
-    """What the studio can do so that a picture fits: (words, wish) as `edit_asset` takes it."""
-    accepts = param.media_constraints
-    if media.kind != "image" or accepts is None:
+    """Edits that would make a picture fit, as (label, edit for `edit_asset`)."""
+    constraints = param.media_constraints
+    if media.kind != "image" or constraints is None:
         return ()
-    if media.format not in accepts.formats and "jpeg" in accepts.formats:
+    if media.format not in constraints.formats and "jpeg" in constraints.formats:
         return ((gettext("Convert to JPEG"), "jpeg"),)
     sizes = context.required_sizes.get(param.name, ())
     if not sizes or (media.width, media.height) in sizes:
         return ()
     return tuple(
-        (gettext("Fit to {width} × {height}").format(width=w, height=h), f"{w}x{h}")
-        for w, h in sizes
+        (
+            gettext("Fit to {width} × {height}").format(width=width, height=height),
+            f"{width}x{height}",
+        )
+        for width, height in sizes
     )
 
 
 @dataclass(frozen=True)
 class FormChoice:
-    """One chip. A disabled one says why in `reason`."""
+    """One option of a control; "" as `disabled_reason` means that it is enabled."""
 
     id: str
     value: str
@@ -169,7 +177,7 @@ class FormChoice:
 
 @dataclass(frozen=True)
 class ControlRow:
-    """One row of a list such as the shots: its own small controls."""
+    """One row of a list such as the shots: a control per column."""
 
     number: int
     cells: tuple["FormControl", ...]
@@ -177,7 +185,7 @@ class ControlRow:
 
 @dataclass(frozen=True)
 class FormControl:
-    """`kind` names the template; `value` is what was typed, else the default."""
+    """One control. `kind` selects its template; `value` is what was typed, else the default."""
 
     name: str
     id: str
@@ -260,8 +268,8 @@ def _build_choices(
     param: Field, current: str, disabled_reasons: Mapping[str, str]
 ) -> tuple[FormChoice, ...]:
     options = [
-        (to_form_value(o.value), translate_label(o.label), translate_label(o.help))
-        for o in param.options
+        (to_form_value(option.value), translate_label(option.label), translate_label(option.help))
+        for option in param.options
     ]
     if param.control == Kind.SWITCH:
         options = [(value, gettext(label), "") for value, label in SWITCH_OPTIONS]
@@ -282,7 +290,7 @@ def _build_choices(
 
 
 def _build_rows(param: Field, value: object, context: FormContext) -> tuple[ControlRow, ...]:
-    """A list that must have a row shows an empty one at once."""
+    """The rows of a list control; a required list without rows shows an empty one."""
     if param.control != Kind.ROWS:
         return ()
     is_required = param.is_required or param.name in context.required_fields
@@ -312,15 +320,17 @@ def _build_cell(
 ) -> FormControl:
     name = f"{param.name}-{number}-{column.name}"
     errors = tuple(
-        translate(p.message)
-        for p in context.field_errors
-        if p.field == param.name and p.index == position is not None and p.column == column.name
+        translate(error.message)
+        for error in context.field_errors
+        if error.field == param.name
+        and error.index == position is not None
+        and error.column == column.name
     )
     cell_context = FormContext(
         {column.name: row.get(column.name)}, {column.name: column.default}, (), ()
     )
-    plain = build_control(column, cell_context)
-    return FormControl(**{**vars(plain), "name": name, "id": f"field-{name}", "errors": errors})
+    control = build_control(column, cell_context)
+    return FormControl(**{**vars(control), "name": name, "id": f"field-{name}", "errors": errors})
 
 
 def _has_room(param: Field, value: object) -> bool:
@@ -329,10 +339,10 @@ def _has_room(param: Field, value: object) -> bool:
 
 
 def _total_seconds_text(value: object, duration: str) -> str:
-    """The seconds of all rows beside the whole duration, as "9 of 10 s"."""
+    """The total seconds of all rows and the duration, as "9 of 10 s"; "" without rows."""
     rows = [row for row in as_list(value) if isinstance(row, Mapping)]
     seconds = [str(row.get("duration", "")) for row in rows]
     if not rows:
         return ""
-    total = sum(int(s) for s in seconds if s.isdecimal())
+    total = sum(int(text) for text in seconds if text.isdecimal())
     return gettext("{sum} of {total} s").format(sum=total, total=duration)

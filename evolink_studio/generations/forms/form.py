@@ -24,7 +24,7 @@ from evolink_studio.generations.forms.rows import is_filled_in
 from evolink_studio.generations.params import FormData
 from evolink_studio.generations.presenters.quotes import PriceQuote
 
-# Said while a person is still choosing; what is merely not filled in yet is said at the press.
+# Controls whose errors are shown before submitting; empty fields are reported on submit.
 LIVE_ERROR_CONTROLS = frozenset({Kind.MEDIA, Kind.ROWS, Kind.TEXTS, Kind.NUMBER})
 SWAP_FRAMES_ACTION = "frames:swap"
 
@@ -33,13 +33,10 @@ SWAP_FRAMES_ACTION = "frames:swap"
 class GenerationForm:
     """Everything the template of the form needs, in the person's language.
 
-    `swap_control` names the control under which first and last frame can change places; "" without
-    both.
+    `swap_control`: the control with the button that swaps first and last frame; "" without both.
     """
 
     model_id: str
-    label: str
-    summary: str
     notice: str
     action: str
     refresh_url: str
@@ -56,13 +53,13 @@ class GenerationForm:
 
     @property
     def is_advanced_open(self) -> bool:
-        """Unfolded when something in it needs a look."""
+        """Whether the advanced part is open: when a control in it has an error."""
         return any(control.errors for control in self.advanced_controls)
 
     @property
     def has_errors(self) -> bool:
         return bool(self.errors) or any(
-            c.errors for c in (*self.main_controls, *self.advanced_controls)
+            control.errors for control in (*self.main_controls, *self.advanced_controls)
         )
 
 
@@ -79,8 +76,7 @@ def build_form(
     undo_url: str = "",
     is_draft: bool = False,
 ) -> GenerationForm:
-    """Prepare the form. Without `field_errors` (nothing was pressed yet) only early ones are
-    shown."""
+    """Prepare the form. `field_errors=None` (not submitted yet) shows only `live_errors`."""
     if field_errors is None:
         field_errors = live_errors(spec, form_data, evaluation)
     context = FormContext(
@@ -96,14 +92,12 @@ def build_form(
     frame_fields = _frame_fields(spec)
     return GenerationForm(
         model_id=spec.id,
-        label=translate_label(spec.label),
-        summary=translate_label(spec.summary),
         notice=translate(spec.notice) if spec.notice else "",
         action=reverse("create", args=[spec.id]),
         refresh_url=reverse("refresh", args=[spec.id]),
         form_key=form_key or uuid.uuid4(),
-        main_controls=tuple(c for c in controls if not c.is_advanced),
-        advanced_controls=tuple(c for c in controls if c.is_advanced),
+        main_controls=tuple(control for control in controls if not control.is_advanced),
+        advanced_controls=tuple(control for control in controls if control.is_advanced),
         quote=quote,
         notes=tuple(notes),
         errors=tuple(errors),
@@ -113,28 +107,27 @@ def build_form(
             {name: to_form_value(value) for name, value in context.defaults.items()}
         ),
         swap_control=frame_fields[-1]
-        if frame_fields and all(form_data.values.get(end) for end in frame_fields)
+        if frame_fields and all(form_data.values.get(name) for name in frame_fields)
         else "",
     )
 
 
 def swap_frames(spec: ModelSpec, values: dict[str, object], command: str) -> None:
-    """Let the first and the last frame change places, if just that was pressed."""
+    """Swap first and last frame in `values` if `command` is SWAP_FRAMES_ACTION."""
     if command == SWAP_FRAMES_ACTION:
         frame_fields = _frame_fields(spec)
-        swapped = [values.get(end) for end in reversed(frame_fields)]
-        values.update(zip(frame_fields, swapped, strict=True))
+        swapped_values = [values.get(name) for name in reversed(frame_fields)]
+        values.update(zip(frame_fields, swapped_values, strict=True))
 
 
 def _frame_fields(spec: ModelSpec) -> list[str]:
-    """The fields of single frames, where there are several."""
+    """The names of single-frame fields; [] if there are fewer than two."""
     names = [field.name for field in spec.fields if field.is_frame and not field.is_multiple]
     return names if len(names) > 1 else []
 
 
 def drop_untouched_defaults(form_data: FormData, shown_defaults: str) -> None:
-    """Take out what nobody chose: values that are just the defaults the page showed
-    (`shown_defaults`).
+    """Remove values equal to the defaults that the page showed (`shown_defaults`, JSON).
 
     A default that depends on another field then follows it, as the ratio follows a picture.
     """
@@ -151,27 +144,27 @@ def drop_untouched_defaults(form_data: FormData, shown_defaults: str) -> None:
 def live_errors(
     spec: ModelSpec, form_data: FormData, evaluation: FormEvaluation
 ) -> list[FieldError]:
-    """What can be said before the press: about files and numbers that are there and do not fit."""
+    """Errors to show before submitting: of entered values in LIVE_ERROR_CONTROLS."""
     return [
-        problem
-        for problem in evaluation.errors
-        if spec.get_field(problem.field).control in LIVE_ERROR_CONTROLS
-        and is_filled_in(problem, form_data.values.get(problem.field))
+        error
+        for error in evaluation.errors
+        if spec.get_field(error.field).control in LIVE_ERROR_CONTROLS
+        and is_filled_in(error, form_data.values.get(error.field))
     ]
 
 
 def submit_errors(form_data: FormData, evaluation: FormEvaluation) -> list[FieldError]:
-    """Problems at the press. A file that was not taken is not also called missing."""
-    rejected_fields = {problem.field for problem in form_data.field_errors}
-    return [p for p in evaluation.errors if p.field not in rejected_fields]
+    """Errors to show on submit. A field whose file was refused is not also reported as missing."""
+    rejected_fields = {error.field for error in form_data.field_errors}
+    return [error for error in evaluation.errors if error.field not in rejected_fields]
 
 
 def convert_form_data(
     form_data: FormData, old_spec: ModelSpec, new_spec: ModelSpec
 ) -> tuple[FormData, list[str]]:
-    """Values for another model, and what a person should hear of them: what moved, what is lost.
+    """Form data for another model, and notes for the person: what moved, what was dropped.
 
-    A prompt comes along whole, even one too long for the new model: its words are the person's.
+    A prompt is kept whole, even one too long for the new model.
     """
     conversion = convert_values(old_spec, form_data.values, new_spec)
     values: dict[str, object] = dict(conversion.values)
@@ -193,12 +186,14 @@ def convert_form_data(
     return FormData(values, form_data.assets), [note] if note else []
 
 
-def _dropped_text(dropped: DroppedValue) -> str:
-    label = translate_label(dropped.label)
-    if isinstance(dropped.old_value, list) or hasattr(dropped.old_value, "ref"):
+def _dropped_text(dropped_value: DroppedValue) -> str:
+    label = translate_label(dropped_value.label)
+    if isinstance(dropped_value.old_value, list) or hasattr(dropped_value.old_value, "ref"):
         return label
-    if dropped.new_value is None:
-        return f"{label} {to_form_value(dropped.old_value)}"
+    if dropped_value.new_value is None:
+        return f"{label} {to_form_value(dropped_value.old_value)}"
     return _("{label} {old}, now {new}").format(
-        label=label, old=to_form_value(dropped.old_value), new=to_form_value(dropped.new_value)
+        label=label,
+        old=to_form_value(dropped_value.old_value),
+        new=to_form_value(dropped_value.new_value),
     )

@@ -1,4 +1,4 @@
-"""With what a form begins: a draft, an earlier generation, a recipe, or nothing."""
+"""Initial data of a form: a draft, an earlier generation, an example, or nothing."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -29,9 +29,9 @@ INITIAL_QUERY_PARAMS = frozenset({"from", "recipe", "afresh"})
 
 @dataclass(frozen=True)
 class InitialData:
-    """What a form shows first. Without `field_errors` nothing is marked wrong yet.
+    """What a form shows first. `field_errors=None`: nothing was submitted yet.
 
-    `is_draft` says that a person typed this in earlier and may not want it any more.
+    `is_draft`: it comes from the stored draft, so the form offers to start over.
     """
 
     form_data: FormData
@@ -42,7 +42,10 @@ class InitialData:
 
 
 def initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) -> InitialData:
-    """`?from=<generation>`, `?recipe=<number>`, `?afresh`, else the person's draft."""
+    """From `?from=<pk>`, `?recipe=<example>`, `?afresh` (empty), else the draft.
+
+    Raises Http404 for a foreign generation.
+    """
     generation_id, example_id = parse_id(query.get("from", "")), query.get("recipe", "")
     if generation_id is not None:
         return _from_generation(spec, queries.get_generation_or_404(user, generation_id))
@@ -56,9 +59,9 @@ def initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) -> Initi
 
 
 def strip_initial_query(spec: ModelSpec, url: str) -> str:
-    """Where a page at this address is once its form was changed; "" if just there.
+    """The page's URL without INITIAL_QUERY_PARAMS; "" if it has none.
 
-    A reload then brings the draft, and not once more what the form began with.
+    A reload then shows the draft instead of the initial data.
     """
     query = QueryDict(urlsplit(url).query, mutable=True)
     if INITIAL_QUERY_PARAMS.isdisjoint(query):
@@ -80,9 +83,9 @@ def _from_generation(spec: ModelSpec, generation: Generation) -> InitialData:
 
 
 def _provider_field_errors(spec: ModelSpec, generation: Generation) -> list[FieldError] | None:
-    """The field that EvoLink named, if we have it, with the reason beside it."""
+    """An error at the field that EvoLink named; None if the form has no such field."""
     name = field_from_error(generation.error_field, {field.name for field in spec.fields})
     if not name:
         return None
     text = generation.error_text or str(failure_text(generation.error_code).message)
-    return [FieldError(name, Message("{said}", {"said": text}))]
+    return [FieldError(name, Message("{text}", {"text": text}))]

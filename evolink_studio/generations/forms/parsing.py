@@ -1,4 +1,4 @@
-"""Reading a posted form: controls by their kind, pictures into the library."""
+"""Parses a posted form by the kind of its controls, and stores its files in the library."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -32,10 +32,10 @@ def parse_form(
     files: Files,
     now: datetime,
 ) -> FormData:
-    """Everything a person entered for this model, as they entered it.
+    """Everything a person entered for this model, unchecked.
 
-    Files and addresses become files of their library at once, so that nothing has to be chosen
-    again when something else is wrong. What cannot be taken is named at its field.
+    Files and file URLs are stored in their library at once, so that they need not be chosen again
+    when something else is wrong. A refused file becomes an error of its field.
     """
     form_data = FormData()
     for field in spec.fields:
@@ -49,9 +49,9 @@ def parse_form(
 
 
 def upload_aborted_error(spec: ModelSpec, error: FileRejected) -> FieldError:
-    """A file that ended the reading of the form: what came after it never arrived.
+    """The error of a file that stopped the upload, so that later fields never arrived.
 
-    It is said where files are given; sent as it is, the form would ask for something else.
+    It stands at the first media field, and keeps the incomplete form from being sent.
     """
     media_fields = [field.name for field in spec.fields if field.control == Control.MEDIA]
     return FieldError(
@@ -65,7 +65,7 @@ def _parse_text(field: Field, data: QueryDict) -> object:
 
 
 def strip_nul(text: str) -> str:
-    """Without the NUL that no database column of text or JSON takes."""
+    """Without NUL, which PostgreSQL refuses in text and JSON."""
     return text.replace("\0", "")
 
 

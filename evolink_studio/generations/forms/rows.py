@@ -1,4 +1,4 @@
-"""Rows of a list control: adding, removing and moving them, and which of them count."""
+"""Rows of a list control: adding, removing and moving them, and which are filled in."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,8 +11,8 @@ Rows = list[object]
 
 def edit_rows(spec: ModelSpec, values: dict[str, object], command: str) -> None:
     """Carry out `<param>:add` or `<param>:remove|up|down:<row>`; anything else changes nothing."""
-    name, _, rest = command.partition(":")
-    action, _, number = rest.partition(":")
+    name, _, remainder = command.partition(":")
+    action, _, number = remainder.partition(":")
     list_fields = {field.name for field in spec.fields if field.control is Control.ROWS}
     if name not in list_fields or action not in _ACTIONS:
         return
@@ -39,9 +39,9 @@ def _move_row_down(rows: Rows, index: int) -> None:
     _swap_rows(rows, index)
 
 
-def _swap_rows(rows: Rows, first: int) -> None:
-    if 0 <= first < len(rows) - 1:
-        rows[first], rows[first + 1] = rows[first + 1], rows[first]
+def _swap_rows(rows: Rows, index: int) -> None:
+    if 0 <= index < len(rows) - 1:
+        rows[index], rows[index + 1] = rows[index + 1], rows[index]
 
 
 _ACTIONS: dict[str, Callable[[Rows, int], None]] = {
@@ -53,7 +53,7 @@ _ACTIONS: dict[str, Callable[[Rows, int], None]] = {
 
 
 def row_positions(rows: Sequence[object]) -> dict[int, int]:
-    """The place of each row, as problems count it: rows with nothing in them have none."""
+    """Position by row number, as `FieldError.index` counts: blank rows have none."""
     filled_rows = [
         number for number, row in enumerate(rows) if not all(map(_is_blank, _cell_values(row)))
     ]
@@ -61,7 +61,7 @@ def row_positions(rows: Sequence[object]) -> dict[int, int]:
 
 
 def is_filled_in(error: FieldError, value: object) -> bool:
-    """Whether a person has entered what the problem is about: one cell, or all there is."""
+    """Whether what the error is about is filled in: its cell, or all cells of `value`."""
     rows = value if isinstance(value, list) else [value]
     if error.index is None or error.column is None:
         cells = [cell for row in rows for cell in _cell_values(row)]

@@ -1,6 +1,5 @@
 """The stages of a generation: dispatch, polling, downloading, reconciliation.
 
-A stage does not know who calls it. It takes rows by a lease, talks to the provider outside of any
-transaction, and writes what it learned by a conditional update. Killed at any moment, it leaves a
-row that says how far it came.
+A stage works on leased rows, talks to the provider outside of any transaction, and stores the
+result by a conditional update. Killed at any moment, it leaves a row from which it can go on.
 """

@@ -1,15 +1,15 @@
-"""What came of sending: one table from an outcome to what is written down.
+"""Sending a queued generation: the one paid POST, and what is stored of its outcome.
 
-| observed                                   | then                                              |
+| outcome                                    | stored                                            |
 |--------------------------------------------|---------------------------------------------------|
-| accepted                                   | running, task id and reserved credits kept        |
-| nothing left this machine                  | queued again with growing gaps, failed after 1 h  |
-| EvoLink asks to wait (429)                 | queued again as asked, at most 3 tries            |
-| EvoLink refuses (other 4xx)                | failed, nothing charged                           |
-| anything else                              | unknown: never sent again by itself               |
+| accepted                                   | running, with task id and reserved credits        |
+| nothing was sent                           | queued again, growing delays; failed after 1 h    |
+| rate limited (429)                         | queued again after the given delay, 3 tries       |
+| rejected (other 4xx)                       | failed, nothing charged                           |
+| anything else                              | unknown: never sent again automatically           |
 
-A worker that was paused may bring its answer when the row was called lost already. What is certain
-then still counts: accepted is linked, and what was surely not taken has failed.
+The answer of a paused worker may come when the row is `unknown` already. It still counts if it is
+certain: an accepted task is linked, and a request that was surely not taken fails.
 """
 
 import asyncio
@@ -44,9 +44,7 @@ from evolink_studio.generations.transitions import transition, update_in_state
 from evolink_studio.library.models import Asset
 from evolink_studio.library.remote_copies import ensure_remote_copy
 
-MAX_ESTIMATED_SECONDS = (
-    86_400  # seconds; an announced time beyond a day, or below 0, is no announcement
-)
+MAX_ESTIMATED_SECONDS = 86_400  # a longer estimate of EvoLink is ignored
 
 
 class UnsendableRequestError(Exception):
@@ -60,8 +58,8 @@ class UnsendableRequestError(Exception):
 def record_accepted(
     generation: Generation, task: Task, lease_id: uuid.UUID, provider: Provider, now: datetime
 ) -> None:
-    """Link the task. Also from `unknown`: a worker that was paused may bring the answer late."""
-    # Written down nowhere else if the database should fail us now.
+    """Link the task. Also from `unknown`: a paused worker may bring the answer late."""
+    # If the database fails now, the log alone has the task id.
     log.info("task accepted", generation=generation.pk, task=task.id)
     expected_seconds = _valid_estimate(task.task_info.estimated_time) or generation.expected_seconds
     changes: dict[str, Any] = {
@@ -84,7 +82,7 @@ def record_accepted(
         with transaction.atomic():
             is_linked = transition(generation, State.RUNNING, now=now, **changes)
     except IntegrityError:
-        # One task id for two POSTs: a person has to look, and nothing is sent again.
+        # Another generation has this task id: a person has to decide.
         is_linked = False
         _mark_unknown(generation, ErrorCode.TASK_ALREADY_LINKED, task.id, lease_id, now)
     log.info("dispatch recorded", generation=generation.pk, task=task.id, linked=is_linked)
@@ -101,7 +99,7 @@ def record_prepare_error(
     provider: Provider,
     now: datetime,
 ) -> None:
-    """Trouble before the POST: nothing was sent, so nothing can have been charged."""
+    """Store an error before the POST: nothing was sent, so nothing can have been charged."""
     log.warning("dispatch not prepared", generation=generation.pk, reason=type(error).__name__)
     _handle_error(_PREPARE_HANDLERS, generation, error, lease_id, provider, now)
 
@@ -113,7 +111,7 @@ def record_submit_error(
     provider: Provider,
     now: datetime,
 ) -> None:
-    """Trouble at the POST, sorted by what it says about the money. Also late, from `unknown`."""
+    """Store an error of the POST by what it means for the charge. Also late, from `unknown`."""
     log.warning(
         "dispatch failed",
         generation=generation.pk,
@@ -124,7 +122,7 @@ def record_submit_error(
         _record_late_error(generation, error, now)
 
 
-# A reaction says whether it changed anything: not so when the row is no longer in our hands.
+# A handler returns whether it changed the row; False when the lease is lost.
 ErrorHandler = Callable[[Generation, Any, uuid.UUID, Provider, datetime], bool]
 ErrorHandlers = tuple[tuple[type[Exception], ErrorHandler], ...]
 
@@ -225,7 +223,7 @@ _SUBMIT_HANDLERS: ErrorHandlers = (
     (RequestRejected, _on_rejection),
     (EvoLinkError, _on_outcome_unknown),
 )
-# What a row has failed of that was called lost before the answer came: surely nothing was taken.
+# Errors that certainly cost nothing, for rows that are `unknown` already when the answer comes.
 _LATE_ERROR_CODES: dict[type[EvoLinkError], ErrorCode] = {
     RequestNotSent: ErrorCode.NOT_SENT,
     RateLimitError: ErrorCode.RATE_LIMIT_EXCEEDED,
@@ -322,16 +320,16 @@ def _mark_failed(
 log = structlog.get_logger(__name__)
 
 MAX_POST_DURATION = timedelta(seconds=120)
-RECORD_RETRY_SECONDS = (0.5, 2, 5, 10)  # seconds, besides the patience of the database itself
+RECORD_RETRY_SECONDS = (0.5, 2, 5, 10)  # beside the lock timeout of the database itself
 
 
 async def dispatch(
     generation: Generation, *, lease_id: uuid.UUID, provider: Provider, clock: Clock
 ) -> None:
-    """Send one claimed, queued generation. Every outcome ends in a state that tells the truth."""
+    """Send one leased, queued generation and store the outcome (see the table above)."""
     try:
         payload = await _build_payload(generation, provider, clock)
-    except Exception as error:  # whatever it is, nothing has left: it may be tried again
+    except Exception as error:  # nothing was sent: it may be tried again
         await sync_to_async(record_prepare_error)(generation, error, lease_id, provider, clock())
         return
     if not await sync_to_async(transition)(
@@ -353,16 +351,19 @@ async def dispatch(
         await _record_durably(record_accepted, generation, task, lease_id, provider, clock())
 
 
-async def _record_durably(write: Callable[..., None], *arguments: object) -> None:
-    """What came of the POST is known nowhere else: write it down, even if the database is away."""
+async def _record_durably(record: Callable[..., None], *arguments: object) -> None:
+    """Store the outcome of the POST, which only this process knows; retry without a database.
+
+    Raises OperationalError after the last retry.
+    """
     for delay in RECORD_RETRY_SECONDS:
         try:
-            return await sync_to_async(write)(*arguments)
+            return await sync_to_async(record)(*arguments)
         except OperationalError:
             log.exception("outcome not stored yet", again_in=delay)
             await sync_to_async(close_old_connections)()
             await asyncio.sleep(delay)
-    return await sync_to_async(write)(*arguments)
+    return await sync_to_async(record)(*arguments)
 
 
 def _build_idempotency_key(generation: Generation) -> str:
@@ -378,7 +379,7 @@ async def _build_payload(
     except UnknownModelError as error:
         raise UnsendableRequestError(ErrorCode.RULES_CHANGED) from error
     except AssetMissing as error:
-        # Without it EvoLink would make, and charge, something that nobody asked for.
+        # Sent without it, EvoLink would make and charge something nobody asked for.
         raise UnsendableRequestError(ErrorCode.FILE_MISSING) from error
     request = spec.evaluate(values).request
     if request is None:
@@ -399,5 +400,5 @@ async def _get_asset_url(asset: Asset, provider: Provider, clock: Clock) -> str:
         )
     except FileNotFoundError as error:
         raise UnsendableRequestError(ErrorCode.FILE_MISSING) from error
-    except OSError as error:  # such as a disk that is away for the moment
+    except OSError as error:  # such as a disk that is not mounted
         raise ServiceUnavailableError("A file of the library cannot be read") from error

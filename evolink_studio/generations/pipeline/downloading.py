@@ -1,4 +1,4 @@
-"""Saving: the film is ours only when its bytes are checked and stand in our own library."""
+"""Downloading: a film is saved only when its bytes are checked and stored in the library."""
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
@@ -39,9 +39,9 @@ LOCAL_COPY_RETENTION = timedelta(days=14)
 
 
 def partial_path(generation: Generation, position: int) -> Path:
-    """A file of this lease alone, with what an earlier try has brought already.
+    """The path of a partial file for this lease alone; it adopts the bytes of earlier tries.
 
-    A worker that was paused may still be writing to its own: two in one file would spoil it.
+    One file per lease, because a worker that was paused may still be writing to its own.
     """
     _incoming_folder().mkdir(parents=True, exist_ok=True)
     path = _incoming_folder() / f"{generation.pk}-{position}-{generation.lease_id}"
@@ -57,32 +57,32 @@ def partial_path(generation: Generation, position: int) -> Path:
 
 
 def has_local_copy(generation: Generation) -> bool:
-    """Whether a whole film of this generation lies on this machine."""
+    """Whether a complete film of this generation is on this machine."""
     return any(
         leftover.suffix == COMPLETED_SUFFIX for leftover in _list_leftovers(f"{generation.pk}-")
     )
 
 
 def is_recent_copy(seen_at: datetime | None, now: datetime) -> bool:
-    """Whether a whole copy was seen so lately that its film is not lost."""
+    """Whether a complete copy was seen within LOCAL_COPY_RETENTION: the film is not lost."""
     return seen_at is not None and now - seen_at < LOCAL_COPY_RETENTION
 
 
 def delete_local_files(generation: Generation, position: int | None = None) -> None:
-    """The library has it, or all of it has ended: what lies here of it is needed no more."""
+    """Delete the local files of one film, or of all films of a generation."""
     position_part = "" if position is None else f"{position}-"
     for leftover in _list_leftovers(f"{generation.pk}-{position_part}"):
         leftover.unlink(missing_ok=True)
 
 
 def still_needed(names: Collection[str]) -> set[str]:
-    """Those of these names whose generation is still saving. One query."""
+    """Those of these file names whose generation is still saving. One query."""
     ids_by_name = {name: parse_id(name.partition("-")[0]) for name in names}
     generation_ids = [
         generation_id for generation_id in ids_by_name.values() if generation_id is not None
     ]
-    saving = Generation.objects.filter(pk__in=generation_ids, state=State.SAVING)
-    saving_ids = set(saving.values_list("pk", flat=True))
+    saving_rows = Generation.objects.filter(pk__in=generation_ids, state=State.SAVING)
+    saving_ids = set(saving_rows.values_list("pk", flat=True))
     return {name for name, generation_id in ids_by_name.items() if generation_id in saving_ids}
 
 
@@ -98,17 +98,17 @@ log = structlog.get_logger(__name__)
 
 MAX_VIDEO_BYTES = 4 * 1024**3
 DOWNLOAD_DEADLINE_SECONDS = 1200.0
-# Links die 24 h after completion. Two hours later nothing can bring the film back.
+# Links end 24 h after completion. Two hours later the film counts as lost.
 LINK_GRACE_PERIOD = timedelta(hours=2)
 
-# A film in the library, or what kept it away.
+# A saved film, or the error that prevented it.
 DownloadResult = Asset | Exception
 
 
 async def download_results(
     generation: Generation, *, lease_id: uuid.UUID, provider: Provider, clock: Clock
 ) -> None:
-    """Download, check and keep every film of a generation, then say it is done."""
+    """Download, check and store every film of a generation, then complete it or retry later."""
     had_local_copy = await sync_to_async(has_local_copy, thread_sensitive=False)(generation)
     results = await _download_all(generation, provider, clock)
     for error in _list_errors(results):
@@ -116,7 +116,7 @@ async def download_results(
     if _list_errors(results):
         await _retry_later(generation, results, had_local_copy, lease_id, provider, clock)
     else:
-        await sync_to_async(_complete)(generation, results, lease_id, clock())
+        await sync_to_async(_complete_generation)(generation, results, lease_id, clock())
 
 
 def _list_errors(results: Iterable[DownloadResult]) -> list[Exception]:
@@ -126,7 +126,7 @@ def _list_errors(results: Iterable[DownloadResult]) -> list[Exception]:
 async def _download_all(
     generation: Generation, provider: Provider, clock: Clock
 ) -> list[DownloadResult]:
-    """Every film, or what keeps it away. None waits for another: its link may end meanwhile."""
+    """A result for every link. After an error the others are still tried: their links may end."""
     try:
         links = list(enumerate(generation.result_urls))
     except TypeError as error:
@@ -149,19 +149,19 @@ async def _try_download(
 async def _download_one(
     generation: Generation, position: int, url: str, provider: Provider, clock: Clock
 ) -> Asset:
-    """Bring it here, unless an earlier try has, and give it to the library.
+    """Download a film, unless an earlier try has, and add it to the library.
 
-    What is whole stays here until the library has it: by then the link may have ended.
+    A complete file stays on this machine until the library has it: the link may end before.
     """
     name = f"{generation.model_id}-{generation.pk}-{position + 1}"
-    existing = await sync_to_async(find_stored_result)(
+    existing_asset = await sync_to_async(find_stored_result)(
         owner_id=generation.owner_id,
         name=name,
         since=generation.progressed_at or generation.created_at,
     )
-    if existing is not None:
+    if existing_asset is not None:
         await sync_to_async(delete_local_files, thread_sensitive=False)(generation, position)
-        return existing
+        return existing_asset
     path = await sync_to_async(partial_path, thread_sensitive=False)(generation, position)
     video_path = completed_path(path)
     if not video_path.exists():
@@ -192,14 +192,14 @@ def _log_error(generation: Generation, error: Exception) -> None:
         retry_policy.log_unexpected_error(generation, error, step="save")
 
 
-def _complete(
+def _complete_generation(
     generation: Generation,
     results: Sequence[DownloadResult],
     lease_id: uuid.UUID,
     now: datetime,
     missing_code: str = "",
 ) -> None:
-    """It is done, with every film that was found; `missing_code` says why one was not."""
+    """Complete it with every film that was saved; `missing_code` says why one was not."""
     changes: dict[str, Any] = {
         "error_code": missing_code,
         "error_text": "",
@@ -224,15 +224,15 @@ async def _retry_later(
     provider: Provider,
     clock: Clock,
 ) -> None:
-    """Keep trying while there is hope; a dead link is first asked for anew, which is free."""
+    """Schedule the next try, or give up after the grace period. Expired links are read anew."""
     now, errors = clock(), _list_errors(results)
     has_expired_link = any(isinstance(error, LinkExpiredError) for error in errors)
     links = await _fetch_fresh_links(generation, provider) if has_expired_link else None
     has_copy = await sync_to_async(has_local_copy, thread_sensitive=False)(generation)
-    # What another machine saw counts, unless it was our own copy, which is gone now.
+    # A copy seen by another machine counts; our own that has disappeared does not.
     copy_seen_at = now if has_copy else None if had_local_copy else generation.local_copy_seen_at
     if _is_grace_period_over(generation, now) and not is_recent_copy(copy_seen_at, now):
-        await sync_to_async(_give_up)(generation, results, lease_id, now)
+        await sync_to_async(_stop_trying)(generation, results, lease_id, now)
         return
     await sync_to_async(update_in_state)(
         generation,
@@ -254,13 +254,13 @@ def _is_grace_period_over(generation: Generation, now: datetime) -> bool:
     return expire_at is not None and now > expire_at + LINK_GRACE_PERIOD
 
 
-def _give_up(
+def _stop_trying(
     generation: Generation, results: Sequence[DownloadResult], lease_id: uuid.UUID, now: datetime
 ) -> None:
-    """What is not here by now never will be. The films that are here are kept all the same."""
+    """Complete it with the films that were saved; without any it fails as charged."""
     errors = _list_errors(results)
     if len(errors) < len(results):
-        _complete(generation, results, lease_id, now, missing_code=ErrorCode.FILM_LOST)
+        _complete_generation(generation, results, lease_id, now, missing_code=ErrorCode.FILM_LOST)
         return
     is_ended = transition(
         generation,
@@ -291,7 +291,7 @@ def _error_code(error: Exception) -> ErrorCode:
 
 
 EXPECTED_ERRORS = (EvoLinkError, FileRejected, OSError)
-# What keeps a film away that waits at EvoLink, or on this machine.
+# Other expected errors are DOWNLOAD_FAILED, unexpected ones INTERNAL.
 ERROR_CODES: dict[type[Exception], ErrorCode] = {
     DiskFull: ErrorCode.DISK_FULL,
     DiskFullError: ErrorCode.DISK_FULL,

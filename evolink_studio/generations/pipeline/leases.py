@@ -1,7 +1,7 @@
-"""Taking due rows, so that two workers never hold the same one.
+"""Leasing due rows, so that two workers never work on the same one.
 
-A lease is a random id on the row and a `due` pushed into the future. A worker that dies simply lets
-the row become due again; a worker that was paused finds its lease gone and changes nothing.
+A lease is a random `lease_id` on the row, and `next_attempt_at` moved into the future. If a worker
+dies the row becomes due again; a worker that was paused finds its lease gone and changes nothing.
 """
 
 import uuid
@@ -15,7 +15,7 @@ from evolink_studio.generations.states import State
 from evolink_studio.generations.transitions import lock_available
 
 LEASE_DURATION = timedelta(seconds=120)
-# All that a read without an end looks at; of thousands a second, each further column is felt.
+# All that polling needs: it loads thousands of rows a second, so each further column costs.
 POLL_COLUMNS = (
     *("owner_id", "state", "task_id", "progress", "last_status", "error_code", "attempts"),
     *("progressed_at", "stalled_since", "expected_seconds"),
@@ -25,10 +25,9 @@ POLL_COLUMNS = (
 def lease_due(
     state: State, *, limit: int, now: datetime, only_poll_columns: bool = False
 ) -> tuple[uuid.UUID, list[Generation]]:
-    """Take up to `limit` rows of a state whose time has come, the longest due first.
+    """Lease up to `limit` due rows of a state, the longest due first. Three queries.
 
-    `only_poll_columns` ones have what `POLL_COLUMNS` names; the rest of such a row is looked up
-    when it is asked for.
+    `only_poll_columns`: load only `POLL_COLUMNS`; other columns are deferred.
     """
     lease_id = uuid.uuid4()
     due_rows = Generation.objects.filter(state=state, next_attempt_at__lte=now).order_by(
@@ -46,9 +45,9 @@ def lease_due(
 
 
 def renew_leases(lease_ids: Sequence[uuid.UUID], *, now: datetime) -> None:
-    """Hold on to rows that are still being worked on, such as a long download.
+    """Extend the leases of rows still being worked on, such as a long download.
 
-    One that is being written at this moment is about to be given back.
+    Rows locked at this moment are skipped: their lease is about to be released.
     """
     with transaction.atomic():
         generation_ids = lock_available(Generation.objects.filter(lease_id__in=lease_ids))
@@ -58,7 +57,7 @@ def renew_leases(lease_ids: Sequence[uuid.UUID], *, now: datetime) -> None:
 
 
 def next_due_at(states: Sequence[State]) -> datetime | None:
-    """When the earliest row of these states wants to be looked at."""
+    """When the earliest row of these states is due; None without one. One query."""
     rows = Generation.objects.filter(state__in=states, next_attempt_at__isnull=False).order_by(
         "next_attempt_at"
     )

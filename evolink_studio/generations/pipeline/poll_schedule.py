@@ -1,4 +1,4 @@
-"""When to look again, in seconds. Each read of an unfinished task costs EvoLink a look upstream.
+"""When to poll, search, send and download again.
 
 EvoLink's own tools read a video every 8 s, the first time after about 15 s (seen 2026-11-20).
 """
@@ -34,7 +34,7 @@ def first_poll_delay(expected_seconds: int, *, is_sandbox: bool) -> timedelta:
 
 
 def next_poll_delay(generation: Generation, *, now: datetime, is_sandbox: bool) -> timedelta:
-    """After an answer: slower while nothing moves."""
+    """The delay after an answer: longer while the task makes no progress."""
     if generation.stalled_since:
         return timedelta(seconds=STALLED_POLL_INTERVAL_SECONDS)
     if is_sandbox:
@@ -46,18 +46,18 @@ def next_poll_delay(generation: Generation, *, now: datetime, is_sandbox: bool) 
 
 
 def error_backoff(attempts: int) -> timedelta:
-    """After a read that brought nothing: doubling gaps, never giving up."""
+    """The delay after a failed read: doubles up to MAX_BACKOFF_SECONDS, never gives up."""
     return timedelta(
         seconds=min(POLL_INTERVAL_SECONDS * 2 ** min(attempts, 10), MAX_BACKOFF_SECONDS)
     )
 
 
 def delay_for_attempt(delays_seconds: tuple[int, ...], attempts: int) -> timedelta:
-    """The `attempts`-th gap of a growing row; the last one repeats."""
+    """The delay number `attempts` (from 0) of a sequence; the last one repeats."""
     return timedelta(seconds=delays_seconds[min(attempts, len(delays_seconds) - 1)])
 
 
 def is_stalled(generation: Generation, now: datetime) -> bool:
-    """No news for far longer than this model usually takes."""
+    """Whether there was no progress for STALL_THRESHOLD or three times the expected time."""
     threshold = max(STALL_THRESHOLD, timedelta(seconds=3 * generation.expected_seconds))
     return generation.progressed_at is not None and now - generation.progressed_at > threshold

@@ -1,4 +1,4 @@
-"""What an answer of EvoLink means for a generation, whoever asked for it."""
+"""Reading running tasks in batches, and storing what EvoLink answers."""
 
 import asyncio
 import uuid
@@ -33,7 +33,7 @@ from evolink_studio.generations.transitions import (
 
 RESULT_LINK_LIFETIME = timedelta(hours=24)
 FAILED_STATUSES = frozenset({"failed", "cancelled"})
-# What the undocumented `billing` may say without leaving the charge of a failed task open.
+# Statuses in the undocumented `billing` that leave no doubt about the charge of a failed task.
 SETTLED_BILLING_STATUSES = frozenset(
     {"", "none", "refunded", "returned", "released", "not_charged"}
 )
@@ -42,10 +42,10 @@ SETTLED_BILLING_STATUSES = frozenset(
 def apply_task(
     generation: Generation, task: Task, *, lease_id: uuid.UUID, now: datetime, is_sandbox: bool
 ) -> StateUpdate | None:
-    """Bring a running generation to where EvoLink says it is; while it still runs, the answer is
-    what the caller has to note about it.
+    """Apply EvoLink's answer to a running generation.
 
-    Terminal states are final: a late or repeated answer changes nothing.
+    An end is stored at once; while the task runs, the update to store is returned. Ended states are
+    final: a late or repeated answer changes nothing.
     """
     if task.status == "completed" and task.results:
         transition(
@@ -59,26 +59,33 @@ def apply_task(
     if task.status in FAILED_STATUSES:
         transition(generation, State.FAILED, now=now, lease_id=lease_id, **_failed_changes(task))
         return None
-    return _running_update(generation, task, now=now, is_sandbox=is_sandbox)
+    return _build_running_update(generation, task, now=now, is_sandbox=is_sandbox)
 
 
 def charged_credits(task: Task) -> Decimal | None:
-    """Credits finally taken; None while EvoLink says nothing sensible about it.
+    """Credits finally charged; None while EvoLink gives no valid figure.
 
     `usage.credits_used` is the authority (evolink-api, section 9, 2026-11-20). Where it is missing,
-    the undocumented `billing` may name the charge before a refund or what was left of it. It is the
-    latter when charge and refund together make up the reservation.
+    the undocumented `billing` may name the charge before or after a refund. It is after the refund
+    when charge and refund add up to the reservation.
     """
     credits_used = to_credits(task.usage.credits_used)
-    charged, refunded = task.billing.charged_credits, task.billing.refunded_credits or Decimal(0)
-    if credits_used is not None or charged is None:
+    charged_amount, refunded_amount = (
+        task.billing.charged_credits,
+        task.billing.refunded_credits or Decimal(0),
+    )
+    if credits_used is not None or charged_amount is None:
         return credits_used
-    reserved = task.billing.reserved_credits or task.usage.credits_reserved
-    return to_credits(charged if charged + refunded == reserved else charged - refunded)
+    reserved_amount = task.billing.reserved_credits or task.usage.credits_reserved
+    return to_credits(
+        charged_amount
+        if charged_amount + refunded_amount == reserved_amount
+        else charged_amount - refunded_amount
+    )
 
 
 def _completed_changes(generation: Generation, task: Task, now: datetime) -> dict[str, Any]:
-    # The documented answer names only what was reserved; then that is what was taken.
+    # The documented answer names only the reservation; then that is the charge.
     credits_charged = charged_credits(task)
     for fallback in (generation.credits_reserved, generation.credits_estimated, Decimal(0)):
         credits_charged = fallback if credits_charged is None else credits_charged
@@ -98,8 +105,8 @@ def _completed_changes(generation: Generation, task: Task, now: datetime) -> dic
 
 
 def _failed_changes(task: Task) -> dict[str, Any]:
-    """A failed task costs nothing (evolink-api, section 8) unless EvoLink names credits. Where it
-    only hints at some, such as a refund that is still to come, nobody knows yet."""
+    """A failed task costs nothing (evolink-api, section 8) unless EvoLink names credits. With an
+    unsettled billing status, such as a pending refund, the charge is UNCLEAR."""
     error = task.error
     credits_charged = charged_credits(task)
     billing_statuses = {task.billing.charge_status.lower(), task.billing.refund_status.lower()}
@@ -117,10 +124,10 @@ def _failed_changes(task: Task) -> dict[str, Any]:
     }
 
 
-def _running_update(
+def _build_running_update(
     generation: Generation, task: Task, *, now: datetime, is_sandbox: bool
 ) -> StateUpdate:
-    # EvoLink's progress is coarse and may go back; a bar that runs backwards helps nobody.
+    # EvoLink's progress may go backwards; the stored one does not.
     progress = min(max(generation.progress, task.progress or 0), 99)
     if progress > generation.progress or (generation.last_status != task.status):
         generation.progressed_at, generation.stalled_since = now, None
@@ -149,7 +156,7 @@ def _running_update(
 
 log = structlog.get_logger(__name__)
 
-BATCH_WAIT_SECONDS = 1.0  # seconds that the quick answers of a batch wait for the slow ones
+BATCH_WAIT_SECONDS = 1.0  # how long fast answers of a batch wait for slow ones
 
 PollAnswer = Task | Exception
 PollAnswers = list[tuple[Generation, PollAnswer]]
@@ -158,9 +165,9 @@ PollAnswers = list[tuple[Generation, PollAnswer]]
 async def poll_batch(
     batch: Sequence[Generation], *, lease_id: uuid.UUID, provider: Provider, clock: Clock
 ) -> int:
-    """Read every task of a claimed batch at once, and keep the answers as they come.
+    """Read all tasks of a leased batch concurrently, and store the answers as they come.
 
-    Returns how many reads were not answered, so that the caller can slow down when EvoLink is away.
+    Returns how many reads found EvoLink unavailable or rate limited, so that the caller can pause.
     """
     reads = {
         asyncio.create_task(_read_task(generation, provider)): generation for generation in batch
@@ -186,42 +193,43 @@ async def _read_task(generation: Generation, provider: Provider) -> PollAnswer:
     try:
         assert generation.task_id is not None
         return await provider.client.get_task(generation.task_id)
-    except Exception as error:  # of ours or of EvoLink: it must not take the others along
+    except Exception as error:  # one failed read must not end the others
         return error
 
 
 def _store_answers(
     answers: PollAnswers, lease_id: uuid.UUID, provider: Provider, now: datetime
 ) -> None:
-    """What touches the ledger each in a transaction of its own, all else together.
+    """Store ends one by one, each in its own transaction, and all other updates together.
 
-    A move locks balances. Two generations in one transaction could hold a balance that a press
-    waits for, while that press holds the feed that the second one needs.
+    An end locks balances. With two ends in one transaction, a submitted form could wait for a
+    balance of the first while it holds the feed that the second needs: a deadlock.
     """
-    interpreted = (
-        _interpret(generation, answer, lease_id, provider, now) for generation, answer in answers
+    possible_updates = (
+        _interpret_answer(generation, answer, lease_id, provider, now)
+        for generation, answer in answers
     )
-    updates = [update for update in interpreted if update is not None]
+    updates = [update for update in possible_updates if update is not None]
     try:
         if any(isinstance(answer, AuthenticationError) for _, answer in answers):
             record_key_rejected(provider_key=provider.provider_key, now=now)
-        remaining = bulk_update_in_state(updates, State.RUNNING, lease_id=lease_id)
+        unstored_updates = bulk_update_in_state(updates, State.RUNNING, lease_id=lease_id)
     except OperationalError:
-        raise  # the database is away: their leases run out, and they are read again
+        raise  # the database is away: the leases run out, and the tasks are read again
     except Exception:
-        remaining = updates
-    for update in remaining:
-        _store_one(update, lease_id, now)
+        unstored_updates = updates
+    for update in unstored_updates:
+        _store_update(update, lease_id, now)
 
 
-def _interpret(
+def _interpret_answer(
     generation: Generation,
     answer: PollAnswer,
     lease_id: uuid.UUID,
     provider: Provider,
     now: datetime,
 ) -> StateUpdate | None:
-    """What is to be noted; None for a generation that has moved on."""
+    """The update to store; None for a generation whose state was changed."""
     try:
         if isinstance(answer, Task):
             return apply_task(
@@ -229,21 +237,21 @@ def _interpret(
             )
         if not isinstance(answer, EvoLinkError):
             raise answer
-        # A read that brought nothing never fails a generation: the film may be on its way.
+        # A failed read never fails a generation: the task may still be running.
         outcome = type(answer).__name__
         log.info("poll failed", generation=generation.pk, outcome=outcome)
-        return _retry_update(generation, now)
+        return _build_retry_update(generation, now)
     except Exception as error:
-        return _postpone(generation, error, now)
+        return _build_postponed_update(generation, error, now)
 
 
-def _store_one(update: StateUpdate, lease_id: uuid.UUID, now: datetime) -> None:
-    """Where not even that it is put off can be written, its lease runs out."""
+def _store_update(update: StateUpdate, lease_id: uuid.UUID, now: datetime) -> None:
+    """Store it, or else only the next attempt; if that fails too, the lease runs out."""
     try:
         _write_update(update, lease_id)
     except Exception as error:
         try:
-            _write_update(_postpone(update.generation, error, now), lease_id)
+            _write_update(_build_postponed_update(update.generation, error, now), lease_id)
         except DatabaseError as database_error:
             reason = type(database_error).__name__
             log.warning("poll not postponed", generation=update.generation.pk, reason=reason)
@@ -255,13 +263,13 @@ def _write_update(update: StateUpdate, lease_id: uuid.UUID) -> None:
     )
 
 
-def _postpone(generation: Generation, error: Exception, now: datetime) -> StateUpdate:
-    """Further each time."""
+def _build_postponed_update(generation: Generation, error: Exception, now: datetime) -> StateUpdate:
+    """An update that retries later with a growing delay; logs the error."""
     retry_policy.log_unexpected_error(generation, error, step="follow")
-    return _retry_update(generation, now, error_code=ErrorCode.INTERNAL)
+    return _build_retry_update(generation, now, error_code=ErrorCode.INTERNAL)
 
 
-def _retry_update(generation: Generation, now: datetime, **changes: Any) -> StateUpdate:
+def _build_retry_update(generation: Generation, now: datetime, **changes: Any) -> StateUpdate:
     is_newly_stalled = not generation.stalled_since and poll_schedule.is_stalled(generation, now)
     changes |= {
         "next_attempt_at": now + poll_schedule.error_backoff(generation.attempts),

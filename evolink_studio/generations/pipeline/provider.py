@@ -1,4 +1,4 @@
-"""The provider as the steps see it."""
+"""The provider as the pipeline uses it: client, key and settings."""
 
 import hashlib
 from collections.abc import Callable
@@ -14,12 +14,12 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class Provider:
-    """A client for EvoLink, and what the steps must know besides.
+    """A client for EvoLink, and what the pipeline must know besides.
 
-    name         address and key as one short word: copies of files and balances belong to it
-    addresses    the addresses named in the settings; private ones are allowed only among these
-    callbacks    our own https address, or "" when EvoLink cannot call us
-    sandboxed    the provider is on this machine and may be asked more often
+    provider_key       identifies address and key: remote copies and balances belong to it
+    base_urls          the configured addresses; only these may be private
+    callback_base_url  our own https address, or "" when EvoLink cannot call us
+    is_sandbox         the provider is on this machine and may be polled more often
     """
 
     client: EvoLinkClient
@@ -30,13 +30,13 @@ class Provider:
 
 
 def provider_key() -> str:
-    """Address and key of the provider, without giving the key away."""
+    """Address and hash of the API key: identifies the provider without revealing the key."""
     digest = hashlib.sha256(settings.EVOLINK_API_KEY.encode()).hexdigest()[:8]
     return f"{settings.EVOLINK_API_URL}#{digest}"
 
 
 def provider_from_settings() -> Provider:
-    """The provider that the environment names."""
+    """The provider of the settings, with a new client."""
     client = EvoLinkClient(
         api_url=settings.EVOLINK_API_URL,
         files_url=settings.EVOLINK_FILES_URL,

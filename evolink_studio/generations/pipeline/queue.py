@@ -1,7 +1,7 @@
-"""Whose turn it is to be sent: fair between people, within our own limits.
+"""The order of dispatch: fair between people, within the limits of concurrency.
 
-Everybody's first waiting generation goes before anybody's second one; work already under way counts
-as a turn taken. So one person with a thousand wishes delays nobody else by more than one.
+Everybody's first queued generation goes before anybody's second one, counting those already at
+EvoLink. So one person with a thousand generations delays nobody else by more than one.
 """
 
 import uuid
@@ -33,17 +33,17 @@ from evolink_studio.generations.transitions import (
 
 
 def pause_queue(*, now: datetime) -> None:
-    """Wishes that wait say that the disk is full, unless another worker has room and sends them."""
+    """Mark queued generations as waiting for disk space, unless another worker has space."""
     live_workers = Heartbeat.objects.filter(seen_at__gte=now - MAX_HEARTBEAT_AGE)
     if live_workers.filter(disk_free_bytes__gte=MIN_FREE_DISK_BYTES).exists():
         resume_queue()
         return
-    waiting = Generation.objects.filter(state=State.QUEUED, lease_id=None)
-    _set_waiting_reason(waiting.exclude(error_code=ErrorCode.DISK_FULL), ErrorCode.DISK_FULL)
+    queued_rows = Generation.objects.filter(state=State.QUEUED, lease_id=None)
+    _set_waiting_reason(queued_rows.exclude(error_code=ErrorCode.DISK_FULL), ErrorCode.DISK_FULL)
 
 
 def resume_queue() -> None:
-    """There is room again: they wait for nothing but their turn."""
+    """Clear that mark: there is disk space again."""
     _set_waiting_reason(
         Generation.objects.filter(state=State.QUEUED, error_code=ErrorCode.DISK_FULL), ""
     )
@@ -57,15 +57,15 @@ def _set_waiting_reason(rows: "QuerySet[Generation]", error_code: str) -> None:
 
 
 AT_PROVIDER_STATES = (State.SENDING, State.RUNNING)
-# A worker took it and brings its pictures to EvoLink.
+# A worker has leased it and uploads its files to EvoLink.
 PREPARING_FILTER = Q(state=State.QUEUED, lease_id__isnull=False)
 
 
 @dataclass(frozen=True)
 class ConcurrencyLimits:
-    """How many may be at EvoLink at once: in all, of one person, of one model. 0 is no limit.
+    """How many may be at EvoLink at once: in all, per person, per model. 0 is no limit.
 
-    `people` holds what the allowances of single people say.
+    `user_limits`: limits from the allowances of single people, by user id.
     """
 
     total: int = 0
@@ -74,20 +74,20 @@ class ConcurrencyLimits:
     user_limits: Mapping[int, int] = field(default_factory=dict)
 
     def get_user_limit(self, owner_id: int) -> int:
-        """The tighter of what everybody and what this person may."""
+        """The lower of `per_user` and this person's own limit; 0 is no limit."""
         limits = (self.per_user, self.user_limits.get(owner_id, 0))
         return min((limit for limit in limits if limit), default=0)
 
 
 def concurrency_limits_from_settings() -> ConcurrencyLimits:
-    """What the operator set."""
+    """The limits of the environment, without those of allowances."""
     env = settings.ENV
     return ConcurrencyLimits(env.running_at_once, env.running_per_person, env.running_per_model)
 
 
 @dataclass
 class ActiveCounts:
-    """What is at EvoLink now."""
+    """How many generations are at EvoLink: in all, by user id, by model id."""
 
     total: int
     by_user: Counter[int]
@@ -107,14 +107,14 @@ class ActiveCounts:
         self.by_model[model_id] += 1
 
 
-# pk, owner, model, place among the owner's own, moment of the press
+# pk, owner id, model id, position among the owner's own (from 1), created at
 QueuedRow = tuple[int, int, str, int, datetime]
 
 
 def lease_next(
     *, limit: int, now: datetime, limits: ConcurrencyLimits
 ) -> tuple[uuid.UUID, list[Generation]]:
-    """Take up to `limit` queued rows whose turn it is."""
+    """Lease up to `limit` queued rows in fair order."""
     lease_id = uuid.uuid4()
     queued_rows = list(
         _first_queued_rows(Generation.objects.filter(next_attempt_at__lte=now), limit)
@@ -150,7 +150,7 @@ def select_fair(
     limits: ConcurrencyLimits,
     limit: int,
 ) -> list[int]:
-    """The rows to send now, in fair order. `active_counts` counts what is chosen."""
+    """The pks to send now, in fair order. Adds what it selects to `active_counts`."""
     selected_ids: list[int] = []
     for pk, owner_id, model_id, _position, _created_at in fair_order(
         queued_rows, active_counts.by_user
@@ -166,14 +166,14 @@ def select_fair(
 def fair_order(
     queued_rows: Iterable[QueuedRow], active_by_user: Mapping[int, int]
 ) -> list[QueuedRow]:
-    """Waiting rows in the order of their turns."""
+    """Queued rows in the order of their dispatch."""
     return sorted(
         queued_rows, key=lambda row: (row[3] + active_by_user.get(row[1], 0), row[4], row[0])
     )
 
 
 def count_ahead(owner_id: int) -> dict[int, int]:
-    """How many go before each waiting generation of this person. Two queries."""
+    """How many go before each queued generation of this person, by pk. Two queries."""
     ordered_rows = fair_order(
         _first_queued_rows(Generation.objects.exclude(PREPARING_FILTER), 1000),
         count_active(PREPARING_FILTER).by_user,
@@ -184,7 +184,7 @@ def count_ahead(owner_id: int) -> dict[int, int]:
 
 
 def count_active(preparing_filter: Q) -> ActiveCounts:
-    """Count what is at EvoLink, or on its way there: `preparing_filter`. One query."""
+    """Count generations at EvoLink, and those that fit `preparing_filter`. One query."""
     counts = (
         Generation.objects.filter(Q(state__in=AT_PROVIDER_STATES) | preparing_filter)
         .values_list("owner_id", "model_id")
@@ -200,18 +200,18 @@ def count_active(preparing_filter: Q) -> ActiveCounts:
 
 
 def _first_queued_rows(rows: "QuerySet[Generation]", per_user: int) -> Iterable[QueuedRow]:
-    """The first waiting rows of every person: nobody's queue hides another's."""
+    """The first `per_user` queued rows of every person: no queue hides another. One query."""
     position = Window(RowNumber(), partition_by="owner", order_by=["created_at", "pk"])
     return (
         rows.filter(state=State.QUEUED)
-        .annotate(place=position)
-        .filter(place__lte=per_user)
-        .values_list("pk", "owner_id", "model_id", "place", "created_at")
+        .annotate(position=position)
+        .filter(position__lte=per_user)
+        .values_list("pk", "owner_id", "model_id", "position", "created_at")
     )
 
 
 def _announce_positions(versions: Mapping[int, int]) -> None:
-    """Everybody who still waits has moved up."""
+    """Mark all queued generations as changed: their positions moved up."""
     queued_rows = Generation.objects.filter(state=State.QUEUED)
     for owner_id, version in versions.items():
         ChangeFeed.objects.filter(pk=owner_id).update(version=F("version") + 1)
@@ -220,9 +220,9 @@ def _announce_positions(versions: Mapping[int, int]) -> None:
 
 @dataclass(frozen=True)
 class QueuePosition:
-    """`ahead_count` go before it; at most `max_concurrent` may be at EvoLink (0: no limit).
+    """Where a queued generation stands. At most `max_concurrent` run at once (0: no limit).
 
-    `is_user_limit` says whose limit that is: the person's, or that of the whole studio.
+    `is_user_limit`: that limit is the person's; else it is that of the whole studio.
     """
 
     ahead_count: int
@@ -231,7 +231,7 @@ class QueuePosition:
 
 
 def queue_positions(owner_id: int) -> dict[int, QueuePosition]:
-    """The place of every waiting generation of this person, by its number. Four queries."""
+    """The position of every queued generation of this person, by pk. Four queries."""
     limits = replace(
         concurrency_limits_from_settings(), user_limits=concurrency_limits_by_user({owner_id})
     )

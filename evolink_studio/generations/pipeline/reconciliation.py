@@ -1,9 +1,8 @@
-"""Finding the task of a generation whose answer was lost. It only reads, and never sends again.
+"""Finding the task of a generation whose answer was lost. It only reads and never sends again.
 
 A task counts as found when EvoLink, asked with our own key, knows it, it fits, and no other
-generation has it: either the one a callback named on this generation's secret token (which may be
-quicker than the answer that was lost), or the only one in EvoLink's task list that was made at that
-moment for that model.
+generation has it: either the one a callback to this generation's secret token named, or the only
+one in EvoLink's task list that was created at that time for that model.
 """
 
 import uuid
@@ -35,7 +34,7 @@ MAX_LIST_PAGES = 3
 async def reconcile(
     generation: Generation, *, lease_id: uuid.UUID, provider: Provider, clock: Clock
 ) -> None:
-    """Look once for the lost task of a claimed generation; link it, or look again later."""
+    """Search once for the task of a leased `unknown` generation; link it, or search again later."""
     task, is_answered = None, True
     named_task_id = generation.candidate_task_id or await sync_to_async(_find_early_callback)(
         generation
@@ -52,13 +51,13 @@ async def reconcile(
         is_answered = False
     if task is not None:
         await sync_to_async(record_accepted)(generation, task, lease_id, provider, clock())
-    # A candidate that EvoLink said nothing about stays one.
+    # A candidate stays until EvoLink has answered about it.
     candidate_task_id = "" if is_answered else named_task_id
     await sync_to_async(_search_later)(generation, candidate_task_id, lease_id, clock())
 
 
 def _find_early_callback(generation: Generation) -> str:
-    """What a callback named while the request was still in the line; looked up at first."""
+    """The task id of a callback that came before `unknown`; "" after the first try. One query."""
     if generation.attempts:
         return ""
     deliveries = CallbackDelivery.objects.filter(generation=generation, rejection="").exclude(
@@ -72,7 +71,7 @@ def _find_early_callback(generation: Generation) -> str:
 async def _find_by_callback(
     generation: Generation, task_id: str, provider: Provider
 ) -> Task | None:
-    """The task that a callback named, if it fits."""
+    """The task that a callback or an admin named, if it fits."""
     if not task_id:
         return None
     task = await provider.client.get_task(task_id)
@@ -84,7 +83,7 @@ async def _find_by_callback(
 
 
 async def _find_in_list(generation: Generation, provider: Provider) -> Task | None:
-    """The only unlinked task of that model and moment, unless another lost one could own it."""
+    """The only unlinked task of that model and time, unless another generation could own it."""
     matches: list[TaskSummary] = []
     for page in range(1, MAX_LIST_PAGES + 1):
         tasks = await provider.client.list_tasks(page, 50)
@@ -118,11 +117,11 @@ def _is_in_send_window(generation: Generation, created_at: datetime | None) -> b
 
 
 def _can_be_named_task(generation: Generation, created_at: datetime | None) -> bool:
-    """Whether the task that was named may be the one of this generation, by its age.
+    """Whether a named task may belong to this generation, by its creation time.
 
-    A row that was restored as waiting does not know when it was sent, only that it can have been
-    between its press and the restoring. That is enough here: its token left this machine in that
-    one request and nowhere else. It is not for the task list, where nobody vouches for a line.
+    A row restored from a backup does not know when it was sent, only that it was between its
+    creation and the restore. That is enough here, because only that one request carried its token;
+    it is not enough for the task list.
     """
     if generation.candidate_confirmed or generation.sent_at:
         return generation.candidate_confirmed or _is_in_send_window(generation, created_at)
@@ -143,7 +142,7 @@ def _reaches_before_send(generation: Generation, tasks: Iterable[TaskSummary]) -
 
 
 def _filter_unlinked(task_ids: list[str]) -> list[str]:
-    """Those tasks that no generation has."""
+    """The task ids that no generation has. One query."""
     linked_ids = set(
         Generation.objects.filter(task_id__in=task_ids).values_list("task_id", flat=True)
     )
@@ -151,17 +150,17 @@ def _filter_unlinked(task_ids: list[str]) -> list[str]:
 
 
 def _has_rival(generation: Generation) -> bool:
-    """Whether another generation could own the same task: then only a person can tell.
+    """Whether another generation could own the same task: then only a person can decide.
 
-    Another lost one; one that is being sent, as EvoLink lists a task before it has answered; or
-    one of which an admin said that it was charged, without naming its task.
+    That is one that is `unknown`, one being sent (EvoLink lists a task before it answers), or one
+    that an admin marked as charged without naming its task.
     """
     assert generation.sent_at is not None
     window = MAX_CREATED_BEFORE_SENT + MAX_CREATED_AFTER_SENT
-    waiting = Q(state__in=[State.UNKNOWN, State.SENDING])
-    settled = Q(state=State.FAILED, task_id=None, charge=Charge.CHARGED)
+    open_filter = Q(state__in=[State.UNKNOWN, State.SENDING])
+    charged_filter = Q(state=State.FAILED, task_id=None, charge=Charge.CHARGED)
     return (
-        Generation.objects.filter(waiting | settled, model_id=generation.model_id)
+        Generation.objects.filter(open_filter | charged_filter, model_id=generation.model_id)
         .filter(sent_at__gte=generation.sent_at - window, sent_at__lte=generation.sent_at + window)
         .exclude(pk=generation.pk)
         .exists()
@@ -174,7 +173,7 @@ def _search_later(
     is_recent = (
         generation.sent_at is not None and now - generation.sent_at < poll_schedule.SEARCH_PERIOD
     )
-    # What was named is asked for until EvoLink says something: that costs nothing.
+    # A candidate is read until EvoLink answers about it: that is free.
     is_retried = is_recent or bool(candidate_task_id)
     delay = poll_schedule.delay_for_attempt(poll_schedule.SEARCH_RETRY_SECONDS, generation.attempts)
     update_in_state(
@@ -188,14 +187,15 @@ def _search_later(
 
 
 def recover_interrupted_sends(*, now: datetime) -> int:
-    """Rows still `sending` long after their POST must have ended become `unknown`.
+    """Move rows still `sending` after their POST must have ended to `unknown`.
 
     Their worker died between the two commits around the POST: EvoLink may or may not have the
-    request, so it is never sent again by itself. Returns how many were found.
+    request, so it is never sent again automatically. Returns how many were moved.
     """
-    interrupted = Generation.objects.filter(state=State.SENDING, next_attempt_at__lte=now)
+    interrupted_rows = Generation.objects.filter(state=State.SENDING, next_attempt_at__lte=now)
     return sum(
-        _mark_unknown(row, now) for row in interrupted.only("pk", "owner_id", "lease_id", "state")
+        _mark_unknown(row, now)
+        for row in interrupted_rows.only("pk", "owner_id", "lease_id", "state")
     )
 
 
@@ -214,6 +214,6 @@ def _mark_unknown(generation: Generation, now: datetime) -> bool:
     except OperationalError:
         raise
     except Exception:
-        # One row that cannot be moved hides no other one; it is told of at every sweep.
+        # One row that cannot be moved must not keep the others; it is logged each time.
         log.exception("recovery failed", generation=generation.pk)
         return False

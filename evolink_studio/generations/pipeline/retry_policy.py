@@ -1,7 +1,7 @@
-"""A row that no code can work on: a bug of ours, or facts that nobody thought of.
+"""Unexpected exceptions in a stage: a bug of ours, or data that the code does not handle.
 
-It is put off like any other trouble, further each time, so that it delays nobody and is found by
-its code; when the code is mended it goes on by itself.
+The row is retried with growing delays and `ErrorCode.INTERNAL`, so that it delays no other row; it
+goes on by itself once the code is fixed.
 """
 
 import structlog
@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 
 def log_unexpected_error(generation: Generation, error: Exception, *, step: str) -> None:
-    """Log it: in full the first time, in a line as often as it comes again."""
+    """Log it: with the traceback the first time, in one line each further time."""
     is_known = generation.error_code == ErrorCode.INTERNAL
     log.error(
         "step failed",

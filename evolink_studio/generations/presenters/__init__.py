@@ -1,1 +1,1 @@
-"""Rows to what a template shows. A presenter never writes."""
+"""Turns rows into what templates show. A presenter never writes."""

@@ -1,4 +1,4 @@
-"""One generation as a person sees it: every word and number of a card, ready for the template."""
+"""One generation as a card: every text and number ready for the template."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ CHIP_FIELDS = ("aspect_ratio", "duration", "quality", "sound", "mode")
 
 @dataclass(frozen=True)
 class ResultVideo:
-    """A kept result: addresses, and its measured size (pixels, seconds)."""
+    """A saved film: its URLs, its size in pixels, and its length in seconds as text."""
 
     url: str
     poster_url: str
@@ -45,10 +45,10 @@ class ResultVideo:
 
 @dataclass(frozen=True)
 class ProgressBar:
-    """The part of a card that moves while EvoLink works.
+    """The part of a card that changes while a task runs.
 
-    `is_steady`: as long as it is, nothing else on the card changes. `time_left` and
-    `time_without_progress` go on by themselves.
+    `is_steady`: while it is, nothing else on the card changes. A script keeps `time_left` and
+    `time_without_progress` going.
     """
 
     id: int
@@ -62,9 +62,9 @@ class ProgressBar:
 
 @dataclass(frozen=True)
 class Card(ProgressBar):
-    """What the card of one generation says.
+    """The texts, links and allowed actions of one generation's card.
 
-    `is_ticking`: its clock runs and the page follows it.
+    `is_ticking`: its elapsed time is running, and the page polls for it.
     """
 
     state: str
@@ -95,7 +95,7 @@ class Card(ProgressBar):
 
 
 def present_progress(generation: Generation, *, now: datetime) -> ProgressBar:
-    """Prepare what moves on a card."""
+    """Prepare the progress bar of a card. No query."""
     is_running = generation.state == State.RUNNING
     is_stalled = generation.stalled_since is not None
     is_watched = not generation.is_dismissed
@@ -113,9 +113,9 @@ def present_progress(generation: Generation, *, now: datetime) -> ProgressBar:
 def present_card(
     generation: Generation, *, now: datetime, positions: Mapping[int, QueuePosition] = NO_POSITIONS
 ) -> Card:
-    """Prepare a card. Needs `results` with their files prefetched: no query is made here.
+    """Prepare a card. No query, if `results` and their assets are prefetched.
 
-    `positions` says where waiting generations stand, by their number.
+    `positions`: queue positions of queued generations, by pk.
     """
     state = State(generation.state)
     spec = SPECS.get(generation.model_id)
@@ -170,7 +170,9 @@ def _present_chips(generation: Generation) -> tuple[str, ...]:
         if value in (None, "", False) or name not in fields_by_name:
             continue
         field = fields_by_name[name]
-        label = next((_(o.label) for o in field.options if o.value == value), f"{value}")
+        label = next(
+            (_(option.label) for option in field.options if option.value == value), f"{value}"
+        )
         is_labelled = field.control == Control.CHOICE and name in ("sound", "mode")
         unit = field.unit if not field.options else ""
         chips.append(f"{_(field.label)}: {label}" if is_labelled else f"{label} {unit}".strip())
@@ -205,7 +207,7 @@ def _present_video(asset: Asset) -> ResultVideo:
 
 
 def _support_details(generation: Generation) -> tuple[tuple[str, str], ...]:
-    """What support needs to find it, here and at EvoLink. No key and no address is among it."""
+    """(label, text) pairs that support needs to find it. Contains no key and no URL."""
     lines = (
         (_("Number here"), str(generation.pk)),
         (_("Task at EvoLink"), generation.task_id or ""),
@@ -225,7 +227,7 @@ def _format_utc(moment: datetime | None) -> str:
 
 
 def _error_field_anchor(generation: Generation, spec: ModelSpec | None) -> str:
-    """The form opens at the field that EvoLink named."""
+    """The fragment of the form field that EvoLink named; "" without one."""
     if generation.state != State.FAILED or spec is None:
         return ""
     name = field_from_error(generation.error_field, {field.name for field in spec.fields})

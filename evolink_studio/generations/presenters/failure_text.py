@@ -1,7 +1,7 @@
 """What a failure means, in our own words, and what a person can do next.
 
 Codes of failed tasks and of refused requests: EvoLink documentation, stated 2026-11-20. The list
-is not closed: an unknown code is shown as it came, under "details", and no blind retry is offered.
+is open: an unknown code is shown under "details", and no retry is offered for it.
 """
 
 from collections.abc import Collection
@@ -17,10 +17,9 @@ LazyText = str | Promise
 
 @dataclass(frozen=True)
 class FailureText:
-    """`message` happened; `advice` what to do; `is_retryable` whether the same request may work
-    later.
+    """What happened, what to do, and whether the same request may work later.
 
-    `state_label` is what the state is called where "Failed" is not the word.
+    `state_label` replaces "Failed" as the name of the state, unless "".
     """
 
     message: LazyText
@@ -29,7 +28,7 @@ class FailureText:
     state_label: LazyText = ""
 
 
-# Said with every failure: nothing that failed is repeated for free.
+# Shown with every failure.
 NEW_CHARGE_NOTICE = _("Sending it again is a new paid generation.")
 CHANGE_INPUT_ADVICE = _("Change the prompt or the pictures before you send it again.")
 RETRY_LATER_ADVICE = _("The same request may work in a few minutes.")
@@ -146,11 +145,11 @@ UNKNOWN_FAILURE_TEXT = FailureText(
 
 
 def failure_text(code: str) -> FailureText:
-    """The meaning of a code; a general sentence for one we do not know."""
+    """The texts of a code; general ones for an unknown code."""
     return FAILURE_TEXTS.get(code, UNKNOWN_FAILURE_TEXT)
 
 
 def field_from_error(error_field: str, field_names: Collection[str]) -> str:
-    """Which of our fields EvoLink named, as in "body.image_urls[0]"; "" when it is none."""
+    """The form field that EvoLink named, as in "body.image_urls[0]"; "" if there is none."""
     name = error_field.split(".")[-1].split("[")[0]
     return name if name in field_names else ""

@@ -1,4 +1,4 @@
-"""What a page shows around the form and the cards, in the person's language."""
+"""The model picker and the examples of an empty workspace, in the person's language."""
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from evolink_studio.generations import queries
 
 @dataclass(frozen=True)
 class Example:
-    """An example: a title, the model it suits, a prompt and settings."""
+    """An example: a title, a model, a prompt and settings."""
 
     title: str | Promise
     model_id: str
@@ -68,8 +68,8 @@ EXAMPLES: dict[str, Example] = {
 class ModelCard:
     """One AI model in the picker.
 
-    `source_text` says where its facts come from, `replacement_text` what to use instead of it,
-    `denied_reason` why this person may not use it.
+    `source_text` names the source of its rules, `replacement_text` the model to use instead,
+    `denied_reason` why this person may not use it; "" if none.
     """
 
     id: str
@@ -116,13 +116,13 @@ _LIFECYCLE_LABELS: Mapping[Lifecycle, str | Promise] = {
 def present_models(
     selected_id: str, now: datetime, denied_ids: Container[str] = ()
 ) -> list[ModelCard]:
-    """The picker; `denied_ids` are models that the person may not use. Two queries in all."""
-    typical = queries.get_typical_seconds(list(SPECS))
+    """The picker; `denied_ids` are models that the person may not use. Two queries."""
+    typical_seconds = queries.get_typical_seconds(list(SPECS))
     rate_cards = current_rate_cards(now=now)
     present = partial(
         _present_model,
         selected_id=selected_id,
-        typical=typical,
+        typical_seconds=typical_seconds,
         rate_cards=rate_cards,
         denied_ids=denied_ids,
     )
@@ -133,11 +133,11 @@ def _present_model(
     spec: ModelSpec,
     *,
     selected_id: str,
-    typical: Mapping[str, int],
+    typical_seconds: Mapping[str, int],
     rate_cards: Mapping[str, RateCard],
     denied_ids: Container[str],
 ) -> ModelCard:
-    seconds = typical.get(spec.id, spec.typical_seconds)
+    seconds = typical_seconds.get(spec.id, spec.typical_seconds)
     return ModelCard(
         id=spec.id,
         label=_(spec.label),
@@ -162,14 +162,14 @@ def _present_model(
 
 
 def _replacement_text(spec: ModelSpec) -> str:
-    """Which model to use instead; "" where none is named that we have."""
+    """Which model to use instead; "" without a known replacement."""
     if spec.replacement not in SPECS:
         return ""
     return _("Replaced by {model}.").format(model=_(SPECS[spec.replacement].label))
 
 
 def _limit_badges(spec: ModelSpec) -> list[str]:
-    """The longest and the finest that it makes, as far as that can be chosen or is fixed."""
+    """The longest duration and highest quality of a model, as far as they are known."""
     max_length = (
         _("up to {n} s").format(n=f"{spec.duration_range[1]:g}") if spec.duration_range else ""
     )
@@ -191,7 +191,7 @@ def _price_text(rate_card: RateCard | None) -> str:
 
 
 def present_examples(now: datetime) -> list[ExampleCard]:
-    """Examples for an empty first page. One query."""
+    """Examples for an empty workspace, with prices. One query."""
     rate_cards = current_rate_cards(now=now)
     return [
         ExampleCard(

@@ -1,4 +1,4 @@
-"""What pressing the button will cost, said on the button."""
+"""The price quote on the Generate button."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,14 +27,14 @@ from evolink_studio.generations import models
 
 
 def key_rejected_text() -> str:
-    """Also the reason on the button."""
+    """The text of a rejected API key, for the banner and the button."""
     return _("EvoLink does not accept this studio's key, so nothing is sent. Tell the owner.")
 
 
 def find_service_problem(
     spec: ModelSpec, account: ProviderAccount, disk_free_bytes: int | None
 ) -> str:
-    """Why nobody can send anything to this model now; "" when one can."""
+    """Why nobody can send anything to this model now; "" if they can."""
     if account.key_state == ProviderAccount.KeyState.REJECTED:
         return key_rejected_text()
     if spec.lifecycle is Lifecycle.RETIRED:
@@ -46,9 +46,9 @@ def find_service_problem(
 
 @dataclass(frozen=True)
 class PriceQuote:
-    """What a press will take, held against allowances and EvoLink's balance.
+    """What a generation will cost, compared with allowances and EvoLink's balance.
 
-    Its texts are made when a page shows them: a press that is taken needs none.
+    Its texts are built on access: a successful submission needs none.
     """
 
     spec: ModelSpec
@@ -57,60 +57,62 @@ class PriceQuote:
     rate_card: RateCard | None
     estimate: Estimate
     availability: Availability
-    service_problem: str  # why nobody can send anything now; "" when one can
+    service_problem: str  # why nobody can send anything now; "" if they can
 
     @property
     def denial(self) -> SpendingDenied | None:
-        """What an allowance has against it; None where nothing can be sent anyway."""
+        """Why an allowance refuses it; None if not, or with a `service_problem`."""
         return None if self.service_problem else self.availability.denial
 
     @property
     def is_blocked(self) -> bool:
-        """Whether nothing can be sent."""
+        """Whether it cannot be sent."""
         return bool(self.service_problem) or self.denial is not None
 
     @cached_property
     def blocked_reason(self) -> str:
-        """Why nothing can be sent, in short; "" when it can."""
+        """Why it cannot be sent; "" if it can."""
         denial_text = f"{self.denial.summary} {self.cheaper_hint}".strip() if self.denial else ""
         return self.service_problem or denial_text
 
     @property
     def button_label(self) -> str:
-        """The button."""
+        """The text of the button."""
         return _button_label(self.estimate, self.availability)
 
     @property
     def button_note(self) -> str:
-        """Its second line: what will be left."""
+        """The second line of the button: the credits left afterwards."""
         return _button_note(self.estimate, _remaining_credits(self.account, self.availability))
 
     @property
     def note(self) -> str:
-        """How sure the price is."""
+        """How certain the price is."""
         return _note_text(self.rate_card, self.estimate, self.availability)
 
     @cached_property
     def warning(self) -> str:
-        """That it will be tight; "" when it will not."""
+        """That credits are running low; "" if not."""
         return _warning_text(self.account, self.availability)
 
     @cached_property
     def cheaper_hint(self) -> str:
-        """Which setting would cost less, where that helps."""
+        """Which setting would cost less; "" if that does not help."""
         return _cheaper_hint(
             self.availability, self.rate_card, self.estimate, self.spec, self.evaluation
         )
 
     @cached_property
     def allowance_summary(self) -> AllowanceSummary | None:
-        """How the person's allowance stands; None for who has no limit."""
+        """The state of the person's allowance; None without a limit."""
         return summarize_allowances(self.availability)
 
     @property
     def denied_model_ids(self) -> frozenset[str]:
-        """The models that an allowance leaves out."""
-        return frozenset(id for id in SPECS if not self.availability.allows_model(id))
+        """Ids of the models that no allowance permits."""
+        return frozenset(
+            model_id for model_id in SPECS if not self.availability.allows_model(model_id)
+        )
 
 
 def quote_price(
@@ -122,7 +124,7 @@ def quote_price(
     service_problem: str,
     now: datetime,
 ) -> PriceQuote:
-    """What was entered costs, and whether this person may spend it. Three to four queries."""
+    """The price of a form, and whether this person may spend it. Three to four queries."""
     rate_card = current_rate_card(model_id=spec.id, now=now)
     estimate = pricing.estimate_price(rate_card, evaluation.settings)
     availability = check_availability(
@@ -145,7 +147,7 @@ def quote_price(
 
 
 def _remaining_credits(account: ProviderAccount, availability: Availability) -> Decimal | None:
-    """What this person will have left: the smaller of the allowance and EvoLink's account."""
+    """Credits left afterwards, of the allowance or EvoLink's account, whichever has less."""
     limits = [
         value for value in (account.credits_available, availability.available) if value is not None
     ]
@@ -192,9 +194,9 @@ def _cheaper_hint(
     spec: ModelSpec,
     evaluation: FormEvaluation,
 ) -> str:
-    """Where it does not fit, the smallest change that helps; near a limit, the one that saves most.
+    """If it is denied, the smallest change that helps; near a limit, the one that saves most.
 
-    Nothing where the price is open: what a change saves is then not known either.
+    "" if the price is not known: then savings are not known either.
     """
     if rate_card is None or estimate.credits is None:
         return ""

@@ -1,4 +1,4 @@
-"""The words of each state: what it is called, what happened, and what comes next."""
+"""The texts of each state and charge: label, what happened, and what comes next."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ LazyText = str | Promise
 
 @dataclass(frozen=True)
 class ChargeMessage:
-    """`with_amount` names the credits in column `amount_field`; `without_amount` is said when
-    nobody told them."""
+    """`with_amount` shows the credits of field `amount_field`; `without_amount` is used if that is
+    None."""
 
     with_amount: LazyText
     without_amount: LazyText
@@ -60,7 +60,7 @@ _MESSAGE_BY_CHARGE: Mapping[str, ChargeMessage] = {
         "credits_estimated",
     ),
 }
-# Where the state says more about the money than the charge alone.
+# Texts that depend on the state as well; they take precedence.
 _MESSAGE_BY_STATE_AND_CHARGE: Mapping[tuple[str, str], ChargeMessage] = {
     (State.QUEUED, Charge.NONE): ChargeMessage(
         gettext_lazy("Nothing is charged yet; about {n} credits once it is sent."),
@@ -92,7 +92,7 @@ _MESSAGE_BY_STATE_AND_CHARGE: Mapping[tuple[str, str], ChargeMessage] = {
 
 
 def charge_text(generation: Generation) -> str:
-    """What it costs, as far as it is known."""
+    """What it costs, as far as is known."""
     charge = generation.charge
     message = (
         _MESSAGE_BY_STATE_AND_CHARGE.get((generation.state, charge)) or _MESSAGE_BY_CHARGE[charge]
@@ -104,12 +104,12 @@ def charge_text(generation: Generation) -> str:
 
 
 def is_refund_unclear(generation: Generation) -> bool:
-    """It failed, and nobody knows yet whether EvoLink gave the reserved credits back."""
+    """Whether it failed and it is not known if the reserved credits came back."""
     return generation.state == State.FAILED and generation.charge in OPEN_CHARGES
 
 
 def credit_history_text(generation: Generation) -> str:
-    """Estimated → reserved → charged, as far as they are known; one alone says nothing new."""
+    """Estimated → reserved → charged, as far as known; "" with fewer than two of them."""
     amounts = (
         (_("estimated"), generation.credits_estimated),
         (_("reserved"), generation.credits_reserved),
@@ -135,7 +135,7 @@ _RETRIED_AUTOMATICALLY = gettext_lazy("We try again by ourselves; you can leave 
 def status_text(
     generation: Generation, now: datetime, position: QueuePosition | None = None
 ) -> StatusText:
-    """What a card says of a generation. `position` is where it waits, if it does."""
+    """The status texts of a card. `position`: its queue position, if it is queued and known."""
     if generation.state == State.QUEUED:
         text = _queued_text(generation, position)
     else:
@@ -251,14 +251,14 @@ def _retention_text(generation: Generation, now: datetime) -> str:
 
 
 def _hours_left(generation: Generation, now: datetime) -> int | None:
-    """Whole hours for which EvoLink keeps the film; None when they are over."""
+    """Whole hours until the link of the film ends; None if it has ended."""
     if generation.results_expire_at is None or generation.results_expire_at <= now:
         return None
     return (generation.results_expire_at - now) // timedelta(hours=1)
 
 
 def storage_badge(generation: Generation, now: datetime) -> str:
-    """A badge: whether the film is ours, or still only a link that ends."""
+    """A badge that says whether the film is saved here or only a link; "" in other states."""
     if generation.state == State.COMPLETED:
         return _("Saved here")
     if generation.state != State.SAVING:

@@ -1,4 +1,4 @@
-"""Spans of time that go on by themselves on a page: what is left, and how long nothing moved."""
+"""Durations that a script keeps counting on the page: time left, time without progress."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,16 +9,15 @@ from evolink_studio.core.formatting import format_approx_duration
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 
-# EvoLink's bars are coarse and rest for minutes; before this a pause is not worth a word.
+# EvoLink's progress is coarse and often pauses for minutes; shorter pauses are not mentioned.
 PAUSE_NOTICE_DELAY = timedelta(minutes=4)
 
 
 @dataclass(frozen=True)
 class Timer:
-    """`template`, with the time at {time}, from `threshold_seconds` seconds on; before that,
-    `fallback`.
+    """A text with a running time: `template` from `threshold_seconds` on, below that `fallback`.
 
-    The server told how many `seconds` it was; the script counts on, up or down by `step`.
+    It was `seconds` at `measured_at`; the script adds `step` (1 or -1) each second.
     """
 
     template: str
@@ -30,7 +29,7 @@ class Timer:
 
     @property
     def script_data(self) -> str:
-        """The figures for the script, in one word each."""
+        """The figures for the script, separated by spaces."""
         return f"{self.measured_at.timestamp()} {self.seconds} {self.step} {self.threshold_seconds}"
 
     @property
@@ -41,7 +40,7 @@ class Timer:
 
 
 def time_left(generation: Generation, now: datetime) -> Timer | None:
-    """How long it will probably take, going by how long this model usually takes."""
+    """The probable time left, from `expected_seconds`; None unless it is running."""
     if generation.state != State.RUNNING or not generation.expected_seconds:
         return None
     started_at = generation.accepted_at or generation.created_at
@@ -57,7 +56,7 @@ def time_left(generation: Generation, now: datetime) -> Timer | None:
 
 
 def time_without_progress(generation: Generation, now: datetime) -> Timer | None:
-    """How long nothing moved: a pause at first, and no news at all when it has stalled."""
+    """The time without progress, with another text once it is stalled; None unless running."""
     if generation.state != State.RUNNING:
         return None
     since = generation.stalled_since or generation.progressed_at or generation.created_at

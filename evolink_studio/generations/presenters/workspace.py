@@ -1,4 +1,4 @@
-"""The films of a page: one large on the stage, the others on the rail. Each stands there once."""
+"""The workspace page: the selected card, the list of other cards, the poller and the header."""
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from evolink_studio.generations.presenters.quotes import key_rejected_text
 
 @dataclass(frozen=True)
 class UsageBadge:
-    """Credits of a person, and what EvoLink says is left, with its age."""
+    """Credits of a person, and EvoLink's balance with the time it was read."""
 
     reserved: str
     charged_today: str
@@ -32,7 +32,7 @@ class UsageBadge:
 
 @dataclass(frozen=True)
 class Poller:
-    """The page's one poller."""
+    """The one poller of a page; `token` is the state it was rendered from."""
 
     url: str
     is_running: bool
@@ -41,7 +41,7 @@ class Poller:
 
 @dataclass(frozen=True)
 class Banner:
-    """A line above everything: `kind` is info, warn or error."""
+    """A line at the top of the page: `kind` is info, warn or error."""
 
     kind: str
     text: str
@@ -69,13 +69,13 @@ def _balance_note(account: ProviderAccount) -> str:
 
 
 def poller(selected_id: int | None, is_running: bool, token: FeedToken) -> Poller:
-    """The poller of a page that shows generation `selected_id` large."""
+    """The poller of a page with generation `selected_id` selected."""
     url = f"{reverse('live')}?since={token}&show={selected_id or ''}"
     return Poller(url=url, is_running=is_running, token=str(token))
 
 
 def build_banners(account: ProviderAccount, feed: FeedState, now: datetime) -> list[Banner]:
-    """What everybody on the page has to know."""
+    """Banners about the API key, the provider and the worker."""
     banners = []
     if account.key_state == ProviderAccount.KeyState.REJECTED:
         banners.append(Banner("error", key_rejected_text()))
@@ -95,7 +95,7 @@ def build_banners(account: ProviderAccount, feed: FeedState, now: datetime) -> l
 
 @dataclass(frozen=True)
 class Workspace:
-    """`selected_card` is None before the first generation."""
+    """The selected card and the others; `selected_card` is None without a generation."""
 
     selected_card: Card | None
     cards: list[Card]
@@ -107,33 +107,41 @@ class Workspace:
 
 @dataclass(frozen=True)
 class RenderedList:
-    """What a page says of its rail: the version it was drawn from, and the numbers on it."""
+    """The card list of a page: the version it was rendered from, and the ids on it."""
 
     version: int
     card_ids: Sequence[int]
 
     def find_missing(self, rows: Sequence[Generation]) -> list[Generation] | None:
-        """What must be put before its rail, to be these rows in their order; None if more must."""
-        missing = [row for row in rows if row.pk not in self.card_ids]
+        """The rows to put before the list so that it shows `rows`; None if that is not enough."""
+        missing_rows = [row for row in rows if row.pk not in self.card_ids]
         wanted_ids = [row.pk for row in rows]
-        kept_ids = [pk for pk in self.card_ids if pk in wanted_ids]
-        return missing if wanted_ids == [row.pk for row in missing] + kept_ids else None
+        remaining_ids = [pk for pk in self.card_ids if pk in wanted_ids]
+        expected_ids = [row.pk for row in missing_rows] + remaining_ids
+        return missing_rows if wanted_ids == expected_ids else None
 
 
 def build_workspace(user: User, *, selected_id: int | None, now: datetime) -> Workspace:
-    """The newest generations, `selected_id` on the stage if it is theirs, else the newest."""
-    selected, listed = _load_rows(user, selected_id)
-    positions = queries.queue_positions_for(user, [selected, *listed] if selected else listed)
+    """The newest generations, with `selected_id` selected, else the newest.
+
+    Raises Http404 for a foreign `selected_id`.
+    """
+    selected_row, listed_rows = _load_rows(user, selected_id)
+    positions = queries.queue_positions_for(
+        user, [selected_row, *listed_rows] if selected_row else listed_rows
+    )
     return Workspace(
-        selected_card=present_card(selected, now=now, positions=positions) if selected else None,
-        cards=[present_card(row, now=now, positions=positions) for row in listed],
+        selected_card=present_card(selected_row, now=now, positions=positions)
+        if selected_row
+        else None,
+        cards=[present_card(row, now=now, positions=positions) for row in listed_rows],
     )
 
 
 def _load_rows(user: User, selected_id: int | None) -> tuple[Generation | None, list[Generation]]:
     rows = queries.recent_generations(user)
-    selected = _select_row(user, rows, selected_id)
-    return selected, [row for row in rows if selected is None or row.pk != selected.pk]
+    selected_row = _select_row(user, rows, selected_id)
+    return selected_row, [row for row in rows if selected_row is None or row.pk != selected_row.pk]
 
 
 def _select_row(user: User, rows: list[Generation], selected_id: int | None) -> Generation | None:
@@ -154,10 +162,10 @@ def changed_fragments(
     steady_bar_ids: Container[int | None],
     now: datetime,
 ) -> dict[str, object]:
-    """What to draw of these rows on a page that shows `selected_id` large, and `steady_bar_ids`
-    that are steady.
+    """What to render of changed rows on a page with `selected_id` selected.
 
-    Where only the bar moved it is drawn alone. Each comes with whether it stands on the stage.
+    A row in `steady_bar_ids` that is still steady needs only its progress bar. Bars and changed
+    cards come as pairs with `is_selected`.
     """
     positions = queries.queue_positions_for(user, rows)
     progress_bars, changed_cards, new_cards = [], [], []
@@ -180,9 +188,9 @@ def changed_fragments(
 def changed_header(
     user: User, *, since: FeedToken, feed: FeedState, now: datetime
 ) -> dict[str, object]:
-    """The badge and the banners, where they may have changed since a page was drawn.
+    """The badge and the banners, if they may have changed since `since`; else {}.
 
-    While only bars move they stay as they are: no query. Else three.
+    No query without a change, else three.
     """
     token = feed.get_token(now)
     if (token.credits_version, token.header_state) == (since.credits_version, since.header_state):
@@ -202,7 +210,7 @@ def _header_context(
 def workspace_context(
     user: User, *, selected_id: int | None, account: ProviderAccount, now: datetime
 ) -> dict[str, object]:
-    """Everything of a page but its form. The pulse comes first: what happens later is news."""
+    """Everything of a page but its form. The feed is read first, so that no change is missed."""
     feed = feed_state(user, provider_key())
     workspace = build_workspace(user, selected_id=selected_id, now=now)
     return {
@@ -216,33 +224,44 @@ def workspace_context(
 def after_submit_context(
     user: User,
     *,
-    rendered: RenderedList | None,
+    rendered_list: RenderedList | None,
     selected_id: int,
     account: ProviderAccount,
     now: datetime,
 ) -> dict[str, object]:
-    """What to draw after a press: of the rail only what does not stand on the page as it is.
+    """What to render after a submission: of the card list only what changed.
 
-    The whole desk where the page does not say, or more than the beginning of its rail is another.
+    The whole workspace if `rendered_list` is None or the list changed beyond its beginning.
     """
     feed = feed_state(user, provider_key())
-    selected, listed = _load_rows(user, selected_id)
-    missing = rendered.find_missing(listed) if rendered else None
-    if rendered is None or selected is None or missing is None or selected.pk in rendered.card_ids:
+    selected_row, listed_rows = _load_rows(user, selected_id)
+    missing_rows = rendered_list.find_missing(listed_rows) if rendered_list else None
+    if (
+        rendered_list is None
+        or selected_row is None
+        or missing_rows is None
+        or selected_row.pk in rendered_list.card_ids
+    ):
         return workspace_context(user, selected_id=selected_id, account=account, now=now)
-    changed = [row for row in listed if row in missing or row.changed_version > rendered.version]
-    positions = queries.queue_positions_for(user, [selected, *changed])
-    listed_ids = {row.pk for row in listed}
+    changed_rows = [
+        row
+        for row in listed_rows
+        if row in missing_rows or row.changed_version > rendered_list.version
+    ]
+    positions = queries.queue_positions_for(user, [selected_row, *changed_rows])
+    listed_ids = {row.pk for row in listed_rows}
     return {
-        "selected_card": present_card(selected, now=now, positions=positions),
+        "selected_card": present_card(selected_row, now=now, positions=positions),
         "changed_cards": [
-            present_card(row, now=now, positions=positions) for row in changed if row not in missing
+            present_card(row, now=now, positions=positions)
+            for row in changed_rows
+            if row not in missing_rows
         ],
         "missing_cards": [
-            present_card(row, now=now, positions=positions) for row in reversed(missing)
+            present_card(row, now=now, positions=positions) for row in reversed(missing_rows)
         ],
-        "removed_ids": [pk for pk in rendered.card_ids if pk not in listed_ids],
-        "poller": poller(selected.pk, feed.has_watched, feed.get_token(now)),
+        "removed_ids": [pk for pk in rendered_list.card_ids if pk not in listed_ids],
+        "poller": poller(selected_row.pk, feed.has_watched, feed.get_token(now)),
         "is_partial": True,
         **_header_context(user, feed, account, now),
     }

@@ -1,4 +1,4 @@
-"""What a callback says, in two words, and whether to listen. Nothing of it is believed."""
+"""The endpoint for callbacks of EvoLink. Nothing a callback says is trusted."""
 
 import json
 
@@ -14,7 +14,7 @@ from evolink_studio.generations.services import MAX_CALLBACK_BYTES
 
 
 def parse_callback(body: bytes) -> tuple[str, str]:
-    """(status, task id) as the body names them; "" for what it does not say properly."""
+    """(status, task id) from the JSON body; "" for what is missing or malformed."""
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):
@@ -31,9 +31,9 @@ def parse_callback(body: bytes) -> tuple[str, str]:
 @csrf_exempt
 @require_POST
 def callback(request: HttpRequest, token: str) -> HttpResponse:
-    """EvoLink says a task ended. Whatever it says, it only wakes our own authenticated read.
+    """A callback of EvoLink: it only makes our own authenticated read due.
 
-    The answer is the same for known and unknown tokens, for bodies read and not read.
+    Always 204, so that a caller learns nothing about tokens.
     """
     size = parse_id(request.headers.get("Content-Length") or "0")  # a chunked body is not read
     if size is not None:

@@ -1,4 +1,4 @@
-"""The page of one AI model: its form, and what became of earlier ones."""
+"""The workspace page of one AI model: its form and its submission."""
 
 import uuid
 from collections.abc import Sequence
@@ -53,10 +53,9 @@ from evolink_studio.library.upload_handlers import upload_error
 
 @dataclass(frozen=True)
 class EvaluatedForm:
-    """What was entered for an AI model, evaluated, and what its price is held against.
+    """The form data of one request, evaluated, and the account its price is compared with.
 
-    Made once a request, after everything that changes what was entered. `service_problem` says why
-    nobody can send anything now.
+    `service_problem` says why nobody can send anything now; "" if they can.
     """
 
     spec: ModelSpec
@@ -67,14 +66,14 @@ class EvaluatedForm:
 
     @property
     def has_errors(self) -> bool:
-        """Also where a file was not taken."""
+        """Whether a rule is broken or a file was refused."""
         return self.evaluation.request is None or bool(self.form_data.field_errors)
 
 
 @login_required
 @require_GET
 def home(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """Back to where the person worked last; else the first model that is in service."""
+    """Redirect to the model the person used last, else to the first active one."""
     last_model = queries.get_last_model_id(request.user)
     first_active = next(spec.id for spec in SPECS.values() if spec.lifecycle is Lifecycle.ACTIVE)
     return redirect("create", last_model if last_model in SPECS else first_active)
@@ -83,7 +82,7 @@ def home(request: AuthenticatedHttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def create(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
-    """GET: the page. POST: the press of the button."""
+    """GET: the page. POST: submit the form, which spends credits."""
     spec = get_spec_or_404(model_id)
     if request.method == "POST":
         return _submit_form(request, spec)
@@ -93,7 +92,7 @@ def create(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
 @login_required
 @require_POST
 def refresh(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
-    """The form again after a change: the server's rules say what may be chosen now."""
+    """The form again after a change: the rules decide what may be chosen now. Saves the draft."""
     spec = get_spec_or_404(model_id)
     now = timezone.now()
     form_data = _parse_form_data(request, spec, now)
@@ -102,10 +101,10 @@ def refresh(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     edit_rows(spec, form_data.values, command)
     swap_frames(spec, form_data.values, command)
     services.save_draft(owner=request.user, model_id=spec.id, values=form_data.to_json(), now=now)
-    evaluated = _evaluate_form(spec, form_data)
-    form = _build_form(request, evaluated, now=now, form_key=_parse_form_key(request))
+    evaluated_form = _evaluate_form(spec, form_data)
+    form = _build_form(request, evaluated_form, now=now, form_key=_parse_form_key(request))
     if not request.htmx:
-        return _render_page(request, form, evaluated.account)
+        return _render_page(request, form, evaluated_form.account)
     response = _render_form(request, form)
     if url := strip_initial_query(spec, request.htmx.current_url or ""):
         response["HX-Replace-Url"] = url
@@ -115,7 +114,7 @@ def refresh(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
 @login_required
 @require_POST
 def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
-    """Another model with the same wishes: kept where it accepts them, the rest named."""
+    """The form of another model with the values it accepts, and notes about the rest."""
     new_spec = get_spec_or_404(model_id)
     old_spec = get_spec_or_404(request.POST.get("from_model", ""))
     now = timezone.now()
@@ -124,10 +123,10 @@ def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     services.save_draft(
         owner=request.user, model_id=old_spec.id, values=form_data.to_json(), now=now
     )
-    converted, notes = convert_form_data(form_data, old_spec, new_spec)
+    converted_data, notes = convert_form_data(form_data, old_spec, new_spec)
     undo_url = reverse("create", args=[old_spec.id]) if notes else ""
-    evaluated = _evaluate_form(new_spec, converted)
-    form = _build_form(request, evaluated, now=now, notes=notes, undo_url=undo_url)
+    evaluated_form = _evaluate_form(new_spec, converted_data)
+    form = _build_form(request, evaluated_form, now=now, notes=notes, undo_url=undo_url)
     context = {
         "form": form,
         "model_cards": model_picker.present_models(new_spec.id, now, form.quote.denied_model_ids),
@@ -138,7 +137,7 @@ def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
 
 
 def get_spec_or_404(model_id: str) -> ModelSpec:
-    """The rules of a model; Http404 for one we do not have."""
+    """The spec of a model. Raises Http404 for an unknown one."""
     try:
         return SPECS[model_id]
     except KeyError as error:
@@ -146,61 +145,61 @@ def get_spec_or_404(model_id: str) -> ModelSpec:
 
 
 def _open_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResponse:
-    """The page with what the form begins with."""
+    """The page with the initial form."""
     services.ensure_feed(owner=request.user)
     initial = initial_data(request.user, spec, request.GET)
-    evaluated = _evaluate_form(spec, initial.form_data)
+    evaluated_form = _evaluate_form(spec, initial.form_data)
     form = _build_form(
         request,
-        evaluated,
+        evaluated_form,
         now=timezone.now(),
         form_key=initial.form_key,
         field_errors=initial.field_errors,
         notes=initial.notes,
         is_draft=initial.is_draft,
     )
-    return _render_page(request, form, evaluated.account)
+    return _render_page(request, form, evaluated_form.account)
 
 
 def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResponse:
-    """The press of the button: a generation, or the form with what keeps it here."""
+    """Store a generation, or show the form with the reason why not."""
     now = timezone.now()
-    evaluated = _evaluate_form(spec, _parse_form_data(request, spec, now))
-    quote = _quote_price(request, evaluated, now)
+    evaluated_form = _evaluate_form(spec, _parse_form_data(request, spec, now))
+    quote = _quote_price(request, evaluated_form, now)
     form_key = _parse_form_key(request)
-    reject = partial(_render_rejected, request, evaluated, quote)
-    if evaluated.has_errors or quote.is_blocked:
-        field_errors = submit_errors(evaluated.form_data, evaluated.evaluation)
-        return reject(quote.blocked_reason, form_key, field_errors=field_errors)
+    render_rejected = partial(_render_rejected, request, evaluated_form, quote)
+    if evaluated_form.has_errors or quote.is_blocked:
+        field_errors = submit_errors(evaluated_form.form_data, evaluated_form.evaluation)
+        return render_rejected(quote.blocked_reason, form_key, field_errors=field_errors)
     try:
-        generation = _create_generation(request, evaluated, quote, form_key, now)
+        generation = _create_generation(request, evaluated_form, quote, form_key, now)
     except SpendingDenied as denial:
-        return reject(denial.full_text, form_key)
+        return render_rejected(denial.full_text, form_key)
     except services.IdempotencyConflict:
-        return reject(_already_sent_text(), None)
+        return render_rejected(_already_sent_text(), None)
     except UNAVAILABLE_ERRORS as error:
         if not is_unavailable(error):
             raise
-        return reject(_unavailable_text(error), form_key, status=503)
+        return render_rejected(_unavailable_text(error), form_key, status=503)
     if not request.htmx:
         return redirect(f"{reverse('create', args=[spec.id])}?show={generation.pk}")
-    return _render_submitted(request, evaluated, generation.pk)
+    return _render_submitted(request, evaluated_form, generation.pk)
 
 
 def _create_generation(
     request: AuthenticatedHttpRequest,
-    evaluated: EvaluatedForm,
+    evaluated_form: EvaluatedForm,
     quote: PriceQuote,
     form_key: uuid.UUID,
     now: datetime,
 ) -> Generation:
-    """Raises as `services.create_generation` does. The form must be without errors."""
-    assert evaluated.evaluation.request is not None
+    """Needs a form without errors. Raises as `services.create_generation` does."""
+    assert evaluated_form.evaluation.request is not None
     result = services.create_generation(
         owner=request.user,
-        spec=evaluated.spec,
-        params=serialize_params(evaluated.spec, evaluated.evaluation.request),
-        assets=list(evaluated.form_data.assets.values()),
+        spec=evaluated_form.spec,
+        params=serialize_params(evaluated_form.spec, evaluated_form.evaluation.request),
+        assets=list(evaluated_form.form_data.assets.values()),
         form_key=form_key,
         credits_estimated=quote.estimate.credits,
         max_credits=quote.estimate.max_credits,
@@ -211,7 +210,7 @@ def _create_generation(
 
 def _render_rejected(
     request: AuthenticatedHttpRequest,
-    evaluated: EvaluatedForm,
+    evaluated_form: EvaluatedForm,
     quote: PriceQuote,
     text: str,
     form_key: uuid.UUID | None,
@@ -219,40 +218,40 @@ def _render_rejected(
     field_errors: Sequence[FieldError] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The form with all that was entered, and what keeps it here. With its `form_key` another
-    press is the same wish."""
+    """The form as entered, with the reason `text`. With the same `form_key`, submitting it again
+    counts as the same request."""
     form = build_form(
-        evaluated.spec,
-        evaluated.form_data,
-        evaluated.evaluation,
+        evaluated_form.spec,
+        evaluated_form.form_data,
+        evaluated_form.evaluation,
         quote=quote,
         form_key=form_key,
         field_errors=field_errors,
         errors=[text] if text else [],
     )
     if request.htmx:
-        return _render_form(request, form)  # 200: htmx does not swap another answer in
-    return _render_page(request, form, evaluated.account, status=status)
+        return _render_form(request, form)  # 200: htmx swaps no other status in
+    return _render_page(request, form, evaluated_form.account, status=status)
 
 
 def _render_submitted(
-    request: AuthenticatedHttpRequest, evaluated: EvaluatedForm, generation_id: int
+    request: AuthenticatedHttpRequest, evaluated_form: EvaluatedForm, generation_id: int
 ) -> HttpResponse:
-    """The form again, ready for the next one, with the new card on the stage."""
+    """The form with a new key, and the new card as the selected one (unless `keep` names one)."""
     now = timezone.now()
-    kept_id = parse_id(request.POST.get("keep", ""))
+    pinned_id = parse_id(request.POST.get("keep", ""))
     selected_id = (
-        kept_id
-        if kept_id is not None and queries.is_owner_of(request.user, kept_id)
+        pinned_id
+        if pinned_id is not None and queries.is_owner_of(request.user, pinned_id)
         else generation_id
     )
     context = {
-        "form": _build_form(request, evaluated, now=now),
+        "form": _build_form(request, evaluated_form, now=now),
         **after_submit_context(
             request.user,
-            rendered=_parse_rendered_list(request),
+            rendered_list=_parse_rendered_list(request),
             selected_id=selected_id,
-            account=evaluated.account,
+            account=evaluated_form.account,
             now=now,
         ),
     }
@@ -260,7 +259,7 @@ def _render_submitted(
 
 
 def _parse_rendered_list(request: AuthenticatedHttpRequest) -> RenderedList | None:
-    """The rail of the page whose button was pressed; None when it says nothing of it."""
+    """The card list of the page that was submitted; None without `_since`."""
     if "_since" not in request.POST:
         return None
     card_ids = map(parse_id, request.POST.getlist("_rail"))
@@ -304,7 +303,7 @@ def _parse_form_data(request: AuthenticatedHttpRequest, spec: ModelSpec, now: da
 
 
 def _parse_form_key(request: AuthenticatedHttpRequest) -> uuid.UUID:
-    """The key of this rendering. A form without one (a script) is a wish of its own."""
+    """The key of this rendering of the form; a new one if the request has none."""
     try:
         return uuid.UUID(request.POST.get("form_key", ""))
     except ValueError:
@@ -312,7 +311,7 @@ def _parse_form_key(request: AuthenticatedHttpRequest) -> uuid.UUID:
 
 
 def _evaluate_form(spec: ModelSpec, form_data: FormData) -> EvaluatedForm:
-    """Three queries."""
+    """Evaluate form data once per request, after all changes to it. Three queries."""
     account = queries.current_provider_account()
     return EvaluatedForm(
         spec=spec,
@@ -324,21 +323,21 @@ def _evaluate_form(spec: ModelSpec, form_data: FormData) -> EvaluatedForm:
 
 
 def _quote_price(
-    request: AuthenticatedHttpRequest, evaluated: EvaluatedForm, now: datetime
+    request: AuthenticatedHttpRequest, evaluated_form: EvaluatedForm, now: datetime
 ) -> PriceQuote:
     return quote_price(
-        spec=evaluated.spec,
+        spec=evaluated_form.spec,
         user=request.user,
-        evaluation=evaluated.evaluation,
-        account=evaluated.account,
-        service_problem=evaluated.service_problem,
+        evaluation=evaluated_form.evaluation,
+        account=evaluated_form.account,
+        service_problem=evaluated_form.service_problem,
         now=now,
     )
 
 
 def _build_form(
     request: AuthenticatedHttpRequest,
-    evaluated: EvaluatedForm,
+    evaluated_form: EvaluatedForm,
     *,
     now: datetime,
     form_key: uuid.UUID | None = None,
@@ -347,12 +346,12 @@ def _build_form(
     undo_url: str = "",
     is_draft: bool = False,
 ) -> GenerationForm:
-    """The form with its price as it stands now."""
+    """The form with its current price."""
     return build_form(
-        evaluated.spec,
-        evaluated.form_data,
-        evaluated.evaluation,
-        quote=_quote_price(request, evaluated, now),
+        evaluated_form.spec,
+        evaluated_form.form_data,
+        evaluated_form.evaluation,
+        quote=_quote_price(request, evaluated_form, now),
         form_key=form_key,
         field_errors=field_errors,
         notes=notes,

@@ -1,4 +1,4 @@
-"""Everything a person made and kept, is making, or did not get."""
+"""The gallery: a person's generations in three tabs, completed, live, and failed or cancelled."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ PAGE_SIZE = 24
 
 @dataclass(frozen=True)
 class GalleryTab:
-    """One of the lists of the page: its label, what stands there, and what is said of nothing."""
+    """One list of the page: its label, its states, and the text for an empty list."""
 
     name: str
     label: str | Promise
@@ -39,7 +39,7 @@ class GalleryTab:
         return self.url_after({})
 
     def url_after(self, cursor: Mapping[str, str]) -> str:
-        """The address of its page behind this place; of the first page without one."""
+        """The URL of the page after this cursor; of the first page for {}."""
         query = {**({"of": self.name} if self.name else {}), **cursor}
         return f"{reverse('films')}?{urlencode(query)}" if query else reverse("films")
 
@@ -65,7 +65,7 @@ TABS: Mapping[str, GalleryTab] = {
 @login_required
 @require_GET
 def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """A page of posters; `of` names the tab, `before` and `id` are the cursor."""
+    """A page of cards; `of` names the tab, `before` and `id` are the cursor."""
     now = timezone.now()
     tab = TABS.get(request.GET.get("of", ""), COMPLETED_TAB)
     rows = queries.get_gallery_page(
@@ -95,5 +95,5 @@ def _parse_cursor(request: AuthenticatedHttpRequest) -> tuple[datetime, int] | N
     return moment, generation_id
 
 
-def _next_url(tab: GalleryTab, last: Generation) -> str:
-    return tab.url_after({"before": last.created_at.isoformat(), "id": str(last.pk)})
+def _next_url(tab: GalleryTab, last_row: Generation) -> str:
+    return tab.url_after({"before": last_row.created_at.isoformat(), "id": str(last_row.pk)})

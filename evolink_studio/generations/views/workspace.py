@@ -1,4 +1,4 @@
-"""Dropping what was not sent yet, and looking away from what was: neither talks to EvoLink."""
+"""The workspace: polling for changes, selecting, cancelling and dismissing generations."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -51,19 +51,19 @@ def _render_changes(request: AuthenticatedHttpRequest) -> HttpResponse:
     header = changed_header(request.user, since=since, feed=feed, now=now)
     response = render(request, "generations/_poll_response.html", context | header)
     if header:
-        response["HX-Trigger"] = "credits"  # the button says what will be left
+        response["HX-Trigger"] = "credits"  # the form then reloads its price
     return response
 
 
 def _steady_bar_ids(request: AuthenticatedHttpRequest) -> set[int | None]:
-    """The steady bars that stand on the page."""
+    """The ids of the steady progress bars on the page."""
     return {parse_id(text) for text in request.GET.getlist("bar")}
 
 
 @login_required
 @require_GET
 def show(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """Put one generation on the stage."""
+    """The workspace with this generation selected."""
     now = timezone.now()
     return render(
         request,
@@ -77,7 +77,7 @@ def show(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def cancel(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """Drop a generation that was not sent yet. Too late: the card says how it stands."""
+    """Cancel a queued generation, and show its card. If it is too late, the card says so."""
     now = timezone.now()
     services.cancel(generation=queries.get_generation_or_404(request.user, pk), now=now)
     if not request.htmx:
@@ -90,20 +90,20 @@ def cancel(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def dismiss(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """The card says what goes on. Too late: it says how it ended."""
+    """Dismiss a generation, and show its card. If it has ended, the card says so."""
     now = timezone.now()
     services.dismiss(generation=queries.get_generation_or_404(request.user, pk), now=now)
-    drawn = present_card(queries.get_generation_or_404(request.user, pk), now=now)
+    card = present_card(queries.get_generation_or_404(request.user, pk), now=now)
     if not request.htmx:
-        messages.info(request, f"{drawn.message} {drawn.advice}")
+        messages.info(request, f"{card.message} {card.advice}")
         return redirect("home")
-    return _render_card(request, drawn)
+    return _render_card(request, card)
 
 
 @login_required
 @require_POST
 def restore(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """Back on the stage, with the poller that follows it."""
+    """Undo the dismissal, and show the workspace with this generation selected."""
     generation = queries.get_generation_or_404(request.user, pk)
     services.restore(generation=generation)
     if not request.htmx:
@@ -115,6 +115,6 @@ def restore(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 def _render_card(request: AuthenticatedHttpRequest, card: Card) -> HttpResponse:
-    """The card anew: large on the stage, or small on the rail."""
+    """The card, large if the request says `staged`, else small."""
     name = "_stage_card" if request.POST.get("staged") else "_card"
     return render(request, f"generations/{name}.html", {"card": card})

@@ -1,7 +1,7 @@
 """The files API (EvoLink documentation, stated 2026-11-20).
 
-Answers are {"success", "code", "msg", "data"}. A refused picture is an HTTP 200 with
-`success: false`: EvoLink does that too, and a client must look.
+Answers are {"success", "code", "msg", "data"}. A rejected picture is an HTTP 200 with
+`success: false`, as at EvoLink.
 """
 
 import base64
@@ -56,9 +56,9 @@ class FileEndpoints:
         text = fields.get("base64_data") or fields.get("base64Data")
         if not isinstance(text, str):
             return _error_response("base64_data is required.", status=400)
-        encoded = text.partition(",")[2] if text.startswith("data:") else text
+        encoded_text = text.partition(",")[2] if text.startswith("data:") else text
         try:
-            content = base64.b64decode(encoded, validate=True)
+            content = base64.b64decode(encoded_text, validate=True)
         except (binascii.Error, ValueError):
             return _error_response("base64_data is not valid base64.", status=400)
         name = str(fields.get("file_name") or fields.get("fileName") or "")

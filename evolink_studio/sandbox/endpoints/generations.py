@@ -1,4 +1,4 @@
-"""`POST /v1/videos/generations`: the one request that costs credits."""
+"""`POST /v1/videos/generations`: the only request that costs credits."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ from evolink_studio.sandbox.video.plan import VideoPlan, estimate_work_seconds, 
 
 IDEMPOTENCY_KEY_PATTERN = re.compile(r"[A-Za-z0-9._-]{16,96}")
 RETRY_AFTER_SECONDS = 5
-# A task waits this share of its work before it begins, but not longer than these seconds.
+# A task is pending for this share of its duration, but at most for so many seconds.
 PENDING_SHARE, MAX_PENDING_SECONDS = 0.15, 2.0
 
 
@@ -114,7 +114,7 @@ class GenerationEndpoints:
     ) -> dict[str, Any]:
         now, pace = self._database.now(), self._settings.pace
         usual_seconds = estimate_work_seconds(spec, parsed_request)
-        work = usual_seconds if behaviour.work_seconds is None else behaviour.work_seconds
+        work_seconds = usual_seconds if behaviour.work_seconds is None else behaviour.work_seconds
         plan = plan_video(spec, parsed_request, is_small=behaviour.is_small)
         token = secrets.token_urlsafe(18)
         return {
@@ -126,10 +126,10 @@ class GenerationEndpoints:
             "video_name": _choose_video_name(plan, token, behaviour),
             "video_state": int(behaviour.failure is not None),
             "created_at": now,
-            "starts_at": now + pace * min(MAX_PENDING_SECONDS, PENDING_SHARE * work),
-            "progress_seconds": pace * (usual_seconds if behaviour.is_stalled else work),
-            "due_at": now + pace * work,
-            "estimated_seconds": max(1, math.ceil(pace * min(usual_seconds, work))),
+            "starts_at": now + pace * min(MAX_PENDING_SECONDS, PENDING_SHARE * work_seconds),
+            "progress_seconds": pace * (usual_seconds if behaviour.is_stalled else work_seconds),
+            "due_at": now + pace * work_seconds,
+            "estimated_seconds": max(1, math.ceil(pace * min(usual_seconds, work_seconds))),
             "video_seconds": plan.seconds,
             "reserved_units": to_units(
                 RATES[spec.name].calculate_price(parsed_request, plan.seconds)
@@ -160,7 +160,7 @@ class GenerationEndpoints:
 
 
 def get_base_url(request: Request, settings: SandboxSettings) -> str:
-    """The address that links begin with, without a slash at its end."""
+    """The base URL of links, without a trailing slash."""
     return (settings.public_url or str(request.base_url)).rstrip("/")
 
 

@@ -1,4 +1,4 @@
-"""Films and pictures by their links. A link needs no key; it is unguessable and dies."""
+"""Serves films and pictures. Their links need no key; they are unguessable and expire."""
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
@@ -13,7 +13,7 @@ from evolink_studio.sandbox.serializers import build_result_urls
 from evolink_studio.sandbox.settings import RESULT_LIFETIME_SECONDS, SandboxSettings
 from evolink_studio.sandbox.task_repository import TaskRepository, TaskRow
 
-# Seen by public clients: agents that do not name a product are turned away from results.
+# Seen by public clients: result links answer 403 to the user agents of HTTP libraries.
 BLOCKED_USER_AGENTS = ("python-httpx", "python-requests", "python-urllib", "aiohttp")
 NOSNIFF_HEADERS = {"X-Content-Type-Options": "nosniff"}
 

@@ -1,4 +1,4 @@
-"""The free requests: tasks, credits, models; and the sandbox's own page and top-up."""
+"""Free requests: tasks, credits, models; and the sandbox's own start page and top-up."""
 
 import re
 from decimal import Decimal
@@ -73,7 +73,7 @@ class TaskEndpoints:
         return JSONResponse(self._serialize_balance())
 
     async def top_up(self, request: Request) -> Response:
-        """The sandbox's own: EvoLink has no such request."""
+        """Add credits. EvoLink has no such request."""
         require_key(request)
         amount = parse_body(await request.body()).get("credits")
         if not isinstance(amount, int) or isinstance(amount, bool):
@@ -93,7 +93,7 @@ class TaskEndpoints:
         return PlainTextResponse(build_about_text(self._settings))
 
     def _serialize_balance(self) -> dict[str, Any]:
-        """An unlimited key has no credits of its own: what can be spent is the user's."""
+        """The key is unlimited: only the credits of the user count."""
         with self._database.transaction():
             balance = self._ledger.get_balance()
         used_credits = to_json_number(balance.used_credits)
@@ -115,20 +115,20 @@ class TaskEndpoints:
 
 
 def build_about_text(settings: SandboxSettings) -> str:
-    """The sandbox in words, for a person who opens its address."""
+    """The start page as text, for a person who opens the address."""
     tag_width = max(len(scenario.tag) for scenario in SCENARIOS) + 2
     scenario_lines = "\n".join(
         f"  {f'[{scenario.tag}]':<{tag_width}}  {scenario.description}" for scenario in SCENARIOS
     )
     return f"""EvoLink Studio sandbox
 
-This is a far end for trying things out. It keeps EvoLink's documented contract, makes short films
+This is a provider for trying things out. It keeps EvoLink's documented contract, makes short films
 on this machine and charges play credits only. Any key works except sk-evo-revoked.
 
 Every midnight (UTC) the account is filled up to {settings.opening_balance} credits. To fill it up
 earlier: POST /sandbox/top-up with {{"credits": 500}}.
 
-A word in square brackets in the prompt plays a story; words may be joined:
+A word in square brackets in the prompt plays a scenario; words may be joined:
 
 {scenario_lines}
 """

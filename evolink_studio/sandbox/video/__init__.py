@@ -6,5 +6,5 @@ scenes.py               generated background; slideshow of given images
 captions.py             text overlay and progress bar
 audio.py                generated chord
 render.py               the renderer; `python -m evolink_studio.sandbox.video.render` makes one
-video subprocess_renderer.py  runs the renderer in a process of its own
+subprocess_renderer.py  runs the renderer in a process of its own
 """

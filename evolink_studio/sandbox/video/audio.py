@@ -18,7 +18,7 @@ FADE_SECONDS = 0.6
 
 
 class Chord:
-    """`second(n)` is one second of mono samples (float32) of a piece of `seconds` length."""
+    """A chord of `seconds` length; `synthesize_second(n)` is one second of mono float32 samples."""
 
     def __init__(self, text: str, seconds: int) -> None:
         seed_byte = hashlib.sha256(text.encode("utf-8", "replace")).digest()[-1]

@@ -1,4 +1,4 @@
-"""The words on the picture: the prompt, the facts, the mark of the sandbox, the bar of time."""
+"""The text on a frame: prompt, subtitle, watermark; and the progress bar."""
 
 import unicodedata
 from contextlib import suppress
@@ -13,8 +13,7 @@ WATERMARK = "SANDBOX"
 MAX_LINES = 4
 WHITE = (255, 255, 255, 255)
 TRANSLUCENT_WHITE = (255, 255, 255, 205)
-# Pillow's own font is the prettiest and knows little more than English; these of the machine are
-# tried for what it cannot write.
+# Pillow's own font has few letters beyond English; these system fonts are tried for the others.
 FALLBACK_FONTS = ("NotoSans-Regular.ttf", "DejaVuSans.ttf", "NotoSansCJK-Regular.ttc")
 UNDRAWABLE_LETTER = "\U0010ffff"
 
@@ -27,7 +26,7 @@ class _CaptionLayer:
 
 
 class Caption:
-    """Draws itself onto frames; `opacity` from 0 to 1 lets it fade in and out."""
+    """Draws itself onto frames, with an `opacity` from 0 to 1; `t` runs from 0 to 1."""
 
     def __init__(self, text: str, subtitle: str, width: int, height: int) -> None:
         self._width, self._height = width, height
@@ -80,7 +79,7 @@ class Caption:
 
 
 def wrap_text(text: str, font: Font, width: float, max_lines: int = MAX_LINES) -> list[str]:
-    """The words as at most `max_lines` lines of `width` pixels; what is too much ends in an
+    """The text in at most `max_lines` lines of `width` pixels; a longer one ends in an
     ellipsis."""
     lines: list[str] = []
     line = ""
@@ -105,7 +104,7 @@ def wrap_text(text: str, font: Font, width: float, max_lines: int = MAX_LINES) -
 
 
 def _split_word(word: str, font: Font, width: float) -> list[str]:
-    """A word that is wider than a line, cut; scripts without spaces depend on it."""
+    """A word cut into pieces of at most one line, for scripts without spaces."""
     pieces = [""]
     for letter in word[:400]:
         if pieces[-1] and font.getlength(pieces[-1] + letter) > width:
@@ -115,7 +114,7 @@ def _split_word(word: str, font: Font, width: float) -> list[str]:
 
 
 def _build_scrim(width: int, height: int) -> Image.Image:
-    """A shade that grows downwards, so that white letters can be read on any picture."""
+    """A shade that grows darker downwards, so that white text is readable on any picture."""
     shade = Image.linear_gradient("L").resize((width, height))
     image = Image.new("RGBA", (width, height), (0, 0, 0, 0))
     image.putalpha(shade.point([round(value * 0.72) for value in range(256)]))
@@ -123,7 +122,7 @@ def _build_scrim(width: int, height: int) -> Image.Image:
 
 
 def _choose_font(size: int, text: str) -> Font:
-    """The first font that can write every letter, else the one that can write most of them."""
+    """The first font that has every letter, else the one that has most of them."""
     fonts = [ImageFont.load_default(size)]
     for name in FALLBACK_FONTS:
         if _count_undrawable(text, fonts[-1]) == 0:
@@ -134,12 +133,12 @@ def _choose_font(size: int, text: str) -> Font:
 
 
 def _count_undrawable(text: str, font: Font) -> int:
-    """How many of the letters this font has no drawing for."""
+    """The number of different letters that this font lacks."""
     return len(_find_undrawable(text, font))
 
 
 def _replace_undrawable(text: str, font: Font) -> str:
-    """The words without the letters that would only be boxes; "é" may still be an "e"."""
+    """The text without letters that the font lacks; "é" may become "e"."""
     replacements = {
         letter: unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
         for letter in _find_undrawable(text, font)

@@ -1,4 +1,4 @@
-"""Decides what the film of a request looks like: size, length, sound, pictures, words."""
+"""Plans the film of a request: size, length, sound, pictures, text."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from fractions import Fraction
 from evolink_studio.sandbox.model_specs import SandboxModelSpec
 from evolink_studio.sandbox.parameters import ParsedRequest
 
-# Longest side in pixels: good enough to watch, small enough to make in seconds.
+# In pixels: large enough to watch, small enough to render in seconds.
 LONGEST_SIDE_BY_QUALITY = {"480p": 640, "720p": 854, "1080p": 960, "4k": 960}
 DEFAULT_LONGEST_SIDE = 854
 SMALL_LONGEST_SIDE = 320
@@ -25,7 +25,7 @@ EXTRA_SECONDS_BY_QUALITY = {"480p": 0.0, "720p": 1.0, "1080p": 3.0, "4k": 6.0}
 
 @dataclass(frozen=True, slots=True)
 class VideoPlan:
-    """A storyboard before it is known where films and pictures are kept: `image_ids` are ids."""
+    """A storyboard without paths: pictures by the ids of their rows."""
 
     width: int
     height: int
@@ -40,7 +40,7 @@ class VideoPlan:
 def plan_video(
     spec: SandboxModelSpec, request: ParsedRequest, *, is_small: bool = False
 ) -> VideoPlan:
-    """What the film will be; a small one is made in no time."""
+    """The plan of the film; `is_small` renders quickly."""
     longest_side = LONGEST_SIDE_BY_QUALITY.get(request.get_text("quality"), DEFAULT_LONGEST_SIDE)
     width, height = _choose_size(request, SMALL_LONGEST_SIDE if is_small else longest_side)
     seconds = get_video_seconds(spec, request)
@@ -61,7 +61,7 @@ def get_video_seconds(spec: SandboxModelSpec, request: ParsedRequest) -> int:
 
 
 def estimate_work_seconds(spec: SandboxModelSpec, request: ParsedRequest) -> float:
-    """How long the work takes here at pace 1: 5 to 20 seconds, by length and quality."""
+    """Duration of a task at pace 1: 5 to 20 seconds, by length and quality."""
     seconds = MIN_WORK_SECONDS + 0.7 * get_video_seconds(spec, request)
     seconds += EXTRA_SECONDS_BY_QUALITY.get(request.get_text("quality"), 0.0)
     return min(MAX_WORK_SECONDS, seconds)
@@ -75,7 +75,7 @@ def _choose_size(request: ParsedRequest, longest_side: int) -> tuple[int, int]:
 
 
 def _choose_ratio(request: ParsedRequest) -> Fraction:
-    """Width over height: as asked, else as the first picture, else as the words suggest."""
+    """Width over height: as requested, else of the first picture, else by words in the prompt."""
     match = _RATIO_PATTERN.fullmatch(request.get_text("aspect_ratio"))
     if match:
         return Fraction(int(match[1]), int(match[2]))
@@ -98,5 +98,5 @@ def _build_subtitle(spec: SandboxModelSpec, request: ParsedRequest, seconds: int
 
 
 def _round_to_even(length: float | Fraction) -> int:
-    """H.264 in yuv420p wants even sides."""
+    """H.264 in yuv420p requires even sides."""
     return max(2, round(length / 2) * 2)

@@ -1,4 +1,4 @@
-"""Makes one film. Run as a process of its own, at low priority, with the storyboard on stdin."""
+"""Renders one film. Runs as a process of its own, at low priority, with a storyboard on stdin."""
 
 import os
 import sys
@@ -18,8 +18,7 @@ from evolink_studio.sandbox.video.scenes import GradientScene, SlideshowScene
 from evolink_studio.sandbox.video.storyboard import Storyboard
 
 NICENESS = 10
-# With pictures the words come a little later and go a little earlier, in seconds: the first and
-# the last frame are the given pictures.
+# A film of pictures begins and ends without a caption: its first and last frame are the pictures.
 CAPTION_DELAY_SECONDS = 0.4
 CAPTION_FADE_SECONDS = 0.5
 
@@ -29,7 +28,7 @@ class Scene(Protocol):
 
 
 def render_video(storyboard: Storyboard) -> None:
-    """Write the film to `board.target`; the file appears whole or not at all."""
+    """Write the film to `storyboard.path`; the file appears complete or not at all."""
     partial_path = storyboard.path.with_suffix(f".{os.getpid()}.part")
     try:
         with av.open(

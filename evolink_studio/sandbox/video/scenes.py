@@ -1,4 +1,4 @@
-"""A slow, colourful light whose hues and paths come from a hash of the prompt."""
+"""Scenes, which draw the frames of a film: a generated gradient, or a slideshow of pictures."""
 
 import colorsys
 import hashlib
@@ -10,8 +10,8 @@ from PIL import Image, ImageOps
 
 Colour = tuple[int, int, int]
 
-# The light is calculated on this many cells along the longer side and then enlarged smoothly:
-# a gradient needs no more, and pure Python stays fast enough.
+# The gradient is calculated on so many cells along the longer side and then enlarged, so that pure
+# Python is fast enough.
 GRID_CELLS = 30
 LIGHT_COUNT = 4
 DISC_COUNT = 6
@@ -19,7 +19,7 @@ DISC_COUNT = 6
 
 @dataclass(frozen=True, slots=True)
 class _Orbit:
-    """A closed path: where something is at time t (0 to 1), in shares of the picture."""
+    """A closed path; positions as shares of the frame size."""
 
     x: float
     y: float
@@ -36,7 +36,10 @@ class _Orbit:
 
 
 class GradientScene:
-    """A scene: `frame(t)` is the picture at time t, 0 at the start and 1 at the end."""
+    """A slow gradient with discs; a hash of the text sets colours and paths.
+
+    `draw_frame(t)` draws the frame at time t, 0 at the start and 1 at the end.
+    """
 
     def __init__(self, text: str, width: int, height: int) -> None:
         self._seed = hashlib.sha256(text.encode("utf-8", "replace")).digest()
@@ -106,7 +109,7 @@ class GradientScene:
 def _blend_colours(
     spots: list[tuple[float, float]], colours: list[Colour], x: float, y: float
 ) -> Colour:
-    """The colour at a point: every light counts by the inverse cube of its distance."""
+    """The colour at a point: lights weighted by the inverse cube of their distance."""
     red = green = blue = total = 0.0
     for (spot_x, spot_y), colour in zip(spots, colours, strict=True):
         weight = (0.02 + (x - spot_x) ** 2 + (y - spot_y) ** 2) ** -1.5
@@ -123,13 +126,14 @@ def _to_rgb(hue: float, saturation: float, value: float) -> Colour:
 
 
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
-# How far the camera comes closer between two pictures, and over a film of a single picture.
-ZOOM_BETWEEN = 0.10
-ZOOM_ALONE = 0.16
+# How far it zooms in between two pictures, and over a film of a single picture.
+ZOOM_BETWEEN_IMAGES = 0.10
+ZOOM_SINGLE_IMAGE = 0.16
 
 
 class SlideshowScene:
-    """A scene like Aurora: `frame(0)` is the first picture, `frame(1)` the last."""
+    """Given pictures, blended into one another; `draw_frame(0)` is the first, `draw_frame(1)` the
+    last."""
 
     def __init__(self, image_paths: tuple[str, ...], width: int, height: int) -> None:
         self._size = (width, height)
@@ -138,15 +142,15 @@ class SlideshowScene:
     def draw_frame(self, t: float) -> Image.Image:
         last_index = len(self._images) - 1
         if last_index == 0:
-            return self._zoom_image(0, ZOOM_ALONE * t)
+            return self._zoom_image(0, ZOOM_SINGLE_IMAGE * t)
         position = t * last_index
         index = min(int(position), last_index - 1)
         share = position - index
-        current_image = self._zoom_image(index, ZOOM_BETWEEN * share)
+        current_image = self._zoom_image(index, ZOOM_BETWEEN_IMAGES * share)
         blend_share = _ease_share((share - 0.25) / 0.5)
         if blend_share == 0:
             return current_image
-        next_image = self._zoom_image(index + 1, ZOOM_BETWEEN * (1 - share))
+        next_image = self._zoom_image(index + 1, ZOOM_BETWEEN_IMAGES * (1 - share))
         return (
             next_image if blend_share == 1 else Image.blend(current_image, next_image, blend_share)
         )

@@ -1,4 +1,4 @@
-"""What a film is to show, as plain data that travels between processes as JSON."""
+"""The description of a film to render, sent between processes as JSON."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -7,10 +7,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Storyboard:
-    """One film to be made.
+    """One film to render.
 
-    width and height are even pixels, seconds is the exact length, pictures are files on this
-    machine in the order of their appearance (the film starts from the first and ends on the last).
+    width, height  pixels, even numbers
+    seconds        the exact length
+    image_paths    files in the order of appearance: the film begins with the first and ends with
+                   the last
     """
 
     target_path: str
@@ -36,6 +38,6 @@ class Storyboard:
 
     @classmethod
     def from_json(cls, text: bytes) -> "Storyboard":
-        """Raises ValueError or TypeError for anything that `dumps` did not write."""
+        """Raises ValueError or TypeError for anything that `to_json` did not write."""
         fields = json.loads(text)
         return cls(**{**fields, "image_paths": tuple(fields["image_paths"])})

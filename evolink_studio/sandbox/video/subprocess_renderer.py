@@ -1,4 +1,4 @@
-"""Makes a film in a process of its own, so that the server keeps answering."""
+"""Renders a film in a process of its own, so that the server keeps answering."""
 
 import asyncio
 import os
@@ -12,11 +12,11 @@ PROJECT_ROOT = Path(__file__).resolve().parents[3]
 
 
 class RenderError(Exception):
-    """The film could not be made; the message is the last line the process wrote."""
+    """The film could not be rendered; the message is the last line the process wrote."""
 
 
 async def render_in_subprocess(storyboard: Storyboard) -> None:
-    """Raises NotMade. A process that is no longer wanted is killed."""
+    """Raises RenderError. Kills the process on timeout or cancellation."""
     process = await _start_process()
     try:
         async with asyncio.timeout(RENDER_TIMEOUT_SECONDS):
@@ -41,9 +41,9 @@ async def _start_process() -> asyncio.subprocess.Process:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
-            # Nothing else of the environment: a film needs no secrets.
+            # Nothing else of the environment: it needs no secrets.
             env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(PROJECT_ROOT)},
-            # Ctrl+C at the terminal is for the server, which ends its films itself.
+            # Ctrl+C at the terminal must only reach the server, which ends its renders itself.
             start_new_session=True,
         )
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`manage.py worker`: sends, follows and saves."""
+"""`manage.py worker`: runs the pipeline until SIGTERM."""
 
 import asyncio
 import signal
@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 
 class ConnectionClosingExecutor(ThreadPoolExecutor):
-    """Gives the database connection of a thread back when its work is done.
+    """Closes the database connections of a thread after each call.
 
-    Django does that at the end of a request. Here nobody would: a connection that broke while a
-    thread had nothing to do would make every later use of the thread fail.
+    Django does that at the end of a request, but not here: a connection that broke while the thread
+    was idle would make its every later use fail.
     """
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
@@ -35,7 +35,7 @@ class ConnectionClosingExecutor(ThreadPoolExecutor):
         return super().submit(run_and_close)
 
 
-# By name: what only PostgreSQL needs is not loaded on SQLite.
+# By import path, so that Procrastinate is not imported on SQLite.
 WORKER_CLASSES = {
     "sqlite": "evolink_studio.worker.worker.Worker",
     "postgresql": "evolink_studio.worker.distributed_worker.DistributedWorker",
@@ -50,7 +50,7 @@ class Command(BaseCommand):
 
 
 async def run_worker(build_worker: Callable[[Provider, Clock], Worker]) -> None:
-    """Run an engine against the provider of the settings until this process is told to stop."""
+    """Run a worker against the provider of the settings until SIGTERM or SIGINT."""
     provider = provider_from_settings()
     async with provider.client:
         worker = build_worker(provider, timezone.now)
