@@ -112,12 +112,12 @@ class ProviderConnection(asyncio.Protocol):
 async def serve_until_terminated(port: int, reads_per_percent: int, video: bytes) -> None:
     """Until SIGTERM."""
     state = ProviderState(reads_per_percent, video, f"http://127.0.0.1:{port}")
-    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    loop, stop_event = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop_event.set)
     server = await loop.create_server(
         lambda: ProviderConnection(state), "127.0.0.1", port, backlog=1024
     )
-    await stopped.wait()
+    await stop_event.wait()
     server.close()
 
 

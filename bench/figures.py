@@ -11,7 +11,7 @@ ROW_FORMAT = "{:<62} {:>12} {:>12}  {}"
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number. Its target is `at_most` or `at_least`; without one it is just told."""
+    """One measured number. Its target is `at_most` or `at_least`; without one it is just shown."""
 
     name: str
     value: float
@@ -61,8 +61,8 @@ def median(values: Sequence[float]) -> float:
 
 def percentile(share: float, values: Sequence[float]) -> float:
     """The value that `share` of all values do not exceed (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+    sorted_values = sorted(values)
+    return sorted_values[max(0, math.ceil(share * len(sorted_values)) - 1)]
 
 
 def percentile_figures(

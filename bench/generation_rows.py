@@ -1,4 +1,4 @@
-"""Generations in a wanted state. Django looks at the wanted world."""
+"""Generations in a wanted state. Django uses the wanted instance."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -84,8 +84,8 @@ def _create_completed_batch(owner: User, moments: list[tuple[int, datetime]]) ->
 
 
 def _numbered_batches(moments: Iterator[datetime]) -> Iterator[list[tuple[int, datetime]]]:
-    numbered = enumerate(moments, start=1)
-    while batch := list(itertools.islice(numbered, BATCH_SIZE)):
+    numbered_moments = enumerate(moments, start=1)
+    while batch := list(itertools.islice(numbered_moments, BATCH_SIZE)):
         yield batch
 
 

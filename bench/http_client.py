@@ -100,11 +100,11 @@ async def measure_throughput(
 ) -> float:
     """Ask on all lines without a pause; requests a second."""
     begin = time.perf_counter()
-    until = begin + seconds
+    ends_at = begin + seconds
 
     async def send_repeatedly(line: ClientConnection) -> int:
         count = 0
-        while time.perf_counter() < until:
+        while time.perf_counter() < ends_at:
             await line.send(request, status)
             count += 1
         return count

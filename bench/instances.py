@@ -1,4 +1,4 @@
-"""Where the bench lives: one temporary folder, and in it a small world for each measure."""
+"""Where the bench lives: one temporary folder, and in it an instance for each measure."""
 
 import itertools
 import os
@@ -40,7 +40,7 @@ class BenchInstance:
 
     @contextmanager
     def use_database(self) -> Iterator[None]:
-        """Django in this process looks at this world."""
+        """Let Django in this process use this instance."""
         from django.db import connection
 
         connection.close()
@@ -92,7 +92,7 @@ class InstanceFactory:
 
     @contextmanager
     def create_instance(self, *, is_empty: bool = False) -> Iterator[BenchInstance]:
-        """A new world, with a migrated database unless it is to be empty."""
+        """A new instance, with a migrated database unless it is to be empty."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         if not is_empty:
             shutil.copy(self.folder / "prepared" / DATABASE_NAME, folder)

@@ -58,8 +58,9 @@ class BenchProcess:
         self.process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(STOP_TIMEOUT_SECONDS)
-        for pid, started in members:
-            if started and _start_ticks(pid) == started:  # a number may be somebody else's by now
+        for pid, start_ticks in members:
+            # A number may be somebody else's by now.
+            if start_ticks and _start_ticks(pid) == start_ticks:
                 kill_and_wait(pid)
         self.process.wait()
 

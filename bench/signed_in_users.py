@@ -1,4 +1,4 @@
-"""People who are signed in. Django looks at the wanted world."""
+"""People who are signed in. Django uses the wanted instance."""
 
 from dataclasses import dataclass
 

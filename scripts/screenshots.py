@@ -36,14 +36,14 @@ def main() -> None:
 def _link(studio: "subprocess.Popen[str]") -> str:
     assert studio.stdout is not None
     for line in studio.stdout:
-        if found := LINK.search(line):
-            return found.group()
+        if match := LINK.search(line):
+            return match.group()
     raise SystemExit("the studio did not start")
 
 
 def _picture(link: str) -> None:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         _open(page, link)
         for model, prompt in FILMS:

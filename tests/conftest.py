@@ -1,4 +1,4 @@
-"""What every test stands on: no network, files of its own."""
+"""For every test: no network, files of its own."""
 
 import os
 import socket

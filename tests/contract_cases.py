@@ -1,6 +1,6 @@
 """The contract cases: requests worked out by hand from the documentation.
 
-Read by the tests of the catalogue and by those of the form, so that both keep the same word.
+Used by the tests of the catalogue and by those of the form.
 """
 
 import json
@@ -50,7 +50,7 @@ class ContractCase:
         return f"{self.model_id}: {self.name}"
 
     def raw_values(self) -> dict[str, Any]:
-        """What is entered, with the pictures as Media whose `ref` is their name."""
+        """What is entered, with the pictures as MediaFile whose `ref` is their name."""
         files = {
             name: [picture.to_media_file() for picture in pictures]
             for name, pictures in self.pictures.items()
@@ -60,7 +60,7 @@ class ContractCase:
     def picture_urls(self) -> dict[str, str]:
         """A URL for each picture, by its name."""
         names = [picture.name for pictures in self.pictures.values() for picture in pictures]
-        return {name: f"https://files.example/{place}.png" for place, name in enumerate(names)}
+        return {name: f"https://files.example/{number}.png" for number, name in enumerate(names)}
 
     def expected_payload(self, urls: dict[str, str]) -> dict[str, Any]:
         """`payload`, with the names of pictures replaced by their URLs."""
@@ -76,8 +76,8 @@ def _replace_names(value: Any, urls: dict[str, str]) -> Any:
 def _parse_case(entry: dict[str, Any]) -> ContractCase:
     pictures = {
         field: [
-            CasePicture(f"<{field} {place}>", image["w"], image["h"], image["format"])
-            for place, image in enumerate(images, 1)
+            CasePicture(f"<{field} {number}>", image["w"], image["h"], image["format"])
+            for number, image in enumerate(images, 1)
         ]
         for field, images in entry["images"].items()
     }

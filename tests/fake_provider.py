@@ -1,16 +1,16 @@
-"""A far end that does as a test says, and keeps the truth about what it was asked and took.
+"""A scripted provider that records what it was asked and what it accepted.
 
-    from tests.provider_replies import cut, task
-    from tests.fake_provider import FarEnd
+    from tests.fake_provider import FakeProvider
+    from tests.provider_replies import cut_reply, make_task_reply
 
-    with FarEnd() as far:
-        far.create.answers(cut(task(), after=40))  # the next POST; without a script it just works
-        ...                                        # the code under test, at far.url
-        assert far.paid == 1                       # what was really accepted, whatever was heard
+    with FakeProvider() as provider:
+        provider.create.reply_next(cut_reply(make_task_reply(), 40))  # the next POST
+        ...                                 # the code under test, at provider.url
+        assert provider.paid_count == 1     # what was accepted, whatever was answered
 
 It runs raw sockets on loopback in a thread of its own, so it serves sync and async tests alike. It
 speaks just enough HTTP/1.1 and breaks it in every way asked for. A script is a `Reply`, or a
-function from `Received` to one; what was received is recorded before anything is answered.
+function from `ReceivedRequest` to one; requests are recorded before they are answered.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ TLS_HELLO = 0x16
 
 @dataclass(frozen=True)
 class AcceptedPost:
-    """A paid POST that this far end took: it will be charged, whatever its sender heard."""
+    """A paid POST that was accepted: it is charged, whatever its sender was answered."""
 
     task_id: str
     request: ReceivedRequest
@@ -83,7 +83,7 @@ class FakeProvider:
         self.accepted_posts: list[AcceptedPost] = []
         self.tasks: dict[str, dict[str, Any]] = {}
         self.files: dict[str, Script] = {}  # by path
-        self.tls_hellos: list[bytes] = []  # first bytes of TLS, which this far end does not speak
+        self.tls_hellos: list[bytes] = []  # first bytes of TLS, which is not spoken here
         self.connection_count = 0
         self.connections_to_drop = 0  # so many of the next connections
         self.is_mute = False  # reads nothing and says nothing, TLS included
@@ -210,7 +210,7 @@ class FakeProvider:
     async def _handle_request(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
     ) -> bool:
-        """One request and its reply; whether the line stays open."""
+        """One request and its reply. Returns whether the connection stays open."""
         first = await reader.readexactly(1)
         if first[0] == TLS_HELLO:
             self.tls_hellos.append(first + await reader.read(4096))

@@ -20,11 +20,11 @@ VOID_TAGS = frozenset(
         "wbr",
     ]
 )
-UNSENT_INPUT_TYPES = ("file", "url", "range", "submit", "button")  # or only when filled in by hand
+UNSENT_INPUT_TYPES = ("file", "url", "range", "submit", "button")  # or only when filled in
 
 
 class ParsedPage(HTMLParser):
-    """`Page(response)` reads what was answered. Paths are those of ElementTree."""
+    """`ParsedPage(response)` reads an answer. Paths are those of ElementTree."""
 
     def __init__(self, response) -> None:
         super().__init__(convert_charrefs=True)
@@ -81,8 +81,8 @@ class ParsedPage(HTMLParser):
             return None
         kind = controls[0].get("type")
         if kind in ("radio", "checkbox"):
-            ticked = [e.get("value") for e in controls if e.get("checked") is not None]
-            return ticked if kind == "checkbox" else (ticked or [None])[0]
+            checked_values = [e.get("value") for e in controls if e.get("checked") is not None]
+            return checked_values if kind == "checkbox" else (checked_values or [None])[0]
         if controls[0].tag == "textarea":
             return "".join(controls[0].itertext()).removeprefix("\n")
         return controls[0].get("value", "")
@@ -91,8 +91,8 @@ class ParsedPage(HTMLParser):
         """All that pressing the button would send, files chosen on the device aside."""
         form = self.find_one("form[@id='generate']")
         names = {e.get("name") for e in form.iter() if e.get("name") and e.tag != "button"}
-        sent = {name: self.control_value(name) for name in names if name != "csrfmiddlewaretoken"}
-        return {name: value for name, value in sent.items() if value not in (None, [])}
+        values = {name: self.control_value(name) for name in names if name != "csrfmiddlewaretoken"}
+        return {name: value for name, value in values.items() if value not in (None, [])}
 
     def error_text(self, name: str) -> str:
         """The words in the place for what is wrong with this control."""
@@ -107,7 +107,7 @@ class ParsedPage(HTMLParser):
         return {name: text for name, text in texts.items() if text}
 
     def find_card(self, pk: int) -> Element:
-        """The one place where this generation stands."""
+        """The card of this generation."""
         return self.find_one(f"*[@data-generation='{pk}']")
 
     def card_states(self) -> dict[int, str]:

@@ -38,7 +38,7 @@ class FakeClock:
 
 @dataclass
 class ManualWorker:
-    """Takes what is due and works it off, against the far end at `url`."""
+    """Takes what is due and works on it, against the provider at `url`."""
 
     url: str
     clock: FakeClock = field(default_factory=FakeClock)
@@ -76,9 +76,9 @@ class ManualWorker:
         )
 
         async def run() -> None:
-            far = self.build_provider()
-            async with far.client:
-                await poll_batch(rows, lease_id=lease_id, provider=far, clock=self.clock)
+            provider = self.build_provider()
+            async with provider.client:
+                await poll_batch(rows, lease_id=lease_id, provider=provider, clock=self.clock)
 
         if rows:
             async_to_sync(run)()
@@ -105,7 +105,7 @@ class ManualWorker:
         return recover_interrupted_sends(now=self.clock())
 
     def run_all_stages(self) -> None:
-        """One round of all steps, as the engine would."""
+        """One round of all steps, as the worker would."""
         self.recover_interrupted()
         self.reconcile_due()
         self.dispatch_due()
@@ -117,12 +117,12 @@ class ManualWorker:
         self.run_stage(stage, rows, lease_id)
 
     def run_stage(self, stage, rows: Iterable[Generation], lease_id) -> None:
-        """One step for rows that are held already."""
+        """One step for rows that are leased already."""
 
         async def run() -> None:
-            far = self.build_provider()
-            async with far.client:
+            provider = self.build_provider()
+            async with provider.client:
                 for row in rows:
-                    await stage(row, lease_id=lease_id, provider=far, clock=self.clock)
+                    await stage(row, lease_id=lease_id, provider=provider, clock=self.clock)
 
         async_to_sync(run)()

@@ -1,4 +1,4 @@
-"""What a scripted far end may say: good answers, errors, and every way a reply can go wrong."""
+"""What a scripted provider may say: good answers, errors, and every way a reply can go wrong."""
 
 import gzip
 import itertools
@@ -147,10 +147,10 @@ def make_media_script(
 
     def serve_range(request: ReceivedRequest) -> Reply:
         tags = {"content-type": mime, "accept-ranges": "bytes"} | ({"etag": etag} if etag else {})
-        asked = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
-        if not asked or request.headers.get("if-range", etag) != etag:
+        range_match = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
+        if not range_match or request.headers.get("if-range", etag) != etag:
             return Reply(200, content, tags)
-        first, size = int(asked[1]), len(content)
+        first, size = int(range_match[1]), len(content)
         if first >= size:
             return Reply(416, b"", {"content-range": f"bytes */{size}"})
         span = {"content-range": f"bytes {first}-{size - 1}/{size}"}

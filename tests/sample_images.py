@@ -1,4 +1,4 @@
-"""Pictures for tests, honest and hostile."""
+"""Pictures for tests, sound and hostile."""
 
 import io
 import struct

@@ -24,9 +24,9 @@ METHOD_NOT_ALLOWED = 405
 
 @dataclass(frozen=True)
 class AccessRow:
-    """What is answered, by method. `whose`: of one person's things only theirs are found.
+    """The status by method. `is_private`: only one's own things are found.
 
-    `open` to everybody, signed in or not; `data` is what a sound POST brings along.
+    `is_public`: for everybody, signed in or not; `data` is what a valid POST sends.
     """
 
     get: int = METHOD_NOT_ALLOWED
@@ -36,11 +36,11 @@ class AccessRow:
     is_public: bool = False
     data: dict[str, str] = field(default_factory=dict)
     needs_csrf_token: bool = True
-    exceptions: dict[tuple[str, str], int] = field(default_factory=dict)  # by who and method
+    exceptions: dict[tuple[str, str], int] = field(default_factory=dict)  # by role and method
 
 
 def statuses_when_signed_in(method: str, status: int) -> dict[tuple[str, str], int]:
-    return {(who, method): status for who in SIGNED_IN_ROLES}
+    return {(role, method): status for role in SIGNED_IN_ROLES}
 
 
 PROMPT_FIELDS = {"prompt": "A cat playing piano", "from_model": VEO}
@@ -130,10 +130,10 @@ def owned_objects(tmp_path):
     )
     clip.poster = AssetFactory(owner=owner).file
     clip.save()
-    done = GenerationFactory(owner=owner, state="completed")
-    GeneratedVideo.objects.create(generation=done, asset=clip, position=0)
+    completed = GenerationFactory(owner=owner, state="completed")
+    GeneratedVideo.objects.create(generation=completed, asset=clip, position=0)
     return {
-        "generation": str(done.pk),
+        "generation": str(completed.pk),
         "clip": str(clip.pk),
         "image": str(AssetFactory(owner=owner, content=make_image()).pk),
         "token": "no-such-token",
@@ -176,22 +176,22 @@ def expected_status(name: str, method: str, role: str) -> int:
 # --- the matrix -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("who", SIGNED_IN_ROLES)
+@pytest.mark.parametrize("role", SIGNED_IN_ROLES)
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("name", ACCESS_TABLE)
 def test_everybody_who_is_signed_in_finds_what_is_theirs_and_nothing_else(
-    owned_objects, name, method, who
+    owned_objects, name, method, role
 ):
-    assert send_request(client_of(who), method, name, owned_objects).status_code == expected_status(
-        name, method, who
-    )
+    assert send_request(
+        client_of(role), method, name, owned_objects
+    ).status_code == expected_status(name, method, role)
 
 
-@pytest.mark.parametrize("who", SIGNED_OUT_ROLES)
+@pytest.mark.parametrize("role", SIGNED_OUT_ROLES)
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("name", [name for name, row in ACCESS_TABLE.items() if not row.is_public])
-def test_whoever_is_not_signed_in_is_led_to_sign_in(owned_objects, name, method, who):
-    browser = client_of(who)
+def test_whoever_is_not_signed_in_is_led_to_sign_in(owned_objects, name, method, role):
+    browser = client_of(role)
     answer = send_request(browser, method, name, owned_objects)
     assert answer.status_code == 302
     assert answer["Location"].startswith(SIGN_IN_URL)
@@ -201,13 +201,13 @@ def test_whoever_is_not_signed_in_is_led_to_sign_in(owned_objects, name, method,
     assert fragment["HX-Redirect"].startswith(SIGN_IN_URL)
 
 
-@pytest.mark.parametrize("who", SIGNED_OUT_ROLES)
+@pytest.mark.parametrize("role", SIGNED_OUT_ROLES)
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("name", [name for name, row in ACCESS_TABLE.items() if row.is_public])
-def test_what_is_open_is_open_to_everybody(owned_objects, name, method, who):
-    assert send_request(client_of(who), method, name, owned_objects).status_code == expected_status(
-        name, method, who
-    )
+def test_what_is_open_is_open_to_everybody(owned_objects, name, method, role):
+    assert send_request(
+        client_of(role), method, name, owned_objects
+    ).status_code == expected_status(name, method, role)
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
@@ -220,25 +220,25 @@ def test_no_other_method_does_anything(owned_objects, name, method):
     assert [list(model.objects.values()) for model in (Generation, Asset, User)] == before
 
 
-@pytest.mark.parametrize("who", ["stranger", "staff"])
+@pytest.mark.parametrize("role", ["stranger", "staff"])
 @pytest.mark.parametrize("name", [name for name, row in ACCESS_TABLE.items() if row.is_private])
-def test_a_stranger_cannot_tell_somebody_elses_thing_from_none(owned_objects, name, who):
+def test_a_stranger_cannot_tell_somebody_elses_thing_from_none(owned_objects, name, role):
     browser, method = (
-        client_of(who),
+        client_of(role),
         "get" if ACCESS_TABLE[name].get != METHOD_NOT_ALLOWED else "post",
     )
-    theirs = send_request(browser, method, name, owned_objects)
-    nothing = send_request(browser, method, name, dict.fromkeys(owned_objects, "987654"))
-    assert theirs.status_code == nothing.status_code == 404
-    assert len(theirs.content) == len(nothing.content)
+    other_reply = send_request(browser, method, name, owned_objects)
+    missing_reply = send_request(browser, method, name, dict.fromkeys(owned_objects, "987654"))
+    assert other_reply.status_code == missing_reply.status_code == 404
+    assert len(other_reply.content) == len(missing_reply.content)
 
 
-@pytest.mark.parametrize("who", ["owner", "anonymous"])
+@pytest.mark.parametrize("role", ["owner", "anonymous"])
 @pytest.mark.parametrize(
     "name", [name for name, row in ACCESS_TABLE.items() if row.post != METHOD_NOT_ALLOWED]
 )
-def test_every_post_needs_the_token_of_our_own_form(owned_objects, name, who):
-    answer = send_request(client_of(who, enforce_csrf_checks=True), "post", name, owned_objects)
+def test_every_post_needs_the_token_of_our_own_form(owned_objects, name, role):
+    answer = send_request(client_of(role, enforce_csrf_checks=True), "post", name, owned_objects)
     assert answer.status_code == (403 if ACCESS_TABLE[name].needs_csrf_token else 204)
 
 
@@ -256,9 +256,9 @@ def fill_pattern(pattern: str) -> str:
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-@pytest.mark.parametrize("who", [*SIGNED_OUT_ROLES, "stranger", "owner"])
-def test_whoever_is_not_staff_finds_no_admin_page(owned_objects, who, method):
-    browser = client_of(who)
+@pytest.mark.parametrize("role", [*SIGNED_OUT_ROLES, "stranger", "owner"])
+def test_whoever_is_not_staff_finds_no_admin_page(owned_objects, role, method):
+    browser = client_of(role)
     for pattern in ADMIN_PATTERNS:
         if pattern.startswith("admin/logout/"):
             continue

@@ -125,50 +125,52 @@ def test_nothing_starts_on_tables_of_yesterday():
 
 
 def test_the_question_whether_web_lives_has_an_answer(client):
-    asked = " ".join(SERVICES["web"]["healthcheck"]["test"])
-    path = re.search(r"http://127\.0\.0\.1:8000(/\w+)", asked)
+    command = " ".join(SERVICES["web"]["healthcheck"]["test"])
+    path = re.search(r"http://127\.0\.0\.1:8000(/\w+)", command)
     assert path is not None
     assert client.get(path[1]).status_code == 200
 
 
 def test_both_sides_have_the_same_passwords_and_the_same_bucket():
-    database, store, ours = (SERVICES[name] for name in ("database", "store", "worker"))
-    told = service_environment(ours)
+    database, store, worker = (SERVICES[name] for name in ("database", "store", "worker"))
+    environment = service_environment(worker)
     password = service_environment(database)["POSTGRES_PASSWORD"]
-    assert told["DATABASE_URL"] == f"postgres://studio:{password}@database:5432/studio"
-    assert told["S3_ACCESS_KEY"] == store["environment"]["AWS_ACCESS_KEY_ID"]
-    assert ours["environment"]["S3_SECRET_KEY"] == store["environment"]["AWS_SECRET_ACCESS_KEY"]
-    assert f"-bucket={told['S3_BUCKET']}" in store["command"].split()
+    assert environment["DATABASE_URL"] == f"postgres://studio:{password}@database:5432/studio"
+    assert environment["S3_ACCESS_KEY"] == store["environment"]["AWS_ACCESS_KEY_ID"]
+    assert worker["environment"]["S3_SECRET_KEY"] == store["environment"]["AWS_SECRET_ACCESS_KEY"]
+    assert f"-bucket={environment['S3_BUCKET']}" in store["command"].split()
 
 
 def test_images_are_named_without_a_host_and_with_a_version():
     images = [service["image"] for service in SERVICES.values() if "build" not in service]
-    images += [rest for word, _, rest in DOCKERFILE_LINES if word == "FROM"]
+    images += [arguments for word, _, arguments in DOCKERFILE_LINES if word == "FROM"]
     for image in images:
         assert re.fullmatch(r"([\w-]+/)?[\w-]+:[\w.-]+", image), image
 
 
 def test_the_image_has_a_python_that_the_studio_wants():
-    (base,) = (rest for word, _, rest in DOCKERFILE_LINES if word == "FROM")
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
-    assert base == f"python:{wanted.removeprefix('>=')}-slim"
+    (base,) = (arguments for word, _, arguments in DOCKERFILE_LINES if word == "FROM")
+    python_version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "requires-python"
+    ]
+    assert base == f"python:{python_version.removeprefix('>=')}-slim"
 
 
 def test_the_image_runs_as_nobody_special_and_runs_something():
     words = [word for word, _, _ in DOCKERFILE_LINES]
-    (user,) = (rest for word, _, rest in DOCKERFILE_LINES if word == "USER")
+    (user,) = (arguments for word, _, arguments in DOCKERFILE_LINES if word == "USER")
     assert user not in {"root", "0"}
     assert words.index("USER") > max(i for i, word in enumerate(words) if word in {"RUN", "COPY"})
-    (command,) = (rest for word, _, rest in DOCKERFILE_LINES if word == "CMD")
+    (command,) = (arguments for word, _, arguments in DOCKERFILE_LINES if word == "CMD")
     assert_runnable(shlex.join(json.loads(command)))
 
 
 def test_what_the_image_needs_exists_and_gets_in():
-    let_in = {
+    allowed_files = {
         line.removeprefix("!")
         for line in (ROOT / ".dockerignore").read_text().splitlines()
         if line.startswith("!")
     }
-    assert all((ROOT / name).exists() for name in let_in)
-    sources = [rest.split()[0] for word, _, rest in DOCKERFILE_LINES if word == "COPY"]
-    assert set(sources) - {"."} <= let_in
+    assert all((ROOT / name).exists() for name in allowed_files)
+    sources = [arguments.split()[0] for word, _, arguments in DOCKERFILE_LINES if word == "COPY"]
+    assert set(sources) - {"."} <= allowed_files

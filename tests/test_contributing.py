@@ -26,9 +26,9 @@ def tree_paths() -> list[Path]:
         names = re.match(r"\s*([\w.-]+/?(?:  [\w.-]+/?)*)(?:\s{3,}|$)", line)
         assert names is not None, line
         parents = parents[: depth + 1]
-        found = [parents[-1] / name for name in names[1].split()]
-        paths += found
-        parents.append(found[0])
+        expanded = [parents[-1] / name for name in names[1].split()]
+        paths += expanded
+        parents.append(expanded[0])
     return paths
 
 
@@ -38,22 +38,22 @@ def test_the_tree_names_only_what_exists():
 
 
 def test_every_package_and_top_level_module_is_in_the_tree():
-    named = set(tree_paths())
+    paths = set(tree_paths())
     packages = {
         path
         for path in PACKAGE.iterdir()
         if any("__pycache__" not in file.parts for file in path.rglob("*.*"))
         or (path.suffix == ".py" and path.name != "__init__.py")
     }
-    assert {path.name for path in packages - named} == set()
+    assert {path.name for path in packages - paths} == set()
 
 
 def test_every_path_in_the_text_exists():
     bases = (ROOT, PACKAGE)
-    named = set(PATH_PATTERN.findall(TEXT))
+    paths = set(PATH_PATTERN.findall(TEXT))
     missing = {
         name
-        for name in named
+        for name in paths
         if "*" not in name and not any((base / name).exists() for base in bases)
     }
     # One file name that stands for its role in every app.
@@ -68,6 +68,6 @@ def test_every_path_in_the_text_exists():
 )
 def test_a_way_through_the_code_is_the_one_that_was_traced(opening, path):
     """The tests trace these ways; the text names the same files in the same order."""
-    way = next(part for part in TEXT.split("\n\n") if part.startswith(f"**{opening}"))
-    named = PATH_PATTERN.findall(way)
-    assert named == path
+    paragraph = next(part for part in TEXT.split("\n\n") if part.startswith(f"**{opening}"))
+    paths = PATH_PATTERN.findall(paragraph)
+    assert paths == path

@@ -71,50 +71,58 @@ def package_of(path: str) -> str:
 
 def role_of(path: str) -> str:
     """The name that says what a file is for: services, views, models …"""
-    inside = path.split("/")[1:]
-    return inside[0].removesuffix(".py") if inside else path.removesuffix(".py")
+    parts = path.split("/")[1:]
+    return parts[0].removesuffix(".py") if parts else path.removesuffix(".py")
 
 
 @pytest.mark.parametrize("path", list_sources())
 def test_a_folder_imports_only_what_it_may(path):
     part = package_of(path)
     assert part in ALLOWED_IMPORTS, f"Say in MAY_IMPORT what {part} may import"
-    others = {names[0] for names in studio_imports(path)} - {part}
-    for other in others - ALLOWED_IMPORTS[part]:
-        pytest.fail(f"{path} imports {other}; {part} may import {sorted(ALLOWED_IMPORTS[part])}")
-    for other in others:
-        allowed = ALLOWED_MODULES.get((part, other))
-        if allowed is not None and path not in allowed:
-            pytest.fail(f"{path} imports {other}; only {sorted(allowed)} may")
+    imported_parts = {names[0] for names in studio_imports(path)} - {part}
+    for imported in imported_parts - ALLOWED_IMPORTS[part]:
+        pytest.fail(f"{path} imports {imported}; {part} may import {sorted(ALLOWED_IMPORTS[part])}")
+    for imported in imported_parts:
+        allowed_files = ALLOWED_MODULES.get((part, imported))
+        if allowed_files is not None and path not in allowed_files:
+            pytest.fail(f"{path} imports {imported}; only {sorted(allowed_files)} may")
 
 
 @pytest.mark.parametrize(
     "path", [p for p in list_sources() if package_of(p) in DJANGO_FREE_PACKAGES]
 )
 def test_what_knows_no_django_imports_none(path):
-    found = sorted(name for name in imported_modules(path) if name.split(".")[0] == "django")
-    assert not found, f"{path} imports {found}; {package_of(path)} does without Django"
+    forbidden_imports = sorted(
+        name for name in imported_modules(path) if name.split(".")[0] == "django"
+    )
+    assert not forbidden_imports, (
+        f"{path} imports {forbidden_imports}; {package_of(path)} does without Django"
+    )
 
 
 @pytest.mark.parametrize("path", [p for p in list_sources() if package_of(p) == "catalog"])
 def test_the_catalogue_speaks_no_http(path):
-    found = {name.split(".")[0] for name in imported_modules(path)} & {
+    forbidden_imports = {name.split(".")[0] for name in imported_modules(path)} & {
         "httpx",
         "urllib",
         "http",
         "socket",
     }
-    assert not found, f"{path} imports {sorted(found)}; the catalogue only says what is allowed"
+    assert not forbidden_imports, (
+        f"{path} imports {sorted(forbidden_imports)}; the catalogue only says what is allowed"
+    )
 
 
 @pytest.mark.parametrize(
     "path", [p for p in list_sources() if role_of(p) != "urls" and p != "urls.py"]
 )
 def test_only_urls_import_views(path):
-    inside = {names for names in studio_imports(path) if len(names) > 1 and names[1] == "views"}
+    view_imports = {
+        names for names in studio_imports(path) if len(names) > 1 and names[1] == "views"
+    }
     if role_of(path) == "views":
-        inside = {names for names in inside if names[0] != package_of(path)}
-    assert not inside, f"{path} imports the views {sorted(inside)}; only urls may"
+        view_imports = {names for names in view_imports if names[0] != package_of(path)}
+    assert not view_imports, f"{path} imports the views {sorted(view_imports)}; only urls may"
 
 
 FORBIDDEN_BY_ROLE = {
@@ -126,17 +134,23 @@ FORBIDDEN_BY_ROLE = {
 
 @pytest.mark.parametrize("path", [p for p in list_sources() if role_of(p) in FORBIDDEN_BY_ROLE])
 def test_each_kind_of_file_stays_in_its_layer(path):
-    forbidden = FORBIDDEN_BY_ROLE[role_of(path)]
-    found = {names for names in studio_imports(path) if len(names) > 1 and names[1] in forbidden}
-    assert not found, f"{path} imports {sorted(found)}; {role_of(path)} must not"
+    forbidden_names = FORBIDDEN_BY_ROLE[role_of(path)]
+    forbidden_imports = {
+        names for names in studio_imports(path) if len(names) > 1 and names[1] in forbidden_names
+    }
+    assert not forbidden_imports, (
+        f"{path} imports {sorted(forbidden_imports)}; {role_of(path)} must not"
+    )
 
 
 @pytest.mark.parametrize(
     "path", [p for p in list_sources() if role_of(p) in {"services", "pipeline", "transitions"}]
 )
 def test_services_and_pipeline_know_no_request(path):
-    found = {name for name in imported_modules(path) if "HttpRequest" in name}
-    assert not found, f"{path} imports {sorted(found)}; it is called without a request"
+    forbidden_imports = {name for name in imported_modules(path) if "HttpRequest" in name}
+    assert not forbidden_imports, (
+        f"{path} imports {sorted(forbidden_imports)}; it is called without a request"
+    )
 
 
 # Inside `generations`, by the first name after the package: from the lowest layer to the highest.
@@ -177,8 +191,8 @@ def test_the_layers_of_generations_import_downwards_only(path):
     imports = {
         names[1] for names in studio_imports(path) if names[0] == "generations" and len(names) > 1
     }
-    forbidden = imports - GENERATIONS_MAY_IMPORT[layer] - {layer}
-    assert not forbidden, f"{path} imports {sorted(forbidden)}"
+    forbidden_names = imports - GENERATIONS_MAY_IMPORT[layer] - {layer}
+    assert not forbidden_names, f"{path} imports {sorted(forbidden_names)}"
 
 
 def module_of(path: str) -> str:
@@ -202,8 +216,13 @@ def import_graph() -> dict[str, set[str]]:
             if isinstance(node, ast.Import):
                 names = {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
-                named = {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
-                names = {full if full in modules else str(node.module) for full in named.values()}
+                modules_by_name = {
+                    alias.name: f"{node.module}.{alias.name}" for alias in node.names
+                }
+                names = {
+                    full if full in modules else str(node.module)
+                    for full in modules_by_name.values()
+                }
             else:
                 continue
             graph[module] |= (names & modules.keys()) - {module}
@@ -211,20 +230,20 @@ def import_graph() -> dict[str, set[str]]:
 
 
 def reachable_from(module: str) -> set[str]:
-    found, pending = set(), [module]
-    while pending:
-        for other in import_graph()[pending.pop()] - found:
-            found.add(other)
-            pending.append(other)
-    return found
+    visited, queue = set(), [module]
+    while queue:
+        for imported in import_graph()[queue.pop()] - visited:
+            visited.add(imported)
+            queue.append(imported)
+    return visited
 
 
 def test_no_modules_import_each_other():
     reachable = {module: reachable_from(module) for module in import_graph()}
     cycles = {
-        frozenset({module} | {other for other in others if module in reachable[other]})
-        for module, others in reachable.items()
-        if module in others
+        frozenset({module} | {name for name in names if module in reachable[name]})
+        for module, names in reachable.items()
+        if module in names
     }
     assert not cycles, [sorted(cycle) for cycle in cycles]
 
@@ -240,19 +259,19 @@ def test_no_modules_import_each_other():
 )
 def test_storage_and_media_know_no_http(path):
     modules = {module_of(path), *reachable_from(module_of(path))}
-    of_pages = {
+    page_modules = {
         f"{PACKAGE}.library.{name}"
         for name in ("upload_handlers", "file_responses", "views", "forms", "urls")
     }
-    assert not modules & of_pages
-    for other in list_sources():
-        if module_of(other) in modules:
+    assert not modules & page_modules
+    for source in list_sources():
+        if module_of(source) in modules:
             names = {
                 name
-                for name in imported_modules(other)
+                for name in imported_modules(source)
                 if name.startswith(("django.http", "django.core.files.upload"))
             }
-            assert not names, f"{path} comes to {other}, which imports {sorted(names)}"
+            assert not names, f"{path} comes to {source}, which imports {sorted(names)}"
 
 
 @pytest.mark.parametrize(
@@ -269,12 +288,12 @@ def test_worker_and_health_come_to_no_pages(path):
         f"{PACKAGE}.generations.{layer}"
         for layer in ("queries", "presenters", "forms", "views", "admin", "urls")
     }
-    found = {
+    page_imports = {
         module
         for module in reachable_from(module_of(path))
         if any(module == page or module.startswith(f"{page}.") for page in pages)
     }
-    assert not found, f"{path} comes to {sorted(found)}"
+    assert not page_imports, f"{path} comes to {sorted(page_imports)}"
 
 
 def test_only_one_function_of_the_studio_sends_what_is_paid():

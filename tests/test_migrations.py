@@ -29,8 +29,10 @@ def test_every_migration_can_be_undone_or_says_nothing_of_data():
     loader = MigrationLoader(None)
     for (label, name), migration in loader.disk_migrations.items():
         if label in STUDIO_APPS:
-            stuck = [type(step).__name__ for step in migration.operations if not step.reversible]
-            assert not stuck, f"{label}.{name} cannot be undone: {stuck}"
+            irreversible_steps = [
+                type(step).__name__ for step in migration.operations if not step.reversible
+            ]
+            assert not irreversible_steps, f"{label}.{name} cannot be undone: {irreversible_steps}"
 
 
 def test_every_migration_is_named_for_what_it_does():

@@ -125,26 +125,26 @@ def test_an_amount_passes_few_files_from_the_press_to_the_ledger(client):
     assert len(AMOUNT_PATH) <= MAX_AMOUNT_FILES
 
 
-def poll(worker: ManualWorker, entered: list[str]) -> None:
+def poll(worker: ManualWorker, entered_files: list[str]) -> None:
     """Read what is due, and list the files from the beginning of the read on."""
     lease_id, rows = lease_due(State.RUNNING, limit=1, now=worker.clock(), only_poll_columns=True)
     provider = worker.build_provider()
 
     async def read() -> None:
         async with provider.client:
-            entered.clear()
+            entered_files.clear()
             await poll_batch(rows, lease_id=lease_id, provider=provider, clock=worker.clock)
 
     async_to_sync(read)()
 
 
-def render_changes(generation: Generation, since: FeedToken, worker: ManualWorker) -> str:
+def render_changes(generation: Generation, token: FeedToken, worker: ManualWorker) -> str:
     """What a poll of its owner's page brings."""
-    _, rows = changes_since(generation.owner, PROVIDER_KEY, since=since.version)
+    _, rows = changes_since(generation.owner, PROVIDER_KEY, since=token.version)
     fragments = changed_fragments(
         generation.owner,
         rows,
-        since=since,
+        since=token,
         selected_id=generation.pk,
         steady_bar_ids=set(),
         now=worker.clock(),
@@ -159,16 +159,16 @@ def test_a_reading_passes_few_files_from_evolink_to_the_card():
         worker = ManualWorker(fake_provider.url, FakeClock())
         worker.dispatch_due()
         generation.refresh_from_db()
-        since = feed_state(generation.owner, PROVIDER_KEY).get_token(worker.clock())
+        token = feed_state(generation.owner, PROVIDER_KEY).get_token(worker.clock())
         update_task(fake_provider, generation, status="processing", progress=40)
         worker.advance_until_due(generation)
         _ = get_resolver().url_patterns  # imports every view, which is not part of the way
-        render_changes(generation, since, worker)
-        with record_entered_files() as entered:
-            poll(worker, entered)
-            html = render_changes(generation, since, worker)
+        render_changes(generation, token, worker)
+        with record_entered_files() as entered_files:
+            poll(worker, entered_files)
+            html = render_changes(generation, token, worker)
 
     assert 'value="40"' in html
-    assert [name for name in entered if name not in READING_HELPERS] == READING_PATH
-    assert set(entered) - set(READING_PATH) <= READING_HELPERS
+    assert [name for name in entered_files if name not in READING_HELPERS] == READING_PATH
+    assert set(entered_files) - set(READING_PATH) <= READING_HELPERS
     assert len(READING_PATH) <= MAX_READING_FILES

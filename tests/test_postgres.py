@@ -33,9 +33,9 @@ def test_a_command_gets_an_empty_database_and_nothing_is_left_of_it():
         + "print(line.execute('SELECT count(*) FROM pg_tables').fetchone()[0])"
     )
     running = start_script(*python_command(text))
-    said, _ = running.communicate(timeout=120)
+    output, _ = running.communicate(timeout=120)
     assert running.returncode == 0
-    folder, tables = said.split()
+    folder, tables = output.split()
     assert int(tables) < 100, "only PostgreSQL's own"
     assert not Path(folder).exists()
 
@@ -89,8 +89,8 @@ kind = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2].rstrip("3")
 print(json.dumps({
     "jobs": apps.is_installed("procrastinate.contrib.django"),
     "loaded": "procrastinate" in sys.modules,
-    "heard": generation_queued.has_listeners(),
-    "engine": WORKER_CLASSES[kind].rpartition(".")[2],
+    "has_listeners": generation_queued.has_listeners(),
+    "worker": WORKER_CLASSES[kind].rpartition(".")[2],
     "options": str(settings.DATABASES["default"]["OPTIONS"].get("options", "")),
 }))
 """
@@ -108,16 +108,16 @@ def read_studio_parts(folder: Path, database: str) -> dict[str, object]:
 
 
 def test_a_studio_on_sqlite_knows_nothing_of_jobs(tmp_path):
-    found = read_studio_parts(tmp_path, "")
-    assert (found["jobs"], found["loaded"], found["heard"]) == (False, False, False)
-    assert found["engine"] == "Worker"
+    parts = read_studio_parts(tmp_path, "")
+    assert (parts["jobs"], parts["loaded"], parts["has_listeners"]) == (False, False, False)
+    assert parts["worker"] == "Worker"
 
 
 def test_a_studio_on_postgresql_runs_its_stages_as_jobs(tmp_path):
-    found = read_studio_parts(tmp_path, "postgres://studio@nowhere.invalid/studio")
-    assert (found["jobs"], found["loaded"], found["heard"]) == (True, True, True)
-    assert found["engine"] == "DistributedWorker"
-    assert "synchronous_commit=on" in str(found["options"])
+    parts = read_studio_parts(tmp_path, "postgres://studio@nowhere.invalid/studio")
+    assert (parts["jobs"], parts["loaded"], parts["has_listeners"]) == (True, True, True)
+    assert parts["worker"] == "DistributedWorker"
+    assert "synchronous_commit=on" in str(parts["options"])
 
 
 def test_an_operator_may_set_other_patience_in_the_address_and_no_less_care(tmp_path):

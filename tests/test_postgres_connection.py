@@ -30,28 +30,28 @@ def test_nothing_waits_for_ever_and_a_commit_is_durable(name, value):
 
 def test_a_row_locked_by_a_frozen_process_is_given_up_in_the_end():
     row = GenerationFactory(owner=UserFactory())
-    held, done = threading.Event(), threading.Event()
+    lock_event, end_event = threading.Event(), threading.Event()
 
     def hold() -> None:
         try:
             with transaction.atomic():
                 Generation.objects.select_for_update().get()
-                held.set()
-                done.wait(30)
+                lock_event.set()
+                end_event.wait(30)
         finally:
             connection.close()
 
     holder = threading.Thread(target=hold)
     holder.start()
     try:
-        assert held.wait(30)
+        assert lock_event.wait(30)
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '200ms'")
             with pytest.raises(OperationalError):
                 Generation.objects.filter(pk=row.pk).update(progress=1)
             transaction.set_rollback(True)
     finally:
-        done.set()
+        end_event.set()
         holder.join()
     assert Generation.objects.filter(pk=row.pk).update(progress=1) == 1
 
@@ -59,10 +59,10 @@ def test_a_row_locked_by_a_frozen_process_is_given_up_in_the_end():
 def test_a_connection_that_the_server_closed_is_replaced_at_the_next_request():
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
-        (mine,) = cursor.fetchone()
-    other = connection.copy()
-    with other.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s)", [mine])
-    other.close()
+        (backend_pid,) = cursor.fetchone()
+    other_connection = connection.copy()
+    with other_connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [backend_pid])
+    other_connection.close()
     close_old_connections()  # what Django does when a request begins
     assert not Generation.objects.exists()

@@ -1,4 +1,4 @@
-"""What an operator may set: documented, checked at the start, and kept to itself."""
+"""What an operator may set: documented, checked at the start, and never shown."""
 
 import os
 import re
@@ -43,9 +43,9 @@ def documented_variables() -> dict[str, str]:
 def test_every_setting_stands_in_the_readme_with_its_own_words(name):
     assert name in documented_variables(), f"README: | `{name}` | default | what it does |"
     field = next(field for field in FIELDS.values() if field.validation_alias == name)
-    said = " ".join((field.description or "").split())
-    assert said
-    assert said in documented_variables()[name]
+    description = " ".join((field.description or "").split())
+    assert description
+    assert description in documented_variables()[name]
 
 
 def test_the_readme_documents_no_setting_that_there_is_not():
@@ -83,36 +83,36 @@ INVALID_VALUES = [
 
 @pytest.mark.parametrize(("name", "value"), INVALID_VALUES, ids=map("=".join, INVALID_VALUES))
 def test_a_value_that_makes_no_sense_is_refused_by_its_name(monkeypatch, name, value):
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(ValidationError) as exc_info:
         environment_with(monkeypatch, **{name: value})
-    assert name in str(caught.value)
+    assert name in str(exc_info.value)
 
 
 def test_such_a_value_stops_the_start(tmp_path):
     env = {**os.environ, "STUDIO_DATA": str(tmp_path), "PORT": "eight"}
     env["DJANGO_SETTINGS_MODULE"] = "evolink_studio.settings"
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), "check"], env=env, capture_output=True, text=True
     )
-    assert done.returncode != 0
-    assert "PORT" in done.stderr
+    assert result.returncode != 0
+    assert "PORT" in result.stderr
     assert not (tmp_path / "studio.sqlite3").exists()
 
 
 @pytest.mark.parametrize("key", ["sk evo two secret words", "sk-evo-\nsecret", "sk-secret-é"])
 def test_a_key_that_is_refused_is_not_printed(monkeypatch, key):
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(ValidationError) as exc_info:
         environment_with(monkeypatch, EVOLINK_API_KEY=key)
-    assert "EVOLINK_API_KEY" in str(caught.value)
-    assert "secret" not in str(caught.value)
+    assert "EVOLINK_API_KEY" in str(exc_info.value)
+    assert "secret" not in str(exc_info.value)
 
 
 @pytest.mark.parametrize("url", ["postgres://me:my/secret@db/x", "postgres//me:secret@db/x"])
 def test_a_database_address_that_is_refused_does_not_print_its_password(monkeypatch, url):
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(ValidationError) as exc_info:
         environment_with(monkeypatch, DATABASE_URL=url)
-    assert "DATABASE_URL" in str(caught.value)
-    assert "secret" not in str(caught.value)
+    assert "DATABASE_URL" in str(exc_info.value)
+    assert "secret" not in str(exc_info.value)
 
 
 def test_secrets_are_never_shown(monkeypatch):
@@ -126,7 +126,7 @@ def test_an_empty_value_is_as_good_as_none(monkeypatch):
     assert (env.port, env.studio_data) == (8000, ROOT / "var")
 
 
-# --- the far end ------------------------------------------------------------------------------
+# --- the provider ---------------------------------------------------------------------------------
 
 
 def test_without_a_key_the_sandbox_on_the_next_port_is_the_provider(monkeypatch):
@@ -182,11 +182,11 @@ def test_it_answers_to_no_other_name(client, host):
 def test_the_secret_is_made_once_and_kept_for_us_alone(monkeypatch, tmp_path):
     env = environment_with(monkeypatch, STUDIO_DATA=tmp_path / "new")
     secret = env.load_secret_key()
-    kept = tmp_path / "new" / "secret_key"
+    key_path = tmp_path / "new" / "secret_key"
     assert len(secret) >= 50
-    assert Environment().load_secret_key() == secret == kept.read_text()
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert [path.name for path in kept.parent.iterdir()] == ["secret_key"]
+    assert Environment().load_secret_key() == secret == key_path.read_text()
+    assert stat.S_IMODE(key_path.stat().st_mode) == 0o600
+    assert [path.name for path in key_path.parent.iterdir()] == ["secret_key"]
 
 
 def test_a_secret_that_was_given_is_used_and_not_written_down(monkeypatch, tmp_path):
@@ -201,13 +201,13 @@ def test_processes_that_start_together_agree_on_one_secret(tmp_path):
     )
     env = {**os.environ, "STUDIO_DATA": str(tmp_path / "new")}
     env.pop("SECRET_KEY", None)
-    started = [
+    processes = [
         subprocess.Popen([sys.executable, "-c", code], env=env, cwd=ROOT, stdout=subprocess.PIPE)
         for _ in range(4)
     ]
-    told = {process.communicate(timeout=60)[0] for process in started}
-    assert len(told) == 1
-    assert told != {b""}
+    outputs = {process.communicate(timeout=60)[0] for process in processes}
+    assert len(outputs) == 1
+    assert outputs != {b""}
 
 
 def test_two_data_folders_have_two_secrets(monkeypatch, tmp_path):
@@ -226,12 +226,15 @@ def test_cookies_travel_only_over_https_once_there_is_a_public_address(tmp_path)
         "import evolink_studio.settings as s; "
         "print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.SECURE_HSTS_SECONDS > 0)"
     )
-    for url, told in (("https://studio.example.org", "True True True"), ("", "False False False")):
+    for url, expected_output in (
+        ("https://studio.example.org", "True True True"),
+        ("", "False False False"),
+    ):
         env = {**os.environ, "STUDIO_DATA": str(tmp_path), "PUBLIC_URL": url}
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True
         )
-        assert done.stdout.strip() == told
+        assert result.stdout.strip() == expected_output
 
 
 def test_the_folder_for_data_may_be_anywhere(monkeypatch):

@@ -78,9 +78,9 @@ def test_a_page_has_exactly_one_main_heading(name):
 def test_what_htmx_asks_for_has_a_plain_address_too(name):
     asking = HTMX_ELEMENT_PATTERN.findall(TEMPLATE_TAG_PATTERN.sub("", template_texts[name]))
     bare = [
-        f"<{tag}{rest}>"
-        for tag, rest in asking
-        if not any(plain in rest for plain in PLAIN_ATTRIBUTES.get(tag, ("hx-trigger=",)))
+        f"<{tag}{attributes}>"
+        for tag, attributes in asking
+        if not any(plain in attributes for plain in PLAIN_ATTRIBUTES.get(tag, ("hx-trigger=",)))
     ]
     assert bare == []
 
@@ -93,7 +93,7 @@ def test_every_include_exists():
 
 def test_every_icon_is_in_the_sprite_once():
     symbols = Counter(re.findall(r'<symbol id="([^"]*)"', (STATIC / "icons.svg").read_text()))
-    used = {
+    used_names = {
         name
         for text in template_texts.values()
         for name in re.findall(r"(?:{{ icons_url }}|icons\.svg' %})#([a-z]+)\"", text)
@@ -106,20 +106,20 @@ def test_every_icon_is_in_the_sprite_once():
         if field.name == "aspect_ratio"
         for option in field.options
     }
-    assert used | states | {"info", "warn", "error"} | ratios <= symbols.keys()
+    assert used_names | states | {"info", "warn", "error"} | ratios <= symbols.keys()
     assert set(symbols.values()) == {1}
 
 
 def test_vendored_files_are_the_ones_that_were_checked():
     folder = STATIC / "vendor"
     lines = (line.split() for line in (folder / "CHECKSUMS").read_text().splitlines())
-    stated = {name: digest for digest, name in lines}
-    found = {
+    digest_by_name = {name: digest for digest, name in lines}
+    actual_digests = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.iterdir()
         if path.name != "CHECKSUMS"
     }
-    assert found == stated
+    assert actual_digests == digest_by_name
 
 
 @pytest.mark.parametrize("module", SCRIPT_MODULES, ids=lambda path: path.name)

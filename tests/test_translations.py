@@ -31,7 +31,7 @@ def test_every_text_has_its_german():
 
 
 def test_a_translation_has_the_same_places_as_its_original():
-    wrong = [
+    mistakes = [
         original
         for entry in load_catalogue()
         for original, german in msgid_pairs(entry)
@@ -43,15 +43,15 @@ def test_a_translation_has_the_same_places_as_its_original():
             != sorted(PLACEHOLDER_PATTERN.findall(original))
         )
     ]
-    assert wrong == []
+    assert mistakes == []
 
 
 def test_the_compiled_file_is_that_of_the_texts():
     compiled = {
         e.msgid: (e.msgstr, e.msgstr_plural) for e in polib.mofile(str(PO_PATH.with_suffix(".mo")))
     }
-    written = {e.msgid: (e.msgstr, e.msgstr_plural) for e in load_catalogue()}
-    assert compiled == written
+    messages = {e.msgid: (e.msgstr, e.msgstr_plural) for e in load_catalogue()}
+    assert compiled == messages
 
 
 def test_every_text_of_the_sources_is_in_the_file(tmp_path):
@@ -65,5 +65,5 @@ def test_every_text_of_the_sources_is_in_the_file(tmp_path):
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "evolink_studio.settings"}
     command = [sys.executable, "-c", code]
     subprocess.run(command, cwd=tmp_path, env=env, check=True, capture_output=True)
-    fresh = polib.pofile(str(tmp_path / PO_PATH.relative_to(ROOT)))
-    assert {entry.msgid for entry in fresh} == {entry.msgid for entry in load_catalogue()}
+    collected = polib.pofile(str(tmp_path / PO_PATH.relative_to(ROOT)))
+    assert {entry.msgid for entry in collected} == {entry.msgid for entry in load_catalogue()}

@@ -80,17 +80,17 @@ class ValueTracer:
 @contextmanager
 def record_entered_files() -> Iterator[list[str]]:
     """The files whose functions run meanwhile, each once, in the order of entry."""
-    entered: list[str] = []
+    files: list[str] = []
 
     def note_call(frame: FrameType, event: str, _arg: object) -> None:
         file = frame.f_code.co_filename
         if event == "call" and frame.f_code.co_name != "<module>" and file.startswith(ROOT):
             name = file.removeprefix(ROOT)
-            if name not in entered:
-                entered.append(name)
+            if name not in files:
+                files.append(name)
 
     with _profile(note_call):
-        yield entered
+        yield files
 
 
 @contextmanager

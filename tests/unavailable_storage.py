@@ -1,4 +1,4 @@
-"""Where films are kept when that is not this machine: a store that can be away.
+"""Where films are kept when that is not this machine: a store that can be unavailable.
 
 Set as `settings.STORAGES["default"]["BACKEND"]`: "tests.unavailable_storage.UnavailableStorage".
 """
@@ -15,7 +15,7 @@ from evolink_studio.library.exceptions import StorageUnavailable
 
 
 class UnavailableStorage(Storage):
-    """Its troubles are those that the S3 store tells of; `tried` counts the writes."""
+    """It raises the errors of the S3 store; `write_count` counts the writes."""
 
     stored_files: ClassVar[dict[str, bytes]] = {}
     is_unavailable: ClassVar[bool] = False
@@ -49,7 +49,7 @@ class UnavailableStorage(Storage):
 
 @contextmanager
 def use_unavailable_storage(settings: Any) -> Iterator[type[UnavailableStorage]]:
-    """The library is elsewhere, and that cannot be reached until `away` is False."""
+    """The library's store cannot be reached until `is_unavailable` is False."""
     settings.STORAGES = {
         **settings.STORAGES,
         "default": {"BACKEND": "tests.unavailable_storage.UnavailableStorage"},

@@ -34,12 +34,12 @@ def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
         (user,) = create_signed_in_users(1)
         _create_library(user, size.library_size)
         pages = _build_pages(user, size.library_size)
-        recorded = {name: _record_queries(page) for name, page in pages.items()}
-        for page_queries in recorded.values():  # warm up
+        queries_by_page = {name: _record_queries(page) for name, page in pages.items()}
+        for page_queries in queries_by_page.values():  # warm up
             _time_queries(page_queries)
         durations: dict[str, list[float]] = {name: [] for name in pages}
         for _ in range(ROUND_COUNT):
-            for name, page_queries in recorded.items():
+            for name, page_queries in queries_by_page.items():
                 durations[name].append(_time_queries(page_queries))
     count = f"{size.library_size:,}".replace(",", " ")
     for name, times in durations.items():
@@ -79,33 +79,33 @@ def _check_poll(user: SignedInUser, since: str, status: int) -> None:
         raise RuntimeError(f"{status} was expected, not {answer.status_code}")
 
 
-def _check_films_page(user: SignedInUser, before: Any) -> None:
-    films = queries.get_gallery_page(user.user, cursor=before, limit=PAGE_SIZE + 1)
+def _check_films_page(user: SignedInUser, cursor: Any) -> None:
+    films = queries.get_gallery_page(user.user, cursor=cursor, limit=PAGE_SIZE + 1)
     if len(films) != PAGE_SIZE + 1:
         raise RuntimeError(f"{len(films)} films instead of {PAGE_SIZE + 1}")
 
 
 def _record_queries(page: Callable[[], object]) -> RecordedQueries:
     """The reads of a page, with their parameters."""
-    recorded: RecordedQueries = []
+    read_queries: RecordedQueries = []
 
     def record_query(
         execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
     ) -> Any:
         if sql.startswith("SELECT"):
-            recorded.append((sql, params))
+            read_queries.append((sql, params))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(record_query):
         page()
-    return recorded
+    return read_queries
 
 
-def _time_queries(recorded: RecordedQueries) -> float:
+def _time_queries(read_queries: RecordedQueries) -> float:
     """Milliseconds of all these reads."""
     begin = time.perf_counter()
     with connection.cursor() as cursor:
-        for sql, params in recorded:
+        for sql, params in read_queries:
             cursor.execute(sql, params)
             cursor.fetchall()
     return (time.perf_counter() - begin) * 1000

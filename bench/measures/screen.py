@@ -77,9 +77,9 @@ def _measure_delays(
         with instance.run_web(), instance.run_worker(interval=interval) as worker:
             asyncio.run(_finish_and_watch(instance, times, sends_callback))
             worker.ensure_running()
-    if unseen := len(rows) - len(times.seen_at):
+    if unseen_count := len(rows) - len(times.seen_at):
         raise RuntimeError(
-            f"{unseen} of {len(rows)} films were not seen within {TIMEOUT_SECONDS} s"
+            f"{unseen_count} of {len(rows)} films were not seen within {TIMEOUT_SECONDS} s"
         )
     return [times.seen_at[pk] - times.finished_at[pk] for pk in times.seen_at]
 
@@ -88,7 +88,7 @@ async def _finish_and_watch(
     instance: BenchInstance, times: CompletionTimes, sends_callback: bool
 ) -> None:
     begin = time.monotonic()
-    until = begin + SETTLING_SECONDS + len(times.rows) * GAP_SECONDS + TIMEOUT_SECONDS
+    ends_at = begin + SETTLING_SECONDS + len(times.rows) * GAP_SECONDS + TIMEOUT_SECONDS
     async with (
         open_connections(instance.port, len(times.users)) as page_connections,
         open_connections(instance.port + 1) as (provider_connection,),
@@ -99,7 +99,7 @@ async def _finish_and_watch(
             _finish_tasks(
                 times, provider_connection, callback_connection if sends_callback else None
             ),
-            *(_watch_page(times, *page, begin, until) for page in pages),
+            *(_watch_page(times, *page, begin, ends_at) for page in pages),
         )
 
 
@@ -126,7 +126,7 @@ async def _watch_page(
     user: SignedInUser,
     row: Generation,
     begin: float,
-    until: float,
+    ends_at: float,
 ) -> None:
     def record_completion(news: str, at: float) -> bool:
         if COMPLETED_MARK in news:
@@ -135,5 +135,5 @@ async def _watch_page(
 
     phase = row.pk * 0.61 % POLL_INTERVAL_SECONDS
     await PollingPage(connection, user, row.pk).poll_until(
-        record_completion, starts_at=begin + phase, ends_at=until
+        record_completion, starts_at=begin + phase, ends_at=ends_at
     )

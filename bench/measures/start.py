@@ -25,8 +25,10 @@ SIGN_IN_PATH = "/account/login/"
 
 def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
     rounds = [_measure_start(instances) for _ in range(size.start_count)]
-    served, cpu_seconds, web, worker = (median(times) for times in zip(*rounds, strict=True))
-    yield Figure("start, empty folder → first page", served, "s", at_most=2)
+    served_seconds, cpu_seconds, web, worker = (
+        median(times) for times in zip(*rounds, strict=True)
+    )
+    yield Figure("start, empty folder → first page", served_seconds, "s", at_most=2)
     yield Figure("  CPU of all processes until then", cpu_seconds, "s")
     yield Figure("web server killed → page again", web, "s", at_most=2)
     yield Figure("worker killed → at work again", worker, "s", at_most=2)
@@ -39,13 +41,13 @@ def _measure_start(instances: InstanceFactory) -> tuple[float, float, float, flo
     with instances.create_instance(is_empty=True) as instance:
         begin = time.monotonic()
         with instance.run_process("studio", [*MANAGE_COMMAND, "studio"]) as studio:
-            served = _wait_until(lambda: _serves_page(instance), studio) - begin
+            served_seconds = _wait_until(lambda: _serves_page(instance), studio) - begin
             cpu_seconds = studio.cpu_seconds()
             with instance.use_database():
                 _wait_until(Heartbeat.objects.exists, studio)
                 worker = _measure_worker_restart(studio)
             web = _measure_web_restart(instance, studio)
-    return served, cpu_seconds, web, worker
+    return served_seconds, cpu_seconds, web, worker
 
 
 def _measure_web_restart(instance: BenchInstance, studio: BenchProcess) -> float:
@@ -58,8 +60,8 @@ def _measure_web_restart(instance: BenchInstance, studio: BenchProcess) -> float
 
 def _measure_worker_restart(studio: BenchProcess) -> float:
     kill_and_wait(_find_child(studio, "manage.py worker"))
-    begin, killed = time.monotonic(), timezone.now()
-    return _wait_until(Heartbeat.objects.filter(seen_at__gt=killed).exists, studio) - begin
+    begin, killed_at = time.monotonic(), timezone.now()
+    return _wait_until(Heartbeat.objects.filter(seen_at__gt=killed_at).exists, studio) - begin
 
 
 def _find_child(studio: BenchProcess, text: str) -> int:

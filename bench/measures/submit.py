@@ -1,6 +1,6 @@
-"""The press of the button over HTTP, one after the other, with the rail full of earlier ones.
+"""The press of the button over HTTP, one after the other, with a list full of earlier ones.
 
-Each tells how the page is laid by then, as its hidden inputs do.
+Each says which cards the page has by then, as its hidden inputs do.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from bench.sizes import BenchSize
 from evolink_studio.generations.models import Generation
 
 BOUNDARY = "bench-boundary"
-WARM_UP_COUNT = 15  # fills the rail
+WARM_UP_COUNT = 15  # fills the list
 SINCE_PATTERN = re.compile(r'name="_since" value="([^"]*)"')
 LISTED_CARD_PATTERN = re.compile(r'name="_rail" value="(\d+)"')
 REMOVED_CARD_PATTERN = re.compile(r'id="card-(\d+)" hx-swap-oob="delete"')

@@ -64,7 +64,7 @@ def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
             window = TimeWindow(
                 time.monotonic() + SETTLING_SECONDS + WARM_UP_SECONDS, size.watch_seconds
             )
-            pages, seen, cpu_seconds = asyncio.run(
+            pages, progress_seen, cpu_seconds = asyncio.run(
                 _watch_pages(instance, users, rows, web, worker, window)
             )
             reads: dict[str, list[float]] = json.loads(
@@ -74,7 +74,7 @@ def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
     minutes = len(answers) * POLL_INTERVAL_SECONDS / 60  # of watching that was really served
     delays = [
         delay
-        for row, progress in zip(rows, seen, strict=True)
+        for row, progress in zip(rows, progress_seen, strict=True)
         for delay in _delays(reads[row.task_id or ""], progress, window)
     ]
     yield Figure(
@@ -118,16 +118,16 @@ async def _watch_pages(
         return pages, await asyncio.gather(*watch_tasks), await cpu_task
 
 
-async def _watch_one(page: PollingPage, begin: float, until: float) -> SeenProgress:
+async def _watch_one(page: PollingPage, begin: float, ends_at: float) -> SeenProgress:
     """What one watcher saw."""
     progress: SeenProgress = []
 
-    def record_progress(news: str, when: float) -> bool:
+    def record_progress(news: str, moment: float) -> bool:
         if percent := PERCENT_PATTERN.search(news):
-            progress.append((int(percent[1]), when))
+            progress.append((int(percent[1]), moment))
         return False
 
-    await page.poll_until(record_progress, starts_at=begin, ends_at=until)
+    await page.poll_until(record_progress, starts_at=begin, ends_at=ends_at)
     return progress
 
 
@@ -140,9 +140,11 @@ async def _measure_cpu(
     return web.cpu_seconds() - cpu_before[0], worker.cpu_seconds() - cpu_before[1]
 
 
-def _delays(reads: list[float], seen: SeenProgress, window: TimeWindow) -> Iterator[float]:
+def _delays(reads: list[float], progress_seen: SeenProgress, window: TimeWindow) -> Iterator[float]:
     """From each read to the page that shows it or a later one; at least until the end if none."""
     for percent, read_at in enumerate(reads, start=1):
         if window.begins_at <= read_at < window.ends_at - ON_TIME_SECONDS:
-            shown_times = (seen_at for shown_percent, seen_at in seen if shown_percent >= percent)
+            shown_times = (
+                seen_at for shown_percent, seen_at in progress_seen if shown_percent >= percent
+            )
             yield next(shown_times, window.ends_at) - read_at

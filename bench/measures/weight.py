@@ -59,14 +59,18 @@ class PageFiles(HTMLParser):
 def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
     with instances.create_instance() as instance:
         with instance.use_database():
-            new_user, busy = create_signed_in_users(2)
+            new_user, busy_user = create_signed_in_users(2)
             hour = timedelta(hours=1)
             create_running(
-                [busy.user], CARD_COUNT, now=timezone.now(), first_poll_delay=hour, interval=hour
+                [busy_user.user],
+                CARD_COUNT,
+                now=timezone.now(),
+                first_poll_delay=hour,
+                interval=hour,
             )
         with instance.run_web():
             answers = asyncio.run(_fetch_cold(instance.port, new_user))
-            full_page = asyncio.run(_fetch_page(instance.port, busy))
+            full_page = asyncio.run(_fetch_page(instance.port, busy_user))
     page = answers[PAGE_PATH]
     total = sum(answer.wire_bytes for answer in answers.values())
     yield Figure("studio page, cold, on the wire", total / 1000, "KB", at_most=60)
@@ -75,8 +79,8 @@ def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
     yield Figure(f"  HTML with {CARD_COUNT} cards, as sent", full_page.wire_bytes / 1000, "KB")
     yield Figure("  HTML is sent compressed (1 yes, 0 no)", bool(page.header("Content-Encoding")))
     if not page.header("Content-Encoding"):
-        saved = sum(len(page.body) - len(gzip.compress(page.body, 6)) for page in (page,))
-        yield Figure("  page in all, were its HTML gzipped", (total - saved) / 1000, "KB")
+        saved_bytes = sum(len(page.body) - len(gzip.compress(page.body, 6)) for page in (page,))
+        yield Figure("  page in all, were its HTML gzipped", (total - saved_bytes) / 1000, "KB")
 
 
 async def _fetch_cold(port: int, user: SignedInUser) -> dict[str, HttpAnswer]:

@@ -7,7 +7,7 @@ from tests.factories import UserFactory
 
 @pytest.fixture(autouse=True)
 def _clear_throttle(db):
-    """What earlier tests tried at the door is forgotten."""
+    """Forget the sign-in attempts of earlier tests."""
     cache.clear()
     yield
     cache.clear()

@@ -40,30 +40,33 @@ def signed_in_client(**traits) -> Client:
 @pytest.mark.parametrize("path", PAGE_URLS)
 def test_no_page_runs_what_does_not_come_from_us(path):
     for client in (Client(), signed_in_client()):
-        found = parse_policy(client.get(path))
-        assert found["default-src"] == {"'none'"}
-        assert found["script-src"] == found["style-src"] == {"'self'"}
-        assert found["base-uri"] == found["frame-ancestors"] == {"'none'"}
-        assert found["form-action"] == {"'self'"}
-        everything = {value for values in found.values() for value in values}
-        assert not [value for value in everything if "unsafe" in value or "*" in value]
-        assert "object-src" not in found
+        policy = parse_policy(client.get(path))
+        assert policy["default-src"] == {"'none'"}
+        assert policy["script-src"] == policy["style-src"] == {"'self'"}
+        assert policy["base-uri"] == policy["frame-ancestors"] == {"'none'"}
+        assert policy["form-action"] == {"'self'"}
+        all_sources = {value for values in policy.values() for value in values}
+        assert not [value for value in all_sources if "unsafe" in value or "*" in value]
+        assert "object-src" not in policy
 
 
 def test_an_error_and_a_refusal_are_as_strict(ada_client):
-    refused = Client(enforce_csrf_checks=True).post("/account/login/")
-    assert refused.status_code == 403
-    assert parse_policy(refused)["script-src"] == {"'self'"}
+    response = Client(enforce_csrf_checks=True).post("/account/login/")
+    assert response.status_code == 403
+    assert parse_policy(response)["script-src"] == {"'self'"}
 
 
 def test_the_admin_pages_have_exactly_the_exception_they_need():
     owner = signed_in_client(owner=True)
-    admin, ours = parse_policy(owner.get("/admin/")), parse_policy(owner.get("/films/"))
-    assert admin["script-src"] == {"'self'", "'unsafe-eval'"}
-    assert admin["style-src"] == {"'self'", "'unsafe-inline'"}
-    for name in ours.keys() - {"script-src", "style-src"}:
-        assert admin[name] == ours[name]
-    assert admin.keys() == ours.keys()
+    admin_policy, films_policy = (
+        parse_policy(owner.get("/admin/")),
+        parse_policy(owner.get("/films/")),
+    )
+    assert admin_policy["script-src"] == {"'self'", "'unsafe-eval'"}
+    assert admin_policy["style-src"] == {"'self'", "'unsafe-inline'"}
+    for name in films_policy.keys() - {"script-src", "style-src"}:
+        assert admin_policy[name] == films_policy[name]
+    assert admin_policy.keys() == films_policy.keys()
 
 
 def test_a_url_that_only_resembles_an_admin_url_has_no_exception():

@@ -22,9 +22,9 @@ def test_people_choose_their_language_and_it_goes_with_them(ada_client, ada):
         == PREFERENCES_URL
     )
     assert page_language(ada_client) == "de"
-    another = Client()
-    another.force_login(ada, "django.contrib.auth.backends.ModelBackend")
-    assert page_language(another, **{"Accept-Language": "en"}) == "de"
+    other_client = Client()
+    other_client.force_login(ada, "django.contrib.auth.backends.ModelBackend")
+    assert page_language(other_client, **{"Accept-Language": "en"}) == "de"
 
 
 def test_without_a_choice_the_browser_decides(ada_client, client):
@@ -36,9 +36,9 @@ def test_without_a_choice_the_browser_decides(ada_client, client):
 def test_one_persons_language_is_not_the_next_ones(ada_client, ada):
     """The same process answers both."""
     User.objects.filter(pk=ada.pk).update(language="de")
-    other = Client()
-    other.force_login(UserFactory(), "django.contrib.auth.backends.ModelBackend")
-    assert [page_language(ada_client), page_language(other), page_language(ada_client)] == [
+    other_client = Client()
+    other_client.force_login(UserFactory(), "django.contrib.auth.backends.ModelBackend")
+    assert [page_language(ada_client), page_language(other_client), page_language(ada_client)] == [
         "de",
         "en",
         "de",
@@ -56,12 +56,12 @@ def test_the_appearance_is_told_to_the_page(ada_client):
         ada_client.post(PREFERENCES_URL, {"language": "", "theme": theme})
         page = ParsedPage(ada_client.get(PREFERENCES_URL))
         assert page.find_one("html").get("data-theme") == theme
-        (chosen,) = [o for o in page.find_all("option") if o.get("selected") is not None][1:]
-        assert chosen.get("value") == theme
+        (choice,) = [o for o in page.find_all("option") if o.get("selected") is not None][1:]
+        assert choice.get("value") == theme
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "values",
     [
         {"language": "xx", "theme": "auto"},
         {"language": "de", "theme": "pink"},
@@ -69,15 +69,15 @@ def test_the_appearance_is_told_to_the_page(ada_client):
         {},
     ],
 )
-def test_what_is_not_offered_changes_nothing(ada_client, ada, wish):
-    assert ada_client.post(PREFERENCES_URL, wish).status_code == 200
+def test_what_is_not_offered_changes_nothing(ada_client, ada, values):
+    assert ada_client.post(PREFERENCES_URL, values).status_code == 200
     ada.refresh_from_db()
     assert (ada.language, ada.theme) == ("", "auto")
 
 
 def test_nothing_else_about_a_person_can_be_changed_there(ada_client, ada):
-    wish = {"language": "de", "theme": "dark", "is_superuser": "on", "is_staff": "on"}
-    ada_client.post(PREFERENCES_URL, {**wish, "username": "root", "id": "1"})
+    values = {"language": "de", "theme": "dark", "is_superuser": "on", "is_staff": "on"}
+    ada_client.post(PREFERENCES_URL, {**values, "username": "root", "id": "1"})
     ada.refresh_from_db()
     assert (ada.language, ada.is_staff, ada.is_superuser, ada.username) == (
         "de",

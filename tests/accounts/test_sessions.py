@@ -22,30 +22,30 @@ def is_signed_in(client: Client) -> bool:
 
 
 def test_what_was_kept_is_found_again_with_one_query():
-    kept = SessionStore()
-    kept["word"] = "kept"
-    kept.save()
-    found = SessionStore(kept.session_key)
-    with CaptureQueriesContext(connection) as asked:
-        assert found["word"] == "kept"
-    assert len(asked) == 1
-    assert found.session_key == kept.session_key
+    stored_session = SessionStore()
+    stored_session["word"] = "kept"
+    stored_session.save()
+    session = SessionStore(stored_session.session_key)
+    with CaptureQueriesContext(connection) as queries:
+        assert session["word"] == "kept"
+    assert len(queries) == 1
+    assert session.session_key == stored_session.session_key
 
 
 @pytest.mark.parametrize("key", ["unknown-but-long-enough", "x", "' OR 1=1 --", "%s"])
 def test_what_is_not_known_is_empty_and_never_takes_the_key_that_was_brought(key):
-    found = SessionStore(key)
-    assert found.get("word") is None
-    found["word"] = "new"
-    found.save()
-    assert found.session_key != key
+    session = SessionStore(key)
+    assert session.get("word") is None
+    session["word"] = "new"
+    session.save()
+    assert session.session_key != key
 
 
 def test_a_session_lets_in_until_it_is_over(ada_client):
-    begin = Session.objects.get().expire_date
-    with time_machine.travel(begin - timedelta(seconds=1), tick=False):
+    expiry_before = Session.objects.get().expire_date
+    with time_machine.travel(expiry_before - timedelta(seconds=1), tick=False):
         assert is_signed_in(ada_client)
-    with time_machine.travel(begin, tick=False):
+    with time_machine.travel(expiry_before, tick=False):
         assert not is_signed_in(ada_client)
 
 

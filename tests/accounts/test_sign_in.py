@@ -1,4 +1,4 @@
-"""The door: signing in and out, and what happens to those who try too often."""
+"""Signing in and out, and what happens to those who try too often."""
 
 import pytest
 from django.test import Client
@@ -31,8 +31,8 @@ def test_people_sign_in_by_name_or_address(client, ada, login):
 
 
 def test_after_signing_in_they_stand_where_they_wanted_to_go(client, ada):
-    wanted = client.get("/films/?before=x", follow=False)["Location"]
-    answer = client.post(wanted, {"login": "ada", "password": "secret", "next": "/films/"})
+    sign_in_url = client.get("/films/?before=x", follow=False)["Location"]
+    answer = client.post(sign_in_url, {"login": "ada", "password": "secret", "next": "/films/"})
     assert answer["Location"] == "/films/"
 
 
@@ -52,10 +52,13 @@ def error_text(answer) -> str:
 
 
 def test_a_wrong_password_and_an_unknown_name_are_answered_alike(client, ada):
-    wrong, unknown = post_sign_in(client, "wrong"), post_sign_in(client, "wrong", "nobody")
-    assert error_text(wrong) == error_text(unknown) != ""
-    assert wrong.status_code == unknown.status_code == 200
-    assert "wrong" not in ParsedPage(wrong).text
+    wrong_password, unknown_user = (
+        post_sign_in(client, "wrong"),
+        post_sign_in(client, "wrong", "nobody"),
+    )
+    assert error_text(wrong_password) == error_text(unknown_user) != ""
+    assert wrong_password.status_code == unknown_user.status_code == 200
+    assert "wrong" not in ParsedPage(wrong_password).text
 
 
 def test_a_name_that_is_unknown_takes_as_long_as_one_that_is_known(client, ada, hashed_passwords):
@@ -66,27 +69,27 @@ def test_a_name_that_is_unknown_takes_as_long_as_one_that_is_known(client, ada, 
 def test_who_tries_too_often_is_stopped_before_a_password_is_hashed(client, ada, hashed_passwords):
     for number in range(5):
         post_sign_in(client, f"wrong-{number}")
-    spent = len(hashed_passwords)
+    hash_count = len(hashed_passwords)
     answers = [post_sign_in(client, f"wrong-{number}") for number in range(20)]
-    assert len(hashed_passwords) == spent
+    assert len(hashed_passwords) == hash_count
     assert all("Too many" in ParsedPage(answer).text for answer in answers)
 
 
 def test_a_stranger_who_tries_cannot_keep_its_owner_out(client, ada):
-    strangers = [f"198.51.100.{number}" for number in range(9)]
-    for address in strangers:
+    addresses = [f"198.51.100.{number}" for number in range(9)]
+    for address in addresses:
         for guess in range(7):
             post_sign_in(Client(), f"guess-{guess}", REMOTE_ADDR=address)
-    assert "Too many" in ParsedPage(post_sign_in(Client(), "wrong", REMOTE_ADDR=strangers[0])).text
+    assert "Too many" in ParsedPage(post_sign_in(Client(), "wrong", REMOTE_ADDR=addresses[0])).text
     assert post_sign_in(client, REMOTE_ADDR="203.0.113.7")["Location"] == "/"
 
 
 def test_who_tries_many_names_from_one_address_is_stopped_too(client, ada, hashed_passwords):
     for number in range(10):
         post_sign_in(client, "wrong", f"name-{number}")
-    spent = len(hashed_passwords)
+    hash_count = len(hashed_passwords)
     answer = post_sign_in(client, "secret", "ada")
-    assert len(hashed_passwords) == spent
+    assert len(hashed_passwords) == hash_count
     assert answer.status_code == 200
 
 
@@ -95,9 +98,9 @@ def test_an_address_that_is_only_claimed_does_not_help(client, ada, hashed_passw
         post_sign_in(
             client, "wrong", f"name-{number}", headers={"X-Forwarded-For": f"10.0.0.{number}"}
         )
-    spent = len(hashed_passwords)
+    hash_count = len(hashed_passwords)
     post_sign_in(client, "wrong", "another", headers={"X-Forwarded-For": "10.9.9.9"})
-    assert len(hashed_passwords) == spent
+    assert len(hashed_passwords) == hash_count
 
 
 def test_somebody_switched_off_does_not_come_in(client, ada):
@@ -127,19 +130,19 @@ def test_signing_out_is_a_press_and_no_link(ada_client):
 
 
 def test_an_old_session_is_worth_nothing_after_signing_out(ada_client):
-    stolen = Client()
-    stolen.cookies["sessionid"] = ada_client.cookies["sessionid"].value
-    assert stolen.get("/films/").status_code == 200
+    stolen_client = Client()
+    stolen_client.cookies["sessionid"] = ada_client.cookies["sessionid"].value
+    assert stolen_client.get("/films/").status_code == 200
     ada_client.post("/account/logout/")
-    assert stolen.get("/films/").status_code == 302
+    assert stolen_client.get("/films/").status_code == 302
 
 
 def test_a_session_planted_before_signing_in_is_worth_nothing_after(client, ada):
     client.get(SIGN_IN_URL)
     client.session["seen"] = 1
-    planted = client.session.session_key
+    planted_key = client.session.session_key
     post_sign_in(client)
-    assert client.session.session_key != planted
+    assert client.session.session_key != planted_key
 
 
 def test_the_session_is_out_of_reach_for_scripts_and_other_sites(client, ada):
@@ -164,14 +167,14 @@ def test_a_password_is_changed_with_the_old_one(ada_client, ada):
 
 
 def test_changing_it_ends_every_other_session(ada_client, ada):
-    other = Client()
-    other.force_login(ada, "django.contrib.auth.backends.ModelBackend")
+    other_client = Client()
+    other_client.force_login(ada, "django.contrib.auth.backends.ModelBackend")
     post_password_change(ada_client, "secret", "a-much-better-one")
-    assert other.get("/films/").status_code == 302
+    assert other_client.get("/films/").status_code == 302
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "again"),
+    ("old", "new", "repeated"),
     [
         ("wrong", "a-much-better-one", None),
         ("secret", "short", None),
@@ -181,8 +184,8 @@ def test_changing_it_ends_every_other_session(ada_client, ada):
         ("secret", "a-much-better-one", "another"),
     ],
 )
-def test_an_invalid_password_change_changes_nothing(ada_client, ada, old, new, again):
-    answer = post_password_change(ada_client, old, new, again)
+def test_an_invalid_password_change_changes_nothing(ada_client, ada, old, new, repeated):
+    answer = post_password_change(ada_client, old, new, repeated)
     assert answer.status_code == 200
     ada.refresh_from_db()
     assert ada.check_password("secret")

@@ -1,4 +1,4 @@
-"""One-time links: they open the door once, for a short time, and are kept nowhere."""
+"""One-time links: they sign a person in once, for a short time, and are stored nowhere."""
 
 import threading
 from datetime import timedelta
@@ -23,7 +23,7 @@ SET_PASSWORD_URL = "/account/password/set/"
 
 
 @pytest.fixture(autouse=True)
-def noon():
+def frozen_clock():
     with time_machine.travel(NOW, tick=False) as clock:
         yield clock
 
@@ -42,9 +42,9 @@ def test_the_first_link_makes_the_owner_and_signs_them_in_once():
     assert browser.get("/films/").status_code == 200
     assert browser.get("/admin/").status_code == 200
 
-    again = Client()
-    assert open_sign_in_link(token, again).status_code == 410
-    assert again.get("/films/").status_code == 302
+    second_client = Client()
+    assert open_sign_in_link(token, second_client).status_code == 410
+    assert second_client.get("/films/").status_code == 302
 
 
 def test_a_second_link_takes_the_place_of_the_first():
@@ -54,15 +54,15 @@ def test_a_second_link_takes_the_place_of_the_first():
     assert User.objects.count() == 1
 
 
-def test_a_link_ends_after_a_day(noon):
+def test_a_link_ends_after_a_day(frozen_clock):
     token = create_first_owner_link(now=NOW)
-    noon.shift(timedelta(hours=24))
+    frozen_clock.shift(timedelta(hours=24))
     assert open_sign_in_link(token).status_code == 410
 
 
-def test_a_link_lives_almost_a_day(noon):
+def test_a_link_lives_almost_a_day(frozen_clock):
     token = create_first_owner_link(now=NOW)
-    noon.shift(timedelta(hours=23, minutes=59))
+    frozen_clock.shift(timedelta(hours=23, minutes=59))
     assert open_sign_in_link(token).status_code == 302
 
 
@@ -80,8 +80,8 @@ def test_before_that_there_is_always_one():
 
 def test_only_the_hash_of_a_link_is_kept():
     token = create_sign_in_link(user=UserFactory(), now=NOW)
-    kept = str(SignInLink.objects.values().get())
-    assert token not in kept
+    stored_values = str(SignInLink.objects.values().get())
+    assert token not in stored_values
     assert len(token) >= 43  # 256 bits
 
 
@@ -119,20 +119,20 @@ def test_signing_in_begins_a_new_session():
 @pytest.mark.django_db(transaction=True)
 def test_a_link_used_twice_at_the_same_moment_opens_once():
     token = create_sign_in_link(user=UserFactory(), now=NOW)
-    found, start = [], threading.Barrier(8)
+    users, start = [], threading.Barrier(8)
 
-    def use():
+    def open_link():
         start.wait()
-        found.append(redeem_sign_in_link(token=token, now=NOW))
+        users.append(redeem_sign_in_link(token=token, now=NOW))
         connection.close()
 
-    threads = [threading.Thread(target=use) for _ in range(8)]
+    threads = [threading.Thread(target=open_link) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert len(found) == 8
-    assert len([user for user in found if user]) == 1
+    assert len(users) == 8
+    assert len([user for user in users if user]) == 1
 
 
 # --- the owner from the environment -----------------------------------------------------------
@@ -181,6 +181,6 @@ def test_who_has_a_password_is_not_told_to_set_one():
 def test_after_the_first_password_work_begins():
     browser = Client()
     open_sign_in_link(create_first_owner_link(now=NOW), browser)
-    wish = {"password1": "a-long-secret", "password2": "a-long-secret"}
-    assert browser.post(SET_PASSWORD_URL, wish)["Location"] == "/"
+    passwords = {"password1": "a-long-secret", "password2": "a-long-secret"}
+    assert browser.post(SET_PASSWORD_URL, passwords)["Location"] == "/"
     assert User.objects.get().check_password("a-long-secret")

@@ -1,4 +1,4 @@
-"""What stands at the fields of the door, and what is said to who tries too often."""
+"""Messages at the fields of the sign-in pages, and to those who try too often."""
 
 import pytest
 
@@ -27,8 +27,8 @@ def test_a_new_password_is_asked_for_in_our_words(ada_client):
 
 
 def test_a_wrong_old_password_changes_nothing_and_stands_at_its_field(ada_client, ada):
-    wish = {"oldpassword": "wrong", "password1": "a-new-secret", "password2": "a-new-secret"}
-    page = ParsedPage(ada_client.post(PASSWORD_URL, wish))
+    passwords = {"oldpassword": "wrong", "password1": "a-new-secret", "password2": "a-new-secret"}
+    page = ParsedPage(ada_client.post(PASSWORD_URL, passwords))
     assert element_text(page.find_one("p[@id='id_oldpassword_error']"))
     ada.refresh_from_db()
     assert ada.check_password("secret")
@@ -36,9 +36,9 @@ def test_a_wrong_old_password_changes_nothing_and_stands_at_its_field(ada_client
 
 @pytest.mark.parametrize(("language", "title"), [("en", "Too many attempts"), ("de", None)])
 def test_who_tries_too_often_gets_a_page_of_the_studio(ada_client, language, title):
-    said = {"accept-language": language}
-    wish = {"oldpassword": "x", "password1": "y", "password2": "z"}
-    answers = [ada_client.post(PASSWORD_URL, wish, headers=said) for _ in range(10)]
+    headers = {"accept-language": language}
+    passwords = {"oldpassword": "x", "password1": "y", "password2": "z"}
+    answers = [ada_client.post(PASSWORD_URL, passwords, headers=headers) for _ in range(10)]
     assert answers[-1].status_code == 429
     page = ParsedPage(answers[-1])
     assert page.find_one("html").get("lang") == language

@@ -46,9 +46,9 @@ EXPECTED_CONSOLE_MESSAGES = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here needs the browser and a database that other threads see."""
-    here = Path(__file__).parent
+    folder = Path(__file__).parent
     for item in items:
-        if here in Path(item.path).parents:
+        if folder in Path(item.path).parents:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.django_db(transaction=True))
 
@@ -75,15 +75,15 @@ class LiveStudio:
 @contextmanager
 def run_worker() -> Iterator[Worker]:
     """The studio's worker in a thread of its own."""
-    ready: list[Worker] = []
-    started = threading.Event()
+    workers: list[Worker] = []
+    start_event = threading.Event()
 
     async def run_loop() -> None:
-        far = provider_from_settings()
-        async with far.client:
-            ready.append(Worker(far, timezone.now))
-            started.set()
-            await ready[0].run()
+        provider = provider_from_settings()
+        async with provider.client:
+            workers.append(Worker(provider, timezone.now))
+            start_event.set()
+            await workers[0].run()
 
     def run_thread() -> None:
         asyncio.run(run_loop())
@@ -91,11 +91,11 @@ def run_worker() -> Iterator[Worker]:
 
     thread = threading.Thread(target=run_thread)
     thread.start()
-    assert started.wait(10)
+    assert start_event.wait(10)
     try:
-        yield ready[0]
+        yield workers[0]
     finally:
-        ready[0].stop()
+        workers[0].stop()
         thread.join(40)
         assert not thread.is_alive()
 
@@ -159,7 +159,7 @@ def sign_in(page: Page, studio: LiveStudio) -> None:
 
 @pytest.fixture
 def page(browser: Browser, studio: LiveStudio) -> Iterator[Page]:
-    """A signed-in owner at a desk."""
+    """The workspace of a signed-in owner, on a large screen."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     with open_watched_page(context, studio.base_url) as page:
         sign_in(page, studio)
@@ -169,7 +169,7 @@ def page(browser: Browser, studio: LiveStudio) -> Iterator[Page]:
 
 @pytest.fixture
 def idle_studio(live_server, settings) -> LiveStudio:
-    """Pages only. Its worker was heard of, and will not be missed during a test."""
+    """Pages only. Its worker's heartbeat stays fresh for the length of a test."""
     settings.ENV = settings.ENV.model_copy(update={"running_per_person": 3})
     record_heartbeat(worker="here", disk_free_bytes=10**12, now=timezone.now() + timedelta(hours=1))
     return LiveStudio(live_server.url, User.objects.create_superuser("ada", "", "a-long-secret"))

@@ -1,4 +1,4 @@
-"""What a person finds in every state, and rows that stand so."""
+"""What a person finds in every state, and rows in these states."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ REUSE_SETTINGS = "Use these settings"
 
 @dataclass(frozen=True)
 class ExpectedCard:
-    """A state: how its row stands at a moment, and what a person then reads and may press."""
+    """A state: its row at a moment, and what a person then reads and may press."""
 
     name: str
     state: State

@@ -38,8 +38,8 @@ def test_no_page_breaks_a_rule_for_screen_readers_or_is_too_wide(
             page.goto(studio.build_url(path))
             assert (path, axe_violations(page)) == (path, [])
             assert page.locator("h1").count() == 1
-            wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-            assert (path, wide) == (path, False)
+            is_too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+            assert (path, is_too_wide) == (path, False)
             assert page.locator("html").get_attribute("lang") == locale[:2]
     context.close()
 

@@ -93,8 +93,8 @@ def test_no_admin_page_is_blocked_breaks_a_rule_or_is_too_wide(
             page.goto(f"{live_server.url}{path}")
             page.wait_for_load_state("networkidle")
             assert (path, list_violations(page)) == (path, [])
-            wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-            assert (path, wide) == (path, False)
+            is_too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+            assert (path, is_too_wide) == (path, False)
             assert (path, page.locator("h1").count()) == (path, 1)
     context.close()
 
@@ -104,9 +104,9 @@ def test_the_filters_open_and_apply_by_keyboard(browser, live_server, generation
     with open_watched_page(context, live_server.url) as page:
         sign_in_owner(page, live_server.url, GENERATIONS_URL)
         page.get_by_role("button", name="Filters").press("Enter")
-        lost = page.get_by_label("Answer lost").first
-        expect(lost).to_be_focused()
-        lost.press("Space")
+        lost_link = page.get_by_label("Answer lost").first
+        expect(lost_link).to_be_focused()
+        lost_link.press("Space")
         page.get_by_role("button", name="Apply Filters").press("Enter")
         page.wait_for_url("**look=unknown**")
         expect(page.locator("#result_list .data-row")).to_have_count(1)

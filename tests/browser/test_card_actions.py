@@ -31,15 +31,15 @@ def test_a_draft_is_restored_and_can_be_left(ada_page, idle_studio):
 def test_while_the_rules_are_checked_the_button_says_so_and_that_it_is_free(ada_page, idle_studio):
     ada_page.goto(idle_studio.build_url(f"/create/{VEO}/"))
     fill_prompt(ada_page, "A whale")
-    held = []
-    ada_page.route(f"**/create/{VEO}/", lambda route: held.append(route))
+    requests = []
+    ada_page.route(f"**/create/{VEO}/", lambda route: requests.append(route))
     checking = ada_page.get_by_text("Checking the rules…")
     expect(checking).to_be_hidden()
     with ada_page.expect_request(f"**/create/{VEO}/"):
         ada_page.click("[data-action=generate]")
     expect(checking).to_contain_text("Nothing is charged by that.")
     expect(checking).to_be_visible()
-    held.pop().continue_()
+    requests.pop().continue_()
     expect(ada_page.locator("#stage [data-status=queued]")).to_be_visible()
     expect(checking).to_be_hidden()
 
@@ -82,8 +82,8 @@ def test_a_small_card_is_dismissed_in_its_place_and_comes_back_as_the_selected_c
     card.get_by_role("button", name="Stop watching").click()
     expect(card).to_contain_text("You stopped watching this.")
     card.get_by_role("button", name="Watch again").click()
-    staged = ada_page.locator(f"#stage [data-generation='{small.pk}']")
-    expect(staged.get_by_role("button", name="Stop watching")).to_be_visible()
+    staged_card = ada_page.locator(f"#stage [data-generation='{small.pk}']")
+    expect(staged_card.get_by_role("button", name="Stop watching")).to_be_visible()
     expect(ada_page.locator("#poller[hx-get]")).to_have_count(1)
 
 
@@ -105,7 +105,7 @@ def test_a_pause_is_told_while_the_page_just_stands_there(ada_page, idle_studio,
 
 def test_a_failure_opens_the_form_at_the_field_that_evolink_named(ada_page, idle_studio, tmp_path):
     fields = {"error_code": "invalid_parameter", "error_field": "quality"}
-    failed = create_generation_as(
+    failed_generation = create_generation_as(
         idle_studio,
         get_expected_card("failed, to be changed"),
         tmp_path,
@@ -114,7 +114,7 @@ def test_a_failure_opens_the_form_at_the_field_that_evolink_named(ada_page, idle
     )
     ada_page.goto(idle_studio.build_url("/films/"))
     ada_page.get_by_role("link", name="Failed and cancelled").click()
-    expect(ada_page.locator(f"#gallery-item-{failed.pk}")).to_contain_text("Not charged")
+    expect(ada_page.locator(f"#gallery-item-{failed_generation.pk}")).to_contain_text("Not charged")
     assert axe_violations(ada_page) == []
     ada_page.get_by_role("link", name="Change and try again").click()
     expect(ada_page.locator("[data-error-for=quality]")).to_have_text("No 4k today.")
@@ -126,15 +126,15 @@ def test_a_failure_opens_the_form_at_the_field_that_evolink_named(ada_page, idle
 
 
 def test_support_details_are_copied_with_one_press(ada_page, idle_studio, tmp_path):
-    failed = create_generation_as(
+    failed_generation = create_generation_as(
         idle_studio, get_expected_card("failed, to be tried again"), tmp_path
     )
     ada_page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    open_generation(ada_page, idle_studio, failed)
+    open_generation(ada_page, idle_studio, failed_generation)
     ada_page.locator("#stage summary", has_text="Details").click()
     ada_page.locator("#stage").get_by_role("button", name="Copy support details").click()
     expect(ada_page.locator("#announcer")).to_have_text("Copied.")
-    copied = ada_page.evaluate("navigator.clipboard.readText()")
-    assert f"Number here: {failed.pk}" in copied
-    assert f"Task at EvoLink: {failed.task_id}" in copied
-    assert "Code: service_error" in copied
+    copied_text = ada_page.evaluate("navigator.clipboard.readText()")
+    assert f"Number here: {failed_generation.pk}" in copied_text
+    assert f"Task at EvoLink: {failed_generation.task_id}" in copied_text
+    assert "Code: service_error" in copied_text

@@ -20,13 +20,13 @@ def error_locator(page, name):
 
 def test_an_option_that_is_not_allowed_now_is_disabled_with_its_sentence(page, studio, tmp_path):
     open_model(page, studio, "doubao-seedance-1.0-pro-fast")
-    keep = page.locator("[name=aspect_ratio][value=keep_ratio]")
-    expect(keep).to_be_disabled()
-    sentence = page.locator(f"#{keep.get_attribute('aria-describedby').split()[-1]}")
+    keep_ratio = page.locator("[name=aspect_ratio][value=keep_ratio]")
+    expect(keep_ratio).to_be_disabled()
+    sentence = page.locator(f"#{keep_ratio.get_attribute('aria-describedby').split()[-1]}")
     expect(sentence).not_to_be_empty()
 
     upload_image(page, tmp_path, "image_urls")
-    expect(keep).to_be_enabled()
+    expect(keep_ratio).to_be_enabled()
     expect(page.locator("[name=aspect_ratio][value=adaptive]")).to_be_checked()
 
 
@@ -100,7 +100,7 @@ def test_pictures_can_be_dropped_and_pasted(page, studio, tmp_path):
     with page.expect_response("**/refresh/"):
         page.dispatch_event("[data-media=image_urls]", "drop", {"dataTransfer": transfer})
     expect(page.locator("[data-media-item]")).to_have_count(1)
-    other = list(make_image(width=360, height=640))
+    other_image = list(make_image(width=360, height=640))
     with page.expect_response("**/refresh/"):
         page.evaluate(
             """(bytes) => { const data = new DataTransfer();
@@ -108,7 +108,7 @@ def test_pictures_can_be_dropped_and_pasted(page, studio, tmp_path):
                 data.items.add(file);
                 document.body.dispatchEvent(
                     new ClipboardEvent("paste", {clipboardData: data, bubbles: true})); }""",
-            other,
+            other_image,
         )
     expect(page.locator("[data-media-item]")).to_have_count(2)
 

@@ -1,4 +1,4 @@
-"""What is brought in parts stands in the page as if it had been drawn whole."""
+"""Fragments leave the page as if it had been rendered whole."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -44,12 +44,14 @@ def test_a_bar_moves_and_nothing_else_of_its_card_is_touched(owner_page, idle_st
         for _ in range(2)
     ]
     open_model(owner_page, idle_studio, GROK)
-    for one in ("#stage article", "#rail article"):
-        owner_page.evaluate("one => { document.querySelector(one).dataset.mine = 'yes'; }", one)
+    for selector in ("#stage article", "#rail article"):
+        owner_page.evaluate(
+            "one => { document.querySelector(one).dataset.mine = 'yes'; }", selector
+        )
     for row in rows:
         record_progress(row, 40)
-    for where in ("#stage", "#rail"):
-        expect(owner_page.locator(f"{where} progress")).to_have_attribute("aria-valuenow", "40")
+    for region in ("#stage", "#rail"):
+        expect(owner_page.locator(f"{region} progress")).to_have_attribute("aria-valuenow", "40")
     expect(owner_page.locator("#stage .progress-ring-number")).to_have_text("40")
     expect(owner_page.locator("article[data-mine]")).to_have_count(2)
     record_progress(rows[0], 50)
@@ -72,14 +74,14 @@ def test_after_presses_the_workspace_is_as_a_fresh_page_shows_it(owner_page, idl
         expect(selected_card(owner_page)).to_contain_text(prompt)
         expect(owner_page.locator("#rail-list > article")).to_have_count(RECENT_LIMIT - 1)
     wait_until_idle(owner_page)
-    laid = (
+    order = (
         element_ids(owner_page, "#stage article"),
         element_ids(owner_page, "#rail-list > article"),
     )
-    everything = element_ids(owner_page, "[data-generation]")
-    assert len(everything) == len(set(everything)) == RECENT_LIMIT
+    all_ids = element_ids(owner_page, "[data-generation]")
+    assert len(all_ids) == len(set(all_ids)) == RECENT_LIMIT
     owner_page.reload()
     assert (
         element_ids(owner_page, "#stage article"),
         element_ids(owner_page, "#rail-list > article"),
-    ) == laid
+    ) == order

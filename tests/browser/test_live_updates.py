@@ -28,10 +28,10 @@ def test_a_failure_says_what_happened_to_the_money_and_what_to_do(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
     fill_prompt(page, "[quick] [policy] Something forbidden")
     press_generate(page)
-    failed = selected_card(page, "failed")
-    expect(failed).to_contain_text("content policy")
-    expect(failed).to_contain_text("Not charged")
-    failed.locator("a", has_text="try again").click()
+    failed_card = selected_card(page, "failed")
+    expect(failed_card).to_contain_text("content policy")
+    expect(failed_card).to_contain_text("Not charged")
+    failed_card.locator("a", has_text="try again").click()
     expect(page.locator("textarea[name=prompt]")).to_have_value(
         "[quick] [policy] Something forbidden"
     )
@@ -61,12 +61,12 @@ def test_another_tab_hears_of_it(page, studio):
     fill_prompt(page, "[stall] The first keeps both tabs listening")
     press_generate(page)
     expect(selected_card(page, "running")).to_be_visible()
-    with open_watched_page(page.context, studio.base_url) as other:
-        open_model(other, studio, "grok-imagine-text-to-video")
+    with open_watched_page(page.context, studio.base_url) as other_page:
+        open_model(other_page, studio, "grok-imagine-text-to-video")
         fill_prompt(page, "[quick] Told everywhere")
         press_generate(page)
-        expect(other.locator("[data-generation]")).to_have_count(2)
-        expect(other.locator("[data-status=completed]")).to_have_count(1)
+        expect(other_page.locator("[data-generation]")).to_have_count(2)
+        expect(other_page.locator("[data-status=completed]")).to_have_count(1)
 
 
 def test_credits_are_counted_by_the_same_poll(page, studio):
@@ -114,14 +114,14 @@ def test_a_late_answer_to_an_older_poll_does_not_swap_selected_card_and_list(pag
     fill_prompt(page, "[stall] The first")
     press_generate(page)
     expect(selected_card(page, "running")).to_be_visible()
-    held = []
-    page.route("**/live/**", lambda route: held.append(route))
+    requests = []
+    page.route("**/live/**", lambda route: requests.append(route))
     with page.expect_request("**/live/**"):
         pass
     fill_prompt(page, "[stall] The second")
     press_generate(page)
     expect(selected_card(page)).to_contain_text("The second")
-    held.pop(0).continue_()
+    requests.pop(0).continue_()
     page.unroute("**/live/**")
     expect(page.locator("#rail [data-status=running]")).to_contain_text("The first")
     page.wait_for_timeout(3000)

@@ -13,30 +13,30 @@ from tests.browser.states import EXPECTED_CARDS, create_generation_as, open_gene
 from tests.browser.steps import axe_violations
 
 
-@pytest.mark.parametrize("seen", EXPECTED_CARDS, ids=str)
+@pytest.mark.parametrize("expected", EXPECTED_CARDS, ids=str)
 def test_a_state_says_what_happened_what_it_cost_and_what_can_be_done(
-    ada_page, idle_studio, tmp_path, seen
+    ada_page, idle_studio, tmp_path, expected
 ):
     small, large = (
-        create_generation_as(idle_studio, seen, tmp_path),
-        create_generation_as(idle_studio, seen, tmp_path),
+        create_generation_as(idle_studio, expected, tmp_path),
+        create_generation_as(idle_studio, expected, tmp_path),
     )
     open_generation(ada_page, idle_studio, large)
-    stage, rail = ada_page.locator("#stage"), ada_page.locator("#rail")
-    for place, words in ((stage, seen.selected_texts), (rail, seen.list_texts)):
-        expect(place.locator("[data-state-text]")).to_have_text(str(seen.label))
+    stage, card_list = ada_page.locator("#stage"), ada_page.locator("#rail")
+    for region, words in ((stage, expected.selected_texts), (card_list, expected.list_texts)):
+        expect(region.locator("[data-state-text]")).to_have_text(str(expected.label))
         for sentence in words:
-            expect(place).to_contain_text(sentence)
-    expect(stage.locator(".stage-charge")).to_have_text(seen.charge_text)
-    expect(rail.locator(".card-charge")).to_have_text(seen.charge_text)
-    expect(stage.locator(".actions :is(a, button)")).to_have_text(seen.actions)
-    assert rail.locator("[data-generation]").get_attribute("data-generation") == str(small.pk)
+            expect(region).to_contain_text(sentence)
+    expect(stage.locator(".stage-charge")).to_have_text(expected.charge_text)
+    expect(card_list.locator(".card-charge")).to_have_text(expected.charge_text)
+    expect(stage.locator(".actions :is(a, button)")).to_have_text(expected.actions)
+    assert card_list.locator("[data-generation]").get_attribute("data-generation") == str(small.pk)
     assert axe_violations(ada_page) == []
 
     User.objects.update(language="de")
     open_generation(ada_page, idle_studio, large)
     expect(ada_page.locator("html")).to_have_attribute("lang", "de")
     with translation.override("de"):
-        german = str(_(str(seen.label)) if isinstance(seen.label, str) else seen.label)
-    for place in (stage, rail):
-        expect(place.locator("[data-state-text]")).to_have_text(german)
+        german = str(_(str(expected.label)) if isinstance(expected.label, str) else expected.label)
+    for region in (stage, card_list):
+        expect(region.locator("[data-state-text]")).to_have_text(german)

@@ -1,4 +1,4 @@
-"""The requests worked out by hand from the documentation, held against the catalogue."""
+"""The requests worked out by hand from the documentation, compared with the catalogue."""
 
 import pytest
 
@@ -34,9 +34,9 @@ def test_all_the_cases_are_read():
 @pytest.mark.parametrize("case", ACCEPTED, ids=str)
 def test_what_the_documentation_allows_is_sent_as_documented(case, as_strings):
     spec = get_spec(case.model_id)
-    checked = spec.evaluate(form_values(case, as_strings))
-    assert checked.errors == ()
-    payload = spec.build_payload(checked.request, case.picture_urls())
+    evaluation = spec.evaluate(form_values(case, as_strings))
+    assert evaluation.errors == ()
+    payload = spec.build_payload(evaluation.request, case.picture_urls())
     expected = case.expected_payload(case.picture_urls())
     assert {key: payload.get(key) for key in expected} == expected
     assert not set(case.absent) & set(payload)
@@ -45,6 +45,6 @@ def test_what_the_documentation_allows_is_sent_as_documented(case, as_strings):
 @pytest.mark.parametrize("as_strings", [False, True], ids=["values", "strings"])
 @pytest.mark.parametrize("case", REJECTED, ids=str)
 def test_what_the_documentation_forbids_is_refused_at_its_field(case, as_strings):
-    checked = get_spec(case.model_id).evaluate(form_values(case, as_strings))
-    assert checked.request is None
-    assert {problem.field for problem in checked.errors} == {case.error_field}
+    evaluation = get_spec(case.model_id).evaluate(form_values(case, as_strings))
+    assert evaluation.request is None
+    assert {problem.field for problem in evaluation.errors} == {case.error_field}

@@ -1,4 +1,4 @@
-"""What a form is told of each parameter."""
+"""What a form knows of each parameter."""
 
 from typing import Annotated, Literal
 
@@ -131,7 +131,7 @@ def test_sora_warns_and_does_not_come_first():
 
 
 class OddFieldsRequest(VideoRequest):
-    """What none of the five has."""
+    """Parameters that none of the five models has."""
 
     undescribed: int = 1
     by_pydantic: Annotated[str, PydanticField(max_length=3)] = ""

@@ -116,6 +116,6 @@ def test_the_place_of_a_wrong_file_is_given():
 
 def test_what_only_resembles_a_file_is_refused():
     veo = SPECS["veo3.1-pro"]
-    lookalike = make_image_file().model_dump()
-    (problem,) = veo.evaluate({"prompt": "x", "image_urls": [lookalike]}).errors
+    plain_dict = make_image_file().model_dump()
+    (problem,) = veo.evaluate({"prompt": "x", "image_urls": [plain_dict]}).errors
     assert (problem.field, str(problem.message)) == ("image_urls", "This needs a picture.")

@@ -89,12 +89,12 @@ def test_what_is_no_option_is_told_the_options(duration):
 
 
 @pytest.mark.parametrize(
-    ("entered", "understood"),
+    ("raw_value", "parsed_value"),
     [("on", True), ("True", True), ("1", True), (True, True), ("off", False), ("false", False)],
 )
-def test_a_switch_is_understood(entered, understood):
-    request = VEO.evaluate({"prompt": "x", "enhance_prompt": entered}).request
-    assert request.enhance_prompt is understood
+def test_a_switch_is_understood(raw_value, parsed_value):
+    request = VEO.evaluate({"prompt": "x", "enhance_prompt": raw_value}).request
+    assert request.enhance_prompt is parsed_value
 
 
 def test_a_switch_left_out_has_its_default():
@@ -174,7 +174,7 @@ def test_each_cell_of_a_row_gets_its_own_sentence():
 
 def test_everything_wrong_is_told_at_once_in_the_order_of_the_form():
     raw = {"prompt": "", "quality": "8k", "duration": "99", "aspect_ratio": "keep_ratio"}
-    fields = [found.field for found in SEEDANCE.evaluate(raw).errors]
+    fields = [problem.field for problem in SEEDANCE.evaluate(raw).errors]
     assert fields == ["prompt", "duration", "quality", "aspect_ratio"]
 
 
@@ -196,9 +196,11 @@ def test_every_kind_of_mistake_has_a_plain_sentence(raw, sentence):
     assert [text for _field, text in error_texts(ODD_SPEC, **raw)] == [sentence]
 
 
-@pytest.mark.parametrize(("entered", "understood"), [("on", True), ("False", False), ("", None)])
-def test_a_switch_with_three_states(entered, understood):
-    assert ODD_SPEC.evaluate({"three_states": entered}).request.three_states is understood
+@pytest.mark.parametrize(
+    ("raw_value", "parsed_value"), [("on", True), ("False", False), ("", None)]
+)
+def test_a_switch_with_three_states(raw_value, parsed_value):
+    assert ODD_SPEC.evaluate({"three_states": raw_value}).request.three_states is parsed_value
 
 
 def test_a_sentence_is_translated_with_its_words():

@@ -1,4 +1,4 @@
-"""What holds for any input at all: garbage never breaks a spec, and what it takes can be sent."""
+"""What holds for any input at all: garbage never breaks a spec, and what it accepts can be sent."""
 
 import json
 
@@ -38,7 +38,7 @@ scalars = (
     | st.sampled_from(FILES)
     | st.just(object())
 )
-garbage = st.recursive(
+garbage_values = st.recursive(
     scalars,
     lambda inner: (
         st.lists(inner, max_size=9)
@@ -56,15 +56,15 @@ def valid_values(field):
         for media in FILES
         if field.media_constraints and not field.media_constraints.find_violations(media)
     ]
-    top = min(field.max_items or 4, 4)
-    low, high = field.minimum or 1, field.maximum or 15
+    max_count = min(field.max_items or 4, 4)
+    minimum, maximum = field.minimum or 1, field.maximum or 15
     by_control = {
         Control.PROMPT: st.sampled_from(["A cat", "Line\r\nline", "🎬 <b>", "  x  "]),
         Control.TEXT: st.sampled_from(["", "word"]),
         Control.CHOICE: st.sampled_from(["", *(str(option.value) for option in field.options)]),
-        Control.NUMBER: st.integers(low, min(high, low + 20)).map(str) | st.just(""),
+        Control.NUMBER: st.integers(minimum, min(maximum, minimum + 20)).map(str) | st.just(""),
         Control.SWITCH: st.sampled_from(["on", "off", "", True, False]),
-        Control.MEDIA: st.lists(st.sampled_from(files or [None]), max_size=top),
+        Control.MEDIA: st.lists(st.sampled_from(files or [None]), max_size=max_count),
         Control.TEXTS: st.lists(st.sampled_from(["e1", "e2", ""]), max_size=3),
     }
     if field.control is Control.ROWS:
@@ -78,11 +78,15 @@ def valid_values(field):
 def raw_forms(spec):
     """Forms filled in rightly, rightly but for one field, and not at all sensibly."""
     fields = {field.name: valid_values(field) for field in spec.fields}
-    one_wrong = st.dictionaries(st.sampled_from(sorted(fields)), garbage, min_size=1, max_size=1)
+    one_wrong = st.dictionaries(
+        st.sampled_from(sorted(fields)), garbage_values, min_size=1, max_size=1
+    )
     return (
         st.fixed_dictionaries(fields)
         | st.tuples(st.fixed_dictionaries(fields), one_wrong).map(lambda pair: pair[0] | pair[1])
-        | st.dictionaries(st.sampled_from([*sorted(fields), "", "unknown"]), garbage, max_size=6)
+        | st.dictionaries(
+            st.sampled_from([*sorted(fields), "", "unknown"]), garbage_values, max_size=6
+        )
     )
 
 
@@ -105,28 +109,30 @@ def field_errors(spec, raw):
 def test_nothing_that_is_entered_breaks_a_spec(spec, data):
     raw = data.draw(RAW_FORMS[spec.id])
     names = {field.name for field in spec.fields}
-    checked = spec.evaluate(raw)
-    assert (checked.request is None) == bool(checked.errors)
-    assert all(str(problem.message) for problem in checked.errors)
-    assert {problem.field for problem in checked.errors} <= names
-    assert all(str(block.message) for block in checked.disabled_options)
-    assert checked.required_fields <= names
-    assert checked.defaults.keys() <= names
+    evaluation = spec.evaluate(raw)
+    assert (evaluation.request is None) == bool(evaluation.errors)
+    assert all(str(problem.message) for problem in evaluation.errors)
+    assert {problem.field for problem in evaluation.errors} <= names
+    assert all(str(block.message) for block in evaluation.disabled_options)
+    assert evaluation.required_fields <= names
+    assert evaluation.defaults.keys() <= names
 
 
 @each_spec
 @few_examples
 @given(data=st.data())
 def test_whatever_is_accepted_can_be_sent_and_stored_as_json(spec, data):
-    checked = spec.evaluate(data.draw(RAW_FORMS[spec.id]))
-    event(f"accepted: {checked.request is not None}")
-    if checked.request is not None:
-        payload = spec.build_payload(checked.request, URLS)
-        sent = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
-        assert json.loads(sent) == payload
+    evaluation = spec.evaluate(data.draw(RAW_FORMS[spec.id]))
+    event(f"accepted: {evaluation.request is not None}")
+    if evaluation.request is not None:
+        payload = spec.build_payload(evaluation.request, URLS)
+        wire_body = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
+        assert json.loads(wire_body) == payload
         assert payload["model"] == spec.id
-        stored = spec.request_class.model_validate_json(checked.request.model_dump_json())
-        assert spec.build_payload(stored, URLS) == payload
+        restored_request = spec.request_class.model_validate_json(
+            evaluation.request.model_dump_json()
+        )
+        assert spec.build_payload(restored_request, URLS) == payload
 
 
 @each_spec
@@ -134,10 +140,13 @@ def test_whatever_is_accepted_can_be_sent_and_stored_as_json(spec, data):
 @given(data=st.data())
 def test_what_another_ai_model_takes_over_is_right_by_itself(spec, data):
     raw = data.draw(RAW_FORMS[spec.id])
-    into = data.draw(st.sampled_from(list(ALL_SPECS.values())))
-    carried = convert_values(spec, raw, into)
-    assert not {found.field for found in field_errors(into, carried.values)} & carried.values.keys()
-    assert all(dropped.label for dropped in carried.dropped_values)
+    target_spec = data.draw(st.sampled_from(list(ALL_SPECS.values())))
+    conversion = convert_values(spec, raw, target_spec)
+    assert (
+        not {problem.field for problem in field_errors(target_spec, conversion.values)}
+        & conversion.values.keys()
+    )
+    assert all(dropped_value.label for dropped_value in conversion.dropped_values)
 
 
 @each_spec
@@ -145,6 +154,6 @@ def test_what_another_ai_model_takes_over_is_right_by_itself(spec, data):
 @given(data=st.data())
 def test_an_ai_model_takes_over_from_itself_all_that_it_accepts(spec, data):
     raw = data.draw(RAW_FORMS[spec.id])
-    checked = spec.evaluate(raw)
-    if checked.request is not None:
-        assert spec.evaluate(convert_values(spec, raw, spec).values).request == checked.request
+    evaluation = spec.evaluate(raw)
+    if evaluation.request is not None:
+        assert spec.evaluate(convert_values(spec, raw, spec).values).request == evaluation.request

@@ -82,9 +82,9 @@ def test_the_list_has_seventy_four():
 
 @pytest.mark.parametrize(("spec", "entry"), SPEC_CASES)
 def test_each_parameter_becomes_a_field_that_knows_its_limits(spec, entry):
-    published = list(list_leaves(entry["params"], entry["required"]))
-    assert [field.name for field in spec.fields] == [leaf.name for leaf in published]
-    for leaf in published:
+    leaves = list(list_leaves(entry["params"], entry["required"]))
+    assert [field.name for field in spec.fields] == [leaf.name for leaf in leaves]
+    for leaf in leaves:
         field, schema = spec.get_field(leaf.name), leaf.schema
         number = schema.get("oneOf", [schema])[0]
         assert (field.minimum, field.maximum) == (
@@ -109,21 +109,21 @@ def test_each_parameter_becomes_a_field_that_knows_its_limits(spec, entry):
 
 @pytest.mark.parametrize(("spec", "entry"), SPEC_CASES)
 def test_a_full_form_gives_the_body_the_list_describes(spec, entry):
-    checked = spec.evaluate({field.name: full_value(field) for field in spec.fields})
-    assert checked.errors == ()
-    body = spec.build_payload(checked.request, MEDIA_URLS)
+    evaluation = spec.evaluate({field.name: full_value(field) for field in spec.fields})
+    assert evaluation.errors == ()
+    body = spec.build_payload(evaluation.request, MEDIA_URLS)
     assert body.pop("model") == entry["ids"][0]
     assert matches_schema(
         {"type": "object", "properties": entry["params"], "required": entry["required"]}, body
     )
-    published = list(list_leaves(entry["params"], entry["required"]))
-    assert not [leaf.path for leaf in published if value_at_path(body, leaf.path) is None]
+    leaves = list(list_leaves(entry["params"], entry["required"]))
+    assert not [leaf.path for leaf in leaves if value_at_path(body, leaf.path) is None]
 
 
 @pytest.mark.parametrize(("spec", "entry"), SPEC_CASES)
 def test_an_empty_form_gives_the_published_defaults_and_names_what_is_needed(spec, entry):
-    published = list(list_leaves(entry["params"], entry["required"]))
-    needed = {leaf.name for leaf in published if leaf.is_required}
+    leaves = list(list_leaves(entry["params"], entry["required"]))
+    needed = {leaf.name for leaf in leaves if leaf.is_required}
     assert {problem.field for problem in spec.evaluate({}).errors} == needed
     body = spec.build_payload(
         spec.evaluate({name: full_value(spec.get_field(name)) for name in needed}).request,
@@ -131,7 +131,7 @@ def test_an_empty_form_gives_the_published_defaults_and_names_what_is_needed(spe
     )
     defaults = {
         leaf.path: leaf.schema["default"]
-        for leaf in published
+        for leaf in leaves
         if leaf.schema.get("default") not in (None, [])
     }
     assert {path: value_at_path(body, path) for path in defaults} == defaults
@@ -139,20 +139,20 @@ def test_an_empty_form_gives_the_published_defaults_and_names_what_is_needed(spe
 
 @pytest.mark.parametrize(("spec", "entry"), SPEC_CASES)
 def test_beyond_a_published_limit_nothing_is_accepted(spec, entry):
-    full = {field.name: full_value(field) for field in spec.fields}
+    full_values = {field.name: full_value(field) for field in spec.fields}
     for field in spec.fields:
-        beyond = {
+        excess_value = {
             Control.CHOICE: "something else",
             Control.NUMBER: str(field.maximum + 1) if field.maximum is not None else "much",
             Control.SWITCH: "perhaps",
             Control.MEDIA: "a name",
         }.get(field.control)
         if field.max_length is not None:
-            beyond = "x" * (field.max_length + 1)
+            excess_value = "x" * (field.max_length + 1)
         if field.max_items is not None:
-            beyond = full[field.name] * (field.max_items + 1)
-        if beyond is not None:
-            problems = spec.evaluate(full | {field.name: beyond}).errors
+            excess_value = full_values[field.name] * (field.max_items + 1)
+        if excess_value is not None:
+            problems = spec.evaluate(full_values | {field.name: excess_value}).errors
             assert [problem.field for problem in problems] == [field.name]
 
 
@@ -190,11 +190,11 @@ def test_a_file_in_a_row_is_judged_too():
 
 
 @pytest.mark.parametrize(
-    ("duration", "sent"), [("3", 3), ("auto", "auto"), ("", 10), (5, 5), ("7.0", 7)]
+    ("duration", "wire_value"), [("3", 3), ("auto", "auto"), ("", 10), (5, 5), ("7.0", 7)]
 )
-def test_a_number_or_a_word(duration, sent):
-    checked = GEMINI.evaluate({"prompt": "x", "duration": duration})
-    assert GEMINI.build_payload(checked.request, {})["duration"] == sent
+def test_a_number_or_a_word(duration, wire_value):
+    evaluation = GEMINI.evaluate({"prompt": "x", "duration": duration})
+    assert GEMINI.build_payload(evaluation.request, {})["duration"] == wire_value
 
 
 @pytest.mark.parametrize("duration", ["2", "11", "soon", 3.5, True])

@@ -1,4 +1,4 @@
-"""Every rule of every spec, broken once and kept once."""
+"""Every rule of every spec, broken once and obeyed once."""
 
 from dataclasses import dataclass, replace
 
@@ -17,14 +17,14 @@ MULTI_SHOT_VALUES = {"image_start": make_image_file(), "multi_shot": True, "shot
 
 @dataclass(frozen=True)
 class RuleExample:
-    """`bad` breaks the rule and no other, at the field `at`; `good` keeps them all."""
+    """`broken` breaks the rule and no other, at `field`; `valid` keeps them all."""
 
     broken: dict
     valid: dict
     field: str
 
 
-# In the order of the rules of each spec. For a rule that ignores, `bad` is what it ignores.
+# In the order of the rules of each spec. For a rule that ignores, `broken` is what it ignores.
 RULE_EXAMPLES: dict[str, list[RuleExample]] = {
     "doubao-seedance-1.0-pro-fast": [
         RuleExample({"prompt": "x", "aspect_ratio": "keep_ratio"}, SEEDANCE_VALUES, "aspect_ratio"),
@@ -95,18 +95,18 @@ RULE_EXAMPLES: dict[str, list[RuleExample]] = {
 
 ALL_SPECS = SPECS | SAMPLE_SPECS
 RULE_CASES = [
-    pytest.param(spec, rule, example, id=f"{spec.id}: {type(rule).__name__} {place}")
+    pytest.param(spec, rule, example, id=f"{spec.id}: {type(rule).__name__} {index}")
     for spec in ALL_SPECS.values()
-    for place, (rule, example) in enumerate(
+    for index, (rule, example) in enumerate(
         zip(spec.rules, RULE_EXAMPLES.get(spec.id, []), strict=True), 1
     )
 ]
 REFUSING_CASES = [case for case in RULE_CASES if not isinstance(case.values[1], IgnoredWhen)]
 IGNORING_CASES = [case for case in RULE_CASES if isinstance(case.values[1], IgnoredWhen)]
 RAW_FORMS = [
-    pytest.param(ALL_SPECS[model], raw, id=f"{model} {place}")
+    pytest.param(ALL_SPECS[model], raw, id=f"{model} {index}")
     for model, examples in RULE_EXAMPLES.items()
-    for place, raw in enumerate(
+    for index, raw in enumerate(
         [r for example in examples for r in (example.broken, example.valid)]
     )
 ]
@@ -118,10 +118,10 @@ def error_msgids(spec, raw, field):
 
 @pytest.mark.parametrize(("spec", "rule", "example"), REFUSING_CASES)
 def test_a_broken_rule_says_its_own_sentence_at_its_field_and_nothing_else(spec, rule, example):
-    checked = spec.evaluate(example.broken)
-    found = [(problem.field, problem.message.msgid) for problem in checked.errors]
-    assert found == [(example.field, rule.message.msgid)]
-    assert checked.request is None
+    evaluation = spec.evaluate(example.broken)
+    errors = [(problem.field, problem.message.msgid) for problem in evaluation.errors]
+    assert errors == [(example.field, rule.message.msgid)]
+    assert evaluation.request is None
 
 
 @pytest.mark.parametrize(("spec", "rule", "example"), RULE_CASES)
@@ -138,9 +138,11 @@ def test_what_a_rule_ignores_is_disabled_with_its_sentence_and_neither_checked_n
         for block in spec.evaluate(example.broken).disabled_options
         if block.field == rule.field
     ] == [rule.message]
-    checked = spec.evaluate(example.broken)
-    assert checked.errors == ()
-    assert rule.field not in spec.build_payload(checked.request, {"picture": "https://x.example/1"})
+    evaluation = spec.evaluate(example.broken)
+    assert evaluation.errors == ()
+    assert rule.field not in spec.build_payload(
+        evaluation.request, {"picture": "https://x.example/1"}
+    )
 
 
 @pytest.mark.parametrize(("spec", "rule", "example"), IGNORING_CASES)
@@ -165,29 +167,31 @@ def test_an_option_is_disabled_exactly_when_choosing_it_is_refused_with_the_same
         for block in spec.evaluate(raw).disabled_options
         if block.option is not None
     }
-    of_rules = {rule.message.msgid for rule in spec.rules}
+    rule_msgids = {rule.message.msgid for rule in spec.rules}
     for field in spec.fields:
         for option in field.options:
-            said = set(error_msgids(spec, raw | {field.name: option.value}, field.name)) & of_rules
+            refusal_msgids = (
+                set(error_msgids(spec, raw | {field.name: option.value}, field.name)) & rule_msgids
+            )
             blocked = blocks.get((field.name, option.value))
-            assert said == ({blocked} if blocked else set())
+            assert refusal_msgids == ({blocked} if blocked else set())
 
 
 @pytest.mark.parametrize(("spec", "raw"), RAW_FORMS)
 def test_a_control_is_disabled_exactly_when_filling_it_is_refused_or_has_no_effect(spec, raw):
-    resting = {rule.message.msgid for rule in spec.rules if isinstance(rule, IgnoredWhen)}
+    ignored_msgids = {rule.message.msgid for rule in spec.rules if isinstance(rule, IgnoredWhen)}
     for block in spec.evaluate(raw).disabled_options:
-        if block.option is None and block.message.msgid not in resting:
-            anyway = raw | {block.field: make_image_file()}
-            assert block.message.msgid in error_msgids(spec, anyway, block.field)
+        if block.option is None and block.message.msgid not in ignored_msgids:
+            raw_with_image = raw | {block.field: make_image_file()}
+            assert block.message.msgid in error_msgids(spec, raw_with_image, block.field)
 
 
 @pytest.mark.parametrize(("spec", "raw"), RAW_FORMS)
 def test_every_sentence_reads_without_gaps(spec, raw):
     evaluation = spec.evaluate(raw)
-    said = [problem.message for problem in evaluation.errors]
-    said += [block.message for block in evaluation.disabled_options]
-    assert not [text for text in map(str, said) if "{" in text or not text.endswith(".")]
+    messages = [problem.message for problem in evaluation.errors]
+    messages += [block.message for block in evaluation.disabled_options]
+    assert not [text for text in map(str, messages) if "{" in text or not text.endswith(".")]
 
 
 @pytest.mark.parametrize("spec", ALL_SPECS.values(), ids=ALL_SPECS)
@@ -204,8 +208,10 @@ def test_a_rule_about_a_field_that_does_not_exist_is_found_at_once():
 
 
 def test_a_rule_is_silent_while_a_field_it_reads_is_wrong_by_itself():
-    checked = get_spec("kling-o3-image-to-video").evaluate(MULTI_SHOT_VALUES | {"duration": "soon"})
-    assert [problem.field for problem in checked.errors] == ["duration"]
+    evaluation = get_spec("kling-o3-image-to-video").evaluate(
+        MULTI_SHOT_VALUES | {"duration": "soon"}
+    )
+    assert [problem.field for problem in evaluation.errors] == ["duration"]
 
 
 def test_a_form_is_told_what_must_be_filled_in_as_things_stand():
@@ -222,7 +228,7 @@ def test_the_default_ratio_of_seedance_follows_the_picture():
 
 
 @pytest.mark.parametrize(
-    ("ratio", "size", "fits"),
+    ("ratio", "size", "is_accepted"),
     [
         ("", (1280, 720), True),
         ("", (720, 1280), True),
@@ -236,16 +242,18 @@ def test_the_default_ratio_of_seedance_follows_the_picture():
         ("9:16", (None, None), True),
     ],
 )
-def test_sora_wants_the_very_pixels_of_the_format(ratio, size, fits):
+def test_sora_wants_the_very_pixels_of_the_format(ratio, size, is_accepted):
     media = make_image_file(width=size[0], height=size[1])
     raw = {"prompt": "x", "aspect_ratio": ratio, "image_urls": [media]}
-    assert (get_spec("sora-2-preview").evaluate(raw).request is not None) is fits
+    assert (get_spec("sora-2-preview").evaluate(raw).request is not None) is is_accepted
 
 
 def test_choices_of_the_rules_are_options_of_their_fields():
     for spec in ALL_SPECS.values():
         for rule in spec.rules:
             options = getattr(rule, "options", ())
-            offered = [option.value for option in spec.get_field(rule.field_names[0]).options]
-            assert set(options) <= set(offered)
+            offered_values = [
+                option.value for option in spec.get_field(rule.field_names[0]).options
+            ]
+            assert set(options) <= set(offered_values)
             assert not options or spec.get_field(rule.field_names[0]).control is Control.CHOICE

@@ -28,7 +28,7 @@ def _without_usage_source(monkeypatch) -> None:
 
 
 class FakeUsageSource:
-    """Tells of these samples and charges, and remembers for which samples it was asked."""
+    """Returns these samples and charges, and remembers for which samples it was asked."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class FakeUsageSource:
 
 @dataclass
 class LedgerDriver:
-    """The ledger in the hands of a test: numbers generations, knows the time."""
+    """The ledger as a test uses it: numbers generations, sets the time."""
 
     now: datetime = NOW
     generation_ids: Iterator[int] = field(default_factory=lambda: count(1))
@@ -102,7 +102,7 @@ def root(db) -> User:
 
 @pytest.fixture
 def film_team(ada, ben) -> Group:
-    """A group of both."""
+    """A group of Ada and Ben."""
     group = Group.objects.create(name="Film team")
     group.user_set.add(ada, ben)
     return group
@@ -116,13 +116,13 @@ def create_allowance(amount: str | int | None, **fields) -> Allowance:
 
 
 def balance_totals(user: User | None = None) -> list[tuple[Decimal, Decimal]]:
-    """(reserved, charged) of the purses of a person, the oldest first; None: of shared ones."""
+    """(reserved, charged) of the balances of a person, the oldest first; None: of shared ones."""
     balances = AllowanceBalance.objects.filter(user=user).order_by("period_start", "pk")
     return [(balance.credits_reserved, balance.credits_charged) for balance in balances]
 
 
 def entry_total(generation_id: int) -> Decimal:
-    """What the entries of a generation sum to, if all its purses agree on it."""
+    """What the entries of a generation sum to, if all its balances agree on it."""
     sums: dict[int, Decimal] = {}
     for entry in LedgerEntry.objects.filter(generation_id=generation_id):
         sums[entry.balance_id] = sums.get(entry.balance_id, Decimal(0)) + entry.credits_delta
@@ -132,7 +132,7 @@ def entry_total(generation_id: int) -> Decimal:
 
 
 def dump_ledger() -> tuple[object, ...]:
-    """All of the book, to see whether something changed."""
+    """The whole ledger, to see whether something changed."""
     return tuple(
         tuple(table.objects.order_by("pk").values_list())
         for table in (AllowanceBalance, Reservation, LedgerEntry)

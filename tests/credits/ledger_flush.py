@@ -30,11 +30,11 @@ def allow_ledger_flush() -> Iterator[None]:
     original_flush = type(connection.ops).execute_sql_flush
 
     def flush(operations, statements):
-        there = "credits_ledgerentry" in connection.introspection.table_names()
-        if there:
+        has_entries = "credits_ledgerentry" in connection.introspection.table_names()
+        if has_entries:
             immutability_migration.unprotect_entries(apps, StatementRunner())
         original_flush(operations, statements)
-        if there:
+        if has_entries:
             immutability_migration.protect_entries(apps, StatementRunner())
             prices_migration.add_rate_cards(apps, StatementRunner())
             allowance_migration.add_allowance(apps, StatementRunner())

@@ -43,9 +43,9 @@ def test_in_a_fresh_studio_everybody_may_spend(ada, ledger_driver):
 
 def test_without_any_allowance_nothing_may_be_spent(ada, root, ledger_driver):
     Allowance.objects.all().delete()
-    with pytest.raises(NoAllowance) as refused:
+    with pytest.raises(NoAllowance) as exc_info:
         ledger_driver.reserve(ada, "0.0001")
-    assert "Ask Grace Hopper" in refused.value.summary
+    assert "Ask Grace Hopper" in exc_info.value.summary
     assert dump_ledger() == ((), (), ())
 
 
@@ -82,10 +82,10 @@ def test_own_and_group_must_both_have_room(ada, ben, film_team, ledger_driver):
     create_allowance(60, group=film_team, is_shared=True)
     ledger_driver.reserve(ben, "40")
     before = dump_ledger()
-    with pytest.raises(AllowanceExceeded) as refused:
+    with pytest.raises(AllowanceExceeded) as exc_info:
         ledger_driver.reserve(ada, "30")
-    assert (refused.value.scope, refused.value.group_name) == (SharingScope.GROUP, "Film team")
-    assert refused.value.available == 20
+    assert (exc_info.value.scope, exc_info.value.group_name) == (SharingScope.GROUP, "Film team")
+    assert exc_info.value.available == 20
     assert dump_ledger() == before
     ledger_driver.reserve(ada, "20")
     assert balance_totals(ada)[-1] == (Decimal(20), Decimal(0))
@@ -95,9 +95,9 @@ def test_own_and_group_must_both_have_room(ada, ben, film_team, ledger_driver):
 def test_when_the_second_balance_refuses_the_first_keeps_everything(ada, film_team, ledger_driver):
     create_allowance(10, group=film_team, is_shared=True)
     create_allowance(5, user=ada)
-    with pytest.raises(AllowanceExceeded) as refused:
+    with pytest.raises(AllowanceExceeded) as exc_info:
         ledger_driver.reserve(ada, "8")
-    assert refused.value.scope is SharingScope.OWN
+    assert exc_info.value.scope is SharingScope.OWN
     assert dump_ledger() == ((), (), ())
 
 
@@ -105,9 +105,9 @@ def test_the_pot_of_the_whole_studio_always_counts(ada, ben, ledger_driver):
     create_allowance(100, is_shared=True)
     create_allowance(90, user=ada)
     ledger_driver.reserve(ada, "90")
-    with pytest.raises(AllowanceExceeded) as refused:
+    with pytest.raises(AllowanceExceeded) as exc_info:
         ledger_driver.reserve(ben, "11")
-    assert refused.value.scope is SharingScope.STUDIO
+    assert exc_info.value.scope is SharingScope.STUDIO
     ledger_driver.reserve(ben, "10")
 
 
@@ -117,10 +117,10 @@ def test_a_day_and_a_month_can_both_be_limited(ada, ledger_driver):
     for _ in range(2):
         ledger_driver.reserve(ada, "20")
         ledger_driver.now += timedelta(days=1)
-    with pytest.raises(AllowanceExceeded) as refused:
+    with pytest.raises(AllowanceExceeded) as exc_info:
         ledger_driver.reserve(ada, "20")
-    assert refused.value.available == 10
-    assert refused.value.resets_at == datetime(2026, 12, 1, tzinfo=UTC)
+    assert exc_info.value.available == 10
+    assert exc_info.value.resets_at == datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def test_the_same_person_cannot_have_two_for_one_period(ada):
@@ -155,12 +155,13 @@ def test_a_moment_elsewhere_counts_by_its_utc_day():
 
 
 @pytest.mark.parametrize(
-    ("period", "later"), [("day", {"days": 1}), ("week", {"days": 3}), ("month", {"days": 11})]
+    ("period", "next_period"),
+    [("day", {"days": 1}), ("week", {"days": 3}), ("month", {"days": 11})],
 )
-def test_a_new_period_has_the_whole_amount_again(ada, ledger_driver, period, later):
+def test_a_new_period_has_the_whole_amount_again(ada, ledger_driver, period, next_period):
     create_allowance(30, user=ada, period=period)
     ledger_driver.reserve(ada, "30")
-    ledger_driver.now += timedelta(**later)
+    ledger_driver.now += timedelta(**next_period)
     assert available_credits(ada, ledger_driver.now) == [30]
     ledger_driver.reserve(ada, "30")
 
@@ -169,10 +170,10 @@ def test_without_a_period_nothing_ever_refills(ada, ledger_driver):
     create_allowance(30, user=ada, period=Period.NONE)
     ledger_driver.reserve(ada, "30")
     ledger_driver.now += timedelta(days=4000)
-    with pytest.raises(AllowanceExceeded) as refused:
+    with pytest.raises(AllowanceExceeded) as exc_info:
         ledger_driver.reserve(ada, "1")
-    assert refused.value.resets_at is None
-    assert "does not refill" in refused.value.summary
+    assert exc_info.value.resets_at is None
+    assert "does not refill" in exc_info.value.summary
 
 
 def test_what_was_reserved_last_month_is_charged_to_last_month(ada, ledger_driver):
@@ -198,19 +199,19 @@ def test_a_lowered_allowance_is_never_shown_below_nothing(ada, ledger_driver):
     ledger_driver.reserve(ada, "30")
     allowance.credits_limit = Decimal(10)
     allowance.save()
-    (standing,) = allowance_statuses(ada, NOW)
-    assert (standing.available, standing.overdraft) == (0, 20)
-    with pytest.raises(AllowanceExceeded) as refused:
+    (status,) = allowance_statuses(ada, NOW)
+    assert (status.available, status.overdraft) == (0, 20)
+    with pytest.raises(AllowanceExceeded) as exc_info:
         ledger_driver.reserve(ada, "0")
-    assert refused.value.available == 0
+    assert exc_info.value.available == 0
 
 
 def test_one_generation_may_not_cost_more_than_its_cap(ada, film_team, ledger_driver):
     create_allowance(None, user=ada, max_credits_per_generation=Decimal(50))
     create_allowance(None, group=film_team, max_credits_per_generation=Decimal(40))
-    with pytest.raises(GenerationLimitExceeded) as refused:
+    with pytest.raises(GenerationLimitExceeded) as exc_info:
         ledger_driver.reserve(ada, "40.0001")
-    assert (refused.value.limit, refused.value.credits_needed) == (40, Decimal("40.0001"))
+    assert (exc_info.value.limit, exc_info.value.credits_needed) == (40, Decimal("40.0001"))
     ledger_driver.reserve(ada, "40")
 
 
@@ -218,10 +219,10 @@ def test_only_so_many_may_run_at_once(ada, film_team, ledger_driver):
     create_allowance(None, user=ada, max_concurrent=3)
     create_allowance(None, group=film_team, max_concurrent=2)
     ledger_driver.reserve(ada, active_count=1)
-    with pytest.raises(ConcurrencyLimitExceeded) as refused:
+    with pytest.raises(ConcurrencyLimitExceeded) as exc_info:
         ledger_driver.reserve(ada, active_count=2)
-    assert refused.value.limit == 2
-    assert "2 generations" in refused.value.summary
+    assert exc_info.value.limit == 2
+    assert "2 generations" in exc_info.value.summary
 
 
 def test_the_queue_can_ask_how_many_of_each_person_may_run(ada, ben, root, film_team):
@@ -236,9 +237,9 @@ def test_only_chosen_models_may_be_used(ada, film_team, ledger_driver):
     create_allowance(None, user=ada)
     create_allowance(None, group=film_team, is_shared=True, model_ids=["sora-2-preview"])
     ledger_driver.reserve(ada, model_id="sora-2-preview")
-    with pytest.raises(ModelNotAllowed) as refused:
+    with pytest.raises(ModelNotAllowed) as exc_info:
         ledger_driver.reserve(ada, model_id=VEO)
-    assert "Veo 3.1 Pro" in refused.value.summary
+    assert "Veo 3.1 Pro" in exc_info.value.summary
 
 
 def test_an_unknown_price_reserves_the_worst_case(ada, film_team, ledger_driver):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def generation_ids(ada, film_team, ledger_driver) -> dict[str, int]:
-    """One generation in each state, out of two purses."""
+    """One generation in each state, out of two balances."""
     create_allowance(1000, user=ada)
     create_allowance(1000, group=film_team, is_shared=True)
     numbers = {state: ledger_driver.reserve(ada, "36") for state in ("held", "settled", "released")}
@@ -30,16 +30,16 @@ def audit_findings(**options) -> str:
 
 
 def run_check_ledger() -> str:
-    out = StringIO()
-    call_command("check_ledger", stdout=out)
-    return out.getvalue()
+    output = StringIO()
+    call_command("check_ledger", stdout=output)
+    return output.getvalue()
 
 
 def test_a_consistent_ledger_is_called_so(generation_ids):
     assert audit_findings() == ""
-    said = run_check_ledger()
-    assert "2 purses, 3 generations, 10 entries" in said
-    assert "Every credit is explained." in said
+    report = run_check_ledger()
+    assert "2 purses, 3 generations, 10 entries" in report
+    assert "Every credit is explained." in report
 
 
 def test_an_empty_ledger_is_consistent():
@@ -69,10 +69,10 @@ def test_a_planted_entry_is_found(generation_ids):
         credits_used_after=0,
         created_at=NOW,
     )
-    said = audit_findings()
-    assert f"purse {balance.pk}: says 25.7000 charged, its entries sum to 20.7000" in said
-    assert "up to it sum to 56.7000" in said
-    assert f"generation {generation_ids['settled']}: its purses do not agree" in said
+    findings = audit_findings()
+    assert f"purse {balance.pk}: says 25.7000 charged, its entries sum to 20.7000" in findings
+    assert "up to it sum to 56.7000" in findings
+    assert f"generation {generation_ids['settled']}: its purses do not agree" in findings
 
 
 def test_an_entry_of_no_generation_is_found(generation_ids):
@@ -85,9 +85,9 @@ def test_an_entry_of_no_generation_is_found(generation_ids):
         credits_used_after=balance.credits_used + 7,
         created_at=NOW,
     )
-    said = audit_findings()
-    assert f"generation 4711, purse {balance.pk}: entries without a reservation" in said
-    assert f"purse {balance.pk}: says 25.7000 charged" in said
+    findings = audit_findings()
+    assert f"generation 4711, purse {balance.pk}: entries without a reservation" in findings
+    assert f"purse {balance.pk}: says 25.7000 charged" in findings
 
 
 @pytest.mark.parametrize(
@@ -113,18 +113,18 @@ def test_a_lost_reservation_is_found(generation_ids):
 
 
 def test_the_ledger_agrees_with_the_generations(generation_ids):
-    truth = {
+    expected_charges = {
         generation_ids["held"]: None,
         generation_ids["settled"]: Decimal("25.7"),
         generation_ids["released"]: Decimal(0),
     }
-    report = audit.audit_ledger(expected=truth)
+    report = audit.audit_ledger(expected=expected_charges)
     assert report.is_compared
     assert report.findings == ()
 
 
 @pytest.mark.parametrize(
-    ("state", "truth", "words"),
+    ("state", "expected_charge", "words"),
     [
         ("settled", Decimal("30"), "EvoLink charged 30, its entries sum to 25.7000 (-4.3000"),
         ("settled", None, "under way, and yet charged or returned (+25.7000"),
@@ -132,28 +132,30 @@ def test_the_ledger_agrees_with_the_generations(generation_ids):
         ("held", Decimal(0), "ended with 0 credits, and yet held (+36.0000"),
     ],
 )
-def test_a_generation_that_knows_better_is_found(generation_ids, state, truth, words):
-    right = {
+def test_a_generation_that_knows_better_is_found(generation_ids, state, expected_charge, words):
+    expected_charge_by_id = {
         generation_ids["held"]: None,
         generation_ids["settled"]: Decimal("25.7"),
         generation_ids["released"]: Decimal(0),
     }
-    said = audit_findings(expected={**right, generation_ids[state]: truth})
-    assert said.count(f"generation {generation_ids[state]}") == 2
-    assert words in said
+    findings = audit_findings(
+        expected={**expected_charge_by_id, generation_ids[state]: expected_charge}
+    )
+    assert findings.count(f"generation {generation_ids[state]}") == 2
+    assert words in findings
 
 
 def test_a_generation_without_entries_and_entries_without_one_are_found(generation_ids):
-    said = audit_findings(
+    findings = audit_findings(
         expected={
             generation_ids["held"]: None,
             generation_ids["settled"]: Decimal("25.7"),
             77: Decimal(9),
         }
     )
-    assert "generation 77: not in the book (-9 credits)" in said
-    assert f"generation {generation_ids['released']}, " in said
-    assert "no such generation" in said
+    assert "generation 77: not in the book (-9 credits)" in findings
+    assert f"generation {generation_ids['released']}, " in findings
+    assert "no such generation" in findings
 
 
 def test_the_command_asks_the_generations_when_they_can_answer(generation_ids):

@@ -67,25 +67,27 @@ def test_the_audit_notices_when_the_database_no_longer_refuses(entry):
 def test_the_whole_ledger_cannot_be_emptied_by_a_command(entry):
     """`flush` is what an operator might type; only the tests lift the protection for it."""
     before = dump_ledger()
-    emptying = (
+    statement = (
         "TRUNCATE credits_ledgerentry CASCADE"
         if is_postgres()
         else "DELETE FROM credits_ledgerentry"
     )
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(emptying)
+        cursor.execute(statement)
     assert dump_ledger() == before
 
 
 @pytest.mark.parametrize(
-    ("kind", "more"),
+    ("kind", "fields"),
     [
         ("reserve", {}),
         ("settle", {"credits_charged_delta": 1}),
         ("release", {}),
     ],
 )
-def test_the_database_takes_no_second_beginning_and_no_second_end(entry, ledger_driver, kind, more):
+def test_the_database_takes_no_second_beginning_and_no_second_end(
+    entry, ledger_driver, kind, fields
+):
     ledger_driver.settle(entry.generation_id, "36")
     second = LedgerEntry(
         generation_id=entry.generation_id,
@@ -93,7 +95,7 @@ def test_the_database_takes_no_second_beginning_and_no_second_end(entry, ledger_
         kind=kind,
         credits_used_after=0,
         created_at=NOW,
-        **more,
+        **fields,
     )
     with pytest.raises(IntegrityError), transaction.atomic():
         second.save()
@@ -101,7 +103,7 @@ def test_the_database_takes_no_second_beginning_and_no_second_end(entry, ledger_
 
 
 def test_the_database_takes_no_reservation_beyond_the_limit(entry):
-    oversold = LedgerEntry(
+    entry_beyond_limit = LedgerEntry(
         generation_id=99,
         balance=entry.balance,
         kind="reserve",
@@ -111,7 +113,7 @@ def test_the_database_takes_no_reservation_beyond_the_limit(entry):
         created_at=NOW,
     )
     with pytest.raises(IntegrityError), transaction.atomic():
-        oversold.save()
+        entry_beyond_limit.save()
 
 
 def test_a_user_with_ledger_entries_cannot_be_deleted(entry, ada):

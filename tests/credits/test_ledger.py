@@ -1,4 +1,4 @@
-"""Reserving, charging, returning: what stands in the book afterwards."""
+"""Reserving, charging, returning: what stands in the ledger afterwards."""
 
 from decimal import Decimal
 
@@ -68,24 +68,24 @@ def test_evolink_may_charge_more_than_there_is_and_it_is_written_down(ada, ledge
     assert ledger_driver.adjust(number, "45")
     assert ledger_driver.settle(number, "47")
     assert entry_total(number) == 47
-    with pytest.raises(AllowanceExceeded) as refused:
+    with pytest.raises(AllowanceExceeded) as exc_info:
         ledger_driver.reserve(ada, "0.0001")
-    assert refused.value.available == 0
+    assert exc_info.value.available == 0
 
 
 @pytest.mark.parametrize("end", ["settle", "release"])
-@pytest.mark.parametrize("again", ["settle", "release", "adjust"])
-def test_what_has_ended_is_not_ended_again(ada, ledger_driver, end, again):
+@pytest.mark.parametrize("second_end", ["settle", "release", "adjust"])
+def test_what_has_ended_is_not_ended_again(ada, ledger_driver, end, second_end):
     create_allowance(100, user=ada)
     number = ledger_driver.reserve(ada, "36")
-    ending = {
+    ends = {
         "settle": lambda: ledger_driver.settle(number, "36"),
         "release": lambda: ledger_driver.release(number),
         "adjust": lambda: ledger_driver.adjust(number, "20"),
     }
-    assert ending[end]()
+    assert ends[end]()
     before = dump_ledger()
-    assert not ending[again]()
+    assert not ends[second_end]()
     assert dump_ledger() == before
 
 
@@ -98,9 +98,9 @@ def test_a_generation_that_never_reserved_has_nothing_to_end(ada, ledger_driver)
 
 def test_reserving_twice_for_one_generation_reserves_once(ada):
     create_allowance(100, user=ada)
-    wish = {"generation_id": 1, "user": ada, "model_id": VEO, "active_count": 0, "now": NOW}
-    assert ledger.reserve(amount=Decimal(36), **wish) == 36
-    assert ledger.reserve(amount=Decimal(80), **wish) == 36
+    reservation = {"generation_id": 1, "user": ada, "model_id": VEO, "active_count": 0, "now": NOW}
+    assert ledger.reserve(amount=Decimal(36), **reservation) == 36
+    assert ledger.reserve(amount=Decimal(80), **reservation) == 36
     assert balance_totals(ada) == [(Decimal(36), Decimal(0))]
 
 
@@ -124,13 +124,13 @@ def test_late_truth_is_entered_by_an_admin(ada, root, ledger_driver, end, charge
         ledger_driver.settle(number, "36")
     elif end == "release":
         ledger_driver.release(number)
-    truth = {"generation_id": number, "charged": Decimal(charged), "actor": root, "now": NOW}
-    assert ledger.correct(note="Seen on the invoice", **truth)
+    correction = {"generation_id": number, "charged": Decimal(charged), "actor": root, "now": NOW}
+    assert ledger.correct(note="Seen on the invoice", **correction)
     assert entry_total(number) == Decimal(charged)
     assert balance_totals(ada) == [(Decimal(0), Decimal(charged))]
     last = LedgerEntry.objects.filter(generation_id=number).first()
     assert (last.actor, last.note) == (root, "Seen on the invoice")
-    assert not ledger.correct(note="Again", **truth)
+    assert not ledger.correct(note="Again", **correction)
 
 
 def test_a_correction_may_be_corrected(ada, root, ledger_driver):

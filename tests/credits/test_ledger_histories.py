@@ -29,7 +29,7 @@ from tests.credits.conftest import NOW, ROUNDS, VEO, dump_ledger
 AMOUNTS = st.decimals(min_value=0, max_value=60, places=4)
 INDEXES = st.integers(min_value=0, max_value=10**6)
 
-# Who spends from what; each pot has its limit, its period and whether its spenders share it.
+# Who spends from what; each allowance has its limit, its period and whether its spenders share it.
 ALLOWANCES = {
     "ada": (100, "day", False),
     "team": (150, "week", True),
@@ -52,8 +52,8 @@ PERIOD_STARTS = {
 class ExpectedGeneration:
     """What the second bookkeeping knows of one generation."""
 
-    def __init__(self, pots: list[tuple], amount: Decimal) -> None:
-        self.balance_keys = pots
+    def __init__(self, balance_keys: list[tuple], amount: Decimal) -> None:
+        self.balance_keys = balance_keys
         self.amount = amount
         self.is_open = True
 
@@ -68,14 +68,14 @@ class LedgerHistories(RuleBasedStateMachine):
         Allowance.objects.all().delete()
         self.users = {name: User.objects.create_user(name) for name in ALLOWANCES_BY_USER}
         self.admin = User.objects.create_superuser("root")
-        team = Group.objects.create(name="team")
-        team.user_set.add(self.users["ada"], self.users["ben"])
-        targets = {"ada": {"user": self.users["ada"]}, "team": {"group": team}}
+        group = Group.objects.create(name="team")
+        group.user_set.add(self.users["ada"], self.users["ben"])
+        targets = {"ada": {"user": self.users["ada"]}, "team": {"group": group}}
         self.allowances = {
             name: Allowance.objects.create(
-                credits_limit=limit, period=period, is_shared=shared, **targets.get(name, {})
+                credits_limit=limit, period=period, is_shared=is_shared, **targets.get(name, {})
             )
-            for name, (limit, period, shared) in ALLOWANCES.items()
+            for name, (limit, period, is_shared) in ALLOWANCES.items()
         }
         self.now = NOW
         self.limits = {name: Decimal(limit) for name, (limit, _, _) in ALLOWANCES.items()}
@@ -87,20 +87,20 @@ class LedgerHistories(RuleBasedStateMachine):
 
     def balance_keys(self, user: str, now: datetime) -> list[tuple]:
         return [
-            (pot, None if ALLOWANCES[pot][2] else user, PERIOD_STARTS[ALLOWANCES[pot][1]](now))
-            for pot in ALLOWANCES_BY_USER[user]
+            (key, None if ALLOWANCES[key][2] else user, PERIOD_STARTS[ALLOWANCES[key][1]](now))
+            for key in ALLOWANCES_BY_USER[user]
         ]
 
-    def used_credits(self, pot: tuple) -> Decimal:
+    def used_credits(self, key: tuple) -> Decimal:
         return sum(
-            (g.amount for g in self.generations.values() if pot in g.balance_keys), Decimal(0)
+            (g.amount for g in self.generations.values() if key in g.balance_keys), Decimal(0)
         )
 
     def remaining_credits(self, user: str) -> Decimal:
         """May be below 0."""
         return min(
-            self.limits[pot[0]] - self.used_credits(pot)
-            for pot in self.balance_keys(user, self.now)
+            self.limits[key[0]] - self.used_credits(key)
+            for key in self.balance_keys(user, self.now)
         )
 
     def pick_generation(self, pick: int) -> tuple[int, ExpectedGeneration]:
@@ -116,26 +116,26 @@ class LedgerHistories(RuleBasedStateMachine):
             "active_count": 0,
             "now": self.now,
         }
-        fits = amount <= self.remaining_credits(person)
-        assert check_availability(amount=amount, **arguments).is_allowed == fits
-        if fits:
+        is_affordable = amount <= self.remaining_credits(person)
+        assert check_availability(amount=amount, **arguments).is_allowed == is_affordable
+        if is_affordable:
             assert ledger.reserve(generation_id=number, amount=amount, **arguments) == amount
             self.generations[number] = ExpectedGeneration(
                 self.balance_keys(person, self.now), amount
             )
             return
         before = dump_ledger()
-        with pytest.raises(AllowanceExceeded) as denied:
+        with pytest.raises(AllowanceExceeded) as exc_info:
             ledger.reserve(generation_id=number, amount=amount, **arguments)
-        assert denied.value.available >= 0
+        assert exc_info.value.available >= 0
         assert dump_ledger() == before
 
     @precondition(lambda self: self.generations)
     @rule(pick=INDEXES, to=AMOUNTS)
     def adjust_reservation(self, pick: int, to: Decimal) -> None:
         number, generation = self.pick_generation(pick)
-        changed = ledger.adjust(generation_id=number, reserved=to, now=self.now)
-        assert changed == (generation.is_open and generation.amount != to)
+        has_changed = ledger.adjust(generation_id=number, reserved=to, now=self.now)
+        assert has_changed == (generation.is_open and generation.amount != to)
         if generation.is_open:
             generation.amount = to
 
@@ -161,10 +161,10 @@ class LedgerHistories(RuleBasedStateMachine):
     @rule(pick=INDEXES, charged=AMOUNTS)
     def correct_charge(self, pick: int, charged: Decimal) -> None:
         number, generation = self.pick_generation(pick)
-        changed = ledger.correct(
+        has_changed = ledger.correct(
             generation_id=number, charged=charged, actor=self.admin, note="seen", now=self.now
         )
-        assert changed == (generation.is_open or generation.amount != charged)
+        assert has_changed == (generation.is_open or generation.amount != charged)
         generation.amount, generation.is_open = charged, False
 
     @precondition(lambda self: self.generations)
@@ -179,44 +179,49 @@ class LedgerHistories(RuleBasedStateMachine):
         assert not ledger.adjust(generation_id=number, reserved=Decimal(9), now=self.now)
         assert dump_ledger() == before
 
-    @rule(person=st.sampled_from(sorted(ALLOWANCES_BY_USER)), held=AMOUNTS)
-    def import_task(self, person: str, held: Decimal) -> None:
+    @rule(person=st.sampled_from(sorted(ALLOWANCES_BY_USER)), reserved=AMOUNTS)
+    def import_task(self, person: str, reserved: Decimal) -> None:
         number = len(self.generations) + 1
         assert ledger.record_external(
-            generation_id=number, user=self.users[person], reserved=held, now=self.now
+            generation_id=number, user=self.users[person], reserved=reserved, now=self.now
         )
-        self.generations[number] = ExpectedGeneration(self.balance_keys(person, self.now), held)
+        self.generations[number] = ExpectedGeneration(self.balance_keys(person, self.now), reserved)
 
     @rule(hours=st.integers(min_value=1, max_value=24 * 20))
     def advance_time(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
 
-    @rule(pot=st.sampled_from(sorted(ALLOWANCES)), limit=st.integers(min_value=0, max_value=500))
-    def change_allowance(self, pot: str, limit: int) -> None:
-        self.limits[pot] = Decimal(limit)
-        allowance = self.allowances[pot]
+    @rule(name=st.sampled_from(sorted(ALLOWANCES)), limit=st.integers(min_value=0, max_value=500))
+    def change_allowance(self, name: str, limit: int) -> None:
+        self.limits[name] = Decimal(limit)
+        allowance = self.allowances[name]
         allowance.credits_limit = Decimal(limit)
         allowance.save()
 
     @invariant()
     def check_audit(self) -> None:
-        truth = {n: None if g.is_open else g.amount for n, g in self.generations.items()}
-        assert audit.audit_ledger(expected=truth).findings == ()
+        expected_charges = {n: None if g.is_open else g.amount for n, g in self.generations.items()}
+        assert audit.audit_ledger(expected=expected_charges).findings == ()
 
     @invariant()
     def check_balances(self) -> None:
         names = {allowance.pk: name for name, allowance in self.allowances.items()}
-        booked = sum(
+        charged_total = sum(
             (balance.credits_used for balance in AllowanceBalance.objects.all()), Decimal(0)
         )
-        known = {pot for generation in self.generations.values() for pot in generation.balance_keys}
-        assert booked == sum((self.used_credits(pot) for pot in known), Decimal(0))
+        all_keys = {
+            key for generation in self.generations.values() for key in generation.balance_keys
+        }
+        assert charged_total == sum((self.used_credits(key) for key in all_keys), Decimal(0))
         for name, user in self.users.items():
-            shown = {names[s.allowance.pk]: s for s in allowance_statuses(user, self.now)}
-            for pot in self.balance_keys(name, self.now):
-                left = self.limits[pot[0]] - self.used_credits(pot)
-                standing = shown[pot[0]]
-                assert (standing.available, standing.overdraft) == (max(0, left), max(0, -left))
+            status_by_name = {names[s.allowance.pk]: s for s in allowance_statuses(user, self.now)}
+            for key in self.balance_keys(name, self.now):
+                remaining = self.limits[key[0]] - self.used_credits(key)
+                status = status_by_name[key[0]]
+                assert (status.available, status.overdraft) == (
+                    max(0, remaining),
+                    max(0, -remaining),
+                )
 
     @invariant()
     def check_limits(self) -> None:

@@ -49,24 +49,24 @@ def wait_for_blocked_lock() -> None:
     pytest.fail("nobody waits")
 
 
-@pytest.mark.parametrize("first_purse", [True, False])
-@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("is_first_balance", [True, False])
+@pytest.mark.parametrize("is_committed", [True, False])
 def test_a_reservation_waits_for_one_that_is_not_decided_yet(
-    ada, ledger_driver, other_thread, first_purse, kept
+    ada, ledger_driver, other_thread, is_first_balance, is_committed
 ):
     """The last ten credits: the second press gets them only when the first gives them back."""
     create_allowance(20, user=ada)
-    left = 20
-    if not first_purse:
+    remaining = 20
+    if not is_first_balance:
         ledger_driver.settle(ledger_driver.reserve(ada, "10"), "10")
-        left = 10
+        remaining = 10
     with transaction.atomic():
-        assert try_reserve(100, ada, left)
-        second = other_thread.submit(try_reserve, 101, ada, left)
+        assert try_reserve(100, ada, remaining)
+        second = other_thread.submit(try_reserve, 101, ada, remaining)
         wait_for_blocked_lock()
-        transaction.set_rollback(not kept)
-    assert second.result(30) == (not kept)
-    assert balance_totals(ada)[-1][0] == left
+        transaction.set_rollback(not is_committed)
+    assert second.result(30) == (not is_committed)
+    assert balance_totals(ada)[-1][0] == remaining
     assert audit.audit_ledger().is_clean
 
 

@@ -81,28 +81,33 @@ def test_of_eight_at_once_on_an_allowance_for_one_exactly_one_is_sent(ada, run_t
 def test_nothing_is_oversold_in_many_rounds(ada, run_together):
     """Each round has room for three more, and eight ask for it."""
     allowance = create_allowance(0, user=ada)
-    sold = []
-    for turn in range(ROUNDS):
+    reserved_ids = []
+    for round_number in range(ROUNDS):
         allowance.credits_limit += 30
         allowance.save()
-        calls = [build_reserve_call(turn * THREAD_COUNT + n, ada) for n in range(THREAD_COUNT)]
-        sold.append(sum(run_together(calls)))
-    assert sold == [3] * ROUNDS
+        calls = [
+            build_reserve_call(round_number * THREAD_COUNT + n, ada) for n in range(THREAD_COUNT)
+        ]
+        reserved_ids.append(sum(run_together(calls)))
+    assert reserved_ids == [3] * ROUNDS
     assert AllowanceBalance.objects.get().credits_used == allowance.credits_limit
     assert audit.audit_ledger().is_clean
     print(f"\n{connection.vendor}: {ROUNDS} rounds of {THREAD_COUNT}, 0 oversold")  # noqa: T201  # figure
 
 
 def test_own_and_shared_balances_are_equal_however_many_ask(ada, ben, film_team, run_together):
-    """Two people, their own allowances and two pots: nobody waits for ever, nothing is lost."""
+    """Two people, own and shared allowances: nobody waits for ever, nothing is lost."""
     create_allowance(60, user=ada)
     create_allowance(1000, group=film_team, is_shared=True)
     create_allowance(60, user=ben)
     create_allowance(80, is_shared=True)
     people = [ada, ben] * (THREAD_COUNT // 2)
-    for turn in range(4):
+    for round_number in range(4):
         run_together(
-            [build_reserve_call(turn * THREAD_COUNT + n, user) for n, user in enumerate(people)]
+            [
+                build_reserve_call(round_number * THREAD_COUNT + n, user)
+                for n, user in enumerate(people)
+            ]
         )
     assert sum(reserved for reserved, _ in balance_totals(ada) + balance_totals(ben)) == 80
     assert balance_totals(None) == [(Decimal(80), Decimal(0))] * 2
@@ -143,15 +148,15 @@ def test_ends_and_reservations_of_several_people_do_not_lock_each_other_out(
     create_allowance(None, user=ada)
     create_allowance(None, group=film_team, is_shared=True)
     create_allowance(None, user=ben)
-    held = [ledger_driver.reserve(user, "5") for user in (ada, ben) * THREAD_COUNT]
-    ends = [lambda n=n: ledger_driver.settle(n, "4") for n in held[::2]]
-    ends += [lambda n=n: ledger_driver.release(n) for n in held[1::2]]
+    generation_ids = [ledger_driver.reserve(user, "5") for user in (ada, ben) * THREAD_COUNT]
+    calls = [lambda n=n: ledger_driver.settle(n, "4") for n in generation_ids[::2]]
+    calls += [lambda n=n: ledger_driver.release(n) for n in generation_ids[1::2]]
     starts = [
         build_reserve_call(1000 + n, user)
         for n, user in enumerate([ada, ben] * (THREAD_COUNT // 2))
     ]
-    for n in range(0, len(ends), 4):
-        run_together([*ends[n : n + 4], *starts[:4]])
+    for n in range(0, len(calls), 4):
+        run_together([*calls[n : n + 4], *starts[:4]])
         starts = starts[4:]
     assert balance_totals(ada) == [(Decimal(40), Decimal(32))]
     assert balance_totals(ben) == [(Decimal(40), Decimal(0))]
@@ -168,9 +173,9 @@ def test_the_ledger_can_be_audited_while_others_write(ada, run_together):
             build_reserve_call(number, ada)()
             ledger.settle(generation_id=number, charged=Decimal(3), now=NOW)
 
-    def prove() -> list[audit.Finding]:
+    def audit_all() -> list[audit.Finding]:
         return [finding for _ in range(10) for finding in audit.audit_ledger().findings]
 
-    found = run_together([lambda: spend(0), lambda: spend(100), prove, prove])
-    assert found[2:] == [[], []]
+    results = run_together([lambda: spend(0), lambda: spend(100), audit_all, audit_all])
+    assert results[2:] == [[], []]
     assert audit.audit_ledger().generation_count == 20

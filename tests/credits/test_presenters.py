@@ -26,34 +26,38 @@ def test_the_button_knows_what_is_left(ada, ledger_driver):
     create_allowance(100, user=ada)
     ledger_driver.settle(ledger_driver.reserve(ada, "20"), "25.5")
     ledger_driver.reserve(ada, "30")
-    found = availability_of(ada)
-    assert found.is_allowed
-    assert found.denial is None
-    assert (found.available, found.credits_needed) == (Decimal("44.5"), 10)
-    assert found.resets_at == datetime(2026, 12, 1, tzinfo=UTC)
+    availability = availability_of(ada)
+    assert availability.is_allowed
+    assert availability.denial is None
+    assert (availability.available, availability.credits_needed) == (Decimal("44.5"), 10)
+    assert availability.resets_at == datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def test_the_tightest_allowance_counts(ada, ben, film_team, ledger_driver):
     create_allowance(100, user=ada)
     create_allowance(70, group=film_team, is_shared=True, period="day")
     ledger_driver.reserve(ben, "40")
-    found = availability_of(ada)
-    assert found.available == 30
-    assert found.resets_at == datetime(2026, 11, 21, tzinfo=UTC)
+    availability = availability_of(ada)
+    assert availability.available == 30
+    assert availability.resets_at == datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def test_without_a_limit_there_is_always_room(ada):
-    found = availability_of(ada, "100000")
-    assert found.is_allowed
-    assert (found.available, found.resets_at, found.alert_percents) == (None, None, ())
+    availability = availability_of(ada, "100000")
+    assert availability.is_allowed
+    assert (availability.available, availability.resets_at, availability.alert_percents) == (
+        None,
+        None,
+        (),
+    )
 
 
 def test_the_denial_says_reason_reset_and_contact(ada, root, ledger_driver):
     create_allowance(30, user=ada)
     ledger_driver.reserve(ada, "17.5")
-    found = availability_of(ada, "36")
-    assert not found.is_allowed
-    assert found.denial.summary == (
+    availability = availability_of(ada, "36")
+    assert not availability.is_allowed
+    assert availability.denial.summary == (
         "This needs 36 credits, and your allowance has 12.5 left. "
         "It starts afresh on Dec. 1, 2026, 0:00 UTC. "
         "Ask Grace Hopper to change that."
@@ -62,22 +66,22 @@ def test_the_denial_says_reason_reset_and_contact(ada, root, ledger_driver):
 
 def test_after_the_button_the_refusal_says_that_nothing_was_spent(ada, root, ledger_driver):
     create_allowance(30, user=ada)
-    with pytest.raises(SpendingDenied) as refused:
+    with pytest.raises(SpendingDenied) as exc_info:
         ledger_driver.reserve(ada, "36")
-    assert "Nothing was sent, so nothing is charged." in refused.value.full_text
-    assert "Grace Hopper" in refused.value.full_text
+    assert "Nothing was sent, so nothing is charged." in exc_info.value.full_text
+    assert "Grace Hopper" in exc_info.value.full_text
 
 
 @pytest.mark.parametrize(
-    ("more", "words"),
+    ("facts", "words"),
     [
         ({"group": True, "is_shared": True}, "the allowance that “Film team” share has 5 left"),
         ({"is_shared": True}, "the whole studio has 5 left"),
     ],
 )
-def test_the_refusal_says_whose_credits_have_run_out(ada, film_team, more, words):
-    more = {**more, "group": film_team if more.get("group") else None}
-    create_allowance(5, **more)
+def test_the_refusal_says_whose_credits_have_run_out(ada, film_team, facts, words):
+    facts = {**facts, "group": film_team if facts.get("group") else None}
+    create_allowance(5, **facts)
     assert words in availability_of(ada).denial.summary
 
 
@@ -86,17 +90,17 @@ def test_the_button_and_the_press_refuse_with_the_same_words(ada, root, film_tea
         10, user=ada, max_credits_per_generation=Decimal(8), max_concurrent=2, model_ids=[VEO]
     )
     create_allowance(9, group=film_team, is_shared=True)
-    asked = (
+    reservations = (
         {"amount": "8.5"},
         {"amount": "8", "active_count": 2},
         {"amount": "8", "model_id": "sora-2-preview"},
         {"amount": None},
     )
-    for wish in asked:
-        with pytest.raises(SpendingDenied) as refused:
-            ledger_driver.reserve(ada, **wish)
-        shown = availability_of(ada, **wish).denial
-        assert (type(shown), shown.summary) == (type(refused.value), refused.value.summary)
+    for reservation in reservations:
+        with pytest.raises(SpendingDenied) as exc_info:
+            ledger_driver.reserve(ada, **reservation)
+        denial = availability_of(ada, **reservation).denial
+        assert (type(denial), denial.summary) == (type(exc_info.value), exc_info.value.summary)
 
 
 def test_several_owners_are_named_and_people_who_left_are_not(ada, root, django_user_model):
@@ -122,7 +126,7 @@ def test_a_sentence_is_made_in_the_language_of_its_reader(ada, ledger_driver):
 
 
 @pytest.mark.parametrize(
-    ("spent", "asked", "warnings"),
+    ("spent_amount", "amount", "warnings"),
     [
         ("0", "49", ()),
         ("0", "50", (50,)),
@@ -131,21 +135,21 @@ def test_a_sentence_is_made_in_the_language_of_its_reader(ada, ledger_driver):
     ],
 )
 def test_the_button_warns_of_thresholds_that_this_generation_reaches(
-    ada, ledger_driver, spent, asked, warnings
+    ada, ledger_driver, spent_amount, amount, warnings
 ):
     create_allowance(100, user=ada)
-    ledger_driver.reserve(ada, spent)
-    assert availability_of(ada, asked).alert_percents == warnings
+    ledger_driver.reserve(ada, spent_amount)
+    assert availability_of(ada, amount).alert_percents == warnings
 
 
 def test_an_allowance_status_has_every_amount(ada, ledger_driver):
     create_allowance(200, user=ada)
     ledger_driver.settle(ledger_driver.reserve(ada, "100"), "100")
     ledger_driver.reserve(ada, "63")
-    (standing,) = allowance_statuses(ada, NOW)
-    assert (standing.limit, standing.reserved, standing.charged) == (200, 63, 100)
-    assert (standing.available, standing.overdraft, standing.used_percent) == (37, 0, 81)
-    assert standing.reached_thresholds == (50, 80)
+    (status,) = allowance_statuses(ada, NOW)
+    assert (status.limit, status.reserved, status.charged) == (200, 63, 100)
+    assert (status.available, status.overdraft, status.used_percent) == (37, 0, 81)
+    assert status.reached_thresholds == (50, 80)
 
 
 def test_a_page_tells_how_every_allowance_stands(ada, film_team, ledger_driver):
@@ -154,17 +158,17 @@ def test_a_page_tells_how_every_allowance_stands(ada, film_team, ledger_driver):
     create_allowance(None, is_shared=True, period="none")
     ledger_driver.reserve(ada, "37.5")
     lines = [
-        (one.title, one.remaining_text, one.used_percent, one.reset_text)
-        for one in allowance_lines(allowance_statuses(ada, NOW))
+        (line.title, line.remaining_text, line.used_percent, line.reset_text)
+        for line in allowance_lines(allowance_statuses(ada, NOW))
     ]
     assert lines == [
         ("Your allowance this month", "162.5 of 200 left", 18, "afresh on Dec. 1, 2026"),
         ("Shared by “Film team”", "12.5 of 50 left", 75, "afresh on Nov. 21, 2026"),
         ("Shared by the whole studio", "37.5 used, no limit", None, ""),
     ]
-    stands = summarize_allowances(availability_of(ada))
-    assert stands.summary == "Shared by “Film team”: 12.5 of 50 left"
-    page = render_to_string("credits/_allowance_statuses.html", {"allowance_summary": stands})
+    summary = summarize_allowances(availability_of(ada))
+    assert summary.summary == "Shared by “Film team”: 12.5 of 50 left"
+    page = render_to_string("credits/_allowance_statuses.html", {"allowance_summary": summary})
     assert "162.5 of 200 left" in page
     assert page.count("<meter") == 2
 
@@ -188,9 +192,9 @@ def test_the_page_without_credits_says_who_helps_and_what_is_still_free(ada, roo
 def test_a_threshold_is_told_once(ada, ledger_driver):
     create_allowance(100, user=ada)
     ledger_driver.reserve(ada, "79")
-    (told_once,) = claim_threshold_alerts(now=NOW)
-    assert (told_once.balance.user, told_once.percent) == (ada, 50)
-    assert told_once.text == "ada: 50 % of 100 credits are used (a month)."
+    (alert,) = claim_threshold_alerts(now=NOW)
+    assert (alert.balance.user, alert.percent) == (ada, 50)
+    assert alert.text == "ada: 50 % of 100 credits are used (a month)."
     assert claim_threshold_alerts(now=NOW) == []
     ledger_driver.reserve(ada, "21")
     assert [r.percent for r in claim_threshold_alerts(now=NOW)] == [100]

@@ -61,19 +61,19 @@ def make_rate_card(model_id=SORA, **fields) -> RateCard:
 
 
 def test_a_card_is_tried_without_being_saved():
-    tried = preview_prices(
+    previews = preview_prices(
         make_rate_card(), [make_usage_sample(), make_usage_sample(2, duration=8, charged="50")]
     )
-    assert [(one.price, one.actual, one.difference) for one in tried] == [
+    assert [(preview.price, preview.actual, preview.difference) for preview in previews] == [
         (Decimal(24), Decimal("23.04"), Decimal("0.96")),
         (Decimal(48), Decimal(50), Decimal(-2)),
     ]
 
 
 def test_amounts_that_are_the_same_do_not_differ():
-    found = measure_accuracy([make_usage_sample(), make_usage_sample(2, charged="23.04")])
-    assert found.differing_samples == ()
-    assert [(m.count, m.differing_count, m.difference) for m in found.by_model] == [(2, 0, 0)]
+    accuracy = measure_accuracy([make_usage_sample(), make_usage_sample(2, charged="23.04")])
+    assert accuracy.differing_samples == ()
+    assert [(m.count, m.differing_count, m.difference) for m in accuracy.by_model] == [(2, 0, 0)]
 
 
 def test_models_that_are_off_most_come_first():
@@ -83,9 +83,9 @@ def test_models_that_are_off_most_come_first():
         make_usage_sample(3, VEO, estimated=None, reserved="162"),
         make_usage_sample(4, estimated="23.04", reserved=None),
     ]
-    found = measure_accuracy(rows)
-    assert [row.generation_id for row in found.differing_samples] == [1, 2]
-    assert [(m.model_id, m.difference, m.difference_percent) for m in found.by_model] == [
+    accuracy = measure_accuracy(rows)
+    assert [row.generation_id for row in accuracy.differing_samples] == [1, 2]
+    assert [(m.model_id, m.difference, m.difference_percent) for m in accuracy.by_model] == [
         (VEO, Decimal(-38), Decimal("-19.0")),
         (SORA, Decimal(3), Decimal("15.0")),
     ]
@@ -147,15 +147,15 @@ def test_cheaper_settings_are_single_changes_that_the_model_allows():
         "sound": "on",
         "quality": "1080p",
     }
-    found = cheaper_options(kling, get_spec(KLING), params, rules_of(KLING, params))
+    options = cheaper_options(kling, get_spec(KLING), params, rules_of(KLING, params))
     now = calculate_price(kling, params)
-    assert found
-    assert all(saving.price + saving.saved_credits == now for saving in found)
-    assert [saving.saved_credits for saving in found] == sorted(
-        saving.saved_credits for saving in found
+    assert options
+    assert all(saving.price + saving.saved_credits == now for saving in options)
+    assert [saving.saved_credits for saving in options] == sorted(
+        saving.saved_credits for saving in options
     )
-    assert ("sound", "off") in [(saving.field_name, saving.value) for saving in found]
-    assert {saving.field_name for saving in found} == {"sound", "quality", "duration"}
+    assert ("sound", "off") in [(saving.field_name, saving.value) for saving in options]
+    assert {saving.field_name for saving in options} == {"sound", "quality", "duration"}
 
 
 @pytest.mark.django_db
@@ -225,13 +225,14 @@ def test_an_owner_tries_a_price_before_saving_it(root_client):
 
 def test_a_saved_price_is_tried_with_what_was_typed_and_stays_as_it_is(root_client):
     register_usage_source(FakeUsageSource([make_usage_sample(7)]))
-    saved = RateCard.objects.get(model_id=SORA)
+    rate_card = RateCard.objects.get(model_id=SORA)
     page = root_client.post(
-        f"{RATE_CARDS_URL}{saved.pk}/change/", {**rate_card_form(credits_per_unit="9"), "_try": "1"}
+        f"{RATE_CARDS_URL}{rate_card.pk}/change/",
+        {**rate_card_form(credits_per_unit="9"), "_try": "1"},
     )
     assert "+12.96" in page.content.decode()
-    saved.refresh_from_db()
-    assert saved.credits_per_unit == Decimal("5.76")
+    rate_card.refresh_from_db()
+    assert rate_card.credits_per_unit == Decimal("5.76")
 
 
 def test_a_price_with_a_mistake_is_not_tried(root_client):
@@ -245,8 +246,8 @@ def test_a_price_with_a_mistake_is_not_tried(root_client):
 
 def test_staff_who_may_not_change_prices_cannot_try_them(client, db):
     client.force_login(User.objects.create_user("helper", is_staff=True))
-    saved = RateCard.objects.get(model_id=SORA)
-    address = f"{RATE_CARDS_URL}{saved.pk}/change/"
+    rate_card = RateCard.objects.get(model_id=SORA)
+    address = f"{RATE_CARDS_URL}{rate_card.pk}/change/"
     assert b'name="_try"' not in client.get(address).content
     assert client.post(address, {**rate_card_form(), "_try": "1"}).status_code == 403
 

@@ -53,22 +53,22 @@ def estimate_price(*, model_id, params, now) -> Decimal | None:
     return calculate_price(card, params) if card else None
 
 
-@pytest.mark.parametrize(("model", "wish", "credits_"), PRICES, ids=str)
-def test_every_multiplier_and_minimum_of_the_feed(model, wish, credits_):
-    assert estimate_price(model_id=model, params=wish, now=NOW) == Decimal(credits_)
+@pytest.mark.parametrize(("model", "params", "credits_"), PRICES, ids=str)
+def test_every_multiplier_and_minimum_of_the_feed(model, params, credits_):
+    assert estimate_price(model_id=model, params=params, now=NOW) == Decimal(credits_)
 
 
-@pytest.mark.parametrize("typed", ["5", 5, Decimal(5)])
-def test_a_duration_counts_however_it_was_written(typed):
+@pytest.mark.parametrize("duration", ["5", 5, Decimal(5)])
+def test_a_duration_counts_however_it_was_written(duration):
     assert (
-        estimate_price(model_id=SEEDANCE, params={"duration": typed, "quality": "720p"}, now=NOW)
+        estimate_price(model_id=SEEDANCE, params={"duration": duration, "quality": "720p"}, now=NOW)
         == 4.5
     )
 
 
-@pytest.mark.parametrize("typed", [None, "", "auto", "-5", "x", [], True, "5s"])
-def test_a_duration_that_is_no_number_is_one_minimum_charge(typed):
-    assert estimate_price(model_id=SORA, params={"duration": typed}, now=NOW) == Decimal("23.04")
+@pytest.mark.parametrize("duration", [None, "", "auto", "-5", "x", [], True, "5s"])
+def test_a_duration_that_is_no_number_is_one_minimum_charge(duration):
+    assert estimate_price(model_id=SORA, params={"duration": duration}, now=NOW) == Decimal("23.04")
 
 
 def test_every_model_we_ship_has_its_price():
@@ -101,10 +101,10 @@ def test_amounts_are_exact_to_four_places():
         unit="second", credits_per_unit=Decimal("0.3333"), minimum_credits=Decimal(0), factors=[]
     )
     assert calculate_price(card, {"duration": 3}) == Decimal("0.9999")
-    half = RateCard(
+    half_price_card = RateCard(
         unit="call", credits_per_unit=Decimal("0.00005"), minimum_credits=Decimal(0), factors=[]
     )
-    assert str(calculate_price(half, {})) == "0.0001"
+    assert str(calculate_price(half_price_card, {})) == "0.0001"
 
 
 # --- from a day on ----------------------------------------------------------------------------

@@ -19,8 +19,12 @@ def run_client(call: Callable[[EvoLinkClient], Awaitable[T]], base: str, **optio
     """Run one call of a client on a loop of its own."""
 
     async def run() -> T:
-        given = {"files_url": base, "api_key": API_KEY, "user_agent": "EvoLinkStudio/1.0"} | options
-        async with EvoLinkClient(api_url=base, **given) as evolink:
+        client_options = {
+            "files_url": base,
+            "api_key": API_KEY,
+            "user_agent": "EvoLinkStudio/1.0",
+        } | options
+        async with EvoLinkClient(api_url=base, **client_options) as evolink:
             return await call(evolink)
 
     return asyncio.run(run())

@@ -17,8 +17,8 @@ def read_balance(fake_provider: FakeProvider) -> ProviderBalance:
     return run_client(lambda evolink: evolink.get_balance(), fake_provider.url)
 
 
-def credits_document(token: object, user: object, **more: object) -> object:
-    return {"data": {"token": token, "user": user}, "message": "", "success": True} | more
+def credits_document(token: object, user: object, **fields: object) -> object:
+    return {"data": {"token": token, "user": user}, "message": "", "success": True} | fields
 
 
 def credits_limit(remaining: object, *, unlimited: object = False) -> dict[str, object]:
@@ -34,16 +34,16 @@ def test_the_documented_answer_is_read_to_the_last_place(fake_provider: FakeProv
         )
     )
 
-    found = read_balance(fake_provider)
+    balance = read_balance(fake_provider)
 
-    assert found == ProviderBalance(
+    assert balance == ProviderBalance(
         token_remaining=Decimal("99416.4429"),
         is_token_unlimited=False,
         token_used=Decimal("583.5571"),
         user_remaining=Decimal("1095.3996"),
         user_used=Decimal("135.9048"),
     )
-    assert found.credits_available == Decimal("1095.3996")
+    assert balance.credits_available == Decimal("1095.3996")
 
 
 AVAILABLE_CASES = [
@@ -114,6 +114,6 @@ def test_not_a_number_is_no_balance(fake_provider: FakeProvider) -> None:
 def test_a_key_that_is_not_accepted_says_so(fake_provider: FakeProvider, reply, kind: type) -> None:
     fake_provider.credits.reply_next(reply)
 
-    with pytest.raises(kind) as caught:
+    with pytest.raises(kind) as exc_info:
         read_balance(fake_provider)
-    assert type(caught.value) is kind
+    assert type(exc_info.value) is kind

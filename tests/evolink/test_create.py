@@ -14,12 +14,12 @@ from tests.provider_replies import ReceivedRequest, Reply, make_silent_reply, ma
 def test_an_accepted_task_is_returned_with_its_exact_credits(fake_provider: FakeProvider) -> None:
     fake_provider.create.reply_next(make_task_reply(id="task-unified-1757169743-abcdefgh"))
 
-    found = create_video(fake_provider.url)
+    task = create_video(fake_provider.url)
 
-    assert found.id == "task-unified-1757169743-abcdefgh"
-    assert found.status == "pending"
-    assert found.usage.credits_reserved == Decimal("25.7")
-    assert found.task_info.estimated_time == 180
+    assert task.id == "task-unified-1757169743-abcdefgh"
+    assert task.status == "pending"
+    assert task.usage.credits_reserved == Decimal("25.7")
+    assert task.task_info.estimated_time == 180
     assert fake_provider.paid_count == 1
 
 
@@ -38,11 +38,11 @@ def test_the_request_carries_the_payload_the_key_and_an_honest_name(
 
 
 def test_every_paid_post_has_a_connection_of_its_own(fake_provider: FakeProvider) -> None:
-    async def thrice(evolink: EvoLinkClient) -> None:
+    async def send_three_times(evolink: EvoLinkClient) -> None:
         for _ in range(3):
             await evolink.create_video({"model": "m"}, idempotency_key=IDEMPOTENCY_KEY)
 
-    run_client(thrice, fake_provider.url)
+    run_client(send_three_times, fake_provider.url)
 
     assert len({request.connection_number for request in fake_provider.create.requests}) == 3
 
@@ -62,29 +62,29 @@ def test_a_task_that_failed_at_once_is_a_task(fake_provider: FakeProvider) -> No
         make_task_reply(status="failed", error={"code": 500, "message": "Sorry"})
     )
 
-    found = create_video(fake_provider.url)
+    task = create_video(fake_provider.url)
 
-    assert (found.status, found.error.code, found.error.message) == ("failed", "500", "Sorry")
+    assert (task.status, task.error.code, task.error.message) == ("failed", "500", "Sorry")
 
 
 def test_cancelling_passes_through_untouched(fake_provider: FakeProvider) -> None:
-    async def cancelled(evolink: EvoLinkClient) -> bool:
-        loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+    async def send_and_cancel(evolink: EvoLinkClient) -> bool:
+        loop, request_event = asyncio.get_running_loop(), asyncio.Event()
 
-        def never(_: ReceivedRequest) -> Reply:
-            loop.call_soon_threadsafe(arrived.set)
+        def reply_never(_: ReceivedRequest) -> Reply:
+            loop.call_soon_threadsafe(request_event.set)
             return make_silent_reply()
 
-        fake_provider.create.reply_next(never)
+        fake_provider.create.reply_next(reply_never)
         post = asyncio.create_task(
             evolink.create_video({"model": "m"}, idempotency_key=IDEMPOTENCY_KEY)
         )
-        await arrived.wait()
+        await request_event.wait()
         post.cancel()
         await asyncio.wait([post])
         return post.cancelled()
 
-    assert run_client(cancelled, fake_provider.url, deadlines=Deadlines())
+    assert run_client(send_and_cancel, fake_provider.url, deadlines=Deadlines())
 
 
 def test_no_proxy_of_the_environment_sees_the_request(

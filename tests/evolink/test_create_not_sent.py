@@ -15,10 +15,10 @@ def test_no_listener_means_not_sent() -> None:
 
 
 def test_a_name_without_an_address_means_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing_found(*_: object, **__: object) -> None:
+    def fail_to_resolve(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(socket, "getaddrinfo", nothing_found)
+    monkeypatch.setattr(socket, "getaddrinfo", fail_to_resolve)
 
     with pytest.raises(RequestNotSent):
         create_video("http://name.invalid")

@@ -40,15 +40,15 @@ REJECTIONS = [
 def test_a_4xx_is_a_clear_no_with_its_words(
     fake_provider: FakeProvider, status: int, code: object, kind: type
 ) -> None:
-    said = {"code": code, "message": "No, because.", "type": "t", "param": "duration"}
-    fake_provider.create.reply_next(make_reply({"error": said}, status))
+    error = {"code": code, "message": "No, because.", "type": "t", "param": "duration"}
+    fake_provider.create.reply_next(make_reply({"error": error}, status))
 
-    with pytest.raises(kind) as caught:
+    with pytest.raises(kind) as exc_info:
         create_video(fake_provider.url)
 
-    assert type(caught.value) is kind
-    assert (caught.value.status, caught.value.code) == (status, str(code))
-    assert (caught.value.provider_message, caught.value.field) == ("No, because.", "duration")
+    assert type(exc_info.value) is kind
+    assert (exc_info.value.status, exc_info.value.code) == (status, str(code))
+    assert (exc_info.value.provider_message, exc_info.value.field) == ("No, because.", "duration")
     assert fake_provider.paid_count == 0
     assert len(fake_provider.create.requests) == 1
 
@@ -59,20 +59,20 @@ def test_a_4xx_whose_body_is_no_json_is_still_a_clear_no(
 ) -> None:
     fake_provider.create.reply_next(make_reply(body, 400))
 
-    with pytest.raises(RequestRejected) as caught:
+    with pytest.raises(RequestRejected) as exc_info:
         create_video(fake_provider.url)
 
-    assert (caught.value.message, caught.value.provider_message) == ("HTTP 400", "")
-    assert caught.value.body == body.decode()
+    assert (exc_info.value.message, exc_info.value.provider_message) == ("HTTP 400", "")
+    assert exc_info.value.body == body.decode()
 
 
 def test_a_4xx_with_a_cut_body_is_still_a_clear_no(fake_provider: FakeProvider) -> None:
     fake_provider.create.reply_next(cut_reply_body(make_error_reply(400, "invalid_request"), 5))
 
-    with pytest.raises(RequestRejected) as caught:
+    with pytest.raises(RequestRejected) as exc_info:
         create_video(fake_provider.url)
 
-    assert caught.value.status == 400
+    assert exc_info.value.status == 400
 
 
 def test_an_error_may_be_worded_in_one_string_or_at_the_top(fake_provider: FakeProvider) -> None:
@@ -83,9 +83,9 @@ def test_an_error_may_be_worded_in_one_string_or_at_the_top(fake_provider: FakeP
 
     with pytest.raises(RequestRejected, match="Not like this"):
         create_video(fake_provider.url)
-    with pytest.raises(RequestRejected, match="Nor so") as caught:
+    with pytest.raises(RequestRejected, match="Nor so") as exc_info:
         create_video(fake_provider.url)
-    assert caught.value.code == "7"
+    assert exc_info.value.code == "7"
 
 
 REJECTIONS_IN_A_200 = [
@@ -106,7 +106,7 @@ def test_a_known_refusal_under_status_200_is_a_refusal(
 ) -> None:
     fake_provider.create.reply_next(make_error_reply(200, code))
 
-    with pytest.raises(kind) as caught:
+    with pytest.raises(kind) as exc_info:
         create_video(fake_provider.url)
 
-    assert type(caught.value) is kind
+    assert type(exc_info.value) is kind

@@ -78,34 +78,36 @@ def test_a_server_error_may_hide_a_task_that_was_taken(fake_provider: FakeProvid
     with pytest.raises(OutcomeUnknown):
         create_video(fake_provider.url)
 
-    (taken,) = fake_provider.accepted_posts
+    (accepted_post,) = fake_provider.accepted_posts
     assert (
-        run_client(lambda evolink: evolink.get_task(taken.task_id), fake_provider.url).status
+        run_client(
+            lambda evolink: evolink.get_task(accepted_post.task_id), fake_provider.url
+        ).status
         == "pending"
     )
-    assert taken.request.headers["idempotency-key"] == IDEMPOTENCY_KEY
+    assert accepted_post.request.headers["idempotency-key"] == IDEMPOTENCY_KEY
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
 def test_a_reply_cut_at_any_byte_is_unclear_unless_the_whole_task_arrived(
     fake_provider: FakeProvider, chunked: bool
 ) -> None:
-    whole = make_task_reply(id="task-unified-1757169743-abcdefgh")
-    whole = replace(whole, is_chunked=chunked)
-    complete = whole.wire_bytes.rindex(b"}") + 1
-    wrong = []
+    reply = make_task_reply(id="task-unified-1757169743-abcdefgh")
+    reply = replace(reply, is_chunked=chunked)
+    complete = reply.wire_bytes.rindex(b"}") + 1
+    mistakes = []
 
-    for after in range(len(whole.wire_bytes)):
-        fake_provider.create.reply_next(cut_reply(whole, after))
+    for byte_count in range(len(reply.wire_bytes)):
+        fake_provider.create.reply_next(cut_reply(reply, byte_count))
         try:
-            heard = create_video(fake_provider.url).id
+            outcome = create_video(fake_provider.url).id
         except OutcomeUnknown:
-            heard = "unclear"
-        if heard != ("task-unified-1757169743-abcdefgh" if after >= complete else "unclear"):
-            wrong.append((after, heard))
+            outcome = "unclear"
+        if outcome != ("task-unified-1757169743-abcdefgh" if byte_count >= complete else "unclear"):
+            mistakes.append((byte_count, outcome))
 
-    assert wrong == []
-    assert fake_provider.paid_count == len(fake_provider.create.requests) == len(whole.wire_bytes)
+    assert mistakes == []
+    assert fake_provider.paid_count == len(fake_provider.create.requests) == len(reply.wire_bytes)
 
 
 def test_a_reply_reset_in_the_middle_is_unclear(fake_provider: FakeProvider) -> None:

@@ -51,13 +51,13 @@ def test_a_file_arrives_whole_with_its_size_hash_and_type(
 ) -> None:
     fake_provider.serve_file("/film.mp4", FILE_CONTENT, mime="Video/MP4; codecs=avc1")
 
-    found = fetch_file(fake_provider, destination)
+    download = fetch_file(fake_provider, destination)
 
     assert destination.read_bytes() == FILE_CONTENT
-    assert found == DownloadResult(
+    assert download == DownloadResult(
         len(FILE_CONTENT), hashlib.sha256(FILE_CONTENT).hexdigest(), "video/mp4"
     )
-    assert [each.name for each in destination.parent.iterdir()] == ["film.part"]
+    assert [path.name for path in destination.parent.iterdir()] == ["film.part"]
 
 
 def test_a_file_in_chunks_without_a_length_arrives_too(
@@ -120,10 +120,10 @@ def test_every_bad_ending_has_its_name(
 ) -> None:
     fake_provider.media.reply_next(reply)
 
-    with pytest.raises(kind) as caught:
+    with pytest.raises(kind) as exc_info:
         fetch_file(fake_provider, destination)
 
-    assert type(caught.value) is kind
+    assert type(exc_info.value) is kind
     assert len(fake_provider.media.requests) == 1
 
 
@@ -169,9 +169,9 @@ def test_a_folder_that_is_missing_is_not_called_a_full_disk(
 ) -> None:
     fake_provider.serve_file("/film.mp4", FILE_CONTENT)
 
-    with pytest.raises(DownloadError) as caught:
+    with pytest.raises(DownloadError) as exc_info:
         fetch_file(fake_provider, destination.parent / "missing" / "film.part")
-    assert type(caught.value) is DownloadError
+    assert type(exc_info.value) is DownloadError
 
 
 def test_a_new_download_replaces_what_was_there(
@@ -189,7 +189,7 @@ def test_a_new_download_replaces_what_was_there(
 def break_download(
     fake_provider: FakeProvider, destination: Path, after_bytes: int, *, etag: str | None = '"1"'
 ) -> None:
-    """A download that ended after that many bytes, to be gone on with."""
+    """A download that ended after that many bytes, to be resumed."""
     script = make_media_script(FILE_CONTENT, etag=etag)
     fake_provider.files["/film.mp4"] = script
     fake_provider.media.reply_next(lambda request: cut_reply_body(script(request), after_bytes))
@@ -197,21 +197,21 @@ def break_download(
         fetch_file(fake_provider, destination, resume=True)
 
 
-@pytest.mark.parametrize("after", [1, 65_536, 299_999])
+@pytest.mark.parametrize("byte_count", [1, 65_536, 299_999])
 def test_a_broken_download_goes_on_where_it_ended(
-    fake_provider: FakeProvider, destination: Path, after: int
+    fake_provider: FakeProvider, destination: Path, byte_count: int
 ) -> None:
-    break_download(fake_provider, destination, after)
-    assert destination.stat().st_size == after
+    break_download(fake_provider, destination, byte_count)
+    assert destination.stat().st_size == byte_count
 
-    found = fetch_file(fake_provider, destination, resume=True)
+    download = fetch_file(fake_provider, destination, resume=True)
 
     assert destination.read_bytes() == FILE_CONTENT
-    assert found.sha256 == hashlib.sha256(FILE_CONTENT).hexdigest()
-    assert found.size_bytes == len(FILE_CONTENT)
-    assert fake_provider.media.requests[1].headers["range"] == f"bytes={after}-"
+    assert download.sha256 == hashlib.sha256(FILE_CONTENT).hexdigest()
+    assert download.size_bytes == len(FILE_CONTENT)
+    assert fake_provider.media.requests[1].headers["range"] == f"bytes={byte_count}-"
     assert fake_provider.media.requests[1].headers["if-range"] == '"1"'
-    assert [each.name for each in destination.parent.iterdir()] == ["film.part"]
+    assert [path.name for path in destination.parent.iterdir()] == ["film.part"]
 
 
 def test_without_an_etag_the_size_has_to_do(fake_provider: FakeProvider, destination: Path) -> None:
@@ -237,12 +237,12 @@ def test_other_content_under_the_same_link_starts_anew(
     fake_provider: FakeProvider, destination: Path
 ) -> None:
     break_download(fake_provider, destination, 100_000)
-    other = FILE_CONTENT[::-1]
-    fake_provider.serve_file("/film.mp4", other, etag='"2"')
+    other_content = FILE_CONTENT[::-1]
+    fake_provider.serve_file("/film.mp4", other_content, etag='"2"')
 
     fetch_file(fake_provider, destination, resume=True)
 
-    assert destination.read_bytes() == other
+    assert destination.read_bytes() == other_content
 
 
 def test_a_rest_that_does_not_fit_is_not_glued_on(
@@ -329,10 +329,10 @@ def test_a_rest_that_breaks_off_again_and_again_gets_there(
 
 
 def test_four_downloads_at_once_do_not_mix(fake_provider: FakeProvider, tmp_path: Path) -> None:
-    films = [random.Random(n).randbytes(200_000) for n in range(4)]
-    links = [fake_provider.serve_file(f"/{n}.mp4", content) for n, content in enumerate(films)]
+    contents = [random.Random(n).randbytes(200_000) for n in range(4)]
+    links = [fake_provider.serve_file(f"/{n}.mp4", content) for n, content in enumerate(contents)]
 
-    async def all_at_once() -> None:
+    async def download_all() -> None:
         await asyncio.gather(
             *(
                 download_file(
@@ -346,6 +346,6 @@ def test_four_downloads_at_once_do_not_mix(fake_provider: FakeProvider, tmp_path
             )
         )
 
-    asyncio.run(all_at_once())
+    asyncio.run(download_all())
 
-    assert [(tmp_path / str(n)).read_bytes() for n in range(4)] == films
+    assert [(tmp_path / str(n)).read_bytes() for n in range(4)] == contents

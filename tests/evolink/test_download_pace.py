@@ -1,4 +1,4 @@
-"""A download that drips holds nobody up; one that is merely slow is waited for."""
+"""A download that drips is given up; one that is merely slow is waited for."""
 
 from importlib import import_module
 from pathlib import Path
@@ -26,10 +26,10 @@ def test_what_drips_gives_its_place_away_and_goes_on_later(
     with pytest.raises(ServiceUnavailableError, match="bytes came in"):
         fetch_file(fake_provider, destination, resume=True)
 
-    begun = destination.stat().st_size
-    assert 0 < begun < len(FILE_CONTENT)
+    partial_size = destination.stat().st_size
+    assert 0 < partial_size < len(FILE_CONTENT)
     assert fetch_file(fake_provider, destination, resume=True).size_bytes == len(FILE_CONTENT)
-    assert fake_provider.media.requests[1].headers["range"] == f"bytes={begun}-"
+    assert fake_provider.media.requests[1].headers["range"] == f"bytes={partial_size}-"
 
 
 def test_what_comes_slowly_but_comes_is_waited_for(

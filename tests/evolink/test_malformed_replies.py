@@ -32,9 +32,9 @@ odd_values = st.recursive(
 
 def objects_with_fields(*names: str) -> st.SearchStrategy[dict[str, object]]:
     """Objects that have some of these fields, with anything in them, and fields of their own."""
-    known = st.fixed_dictionaries({}, optional=dict.fromkeys(names, odd_values))
+    known_fields = st.fixed_dictionaries({}, optional=dict.fromkeys(names, odd_values))
     return st.builds(
-        lambda extra, known: extra | known, st.dictionaries(st.text(), odd_values), known
+        lambda extra, values: extra | values, st.dictionaries(st.text(), odd_values), known_fields
     )
 
 
@@ -93,19 +93,19 @@ PARSERS = {
 }
 
 
-@pytest.mark.parametrize("reading", PARSERS.values(), ids=PARSERS.keys())
+@pytest.mark.parametrize("read", PARSERS.values(), ids=PARSERS.keys())
 @given(reply=answers)
 @settings(max_examples=200, deadline=None)
-def test_any_answer_gives_a_value_or_an_error_of_ours(reading, reply: RawResponse) -> None:
+def test_any_answer_gives_a_value_or_an_error_of_ours(read, reply: RawResponse) -> None:
     value, error = None, None
     try:
-        value = reading(reply)
+        value = read(reply)
     except EvoLinkError as raised:
         error = raised
 
     if error is not None:
-        kept = f"{error.message}{error.code}{error.field}{error.body}"
-        assert b"\x00" not in kept.encode()
+        error_texts = f"{error.message}{error.code}{error.field}{error.body}"
+        assert b"\x00" not in error_texts.encode()
         assert error.status == reply.status
     else:
         assert value is None or 200 <= reply.status < 300
@@ -163,10 +163,10 @@ def test_progress_is_a_percentage_or_unknown(given_value: object, percent: int |
 def test_an_absurd_exponent_costs_nothing() -> None:
     body = b'{"id": "%s", "progress": 1e999999999, "usage": {"credits_reserved": 1e-999999999}}'
 
-    found = responses.parse_task(RawResponse(200, body % TASK_ID.encode()), expected_id=TASK_ID)
+    task = responses.parse_task(RawResponse(200, body % TASK_ID.encode()), expected_id=TASK_ID)
 
-    assert found.progress is None
-    assert found.usage.credits_reserved < Decimal("0.0001")
+    assert task.progress is None
+    assert task.usage.credits_reserved < Decimal("0.0001")
 
 
 @pytest.mark.parametrize("status", ["completed", "cancelled", "paused_by_upstream", ""])
@@ -200,11 +200,11 @@ ERROR_CASES = [
 ]
 
 
-@pytest.mark.parametrize(("given_value", "said"), ERROR_CASES)
-def test_an_error_has_a_code_and_a_message_as_text(given_value, said) -> None:
+@pytest.mark.parametrize(("given_value", "error_text"), ERROR_CASES)
+def test_an_error_has_a_code_and_a_message_as_text(given_value, error_text) -> None:
     error = parse_task_with(error=given_value).error
 
-    assert (error.code, error.message) == said
+    assert (error.code, error.message) == error_text
 
 
 @pytest.mark.parametrize("given_value", [None, {}, [], "", 0, False])

@@ -48,21 +48,21 @@ def test_a_finished_task_tells_its_results_and_what_it_cost(fake_provider: FakeP
         )
     )
 
-    found = read_task(fake_provider.url)
+    task = read_task(fake_provider.url)
 
-    assert found.results == ("https://media.evolink.ai/a.mp4", "https://media.evolink.ai/b.mp4")
-    assert found.usage.credits_used == Decimal("24.1234")
-    assert found.billing.charged_credits == Decimal("24.1234")
-    assert found.task_info.estimated_time is None
+    assert task.results == ("https://media.evolink.ai/a.mp4", "https://media.evolink.ai/b.mp4")
+    assert task.usage.credits_used == Decimal("24.1234")
+    assert task.billing.charged_credits == Decimal("24.1234")
+    assert task.task_info.estimated_time is None
 
 
 def test_a_failed_task_tells_why(fake_provider: FakeProvider) -> None:
-    said = {"code": "content_policy_violation", "message": "Faces", "type": "task_error"}
-    fake_provider.read.reply_next(make_task_reply(id=TASK_ID, status="failed", error=said))
+    error = {"code": "content_policy_violation", "message": "Faces", "type": "task_error"}
+    fake_provider.read.reply_next(make_task_reply(id=TASK_ID, status="failed", error=error))
 
-    found = read_task(fake_provider.url)
+    task = read_task(fake_provider.url)
 
-    assert (found.status, found.error.code, found.error.message) == (
+    assert (task.status, task.error.code, task.error.message) == (
         "failed",
         "content_policy_violation",
         "Faces",
@@ -104,9 +104,9 @@ UNAVAILABLE_REPLIES = {
 def test_trouble_with_a_read_is_only_unavailable(fake_provider: FakeProvider, reply) -> None:
     fake_provider.read.reply_next(reply)
 
-    with pytest.raises(ServiceUnavailableError) as caught:
+    with pytest.raises(ServiceUnavailableError) as exc_info:
         read_task(fake_provider.url)
-    assert type(caught.value) is ServiceUnavailableError
+    assert type(exc_info.value) is ServiceUnavailableError
 
 
 @pytest.mark.parametrize(
@@ -151,9 +151,9 @@ def test_a_clear_answer_keeps_its_class(
 ) -> None:
     fake_provider.read.reply_next(make_error_reply(status, code))
 
-    with pytest.raises(kind) as caught:
+    with pytest.raises(kind) as exc_info:
         read_task(fake_provider.url)
-    assert type(caught.value) is kind
+    assert type(exc_info.value) is kind
 
 
 ODD_IDS = ["", "..", "../credits", "a/b", "a?b", "a#b", "a%2fb", "a b", "a\n", "ä", "a" * 129]
@@ -175,11 +175,11 @@ def test_a_slash_at_the_end_of_the_base_url_changes_nothing(fake_provider: FakeP
 def test_reads_keep_their_connection(fake_provider: FakeProvider) -> None:
     fake_provider.read.reply_always(make_task_reply(id=TASK_ID))
 
-    async def thrice(evolink: EvoLinkClient) -> None:
+    async def read_three_times(evolink: EvoLinkClient) -> None:
         for _ in range(3):
             await evolink.get_task(TASK_ID)
 
-    run_client(thrice, fake_provider.url)
+    run_client(read_three_times, fake_provider.url)
 
     assert fake_provider.connection_count == 1
 
@@ -187,11 +187,11 @@ def test_reads_keep_their_connection(fake_provider: FakeProvider) -> None:
 def test_cookies_of_the_provider_are_not_kept(fake_provider: FakeProvider) -> None:
     fake_provider.read.reply_always(make_reply({"id": TASK_ID}, set_cookie="track=1; Path=/"))
 
-    async def twice(evolink: EvoLinkClient) -> None:
+    async def read_twice(evolink: EvoLinkClient) -> None:
         await evolink.get_task(TASK_ID)
         await evolink.get_task(TASK_ID)
 
-    run_client(twice, fake_provider.url)
+    run_client(read_twice, fake_provider.url)
 
     assert [request.headers.get("cookie") for request in fake_provider.received_requests] == [
         None,
@@ -211,11 +211,11 @@ def test_the_task_list_finds_a_task_whose_reply_was_lost(fake_provider: FakeProv
     )
 
     for _ in range(3):
-        found = run_client(lambda evolink: evolink.list_tasks(2, 500), fake_provider.url)
-        assert [line.id for line in found] == [TASK_ID, "task-2"]
-        assert found[0].credits_used == Decimal("5.5")
-        assert found[0].created_at.year == 2025
-        assert found[1].created_at.isoformat() == "2026-11-20T12:00:00+00:00"
+        page = run_client(lambda evolink: evolink.list_tasks(2, 500), fake_provider.url)
+        assert [line.id for line in page] == [TASK_ID, "task-2"]
+        assert page[0].credits_used == Decimal("5.5")
+        assert page[0].created_at.year == 2025
+        assert page[1].created_at.isoformat() == "2026-11-20T12:00:00+00:00"
     assert fake_provider.list.requests[0].query == "page=2&page_size=50"
 
 

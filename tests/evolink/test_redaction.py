@@ -1,4 +1,4 @@
-"""The key acts for the whole account: it stands in no repr, no message and no kept body."""
+"""The key acts for the whole account: it stands in no repr, no message and no stored body."""
 
 import asyncio
 import traceback
@@ -43,23 +43,23 @@ def test_an_answer_that_repeats_the_key_is_kept_without_it(
 ) -> None:
     fake_provider.create.reply_next(reply)
 
-    with pytest.raises(EvoLinkError) as caught:
+    with pytest.raises(EvoLinkError) as exc_info:
         create_video(fake_provider.url)
-    assert API_KEY not in describe_error(caught.value)
+    assert API_KEY not in describe_error(exc_info.value)
 
 
 def test_a_reply_cut_in_the_middle_of_the_key_keeps_no_part_of_it(
     fake_provider: FakeProvider,
 ) -> None:
-    whole = make_error_reply(401, "unauthorized", f"Key {API_KEY}")
-    begin = whole.wire_bytes.index(API_KEY.encode())
+    reply = make_error_reply(401, "unauthorized", f"Key {API_KEY}")
+    begin = reply.wire_bytes.index(API_KEY.encode())
     leaks = []
 
     for length in range(8, len(API_KEY)):
-        fake_provider.create.reply_next(cut_reply(whole, begin + length))
-        with pytest.raises(EvoLinkError) as caught:
+        fake_provider.create.reply_next(cut_reply(reply, begin + length))
+        with pytest.raises(EvoLinkError) as exc_info:
             create_video(fake_provider.url)
-        if API_KEY[:8] in describe_error(caught.value):
+        if API_KEY[:8] in describe_error(exc_info.value):
             leaks.append(length)
 
     assert leaks == []
@@ -70,9 +70,9 @@ def test_a_failed_task_that_repeats_the_key_is_read_without_it(fake_provider: Fa
     fake_provider.tasks[task_id] = {"id": task_id}
     fake_provider.fail_task(task_id, "unauthorized", f"upstream refused {API_KEY}")
 
-    found = run_client(lambda evolink: evolink.get_task(task_id), fake_provider.url)
+    task = run_client(lambda evolink: evolink.get_task(task_id), fake_provider.url)
 
-    assert found.error.message == "upstream refused [key]"
+    assert task.error.message == "upstream refused [key]"
 
 
 def test_a_short_made_up_key_may_stand_in_an_answer(fake_provider: FakeProvider) -> None:
@@ -83,11 +83,11 @@ def test_a_short_made_up_key_may_stand_in_an_answer(fake_provider: FakeProvider)
 def test_a_key_that_cannot_be_one_is_refused_without_asking(
     fake_provider: FakeProvider, key: str
 ) -> None:
-    with pytest.raises(AuthenticationError) as caught:
+    with pytest.raises(AuthenticationError) as exc_info:
         create_video(fake_provider.url, api_key=key)
 
     assert fake_provider.connection_count == 0
-    assert not key.strip() or key not in str(caught.value)
+    assert not key.strip() or key not in str(exc_info.value)
 
 
 def test_a_key_pasted_with_blanks_around_it_works(fake_provider: FakeProvider) -> None:

@@ -62,9 +62,9 @@ def test_the_wait_comes_with_the_error(
         make_reply({"error": {"code": "rate_limit_exceeded"}}, 429, retry_after=value)
     )
 
-    with pytest.raises(RateLimitError) as caught:
+    with pytest.raises(RateLimitError) as exc_info:
         create_video(fake_provider.url, clock=lambda: NOW)
-    assert caught.value.retry_after == seconds
+    assert exc_info.value.retry_after == seconds
 
 
 def test_no_header_is_no_wait() -> None:

@@ -26,21 +26,21 @@ def echo_task_id(request: ReceivedRequest) -> Reply:
 
 def build_parallel_reads(count: int) -> Callable[[EvoLinkClient], object]:
     async def read_all(evolink: EvoLinkClient) -> list[str]:
-        found = await asyncio.gather(*(evolink.get_task(f"task-{n}") for n in range(count)))
-        return [one.id for one in found]
+        tasks = await asyncio.gather(*(evolink.get_task(f"task-{n}") for n in range(count)))
+        return [task.id for task in tasks]
 
     return read_all
 
 
 def build_sequential_reads(count: int) -> Callable[[EvoLinkClient], object]:
     async def read_all(evolink: EvoLinkClient) -> list[str]:
-        found = []
+        results = []
         for number in range(count):
             try:
-                found.append((await evolink.get_task(f"task-{number}")).id)
+                results.append((await evolink.get_task(f"task-{number}")).id)
             except ServiceUnavailableError as error:
-                found.append(error.message)
-        return found
+                results.append(error.message)
+        return results
 
     return read_all
 
@@ -48,9 +48,9 @@ def build_sequential_reads(count: int) -> Callable[[EvoLinkClient], object]:
 def test_hundreds_of_reads_at_once_each_get_their_own_answer(fake_provider: FakeProvider) -> None:
     fake_provider.read.reply_always(echo_task_id)
 
-    found = run_client(build_parallel_reads(400), fake_provider.url, deadlines=Deadlines(read=20))
+    results = run_client(build_parallel_reads(400), fake_provider.url, deadlines=Deadlines(read=20))
 
-    assert found == [f"task-{n}" for n in range(400)]
+    assert results == [f"task-{n}" for n in range(400)]
     assert fake_provider.connection_count <= 200
 
 
@@ -79,11 +79,11 @@ def test_a_busy_provider_does_not_use_up_the_deadline_of_the_reads_that_wait_her
         lambda request: Reply(200, echo_task_id(request).body, byte_pause_seconds=0.001)
     )
 
-    found = run_client(
+    results = run_client(
         build_parallel_reads(6), fake_provider.url, max_connections=2, deadlines=Deadlines(read=1.5)
     )
 
-    assert len(found) == 6
+    assert len(results) == 6
 
 
 def test_a_cancelled_read_gives_its_place_back() -> None:
@@ -126,18 +126,18 @@ def test_the_answer_to_a_cancelled_read_is_not_taken_for_the_next_one(
 
 
 def test_what_comes_unasked_is_not_taken_for_the_next_answer(fake_provider: FakeProvider) -> None:
-    """One answer more than was asked for, on the same line: one read is in vain, no more."""
-    twice = make_id_reply("task-0").wire_bytes + make_id_reply("task-forged").wire_bytes
+    """One answer too many on the same connection: one read fails, no more."""
+    two_replies = make_id_reply("task-0").wire_bytes + make_id_reply("task-forged").wire_bytes
     fake_provider.read.reply_next(
-        Reply(200, twice[len(make_id_reply("task-0").head_bytes) :], SHORT_LENGTH_HEADER)
+        Reply(200, two_replies[len(make_id_reply("task-0").head_bytes) :], SHORT_LENGTH_HEADER)
     )
     fake_provider.read.reply_always(echo_task_id)
 
-    found = run_client(build_sequential_reads(3), fake_provider.url, max_connections=1)
+    results = run_client(build_sequential_reads(3), fake_provider.url, max_connections=1)
 
-    assert found[0] == "task-0"
-    assert "another task" in found[1]
-    assert found[2] == "task-2"
+    assert results[0] == "task-0"
+    assert "another task" in results[1]
+    assert results[2] == "task-2"
     assert fake_provider.connection_count == 2
 
 
@@ -169,10 +169,10 @@ def test_trouble_on_a_connection_is_the_trouble_of_one_read(fake_provider: FakeP
     )
     fake_provider.read.reply_always(echo_task_id)
 
-    found = run_client(build_sequential_reads(5), fake_provider.url, max_connections=1)
+    results = run_client(build_sequential_reads(5), fake_provider.url, max_connections=1)
 
-    assert [found[0], *found[3:]] == ["task-0", "task-3", "task-4"]
-    assert all(said.startswith("GET 127.0.0.1: ") for said in found[1:3])
+    assert [results[0], *results[3:]] == ["task-0", "task-3", "task-4"]
+    assert all(message.startswith("GET 127.0.0.1: ") for message in results[1:3])
 
 
 @pytest.mark.parametrize("how", [{"is_chunked": True}, {"byte_pause_seconds": 0.001}], ids=str)
@@ -185,7 +185,7 @@ def test_an_answer_in_pieces_is_put_together(fake_provider: FakeProvider, how) -
 def test_a_connection_that_was_long_idle_is_closed(
     fake_provider: FakeProvider, monkeypatch
 ) -> None:
-    """Servers hold on longer; asking on a line that they close at this moment would be in vain."""
+    """Servers wait longer; a request on a connection that they close at this moment would fail."""
     fake_provider.read.reply_always(echo_task_id)
     monkeypatch.setattr("evolink_studio.evolink.transport.MAX_IDLE_SECONDS", -1)
 
@@ -198,38 +198,38 @@ def test_a_connection_that_was_long_idle_is_closed(
 
 
 def ask_raw_server(*pieces: bytes, ends_connection: bool = False) -> tuple[list[str], bool]:
-    """What one question brings when the far end says just that, and whether its line stays
-    sound until all of it was said."""
+    """The result of one request when the provider sends just that, and whether the connection
+    stays usable until all of it was sent."""
 
     async def send_pieces(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(pieces[0])
         if ends_connection:
             writer.write_eof()
-        await asked.wait()
+        await request_event.wait()
         for piece in pieces[1:]:
             writer.write(piece)
         with suppress(ConnectionError):
             await reader.read()
-        closed.set()
+        close_event.set()
 
     async def main() -> tuple[list[str], bool]:
         server = await asyncio.start_server(send_pieces, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         lanes = ConnectionPool(httpx.URL(f"http://127.0.0.1:{port}"), 1)
         async with lanes.connection() as lane:
-            heard = await lane.get(f"http://127.0.0.1:{port}/", {}, deadline=5)
+            reply = await lane.get(f"http://127.0.0.1:{port}/", {}, deadline=5)
             before = lane.is_reusable
-            asked.set()
+            request_event.set()
             async with asyncio.timeout(5):
                 while lane.is_reusable and len(pieces) > 1:  # noqa: ASYNC110
                     await asyncio.sleep(0)  # nobody tells when bytes have come
         await lanes.close()
-        await asyncio.wait_for(closed.wait(), 5)
+        await asyncio.wait_for(close_event.wait(), 5)
         server.close()
-        return [heard.body.decode(), heard.error], before
+        return [reply.body.decode(), reply.error], before
 
-    asked, closed = asyncio.Event(), asyncio.Event()
+    request_event, close_event = asyncio.Event(), asyncio.Event()
     return asyncio.run(main())
 
 
@@ -243,8 +243,8 @@ def test_a_connection_that_sends_unasked_is_not_reused() -> None:
 
 
 def test_what_comes_before_the_answer_is_passed_over() -> None:
-    early = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"
-    assert ask_raw_server(early + b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}") == (
+    early_hints = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"
+    assert ask_raw_server(early_hints + b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}") == (
         ["{}", ""],
         True,
     )
@@ -258,8 +258,10 @@ def test_every_free_connection_is_closed_at_the_end(fake_provider: FakeProvider)
     async def main() -> list[int]:
         lanes = ConnectionPool(httpx.URL(fake_provider.url), 5)
         async with AsyncExitStack() as stack:
-            held = [await stack.enter_async_context(lanes.connection()) for _ in range(3)]
-            for lane in held:
+            open_connections = [
+                await stack.enter_async_context(lanes.connection()) for _ in range(3)
+            ]
+            for lane in open_connections:
                 await lane.get(fake_provider.url + "/v1/credits", {}, deadline=5)
         before = lanes.idle_count
         await lanes.close()
@@ -277,19 +279,19 @@ def test_certificates_and_names_are_checked_on_pooled_connections_too(
     )
 
     secure = f"https://127.0.0.1:{fake_provider.port}"
-    (said,) = run_client(build_sequential_reads(1), secure, deadlines=Deadlines(read=2))
+    (result,) = run_client(build_sequential_reads(1), secure, deadlines=Deadlines(read=2))
 
-    assert said.startswith("GET 127.0.0.1: ")
+    assert result.startswith("GET 127.0.0.1: ")
     assert fake_provider.tls_hellos, "it spoke TLS"
     assert fake_provider.received_requests == []
 
 
 def test_nobody_there_takes_no_place_away() -> None:
-    found = run_client(
+    results = run_client(
         build_sequential_reads(3), f"http://127.0.0.1:{find_closed_port()}", max_connections=1
     )
 
-    assert found == ["GET 127.0.0.1: ConnectError"] * 3
+    assert results == ["GET 127.0.0.1: ConnectError"] * 3
 
 
 def test_an_address_with_a_path_keeps_it(fake_provider: FakeProvider) -> None:

@@ -41,15 +41,15 @@ def file_document(**data: object) -> dict[str, object]:
 
 
 def test_the_bytes_arrive_at_the_files_host_as_they_are(fake_provider: FakeProvider) -> None:
-    found = upload_image(fake_provider.url)
+    upload = upload_image(fake_provider.url)
 
     (request,) = fake_provider.upload.requests
     assert request.headers["authorization"] == f"Bearer {API_KEY}"
     assert b'name="file"; filename="a.png"' in request.body
     assert b"\x89PNG\r\n\x00bytes" in request.body
-    assert found.file_url.startswith(f"{fake_provider.url}/uploaded/")
-    assert found.mime_type == "image/png"
-    assert found.expires_at == datetime(2026, 11, 23, 12, tzinfo=UTC)
+    assert upload.file_url.startswith(f"{fake_provider.url}/uploaded/")
+    assert upload.mime_type == "image/png"
+    assert upload.expires_at == datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 ASSUMED_LIFETIME = timedelta(hours=71)
@@ -113,9 +113,9 @@ FAILURE_CASES = {
 def test_a_failed_upload_says_what_it_was(fake_provider: FakeProvider, reply, kind: type) -> None:
     fake_provider.upload.reply_next(reply)
 
-    with pytest.raises(kind) as caught:
+    with pytest.raises(kind) as exc_info:
         upload_image(fake_provider.url)
-    assert type(caught.value) is kind
+    assert type(exc_info.value) is kind
 
 
 def test_success_false_keeps_the_words_of_evolink(fake_provider: FakeProvider) -> None:

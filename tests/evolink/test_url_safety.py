@@ -68,10 +68,10 @@ def test_what_is_no_address_is_not_public(text: str) -> None:
     assert not is_public_address(text)
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_one_bad_answer_among_good_ones_is_enough(place: int) -> None:
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_one_bad_answer_among_good_ones_is_enough(position: int) -> None:
     addresses = ["8.8.8.8", "1.1.1.1"]
-    addresses.insert(place, "10.0.0.1")
+    addresses.insert(position, "10.0.0.1")
 
     with pytest.raises(UnsafeUrlError):
         resolve_url("https://media.example/", resolver=resolver_returning(*addresses))
@@ -123,15 +123,15 @@ UNSUPPORTED_URLS = [
 
 @pytest.mark.parametrize("link", UNSUPPORTED_URLS)
 def test_a_link_of_another_kind_is_refused_before_any_lookup(link: str) -> None:
-    asked = []
+    resolved_names = []
 
     async def resolver(host: str, port: int) -> Sequence[str]:
-        asked.append(host)
+        resolved_names.append(host)
         return ["8.8.8.8"]
 
     with pytest.raises(UnsafeUrlError):
         resolve_url(link, resolver=resolver)
-    assert asked == []
+    assert resolved_names == []
 
 
 @pytest.mark.parametrize("link", ["https://media.example:8443/a", "http://media.example:81/a"])
@@ -155,13 +155,13 @@ TRUST_CASES = [
 def test_only_the_exact_host_and_port_of_the_provider_may_be_private(
     link: str, trusted: bool
 ) -> None:
-    allowed = True
+    is_allowed = True
     try:
         resolve_url(link, trusted_urls=[TRUSTED_URL])
     except UnsafeUrlError:
-        allowed = False
+        is_allowed = False
 
-    assert allowed is trusted
+    assert is_allowed is trusted
 
 
 def test_the_usual_port_counts_as_given() -> None:
@@ -174,10 +174,10 @@ def test_the_usual_port_counts_as_given() -> None:
     assert target.addresses == ("10.0.0.1",)
 
 
-@pytest.mark.parametrize("trouble", [OSError("no such name"), UnicodeError("label too long")])
-def test_a_name_that_cannot_be_resolved_may_be_so_later(trouble: Exception) -> None:
+@pytest.mark.parametrize("error", [OSError("no such name"), UnicodeError("label too long")])
+def test_a_name_that_cannot_be_resolved_may_be_so_later(error: Exception) -> None:
     async def resolver(host: str, port: int) -> Sequence[str]:
-        raise trouble
+        raise error
 
     with pytest.raises(ServiceUnavailableError):
         resolve_url("https://media.example/", resolver=resolver)
@@ -206,13 +206,13 @@ def test_a_name_that_changes_its_answer_is_asked_only_once(
     """The first answer is fine, a second would lead inside: it is never asked for."""
     answers = [["127.0.0.1"], ["10.0.0.1"]]
 
-    async def rebinding(host: str, port: int) -> Sequence[str]:
+    async def resolve_differently(host: str, port: int) -> Sequence[str]:
         return answers.pop(0)
 
     fake_provider.serve_file("/a.mp4", b"film")
     base = f"http://media.example:{fake_provider.port}"
 
-    download_url(f"{base}/a.mp4", tmp_path / "a", trusted_urls=[base], resolver=rebinding)
+    download_url(f"{base}/a.mp4", tmp_path / "a", trusted_urls=[base], resolver=resolve_differently)
 
     assert (tmp_path / "a").read_bytes() == b"film"
     assert len(answers) == 1

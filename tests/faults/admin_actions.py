@@ -28,7 +28,7 @@ LATE_DECISIONS = {
 
 
 class AdminActions:
-    """For a history: they look at EvoLink's own pages, so they know the truth."""
+    """For a history: they look at EvoLink's own pages, so they know what was charged."""
 
     provider: Any
     clock: Any
@@ -42,8 +42,8 @@ class AdminActions:
         films=st.booleans(),
     )
     def resolve_lost(self, pick: int, films: bool) -> None:
-        lost = [row for row in self.rows if row.state == State.UNKNOWN]
-        row = lost[pick % len(lost)]
+        lost_rows = [row for row in self.rows if row.state == State.UNKNOWN]
+        row = lost_rows[pick % len(lost_rows)]
         task_id = self.provider.task_ids_by_key.get(idempotency_key_of(row))
         if task_id is None:
             assert mark_not_charged(generation=row, now=self.clock())
@@ -69,18 +69,22 @@ class AdminActions:
         assert Generation.objects.filter(pk=page.pk).values().get() == before
 
     @history_event(
-        condition=lambda self: any(row.task_id for row in self.rows), pick=INDEXES, other=INDEXES
+        condition=lambda self: any(row.task_id for row in self.rows),
+        pick=INDEXES,
+        other_pick=INDEXES,
     )
-    def propose_linked_task(self, pick: int, other: int) -> None:
-        taken = [row.task_id for row in self.rows if row.task_id]
+    def propose_linked_task(self, pick: int, other_pick: int) -> None:
+        linked_ids = [row.task_id for row in self.rows if row.task_id]
         row = self.pick_generation(pick)
         with pytest.raises(TaskAlreadyLinkedError):
-            propose_task(generation=row, task_id=taken[other % len(taken)], now=self.clock())
+            propose_task(
+                generation=row, task_id=linked_ids[other_pick % len(linked_ids)], now=self.clock()
+            )
 
     def stale_pages(self) -> list[Generation]:
         """Rows as an admin saw them while their answer was lost, which it no longer is."""
-        lost = {row.pk for row in self.rows if row.state == State.UNKNOWN}
+        lost_pks = {row.pk for row in self.rows if row.state == State.UNKNOWN}
         self.opened_pages |= {
-            row.pk: row for row in self.rows if row.pk in lost - self.opened_pages.keys()
+            row.pk: row for row in self.rows if row.pk in lost_pks - self.opened_pages.keys()
         }
-        return [page for pk, page in self.opened_pages.items() if pk not in lost]
+        return [page for pk, page in self.opened_pages.items() if pk not in lost_pks]

@@ -1,9 +1,9 @@
-"""Writers that press, cancel, send, read and save no rest, each in a process of its own.
+"""Writers that press, cancel, send, read and save without a pause, each in a process of its own.
 
     python -m tests.faults.concurrent_writers SECONDS WRITERS
 
-Each is a fork of this process, with a far end of its own in memory. Told at the end, one line of
-JSON a writer: what it did, what its far end took, and every trouble of the database.
+Each is a fork of this process, with a provider of its own in memory. At the end it prints one line
+of JSON: what it did, what its provider accepted, and every error of the database.
 """
 
 import asyncio
@@ -96,7 +96,7 @@ class Writer:
             )
 
     def poll_own_task(self) -> None:
-        """One of its own far end's tasks ends, and is read: other writers know nothing of it."""
+        """A task of its own provider ends, and is read: other writers know nothing of it."""
         for task_id in self.provider.task_versions.keys() - self.provider.charged_by_task.keys():
             bill, amount = (
                 self.random.choice(sorted(BILL_BUILDERS)),
@@ -115,9 +115,9 @@ class Writer:
             )
 
     def cancel_row(self) -> None:
-        queued = Generation.objects.filter(state=State.QUEUED).order_by("?").first()
-        if queued:
-            cancel(generation=queued, now=timezone.now())
+        row = Generation.objects.filter(state=State.QUEUED).order_by("?").first()
+        if row:
+            cancel(generation=row, now=timezone.now())
 
     def maintain(self) -> None:
         record_heartbeat(worker=f"writer-{os.getpid()}", disk_free_bytes=10**12, now=timezone.now())

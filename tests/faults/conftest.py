@@ -42,7 +42,7 @@ def fake_provider() -> Iterator[FakeProvider]:
 
 @pytest.fixture
 def instance(tmp_path, fake_provider, settings) -> StudioInstance:
-    """Where worker processes find this test's database, its files and its far end."""
+    """Where worker processes find this test's database, its files and its provider."""
     settings.MEDIA_ROOT = tmp_path / "media"
     limits = {"RUNNING_AT_ONCE": "0", "RUNNING_PER_PERSON": "0", "RUNNING_PER_MODEL": "0"}
     return instance_on_test_database(tmp_path, fake_provider, **limits)
@@ -83,8 +83,8 @@ def create_generations(owner, count: int, assets=()) -> list[Generation]:
     ]
 
 
-def start_driver(instance: StudioInstance, *arguments: str, **options) -> "subprocess.Popen[str]":
-    """A driver of this folder in a process of its own."""
+def start_script(instance: StudioInstance, *arguments: str, **options) -> "subprocess.Popen[str]":
+    """A script of this folder in a process of its own."""
     command = [sys.executable, "-m", *arguments]
     return subprocess.Popen(
         command, cwd=ROOT, env=instance.env, text=True, stdout=subprocess.PIPE, **options
@@ -113,7 +113,7 @@ def stop_workers(*workers: "subprocess.Popen[bytes]") -> list[int]:
 
 
 def freeze_worker(worker: "subprocess.Popen[bytes]") -> None:
-    """Stop it in its tracks, but not in the middle of a write: its locks would freeze too."""
+    """Stop it, but not in the middle of a write: its locks would stay."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         suspend_process(worker)
@@ -187,18 +187,18 @@ def count_states() -> Counter[str]:
 
 
 def assert_nothing_paid_twice_or_hidden(fake_provider: FakeProvider) -> None:
-    """Holds our rows against what the far end really accepted, and the book against both."""
-    posted = Counter(
+    """Compares our rows with what the provider accepted, and the ledger with both."""
+    post_counts = Counter(
         request.headers["idempotency-key"] for request in fake_provider.create.requests
     )
-    assert not [key for key, count in posted.items() if count > 1]
+    assert not [key for key, count in post_counts.items() if count > 1]
     rows = Generation.objects.only("form_key", "task_id", "state")
     by_key = {f"studio-{row.form_key.hex}": row for row in rows}
     for accepted in fake_provider.accepted_posts:
         row = by_key[accepted.request.headers["idempotency-key"]]
         assert row.task_id == accepted.task_id or row.state in ("sending", "unknown"), row.state
-    in_doubt = Generation.objects.filter(state="unknown").exclude(charge="unclear")
-    assert not in_doubt.exists()
-    linked = [row.task_id for row in by_key.values() if row.task_id]
-    assert set(linked) <= {accepted.task_id for accepted in fake_provider.accepted_posts}
+    unclear_rows = Generation.objects.filter(state="unknown").exclude(charge="unclear")
+    assert not unclear_rows.exists()
+    linked_ids = [row.task_id for row in by_key.values() if row.task_id]
+    assert set(linked_ids) <= {accepted.task_id for accepted in fake_provider.accepted_posts}
     assert audit_ledger_with_generations().findings == ()

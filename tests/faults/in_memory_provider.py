@@ -1,4 +1,4 @@
-"""A far end in memory that keeps the truth: what it took, from whom, and what it charges for it.
+"""A provider in memory that records what it accepted, from whom, and what it charges for it.
 
 It has the surface of the EvoLink client, without a network between, so that tens of thousands of
 calls cost little. What it says next is set before each call; what it did is remembered.
@@ -46,7 +46,7 @@ RETRYABLE_OUTCOMES = {
 
 
 class InMemoryProvider:
-    """What EvoLink knows. `tasks` holds everything that each task ever said, oldest first."""
+    """What EvoLink knows. `task_versions` holds every state of each task, oldest first."""
 
     def __init__(self, clock: Callable[[], datetime], task_prefix: str = "task") -> None:
         self.clock, self.task_prefix = clock, task_prefix
@@ -91,10 +91,10 @@ class InMemoryProvider:
     async def list_page(self, page: int) -> list[TaskSummary]:
         if self.read_error:
             raise self.read_error
-        newest = list(reversed(self.task_versions.values()))[50 * (page - 1) : 50 * page]
+        tasks = list(reversed(self.task_versions.values()))[50 * (page - 1) : 50 * page]
         return [
             TaskSummary(id=t["id"], status=t["status"], model=t["model"], created_at=t["created"])
-            for t in (versions[-1] for versions in newest)
+            for t in (versions[-1] for versions in tasks)
         ]
 
     def update_task(self, task_id: str, **fields: object) -> None:
@@ -103,7 +103,7 @@ class InMemoryProvider:
             self.task_versions[task_id].append(self.task_versions[task_id][-1] | fields)
 
     def end_task(self, task_id: str, status: str, bill: str, amount: Decimal) -> None:
-        """The task ends, and its charge is final from here on, in one of the ways it is told."""
+        """The task ends and its charge is final, billed in one of the ways of `BILL_BUILDERS`."""
         if task_id in self.charged_by_task:
             return
         reserved = self.task_versions[task_id][-1]["usage"]["credits_reserved"]
@@ -127,7 +127,7 @@ class InMemoryProvider:
 
 
 class InMemoryClient:
-    """The client as a worker holds it: `tasks` is a call there, and a record at the far end."""
+    """The client as a worker uses it, over an `InMemoryProvider`."""
 
     def __init__(self, provider: InMemoryProvider) -> None:
         self.provider = provider
@@ -145,12 +145,12 @@ class InMemoryClient:
 
 def remaining_charge(charged: Decimal, refunded: Decimal, reserved: Decimal) -> Decimal:
     """A charge is named before its refund; by what is left where both make up the reservation."""
-    remaining = charged if charged + refunded == reserved else charged - refunded
-    return remaining.quantize(Decimal("0.0001"))
+    amount = charged if charged + refunded == reserved else charged - refunded
+    return amount.quantize(Decimal("0.0001"))
 
 
 BillBuilder = Callable[[Decimal, Decimal], tuple[dict[str, Any], Decimal | None]]
-# How a bill is told, and what it comes to; None: nothing sensible is said.
+# How a bill is written, and its amount; None: nothing usable is said.
 BILL_BUILDERS: dict[str, BillBuilder] = {
     "not told": lambda amount, reserved: ({}, None),
     "used": lambda amount, reserved: ({"usage": {"credits_used": amount}}, amount),

@@ -1,4 +1,4 @@
-"""What must hold after every step of a history: our rows and our book against the truth."""
+"""What must hold after every step of a history: rows and ledger against the provider's records."""
 
 from collections import Counter
 from decimal import Decimal
@@ -13,7 +13,7 @@ from tests.manual_worker import FakeClock
 
 
 class Invariants:
-    """For a history that has `provider`, `clock`, and the charges that admins decided."""
+    """For a history that has `provider`, `clock` and `decided_charges`."""
 
     provider: InMemoryProvider
     clock: FakeClock

@@ -1,4 +1,4 @@
-"""From the press to the end, at times that a test sets, against a far end that keeps the truth."""
+"""From the press to the end, at times that a test sets, against the fake provider."""
 
 import json
 import threading
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass
 class GenerationLifecycle:
-    """A studio with one person, one worker and one far end."""
+    """A studio with one person, one worker and one provider."""
 
     fake_provider: FakeProvider
     clock: FakeClock = field(default_factory=FakeClock)
@@ -50,7 +50,7 @@ class GenerationLifecycle:
         credits_estimated: Decimal = Decimal(162),
         owner: User | None = None,
     ):
-        """So many wishes, stored."""
+        """So many stored generations."""
         return [
             create_generation(
                 owner=owner or self.ada,
@@ -77,11 +77,11 @@ class GenerationLifecycle:
             (worker or self.worker).dispatch_due()
 
     def task_id_of(self, row: Generation) -> str:
-        """What EvoLink knows of this wish; fails where it took none, or two."""
+        """The task of this generation; fails where EvoLink accepted none, or two."""
         (post,) = (
-            a
-            for a in self.fake_provider.accepted_posts
-            if a.request.headers[IDEMPOTENCY_HEADER] == idempotency_key_of(row)
+            post
+            for post in self.fake_provider.accepted_posts
+            if post.request.headers[IDEMPOTENCY_HEADER] == idempotency_key_of(row)
         )
         return post.task_id
 
@@ -111,7 +111,7 @@ class GenerationLifecycle:
         assert count_states() - Counter(ENDED_STATES) == Counter()
 
     def end_and_assert_cleared(self, rows: Iterable[Generation], *urls: str) -> None:
-        """To the end of these, after which the far end, the rows and the book name one sum."""
+        """Run these to their end; then provider, rows and ledger name one sum."""
         self.end_tasks(rows, *urls)
         self.run_until_all_ended()
         assert_all_cleared(self.fake_provider)
@@ -159,13 +159,13 @@ def assert_lost_is_shown(now) -> None:
 
 
 def assert_all_cleared(fake_provider: FakeProvider) -> None:
-    """All has ended: far end, rows, book and purses name the same sum, and nothing is held."""
+    """All has ended: provider, rows, ledger and balances name one sum, and nothing is reserved."""
     rows = list(Generation.objects.all())
     assert {row.state for row in rows} <= ENDED_STATES
-    linked = {row.task_id for row in rows if row.task_id}
-    assert linked == {accepted.task_id for accepted in fake_provider.accepted_posts}
+    linked_ids = {row.task_id for row in rows if row.task_id}
+    assert linked_ids == {accepted.task_id for accepted in fake_provider.accepted_posts}
     charged = sum(
-        (charged_credits_of(fake_provider.tasks[task_id]) for task_id in linked), Decimal(0)
+        (charged_credits_of(fake_provider.tasks[task_id]) for task_id in linked_ids), Decimal(0)
     )
     assert sum((row.credits_charged or Decimal(0) for row in rows), Decimal(0)) == charged
     sums = LedgerEntry.objects.aggregate(
@@ -177,7 +177,7 @@ def assert_all_cleared(fake_provider: FakeProvider) -> None:
 
 
 def charged_credits_of(document: dict[str, Any]) -> Decimal:
-    """What this far end takes: nothing for a failure, else what it said."""
+    """What the provider charges: nothing for a failure, else what it said."""
     if document["status"] != "completed":
         return Decimal(0)
     usage = document["usage"]
@@ -193,7 +193,7 @@ def run_concurrently(count: int, action: Callable[[int], T]) -> list[T | Excepti
         start.wait(30)
         try:
             results.append(action(number))
-        except Exception as error:  # told by the test's assertion, in its own thread
+        except Exception as error:  # checked by the test, in its own thread
             results.append(error)
         finally:
             connection.close()

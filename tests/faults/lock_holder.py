@@ -1,4 +1,4 @@
-"""A process that holds the database's write lock and lets go: `lock_holder DATABASE_URL SECONDS`.
+"""A process that holds the database's write lock and lets go. Arguments: DATABASE_URL, seconds.
 
 On SQLite nobody else can write meanwhile; on PostgreSQL nobody can count a feed on, which every
 press and every move does.

@@ -74,7 +74,7 @@ STAGE_BY_STATE = {
 
 
 class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
-    """One studio with two people, one of them on a tight allowance, and one far end."""
+    """One studio with two people, one of them on a tight allowance, and one provider."""
 
     case_counter = CaseCounter()
 
@@ -88,7 +88,7 @@ class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
         self.users = [UserFactory(), UserFactory()]
         Allowance.objects.create(user=self.users[0], credits_limit=Decimal(100), period="day")
         self.forms: list[dict] = []
-        self.frozen_rows: list[tuple] = []  # rows that a frozen worker holds
+        self.frozen_rows: list[tuple] = []  # rows that a frozen worker has leased
         self.unwritten_answers: list[
             tuple
         ] = []  # answers that a frozen worker has not written down
@@ -114,17 +114,19 @@ class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
         ]
         names = [name for name, weight, _ in possible_events for _ in range(weight)]
         name = data.draw(st.sampled_from(names))
-        strategies = next(strategies for known, _, strategies in possible_events if known == name)
+        strategies = next(
+            strategies for event_name, _, strategies in possible_events if event_name == name
+        )
         getattr(self, name)(**{key: data.draw(strategy) for key, strategy in strategies.items()})
 
     # --- people -----------------------------------------------------------------------------
 
     @history_event(
-        weight=3, who=st.integers(0, 1), model=st.sampled_from(MODELS), price=CREDIT_AMOUNTS
+        weight=3, user_index=st.integers(0, 1), model=st.sampled_from(MODELS), price=CREDIT_AMOUNTS
     )
-    def submit_form(self, who: int, model: str, price: Decimal) -> None:
+    def submit_form(self, user_index: int, model: str, price: Decimal) -> None:
         form = {
-            "owner": self.users[who],
+            "owner": self.users[user_index],
             "spec": get_spec(model),
             "params": {"prompt": f"A cat {len(self.forms)}"},
             "assets": [],
@@ -137,10 +139,10 @@ class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
             return
         self.forms.append(form)
 
-    @history_event(condition=lambda self: self.forms, pick=INDEXES, changed=st.booleans())
-    def submit_form_again(self, pick: int, changed: bool) -> None:
+    @history_event(condition=lambda self: self.forms, pick=INDEXES, is_changed=st.booleans())
+    def submit_form_again(self, pick: int, is_changed: bool) -> None:
         form = self.forms[pick % len(self.forms)]
-        if not changed:
+        if not is_changed:
             assert not create_generation(**form, now=self.clock()).is_new
             return
         with pytest.raises(IdempotencyConflict):
@@ -150,16 +152,16 @@ class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
     def cancel_generation(self, pick: int) -> None:
         cancel(generation=self.pick_generation(pick), now=self.clock())
 
-    @history_event(condition=lambda self: self.forms, pick=INDEXES, back=st.booleans())
-    def dismiss_or_restore(self, pick: int, back: bool) -> None:
+    @history_event(condition=lambda self: self.forms, pick=INDEXES, is_restored=st.booleans())
+    def dismiss_or_restore(self, pick: int, is_restored: bool) -> None:
         row = self.pick_generation(pick)
-        if back:
+        if is_restored:
             restore(generation=row)
         else:
             dismiss(generation=row, now=self.clock())
         self.ended_values.pop(row.pk, None)  # of what has ended it may change this alone
-        after = self.pick_generation(pick)
-        assert unchanged_values(after) == unchanged_values(row)
+        following = self.pick_generation(pick)
+        assert unchanged_values(following) == unchanged_values(row)
 
     # --- the worker -------------------------------------------------------------------------
 
@@ -179,13 +181,13 @@ class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
         weight=6,
         condition=lambda self: self.busy_states(),
         pick=INDEXES,
-        trouble=st.sampled_from(READ_ERRORS),
+        error=st.sampled_from(READ_ERRORS),
         age=st.sampled_from((0, 0, 0, 1, 3)),
     )
-    def run_busy_stage(self, pick: int, trouble: Exception | None, age: int) -> None:
+    def run_busy_stage(self, pick: int, error: Exception | None, age: int) -> None:
         state = self.busy_states()[pick % len(self.busy_states())]
         lease_id, rows = self.lease_when_due(state, 3)
-        self.provider.read_error, self.provider.read_lag = trouble, age
+        self.provider.read_error, self.provider.read_lag = error, age
         for row in rows:
             self.run_stage(STAGE_BY_STATE[state], row, lease_id)
 
@@ -217,10 +219,12 @@ class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
         )
         self.run_stage(stage, row, lease_id)
 
-    @history_event(condition=lambda self: self.unwritten_answers, pick=INDEXES, again=st.booleans())
-    def write_late_answer(self, pick: int, again: bool) -> None:
+    @history_event(
+        condition=lambda self: self.unwritten_answers, pick=INDEXES, is_repeated=st.booleans()
+    )
+    def write_late_answer(self, pick: int, is_repeated: bool) -> None:
         row, task, lease_id = self.unwritten_answers[pick % len(self.unwritten_answers)]
-        for _ in range(1 + again):
+        for _ in range(1 + is_repeated):
             record_accepted(row, task, lease_id, self.worker_provider, self.clock())
 
     @history_event(
@@ -243,29 +247,31 @@ class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
         amount=CREDIT_AMOUNTS,
     )
     def end_task(self, pick: int, status: str, bill: str, amount: Decimal) -> None:
-        going = sorted(set(self.provider.task_versions) - set(self.provider.charged_by_task))
-        self.provider.end_task(going[pick % len(going)], status, bill, amount)
+        open_ids = sorted(set(self.provider.task_versions) - set(self.provider.charged_by_task))
+        self.provider.end_task(open_ids[pick % len(open_ids)], status, bill, amount)
 
     @history_event(
         condition=lambda self: self.forms,
         pick=INDEXES,
-        other=INDEXES,
+        other_pick=INDEXES,
         names=st.sampled_from(["its own", "a linked one", "none there"]),
     )
-    def send_callbacks(self, pick: int, other: int, names: str) -> None:
+    def send_callbacks(self, pick: int, other_pick: int, names: str) -> None:
         row = self.pick_generation(pick)
-        linked = sorted(Generation.objects.exclude(task_id=None).values_list("task_id", flat=True))
-        named = {
+        linked_ids = sorted(
+            Generation.objects.exclude(task_id=None).values_list("task_id", flat=True)
+        )
+        callback_ids = {
             "its own": self.provider.task_ids_by_key.get(idempotency_key_of(row), ""),
-            "a linked one": linked[other % len(linked)] if linked else "",
+            "a linked one": linked_ids[other_pick % len(linked_ids)] if linked_ids else "",
             "none there": "task-of-nobody",
         }[names]
-        for _ in range(1 + other % 3 * 10):
+        for _ in range(1 + other_pick % 3 * 10):
             record_callback(
                 token=row.callback_token,
                 size_bytes=50,
                 status="completed",
-                task_id=named,
+                task_id=callback_ids,
                 now=self.clock(),
             )
 

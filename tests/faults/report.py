@@ -2,7 +2,7 @@
 
     python -m tests.faults.report            runs tests/faults on both databases and prints it
 
-A test says what it tried with `tally`; a module that says nothing counts its tests.
+A test says what it tried with `count_cases`; a module that says nothing counts its tests.
 """
 
 import json
@@ -46,7 +46,7 @@ def record_result(area: str, cases: int, violation_count: int) -> None:
 def count_cases(area: str, cases: int = 0) -> Iterator[CaseCounter]:
     """Count cases, and record them however the test ends: whatever is raised is a violation.
 
-    A test that is one case says so as a decorator: `@tally("…", cases=1)`.
+    A test that is one case says so as a decorator: `@count_cases("…", cases=1)`.
     """
     counter = CaseCounter(cases)
     try:
@@ -77,8 +77,8 @@ def run_on_database(
         total[0] += result["cases"]
         total[1] += result["violations"]
     rows = [(area, *total, database) for area, total in sums.items()]
-    uncounted = _count_uncounted_tests(results, {result["module"] for result in records})
-    rows += [(*row, database) for row in uncounted]
+    uncounted_rows = _count_uncounted_tests(results, {result["module"] for result in records})
+    rows += [(*row, database) for row in uncounted_rows]
     if process.returncode and not any(violations for _, _, violations, _ in rows):
         rows.append(("The run itself", 0, 1, database))  # before a test began to count
     return process.returncode, rows

@@ -2,7 +2,7 @@
 
     python -m tests.faults.self_killing_worker steps send
         kills itself at its 1st, 2nd, 3rd … moment
-    python -m tests.faults.self_killing_worker engine
+    python -m tests.faults.self_killing_worker worker
         a line begins a worker, the next one kills it
 
 A moment is just before and just after every write, every commit and everything that leaves or
@@ -80,37 +80,37 @@ class Fuse:
         return result
 
     def _wrap(self, function, name):
-        def wrapped(*args, **more):
+        def call_between_moments(*args, **kwargs):
             self.count_down(f"before {name}")
-            result = function(*args, **more)
+            result = function(*args, **kwargs)
             self.count_down(f"after {name}")
             return result
 
-        return wrapped
+        return call_between_moments
 
     def _wrap_async(self, function, name):
-        async def wrapped(*args, **more):
+        async def call_between_moments(*args, **kwargs):
             self.count_down(f"before {name}")
-            result = await function(*args, **more)
+            result = await function(*args, **kwargs)
             self.count_down(f"after {name}")
             return result
 
-        return wrapped
+        return call_between_moments
 
 
 def run_stage(name: str) -> None:
-    """What the engine does with the first row that is due."""
+    """What the worker does with the first row that is due."""
     if name == "send":
         lease_id, rows = lease_next(limit=1, now=timezone.now(), limits=ConcurrencyLimits())
     else:
         lease_id, rows = lease_due(State.SAVING, limit=1, now=timezone.now())
 
     async def run() -> None:
-        far = provider_from_settings()
-        async with far.client:
+        provider = provider_from_settings()
+        async with provider.client:
             for row in rows:
                 step = dispatch if name == "send" else download_results
-                await step(row, lease_id=lease_id, provider=far, clock=timezone.now)
+                await step(row, lease_id=lease_id, provider=provider, clock=timezone.now)
 
     asyncio.run(run())
 

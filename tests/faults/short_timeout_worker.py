@@ -1,4 +1,4 @@
-"""The studio's worker whose database waits less long for a lock: `short_timeout_worker SECONDS`."""
+"""The studio's worker whose database waits less long for a lock. Argument: seconds."""
 
 import sys
 from typing import Any
@@ -9,12 +9,12 @@ from django.db import connections
 
 def short_timeout_options(seconds: float) -> dict[str, Any]:
     """The options of this studio's database, with another patience."""
-    configured = connections.settings["default"]["OPTIONS"]
-    if "timeout" in configured:
-        return {**configured, "timeout": seconds}
+    options = connections.settings["default"]["OPTIONS"]
+    if "timeout" in options:
+        return {**options, "timeout": seconds}
     return {
-        **configured,
-        "options": f"{configured['options']} -c lock_timeout={int(seconds * 1000)}",
+        **options,
+        "options": f"{options['options']} -c lock_timeout={int(seconds * 1000)}",
     }
 
 

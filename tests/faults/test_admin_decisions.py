@@ -47,10 +47,10 @@ def apply_decision(row, decision, now) -> bool:
 
 
 @pytest.mark.parametrize("how", ["charged", "not charged"])
-@pytest.mark.parametrize("ended", [False, True], ids=["running", "being saved"])
-def test_a_decision_about_a_lost_answer_comes_too_late_when_it_was_found(history, how, ended):
+@pytest.mark.parametrize("has_ended", [False, True], ids=["running", "being saved"])
+def test_a_decision_about_a_lost_answer_comes_too_late_when_it_was_found(history, how, has_ended):
     row = lose_and_find(history)
-    if ended:
+    if has_ended:
         history.provider.end_task("task-000001", "completed", "billed", Decimal(9))
         history.assert_all()
         history.run_busy_stage(0, None, 0)
@@ -69,10 +69,10 @@ def test_the_task_of_a_neighbour_that_was_settled_by_hand_is_not_taken(history):
     history.assert_all()
     history.run_dispatch("lost on the way", TEN)
     history.run_dispatch("answer cut", TEN)
-    never_taken, taken = history.pick_generation(0), history.pick_generation(1)
-    assert {never_taken.state, taken.state} == {State.UNKNOWN}
-    assert mark_charged(generation=taken, amount=TEN, now=history.clock())
-    history.decided_charges[taken.pk] = TEN
+    unaccepted, accepted = history.pick_generation(0), history.pick_generation(1)
+    assert {unaccepted.state, accepted.state} == {State.UNKNOWN}
+    assert mark_charged(generation=accepted, amount=TEN, now=history.clock())
+    history.decided_charges[accepted.pk] = TEN
     history.assert_all()
     history.run_busy_stage(0, None, 0)
     assert (history.pick_generation(0).state, history.pick_generation(0).task_id) == (
@@ -89,11 +89,11 @@ def test_a_task_that_was_named_is_asked_for_again_when_evolink_did_not_answer(hi
     task_id = next(iter(history.provider.task_versions))
     mark_charged(generation=history.pick_generation(0), amount=TEN, now=history.clock())
     history.clock.advance(days=1)
-    rescued = import_task(
+    imported = import_task(
         owner=history.users[1], model_id=VEO, task_id=task_id, now=history.clock()
     )
-    history.rows = [rescued]
+    history.rows = [imported]
     history.run_busy_stage(0, ServiceUnavailableError("away"), 0)
     history.run_busy_stage(0, None, 0)
-    rescued.refresh_from_db()
-    assert (rescued.state, rescued.task_id) == (State.RUNNING, task_id)
+    imported.refresh_from_db()
+    assert (imported.state, imported.task_id) == (State.RUNNING, task_id)

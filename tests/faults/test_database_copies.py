@@ -91,16 +91,16 @@ def test_a_copy_made_while_people_work_knows_every_accepted_task(
 ):
     tools = database.TOOLS_BY_ENGINE[database.get_engine()]
     with (
-        count_cases("Database: copied online at random instants") as counted,
+        count_cases("Database: copied online at random instants") as case_counter,
         run_sending_worker(instance, ada, fake_provider),
     ):
         for number in range(COPY_COUNT):
             time.sleep(random_delays.uniform(0, 0.05))
             refill_queue(ada)
-            posted = accepted_by_key(fake_provider)
+            accepted_tasks = accepted_by_key(fake_provider)
             with tools.take_snapshot(tmp_path / f"copy-{number}", ()) as ask:
-                assert_copy_knows(posted, ask(ROWS_QUERY))
-            counted.cases += 1
+                assert_copy_knows(accepted_tasks, ask(ROWS_QUERY))
+            case_counter.cases += 1
         assert len(accepted_by_key(fake_provider)) > COPY_COUNT / 4, "it was sending"
 
 
@@ -110,7 +110,7 @@ def test_its_files_copied_while_everything_is_stopped_know_every_accepted_task(
 ):
     source = Path(instance.database_url.removeprefix("sqlite:///"))
     with (
-        count_cases("Database: its files copied at a stopped moment") as counted,
+        count_cases("Database: its files copied at a stopped moment") as case_counter,
         run_sending_worker(instance, ada, fake_provider) as worker,
     ):
         for number in range(COPY_COUNT):
@@ -119,15 +119,15 @@ def test_its_files_copied_while_everything_is_stopped_know_every_accepted_task(
             suspend_process(worker)
             copy = tmp_path / f"copy-{number}.sqlite3"
             try:
-                posted = accepted_by_key(fake_provider)
-                for ending in ("", "-wal"):
-                    copy_in_process(f"{source}{ending}", f"{copy}{ending}")
+                accepted_tasks = accepted_by_key(fake_provider)
+                for suffix in ("", "-wal"):
+                    copy_in_process(f"{source}{suffix}", f"{copy}{suffix}")
             finally:
                 worker.send_signal(signal.SIGCONT)
-            with closing(sqlite3.connect(copy)) as found:
-                assert found.execute("PRAGMA quick_check").fetchone() == ("ok",)
-                assert_copy_knows(posted, found.execute(ROWS_QUERY))
-            counted.cases += 1
+            with closing(sqlite3.connect(copy)) as database:
+                assert database.execute("PRAGMA quick_check").fetchone() == ("ok",)
+                assert_copy_knows(accepted_tasks, database.execute(ROWS_QUERY))
+            case_counter.cases += 1
         assert len(accepted_by_key(fake_provider)) > COPY_COUNT / 4, "it was sending"
 
 
@@ -139,25 +139,25 @@ def copy_in_process(source: str, to: str) -> None:
 def test_an_old_copy_put_back_has_everything_and_sends_nothing(
     instance, fake_provider, ada, random_delays, tmp_path
 ):
-    with count_cases("Loss: an old backup put back") as counted:
+    with count_cases("Loss: an old backup put back") as case_counter:
         with run_sending_worker(instance, ada, fake_provider) as worker:
             for task_id in fake_provider.tasks:
                 fake_provider.complete_task(task_id, fake_provider.url + "/film.mp4")
             wait_until(count_completed_after_refresh, "a film is kept")
-            taken = [
+            backups = [
                 create_backup_at_random(worker, ada, random_delays, tmp_path / f"{n}")
                 for n in range(RESTORE_COUNT)
             ]
             assert stop_workers(worker) == [0]
         assert count_states()["queued"] > 0, "there was something left to send"
-        for number, (folder, rows) in enumerate(taken):
+        for number, (folder, rows) in enumerate(backups):
             restore_and_check(
                 folder,
                 rows,
                 create_empty_instance(tmp_path / f"new{number}", fake_provider),
                 fake_provider,
             )
-            counted.cases += 1
+            case_counter.cases += 1
 
 
 def count_completed_after_refresh() -> int:
@@ -178,9 +178,9 @@ def restore_and_check(folder: Path, rows: int, instance: StudioInstance, fake_pr
     assert len(instance.query(ROWS_QUERY)) == rows
     for name, sha256 in instance.query("SELECT file, sha256 FROM library_asset"):
         assert storage.sha256_of(instance.folder / "media" / name) == sha256
-    posts, others = len(fake_provider.create.requests), len(fake_provider.credits.requests)
+    posts, credit_reads = len(fake_provider.create.requests), len(fake_provider.credits.requests)
     with run_workers(instance) as (worker,):
-        wait_until(lambda: len(fake_provider.credits.requests) > others, "it works")
+        wait_until(lambda: len(fake_provider.credits.requests) > credit_reads, "it works")
         assert stop_workers(worker) == [0]
     assert len(fake_provider.create.requests) == posts, "nothing is sent"
     assert not instance.query(f"{ROWS_QUERY} WHERE state IN ('queued', 'sending')")

@@ -47,14 +47,14 @@ def remove_page_limit() -> None:
 
 def run_failing_rounds(worker: ManualWorker, rounds: int) -> int:
     """Rounds of a worker whose every write may fail. Returns how many rounds did."""
-    failed = 0
+    failed_rounds = 0
     for _ in range(rounds):
         try:
             worker.run_all_stages()
         except DatabaseError:
-            failed += 1
+            failed_rounds += 1
         worker.clock.advance(minutes=10)
-    return failed
+    return failed_rounds
 
 
 def test_a_full_database_keeps_what_it_said_and_sends_nothing_twice(
@@ -64,28 +64,30 @@ def test_a_full_database_keeps_what_it_said_and_sends_nothing_twice(
     client = Client(raise_request_exception=False)
     client.force_login(ada)
     worker = ManualWorker(fake_provider.url)
-    met: set[str] = set()
-    with count_cases("Database: full") as counted:
+    outcomes: set[str] = set()
+    with count_cases("Database: full") as case_counter:
         for case in range(CASE_COUNT):
             create_generations(ada, QUEUED_COUNT)
             worker.clock.now = Generation.objects.latest("created_at").created_at
             limit_free_pages(case // 2 % 8)
             try:
-                said = {
+                statuses = {
                     key: post_form(client, VEO, form_key=key).status_code
                     for key in make_form_keys(2 if case % 3 else 30)
                 }
-                failed = run_failing_rounds(worker, 1 + case % 2)
+                failed_rounds = run_failing_rounds(worker, 1 + case % 2)
             finally:
                 remove_page_limit()
-            counted.cases += 1
-            met |= {f"press {status}" for status in said.values()} | {f"work {failed > 0}"}
-            for key, status in said.items():
+            case_counter.cases += 1
+            outcomes |= {f"press {status}" for status in statuses.values()} | {
+                f"work {failed_rounds > 0}"
+            }
+            for key, status in statuses.items():
                 assert Generation.objects.filter(form_key=key).count() == (status == 302)
             assert_nothing_paid_twice_or_hidden(fake_provider)
             assert_everything_goes_on(fake_provider, worker)
-            met |= set(count_states())
-        assert {"unknown", "press 302", "press 503", "work True", "work False"} <= met
+            outcomes |= set(count_states())
+        assert {"unknown", "press 302", "press 503", "work True", "work False"} <= outcomes
 
 
 def make_form_keys(count: int) -> list[uuid.UUID]:

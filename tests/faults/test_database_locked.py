@@ -1,4 +1,4 @@
-"""Another process holds the database's lock: presses wait or fail with nothing kept; nothing ends.
+"""Another process holds the database's lock: presses wait, or fail and store nothing; nothing ends.
 
 Full size is a lock of 4 s and one of 20 s beside a patience of 16 s. FAULTS_SIZE=1 has about a
 tenth of that, as the same happens in the same order.
@@ -22,7 +22,7 @@ from tests.faults.conftest import (
     assert_nothing_paid_twice_or_hidden,
     count_states,
     create_generations,
-    start_driver,
+    start_script,
     stop_workers,
     wait_until,
 )
@@ -49,7 +49,7 @@ def short_lock_timeout(monkeypatch) -> None:
 
 @contextmanager
 def run_worker_process(instance):
-    worker = start_driver(instance, "tests.faults.short_timeout_worker", str(LOCK_TIMEOUT_SECONDS))
+    worker = start_script(instance, "tests.faults.short_timeout_worker", str(LOCK_TIMEOUT_SECONDS))
     try:
         yield worker
     finally:
@@ -59,7 +59,7 @@ def run_worker_process(instance):
 
 @contextmanager
 def hold_lock(instance, seconds: float):
-    with start_driver(
+    with start_script(
         instance, "tests.faults.lock_holder", instance.database_url, str(seconds)
     ) as holder:
         assert holder.stdout.readline() == "held\n"
@@ -100,17 +100,17 @@ def test_a_lock_delays_and_may_refuse_but_doubles_and_loses_nothing(
         lambda _: drip_reply(make_task_reply(), byte_pause_seconds=0.001)
     )
     with (
-        count_cases("Database: locked by another process") as counted,
+        count_cases("Database: locked by another process") as case_counter,
         run_worker_process(instance) as worker,
     ):
         create_generations(ada, 4)
         wait_until(lambda: fake_provider.create.requests, "POSTs in flight")
         keys = [uuid.uuid4() for _ in clients]
         with hold_lock(instance, seconds):
-            said = submit_concurrently(clients, keys)
-        counted.cases = FORM_COUNT
-        assert (set(said) == {302}) if seconds == SHORT_LOCK_SECONDS else (503 in said)
-        assert_answers_true(keys, said)
+            statuses = submit_concurrently(clients, keys)
+        case_counter.cases = FORM_COUNT
+        assert (set(statuses) == {302}) if seconds == SHORT_LOCK_SECONDS else (503 in statuses)
+        assert_answers_true(keys, statuses)
         assert worker.poll() is None, "the worker goes on"
 
         # On a busy machine they may be in each other's way once more.

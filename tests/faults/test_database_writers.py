@@ -13,7 +13,7 @@ from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry
 from evolink_studio.generations.models import Generation
 from tests.factories import UserFactory
-from tests.faults.conftest import FAULTS_SIZE, start_driver
+from tests.faults.conftest import FAULTS_SIZE, start_script
 from tests.faults.invariants import idempotency_key_of
 from tests.faults.report import count_cases
 
@@ -26,31 +26,33 @@ WRITER_COUNT = 8
 def test_eight_writers_at_once_get_through_and_the_ledger_is_right(instance):
     people = UserFactory.create_batch(4)
     Allowance.objects.create(user=people[0], credits_limit=Decimal(2000), period="week")
-    with count_cases("Database: what eight writers at once did") as counted:
+    with count_cases("Database: what eight writers at once did") as case_counter:
         words = ("tests.faults.concurrent_writers", str(WRITE_SECONDS), str(WRITER_COUNT))
-        with start_driver(instance, *words) as writers:
-            told = [
+        with start_script(instance, *words) as writers:
+            reports = [
                 json.loads(line)
                 for line in writers.communicate(timeout=WRITE_SECONDS + 120)[0].splitlines()
             ]
-        assert len(told) == WRITER_COUNT
-        counted.cases = sum(sum(one["did"].values()) for one in told)
-        assert [one["trouble"] for one in told] == [[]] * WRITER_COUNT
-        assert [one["doubled"] for one in told] == [[]] * WRITER_COUNT
-        assert_everything_explained(told)
+        assert len(reports) == WRITER_COUNT
+        case_counter.cases = sum(sum(report["did"].values()) for report in reports)
+        assert [report["trouble"] for report in reports] == [[]] * WRITER_COUNT
+        assert [report["doubled"] for report in reports] == [[]] * WRITER_COUNT
+        assert_everything_explained(reports)
 
 
 def assert_everything_explained(reports: list[dict]) -> None:
-    taken = {key: task for report in reports for key, task in report["taken"].items()}
-    assert len(taken) > WRITER_COUNT
-    assert len(taken) == sum(len(report["taken"]) for report in reports), (
-        "no key reached two far ends"
+    task_by_key = {key: task for report in reports for key, task in report["taken"].items()}
+    assert len(task_by_key) > WRITER_COUNT
+    assert len(task_by_key) == sum(len(report["taken"]) for report in reports), (
+        "no key reached two providers"
     )
     rows = {idempotency_key_of(row): row for row in Generation.objects.all()}
-    for key, task_id in taken.items():
+    for key, task_id in task_by_key.items():
         row = rows[key]
         assert row.task_id == task_id or row.state == "unknown"
-    charges = {task: Decimal(c) for report in reports for task, c in report["charges"].items()}
+    charges = {
+        task: Decimal(charge) for report in reports for task, charge in report["charges"].items()
+    }
     for row in rows.values():
         assert row.credits_charged is None or row.credits_charged == charges.get(row.task_id, 0)
     assert audit_ledger_with_generations().findings == ()

@@ -1,6 +1,6 @@
 """Random histories of presses, answers, kills, callbacks, clocks and decisions of admins.
 
-After every single step the studio is held against what the far end really took and charges.
+After every single step the studio is compared with what the provider accepted and charges.
 FAULTS_SIZE multiplies how many histories are played.
 """
 
@@ -29,7 +29,7 @@ HISTORY_COUNT, STEP_COUNT = 20, 50
 def _fake_downloads(monkeypatch) -> None:
     """The copying itself has tests of its own: here every third film comes at the second try."""
 
-    async def download_one(generation, position, url, far, clock) -> Asset:
+    async def download_one(generation, position, url, provider, clock) -> Asset:
         if generation.attempts == 0 and generation.task_id.endswith(("0", "3", "6", "9")):
             raise LinkExpiredError("gone", 404)
         return await sync_to_async(Asset.objects.create)(
@@ -50,8 +50,8 @@ def _fake_downloads(monkeypatch) -> None:
 
 @pytest.mark.usefixtures("_fake_downloads")
 def test_whatever_happens_in_whatever_order_the_invariants_hold():
-    with count_cases("Random histories") as counted:
-        RandomHistories.case_counter = counted
+    with count_cases("Random histories") as case_counter:
+        RandomHistories.case_counter = case_counter
         run_state_machine_as_test(
             RandomHistories,
             settings=settings(

@@ -13,7 +13,7 @@ from tests.faults.conftest import (
     freeze_worker,
     make_due_earlier,
     run_workers,
-    start_driver,
+    start_script,
     stop_workers,
     wait_until,
 )
@@ -28,8 +28,8 @@ FROZEN_AREA = "Worker: two at work, one of them frozen for a while"
 
 def kill_at_each_moment(instance, stage) -> list[str]:
     """Let workers die at every moment of a step. Returns the moments."""
-    with start_driver(instance, "tests.faults.self_killing_worker", "steps", stage) as driver:
-        lines = driver.communicate(timeout=240)[0].splitlines()
+    with start_script(instance, "tests.faults.self_killing_worker", "steps", stage) as script:
+        lines = script.communicate(timeout=240)[0].splitlines()
     assert lines[-1] == "came through"
     return [line.removeprefix("died ") for line in lines[:-1]]
 
@@ -39,9 +39,9 @@ def test_whenever_the_dispatching_worker_dies_there_is_at_most_one_post(
     instance, fake_provider, ada, pictures
 ):
     create_generations(ada, 60, AssetFactory.create_batch(pictures, owner=ada))
-    with count_cases(KILLED_AREA) as counted:
+    with count_cases(KILLED_AREA) as case_counter:
         moments = kill_at_each_moment(instance, "send")
-        counted.cases = len(moments)
+        case_counter.cases = len(moments)
         assert_died_and_paid_once(fake_provider, moments, pictures)
 
 
@@ -53,15 +53,15 @@ def assert_died_and_paid_once(fake_provider, moments, pictures) -> None:
 
     # Only those that died around the POST can be in doubt; all others can still be sent.
     first = next(n for n, moment in enumerate(moments) if moment == "before POST")
-    doubtful = 1 + len(moments) - first
-    assert count_states()["sending"] <= doubtful
+    doubtful_count = 1 + len(moments) - first
+    assert count_states()["sending"] <= doubtful_count
 
     worker = create_later_worker(fake_provider)
     for _ in range(6):
         worker.run_all_stages()
         worker.clock.advance(hours=4)
     assert count_states()["queued"] == count_states()["sending"] == 0
-    assert count_states()["unknown"] <= doubtful
+    assert count_states()["unknown"] <= doubtful_count
     assert_nothing_paid_twice_or_hidden(fake_provider)
 
 
@@ -70,12 +70,15 @@ def test_told_to_end_with_a_post_in_flight_it_waits_for_the_answer(instance, fak
     fake_provider.create.reply_always(
         lambda _: drip_reply(make_task_reply(), byte_pause_seconds=0.003)
     )
-    (wish,) = create_generations(ada, 1)
+    (generation,) = create_generations(ada, 1)
     with run_workers(instance) as (worker,):
         wait_until(lambda: fake_provider.create.requests, "a POST in flight")
         assert stop_workers(worker) == [0]
-    wish.refresh_from_db()
-    assert (wish.state, wish.task_id) == ("running", fake_provider.accepted_posts[0].task_id)
+    generation.refresh_from_db()
+    assert (generation.state, generation.task_id) == (
+        "running",
+        fake_provider.accepted_posts[0].task_id,
+    )
     assert_nothing_paid_twice_or_hidden(fake_provider)
 
 
@@ -95,31 +98,31 @@ def test_told_to_end_it_takes_nothing_new(instance, fake_provider, ada):
 
 @count_cases(FROZEN_AREA, cases=1)
 def test_two_workers_and_one_of_them_was_frozen_pay_nothing_twice(instance, fake_provider, ada):
-    """The frozen one comes back after its leases ran out, with its answers still in the line."""
+    """The frozen one comes back after its leases ran out, with its answers still unread."""
     fake_provider.create.reply_always(
         lambda _: drip_reply(make_task_reply(), byte_pause_seconds=0.002)
     )
     create_generations(ada, 40)
-    with run_workers(instance) as (frozen,):
+    with run_workers(instance) as (frozen_worker,):
         wait_until(lambda: len(fake_provider.create.requests) >= 4, "POSTs in flight")
-        freeze_worker(frozen)
-        in_doubt = count_states()["sending"]
-        assert in_doubt > 0
+        freeze_worker(frozen_worker)
+        sending_count = count_states()["sending"]
+        assert sending_count > 0
         make_due_earlier(minutes=10)
         fake_provider.create.reply_always(lambda _: make_task_reply())
-        with run_workers(instance) as (other,):
+        with run_workers(instance) as (other_worker,):
             wait_until(
                 lambda: not count_states()["queued"] and not count_states()["sending"],
                 "all are sent",
             )
-            assert count_states()["unknown"] == in_doubt
+            assert count_states()["unknown"] == sending_count
             assert_nothing_paid_twice_or_hidden(fake_provider)
 
-            frozen.send_signal(signal.SIGCONT)
+            frozen_worker.send_signal(signal.SIGCONT)
             wait_until(
                 lambda: count_states() == {"running": 40}, "the frozen one brought its answers"
             )
-            assert stop_workers(frozen, other) == [0, 0]
+            assert stop_workers(frozen_worker, other_worker) == [0, 0]
     assert fake_provider.paid_count == 40
     assert_nothing_paid_twice_or_hidden(fake_provider)
 

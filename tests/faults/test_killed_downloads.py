@@ -1,4 +1,4 @@
-"""A worker is killed at every moment of saving: the film is kept once, whole, and said to be."""
+"""A worker is killed at every moment of saving: the film is stored once, whole, and shown."""
 
 import hashlib
 from datetime import timedelta
@@ -24,15 +24,15 @@ def test_whenever_the_downloading_worker_dies_every_film_is_stored_once(
     clip = make_video(tmp_path / "clip.mp4").read_bytes()
     fake_provider.serve_file("/film.mp4", clip)
     for _ in range(45):
-        made = GenerationFactory(
+        generation = GenerationFactory(
             owner=ada, state="saving", result_urls=[fake_provider.url + "/film.mp4"]
         )
-        Generation.objects.filter(pk=made.pk).update(
+        Generation.objects.filter(pk=generation.pk).update(
             next_attempt_at=timezone.now(), results_expire_at=timezone.now() + timedelta(hours=24)
         )
-    with count_cases(KILLED_AREA) as counted:
+    with count_cases(KILLED_AREA) as case_counter:
         moments = kill_at_each_moment(instance, "save")
-        counted.cases = len(moments)
+        case_counter.cases = len(moments)
         assert_stored_once(fake_provider, settings, clip, moments)
 
 

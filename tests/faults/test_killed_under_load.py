@@ -1,4 +1,4 @@
-"""Workers are killed at random instants while everything is in their hands at once.
+"""Workers are killed at random instants while they work on everything at once.
 
 They send, read and save; the answers to their POSTs drip. FAULTS_SIZE=17 makes 510 kills.
 """
@@ -20,7 +20,7 @@ from tests.faults.conftest import (
     create_generations,
     create_later_worker,
     make_due_earlier,
-    start_driver,
+    start_script,
     wait_until,
 )
 from tests.faults.report import count_cases
@@ -32,9 +32,9 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 KILL_COUNT = 30 * FAULTS_SIZE
 QUEUE_LENGTH = 24  # so many always wait
 TASK_ENDINGS = (
-    lambda far, task_id, link: far.complete_task(task_id, link),
-    *[lambda far, task_id, link: far.fail_task(task_id, "content_policy_violation")] * 3,
-    *[lambda far, task_id, link: far.update_task(task_id, status="processing")] * 4,
+    lambda provider, task_id, link: provider.complete_task(task_id, link),
+    *[lambda provider, task_id, link: provider.fail_task(task_id, "content_policy_violation")] * 3,
+    *[lambda provider, task_id, link: provider.update_task(task_id, status="processing")] * 4,
 )
 RUNNING_STATUSES = ("pending", "processing")
 FINAL_STATES = {"completed", "failed", "unknown"}
@@ -43,7 +43,7 @@ POLL_COUNT = 10  # kills from one thorough look to the next
 
 @pytest.fixture
 def random_provider(fake_provider, tmp_path) -> random.Random:
-    """A far end whose answers drip, and whose tasks end at some look: every fourth with a film."""
+    """A provider whose answers drip, and whose tasks end at some look: every fourth with a film."""
     random_source = random.Random(7)
     video = make_video(tmp_path / "clip.mp4", seconds=1).read_bytes()
     video_url = fake_provider.serve_file("/film.mp4", video)
@@ -71,48 +71,48 @@ def test_workers_killed_at_random_under_load_lose_and_double_nothing(
     instance, fake_provider, ada, random_provider
 ):
     with (
-        count_cases("Worker: killed at random instants under load") as counted,
-        start_driver(
-            instance, "tests.faults.self_killing_worker", "engine", stdin=subprocess.PIPE
-        ) as driver,
+        count_cases("Worker: killed at random instants under load") as case_counter,
+        start_script(
+            instance, "tests.faults.self_killing_worker", "worker", stdin=subprocess.PIPE
+        ) as script,
     ):
-        assert driver.stdout.readline() == "ready\n"
-        while counted.cases < KILL_COUNT:
+        assert script.stdout.readline() == "ready\n"
+        while case_counter.cases < KILL_COUNT:
             create_generations(ada, max(0, QUEUE_LENGTH - count_states()["queued"]))
-            kill_one_worker(driver, fake_provider, random_provider)
-            counted.cases += 1
+            kill_one_worker(script, fake_provider, random_provider)
+            case_counter.cases += 1
             assert_posted_once(fake_provider)
-            if counted.cases % POLL_COUNT == 0:
+            if case_counter.cases % POLL_COUNT == 0:
                 assert_nothing_paid_twice_or_hidden(fake_provider)
             make_due_earlier(minutes=10)
-        driver.stdin.close()
-        assert driver.wait(60) == 0
+        script.stdin.close()
+        assert script.wait(60) == 0
         assert_next_worker_ends_all(instance, fake_provider)
 
 
-def kill_one_worker(driver, fake_provider, random_source: random.Random) -> None:
+def kill_one_worker(script, fake_provider, random_source: random.Random) -> None:
     """Every fourth at any moment from its start, the others soon after one of their POSTs."""
     before = len(fake_provider.create.requests)
-    send_command(driver, "begin", "begun")
+    send_command(script, "begin", "begun")
     if random_source.random() < 0.75:
         wait_until(lambda: len(fake_provider.create.requests) > before, "it sends")
     time.sleep(random_source.uniform(0, 0.3))
-    send_command(driver, "die", "dead")
+    send_command(script, "die", "dead")
     # Hundreds of lost answers would be all that the next worker has time to look for.
     Generation.objects.filter(state="unknown").update(next_attempt_at=None)
 
 
-def send_command(driver, command: str, expected: str) -> None:
-    driver.stdin.write(command + "\n")
-    driver.stdin.flush()
-    assert driver.stdout.readline() == expected + "\n"
+def send_command(script, command: str, expected: str) -> None:
+    script.stdin.write(command + "\n")
+    script.stdin.flush()
+    assert script.stdout.readline() == expected + "\n"
 
 
 def assert_posted_once(fake_provider) -> None:
-    posted = Counter(
+    post_counts = Counter(
         request.headers["idempotency-key"] for request in fake_provider.create.requests
     )
-    assert not [key for key, count in posted.items() if count > 1]
+    assert not [key for key, count in post_counts.items() if count > 1]
 
 
 def assert_next_worker_ends_all(instance, fake_provider) -> None:
@@ -136,9 +136,9 @@ def assert_next_worker_ends_all(instance, fake_provider) -> None:
 
 
 def assert_every_video_stored(fake_provider) -> None:
-    stored = GeneratedVideo.objects.select_related("asset")
-    assert stored.count() == Generation.objects.filter(state="completed").count()
-    hashes = {asset.sha256 for asset in (result.asset for result in stored)}
+    stored_videos = GeneratedVideo.objects.select_related("asset")
+    assert stored_videos.count() == Generation.objects.filter(state="completed").count()
+    hashes = {asset.sha256 for asset in (result.asset for result in stored_videos)}
     assert len(hashes) == 1
-    for path in {Path(result.asset.file.path) for result in stored}:
+    for path in {Path(result.asset.file.path) for result in stored_videos}:
         assert hashlib.sha256(path.read_bytes()).hexdigest() in hashes

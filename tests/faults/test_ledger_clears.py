@@ -1,4 +1,4 @@
-"""Random generations through to their end: what EvoLink charged is what the book says, no more.
+"""Random generations through to their end: the ledger says what EvoLink charged, no more.
 
 60 of them in every run of the tests; FAULTS_SIZE multiplies, up to 1 000.
 """
@@ -43,7 +43,7 @@ TASK_ENDINGS = ("not told", "used", "billed", "refunded in part", "failed", "fai
 
 
 class RandomCharges:
-    """A far end that decides by chance what happens to a wish, and writes down what it charges."""
+    """A provider that ends tasks by chance, and records what it charges."""
 
     def __init__(self, fake_provider: FakeProvider, clock: FakeClock, clip: bytes) -> None:
         self.fake_provider, self.clock, self.random = fake_provider, clock, random.Random(20)
@@ -74,21 +74,21 @@ class RandomCharges:
             if self.random.random() < 0.5:
                 self._end_task(task_id, self.random.choice(TASK_ENDINGS))
 
-    def _end_task(self, task_id: str, ending: str) -> None:
+    def _end_task(self, task_id: str, end: str) -> None:
         usage = self.fake_provider.tasks[task_id]["usage"]
         amount, refunded = self.random_credits(70), self.random_credits(5)
         reserved = Decimal(str(usage["credits_reserved"]))
-        used = {"usage": usage | {"credits_used": float(amount)}}
+        usage_field = {"usage": usage | {"credits_used": float(amount)}}
         bill = {"charged_credits": float(amount + refunded), "refunded_credits": float(refunded)}
         fields, self.charged_by_task[task_id] = {
             "not told": ({}, reserved),
-            "used": (used, amount),
+            "used": (usage_field, amount),
             "billed": ({"billing": {"charged_credits": str(amount)}}, amount),
             "refunded in part": ({"billing": bill}, amount),
             "failed": ({}, Decimal(0)),
-            "failed and charged": (used, amount),
-        }[ending]
-        if ending.startswith("failed"):
+            "failed and charged": (usage_field, amount),
+        }[end]
+        if end.startswith("failed"):
             self.fake_provider.fail_task(task_id, "content_policy")
         else:
             self.fake_provider.complete_task(task_id, self.video_url)
@@ -108,10 +108,10 @@ def test_the_money_of_random_generations_clears_to_zero(fake_provider, random_ch
     people = UserFactory.create_batch(4)
     Allowance.objects.create(user=people[0], credits_limit=Decimal(10**6), period="week")
     worker = ManualWorker(fake_provider.url, random_charges.clock)
-    with count_cases("Money of random generations") as counted:
+    with count_cases("Money of random generations") as case_counter:
         for number in range(GENERATION_COUNT):
             create_random_generation(people[number % 4], random_charges)
-            counted.cases += 1
+            case_counter.cases += 1
             if number % 20 == 19:
                 run_round(worker, random_charges)
         for _ in range(200):
@@ -164,14 +164,14 @@ def resolve_lost(fake_provider: FakeProvider, random_charges: RandomCharges) -> 
 
 
 def assert_money_cleared(fake_provider: FakeProvider, random_charges: RandomCharges) -> None:
-    """Four figures that must agree: far end, rows, book, purses."""
+    """Four figures that must agree: provider, rows, ledger, balances."""
     assert set(Generation.objects.values_list("state", flat=True)) <= ENDED_STATES
     assert random_charges.charged_by_task.keys() == {
         accepted.task_id for accepted in fake_provider.accepted_posts
     }
     charged = sum(random_charges.charged_by_task.values())
     assert charged > 0
-    # An allowance of one's own stands in for everybody's: each generation is in one purse.
+    # An allowance of one's own stands in for everybody's: each generation is in one balance.
     assert AllowanceBalance.objects.aggregate(n=Sum("credits_charged"))["n"] == charged
     sums = LedgerEntry.objects.aggregate(
         charged=Sum("credits_charged_delta"), reserved=Sum("credits_reserved_delta")

@@ -1,4 +1,4 @@
-"""People in a hurry, with many tabs, old pages and little credit: a wish is one job, paid once."""
+"""People in a hurry, with many tabs, old pages and little credit: one press is one paid job."""
 
 import uuid
 from decimal import Decimal
@@ -63,7 +63,7 @@ def dispatch_now(lifecycle: GenerationLifecycle) -> None:
 @pytest.mark.parametrize(("htmx", "clicks"), [(False, 50), (True, 10)], ids=["plain", "htmx"])
 def test_fifty_clicks_at_once_are_one_job(lifecycle, fake_provider, video_url, htmx, clicks):
     """Many requests of one browser with the key of one form, all at the same moment."""
-    with count_cases("People: fifty clicks with one form key") as counted:
+    with count_cases("People: fifty clicks with one form key") as case_counter:
         for _ in range(FAULTS_SIZE):
             key, session = uuid.uuid4(), session_key_of(create_tab_client(lifecycle.ada))
             tabs = [create_tab_client(lifecycle.ada, session) for _ in range(clicks)]
@@ -73,17 +73,17 @@ def test_fifty_clicks_at_once_are_one_job(lifecycle, fake_provider, video_url, h
 
             answers = run_concurrently(clicks, click)
             (row,) = Generation.objects.filter(form_key=key)
-            assert {a.status_code for a in answers} == {200 if htmx else 302}
+            assert {answer.status_code for answer in answers} == {200 if htmx else 302}
             for answer in answers:
-                shown = ParsedPage(answer).card_states() if htmx else answer["Location"]
-                assert row.pk in shown if htmx else shown == f"/create/{VEO}/?show={row.pk}"
+                outcome = ParsedPage(answer).card_states() if htmx else answer["Location"]
+                assert row.pk in outcome if htmx else outcome == f"/create/{VEO}/?show={row.pk}"
             assert (
                 LedgerEntry.objects.filter(
                     generation_id=row.pk, kind=LedgerEntry.Kind.RESERVE
                 ).count()
                 == 1
             )
-            counted.cases += clicks
+            case_counter.cases += clicks
         dispatch_now(lifecycle)
         assert fake_provider.paid_count == len(fake_provider.create.requests) == FAULTS_SIZE
         lifecycle.end_and_assert_cleared(Generation.objects.all(), video_url)
@@ -92,23 +92,23 @@ def test_fifty_clicks_at_once_are_one_job(lifecycle, fake_provider, video_url, h
 def test_one_key_with_many_contents_is_one_of_them_and_the_others_are_told(
     lifecycle, fake_provider, video_url
 ):
-    with count_cases("People: one form key, other content") as counted:
+    with count_cases("People: one form key, other content") as case_counter:
         for _ in range(2 * FAULTS_SIZE):
             key, session = uuid.uuid4(), session_key_of(create_tab_client(lifecycle.ada))
             tabs = [create_tab_client(lifecycle.ada, session) for _ in range(8)]
 
-            def change(n: int, tabs=tabs, key=key):
+            def submit_changed(n: int, tabs=tabs, key=key):
                 return post_form(tabs[n], VEO, {"prompt": f"A cat, number {n}"}, form_key=key)
 
-            answers = run_concurrently(8, change)
+            answers = run_concurrently(8, submit_changed)
             (row,) = Generation.objects.filter(form_key=key)
-            refused = [ParsedPage(a) for a in answers if a.status_code == 200]
-            assert len(refused) == 7
-            for page in refused:
+            refused_pages = [ParsedPage(answer) for answer in answers if answer.status_code == 200]
+            assert len(refused_pages) == 7
+            for page in refused_pages:
                 assert "sent before" in page.text
                 assert page.control_value("form_key") != str(key), "what they see now can be sent"
                 assert page.control_value("prompt") != row.prompt, "and is what they typed"
-            counted.cases += 8
+            case_counter.cases += 8
         dispatch_now(lifecycle)
         assert fake_provider.paid_count == 2 * FAULTS_SIZE
         lifecycle.end_and_assert_cleared(Generation.objects.all(), video_url)
@@ -117,9 +117,9 @@ def test_one_key_with_many_contents_is_one_of_them_and_the_others_are_told(
 def test_back_and_resend_is_the_same_job_wherever_it_stands(lifecycle, fake_provider, video_url):
     """The browser sends an old form again while the job waits, is lost, runs, and has ended."""
     client = create_tab_client(lifecycle.ada)
-    with count_cases("People: back and resend") as counted:
+    with count_cases("People: back and resend") as case_counter:
         keys = {name: uuid.uuid4() for name in ("runs", "is lost", "is refused", "waits")}
-        sent_again = {
+        locations = {
             name: post_form(client, VEO, form_key=key)["Location"] for name, key in keys.items()
         }
 
@@ -127,10 +127,10 @@ def test_back_and_resend_is_the_same_job_wherever_it_stands(lifecycle, fake_prov
             for name, key in keys.items():
                 row = Generation.objects.get(form_key=key)
                 before = final_values(row)
-                assert post_form(client, VEO, form_key=key)["Location"] == sent_again[name]
+                assert post_form(client, VEO, form_key=key)["Location"] == locations[name]
                 assert post_form(client, VEO, form_key=key, is_htmx=True).status_code == 200
                 assert final_values(row) == before
-                counted.cases += 2
+                case_counter.cases += 2
             assert Generation.objects.count() == len(keys)
 
         resend()
@@ -159,7 +159,7 @@ def test_back_and_resend_is_the_same_job_wherever_it_stands(lifecycle, fake_prov
 
 def test_two_tabs_are_two_generations_and_each_is_paid_once(lifecycle, fake_provider, video_url):
     """Every tab has a key of its own; both tabs press twice, all four at once."""
-    with count_cases("People: two tabs") as counted:
+    with count_cases("People: two tabs") as case_counter:
         first = create_tab_client(lifecycle.ada)
         session = session_key_of(first)
         pages = [ParsedPage(first.get(f"/create/{VEO}/")) for _ in range(2)]
@@ -167,11 +167,11 @@ def test_two_tabs_are_two_generations_and_each_is_paid_once(lifecycle, fake_prov
         assert len(set(keys)) == 2
         tabs = [create_tab_client(lifecycle.ada, session) for _ in range(4)]
         answers = run_concurrently(4, lambda n: post_form(tabs[n], VEO, form_key=keys[n % 2]))
-        assert {a.status_code for a in answers} == {302}
+        assert {answer.status_code for answer in answers} == {302}
         assert Generation.objects.count() == 2
         dispatch_now(lifecycle)
         assert fake_provider.paid_count == 2
-        counted.cases += 4
+        case_counter.cases += 4
         lifecycle.end_and_assert_cleared(Generation.objects.all(), video_url)
 
 
@@ -179,27 +179,29 @@ def test_cancelling_in_one_tab_while_the_worker_sends_is_either_or(
     lifecycle, fake_provider, video_url
 ):
     """Dropped and never sent, or sent and said to be: never both."""
-    with count_cases("People: two tabs") as counted:
+    with count_cases("People: two tabs") as case_counter:
         for _ in range(6 * FAULTS_SIZE):
             (row,) = lifecycle.create_generations()
             client = create_tab_client(lifecycle.ada)
             address = f"/generations/{row.pk}/cancel/"
 
-            def race(n: int, tab=client, address=address):
+            def dispatch_or_cancel(n: int, tab=client, address=address):
                 return (
                     lifecycle.worker.dispatch_due()
                     if n
                     else tab.post(address, headers=HTMX_HEADERS)
                 )
 
-            answered, _ = sorted(run_concurrently(2, race), key=lambda a: a is None)
-            posted = sum(
+            answer, _ = sorted(
+                run_concurrently(2, dispatch_or_cancel), key=lambda answer: answer is None
+            )
+            post_count = sum(
                 f"studio-{row.form_key.hex}" in str(r.headers)
                 for r in fake_provider.received_requests
             )
-            assert (reload(row).state, posted) in {("cancelled", 0), ("running", 1)}
-            assert ParsedPage(answered).card_states()[row.pk] in {"cancelled", "sending", "running"}
-            counted.cases += 1
+            assert (reload(row).state, post_count) in {("cancelled", 0), ("running", 1)}
+            assert ParsedPage(answer).card_states()[row.pk] in {"cancelled", "sending", "running"}
+            case_counter.cases += 1
         assert_nothing_paid_twice_or_hidden(fake_provider)
         running = list(Generation.objects.filter(state=State.RUNNING))
         lifecycle.end_and_assert_cleared(running, video_url)
@@ -219,8 +221,8 @@ def forge_session(client: Client, user) -> None:
 
 @pytest.mark.parametrize("end", [log_out, disable_user, forge_session])
 def test_a_session_that_ends_while_the_page_polls_leads_to_sign_in(lifecycle, end):
-    """No fragment of the door is swapped into a card, and nothing of the person is said."""
-    with count_cases("People: session ends while polling") as counted:
+    """No sign-in page is swapped into a card, and nothing about the person is said."""
+    with count_cases("People: session ends while polling") as case_counter:
         (row,) = lifecycle.create_generations()
         client = create_tab_client(lifecycle.ada)
         page = ParsedPage(client.get(f"/create/{VEO}/"))
@@ -231,45 +233,45 @@ def test_a_session_that_ends_while_the_page_polls_leads_to_sign_in(lifecycle, en
             answer = client.get(address, headers=HTMX_HEADERS)
             assert (answer.status_code, answer.content) == (204, b"")
             assert answer["HX-Redirect"].startswith("/account/login/")
-            counted.cases += 1
+            case_counter.cases += 1
         answer = post_form(client, VEO, is_htmx=True)
         assert answer["HX-Redirect"].startswith("/account/login/")
         assert Generation.objects.count() == 1
 
 
 def test_eight_at_once_with_credits_for_one_buy_one(lifecycle, fake_provider, video_url):
-    """Eight forms of one person, all pressed at the same moment: one is sold, seven are told."""
-    with count_cases("People: credits for one, eight at once") as counted:
+    """Eight forms of one person, all pressed at once: one is accepted, seven are refused."""
+    with count_cases("People: credits for one, eight at once") as case_counter:
         for _ in range(3 * FAULTS_SIZE):
             eve = UserFactory()
             Allowance.objects.create(user=eve, credits_limit=Decimal(200), period="none")
             tabs = [create_tab_client(eve) for _ in range(8)]
             answers = run_concurrently(8, lambda n, tabs=tabs: post_form(tabs[n], VEO))
-            sold = [a for a in answers if a.status_code == 302]
-            refused = [ParsedPage(a) for a in answers if a.status_code == 200]
-            assert (len(sold), len(refused)) == (1, 7)
-            for page in refused:
+            accepted = [answer for answer in answers if answer.status_code == 302]
+            refused_pages = [ParsedPage(answer) for answer in answers if answer.status_code == 200]
+            assert (len(accepted), len(refused_pages)) == (1, 7)
+            for page in refused_pages:
                 assert page.find_all("*[@role='alert']"), "they are told why"
             balance = AllowanceBalance.objects.get(allowance__user=eve)
             assert Decimal(0) < balance.credits_reserved <= 200
             assert Generation.objects.filter(owner=eve).count() == 1
-            counted.cases += 8
+            case_counter.cases += 8
         dispatch_now(lifecycle)
         assert fake_provider.paid_count == 3 * FAULTS_SIZE
         lifecycle.end_and_assert_cleared(Generation.objects.all(), video_url)
 
 
 def test_a_group_that_shares_credits_for_one_buys_one(lifecycle, fake_provider):
-    """Eight people with one purse between them."""
-    shared = Allowance.objects.get(user=None, group=None)
-    Allowance.objects.filter(pk=shared.pk).update(
+    """Eight people with one balance between them."""
+    shared_allowance = Allowance.objects.get(user=None, group=None)
+    Allowance.objects.filter(pk=shared_allowance.pk).update(
         credits_limit=Decimal(200), period="none", is_shared=True
     )
-    with count_cases("People: credits for one, eight at once") as counted:
+    with count_cases("People: credits for one, eight at once") as case_counter:
         tabs = [create_tab_client(UserFactory()) for _ in range(8)]
         answers = run_concurrently(8, lambda n: post_form(tabs[n], VEO))
-        assert sorted(a.status_code for a in answers) == [*[200] * 7, 302]
+        assert sorted(answer.status_code for answer in answers) == [*[200] * 7, 302]
         dispatch_now(lifecycle)
         assert fake_provider.paid_count == Generation.objects.count() == 1
-        counted.cases += 8
+        case_counter.cases += 8
         assert_nothing_paid_twice_or_hidden(fake_provider)

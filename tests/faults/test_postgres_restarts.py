@@ -46,20 +46,22 @@ RESTART_COUNT = min(2 * FAULTS_SIZE, 20)
 def test_work_goes_on_after_the_database_was_restarted_in_its_midst(
     submit_form, fake_provider, tmp_path
 ):
-    chance = random.Random(3)
-    pressed = 0
-    with count_cases("Database: PostgreSQL restarted in mid-transaction") as counted:
+    random_source = random.Random(3)
+    press_count = 0
+    with count_cases("Database: PostgreSQL restarted in mid-transaction") as case_counter:
         with run_workers(2, fake_provider, tmp_path):
             for number in range(RESTART_COUNT):
                 submit_form(GENERATION_COUNT)
-                pressed += GENERATION_COUNT
-                paid = fake_provider.paid_count
+                press_count += GENERATION_COUNT
+                paid_count = fake_provider.paid_count
                 wait_until(
-                    lambda paid=paid: fake_provider.paid_count > paid + GENERATION_COUNT // 3
+                    lambda paid_count=paid_count: (
+                        fake_provider.paid_count > paid_count + GENERATION_COUNT // 3
+                    )
                 )
-                time.sleep(chance.uniform(0, 0.2))
+                time.sleep(random_source.uniform(0, 0.2))
                 restart_server((signal.SIGINT, signal.SIGQUIT)[number % 2])
-                counted.cases += 1
+                case_counter.cases += 1
             wait_until(have_all_ended)
             submit_form(2)
             wait_until(
@@ -68,8 +70,8 @@ def test_work_goes_on_after_the_database_was_restarted_in_its_midst(
                 )
             )
             wait_until(have_all_ended)
-        found = count_states()
-        assert found[State.COMPLETED] + found[State.UNKNOWN] == pressed + 2
+        counts = count_states()
+        assert counts[State.COMPLETED] + counts[State.UNKNOWN] == press_count + 2
         assert fake_provider.paid_count == len(count_posts(fake_provider))
         assert count_repeated_posts(fake_provider) == 0
         assert audit_ledger_with_generations().findings == ()

@@ -54,7 +54,7 @@ def cut_positions(reply: Reply) -> list[int]:
         task_end_position(reply),
         len(wire),
     }
-    near_edges = {n + more for n in (*lines, *names) for more in (-1, 0, 1)}
+    near_edges = {n + offset for n in (*lines, *names) for offset in (-1, 0, 1)}
     between = range(0, len(wire) + 1, 30 if FAULTS_SIZE == 1 else 1)
     return sorted(n for n in edges | near_edges | set(between) if 0 <= n <= len(wire))
 
@@ -68,26 +68,26 @@ def task_end_position(reply: Reply) -> int:
 def test_an_answer_cut_at_any_byte_is_never_paid_again_and_its_task_is_found(
     lifecycle, fake_provider, video_url, chunked
 ):
-    with count_cases("Provider: answer to the POST cut, then a callback") as counted:
+    with count_cases("Provider: answer to the POST cut, then a callback") as case_counter:
         cuts = cut_positions(replace(lifecycle.make_task_reply_now(), is_chunked=chunked))
         rows = lifecycle.create_generations(len(cuts))
-        whole = [replace(lifecycle.make_task_reply_now(), is_chunked=chunked) for _ in cuts]
+        replies = [replace(lifecycle.make_task_reply_now(), is_chunked=chunked) for _ in cuts]
         fake_provider.create.reply_next(
-            *(cut_reply(reply, n) for reply, n in zip(whole, cuts, strict=True))
+            *(cut_reply(reply, n) for reply, n in zip(replies, cuts, strict=True))
         )
         lifecycle.dispatch_all()
 
-        heard = [request.headers[IDEMPOTENCY_HEADER] for request in fake_provider.create.requests]
+        keys = [request.headers[IDEMPOTENCY_HEADER] for request in fake_provider.create.requests]
         by_key = {idempotency_key_of(row): reload(row) for row in rows}
-        for key, n in zip(heard, cuts, strict=True):
-            told = n >= task_end_position(whole[0])
-            assert by_key[key].state == ("running" if told else "unknown"), n
-            counted.cases += 1
+        for key, n in zip(keys, cuts, strict=True):
+            is_task_known = n >= task_end_position(replies[0])
+            assert by_key[key].state == ("running" if is_task_known else "unknown"), n
+            case_counter.cases += 1
         assert_lost_is_shown(lifecycle.clock())
         assert_nothing_paid_twice_or_hidden(fake_provider)
 
         lifecycle.worker.run_all_stages()  # too many alike in the task list: none is guessed
-        assert count_states()["unknown"] == sum(n < task_end_position(whole[0]) for n in cuts)
+        assert count_states()["unknown"] == sum(n < task_end_position(replies[0]) for n in cuts)
         for row in Generation.objects.filter(state=State.UNKNOWN):
             assert lifecycle.post_callback(row, id=lifecycle.task_id_of(row)).status_code == 204
         lifecycle.clock.advance(seconds=1)
@@ -131,11 +131,11 @@ def replace_task_id(accepted_reply: Reply, task_id: str) -> Reply:
     )
 
 
-@pytest.mark.parametrize("listed", [True, False], ids=["with a task list", "without"])
-def test_what_is_lost_is_not_posted_again_in_seven_days(lifecycle, fake_provider, listed):
+@pytest.mark.parametrize("is_listed", [True, False], ids=["with a task list", "without"])
+def test_what_is_lost_is_not_posted_again_in_seven_days(lifecycle, fake_provider, is_listed):
     replies = lost_replies(lifecycle.make_task_reply_now())
-    with count_cases("Provider: lost answers over seven days") as counted:
-        if not listed:
+    with count_cases("Provider: lost answers over seven days") as case_counter:
+        if not is_listed:
             fake_provider.list.reply_always(make_reply(b"", 404))
         rows = lifecycle.create_generations(len(replies))
         fake_provider.create.reply_next(*replies.values())
@@ -144,7 +144,7 @@ def test_what_is_lost_is_not_posted_again_in_seven_days(lifecycle, fake_provider
         for _ in range(7 * 2 * FAULTS_SIZE):
             lifecycle.clock.advance(hours=12 / FAULTS_SIZE)
             lifecycle.worker.run_all_stages()
-            counted.cases += len(rows)
+            case_counter.cases += len(rows)
         assert_nothing_paid_twice_or_hidden(fake_provider)
         assert_lost_is_shown(lifecycle.clock())
         assert count_states() == {"unknown": len(rows)}
@@ -152,12 +152,12 @@ def test_what_is_lost_is_not_posted_again_in_seven_days(lifecycle, fake_provider
         assert AllowanceBalance.objects.get().credits_reserved == 162 * len(rows)
 
         # An owner looks at EvoLink's own pages and says what they see.
-        taken = {
+        accepted_keys = {
             accepted.request.headers[IDEMPOTENCY_HEADER]
             for accepted in fake_provider.accepted_posts
         }
         for row in rows:
-            if idempotency_key_of(row) in taken:
+            if idempotency_key_of(row) in accepted_keys:
                 assert mark_charged(generation=row, amount=Decimal("25.7"), now=lifecycle.clock())
             else:
                 assert mark_not_charged(generation=row, now=lifecycle.clock())
@@ -165,12 +165,12 @@ def test_what_is_lost_is_not_posted_again_in_seven_days(lifecycle, fake_provider
         balance = AllowanceBalance.objects.get()
         assert (balance.credits_reserved, balance.credits_charged) == (
             0,
-            Decimal("25.7") * len(taken),
+            Decimal("25.7") * len(accepted_keys),
         )
 
 
 def test_the_only_lost_one_is_found_in_the_task_list(lifecycle, fake_provider, video_url):
-    with count_cases("Provider: lost answer found in the task list") as counted:
+    with count_cases("Provider: lost answer found in the task list") as case_counter:
         for reply in (
             make_dropped_reply(),
             make_silent_reply(),
@@ -187,7 +187,7 @@ def test_the_only_lost_one_is_found_in_the_task_list(lifecycle, fake_provider, v
             assert reload(row).task_id == lifecycle.task_id_of(row)
             lifecycle.end_tasks([row], video_url)
             lifecycle.run_until_all_ended()
-            counted.cases += 1
+            case_counter.cases += 1
         assert_all_cleared(fake_provider)
 
 
@@ -199,18 +199,18 @@ def test_neither_floods_nor_drips_of_an_answer_block_the_worker(lifecycle, fake_
         "is silent": make_silent_reply(),
         "has no end of headers": make_reply({}, x="y" * 2_000_000),
     }
-    with count_cases("Provider: floods and drips") as counted:
-        hurried = replace(lifecycle.worker, deadlines=Deadlines(create=0.5))
+    with count_cases("Provider: floods and drips") as case_counter:
+        hurried_worker = replace(lifecycle.worker, deadlines=Deadlines(create=0.5))
         for reply in floods.values():
             (row,) = lifecycle.create_generations()
             fake_provider.create.reply_next(reply)
             tracemalloc.start()
-            begun = time.monotonic()
-            hurried.dispatch_due()
-            took, peak = time.monotonic() - begun, tracemalloc.get_traced_memory()[1]
+            started_at = time.monotonic()
+            hurried_worker.dispatch_due()
+            seconds, peak = time.monotonic() - started_at, tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             assert reload(row).state == "unknown"
-            assert took < 30
+            assert seconds < 30
             assert peak < 30_000_000
-            counted.cases += 1
+            case_counter.cases += 1
         assert_nothing_paid_twice_or_hidden(fake_provider)

@@ -52,7 +52,7 @@ STORM_REPLIES = [
 
 @dataclass
 class PollOnlyWorker:
-    """The engine's reads alone, in a time that passes as it is told."""
+    """The worker's reads alone, at times that a test sets."""
 
     lifecycle: GenerationLifecycle
 
@@ -86,20 +86,20 @@ def test_a_storm_of_errors_ends_nothing_and_is_not_answered_with_a_storm(
     lifecycle, fake_provider, video_url
 ):
     """Two hours without one good answer: no task is given up, and reading slows to a trickle."""
-    chance = random.Random(5)
-    with count_cases("Provider: a storm of 5xx on reads") as counted:
+    random_source = random.Random(5)
+    with count_cases("Provider: a storm of 5xx on reads") as case_counter:
         rows = lifecycle.create_generations(15)
         lifecycle.dispatch_all()
         watch = PollOnlyWorker(lifecycle)
-        usual = watch.run_for(60 * ONE_SECOND, 5 * ONE_SECOND)
-        fake_provider.read.reply_always(lambda _: chance.choice(STORM_REPLIES))
-        stormy = watch.run_for(7200 * ONE_SECOND, 20 * ONE_SECOND)
-        counted.cases += stormy
+        usual_reads = watch.run_for(60 * ONE_SECOND, 5 * ONE_SECOND)
+        fake_provider.read.reply_always(lambda _: random_source.choice(STORM_REPLIES))
+        storm_reads = watch.run_for(7200 * ONE_SECOND, 20 * ONE_SECOND)
+        case_counter.cases += storm_reads
         assert count_states() == {"running": len(rows)}
         assert not Generation.objects.filter(stalled_since=None).exists(), (
             "and everybody can see it"
         )
-        assert stormy / 120 < usual / 2, "reads a minute"
+        assert storm_reads / 120 < usual_reads / 2, "reads a minute"
 
         fake_provider.read.reply_always(fake_provider._reply_to_read)
         lifecycle.end_tasks(rows, video_url)
@@ -111,7 +111,7 @@ def test_a_storm_of_errors_ends_nothing_and_is_not_answered_with_a_storm(
 
 
 def test_the_breaker_pauses_reading_when_nothing_at_all_is_answered(lifecycle, fake_provider):
-    with count_cases("Provider: a storm of 5xx on reads") as counted:
+    with count_cases("Provider: a storm of 5xx on reads") as case_counter:
         lifecycle.create_generations(5)
         lifecycle.dispatch_all()
         fake_provider.read.reply_always(make_error_reply(503, "service_unavailable"))
@@ -119,7 +119,7 @@ def test_the_breaker_pauses_reading_when_nothing_at_all_is_answered(lifecycle, f
         for _ in range(40):  # every row is due at every moment: only the breaker can hold back
             Generation.objects.update(next_attempt_at=lifecycle.clock())
             reads.append(watch.run_for(15 * ONE_SECOND, 15 * ONE_SECOND))
-            counted.cases += 1
+            case_counter.cases += 1
         assert sum(reads) <= 5 * 15, "in ten minutes, with pauses of a minute in the end"
         assert any(reads[-4:]), "but never for good"
         assert count_states() == {"running": 5}
@@ -137,32 +137,32 @@ TASK_FIELDS = [
 
 def test_a_status_that_goes_back_never_undoes_what_was_told(lifecycle, fake_provider, video_url):
     """Every order of answers: progress only grows, and the first end is the end."""
-    chance = random.Random(11)
-    with count_cases("Provider: status going backwards") as counted:
+    random_source = random.Random(11)
+    with count_cases("Provider: status going backwards") as case_counter:
         for _ in range(12 * FAULTS_SIZE):
             (row,) = lifecycle.create_generations()
             lifecycle.dispatch_all()
-            shown, end = 0, None
-            for said in chance.choices(TASK_FIELDS, k=8):
-                results = {"results": [video_url]} if said["status"] == "completed" else {}
-                document = fake_provider.tasks[lifecycle.task_id_of(row)] | said | results
+            max_progress, end = 0, None
+            for fields in random_source.choices(TASK_FIELDS, k=8):
+                results = {"results": [video_url]} if fields["status"] == "completed" else {}
+                document = fake_provider.tasks[lifecycle.task_id_of(row)] | fields | results
                 fake_provider.read.reply_always(make_reply(document))
                 lifecycle.clock.advance(seconds=30)
                 lifecycle.worker.poll_due()
-                looked = reload(row)
+                current = reload(row)
                 if end is not None:
                     assert final_values(row) == end
-                elif looked.state == State.RUNNING:
-                    assert looked.progress >= shown
-                    shown = looked.progress
+                elif current.state == State.RUNNING:
+                    assert current.progress >= max_progress
+                    max_progress = current.progress
                 else:
                     end = final_values(row)
-                    fake_provider.update_task(lifecycle.task_id_of(row), **said, **results)
+                    fake_provider.update_task(lifecycle.task_id_of(row), **fields, **results)
             fake_provider.read.reply_always(fake_provider._reply_to_read)
             if end is None:
                 fake_provider.fail_task(lifecycle.task_id_of(row), "service_error")
                 lifecycle.worker.poll_when_due(row)
-            counted.cases += 1
+            case_counter.cases += 1
             Generation.objects.filter(state=State.SAVING).update(next_attempt_at=None)
         saving = Generation.objects.filter(state=State.SAVING)
         assert saving.exists()
@@ -172,8 +172,8 @@ def test_a_status_that_goes_back_never_undoes_what_was_told(lifecycle, fake_prov
 
 
 def test_an_answer_from_the_past_comes_after_the_end(lifecycle, fake_provider):
-    """A colleague holds an old answer in its hand while the row ends."""
-    with count_cases("Provider: status going backwards") as counted:
+    """Another worker still has an old answer while the row ends."""
+    with count_cases("Provider: status going backwards") as case_counter:
         for state in sorted(ENDED_STATES | {State.SAVING}):
             row = GenerationFactory(state=state, owner=lifecycle.ada, next_attempt_at=None)
             before = final_values(row)
@@ -184,7 +184,7 @@ def test_an_answer_from_the_past_comes_after_the_end(lifecycle, fake_provider):
                 lifecycle.clock.advance(hours=1)
                 lifecycle.worker.poll_due()
             assert final_values(row) == before
-            counted.cases += 1
+            case_counter.cases += 1
 
 
 ENDLESS_REPLIES = {
@@ -199,7 +199,7 @@ ENDLESS_REPLIES = {
 @pytest.mark.django_db
 def test_one_answer_without_an_end_keeps_no_other_waiting(lifecycle, fake_provider):
     """All reads of a batch are over within one deadline."""
-    with count_cases("Provider: floods and drips") as counted:
+    with count_cases("Provider: floods and drips") as case_counter:
         for reply in ENDLESS_REPLIES.values():
             rows = lifecycle.create_generations(6)
             lifecycle.dispatch_all()
@@ -207,15 +207,17 @@ def test_one_answer_without_an_end_keeps_no_other_waiting(lifecycle, fake_provid
                 fake_provider.update_task(
                     lifecycle.task_id_of(row), status="processing", progress=50
                 )
-            victim = {f"/v1/tasks/{lifecycle.task_id_of(rows[2])}": reply}
+            replies_by_path = {f"/v1/tasks/{lifecycle.task_id_of(rows[2])}": reply}
             fake_provider.read.reply_always(
-                lambda asked, v=victim: v.get(asked.path) or fake_provider._reply_to_read(asked)
+                lambda request, v=replies_by_path: (
+                    v.get(request.path) or fake_provider._reply_to_read(request)
+                )
             )
             lifecycle.clock.advance(seconds=20)
-            begun = time.monotonic()
+            started_at = time.monotonic()
             replace(lifecycle.worker, deadlines=Deadlines(read=0.5)).poll_due()
-            assert time.monotonic() - begun < 30
+            assert time.monotonic() - started_at < 30
             assert [reload(row).progress for row in rows] == [50, 50, 0, 50, 50, 50]
             assert {reload(row).state for row in rows} == {"running"}
             Generation.objects.update(next_attempt_at=None)
-            counted.cases += 1
+            case_counter.cases += 1

@@ -61,44 +61,44 @@ FAILURE_ANSWERS = [
 
 
 def test_no_strange_answer_ends_a_task_and_every_failure_ends_it_free(lifecycle, fake_provider):
-    with count_cases("Provider: answers that no documentation promises") as counted:
+    with count_cases("Provider: answers that no documentation promises") as case_counter:
         for number, end in enumerate(FAILURE_ANSWERS):
             (row,) = lifecycle.create_generations()
             lifecycle.dispatch_all()
-            shown = 0
-            for said in STRANGE_ANSWERS[:: 1 if FAULTS_SIZE > 1 or number == 0 else 7]:
+            max_progress = 0
+            for document in STRANGE_ANSWERS[:: 1 if FAULTS_SIZE > 1 or number == 0 else 7]:
                 fake_provider.read.reply_next(
-                    make_reply(fake_provider.tasks[lifecycle.task_id_of(row)] | said)
+                    make_reply(fake_provider.tasks[lifecycle.task_id_of(row)] | document)
                 )
-                looked = lifecycle.worker.poll_when_due(row)
-                assert (looked.state, looked.charge, looked.error_code) == (
+                current = lifecycle.worker.poll_when_due(row)
+                assert (current.state, current.charge, current.error_code) == (
                     *("running", "reserved"),
                     "",
-                ), said
-                assert shown <= looked.progress < 100, said
-                shown = looked.progress
-                counted.cases += 1
+                ), document
+                assert max_progress <= current.progress < 100, document
+                max_progress = current.progress
+                case_counter.cases += 1
             fake_provider.update_task(lifecycle.task_id_of(row), **end)
-            ended = lifecycle.worker.poll_when_due(row)
-            assert (ended.state, ended.charge, ended.credits_charged) == (
+            current_end = lifecycle.worker.poll_when_due(row)
+            assert (current_end.state, current_end.charge, current_end.credits_charged) == (
                 "failed",
                 "returned",
                 0,
             ), end
-            counted.cases += 1
+            case_counter.cases += 1
         assert_all_cleared(fake_provider)
 
 
 @hypothesis_settings
-@given(told=st.lists(tasks | odd_values, min_size=1, max_size=5))
-def test_any_json_at_all_leaves_a_row_that_tells_the_truth(fake_provider, told):
-    """What EvoLink said last and soundly counts; nothing poisons a row; what ended stays."""
+@given(task_json=st.lists(tasks | odd_values, min_size=1, max_size=5))
+def test_any_json_at_all_leaves_a_row_that_tells_the_truth(fake_provider, task_json):
+    """What EvoLink said last and soundly counts; no answer breaks a row; what ended stays."""
     journey = GenerationLifecycle(fake_provider)
-    with count_cases("Provider: any JSON as the answer to a read") as counted:
+    with count_cases("Provider: any JSON as the answer to a read") as case_counter:
         (row,) = journey.create_generations()
         journey.dispatch_all()
-        ended = None
-        for document in told:
+        final = None
+        for document in task_json:
             if isinstance(document, dict):
                 document = document | {"id": document.get("id", TASK_ID)}
                 if document["id"] == TASK_ID:
@@ -106,15 +106,15 @@ def test_any_json_at_all_leaves_a_row_that_tells_the_truth(fake_provider, told):
             fake_provider.read.reply_always(Reply(200, json.dumps(document).encode()))
             journey.clock.advance(minutes=10)
             journey.worker.poll_due()
-            looked = reload(row)
-            assert looked.state in {"running", "saving", "failed"}
-            assert looked.error_code != "internal"
-            assert looked.task_id == journey.task_id_of(row)
-            assert looked.lease_id is None
-            assert looked.credits_charged is None or looked.credits_charged >= 0
-            assert ended in (None, final_values(row))
-            ended = final_values(row) if looked.state != State.RUNNING else None
-            counted.cases += 1
+            current = reload(row)
+            assert current.state in {"running", "saving", "failed"}
+            assert current.error_code != "internal"
+            assert current.task_id == journey.task_id_of(row)
+            assert current.lease_id is None
+            assert current.credits_charged is None or current.credits_charged >= 0
+            assert final in (None, final_values(row))
+            final = final_values(row) if current.state != State.RUNNING else None
+            case_counter.cases += 1
         assert audit_ledger_with_generations().findings == ()
         Generation.objects.filter(state__in=[State.RUNNING, State.SAVING]).update(
             next_attempt_at=None
@@ -126,17 +126,17 @@ def test_any_json_at_all_leaves_a_row_that_tells_the_truth(fake_provider, told):
 def test_any_json_as_the_answer_to_a_post_is_linked_or_shown_as_lost(fake_provider, document):
     """With a sound id it is that task. Without one nobody knows, and it is never sent again."""
     journey = GenerationLifecycle(fake_provider)
-    with count_cases("Provider: any JSON as the answer to a POST") as counted:
+    with count_cases("Provider: any JSON as the answer to a POST") as case_counter:
         (row,) = journey.create_generations()
-        told = {name: value for name, value in document.items() if name != "error"}
-        if told.get("id") == TASK_ID:
-            told["id"] = f"task-fuzzed-{next(task_numbers)}"
-        fake_provider.create.reply_next(Reply(200, json.dumps(told).encode(), accepts_task=True))
+        fields = {name: value for name, value in document.items() if name != "error"}
+        if fields.get("id") == TASK_ID:
+            fields["id"] = f"task-fuzzed-{next(task_numbers)}"
+        fake_provider.create.reply_next(Reply(200, json.dumps(fields).encode(), accepts_task=True))
         journey.dispatch_all()
-        sent = reload(row)
-        sound = str(told.get("id", "")).startswith("task-fuzzed")
-        assert sent.state == "running" if sound else sent.state in {"unknown", "running"}
-        assert sent.error_code in {"", "answer_lost"}
-        counted.cases += 1
+        row_after = reload(row)
+        sound = str(fields.get("id", "")).startswith("task-fuzzed")
+        assert row_after.state == "running" if sound else row_after.state in {"unknown", "running"}
+        assert row_after.error_code in {"", "answer_lost"}
+        case_counter.cases += 1
         assert_nothing_paid_twice_or_hidden(fake_provider)
         Generation.objects.update(next_attempt_at=None)

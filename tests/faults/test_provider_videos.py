@@ -1,4 +1,4 @@
-"""From "made" to kept: outages, dead links, cuts and lies on the way of a film to our library."""
+"""From "made" to stored: outages, dead links, cuts, false files on a film's way to the library."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,7 +40,7 @@ def clip(tmp_path_factory) -> bytes:
 
 
 def create_saving_generations(lifecycle: GenerationLifecycle, count: int = 1) -> list[Generation]:
-    """Wishes whose films lie at EvoLink, each at a link of its own that knows no file yet."""
+    """Generations whose films lie at EvoLink, each at a link of its own that knows no file yet."""
     rows = lifecycle.create_generations(count)
     lifecycle.dispatch_all()
     for row in rows:
@@ -64,15 +64,15 @@ def video_path_of(row: Generation, suffix: str = "") -> str:
 def assert_videos_whole(rows: list[Generation], content: bytes, media: Path) -> None:
     """Each row has its own film, byte by byte, and nothing unfinished lies about."""
     for row in rows:
-        (stored,) = [result.asset.file.read() for result in row.results.all()]
-        assert stored == content
+        (video_bytes,) = [result.asset.file.read() for result in row.results.all()]
+        assert video_bytes == content
     assert GeneratedVideo.objects.count() == Asset.objects.count() == len(rows)
     assert [path for path in (media / "incoming").rglob("*") if path.is_file()] == []
 
 
 @dataclass(frozen=True)
 class Outage:
-    """What link and reads say meanwhile, and whether only a fresh link brings the film then."""
+    """What link and reads answer meanwhile, and whether the film then needs a fresh link."""
 
     media_script: Script
     read_reply: Reply | None = None
@@ -91,7 +91,7 @@ OUTAGES = (
 def run_for_hours(
     lifecycle: GenerationLifecycle, hours: float, minutes: int
 ) -> set[tuple[int, float]]:
-    """The worker tries whenever it wants to. Of which rows admins heard, after how many hours."""
+    """The worker tries whenever it is due. Returns (row, hours) for each alert to admins."""
     started_at, alerts = lifecycle.clock(), set()
     while lifecycle.clock() < started_at + timedelta(hours=hours):
         lifecycle.worker.download_due()
@@ -104,7 +104,7 @@ def run_for_hours(
 def test_an_outage_of_twenty_hours_loses_no_film_and_admins_hear_of_it(
     lifecycle, fake_provider, clip, settings
 ):
-    with count_cases("Provider: 20 hours without the film") as counted:
+    with count_cases("Provider: 20 hours without the film") as case_counter:
         rows = create_saving_generations(lifecycle, len(OUTAGES))
         reads = {
             lifecycle.task_id_of(r): o.read_reply
@@ -112,27 +112,29 @@ def test_an_outage_of_twenty_hours_loses_no_film_and_admins_hear_of_it(
             if o.read_reply
         }
         fake_provider.read.reply_always(
-            lambda asked: (
-                reads.get(asked.path.rpartition("/")[2]) or fake_provider._reply_to_read(asked)
+            lambda ranges: (
+                reads.get(ranges.path.rpartition("/")[2]) or fake_provider._reply_to_read(ranges)
             )
         )
         for row, outage in zip(rows, OUTAGES, strict=True):
             fake_provider.files[video_path_of(row)] = outage.media_script
-        told = run_for_hours(lifecycle, 20, minutes=30 if FAULTS_SIZE == 1 else 10)
+        incident_hours = run_for_hours(lifecycle, 20, minutes=30 if FAULTS_SIZE == 1 else 10)
         assert count_states() == {"saving": len(rows)}
         for row in rows:
-            heard = [hours for pk, hours in told if pk == row.pk]
-            assert min(heard) <= 1
-            assert any(11.5 <= hours <= 12.6 for hours in heard), "half of the link's life is over"
-        tries = len(fake_provider.media.requests)
-        assert tries <= 125 * len(rows), "no storm"
+            hours_of_row = [hours for pk, hours in incident_hours if pk == row.pk]
+            assert min(hours_of_row) <= 1
+            assert any(11.5 <= hours <= 12.6 for hours in hours_of_row), (
+                "half of the link's life is over"
+            )
+        attempt_count = len(fake_provider.media.requests)
+        assert attempt_count <= 125 * len(rows), "no storm"
 
         fake_provider.read.reply_always(fake_provider._reply_to_read)
         for row, outage in zip(rows, OUTAGES, strict=True):
-            again = "-fresh" if outage.needs_fresh_link else ""
-            fake_provider.files[video_path_of(row, again)] = make_media_script(clip)
+            suffix = "-fresh" if outage.needs_fresh_link else ""
+            fake_provider.files[video_path_of(row, suffix)] = make_media_script(clip)
             fake_provider.complete_task(
-                lifecycle.task_id_of(row), video_url_of(lifecycle, row, again)
+                lifecycle.task_id_of(row), video_url_of(lifecycle, row, suffix)
             )
         lifecycle.run_until_all_ended(minutes=10)
         assert all(
@@ -141,22 +143,26 @@ def test_an_outage_of_twenty_hours_loses_no_film_and_admins_hear_of_it(
         assert_videos_whole(rows, clip, Path(settings.MEDIA_ROOT))
         assert_all_cleared(fake_provider)
         assert fake_provider.paid_count == len(fake_provider.create.requests) == len(rows)
-        counted.cases += tries
+        case_counter.cases += attempt_count
 
 
 def test_a_film_that_never_comes_ends_charged_and_told_and_is_not_paid_again(
     lifecycle, fake_provider
 ):
-    with count_cases("Provider: 20 hours without the film") as counted:
+    with count_cases("Provider: 20 hours without the film") as case_counter:
         (row,) = create_saving_generations(lifecycle)
         assert run_for_hours(lifecycle, 25.5, minutes=60)
         assert reload(row).state == "saving"
         lifecycle.run_until_all_ended(minutes=10)
-        lost = reload(row)
-        assert (lost.state, lost.error_code, lost.charge) == ("failed", "film_lost", "charged")
+        failed_row = reload(row)
+        assert (failed_row.state, failed_row.error_code, failed_row.charge) == (
+            "failed",
+            "film_lost",
+            "charged",
+        )
         assert_all_cleared(fake_provider)
         assert len(fake_provider.create.requests) == 1
-        counted.cases += 1
+        case_counter.cases += 1
 
 
 def make_script_cut_once(content: bytes, after_bytes: int) -> Script:
@@ -177,22 +183,22 @@ def make_script_cut_once(content: bytes, after_bytes: int) -> Script:
 def test_wherever_a_download_is_cut_the_film_comes_whole_and_no_byte_comes_twice(
     lifecycle, fake_provider, clip, settings
 ):
-    with count_cases("Provider: download cut") as counted:
+    with count_cases("Provider: download cut") as case_counter:
         step = max(1, len(clip) // (12 * FAULTS_SIZE))
         cuts = sorted({0, 1, 7, 8, len(clip) - 1, *range(step, len(clip), step)})
         rows = create_saving_generations(lifecycle, len(cuts))
-        for row, after in zip(rows, cuts, strict=True):
-            fake_provider.files[video_path_of(row)] = make_script_cut_once(clip, after)
+        for row, byte_count in zip(rows, cuts, strict=True):
+            fake_provider.files[video_path_of(row)] = make_script_cut_once(clip, byte_count)
         lifecycle.run_until_all_ended()
         assert_videos_whole(rows, clip, Path(settings.MEDIA_ROOT))
-        for row, after in zip(rows, cuts, strict=True):
-            asked = [
+        for row, byte_count in zip(rows, cuts, strict=True):
+            ranges = [
                 r.headers.get("range")
                 for r in fake_provider.media.requests
                 if r.path == video_path_of(row)
             ]
-            assert asked == [None, f"bytes={after}-" if after else None]
-            counted.cases += 1
+            assert ranges == [None, f"bytes={byte_count}-" if byte_count else None]
+            case_counter.cases += 1
         assert_all_cleared(fake_provider)
 
 
@@ -227,10 +233,10 @@ def false_media_replies(content: bytes) -> dict[str, Reply]:
 def test_what_is_no_film_is_never_kept_and_the_film_is_kept_when_it_comes(
     lifecycle, fake_provider, clip, settings
 ):
-    with count_cases("Provider: wrong type, zero bytes, gigabytes") as counted:
-        wrong = false_media_replies(clip)
-        rows = create_saving_generations(lifecycle, len(wrong))
-        for row, reply in zip(rows, wrong.values(), strict=True):
+    with count_cases("Provider: wrong type, zero bytes, gigabytes") as case_counter:
+        false_replies = false_media_replies(clip)
+        rows = create_saving_generations(lifecycle, len(false_replies))
+        for row, reply in zip(rows, false_replies.values(), strict=True):
             fake_provider.files[video_path_of(row)] = reply
         lifecycle.worker.download_due()
         assert count_states() == {"saving": len(rows)}
@@ -245,7 +251,7 @@ def test_what_is_no_film_is_never_kept_and_the_film_is_kept_when_it_comes(
         lifecycle.run_until_all_ended()
         assert_videos_whole(rows, clip, media)
         assert_all_cleared(fake_provider)
-        counted.cases += len(rows)
+        case_counter.cases += len(rows)
 
 
 def test_more_than_the_limit_is_not_written_to_the_disk_however_it_comes(
@@ -255,7 +261,7 @@ def test_more_than_the_limit_is_not_written_to_the_disk_however_it_comes(
     monkeypatch.setattr(downloading, "MAX_VIDEO_BYTES", len(clip))
     flood = clip + bytes(500_000)
     floods: list[Reply] = [Reply(200, flood), Reply(200, flood, is_chunked=True)]
-    with count_cases("Provider: wrong type, zero bytes, gigabytes") as counted:
+    with count_cases("Provider: wrong type, zero bytes, gigabytes") as case_counter:
         for reply in floods:
             (row,) = create_saving_generations(lifecycle)
             fake_provider.files[video_path_of(row)] = reply
@@ -266,7 +272,7 @@ def test_more_than_the_limit_is_not_written_to_the_disk_however_it_comes(
             assert sum(path.stat().st_size for path in media.iterdir()) <= len(clip) + 200
             fake_provider.files[video_path_of(row)] = make_media_script(clip, etag='"2"')
             lifecycle.run_until_all_ended()
-            counted.cases += 1
+            case_counter.cases += 1
         assert_videos_whole(list(Generation.objects.all()), clip, Path(settings.MEDIA_ROOT))
         assert_all_cleared(fake_provider)
 
@@ -276,24 +282,24 @@ def test_a_drip_gives_its_place_away_and_comes_whole_in_the_end(
 ):
     """Every try has one deadline, however slowly bytes come; the next one goes on from there."""
     monkeypatch.setattr(downloading, "DOWNLOAD_DEADLINE_SECONDS", 0.5)
-    whole = make_media_script(clip)
+    full_script = make_media_script(clip)
 
     def pause(reply: Reply) -> Reply:
         return drip_reply(reply, byte_pause_seconds=1.2 / len(clip))
 
-    with count_cases("Provider: floods and drips") as counted:
+    with count_cases("Provider: floods and drips") as case_counter:
         (row,) = create_saving_generations(lifecycle)
-        fake_provider.files[video_path_of(row)] = lambda request: pause(whole(request))
+        fake_provider.files[video_path_of(row)] = lambda request: pause(full_script(request))
         for _ in range(2):
             lifecycle.worker.download_due()
             assert reload(row).error_code == "download_failed"
             lifecycle.worker.advance_until_due(row)
-        fake_provider.files[video_path_of(row)] = whole
+        fake_provider.files[video_path_of(row)] = full_script
         lifecycle.run_until_all_ended()
-        begun = [
+        partial_sizes = [
             int((r.headers.get("range") or "bytes=0-")[6:-1]) for r in fake_provider.media.requests
         ]
-        assert begun == sorted(set(begun)), "further each time"
+        assert partial_sizes == sorted(set(partial_sizes)), "further each time"
         assert_videos_whole([row], clip, Path(settings.MEDIA_ROOT))
         assert_all_cleared(fake_provider)
-        counted.cases += 1
+        case_counter.cases += 1

@@ -51,8 +51,8 @@ def assert_downloaded_once(
     fake_provider, rows: list[Generation], content: bytes, media: Path
 ) -> None:
     for row in rows:
-        (stored,) = [result.asset.file.read() for result in row.results.all()]
-        assert stored == content
+        (video_bytes,) = [result.asset.file.read() for result in row.results.all()]
+        assert video_bytes == content
         assert [r.path for r in fake_provider.media.requests].count(video_path_of(row)) == 1
     assert GeneratedVideo.objects.count() == Asset.objects.count() == len(rows)
     assert list_incoming_files(media) == []
@@ -62,19 +62,19 @@ def test_a_store_away_for_thirty_hours_loses_no_film_and_none_is_fetched_twice(
     lifecycle, fake_provider, clip, unavailable_storage, settings
 ):
     media = Path(settings.MEDIA_ROOT)
-    with count_cases(AREA) as counted:
+    with count_cases(AREA) as case_counter:
         rows = create_saving_generations(lifecycle, 2 + FAULTS_SIZE)
         for row in rows:
             fake_provider.files[video_path_of(row)] = make_media_script(clip)
-        told = run_for_hours(lifecycle, 23, minutes=60)
+        incident_hours = run_for_hours(lifecycle, 23, minutes=60)
         expire_links(fake_provider, rows)
-        told |= run_for_hours(lifecycle, OUTAGE_HOURS - 23, minutes=60)
+        incident_hours |= run_for_hours(lifecycle, OUTAGE_HOURS - 23, minutes=60)
         services.delete_orphans(
             now=lifecycle.clock() + timedelta(days=9), still_needed=still_needed
         )
 
         assert count_states() == {"saving": len(rows)}
-        assert {pk for pk, hours in told if hours <= 1} == {row.pk for row in rows}
+        assert {pk for pk, hours in incident_hours if hours <= 1} == {row.pk for row in rows}
         risks = {
             item.generation.pk: item.type.name
             for item in open_incidents(now=lifecycle.clock(), limit=99)
@@ -86,7 +86,7 @@ def test_a_store_away_for_thirty_hours_loses_no_film_and_none_is_fetched_twice(
         assert_downloaded_once(fake_provider, rows, clip, media)
         assert_all_cleared(fake_provider)
         assert fake_provider.paid_count == len(fake_provider.create.requests) == len(rows)
-        counted.cases += unavailable_storage.write_count
+        case_counter.cases += unavailable_storage.write_count
 
 
 KILL_POINTS = ("probe_video", "sha256_of", "stored_files", "delete_files")
@@ -98,15 +98,15 @@ def test_a_worker_killed_while_the_storage_is_unavailable_leaves_its_film_to_the
 ):
     """Also on the very try in which the store is back."""
 
-    def killed(*_args, **_more):
+    def kill_worker(*_args, **_more):
         raise KeyboardInterrupt
 
-    with count_cases(AREA) as counted:
+    with count_cases(AREA) as case_counter:
         (row,) = create_saving_generations(lifecycle)
         fake_provider.files[video_path_of(row)] = make_media_script(clip)
-        where = video if moment == "probe_video" else storage
+        module = video if moment == "probe_video" else storage
         with monkeypatch.context() as patches:
-            patches.setattr(where, moment, killed)
+            patches.setattr(module, moment, kill_worker)
             with pytest.raises(KeyboardInterrupt):
                 lifecycle.worker.download_due()
         expire_links(fake_provider, [row])
@@ -117,4 +117,4 @@ def test_a_worker_killed_while_the_storage_is_unavailable_leaves_its_film_to_the
         lifecycle.run_until_all_ended(minutes=10)
         assert_downloaded_once(fake_provider, [row], clip, Path(settings.MEDIA_ROOT))
         assert_all_cleared(fake_provider)
-        counted.cases += 1
+        case_counter.cases += 1

@@ -66,7 +66,7 @@ def test_after_half_an_hour_without_a_worker_everything_goes_on_from_where_it_wa
     clock.advance(seconds=31)
     assert WORKER_DOWN_TEXT in page_text(ada_client, clock)
     clock.advance(minutes=15)
-    later = submit_forms(ada_client, clock, 2)
+    later_rows = submit_forms(ada_client, clock, 2)
     clock.advance(minutes=15)
     assert WORKER_DOWN_TEXT in page_text(ada_client, clock)
     assert fake_provider.paid_count == 2, "nothing was sent meanwhile"
@@ -85,6 +85,6 @@ def test_after_half_an_hour_without_a_worker_everything_goes_on_from_where_it_wa
         clock.advance(minutes=2)
         busy_worker.run_all_stages()
     assert count_states() == {"completed": 5}
-    waited = Generation.objects.filter(pk__in=later)
-    assert all(row.finished_at - row.created_at < timedelta(minutes=25) for row in waited)
+    waiting_rows = Generation.objects.filter(pk__in=later_rows)
+    assert all(row.finished_at - row.created_at < timedelta(minutes=25) for row in waiting_rows)
     assert audit_ledger_with_generations().findings == ()

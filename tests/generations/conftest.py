@@ -53,7 +53,7 @@ def sample_specs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def generation(db) -> Generation:
-    """A wish that waits to be sent."""
+    """A generation that waits to be sent."""
     return GenerationFactory()
 
 

@@ -39,7 +39,7 @@ def open_create_page(client: Client, model_id: str = VEO, query: str = "") -> Pa
 def post_form(
     client: Client, model_id: str, fields=None, *, action="", form_key=None, is_htmx=False, **files
 ):
-    """Press a button of the form: Generate, or with `where` another one. Files by their field."""
+    """Press a button of the form: Generate, or with `action` another one. Files by their field."""
     data = {"prompt": "A cat playing piano", **(fields or {}), **files}
     data = {"form_key": form_key or uuid.uuid4(), **data}
     path = f"/create/{model_id}/" + (f"{action}/" if action else "")

@@ -36,7 +36,7 @@ def run_in_thread(work: Callable[[], object]) -> object:
 
 
 def update_row(generation: Generation) -> None:
-    """As a read's answer is kept: in a transaction that may hold others of the same batch."""
+    """As a read's answer is stored: in a transaction that may have locked others of its batch."""
     assert Generation.objects.filter(pk=generation.pk).update(progress=50) == 1
 
 
@@ -47,7 +47,7 @@ def test_a_lease_is_renewed_beside_rows_that_are_being_written(two_generations):
         run_in_thread(lambda: renew_leases([lease_id], now=LATER))
         update_row(
             two_generations[0]
-        )  # whoever held this one and waited for the other would end here
+        )  # whoever locked this one and waited for the other would end here
     assert reload(two_generations[0]).next_attempt_at == LATER + LEASE_DURATION
     assert reload(two_generations[1]).next_attempt_at == NOW + LEASE_DURATION
 

@@ -24,7 +24,7 @@ TODAY_LIST_QUERY = f"accounted_from={NOW:%Y-%m-%d}&accounted_to={NOW:%Y-%m-%d}"
 
 
 @pytest.fixture(autouse=True)
-def _at_noon(db) -> Iterator[None]:
+def _frozen_clock(db) -> Iterator[None]:
     with time_machine.travel(NOW, tick=False):
         yield
 
@@ -62,7 +62,7 @@ def read_charged_today(client: Client) -> dict[str, Decimal]:
     csv_answer = client.get(f"/admin/generations/generation/usage/?{TODAY_QUERY}&as=csv")
     csv_lines = b"".join(csv_answer.streaming_content).decode().splitlines()[1:]
     metrics = client.get("/metrics", headers={"authorization": "Bearer a-token"}).content.decode()
-    listed = client.get(f"/admin/generations/generation/?{TODAY_LIST_QUERY}").context["cl"]
+    changelist = client.get(f"/admin/generations/generation/?{TODAY_LIST_QUERY}").context["cl"]
     return {
         "badge": queries.get_spending(owner, timezone.now()).charged_today,
         "dashboard": Decimal(
@@ -76,7 +76,7 @@ def read_charged_today(client: Client) -> dict[str, Decimal]:
             for sample in family.samples
             if sample.name == "studio_credits_charged_today"
         ),
-        "list": sum((row.credits_charged or Decimal(0) for row in listed.queryset), Decimal(0)),
+        "list": sum((row.credits_charged or Decimal(0) for row in changelist.queryset), Decimal(0)),
     }
 
 
@@ -105,18 +105,18 @@ def test_a_charge_that_was_put_right_stays_on_the_day_of_the_charge(root_client)
     charge_generation(root, YESTERDAY_EVENING, THIS_MORNING)
     charge_generation(root, MONTH_AGO, YESTERDAY_EVENING)
     for generation in Generation.objects.all():
-        corrected = Decimal(20)
+        corrected_amount = Decimal(20)
         assert correct_charge(
-            generation, credits_charged=corrected, actor=root, note="As invoiced", now=NOW
+            generation, credits_charged=corrected_amount, actor=root, note="As invoiced", now=NOW
         )
     assert set(read_charged_today(root_client).values()) == {Decimal(20)}
 
 
 def test_a_charge_that_is_first_named_by_a_correction_is_of_that_day(root_client):
     root = root_client.get("/admin/").wsgi_request.user
-    failed = GenerationFactory(owner=root, state=State.FAILED, created_at=MONTH_AGO)
+    failed_row = GenerationFactory(owner=root, state=State.FAILED, created_at=MONTH_AGO)
     assert correct_charge(
-        failed, credits_charged=Decimal("9.9"), actor=root, note="Taken after all", now=NOW
+        failed_row, credits_charged=Decimal("9.9"), actor=root, note="Taken after all", now=NOW
     )
     assert set(read_charged_today(root_client).values()) == {Decimal("9.9")}
 

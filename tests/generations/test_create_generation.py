@@ -29,14 +29,14 @@ def create_with_key(owner, form_key, params=PARAMS, assets=()) -> CreateResult:
 @pytest.mark.django_db(transaction=True)
 def test_fifty_presses_at_once_are_one_generation(ada):
     key, start = uuid.uuid4(), threading.Barrier(50)
-    found: list[CreateResult | Exception] = []
+    results: list[CreateResult | Exception] = []
 
     def click() -> None:
         start.wait()
         try:
-            found.append(create_with_key(ada, key))
-        except Exception as error:  # told by the assertion below, from the thread of the test
-            found.append(error)
+            results.append(create_with_key(ada, key))
+        except Exception as error:  # checked by the assertion below, in the thread of the test
+            results.append(error)
         connection.close()
 
     threads = [threading.Thread(target=click) for _ in range(50)]
@@ -44,9 +44,9 @@ def test_fifty_presses_at_once_are_one_generation(ada):
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert [type(one) for one in found] == [CreateResult] * 50
-    assert {one.generation.pk for one in found} == {Generation.objects.get().pk}
-    assert sum(one.is_new for one in found) == 1
+    assert [type(result) for result in results] == [CreateResult] * 50
+    assert {result.generation.pk for result in results} == {Generation.objects.get().pk}
+    assert sum(result.is_new for result in results) == 1
 
 
 @pytest.mark.django_db
@@ -81,17 +81,22 @@ class TestOneUser:
 
     def test_what_is_stored_can_be_sent_at_once_and_is_told_to_the_page(self, ada):
         picture = AssetFactory(owner=ada)
-        made = create_with_key(ada, uuid.uuid4(), assets=[picture]).generation
-        assert (made.state, made.next_attempt_at, made.charge, made.task_id) == (
+        generation = create_with_key(ada, uuid.uuid4(), assets=[picture]).generation
+        assert (
+            generation.state,
+            generation.next_attempt_at,
+            generation.charge,
+            generation.task_id,
+        ) == (
             "queued",
             NOW,
             "none",
             None,
         )
-        assert list(made.inputs.all()) == [picture]
+        assert list(generation.inputs.all()) == [picture]
         assert (
-            made.changed_version
-            == made.created_version
+            generation.changed_version
+            == generation.created_version
             == ChangeFeed.objects.get(pk=ada.pk).version
         )
 

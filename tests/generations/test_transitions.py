@@ -45,20 +45,20 @@ def read_columns(generation):
 def test_a_generation_changes_only_along_the_allowed_transitions(start, to):
     generation = GenerationFactory(state=start)
     before = read_columns(generation)
-    moved = transition(generation, State(to), now=LATER)
-    assert moved is ((start, to) in ALLOWED_TRANSITIONS)
-    assert reload(generation).state == (to if moved else start)
-    assert moved or read_columns(generation) == before
+    has_moved = transition(generation, State(to), now=LATER)
+    assert has_moved is ((start, to) in ALLOWED_TRANSITIONS)
+    assert reload(generation).state == (to if has_moved else start)
+    assert has_moved or read_columns(generation) == before
 
 
 @pytest.mark.parametrize("end", sorted(ENDED_STATES))
 def test_an_end_is_final(end):
     generation = GenerationFactory(state=end)
     before = read_columns(generation)
-    tried = [
+    results = [
         transition(generation, state, now=LATER, progress=7, error_code="late") for state in State
     ]
-    assert not any(tried)
+    assert not any(results)
     assert not update_in_state(generation, lease_id=uuid.uuid4(), is_visible=True, progress=7)
     assert read_columns(generation) == before
 
@@ -73,8 +73,11 @@ def test_the_first_of_two_transitions_wins():
 
 def test_every_transition_and_every_visible_update_is_one_more_version_for_its_owner():
     generation = GenerationFactory(state=State.RUNNING, lease_id=(lease_id := uuid.uuid4()))
-    other = UserFactory()
-    start, others = increment_feed_version(generation.owner_id), increment_feed_version(other.pk)
+    other_user = UserFactory()
+    start, other_version = (
+        increment_feed_version(generation.owner_id),
+        increment_feed_version(other_user.pk),
+    )
 
     assert update_in_state(generation, lease_id=lease_id, is_visible=True, progress=10)
     assert (
@@ -87,7 +90,7 @@ def test_every_transition_and_every_visible_update_is_one_more_version_for_its_o
         reload(generation).changed_version == ChangeFeed.objects.get(pk=generation.owner_id).version
     )
     assert reload(generation).changed_version == start + 2
-    assert ChangeFeed.objects.get(pk=other.pk).version == others
+    assert ChangeFeed.objects.get(pk=other_user.pk).version == other_version
 
 
 def test_an_invisible_update_is_no_change_for_the_page():
@@ -121,8 +124,13 @@ def test_an_end_has_its_time_and_is_polled_no_more(end):
     start = {"cancelled": "queued", "completed": "saving", "failed": "running"}[end]
     generation = GenerationFactory(state=start, stalled_since=NOW, next_attempt_at=NOW)
     assert transition(generation, State(end), now=LATER)
-    ended = reload(generation)
-    assert (ended.finished_at, ended.next_attempt_at, ended.stalled_since, ended.is_ended) == (
+    current = reload(generation)
+    assert (
+        current.finished_at,
+        current.next_attempt_at,
+        current.stalled_since,
+        current.is_ended,
+    ) == (
         LATER,
         None,
         None,

@@ -1,6 +1,6 @@
 """An S3 store on loopback that answers only what is rightly signed, as S3's documentation says.
 
-    with ObjectStore() as store:
+    with FakeS3() as store:
         ...                     # at store.url, bucket store.bucket
         store.objects["a/b"]    # what was put there: content and type
 
@@ -32,7 +32,7 @@ class StoredObject:
 
 
 class FakeS3:
-    """Context manager. `ahead` sets its clock forward; `away` makes it answer 503."""
+    """Context manager. `clock_offset` moves its clock; `is_unavailable` makes it answer 503."""
 
     def __init__(self) -> None:
         self.bucket = "films"
@@ -132,30 +132,30 @@ class _S3RequestHandler(BaseHTTPRequestHandler):
         self._respond(204)
 
     def _get_object(self, key: str) -> None:
-        stored = self.store.objects.get(key)
-        if stored is None:
+        stored_object = self.store.objects.get(key)
+        if stored_object is None:
             self._respond(404, b"<Error><Code>NoSuchKey</Code></Error>")
             return
         params = self._query_params()
-        headers = {"Content-Type": stored.mime, "Accept-Ranges": "bytes"}
-        headers["Last-Modified"] = format_datetime(stored.modified_at, usegmt=True)
+        headers = {"Content-Type": stored_object.mime, "Accept-Ranges": "bytes"}
+        headers["Last-Modified"] = format_datetime(stored_object.modified_at, usegmt=True)
         overrides = {
             n: params[f"response-{n}"] for n in RESPONSE_OVERRIDES if f"response-{n}" in params
         }
         headers |= {name.title(): value for name, value in overrides.items()}
         range_match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if range_match is None:
-            self._respond(200, stored.content, headers)
+            self._respond(200, stored_object.content, headers)
             return
-        first, last = int(range_match[1]), int(range_match[2] or len(stored.content) - 1)
-        headers["Content-Range"] = f"bytes {first}-{last}/{len(stored.content)}"
-        self._respond(206, stored.content[first : last + 1], headers)
+        first, last = int(range_match[1]), int(range_match[2] or len(stored_object.content) - 1)
+        headers["Content-Range"] = f"bytes {first}-{last}/{len(stored_object.content)}"
+        self._respond(206, stored_object.content[first : last + 1], headers)
 
     def _list_objects(self) -> None:
         prefix = self._query_params().get("prefix", "")
         contents = "".join(
-            f"<Contents><Key>{escape(quote(key))}</Key><Size>{len(stored.content)}</Size></Contents>"
-            for key, stored in sorted(self.store.objects.items())
+            f"<Contents><Key>{escape(quote(key))}</Key><Size>{len(stored_object.content)}</Size></Contents>"
+            for key, stored_object in sorted(self.store.objects.items())
             if key.startswith(prefix) and "/" not in key.removeprefix(prefix)
         )
         head = "<EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"

@@ -64,8 +64,8 @@ def test_adding_needs_a_person_and_a_post(client, db, owner, name):
 
 def test_nobody_gives_a_file_to_somebody_else(client, owner, stranger):
     client.force_login(stranger)
-    told = {"owner": owner.pk, "owner_id": owner.pk, "origin": "result", "name": "x"}
-    client.post("/library/upload", {"file": make_upload(make_image()), **told})
+    fields = {"owner": owner.pk, "owner_id": owner.pk, "origin": "result", "name": "x"}
+    client.post("/library/upload", {"file": make_upload(make_image()), **fields})
     asset = stranger.assets.get()
     assert asset.origin == "upload"
     assert not owner.assets.exists()

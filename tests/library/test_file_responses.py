@@ -26,7 +26,7 @@ def get_range(client, url, byte_range, **headers):
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "last"),
+    ("byte_range", "first", "last"),
     [
         ("bytes=0-", 0, MAX_PART_BYTES - 1),
         ("bytes=0-1", 0, 1),
@@ -48,10 +48,10 @@ def get_range(client, url, byte_range, **headers):
     ],
 )
 def test_a_part_is_sent_as_asked_but_never_a_large_one(
-    owner_client, served_file, asked, first, last
+    owner_client, served_file, byte_range, first, last
 ):
     url, content = served_file
-    reply = get_range(owner_client, url, asked)
+    reply = get_range(owner_client, url, byte_range)
     assert reply.status_code == 206
     assert reply["Content-Range"] == f"bytes {first}-{last}/{FILE_SIZE_BYTES}"
     assert reply["Content-Length"] == str(last - first + 1)
@@ -59,51 +59,53 @@ def test_a_part_is_sent_as_asked_but_never_a_large_one(
     assert read_body(reply) == content[first : last + 1]
 
 
-@pytest.mark.parametrize("asked", [f"bytes={FILE_SIZE_BYTES}-", "bytes=999999999-", "bytes=-0"])
-def test_a_part_behind_the_end_is_not_satisfiable(owner_client, served_file, asked):
-    reply = get_range(owner_client, served_file[0], asked)
+@pytest.mark.parametrize(
+    "byte_range", [f"bytes={FILE_SIZE_BYTES}-", "bytes=999999999-", "bytes=-0"]
+)
+def test_a_part_behind_the_end_is_not_satisfiable(owner_client, served_file, byte_range):
+    reply = get_range(owner_client, served_file[0], byte_range)
     assert reply.status_code == 416
     assert reply["Content-Range"] == f"bytes */{FILE_SIZE_BYTES}"
     assert not read_body(reply)
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "byte_range",
     ["bytes=9-5", "bytes=-", "bytes=", "bytes=a-b", "items=0-5", "0-5", "bytes=1e3-", "bytes=--5"],
 )
-def test_a_range_that_makes_no_sense_is_ignored(owner_client, served_file, asked):
-    reply = get_range(owner_client, served_file[0], asked)
+def test_a_range_that_makes_no_sense_is_ignored(owner_client, served_file, byte_range):
+    reply = get_range(owner_client, served_file[0], byte_range)
     assert reply.status_code == 200
     assert read_body(reply) == served_file[1]
 
 
 def test_a_browser_gets_the_whole_film_part_by_part(owner_client, served_file):
     url, content = served_file
-    got = b""
-    while len(got) < FILE_SIZE_BYTES:
-        got += read_body(get_range(owner_client, url, f"bytes={len(got)}-"))
-    assert got == content
+    received_bytes = b""
+    while len(received_bytes) < FILE_SIZE_BYTES:
+        received_bytes += read_body(get_range(owner_client, url, f"bytes={len(received_bytes)}-"))
+    assert received_bytes == content
 
 
 def test_a_part_of_this_very_content_is_asked_for_by_its_tag(owner_client, served_file):
     url, content = served_file
     tag = owner_client.head(url)["ETag"]
     assert get_range(owner_client, url, "bytes=0-9", **{"If-Range": tag}).status_code == 206
-    for other in ('"other"', f"W/{tag}", "Fri, 20 Nov 2026 12:00:00 GMT"):
-        whole = get_range(owner_client, url, "bytes=0-9", **{"If-Range": other})
-        assert whole.status_code == 200
-        assert read_body(whole) == content
+    for if_range in ('"other"', f"W/{tag}", "Fri, 20 Nov 2026 12:00:00 GMT"):
+        full_reply = get_range(owner_client, url, "bytes=0-9", **{"If-Range": if_range})
+        assert full_reply.status_code == 200
+        assert read_body(full_reply) == content
 
 
 @pytest.mark.parametrize("suffix", ["file", "download", "poster"])
 def test_head_says_all_and_sends_nothing(owner_client, video_asset, suffix):
     url = f"/library/{video_asset.pk}/{suffix}"
-    told, sent = owner_client.head(url), owner_client.get(url)
-    content = read_body(sent)
-    assert told.status_code == 200
-    assert int(told["Content-Length"]) == len(content) == int(sent["Content-Length"])
-    assert told["Accept-Ranges"] == "bytes"
-    assert not read_body(told)
+    head_reply, get_reply = owner_client.head(url), owner_client.get(url)
+    content = read_body(get_reply)
+    assert head_reply.status_code == 200
+    assert int(head_reply["Content-Length"]) == len(content) == int(get_reply["Content-Length"])
+    assert head_reply["Accept-Ranges"] == "bytes"
+    assert not read_body(head_reply)
     assert owner_client.head(url, headers={"Range": "bytes=0-1"}).status_code == 200
 
 
@@ -111,8 +113,8 @@ def test_head_says_all_and_sends_nothing(owner_client, video_asset, suffix):
 def test_what_a_browser_has_already_is_not_sent_again(owner_client, video_asset, suffix):
     url = f"/library/{video_asset.pk}/{suffix}"
     tag = owner_client.head(url)["ETag"]
-    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
-        reply = owner_client.get(url, headers={"If-None-Match": known})
+    for etag in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        reply = owner_client.get(url, headers={"If-None-Match": etag})
         assert reply.status_code == 304
         assert not read_body(reply)
     assert owner_client.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
@@ -127,9 +129,9 @@ def test_a_file_and_its_poster_are_told_apart(owner_client, video_asset):
 
 
 @pytest.mark.parametrize("suffix", ["file", "download", "poster"])
-@pytest.mark.parametrize("asked", ["", "bytes=0-9", "bytes=99999999-"])
-def test_nothing_that_is_sent_can_act_as_a_page(owner_client, image_asset, suffix, asked):
-    reply = get_range(owner_client, f"/library/{image_asset.pk}/{suffix}", asked)
+@pytest.mark.parametrize("byte_range", ["", "bytes=0-9", "bytes=99999999-"])
+def test_nothing_that_is_sent_can_act_as_a_page(owner_client, image_asset, suffix, byte_range):
+    reply = get_range(owner_client, f"/library/{image_asset.pk}/{suffix}", byte_range)
     assert reply["X-Content-Type-Options"] == "nosniff"
     assert reply["Content-Security-Policy"] == "sandbox; default-src 'none'"
     assert reply["Cache-Control"] == "private, max-age=86400, immutable"
@@ -143,10 +145,10 @@ def test_a_film_opened_in_a_tab_may_play_itself_and_nothing_else(owner_client, v
 
 
 def test_only_a_download_is_offered_for_keeping(owner_client, image_asset):
-    shown = owner_client.get(f"/library/{image_asset.pk}/file")["Content-Disposition"]
-    kept = owner_client.get(f"/library/{image_asset.pk}/download")["Content-Disposition"]
-    assert shown == 'inline; filename="cat.png"'
-    assert kept == 'attachment; filename="cat.png"'
+    inline_header = owner_client.get(f"/library/{image_asset.pk}/file")["Content-Disposition"]
+    download_header = owner_client.get(f"/library/{image_asset.pk}/download")["Content-Disposition"]
+    assert inline_header == 'inline; filename="cat.png"'
+    assert download_header == 'attachment; filename="cat.png"'
 
 
 def test_a_name_in_any_script_survives_a_download(owner_client, owner):

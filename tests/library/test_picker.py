@@ -39,16 +39,16 @@ def picked_refs(reply):
 def test_the_newest_pictures_come_first_and_every_one_comes_once(
     owner_client, sixty_images, django_assert_max_num_queries
 ):
-    url, seen, pages = "/library/picker?kind=image&param=image_urls", [], 0
+    url, refs, pages = "/library/picker?kind=image&param=image_urls", [], 0
     while url:
         with django_assert_max_num_queries(4):  # session, person, files; the session is not cached
             reply = owner_client.get(url)
-        seen += picked_refs(reply)
+        refs += picked_refs(reply)
         pages += 1
-        found = re.search(r'hx-get="([^"]+)"', reply.content.decode())
-        url = found and found[1].replace("&amp;", "&")
+        next_match = re.search(r'hx-get="([^"]+)"', reply.content.decode())
+        url = next_match and next_match[1].replace("&amp;", "&")
     assert pages == 3
-    assert seen == [asset.ref for asset in reversed(sixty_images)]
+    assert refs == [asset.ref for asset in reversed(sixty_images)]
 
 
 def test_the_dialog_says_which_slot_it_fills_and_later_pages_are_only_items(
@@ -56,16 +56,18 @@ def test_the_dialog_says_which_slot_it_fills_and_later_pages_are_only_items(
 ):
     first = owner_client.get("/library/picker?param=image_start").content.decode()
     assert 'data-param="image_start"' in first
-    after = re.search(r"after=([\d-]+)", first)[1]
-    later = owner_client.get(f"/library/picker?param=image_start&after={after}").content.decode()
-    assert "<section" not in later
-    assert "data-asset-ref" in later
+    cursor = re.search(r"after=([\d-]+)", first)[1]
+    later_page = owner_client.get(
+        f"/library/picker?param=image_start&after={cursor}"
+    ).content.decode()
+    assert "<section" not in later_page
+    assert "data-asset-ref" in later_page
 
 
 def test_a_plain_link_leads_on_without_scripts(owner_client, sixty_images):
     page = owner_client.get("/library/picker").content.decode()
-    href, asked = re.search(r'href="([^"]+)"\s+hx-get="([^"]+)"', page).groups()
-    assert href == asked
+    href, hx_url = re.search(r'href="([^"]+)"\s+hx-get="([^"]+)"', page).groups()
+    assert href == hx_url
 
 
 def test_only_ones_own_files_of_that_kind_are_offered(
@@ -81,10 +83,10 @@ def test_only_ones_own_files_of_that_kind_are_offered(
 
 
 @pytest.mark.parametrize(
-    "after", ["x", "-", "1-", "-5", "9" * 59, "1-" + "9" * 57, "99999999999999999-1"]
+    "cursor", ["x", "-", "1-", "-5", "9" * 59, "1-" + "9" * 57, "99999999999999999-1"]
 )
-def test_a_place_that_makes_no_sense_is_no_error(owner_client, sixty_images, after):
-    assert owner_client.get("/library/picker", {"after": after}).status_code == 200
+def test_a_place_that_makes_no_sense_is_no_error(owner_client, sixty_images, cursor):
+    assert owner_client.get("/library/picker", {"after": cursor}).status_code == 200
 
 
 def test_a_name_that_looks_like_a_page_is_only_text(owner_client, sixty_images, owner):

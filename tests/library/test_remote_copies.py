@@ -39,9 +39,9 @@ def test_a_file_is_uploaded_once_while_its_copy_lives(fake_provider, image_asset
     first = ensure_copy(fake_provider, image_asset)
     assert first.startswith(fake_provider.url)
     assert ensure_copy(fake_provider, image_asset, NOW + timedelta(hours=60)) == first
-    (sent,) = fake_provider.upload.requests
-    assert (media_root / image_asset.file.name).read_bytes() in sent.body
-    assert b"image/png" in sent.body
+    (request,) = fake_provider.upload.requests
+    assert (media_root / image_asset.file.name).read_bytes() in request.body
+    assert b"image/png" in request.body
 
 
 def test_what_a_person_calls_the_file_is_not_told(fake_provider, image_asset):

@@ -78,35 +78,35 @@ def test_a_film_lies_in_the_store_and_leaves_nothing_on_the_disk(video_asset, fa
 def test_a_large_film_goes_up_in_parts_and_comes_back_whole(fake_s3):
     content = os.urandom(20 * 1024 * 1024)
     default_storage.save("assets/large.mp4", ContentFile(content))
-    assert sum("partNumber" in asked for asked in fake_s3.requests) > 1
+    assert sum("partNumber" in request for request in fake_s3.requests) > 1
     assert fake_s3.objects["assets/large.mp4"].content == content
     assert storage.read_content("assets/large.mp4") == content
 
 
 def test_its_owner_gets_a_link_that_plays_and_seeks(owner_client, video_asset, fake_s3):
     link = signed_link_of(owner_client.get(f"/library/{video_asset.pk}/file"))
-    whole = fetch_link(link)
-    assert whole.status_code == 200
-    assert whole.content == fake_s3.objects[str(video_asset.file)].content
-    assert whole.headers["Content-Type"] == "video/mp4"
+    reply = fetch_link(link)
+    assert reply.status_code == 200
+    assert reply.content == fake_s3.objects[str(video_asset.file)].content
+    assert reply.headers["Content-Type"] == "video/mp4"
     part = fetch_link(link, Range="bytes=10-19")
-    assert (part.status_code, part.content) == (206, whole.content[10:20])
+    assert (part.status_code, part.content) == (206, reply.content[10:20])
 
 
 def test_a_download_has_the_name_that_its_owner_knows(owner_client, video_asset):
-    kept = fetch_link(signed_link_of(owner_client.get(f"/library/{video_asset.pk}/download")))
-    assert kept.headers["Content-Disposition"] == 'attachment; filename="clip-1.mp4"'
-    shown = fetch_link(signed_link_of(owner_client.get(f"/library/{video_asset.pk}/file")))
-    assert shown.headers["Content-Disposition"] == 'inline; filename="clip-1.mp4"'
+    download = fetch_link(signed_link_of(owner_client.get(f"/library/{video_asset.pk}/download")))
+    assert download.headers["Content-Disposition"] == 'attachment; filename="clip-1.mp4"'
+    inline_file = fetch_link(signed_link_of(owner_client.get(f"/library/{video_asset.pk}/file")))
+    assert inline_file.headers["Content-Disposition"] == 'inline; filename="clip-1.mp4"'
 
 
 @pytest.mark.parametrize("suffix", ["file", "download", "poster"])
 def test_nobody_else_is_given_a_link(client, stranger, video_asset, fake_s3, suffix):
-    asked = len(fake_s3.requests)
+    request_count = len(fake_s3.requests)
     assert "login" in client.get(f"/library/{video_asset.pk}/{suffix}")["Location"]
     client.force_login(stranger)
     assert client.get(f"/library/{video_asset.pk}/{suffix}").status_code == 404
-    assert len(fake_s3.requests) == asked
+    assert len(fake_s3.requests) == request_count
 
 
 def test_a_link_dies_after_a_quarter_of_an_hour(owner_client, video_asset, fake_s3):
@@ -146,9 +146,9 @@ def test_a_file_that_is_lost_in_the_store_is_not_found(owner_client, video_asset
 def test_frames_and_adjusted_pictures_are_made_from_what_lies_there(
     video_asset, image_asset, fake_s3
 ):
-    still = services.add_frame(asset=video_asset, second=Decimal(1), now=NOW)
-    small = services.edit_image(asset=image_asset, action="fit", width=32, height=32, now=NOW)
-    assert {str(still.file), str(small.file)} < set(fake_s3.objects)
+    frame = services.add_frame(asset=video_asset, second=Decimal(1), now=NOW)
+    small_asset = services.edit_image(asset=image_asset, action="fit", width=32, height=32, now=NOW)
+    assert {str(frame.file), str(small_asset.file)} < set(fake_s3.objects)
     assert (
         storage.read_content(str(image_asset.file))
         == fake_s3.objects[str(image_asset.file)].content
@@ -173,11 +173,11 @@ def test_files_that_a_killed_process_left_are_removed(video_asset, fake_s3):
     assert str(video_asset.file) in fake_s3.objects
 
 
-@pytest.mark.parametrize("act", ["open", "size", "exists", "delete"])
-def test_a_store_that_is_away_is_trouble_of_the_kind_that_disks_make(video_asset, fake_s3, act):
+@pytest.mark.parametrize("action", ["open", "size", "exists", "delete"])
+def test_a_store_that_is_away_is_trouble_of_the_kind_that_disks_make(video_asset, fake_s3, action):
     fake_s3.is_unavailable = True
     with pytest.raises(StorageUnavailable):
-        getattr(default_storage, act)(str(video_asset.file))
+        getattr(default_storage, action)(str(video_asset.file))
 
 
 def test_a_picture_given_while_the_store_is_away_is_refused_in_words(owner_client, fake_s3):
@@ -222,7 +222,7 @@ S3_ENVIRONMENT = {"S3_BUCKET": "films", "S3_ACCESS_KEY": ACCESS_KEY, "S3_SECRET_
 
 
 @pytest.mark.parametrize(
-    ("where", "origin"),
+    ("location", "origin"),
     [
         ({}, "https://films.s3.us-east-1.amazonaws.com"),
         ({"S3_ENDPOINT_URL": "https://s3.example.org"}, "https://s3.example.org"),
@@ -232,16 +232,16 @@ S3_ENVIRONMENT = {"S3_BUCKET": "films", "S3_ACCESS_KEY": ACCESS_KEY, "S3_SECRET_
         ),
     ],
 )
-def test_pages_may_show_what_comes_from_where_links_lead(tmp_path: Path, where, origin):
+def test_pages_may_show_what_comes_from_where_links_lead(tmp_path: Path, location, origin):
     names = {"DJANGO_SETTINGS_MODULE": "evolink_studio.settings", "STUDIO_DATA": str(tmp_path)}
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", CONTENT_POLICY_SCRIPT],
-        env={**os.environ, **names, **S3_ENVIRONMENT, **where},
+        env={**os.environ, **names, **S3_ENVIRONMENT, **location},
         cwd=ROOT,
         capture_output=True,
         check=True,
     )
-    link, films, pictures = json.loads(said.stdout)
+    link, films, pictures = json.loads(output.stdout)
     parts = urlsplit(link)
     assert f"{parts.scheme}://{parts.netloc}" == origin
     assert origin in films

@@ -54,21 +54,21 @@ def test_a_result_that_does_not_play_is_refused_in_its_own_words(owner, tmp_path
 
 
 def test_no_room_for_a_result_is_an_error_of_the_disk(owner, tmp_path, monkeypatch):
-    def full(*args):
+    def raise_disk_full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.link", full)
-    monkeypatch.setattr("shutil.move", full)
-    with pytest.raises(OSError, match="disk is full") as refused:
+    monkeypatch.setattr("os.link", raise_disk_full)
+    monkeypatch.setattr("shutil.move", raise_disk_full)
+    with pytest.raises(OSError, match="disk is full") as exc_info:
         add_result(owner, make_video(tmp_path / "a.mp4"))
-    assert isinstance(refused.value, DiskFull)
+    assert isinstance(exc_info.value, DiskFull)
 
 
 def test_a_row_that_cannot_be_written_leaves_no_file(owner, media_root, monkeypatch):
-    def broken(**fields):
+    def raise_error(**fields):
         raise RuntimeError("database gone")
 
-    monkeypatch.setattr(Asset.objects, "create", broken)
+    monkeypatch.setattr(Asset.objects, "create", raise_error)
     with pytest.raises(RuntimeError, match="database gone"):
         services.add_image(owner=owner, content=make_image(), name="cat", now=NOW)
     assert not list_files(media_root)
@@ -77,20 +77,22 @@ def test_a_row_that_cannot_be_written_leaves_no_file(owner, media_root, monkeypa
 @pytest.mark.django_db(transaction=True)
 def test_the_same_picture_from_many_at_once_is_one_file(owner, media_root):
     start = threading.Barrier(6)
-    found = []
+    asset_ids = []
 
-    def give():
+    def add_file():
         start.wait()
-        found.append(services.add_image(owner=owner, content=make_image(), name="cat", now=NOW).pk)
+        asset_ids.append(
+            services.add_image(owner=owner, content=make_image(), name="cat", now=NOW).pk
+        )
         connection.close()
 
-    threads = [threading.Thread(target=give) for _ in range(6)]
+    threads = [threading.Thread(target=add_file) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 6
-    assert len(set(found)) == 1
+    assert len(asset_ids) == 6
+    assert len(set(asset_ids)) == 1
     assert len(list_files(media_root)) == 2
 
 
@@ -101,16 +103,16 @@ def test_a_file_that_nobody_names_is_deleted_after_a_day(owner, image_asset, med
             raise InterruptedError
     except InterruptedError:
         pass
-    desk = media_root / "incoming" / "left"
-    desk.mkdir(parents=True)
-    for path in [*list_files(media_root), desk]:
+    empty_folder = media_root / "incoming" / "left"
+    empty_folder.mkdir(parents=True)
+    for path in [*list_files(media_root), empty_folder]:
         os.utime(path, (NOW.timestamp(), NOW.timestamp()))
     assert len(list_files(media_root)) == 4
     assert services.delete_orphans(now=NOW + timedelta(hours=1), still_needed=nothing_needed) == 0
     assert services.delete_orphans(now=NOW + timedelta(hours=25), still_needed=nothing_needed) == 2
     names = {path.relative_to(media_root).as_posix() for path in list_files(media_root)}
     assert names == {image_asset.file.name, image_asset.poster.name}
-    assert not desk.exists()
+    assert not empty_folder.exists()
 
 
 def test_what_a_film_that_never_came_has_left_is_deleted_after_a_day(db, media_root):
@@ -120,8 +122,8 @@ def test_what_a_film_that_never_came_has_left_is_deleted_after_a_day(db, media_r
         for name in (f"{number}-0-x", f"{number}-0-x.note"):
             path = incoming / name
             path.write_bytes(b"half a film")
-            begun = (NOW - timedelta(hours=hours)).timestamp()
-            os.utime(path, (begun, begun))
+            modified_time = (NOW - timedelta(hours=hours)).timestamp()
+            os.utime(path, (modified_time, modified_time))
     services.delete_orphans(now=NOW, still_needed=nothing_needed)
     assert sorted(path.name[0] for path in incoming.iterdir()) == ["0", "0", "1", "1"]
 
@@ -143,9 +145,9 @@ def test_a_field_for_one_kind_takes_no_other(owner, tmp_path, kind):
         "video": make_video(tmp_path / "a.mp4").read_bytes(),
         "audio": make_audio(tmp_path / "a.mp3").read_bytes(),
     }
-    for given, content in contents.items():
+    for name, content in contents.items():
         file = SimpleUploadedFile("a", content)
-        if given == kind:
+        if name == kind:
             asset = services.add_upload(owner=owner, file=file, kind=kind, now=NOW)
             assert asset.kind == kind
         else:

@@ -37,10 +37,10 @@ class CountedBody(io.RawIOBase):
 
     def read(self, size=-1):
         size = 65536 if size < 0 else size
-        given, self.head = self.head[:size], self.head[size:]
-        given += bytes(size - len(given))
-        self.read_bytes += len(given)
-        return given
+        content, self.head = self.head[:size], self.head[size:]
+        content += bytes(size - len(content))
+        self.read_bytes += len(content)
+        return content
 
 
 def multipart_head(name="big.png", token=""):
@@ -49,9 +49,9 @@ def multipart_head(name="big.png", token=""):
     return ((field if token else "") + file).encode()
 
 
-def post_raw(client, body, length, **more):
+def post_raw(client, body, length, **headers):
     form = {"CONTENT_TYPE": "multipart/form-data; boundary=B", "CONTENT_LENGTH": length}
-    return client.generic("POST", UPLOAD_URL, **{"wsgi.input": body, **form, **more})
+    return client.generic("POST", UPLOAD_URL, **{"wsgi.input": body, **form, **headers})
 
 
 def test_a_picture_is_answered_with_its_facts(owner_client, owner):
@@ -74,22 +74,28 @@ def test_a_picture_is_answered_with_its_facts(owner_client, owner):
 
 
 def test_what_is_kept_is_what_was_written_here(owner_client):
-    given = make_photo(width=200, height=100)
-    ref = post_upload(owner_client, given).json()["ref"]
-    sent = b"".join(
+    content = make_photo(width=200, height=100)
+    ref = post_upload(owner_client, content).json()["ref"]
+    request_body = b"".join(
         owner_client.get(f"/library/{ref.removeprefix('asset:')}/file").streaming_content
     )
-    assert decode_image(sent).size == (200, 100)
-    assert b"Secret Camera" in given
-    assert b"Secret Camera" not in sent
+    assert decode_image(request_body).size == (200, 100)
+    assert b"Secret Camera" in content
+    assert b"Secret Camera" not in request_body
 
 
 def test_films_and_sounds_are_known_by_their_bytes(owner_client, tmp_path):
     clip = post_upload(owner_client, make_video(tmp_path / "a.mp4").read_bytes(), "clip.png").json()
-    hum = post_upload(owner_client, make_audio(tmp_path / "a.mp3").read_bytes(), "hum.png").json()
+    audio_data = post_upload(
+        owner_client, make_audio(tmp_path / "a.mp3").read_bytes(), "hum.png"
+    ).json()
     assert (clip["kind"], clip["format"], clip["seconds"]) == ("video", "mp4", "2.000")
-    assert (hum["kind"], hum["format"], hum["thumbnail"]) == ("audio", "mp3", None)
-    assert (clip["name"], hum["name"]) == ("clip.mp4", "hum.mp3")
+    assert (audio_data["kind"], audio_data["format"], audio_data["thumbnail"]) == (
+        "audio",
+        "mp3",
+        None,
+    )
+    assert (clip["name"], audio_data["name"]) == ("clip.mp4", "hum.mp3")
 
 
 def test_a_slot_for_pictures_takes_no_film(owner_client, tmp_path):
@@ -107,8 +113,8 @@ def test_a_kind_that_nobody_knows_is_not_believed(owner_client):
 
 @pytest.mark.parametrize("name", ["photo.heic", "photo.png"])
 def test_a_picture_from_a_phone_becomes_a_jpeg(owner_client, name):
-    answered = post_upload(owner_client, make_image("HEIF"), name, "image/heic").json()
-    assert (answered["format"], answered["name"]) == ("jpeg", "photo.jpg")
+    data = post_upload(owner_client, make_image("HEIF"), name, "image/heic").json()
+    assert (data["format"], data["name"]) == ("jpeg", "photo.jpg")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +152,7 @@ def test_refusals_speak_the_persons_language(owner_client, settings, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("given_name", "stored_name"),
     [
         ("../../etc/passwd.png", "passwd.png"),
         ("C:\\Users\\ada\\cat.png", "cat.png"),
@@ -159,13 +165,15 @@ def test_refusals_speak_the_persons_language(owner_client, settings, monkeypatch
         ("   .png", "png.png"),
     ],
 )
-def test_names_are_shown_and_never_used_on_the_disk(owner_client, media_root, given, kept):
-    answered = post_upload(owner_client, make_image(), given).json()
-    assert answered["name"] == kept
+def test_names_are_shown_and_never_used_on_the_disk(
+    owner_client, media_root, given_name, stored_name
+):
+    data = post_upload(owner_client, make_image(), given_name).json()
+    assert data["name"] == stored_name
     for path in list_files(media_root):
         assert path.relative_to(media_root).as_posix().startswith("assets/2")
         assert path.stem.removesuffix("-poster").isalnum()
-    reply = owner_client.get(answered["thumbnail"].replace("poster", "download"))
+    reply = owner_client.get(data["thumbnail"].replace("poster", "download"))
     assert "\n" not in reply["Content-Disposition"]
     assert reply["Content-Disposition"].startswith("attachment; filename")
 
@@ -186,11 +194,11 @@ def test_the_same_picture_twice_is_one_file(owner_client, media_root):
 
 
 def test_two_people_with_the_same_picture_have_one_each(owner_client, stranger):
-    other = Client()
-    other.force_login(stranger)
+    other_client = Client()
+    other_client.force_login(stranger)
     assert (
         post_upload(owner_client, make_image()).json()["ref"]
-        != post_upload(other, make_image()).json()["ref"]
+        != post_upload(other_client, make_image()).json()["ref"]
     )
 
 
@@ -239,17 +247,19 @@ def test_nobody_who_is_not_signed_in_makes_the_studio_store_bytes(client, db):
 
 
 def test_a_full_disk_is_said_while_the_file_arrives(owner_client, monkeypatch):
-    def full(*args):
+    def raise_disk_full(*args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("django.core.files.uploadedfile.TemporaryUploadedFile.write", full)
+    monkeypatch.setattr(
+        "django.core.files.uploadedfile.TemporaryUploadedFile.write", raise_disk_full
+    )
     reply = post_upload(owner_client, make_image())
     assert reply.status_code == 507
     assert "disk is full" in reply.json()["error"]
 
 
 @pytest.mark.parametrize(
-    "place",
+    "failing_function",
     [
         "pathlib.Path.write_bytes",
         "evolink_studio.library.storage._move_into_place",
@@ -257,12 +267,14 @@ def test_a_full_disk_is_said_while_the_file_arrives(owner_client, monkeypatch):
         "tempfile.TemporaryDirectory.__init__",
     ],
 )
-def test_a_full_disk_is_said_while_the_file_is_kept(owner_client, monkeypatch, media_root, place):
-    def full(*args, **kwargs):
+def test_a_full_disk_is_said_while_the_file_is_kept(
+    owner_client, monkeypatch, media_root, failing_function
+):
+    def raise_disk_full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(place, full)
+        patch.setattr(failing_function, raise_disk_full)
         reply = post_upload(owner_client, make_image())
     assert reply.status_code == 507
     assert "disk is full" in reply.json()["error"]
@@ -273,10 +285,10 @@ def test_a_full_disk_is_said_while_the_file_is_kept(owner_client, monkeypatch, m
 def test_a_full_disk_for_the_poster_takes_the_picture_away_again(
     owner_client, monkeypatch, media_root
 ):
-    def full(*args, **kwargs):
+    def raise_disk_full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("django.core.files.storage.FileSystemStorage.save", full)
+    monkeypatch.setattr("django.core.files.storage.FileSystemStorage.save", raise_disk_full)
     assert post_upload(owner_client, make_image()).status_code == 507
     assert not list_files(media_root)
 
@@ -286,16 +298,20 @@ def test_a_picture_is_fitted_and_converted_into_new_files(owner_client, owner):
         owner_client, encode_image(draw_half_transparent_image(), "PNG"), "logo.png"
     ).json()["ref"]
     edit = f"/library/{ref.removeprefix('asset:')}/edit"
-    fitted = owner_client.post(edit, {"action": "fit", "width": 1280, "height": 720}).json()
+    fitted_data = owner_client.post(edit, {"action": "fit", "width": 1280, "height": 720}).json()
     jpeg = owner_client.post(edit, {"action": "jpeg"}).json()
-    assert (fitted["width"], fitted["height"], fitted["format"]) == (1280, 720, "png")
+    assert (fitted_data["width"], fitted_data["height"], fitted_data["format"]) == (
+        1280,
+        720,
+        "png",
+    )
     assert (jpeg["name"], jpeg["format"]) == ("logo.jpg", "jpeg")
-    assert len({ref, fitted["ref"], jpeg["ref"]}) == 3
+    assert len({ref, fitted_data["ref"], jpeg["ref"]}) == 3
     assert set(owner.assets.values_list("origin", flat=True)) == {"upload", "edit"}
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "fields",
     [
         {},
         {"action": "explode"},
@@ -306,8 +322,8 @@ def test_a_picture_is_fitted_and_converted_into_new_files(owner_client, owner):
         {"action": "fit", "width": "x", "height": "y"},
     ],
 )
-def test_a_change_that_cannot_be_made_is_refused(owner_client, image_asset, wish):
-    reply = owner_client.post(f"/library/{image_asset.pk}/edit", wish)
+def test_a_change_that_cannot_be_made_is_refused(owner_client, image_asset, fields):
+    reply = owner_client.post(f"/library/{image_asset.pk}/edit", fields)
     assert reply.status_code == 400
     assert "The picture is as it was" in reply.json()["error"]
     assert Asset.objects.count() == 1
@@ -323,9 +339,9 @@ def test_a_film_cannot_be_edited_as_a_picture_nor_a_picture_give_frames(
 
 
 def test_a_frame_of_a_film_becomes_a_picture(owner_client, video_asset):
-    answered = owner_client.post(f"/library/{video_asset.pk}/frame", {"second": "1.5"}).json()
-    assert (answered["kind"], answered["format"]) == ("image", "jpeg")
-    assert answered["name"] == "clip-1 1.50 s.jpg"
+    data = owner_client.post(f"/library/{video_asset.pk}/frame", {"second": "1.5"}).json()
+    assert (data["kind"], data["format"]) == ("image", "jpeg")
+    assert data["name"] == "clip-1 1.50 s.jpg"
     assert Asset.objects.get(kind="image").origin == "frame"
 
 

@@ -16,7 +16,7 @@ def fake_provider():
 
 @pytest.fixture
 def configured_provider(settings, fake_provider):
-    """The far end that the settings name."""
+    """The provider that the settings name."""
     settings.EVOLINK_API_URL = settings.EVOLINK_FILES_URL = fake_provider.url
     return fake_provider
 
@@ -31,8 +31,8 @@ def test_a_picture_is_fetched_from_the_provider_that_the_settings_name(
     url = configured_provider.serve_file(
         "/made/big%20cat.png?sig=1".partition("?")[0], make_image(), mime="text/html"
     )
-    answered = post_url_import(owner_client, url).json()
-    assert (answered["name"], answered["format"]) == ("big cat.png", "png")
+    data = post_url_import(owner_client, url).json()
+    assert (data["name"], data["format"]) == ("big cat.png", "png")
     assert Asset.objects.get().origin == "link"
 
 

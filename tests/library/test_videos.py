@@ -53,10 +53,10 @@ def test_a_film_recorded_sideways_is_shown_upright(tmp_path):
 @pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.9, 0.999])
 def test_a_film_that_was_cut_short_is_refused(tmp_path, part):
     content = make_video(tmp_path / "a.mp4", has_audio=True, movflags="faststart").read_bytes()
-    cut = tmp_path / "cut.mp4"
-    cut.write_bytes(content[: int(len(content) * part)])
+    cut_path = tmp_path / "cut.mp4"
+    cut_path.write_bytes(content[: int(len(content) * part)])
     with pytest.raises(InvalidVideo, match="part of it is missing"):
-        video.probe_video(cut)
+        video.probe_video(cut_path)
 
 
 @pytest.mark.parametrize("index", ["", "frag_keyframe+empty_moov"])
@@ -69,10 +69,10 @@ def test_half_a_film_is_refused_wherever_its_index_is(tmp_path, index):
 
 def test_a_webm_that_was_cut_short_is_refused(tmp_path):
     content = make_video(tmp_path / "a.webm", codec="libvpx").read_bytes()
-    cut = tmp_path / "cut.webm"
-    cut.write_bytes(content[: len(content) // 2])
+    cut_path = tmp_path / "cut.webm"
+    cut_path.write_bytes(content[: len(content) // 2])
     with pytest.raises(InvalidVideo):
-        video.probe_video(cut)
+        video.probe_video(cut_path)
 
 
 @pytest.mark.parametrize(
@@ -108,15 +108,15 @@ def test_a_sound_is_no_film_and_a_film_no_sound(tmp_path):
 
 def test_a_film_with_damage_in_its_pictures_is_refused_or_plays_but_never_crashes(tmp_path):
     path = make_video(tmp_path / "a.mp4")
-    whole = path.read_bytes()
-    told = set()
-    for at in range(0, len(whole), 101):
-        path.write_bytes(whole[:at] + bytes(64) + whole[at + 64 :])
+    content = path.read_bytes()
+    facts = set()
+    for at in range(0, len(content), 101):
+        path.write_bytes(content[:at] + bytes(64) + content[at + 64 :])
         try:
-            told.add(video.probe_video(path).mime)
+            facts.add(video.probe_video(path).mime)
         except InvalidVideo:
-            told.add("refused")
-    assert told == {"video/mp4", "refused"}
+            facts.add("refused")
+    assert facts == {"video/mp4", "refused"}
 
 
 def test_frames_too_large_for_memory_are_refused(tmp_path, monkeypatch):
@@ -127,10 +127,10 @@ def test_frames_too_large_for_memory_are_refused(tmp_path, monkeypatch):
 
 
 def test_a_poster_is_a_small_webp(tmp_path):
-    seen = decode_image(
+    picture = decode_image(
         video.render_poster(make_video(tmp_path / "a.mp4", width=1280, height=720, seconds=1))
     )
-    assert (seen.format, seen.size) == ("WEBP", (640, 360))
+    assert (picture.format, picture.size) == ("WEBP", (640, 360))
 
 
 @pytest.mark.parametrize(("second", "shade"), [("0", 0), ("0.5", 60), ("1", 120), ("99", 230)])

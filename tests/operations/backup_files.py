@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 from evolink_studio.library.models import Asset
 from tests.factories import AssetFactory
 
-NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+BACKUP_TIME = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DATABASE_FILENAMES = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
 
 

@@ -1,6 +1,6 @@
 """The drill: a studio at work is backed up and brought back. Nothing is missing or paid twice.
 
-The restored studio runs as its own processes against a far end that would count every POST.
+The restored studio runs as its own processes against a provider that would count every POST.
 """
 
 import signal
@@ -74,23 +74,23 @@ def generations_by_state(tmp_path) -> dict[str, Generation]:
 @contextmanager
 def create_continuously(owner):
     """Somebody goes on pressing the button; yields a gate that is open once they have begun."""
-    started, stopped = threading.Event(), threading.Event()
+    start_event, stop_event = threading.Event(), threading.Event()
 
     def create_rows():
         try:
-            while not stopped.is_set():
+            while not stop_event.is_set():
                 GenerationFactory(owner=owner, state=State.COMPLETED, created_at=timezone.now())
-                started.set()
+                start_event.set()
         finally:
             connection.close()
 
     thread = threading.Thread(target=create_rows)
     thread.start()
-    assert started.wait(60)
+    assert start_event.wait(60)
     try:
         yield
     finally:
-        stopped.set()
+        stop_event.set()
         thread.join()
 
 
@@ -121,16 +121,18 @@ def test_everything_comes_back_from_a_backup_made_while_rows_are_written(
 ):
     with create_continuously(generations_by_state["queued"].owner):
         manifest = create_backup(tmp_path / "safe", now=timezone.now()).manifest
-    place = restore_instance(tmp_path / "safe", tmp_path / "new")
-    assert count_rows(place) == {table: manifest.rows[table] for table in TABLE_NAMES}
+    new_instance = restore_instance(tmp_path / "safe", tmp_path / "new")
+    assert count_rows(new_instance) == {table: manifest.rows[table] for table in TABLE_NAMES}
     assert manifest.rows["generations_generation"] > len(State)
-    kept = place.query("SELECT file, poster, sha256 FROM library_asset WHERE kind = 'video'")
-    for name, poster, sha256 in kept:
-        path = place.folder / "media" / name
+    assets = new_instance.query(
+        "SELECT file, poster, sha256 FROM library_asset WHERE kind = 'video'"
+    )
+    for name, poster, sha256 in assets:
+        path = new_instance.folder / "media" / name
         assert storage.sha256_of(path) == sha256
         assert video.probe_video(path).seconds >= 2
-        assert (place.folder / "media" / poster).stat().st_size > 0
-    assert len(kept) == 1
+        assert (new_instance.folder / "media" / poster).stat().st_size > 0
+    assert len(assets) == 1
 
 
 def test_what_was_about_to_be_sent_is_told_as_it_is_and_all_else_stays(
@@ -138,13 +140,15 @@ def test_what_was_about_to_be_sent_is_told_as_it_is_and_all_else_stays(
 ):
     create_backup(tmp_path / "safe", now=timezone.now())
     before = {pk: (state, *facts) for pk, state, *facts in _generation_values()}
-    place = restore_instance(tmp_path / "safe", tmp_path / "new")
+    new_instance = restore_instance(tmp_path / "safe", tmp_path / "new")
     for state, generation in generations_by_state.items():
-        (found,) = (row for row in place.query(STATES_QUERY) if row[0] == generation.pk)
+        (restored_row,) = (
+            row for row in new_instance.query(STATES_QUERY) if row[0] == generation.pk
+        )
         if state in ("queued", "sending"):
-            assert found[1:] == ("unknown", "unclear", "restored", None)
+            assert restored_row[1:] == ("unknown", "unclear", "restored", None)
         else:
-            assert found[1:] == before[generation.pk]
+            assert restored_row[1:] == before[generation.pk]
 
 
 def _generation_values():
@@ -154,7 +158,7 @@ def _generation_values():
 
 def test_an_old_backup_never_sends_anything_again(generations_by_state, fake_provider, tmp_path):
     """Its worker reads what runs and saves what is made; what waited is not sent, ever."""
-    saved = threading.Event()
+    saved_event = threading.Event()
     link = fake_provider.serve_file("/film.mp4", make_video(tmp_path / "late.mp4").read_bytes())
     running, saving = generations_by_state["running"], generations_by_state["saving"]
     for generation in (running, saving):
@@ -162,20 +166,20 @@ def test_an_old_backup_never_sends_anything_again(generations_by_state, fake_pro
         fake_provider.complete_task(generation.task_id, link)
     Generation.objects.filter(pk=saving.pk).update(result_urls=[link])
     create_backup(tmp_path / "safe", now=timezone.now())
-    place = restore_instance(tmp_path / "safe", tmp_path / "new", fake_provider)
+    new_instance = restore_instance(tmp_path / "safe", tmp_path / "new", fake_provider)
 
-    served = iter(range(2))
+    attempts = iter(range(2))
 
     def serve(request):
-        if next(served) == 1:
-            saved.set()
+        if next(attempts) == 1:
+            saved_event.set()
         return fake_provider.files["/film.mp4"](request)
 
     fake_provider.media.reply_always(serve)
-    run_worker_until(place, saved)
+    run_worker_until(new_instance, saved_event)
     assert fake_provider.create.requests == []
     assert fake_provider.upload.requests == []
-    states = {pk: state for pk, state, *_ in place.query(STATES_QUERY)}
+    states = {pk: state for pk, state, *_ in new_instance.query(STATES_QUERY)}
     assert states[running.pk] == states[saving.pk] == "completed"
     assert (
         states[generations_by_state["queued"].pk]
@@ -188,29 +192,29 @@ def test_only_a_lost_answer_from_well_before_the_backup_is_searched_for(
     generations_by_state, tmp_path
 ):
     """A task of the last minute could belong to a press that the backup knows nothing of."""
-    lately, long_ago, now = (
+    recent_row, old_row, now = (
         generations_by_state["unknown"],
         generations_by_state["completed"],
         timezone.now(),
     )
-    lost = Generation.objects.filter(pk__in=[lately.pk, long_ago.pk])
-    lost.update(state=State.UNKNOWN, next_attempt_at=now)
-    lost.filter(pk=lately.pk).update(sent_at=now - timedelta(seconds=30))
-    lost.filter(pk=long_ago.pk).update(sent_at=now - timedelta(minutes=5))
+    lost_rows = Generation.objects.filter(pk__in=[recent_row.pk, old_row.pk])
+    lost_rows.update(state=State.UNKNOWN, next_attempt_at=now)
+    lost_rows.filter(pk=recent_row.pk).update(sent_at=now - timedelta(seconds=30))
+    lost_rows.filter(pk=old_row.pk).update(sent_at=now - timedelta(minutes=5))
     create_backup(tmp_path / "safe", now=now)
-    place = restore_instance(tmp_path / "safe", tmp_path / "new")
-    searched = place.query(
+    new_instance = restore_instance(tmp_path / "safe", tmp_path / "new")
+    searched_ids = new_instance.query(
         "SELECT id FROM generations_generation"
         " WHERE state = 'unknown' AND next_attempt_at IS NOT NULL"
     )
-    assert searched == [(long_ago.pk,)]
+    assert searched_ids == [(old_row.pk,)]
 
 
 def test_the_ledger_of_a_restored_studio_is_consistent(tmp_path):
     ada, spec = UserFactory(username="ada"), get_spec(VEO)
     Allowance.objects.create(user=ada, credits_limit=Decimal(1000))
-    for press in range(3):
-        made = services.create_generation(
+    for number in range(3):
+        result = services.create_generation(
             owner=ada,
             spec=spec,
             params={"prompt": "A cat playing piano"},
@@ -219,11 +223,11 @@ def test_the_ledger_of_a_restored_studio_is_consistent(tmp_path):
             credits_estimated=Decimal("162"),
             now=timezone.now(),
         )
-        if press == 0:
-            services.cancel(generation=made.generation, now=timezone.now())
+        if number == 0:
+            services.cancel(generation=result.generation, now=timezone.now())
     create_backup(tmp_path / "safe", now=timezone.now())
-    place = restore_instance(tmp_path / "safe", tmp_path / "new")
-    proof = place.run_command("check_ledger")
+    new_instance = restore_instance(tmp_path / "safe", tmp_path / "new")
+    proof = new_instance.run_command("check_ledger")
     assert proof.returncode == 0, proof.stdout
     assert "3 generations" in proof.stdout
 
@@ -233,16 +237,16 @@ def test_a_page_open_from_before_hears_of_what_comes_after(generations_by_state,
     owner = generations_by_state["queued"].owner
     for _ in range(50):
         GenerationFactory(owner=owner)
-    shown = ChangeFeed.objects.get(pk=owner.pk).version + 50
-    place = restore_instance(tmp_path / "safe", tmp_path / "new")
-    assert place.query("SELECT version FROM generations_changefeed")[0][0] > shown
+    shown_version = ChangeFeed.objects.get(pk=owner.pk).version + 50
+    new_instance = restore_instance(tmp_path / "safe", tmp_path / "new")
+    assert new_instance.query("SELECT version FROM generations_changefeed")[0][0] > shown_version
 
 
 def test_a_restored_studio_can_be_backed_up_and_restored_again(generations_by_state, tmp_path):
     create_backup(tmp_path / "safe", now=timezone.now())
     first = restore_instance(tmp_path / "safe", tmp_path / "new")
-    done = first.run_command("backup", tmp_path / "safer")
-    assert done.returncode == 0, done.stderr
+    result = first.run_command("backup", tmp_path / "safer")
+    assert result.returncode == 0, result.stderr
     second = restore_instance(tmp_path / "safer", tmp_path / "newer")
     assert count_rows(second) == count_rows(first)
     assert second.query(STATES_QUERY) == first.query(STATES_QUERY)

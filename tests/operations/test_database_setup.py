@@ -88,8 +88,8 @@ def test_one_that_was_prepared_by_other_code_is_left_out(template_database, tmp_
 
 def test_one_that_is_older_than_a_migration_file_is_left_out(template_database, tmp_path):
     """A migration that was written anew under its old name made other tables."""
-    newest = max(path.stat().st_mtime for path in PACKAGE.glob("*/migrations/*.py"))
-    os.utime(template_database, (newest - 1, newest - 1))
+    newest_mtime = max(path.stat().st_mtime for path in PACKAGE.glob("*/migrations/*.py"))
+    os.utime(template_database, (newest_mtime - 1, newest_mtime - 1))
     database = ensure_database_in(tmp_path, template_database)
     assert not is_copy(database)
     assert is_complete(database)

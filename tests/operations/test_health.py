@@ -16,7 +16,7 @@ PLENTY_BYTES = 10 * 1024**3
 
 @pytest.fixture
 def live_worker(db):
-    """A worker that was heard of just now."""
+    """A worker with a fresh heartbeat."""
     record_heartbeat(worker="anvil", disk_free_bytes=PLENTY_BYTES, now=timezone.now())
 
 

@@ -77,9 +77,9 @@ def test_the_id_of_a_proxy_is_taken_over(client, db, log_lines):
     assert log_lines()[0]["request"] == "edge-4711.a"
 
 
-@pytest.mark.parametrize("forged", ['a"} {"event": "x', "a" * 65, "a b", "ä"])
-def test_an_id_that_is_no_plain_word_is_replaced(client, db, forged):
-    answer = client.get("/test/fine/", headers={"x-request-id": forged})
+@pytest.mark.parametrize("forged_text", ['a"} {"event": "x', "a" * 65, "a b", "ä"])
+def test_an_id_that_is_no_plain_word_is_replaced(client, db, forged_text):
+    answer = client.get("/test/fine/", headers={"x-request-id": forged_text})
     assert answer.headers["X-Request-ID"].isalnum()
 
 
@@ -100,13 +100,13 @@ def test_the_next_request_of_a_thread_has_nothing_of_the_last_one(client, db, lo
 
 def test_a_broken_page_is_one_line_without_the_secret_of_its_address(client, db, log_lines):
     answer = client.get("/test/broken/t0ken/")
-    failed = [line for line in log_lines() if line["level"] == "error"]
+    failed_lines = [line for line in log_lines() if line["level"] == "error"]
     assert answer.status_code == 500
-    assert len(failed) == 1
-    assert failed[0]["event"] == "Internal Server Error: /test/broken/<str:secret>/"
-    assert failed[0]["request"] == answer.headers["X-Request-ID"]
-    assert (failed[0]["method"], failed[0]["status"]) == ("GET", 500)
-    assert "RuntimeError: the cause" in failed[0]["exception"]
+    assert len(failed_lines) == 1
+    assert failed_lines[0]["event"] == "Internal Server Error: /test/broken/<str:secret>/"
+    assert failed_lines[0]["request"] == answer.headers["X-Request-ID"]
+    assert (failed_lines[0]["method"], failed_lines[0]["status"]) == ("GET", 500)
+    assert "RuntimeError: the cause" in failed_lines[0]["exception"]
     assert "t0ken" not in json.dumps(log_lines())
 
 
@@ -119,9 +119,9 @@ def test_what_a_database_quotes_of_its_rows_is_left_out(client, db, log_lines):
 
 
 def test_no_words_of_a_person_can_forge_a_line(client, db, log_lines):
-    forged = 'x\n{"event": "sent", "level": "info"}\r\n\x1b[2J\u2028'
-    client.get("/test/fine/", {"thing": forged})
-    assert [line["thing"] for line in log_lines()] == [forged]
+    forged_text = 'x\n{"event": "sent", "level": "info"}\r\n\x1b[2J\u2028'
+    client.get("/test/fine/", {"thing": forged_text})
+    assert [line["thing"] for line in log_lines()] == [forged_text]
 
 
 def test_a_page_that_is_not_there_is_told_with_the_id(client, db, log_lines):
@@ -133,18 +133,18 @@ def test_a_page_that_is_not_there_is_told_with_the_id(client, db, log_lines):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_stage_that_fails_names_its_generation(log_lines):
-    broken = GenerationFactory(
+    failing_row = GenerationFactory(
         params=["not", "what", "a", "form", "gives"], created_at=timezone.now()
     )
 
-    async def work(far_end: FakeProvider) -> None:
-        far = ManualWorker(far_end.url).build_provider()
-        async with far.client:
-            engine = Worker(far, timezone.now)
-            asyncio.get_running_loop().call_later(1, engine.stop)
-            await engine.run()
+    async def work(fake: FakeProvider) -> None:
+        provider = ManualWorker(fake.url).build_provider()
+        async with provider.client:
+            embedded_worker = Worker(provider, timezone.now)
+            asyncio.get_running_loop().call_later(1, embedded_worker.stop)
+            await embedded_worker.run()
 
-    with FakeProvider() as far_end:
-        async_to_sync(work)(far_end)
-    failed = [line for line in log_lines() if line["event"] == "step failed"]
-    assert failed[0]["generation"] == broken.pk
+    with FakeProvider() as fake:
+        async_to_sync(work)(fake)
+    failed_lines = [line for line in log_lines() if line["event"] == "step failed"]
+    assert failed_lines[0]["generation"] == failing_row.pk

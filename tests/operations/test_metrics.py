@@ -43,9 +43,11 @@ def read_samples(client) -> dict[tuple[str, ...], float]:
     }
 
 
-@pytest.mark.parametrize("sent", [{}, {"authorization": "Bearer wrong"}, {"authorization": TOKEN}])
-def test_without_the_token_there_is_no_such_page(client, db, sent):
-    assert client.get("/metrics", headers=sent).status_code == 404
+@pytest.mark.parametrize(
+    "headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": TOKEN}]
+)
+def test_without_the_token_there_is_no_such_page(client, db, headers):
+    assert client.get("/metrics", headers=headers).status_code == 404
 
 
 def test_without_the_setting_there_is_no_such_page(client, db, settings):
@@ -54,10 +56,10 @@ def test_without_the_setting_there_is_no_such_page(client, db, settings):
 
 
 def test_an_empty_studio_has_metrics(client, db):
-    found = read_samples(client)
-    assert found["generations", "queued"] == 0
-    assert found["credits_reserved",] == 0
-    assert found["disk_free_bytes",] > 0
+    samples = read_samples(client)
+    assert samples["generations", "queued"] == 0
+    assert samples["credits_reserved",] == 0
+    assert samples["disk_free_bytes",] > 0
 
 
 def test_the_queue_is_counted_with_its_lateness(client, ada):
@@ -65,11 +67,11 @@ def test_the_queue_is_counted_with_its_lateness(client, ada):
     GenerationFactory(owner=ada, created_at=now - timedelta(seconds=40))
     GenerationFactory(owner=ada, created_at=now, next_attempt_at=now + timedelta(seconds=60))
     GenerationFactory(owner=ada, created_at=now, state=State.RUNNING, attempts=2)
-    found = read_samples(client)
-    assert found["generations", "queued"] == 2
-    assert found["due", "queued"] == 1
-    assert 40 <= found["lateness_seconds", "queued"] < 60
-    assert found["retried", "running"] == 1
+    samples = read_samples(client)
+    assert samples["generations", "queued"] == 2
+    assert samples["due", "queued"] == 1
+    assert 40 <= samples["lateness_seconds", "queued"] < 60
+    assert samples["retried", "running"] == 1
 
 
 def test_money_is_told(client, ada):
@@ -82,20 +84,20 @@ def test_money_is_told(client, ada):
     )
     GenerationFactory(owner=ada, created_at=now, state=State.SAVING, credits_charged=Decimal("3"))
     GenerationFactory(owner=ada, created_at=now, state=State.UNKNOWN)
-    found = read_samples(client)
-    assert found["credits_reserved",] == 25.5
-    assert found["credits_charged_today",] == 15.25
-    assert found["unsaved_films",] == 1
-    assert found["attention", "unknown"] == 1
+    samples = read_samples(client)
+    assert samples["credits_reserved",] == 25.5
+    assert samples["credits_charged_today",] == 15.25
+    assert samples["unsaved_films",] == 1
+    assert samples["attention", "unknown"] == 1
 
 
 def test_the_account_is_told_with_its_age(client, db):
-    then = timezone.now() - timedelta(minutes=3)
-    record_balance(provider_key=provider_key(), credits_available=Decimal("812.5"), now=then)
-    found = read_samples(client)
-    assert found["balance_credits",] == 812.5
-    assert 180 <= found["balance_age_seconds",] < 200
-    assert found["key_refused",] == 0
+    read_at = timezone.now() - timedelta(minutes=3)
+    record_balance(provider_key=provider_key(), credits_available=Decimal("812.5"), now=read_at)
+    samples = read_samples(client)
+    assert samples["balance_credits",] == 812.5
+    assert 180 <= samples["balance_age_seconds",] < 200
+    assert samples["key_refused",] == 0
 
 
 def test_a_balance_that_was_never_read_is_not_told_as_zero(client, db):
@@ -107,9 +109,9 @@ def test_outcomes_of_the_last_day_are_told(client, ada):
     GenerationFactory.create_batch(2, owner=ada, created_at=now, state=State.COMPLETED)
     GenerationFactory(owner=ada, created_at=now, state=State.FAILED)
     GenerationFactory(owner=ada, created_at=now - timedelta(hours=25), state=State.FAILED)
-    found = read_samples(client)
-    assert (found["ended_24h", "completed"], found["ended_24h", "failed"]) == (2, 1)
-    assert found["ended_24h", "cancelled"] == 0
+    samples = read_samples(client)
+    assert (samples["ended_24h", "completed"], samples["ended_24h", "failed"]) == (2, 1)
+    assert samples["ended_24h", "cancelled"] == 0
 
 
 def test_every_worker_is_told(client, db):
@@ -117,9 +119,9 @@ def test_every_worker_is_told(client, db):
         worker="anvil", disk_free_bytes=5_000, now=timezone.now() - timedelta(seconds=20)
     )
     record_heartbeat(worker="bellows", disk_free_bytes=7_000, now=timezone.now())
-    found = read_samples(client)
-    assert found["heartbeat_age_seconds", "anvil"] >= 20
-    assert found["worker_disk_free_bytes", "bellows"] == 7_000
+    samples = read_samples(client)
+    assert samples["heartbeat_age_seconds", "anvil"] >= 20
+    assert samples["worker_disk_free_bytes", "bellows"] == 7_000
 
 
 def test_the_number_of_questions_does_not_grow_with_the_studio(
@@ -134,8 +136,8 @@ def test_the_number_of_questions_does_not_grow_with_the_studio(
 def test_nothing_of_people_or_keys_is_told(client, ada, settings):
     settings.EVOLINK_API_KEY = "sk-evo-hidden"
     GenerationFactory(owner=ada, prompt="a secret garden", state=State.UNKNOWN)
-    said = get_metrics(client).content.decode()
-    assert not any(word in said for word in ("garden", "ada", "sk-evo", TOKEN))
+    page = get_metrics(client).content.decode()
+    assert not any(word in page for word in ("garden", "ada", "sk-evo", TOKEN))
 
 
 def test_a_scraper_that_asks_for_openmetrics_gets_it(client, db):
@@ -145,10 +147,10 @@ def test_a_scraper_that_asks_for_openmetrics_gets_it(client, db):
 
 
 def test_while_the_database_is_away_the_page_says_so(client, db):
-    def away(*_):
+    def raise_unavailable(*_):
         raise OperationalError
 
-    with connection.execute_wrapper(away):
+    with connection.execute_wrapper(raise_unavailable):
         assert get_metrics(client).status_code == 503
 
 

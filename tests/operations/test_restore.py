@@ -1,4 +1,4 @@
-"""Restoring: only what is whole and only into an empty place, or one is told why not."""
+"""Restoring: only what is whole and only into an empty place, or it says why not."""
 
 import json
 from datetime import timedelta
@@ -13,8 +13,8 @@ from evolink_studio.operations.backup import BackupError, create_backup, postgre
 from evolink_studio.operations.backup.repository import FILE_LIST, MANIFEST_FILE
 from tests.factories import AssetFactory, GenerationFactory, UserFactory
 from tests.operations.backup_files import (
+    BACKUP_TIME,
     DATABASE_FILENAMES,
-    NOON,
     backup_folder,
     create_asset_with_poster,
     list_files,
@@ -36,20 +36,20 @@ def backup_target(tmp_path) -> Path:
 
 def test_a_full_place_is_refused(ada, backup_target):
     GenerationFactory(owner=ada)
-    create_backup(backup_target, now=NOON)
+    create_backup(backup_target, now=BACKUP_TIME)
     with pytest.raises(CommandError, match="There is a studio here already"):
         call_command("restore", str(backup_target))
 
 
 def test_a_library_with_files_is_refused(ada, backup_target, tmp_path):
-    create_backup(backup_target, now=NOON)
-    place = create_empty_instance(tmp_path / "new")
-    film = place.folder / "media" / "assets" / "film.mp4"
+    create_backup(backup_target, now=BACKUP_TIME)
+    new_instance = create_empty_instance(tmp_path / "new")
+    film = new_instance.folder / "media" / "assets" / "film.mp4"
     film.parent.mkdir(parents=True)
     film.write_bytes(b"a film of somebody")
-    done = place.run_command("restore", backup_target)
-    assert done.returncode == 1
-    assert "its library has files" in done.stderr
+    result = new_instance.run_command("restore", backup_target)
+    assert result.returncode == 1
+    assert "its library has files" in result.stderr
     assert film.read_bytes() == b"a film of somebody"
 
 
@@ -121,57 +121,60 @@ def remove_manifest(target, asset):
 )
 def test_what_does_not_fit_is_told(ada, backup_target, harm):
     asset = AssetFactory(owner=ada)
-    create_backup(backup_target, now=NOON)
-    told = harm(backup_target, asset)
+    create_backup(backup_target, now=BACKUP_TIME)
+    message = harm(backup_target, asset)
     with pytest.raises(CommandError) as error:
         call_command("restore", str(backup_target), check=True)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_whole_backup_is_called_whole(ada, backup_target):
     create_asset_with_poster(ada)
-    create_backup(backup_target, now=NOON)
-    said = StringIO()
-    call_command("restore", str(backup_target), check=True, stdout=said)
-    assert said.getvalue() == "The backup of 2026-11-20 12:00 UTC is whole: 2 files.\n"
+    create_backup(backup_target, now=BACKUP_TIME)
+    output = StringIO()
+    call_command("restore", str(backup_target), check=True, stdout=output)
+    assert output.getvalue() == "The backup of 2026-11-20 12:00 UTC is whole: 2 files.\n"
 
 
 def test_a_damaged_backup_brings_nothing_at_all(ada, backup_target, tmp_path):
     asset = AssetFactory(owner=ada)
-    create_backup(backup_target, now=NOON)
+    create_backup(backup_target, now=BACKUP_TIME)
     damage_media_file(backup_target, asset)
-    place = create_empty_instance(tmp_path / "new")
-    done = place.run_command("restore", backup_target)
-    assert done.returncode == 1
-    assert "Nothing was restored" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert [path.name for path in list_files(place.folder)] in ([], ["secret_key"])
+    new_instance = create_empty_instance(tmp_path / "new")
+    result = new_instance.run_command("restore", backup_target)
+    assert result.returncode == 1
+    assert "Nothing was restored" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert [path.name for path in list_files(new_instance.folder)] in ([], ["secret_key"])
 
 
 def test_one_rotten_film_does_not_keep_the_others_away(ada, backup_target, tmp_path):
-    rotten, whole = AssetFactory(owner=ada), AssetFactory(owner=ada)
-    create_backup(backup_target, now=NOON)
-    damage_media_file(backup_target, rotten)
-    place = create_empty_instance(tmp_path / "new")
-    done = place.run_command("restore", backup_target, "--despite-damage")
-    assert done.returncode == 0, done.stderr
-    assert str(rotten.file) in done.stdout
-    media = place.folder / "media"
-    assert (media / str(whole.file)).stat().st_size == whole.size_bytes
-    assert not (media / str(rotten.file)).exists()
+    damaged_asset, whole_asset = AssetFactory(owner=ada), AssetFactory(owner=ada)
+    create_backup(backup_target, now=BACKUP_TIME)
+    damage_media_file(backup_target, damaged_asset)
+    new_instance = create_empty_instance(tmp_path / "new")
+    result = new_instance.run_command("restore", backup_target, "--despite-damage")
+    assert result.returncode == 0, result.stderr
+    assert str(damaged_asset.file) in result.stdout
+    media = new_instance.folder / "media"
+    assert (media / str(whole_asset.file)).stat().st_size == whole_asset.size_bytes
+    assert not (media / str(damaged_asset.file)).exists()
 
 
 def test_an_earlier_moment_can_be_named(ada, backup_target, tmp_path):
-    create_backup(backup_target, now=NOON)
+    create_backup(backup_target, now=BACKUP_TIME)
     GenerationFactory(owner=ada)
-    create_backup(backup_target, now=NOON + timedelta(hours=1))
-    place = create_empty_instance(tmp_path / "new")
-    assert place.run_command("restore", backup_target, "--at", "20261120T120000Z").returncode == 0
-    assert place.query("SELECT count(*) FROM generations_generation") == [(0,)]
+    create_backup(backup_target, now=BACKUP_TIME + timedelta(hours=1))
+    new_instance = create_empty_instance(tmp_path / "new")
+    assert (
+        new_instance.run_command("restore", backup_target, "--at", "20261120T120000Z").returncode
+        == 0
+    )
+    assert new_instance.query("SELECT count(*) FROM generations_generation") == [(0,)]
 
 
 def test_a_moment_that_is_not_there_is_answered_with_those_that_are(ada, backup_target):
-    create_backup(backup_target, now=NOON)
+    create_backup(backup_target, now=BACKUP_TIME)
     with pytest.raises(CommandError, match=r"no backup \.\./x\. There are: 20261120T120000Z"):
         call_command("restore", str(backup_target), at="../x")
 

@@ -1,4 +1,4 @@
-"""SIGTERM to the whole studio: what is in hand ends, in 25 seconds at most, and nothing is lost."""
+"""SIGTERM to the whole studio: running work ends, in 25 seconds at most, and nothing is lost."""
 
 import http.client
 import signal
@@ -108,11 +108,11 @@ def test_what_is_in_progress_is_finished(fake_provider, generations, tmp_path):
         assert post.received.wait(60)
         assert download.received.wait(60)
         running.send_signal(signal.SIGTERM)
-        asked = time.monotonic()
+        stop_time = time.monotonic()
         form.sendall(FORM_BODY[5:])
         assert form.recv(100).startswith(b"HTTP/1.1 ")
         assert running.wait(SHUTDOWN_SECONDS) == 0
-        assert time.monotonic() - asked < SHUTDOWN_SECONDS
+        assert time.monotonic() - stop_time < SHUTDOWN_SECONDS
     idle.close()
     waiting.refresh_from_db()
     saving.refresh_from_db()

@@ -106,12 +106,12 @@ def build_opener() -> urllib.request.OpenerDirector:
 
 def test_from_nothing_to_an_open_studio_that_mends_itself_and_leaves_nothing(tmp_path):
     port = find_two_free_ports()
-    place = create_empty_instance(tmp_path / "new")
-    with run_studio(place, PORT=str(port)) as running:
-        told = read_output_until(running, "/account/welcome/")
-        assert f"EvoLink Studio is at http://127.0.0.1:{port}/" in told
-        assert "the sandbox makes the films, nothing costs money" in told
-        (link,) = re.findall(r"http://\S+/account/welcome/\S+", told)
+    new_instance = create_empty_instance(tmp_path / "new")
+    with run_studio(new_instance, PORT=str(port)) as process:
+        output = read_output_until(process, "/account/welcome/")
+        assert f"EvoLink Studio is at http://127.0.0.1:{port}/" in output
+        assert "the sandbox makes the films, nothing costs money" in output
+        (link,) = re.findall(r"http://\S+/account/welcome/\S+", output)
 
         owner = build_opener()
         wait_until(
@@ -126,14 +126,14 @@ def test_from_nothing_to_an_open_studio_that_mends_itself_and_leaves_nothing(tmp
             "far",
         )
 
-        (worker,) = worker_pids(running)
+        (worker,) = worker_pids(process)
         os.kill(worker, signal.SIGKILL)
         wait_until(
-            lambda: set(worker_pids(running)) - {worker}, "the worker is back", timeout_seconds=5
+            lambda: set(worker_pids(process)) - {worker}, "the worker is back", timeout_seconds=5
         )
-        family = descendant_pids(running.pid)
+        family = descendant_pids(process.pid)
         assert len(family) >= 4
-        running.kill()
+        process.kill()
         wait_until(lambda: not any(map(is_alive, family)), "nothing is left", timeout_seconds=60)
     for number in (port, port + 1):
         socket.create_server(("127.0.0.1", number)).close()
@@ -142,40 +142,40 @@ def test_from_nothing_to_an_open_studio_that_mends_itself_and_leaves_nothing(tmp
 def test_with_an_owner_in_the_environment_no_link_is_printed(tmp_path):
     names = {"USERNAME": "root", "PASSWORD": "correct horse", "EMAIL": "root@example.org"}
     owner = {f"DJANGO_SUPERUSER_{name}": value for name, value in names.items()}
-    place = create_empty_instance(tmp_path / "new")
-    with run_studio(place, PORT=str(find_two_free_ports()), **owner) as running:
-        told = read_output_until(running, "The owner is root")
-        running.send_signal(signal.SIGTERM)
-        rest, _ = running.communicate(timeout=120)
-    assert "welcome" not in told + rest
-    assert "correct horse" not in told + rest
-    rows = place.query("SELECT username, is_superuser FROM accounts_user")
-    assert [(name, bool(chief)) for name, chief in rows] == [("root", True)]
+    new_instance = create_empty_instance(tmp_path / "new")
+    with run_studio(new_instance, PORT=str(find_two_free_ports()), **owner) as process:
+        output = read_output_until(process, "The owner is root")
+        process.send_signal(signal.SIGTERM)
+        more_output, _ = process.communicate(timeout=120)
+    assert "welcome" not in output + more_output
+    assert "correct horse" not in output + more_output
+    rows = new_instance.query("SELECT username, is_superuser FROM accounts_user")
+    assert [(name, bool(is_superuser)) for name, is_superuser in rows] == [("root", True)]
 
 
-@pytest.mark.parametrize("taken", [0, 1], ids=["the web's port", "the sandbox's port"])
-def test_a_port_that_is_taken_is_named_and_nothing_is_begun(tmp_path, taken):
+@pytest.mark.parametrize("port_offset", [0, 1], ids=["the web's port", "the sandbox's port"])
+def test_a_port_that_is_taken_is_named_and_nothing_is_begun(tmp_path, port_offset):
     port = find_two_free_ports()
-    place = create_empty_instance(tmp_path / "new")
-    with socket.create_server(("127.0.0.1", port + taken)):
-        done = StudioInstance(place.folder, place.database_url, {"PORT": str(port)}).run_command(
-            "studio"
-        )
-    assert done.returncode == 1
-    assert f"Port {port + taken} on 127.0.0.1 is taken" in done.stderr
-    assert "PORT" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (place.folder / "studio.sqlite3").exists()
+    new_instance = create_empty_instance(tmp_path / "new")
+    with socket.create_server(("127.0.0.1", port + port_offset)):
+        result = StudioInstance(
+            new_instance.folder, new_instance.database_url, {"PORT": str(port)}
+        ).run_command("studio")
+    assert result.returncode == 1
+    assert f"Port {port + port_offset} on 127.0.0.1 is taken" in result.stderr
+    assert "PORT" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (new_instance.folder / "studio.sqlite3").exists()
 
 
 def test_with_a_key_there_is_no_sandbox(tmp_path):
     with FakeProvider() as fake_provider:
-        place = create_empty_instance(tmp_path / "new", fake_provider)
+        new_instance = create_empty_instance(tmp_path / "new", fake_provider)
         port = find_two_free_ports()
-        with run_studio(place, PORT=str(port)) as running:
-            told = read_output_until(running, "/account/welcome/")
+        with run_studio(new_instance, PORT=str(port)) as process:
+            output = read_output_until(process, "/account/welcome/")
             wait_until(lambda: fake_provider.credits.requests, "the worker asked for the balance")
-            family = descendant_pids(running.pid)
+            family = descendant_pids(process.pid)
             assert not [pid for pid in family if has_argument(pid, "evolink_studio.sandbox")]
-        assert "sandbox" not in told
+        assert "sandbox" not in output
         assert fake_provider.create.requests == []

@@ -44,7 +44,7 @@ def alive_pids(folder: Path) -> list[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Not gone, and not merely waiting to be buried."""
+    """Running, and no zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -63,11 +63,11 @@ def wait_until(
 def test_a_killed_child_is_back_within_two_seconds_and_the_other_one_never_stopped(
     supervisor, tmp_path
 ):
-    (one,), (two,) = started_pids(tmp_path)["one"], started_pids(tmp_path)["two"]
-    os.kill(one, signal.SIGKILL)
+    (first_pid,), (second_pid,) = started_pids(tmp_path)["one"], started_pids(tmp_path)["two"]
+    os.kill(first_pid, signal.SIGKILL)
     wait_until(lambda: len(started_pids(tmp_path)["one"]) == 2, "it is back", timeout_seconds=2 + 1)
-    assert started_pids(tmp_path)["two"] == [two]
-    assert is_alive(two)
+    assert started_pids(tmp_path)["two"] == [second_pid]
+    assert is_alive(second_pid)
 
 
 @pytest.mark.parametrize("order", [signal.SIGTERM, signal.SIGINT])

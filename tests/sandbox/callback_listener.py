@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class CallbackListener:
-    """`statuses` are answered in turn, the last one for ever; `came` are the bodies, in order."""
+    """Answers `statuses` in turn, the last one for ever; `bodies` are those received, in order."""
 
     def __init__(self, *statuses: int) -> None:
         self._statuses = deque(statuses or (200,))

@@ -32,6 +32,6 @@ def sandbox_client(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def slow_sandbox_client(tmp_path_factory):
-    """Over a real socket; it takes orders, and so slowly that no film is begun."""
+    """Over a real socket; it accepts tasks, and is so slow that no film is begun."""
     with run_sandbox(tmp_path_factory.mktemp("sandbox"), pace=1000) as client:
         yield client

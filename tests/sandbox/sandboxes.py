@@ -1,4 +1,4 @@
-"""A sandbox in a test's hands: its clock, its works, and the bodies people send."""
+"""A sandbox for tests: its clock, its task runner, and a client."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from evolink_studio.sandbox.video.storyboard import Storyboard
 
 HEADERS = {"Authorization": "Bearer sk-evo-test", "User-Agent": "Sandbox-Tests/1.0"}
 GENERATIONS_PATH = "/v1/videos/generations"
-NOON_TIMESTAMP = 1_795_176_000.0
+NOW_TIMESTAMP = 1_795_176_000.0
 VIDEO_CONTENT = b"0123456789" * 100
 GROK, VEO = "grok-imagine-text-to-video", "veo3.1-pro"
 KLING, SORA = "kling-o3-image-to-video", "sora-2-preview"
@@ -27,7 +27,7 @@ SEEDANCE = "doubao-seedance-1.0-pro-fast"
 
 
 class FakeTimestampClock:
-    def __init__(self, now: float = NOON_TIMESTAMP) -> None:
+    def __init__(self, now: float = NOW_TIMESTAMP) -> None:
         self.now = now
 
     def __call__(self) -> float:
@@ -35,7 +35,7 @@ class FakeTimestampClock:
 
 
 class FakeRenderer:
-    """Stands for the film maker: remembers what it was asked for, writes a few bytes."""
+    """Stands for the renderer: remembers its storyboards, writes a few bytes."""
 
     def __init__(self) -> None:
         self.storyboards: list[Storyboard] = []
@@ -68,7 +68,7 @@ class InProcessHttpClient:
 
 
 class SandboxClient:
-    """What a person does with a far end, over any client."""
+    """What a person does with a provider, over any HTTP client."""
 
     def __init__(self, http) -> None:
         self.http = http
@@ -118,7 +118,7 @@ class InProcessSandbox(SandboxClient):
         self.database = Database(self.folder / "sandbox.sqlite3", self.clock)
         self._databases.append(self.database)
         app = build_app(self.database, self.settings, render=self.renderer)
-        self.task_runner = app.state.works
+        self.task_runner = app.state.task_runner
         super().__init__(InProcessHttpClient(app))
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class InProcessSandbox(SandboxClient):
             database.close()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass in one leap, and everything happen that became due."""
+        """Move the clock at once, and run everything that became due."""
         self.clock.now += seconds
         asyncio.run(self._run_due())
 

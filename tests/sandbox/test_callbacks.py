@@ -64,8 +64,8 @@ def test_any_2xx_ends_the_tries(sandbox, status):
 
 
 def test_an_address_where_nobody_listens_harms_nothing(sandbox):
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+    with socket.create_server(("127.0.0.1", 0)) as closed_server:
+        url = f"http://127.0.0.1:{closed_server.getsockname()[1]}/"
     task_id = sandbox.create_task(callback_url=url)
     for gap in (20, 1, 2, 4, 8):
         sandbox.advance(gap)
@@ -164,10 +164,10 @@ def test_a_longest_allowed_address_is_accepted():
 
 
 def test_a_name_that_leads_inside_is_not_called(monkeypatch):
-    def inside(*about, **more):
+    def resolve_to_loopback(*about, **more):
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 443))]
 
-    monkeypatch.setattr(socket, "getaddrinfo", inside)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_to_loopback)
 
     async def call():
         assert await has_internal_address("https://rebound.example/x", allow_loopback=False)

@@ -8,7 +8,7 @@ from tests.sandbox.sandboxes import (
     GENERATIONS_PATH,
     GROK,
     KLING,
-    NOON_TIMESTAMP,
+    NOW_TIMESTAMP,
     SEEDANCE,
     SORA,
     VEO,
@@ -237,7 +237,7 @@ def test_without_a_valid_key_nothing_is_created(sandbox, key):
 def test_the_answer_has_the_documented_shape(sandbox, body, model, length, rule, credits):
     answer = sandbox.post_generation(body).json()
     assert re.fullmatch(r"task-unified-\d{10}-[a-z0-9]{8}", answer["id"])
-    assert answer["created"] == NOON_TIMESTAMP
+    assert answer["created"] == NOW_TIMESTAMP
     assert answer["model"] == model
     assert answer["object"] == "video.generation.task"
     assert answer["type"] == "video"

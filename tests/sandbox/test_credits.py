@@ -36,9 +36,9 @@ def test_a_reservation_leaves_the_balance_at_once_and_is_used_at_the_end(sandbox
     assert entry_sum(sandbox, task_id) == Decimal("-8.16")
 
 
-@pytest.mark.parametrize("story", ["policy", "service", "timeout", "strange", "cancelled"])
-def test_a_failed_task_sums_up_to_zero(sandbox, story):
-    task = sandbox.create_finished(f"[{story}] a cat")
+@pytest.mark.parametrize("scenario", ["policy", "service", "timeout", "strange", "cancelled"])
+def test_a_failed_task_sums_up_to_zero(sandbox, scenario):
+    task = sandbox.create_finished(f"[{scenario}] a cat")
     assert task["usage"]["credits_used"] == 0
     assert task["billing"]["refund_status"] == "refunded"
     assert task["billing"]["refunded_credits"] == 8.16
@@ -47,30 +47,30 @@ def test_a_failed_task_sums_up_to_zero(sandbox, story):
 
 
 @pytest.mark.parametrize(
-    ("story", "charged"), [("cheaper", "4.08"), ("dearer", "8.976"), ("kept", "8.16")]
+    ("scenario", "charged"), [("cheaper", "4.08"), ("dearer", "8.976"), ("kept", "8.16")]
 )
-def test_what_is_charged_can_differ_from_what_was_reserved(sandbox, story, charged):
-    task = sandbox.create_finished(f"[{story}] a cat")
+def test_what_is_charged_can_differ_from_what_was_reserved(sandbox, scenario, charged):
+    task = sandbox.create_finished(f"[{scenario}] a cat")
     assert str(task["usage"]["credits_used"]) == charged
     assert entry_sum(sandbox, task["id"]) == -Decimal(charged)
     assert sandbox.get_remaining_credits() == 1000 - Decimal(charged)
 
 
 def test_without_enough_credits_the_request_is_refused(make_sandbox):
-    world = make_sandbox(opening_balance=Decimal(20))
-    world.create_task()
-    world.create_task()
-    answer = world.post_generation({"model": GROK, "prompt": "x"})
+    sandbox = make_sandbox(opening_balance=Decimal(20))
+    sandbox.create_task()
+    sandbox.create_task()
+    answer = sandbox.post_generation({"model": GROK, "prompt": "x"})
     assert answer.status_code == 402
     assert answer.json()["error"]["code"] == "insufficient_quota"
-    assert world.get_remaining_credits() == Decimal("3.68")
-    assert world.http.get("/v1/tasks").json()["total"] == 2
+    assert sandbox.get_remaining_credits() == Decimal("3.68")
+    assert sandbox.http.get("/v1/tasks").json()["total"] == 2
 
 
 def test_the_last_credit_can_be_spent(make_sandbox):
-    world = make_sandbox(opening_balance=Decimal(162))
-    world.create_task(model=VEO)
-    assert world.get_remaining_credits() == 0
+    sandbox = make_sandbox(opening_balance=Decimal(162))
+    sandbox.create_task(model=VEO)
+    assert sandbox.get_remaining_credits() == 0
 
 
 def test_midnight_fills_the_account_up_once(sandbox):

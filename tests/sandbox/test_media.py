@@ -18,7 +18,7 @@ def test_a_link_needs_no_key(sandbox):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "given"),
+    ("byte_range", "expected_slice"),
     [
         ("bytes=0-9", slice(0, 10)),
         ("bytes=990-", slice(990, 1000)),
@@ -26,11 +26,11 @@ def test_a_link_needs_no_key(sandbox):
         ("bytes=995-5000", slice(995, 1000)),
     ],
 )
-def test_a_part_can_be_asked_for(sandbox, wanted, given):
-    answer = sandbox.http.get(create_video_url(sandbox), headers={"Range": wanted})
+def test_a_part_can_be_asked_for(sandbox, byte_range, expected_slice):
+    answer = sandbox.http.get(create_video_url(sandbox), headers={"Range": byte_range})
     assert answer.status_code == 206
-    assert answer.content == VIDEO_CONTENT[given]
-    start, stop = given.start, given.stop - 1
+    assert answer.content == VIDEO_CONTENT[expected_slice]
+    start, stop = expected_slice.start, expected_slice.stop - 1
     assert answer.headers["content-range"] == f"bytes {start}-{stop}/1000"
 
 
@@ -78,5 +78,5 @@ def test_a_guessed_link_leads_nowhere(sandbox):
 
 
 def test_links_begin_with_the_public_address_where_one_is_set(make_sandbox):
-    world = make_sandbox(public_url="https://sandbox.example/base/")
-    assert create_video_url(world).startswith("https://sandbox.example/base/media/")
+    sandbox = make_sandbox(public_url="https://sandbox.example/base/")
+    assert create_video_url(sandbox).startswith("https://sandbox.example/base/media/")

@@ -1,4 +1,4 @@
-"""Every story, as a client sees it. Those about broken connections are in test_server.py."""
+"""Every scenario, as a client sees it. Those about broken connections are in test_server.py."""
 
 import json
 
@@ -9,7 +9,7 @@ from tests.sandbox.sandboxes import GROK
 
 
 @pytest.mark.parametrize(
-    ("story", "code"),
+    ("scenario", "code"),
     [
         ("policy", "content_policy_violation"),
         ("service", "service_error"),
@@ -18,8 +18,8 @@ from tests.sandbox.sandboxes import GROK
         ("kept", "service_error"),
     ],
 )
-def test_a_scenario_can_fail_at_the_end(sandbox, story, code):
-    task_id = sandbox.create_task(f"a cat [{story}]")
+def test_a_scenario_can_fail_at_the_end(sandbox, scenario, code):
+    task_id = sandbox.create_task(f"a cat [{scenario}]")
     sandbox.advance(5)
     assert sandbox.get_task(task_id)["status"] == "processing"
     sandbox.advance(15)
@@ -39,15 +39,15 @@ def test_cancelled_is_a_status_of_its_own(sandbox):
 
 
 @pytest.mark.parametrize(
-    ("story", "status", "code"),
+    ("scenario", "status", "code"),
     [
         ("refuse", 400, "content_policy_violation"),
         ("broke", 402, "insufficient_quota"),
         ("unavailable", 503, "service_unavailable"),
     ],
 )
-def test_a_scenario_can_be_refused_at_once(sandbox, story, status, code):
-    answer = sandbox.post_generation({"model": GROK, "prompt": f"[{story}]"})
+def test_a_scenario_can_be_refused_at_once(sandbox, scenario, status, code):
+    answer = sandbox.post_generation({"model": GROK, "prompt": f"[{scenario}]"})
     assert answer.status_code == status
     assert answer.json()["error"]["code"] == code
     assert sandbox.http.get("/v1/tasks").json()["total"] == 0
@@ -187,7 +187,7 @@ def test_other_words_change_nothing(words):
 
 
 def test_every_scenario_changes_something_and_says_what():
-    assert len({story.tag for story in SCENARIOS}) == len(SCENARIOS)
-    for story in SCENARIOS:
-        assert story.description
-        assert behaviour_of(f"[{story.tag}]") != Behaviour()
+    assert len({scenario.tag for scenario in SCENARIOS}) == len(SCENARIOS)
+    for scenario in SCENARIOS:
+        assert scenario.description
+        assert behaviour_of(f"[{scenario.tag}]") != Behaviour()

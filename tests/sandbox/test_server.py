@@ -86,8 +86,8 @@ class SandboxProcess:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        with socket.create_server(("127.0.0.1", 0)) as server_socket:
+            self.port = server_socket.getsockname()[1]
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}", headers=HEADERS, trust_env=False
         )
@@ -134,13 +134,13 @@ def sandbox_process(tmp_path):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "asked to stop"])
 def test_a_server_that_ends_in_the_middle_of_its_work_goes_on_after_a_restart(sandbox_process, how):
-    made = [sandbox_process.create_task(f"[quick] [slow] cat {number}") for number in range(3)]
+    task_ids = [sandbox_process.create_task(f"[quick] [slow] cat {number}") for number in range(3)]
     balance = sandbox_process.http.get("/v1/credits").json()["data"]["user"]["remaining_credits"]
     wait_until(lambda: sandbox_process.http.get("/v1/tasks?status=processing").json()["total"])
     sandbox_process.stop(how)
     sandbox_process.start()
     assert wait_until(lambda: len(sandbox_process.list_completed()) == 3)
-    assert sorted(sandbox_process.list_completed()) == sorted(made)
+    assert sorted(sandbox_process.list_completed()) == sorted(task_ids)
     after = sandbox_process.http.get("/v1/credits").json()["data"]["user"]
     assert after["remaining_credits"] == balance
     assert after["used_credits"] == pytest.approx(3 * 8.16)

@@ -2,22 +2,22 @@
 
 import pytest
 
-from tests.sandbox.sandboxes import GROK, NOON_TIMESTAMP, VEO
+from tests.sandbox.sandboxes import GROK, NOW_TIMESTAMP, VEO
 
 
 def test_a_task_goes_from_pending_through_processing_to_completed(sandbox):
     task_id = sandbox.create_task()
     assert sandbox.get_task(task_id)["status"] == "pending"
-    seen = [sandbox.get_task(task_id)["progress"]]
+    progress_values = [sandbox.get_task(task_id)["progress"]]
     for _ in range(4):
         sandbox.advance(2)
         task = sandbox.get_task(task_id)
         assert task["status"] == "processing"
         assert "results" not in task
-        seen.append(task["progress"])
-    assert seen == sorted(set(seen))
-    assert seen[0] == 0
-    assert seen[-1] < 100
+        progress_values.append(task["progress"])
+    assert progress_values == sorted(set(progress_values))
+    assert progress_values[0] == 0
+    assert progress_values[-1] < 100
     sandbox.advance(10)
     task = sandbox.get_task(task_id)
     assert (task["status"], task["progress"]) == ("completed", 100)
@@ -27,7 +27,7 @@ def test_a_completed_task_has_the_documented_shape(sandbox):
     task = sandbox.create_finished()
     assert task["object"] == "video.generation.task"
     assert task["model"] == GROK
-    assert task["created"] == NOON_TIMESTAMP
+    assert task["created"] == NOW_TIMESTAMP
     assert task["task_info"] == {"can_cancel": False}
     assert task["usage"]["credits_used"] == task["usage"]["credits_reserved"] == 8.16
     assert task["billing"] == {
@@ -87,14 +87,14 @@ def test_an_address_that_is_not_there_answers_like_the_rest(sandbox):
 
 
 def test_tasks_are_listed_newest_first_in_pages(sandbox):
-    made = []
+    task_ids = []
     for number in range(5):
-        made.append(sandbox.create_task(f"cat {number}"))
+        task_ids.append(sandbox.create_task(f"cat {number}"))
         sandbox.clock.now += 1
     first = sandbox.http.get("/v1/tasks?page=1&page_size=2").json()
     last = sandbox.http.get("/v1/tasks?page=3&page_size=2").json()
-    assert [task["id"] for task in first["data"]] == [made[4], made[3]]
-    assert [task["id"] for task in last["data"]] == [made[0]]
+    assert [task["id"] for task in first["data"]] == [task_ids[4], task_ids[3]]
+    assert [task["id"] for task in last["data"]] == [task_ids[0]]
     assert first["total"] == 5
     assert set(first["data"][0]) == {
         "id",
@@ -107,15 +107,15 @@ def test_tasks_are_listed_newest_first_in_pages(sandbox):
 
 
 def test_the_list_can_be_narrowed_by_status_and_model(sandbox):
-    done = sandbox.create_finished()["id"]
-    failed = sandbox.create_finished("[policy] x")["id"]
+    completed_id = sandbox.create_finished()["id"]
+    failed_id = sandbox.create_finished("[policy] x")["id"]
     waiting = sandbox.create_task(model=VEO)
 
     def ids(query):
         return [task["id"] for task in sandbox.http.get(f"/v1/tasks?{query}").json()["data"]]
 
-    assert ids("status=completed") == [done]
-    assert ids("status=failed") == [failed]
+    assert ids("status=completed") == [completed_id]
+    assert ids("status=failed") == [failed_id]
     assert ids("status=pending") == [waiting]
     assert ids("status=processing") == []
     assert ids("status=nonsense") == []
@@ -136,11 +136,11 @@ def test_the_models_are_listed(sandbox):
 
 def test_a_restart_loses_no_task(sandbox):
     waiting = sandbox.create_task("first")
-    done = sandbox.create_finished("second")
+    task = sandbox.create_finished("second")
     key = {"Idempotency-Key": "generation-0000000001"}
     created = sandbox.post_generation({"model": VEO, "prompt": "third"}, **key).json()
     sandbox.start()
-    assert sandbox.get_task(done["id"]) == done
+    assert sandbox.get_task(task["id"]) == task
     assert sandbox.post_generation({"model": VEO, "prompt": "third"}, **key).json() == created
     sandbox.advance(30)
     assert sandbox.get_task(waiting)["status"] == "completed"

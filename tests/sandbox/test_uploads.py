@@ -25,8 +25,10 @@ def test_a_picture_is_kept_for_72_hours_and_given_back_unchanged(sandbox, kind):
     assert data["mime_type"] == f"image/{kind}"
     assert data["file_size"] == len(content)
     assert data["original_name"] == f"my cat.{kind}"
-    lives = datetime.fromisoformat(data["expires_at"]) - datetime.fromisoformat(data["upload_time"])
-    assert lives.total_seconds() == 72 * 3600
+    lifetime = datetime.fromisoformat(data["expires_at"]) - datetime.fromisoformat(
+        data["upload_time"]
+    )
+    assert lifetime.total_seconds() == 72 * 3600
     link = sandbox.http.get(data["file_url"], headers={"Authorization": ""})
     assert link.content == content
     assert link.headers["content-type"] == f"image/{kind}"
@@ -103,24 +105,24 @@ def test_an_upload_that_is_far_too_large_is_cut_short(sandbox):
 
 
 def test_the_quota_counts_living_files(make_sandbox):
-    world = make_sandbox(max_files=2)
+    sandbox = make_sandbox(max_files=2)
 
     def quota():
-        data = world.http.get("/api/v1/files/quota").json()["data"]
+        data = sandbox.http.get("/api/v1/files/quota").json()["data"]
         return data["used_files"], data["max_files"], data["remain_files"]
 
-    first = post_file(world, make_image_bytes()).json()["data"]
-    post_file(world, make_image_bytes())
+    first = post_file(sandbox, make_image_bytes()).json()["data"]
+    post_file(sandbox, make_image_bytes())
     assert quota() == (2, 2, 0)
-    full = post_file(world, make_image_bytes())
-    assert (full.status_code, full.json()["success"]) == (200, False)
-    removed = world.http.request("DELETE", f"/api/v1/files/{first['file_id']}")
-    assert removed.json()["success"] is True
+    full_reply = post_file(sandbox, make_image_bytes())
+    assert (full_reply.status_code, full_reply.json()["success"]) == (200, False)
+    delete_reply = sandbox.http.request("DELETE", f"/api/v1/files/{first['file_id']}")
+    assert delete_reply.json()["success"] is True
     assert quota() == (1, 2, 1)
-    assert world.http.get(first["file_url"]).status_code == 404
-    again = world.http.request("DELETE", f"/api/v1/files/{first['file_id']}")
-    assert again.status_code == 404
-    world.advance(72 * 3600)
+    assert sandbox.http.get(first["file_url"]).status_code == 404
+    second_reply = sandbox.http.request("DELETE", f"/api/v1/files/{first['file_id']}")
+    assert second_reply.status_code == 404
+    sandbox.advance(72 * 3600)
     assert quota() == (0, 2, 2)
 
 

@@ -1,4 +1,4 @@
-"""Real films, made by the real film maker and opened with PyAV."""
+"""Real films, made by the real renderer and opened with PyAV."""
 
 import asyncio
 from io import BytesIO
@@ -78,17 +78,17 @@ def write_plain_image(tmp_path, name, colour, size=(320, 180)):
     ids=str,
 )
 def test_the_film_of_a_request_is_as_it_was_asked_for(make_sandbox, body, shape, seconds, sound):
-    world = make_sandbox(render=render_in_subprocess)
+    sandbox = make_sandbox(render=render_in_subprocess)
     body = {"prompt": "[quick] a cat"} | body
     if body["model"] == KLING:
-        body["image_start"] = world.upload_image()
+        body["image_start"] = sandbox.upload_image()
     if body.pop("images", None):
-        body["image_urls"] = [world.upload_image(800, 600)]
-    answer = world.post_generation(body)
+        body["image_urls"] = [sandbox.upload_image(800, 600)]
+    answer = sandbox.post_generation(body)
     assert answer.status_code == 200, answer.text
-    world.advance(20)
-    (link,) = world.get_task(answer.json()["id"])["results"]
-    film = DecodedVideo(world.http.get(link).content)
+    sandbox.advance(20)
+    (link,) = sandbox.get_task(answer.json()["id"])["results"]
+    film = DecodedVideo(sandbox.http.get(link).content)
     assert (film.codec, film.pixels, film.sound) == ("h264", "yuv420p", sound)
     assert film.has_fast_start
     assert film.size[0] / film.size[1] == pytest.approx(shape, abs=0.03)
@@ -103,9 +103,9 @@ def test_quality_decides_the_size(sandbox, quality, longest):
     body = {"model": SEEDANCE, "prompt": "x", "quality": quality}
     sandbox.post_generation(body)
     sandbox.advance(20)
-    (asked,) = sandbox.renderer.storyboards
-    assert max(asked.width, asked.height) == longest
-    assert asked.fps == 24
+    (storyboard,) = sandbox.renderer.storyboards
+    assert max(storyboard.width, storyboard.height) == longest
+    assert storyboard.fps == 24
 
 
 def test_a_film_starts_on_the_first_picture_and_ends_on_the_last(tmp_path):
@@ -128,19 +128,21 @@ def test_a_film_of_one_picture_starts_on_it_and_moves(tmp_path):
 
 
 def test_a_film_without_pictures_moves_and_its_look_comes_from_the_prompt(tmp_path):
-    one, again = (
+    first, second = (
         render_film(tmp_path, prompt_text="a cat"),
         render_film(tmp_path, prompt_text="a cat"),
     )
-    other = render_film(tmp_path, prompt_text="a dog at sea")
-    assert mean_difference(one.frames[0], one.frames[-1]) > 3
-    assert mean_difference(one.frames[0], again.frames[0]) == 0
-    assert mean_difference(one.frames[0], other.frames[0]) > 10
+    other_film = render_film(tmp_path, prompt_text="a dog at sea")
+    assert mean_difference(first.frames[0], first.frames[-1]) > 3
+    assert mean_difference(first.frames[0], second.frames[0]) == 0
+    assert mean_difference(first.frames[0], other_film.frames[0]) > 10
 
 
 def test_the_words_can_be_seen(tmp_path):
-    with_words = render_film(tmp_path, prompt_text="MMMM MMMM", width=640, height=360, seconds=1)
-    brightest = with_words.frames[5].convert("L").crop((30, 240, 400, 330)).getextrema()[1]
+    film_with_text = render_film(
+        tmp_path, prompt_text="MMMM MMMM", width=640, height=360, seconds=1
+    )
+    brightest = film_with_text.frames[5].convert("L").crop((30, 240, 400, 330)).getextrema()[1]
     assert brightest > 240
 
 
@@ -180,42 +182,42 @@ def test_a_picture_of_any_kind_can_be_filmed(tmp_path):
 
 def test_a_film_that_cannot_be_made_leaves_no_file_and_says_why(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no picture")
-    wanted = make_storyboard(tmp_path, image_paths=(str(tmp_path / "broken.png"),))
+    storyboard = make_storyboard(tmp_path, image_paths=(str(tmp_path / "broken.png"),))
     with pytest.raises(RenderError, match=r"broken\.png"):
-        asyncio.run(render_in_subprocess(wanted))
+        asyncio.run(render_in_subprocess(storyboard))
     assert [path.name for path in tmp_path.iterdir()] == ["broken.png"]
 
 
 def test_a_task_whose_film_cannot_be_made_fails_and_costs_nothing(make_sandbox):
-    async def never(wanted):
+    async def render_never(storyboard):
         raise RenderError("no")
 
-    world = make_sandbox(render=never)
-    task_id = world.create_task()
-    world.advance(5)
-    task = world.get_task(task_id)
+    sandbox = make_sandbox(render=render_never)
+    task_id = sandbox.create_task()
+    sandbox.advance(5)
+    task = sandbox.get_task(task_id)
     assert task["status"] == "failed"
     assert task["error"]["code"] == "service_error"
-    assert world.get_remaining_credits() == 1000
+    assert sandbox.get_remaining_credits() == 1000
 
 
 def test_films_are_made_two_at_a_time_and_the_most_urgent_first(make_sandbox):
-    running, most, order = set(), [0], []
+    running, max_running, order = set(), [0], []
 
-    async def watched(wanted):
-        running.add(wanted.target_path)
-        most[0] = max(most[0], len(running))
-        order.append(wanted.prompt_text)
+    async def render_counted(storyboard):
+        running.add(storyboard.target_path)
+        max_running[0] = max(max_running[0], len(running))
+        order.append(storyboard.prompt_text)
         await asyncio.sleep(0)
-        wanted.path.write_bytes(b"film")
-        running.discard(wanted.target_path)
+        storyboard.path.write_bytes(b"film")
+        running.discard(storyboard.target_path)
 
-    world = make_sandbox(render=watched)
-    world.create_task("long", duration=10)
+    sandbox = make_sandbox(render=render_counted)
+    sandbox.create_task("long", duration=10)
     for _ in range(4):
-        world.create_task("short")
+        sandbox.create_task("short")
     for _ in range(4):
-        world.advance(5)
-    assert most == [2]
+        sandbox.advance(5)
+    assert max_running == [2]
     assert order == ["short"] * 4 + ["long"]
-    assert world.http.get("/v1/tasks?status=completed").json()["total"] == 5
+    assert sandbox.http.get("/v1/tasks?status=completed").json()["total"] == 5

@@ -1,4 +1,4 @@
-"""Many workers on one PostgreSQL, against a far end that keeps the truth.
+"""Many workers on one PostgreSQL, against a provider that records what it accepted.
 
 `scripts/with-postgres` gives these tests their server.
 """
@@ -62,7 +62,7 @@ def run_workers(
     count: int, fake_provider: FakeProvider, folder: Path
 ) -> Iterator[list["subprocess.Popen[bytes]"]]:
     """Workers on the database of this test. What still runs at the end is told to stop."""
-    # Without a key the far end is the sandbox, one port above our own: it is read every second.
+    # Without a key the provider is the sandbox, one port above our own: it is read every second.
     instance = instance_on_test_database(folder, None, PORT=str(fake_provider.port - 1))
     with ExitStack() as stack:
         processes = [
@@ -114,12 +114,12 @@ def have_all_ended() -> bool:
 
 
 def count_posts(fake_provider: FakeProvider) -> Counter[str]:
-    """How often each press reached the far end."""
+    """How often each press reached the provider."""
     return Counter(request.headers["idempotency-key"] for request in fake_provider.create.requests)
 
 
 def count_repeated_posts(fake_provider: FakeProvider) -> int:
-    """How many presses reached the far end more than once."""
+    """How many presses reached the provider more than once."""
     return sum(count > 1 for count in count_posts(fake_provider).values())
 
 
@@ -145,9 +145,9 @@ def test_what_a_killed_worker_leased_is_taken_over_and_nothing_is_sent_twice(
         wait_until(lambda: fake_provider.paid_count > GENERATION_COUNT // 3)
         first.kill()
         wait_until(have_all_ended)
-    found = count_states()
-    assert found[State.COMPLETED] + found[State.UNKNOWN] == GENERATION_COUNT
-    assert found[State.UNKNOWN] <= WorkerCapacity().max_dispatches, (
+    states = count_states()
+    assert states[State.COMPLETED] + states[State.UNKNOWN] == GENERATION_COUNT
+    assert states[State.UNKNOWN] <= WorkerCapacity().max_dispatches, (
         "only what it was sending is unclear"
     )
     assert fake_provider.paid_count == len(count_posts(fake_provider))
@@ -162,11 +162,11 @@ def test_a_worker_that_was_frozen_changes_nothing_that_others_took_over(
         wait_until(lambda: fake_provider.paid_count > GENERATION_COUNT // 3)
         first.send_signal(signal.SIGSTOP)
         wait_until(have_all_ended)
-        ended = count_states()
+        end_states = count_states()
         first.send_signal(signal.SIGCONT)
         submit_form(2)
         # At least: thawed, it may bring a late answer, and what was unclear completes as well.
-        wait_until(lambda: count_states()[State.COMPLETED] >= ended[State.COMPLETED] + 2)
+        wait_until(lambda: count_states()[State.COMPLETED] >= end_states[State.COMPLETED] + 2)
     assert count_states()[State.FAILED] == 0
     assert count_repeated_posts(fake_provider) == 0
 
@@ -177,11 +177,11 @@ def test_a_worker_told_to_stop_brings_its_paid_request_to_an_end(
     fake_provider.create.reply_always(
         lambda request: drip_reply(make_task_reply(), byte_pause_seconds=0.01)
     )
-    with run_workers(1, fake_provider, tmp_path) as (only,):
+    with run_workers(1, fake_provider, tmp_path) as (process,):
         submit_form(1)
         wait_until(lambda: fake_provider.paid_count == 1)
-        only.terminate()
-        assert only.wait(60) == 0
+        process.terminate()
+        assert process.wait(60) == 0
     assert count_states() == {State.RUNNING: 1}
     assert count_repeated_posts(fake_provider) == 0
 

@@ -1,4 +1,4 @@
-"""A film that could not be kept is not paid for: on a full disk what waits goes on waiting."""
+"""A film that could not be stored is not paid for: on a full disk the queue waits."""
 
 from collections import namedtuple
 from datetime import timedelta
@@ -57,9 +57,11 @@ def waiting_reasons() -> set[str]:
 def test_on_a_full_disk_nothing_that_waits_is_sent_and_what_runs_is_read_on(
     fake_provider, ada, fake_disk
 ):
-    going = GenerationFactory(owner=ada, state="running")
+    running_row = GenerationFactory(owner=ada, state="running")
     waiting = GenerationFactory.create_batch(3, owner=ada)
-    shown = ChangeFeed.objects.filter(pk=ada.pk).values_list("version", flat=True).first() or 0
+    feed_version = (
+        ChangeFeed.objects.filter(pk=ada.pk).values_list("version", flat=True).first() or 0
+    )
     run_workers_until(
         fake_provider.url,
         lambda: waiting_reasons() == {"disk_full"} and fake_provider.read.requests,
@@ -67,12 +69,12 @@ def test_on_a_full_disk_nothing_that_waits_is_sent_and_what_runs_is_read_on(
     assert fake_provider.create.requests == []
     assert list_states() == ["running", *["queued"] * 3]
     for row in Generation.objects.filter(pk__in=[row.pk for row in waiting]):
-        assert row.changed_version > shown, "the open page hears of it"
+        assert row.changed_version > feed_version, "the open page hears of it"
         words = present_card(row, now=NOW)
         assert "disk is nearly full" in words.message
         assert "Nothing was sent" in words.message
         assert words.can_cancel
-    assert Generation.objects.get(pk=going.pk).error_code == ""
+    assert Generation.objects.get(pk=running_row.pk).error_code == ""
 
 
 def test_when_there_is_room_again_they_are_sent_without_anybody_doing_anything(
@@ -80,12 +82,12 @@ def test_when_there_is_room_again_they_are_sent_without_anybody_doing_anything(
 ):
     GenerationFactory.create_batch(2, owner=ada)
 
-    def room_was_made() -> bool:
+    def make_room() -> bool:
         if waiting_reasons() == {"disk_full"}:
             fake_disk.free_bytes = MIN_FREE_DISK_BYTES
         return list_states() == ["running"] * 2
 
-    run_workers_until(fake_provider.url, room_was_made, clock=FastClock(1))
+    run_workers_until(fake_provider.url, make_room, clock=FastClock(1))
     assert fake_provider.paid_count == 2
     assert set(Generation.objects.values_list("error_code", flat=True)) == {""}
 

@@ -1,4 +1,4 @@
-"""Of what admins are told, and when. Whatever is told, is told once."""
+"""What admins are alerted of, and when: each thing once."""
 
 from datetime import timedelta
 
@@ -41,12 +41,12 @@ def test_reserved_credits_without_news_are_told_after_half_an_hour():
 
 
 @pytest.mark.parametrize(
-    "given",
+    "fields",
     [{"progressed_at": NOW + 20 * MINUTE}, {"expected_seconds": 3600}],
     ids=["it still moves", "its model takes that long"],
 )
-def test_reserved_credits_of_one_that_is_not_late_are_told_after_two_hours(given):
-    GenerationFactory(state=State.RUNNING, **given)
+def test_reserved_credits_of_one_that_is_not_late_are_told_after_two_hours(fields):
+    GenerationFactory(state=State.RUNNING, **fields)
     assert new_alert_names(45 * MINUTE) == []
     assert new_alert_names(2 * HOUR + MINUTE) == ["held"]
 
@@ -65,17 +65,17 @@ def test_many_old_ones_that_were_told_do_not_hide_a_new_one():
     for _number in range(MAX_ALERTS):
         GenerationFactory(state=State.UNKNOWN, owner=user)
     assert len(claim_new_alerts(now=NOW + HOUR)) == MAX_ALERTS
-    newest = GenerationFactory(state=State.UNKNOWN, owner=user, created_at=NOW + HOUR)
+    newest_row = GenerationFactory(state=State.UNKNOWN, owner=user, created_at=NOW + HOUR)
     (alert,) = claim_new_alerts(now=NOW + 2 * HOUR)
-    assert alert.generation == newest
+    assert alert.generation == newest_row
 
 
 def test_a_mail_names_each_one_and_what_to_do():
-    lost = GenerationFactory(state=State.UNKNOWN, owner=UserFactory(username="ada"))
+    unknown_row = GenerationFactory(state=State.UNKNOWN, owner=UserFactory(username="ada"))
     subject, body = alert_mail(
         claim_new_alerts(now=NOW + HOUR), address="https://studio.example.org"
     )
     assert subject == "EvoLink Studio: 1 to look at"
-    assert f"Answer lost: generation {lost.pk} (veo3.1-pro) of ada" in body
+    assert f"Answer lost: generation {unknown_row.pk} (veo3.1-pro) of ada" in body
     assert "never sent again by itself" in body
     assert "https://studio.example.org/admin/generations/generation/" in body

@@ -1,4 +1,4 @@
-"""Once a day, at a quiet hour or soon after it was missed, the book is proved."""
+"""Once a day, at a quiet hour or soon after it was missed, the ledger is audited."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +17,7 @@ DAILY_HOUR = datetime(2026, 11, 20, 3, 20, tzinfo=UTC)
 
 
 class FakeAudit:
-    """Proofs of the book that find what a test says, or break off: nothing unless told."""
+    """An audit of the ledger that finds what a test says, or raises: nothing by default."""
 
     def __init__(self) -> None:
         self.call_count = 0
@@ -47,17 +47,17 @@ def test_it_is_done_once_when_its_hour_has_come(fake_audit):
     cache.set(periodic.DONE_CACHE_KEY, DAILY_HOUR - timedelta(days=1), timeout=None)
     assert not run_daily_at(DAILY_HOUR - timedelta(seconds=1))
     assert run_daily_at(DAILY_HOUR)
-    for later in (1, 60, 3600, 86_399):
-        assert not run_daily_at(DAILY_HOUR + timedelta(seconds=later))
+    for age_seconds in (1, 60, 3600, 86_399):
+        assert not run_daily_at(DAILY_HOUR + timedelta(seconds=age_seconds))
     assert run_daily_at(DAILY_HOUR + timedelta(days=1))
     assert fake_audit.call_count == 2
 
 
-@pytest.mark.parametrize("away", [timedelta(hours=5), timedelta(days=4)])
-def test_an_hour_that_no_worker_saw_is_made_up_for_once(fake_audit, away):
+@pytest.mark.parametrize("delay", [timedelta(hours=5), timedelta(days=4)])
+def test_an_hour_that_no_worker_saw_is_made_up_for_once(fake_audit, delay):
     cache.set(periodic.DONE_CACHE_KEY, DAILY_HOUR - timedelta(days=1), timeout=None)
-    assert run_daily_at(DAILY_HOUR + away)
-    assert not run_daily_at(DAILY_HOUR + away + timedelta(minutes=10))
+    assert run_daily_at(DAILY_HOUR + delay)
+    assert not run_daily_at(DAILY_HOUR + delay + timedelta(minutes=10))
     assert fake_audit.call_count == 1
 
 
@@ -85,13 +85,13 @@ def test_what_is_not_explained_is_told_to_the_admins(fake_audit, settings, monke
 
 def test_a_worker_that_starts_audits_nothing_yet_and_then_catches_up(fake_audit, monkeypatch):
     monkeypatch.setattr(worker, "DAILY_CHECK_INTERVAL_SECONDS", 0.6)
-    seen: list[int] = []
+    call_counts: list[int] = []
 
-    def proved() -> bool:
-        seen.append(fake_audit.call_count)
+    def is_audited() -> bool:
+        call_counts.append(fake_audit.call_count)
         return fake_audit.call_count > 0
 
     with FakeProvider() as fake_provider:
-        run_workers_until(fake_provider.url, proved, clock=FastClock(1))
-    assert seen[0] == 0
+        run_workers_until(fake_provider.url, is_audited, clock=FastClock(1))
+    assert call_counts[0] == 0
     assert fake_audit.call_count == 1

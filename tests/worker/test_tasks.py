@@ -1,4 +1,4 @@
-"""The jobs that lend hands to the steps: deferred with the row, rescued when their worker dies.
+"""The jobs that run the steps: deferred with the row, retried when their worker dies.
 
 `scripts/with-postgres` gives these tests their server.
 """
@@ -84,7 +84,7 @@ def test_fifty_presses_of_one_form_leave_one_job(client, ada):
 
 
 class DeadWorker:
-    """A worker that took jobs and was never heard of again."""
+    """A worker that took jobs and stopped without a trace."""
 
     async def take_jobs(self, *names: str) -> None:
         worker_id = await app.job_manager.register_worker()
@@ -93,9 +93,9 @@ class DeadWorker:
             assert job is not None
             assert job.task_name == name
 
-    async def fall_silent(self) -> None:
-        late = "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"
-        await sync_to_async(run_sql)(late)
+    async def stop_heartbeat(self) -> None:
+        statement = "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"
+        await sync_to_async(run_sql)(statement)
 
 
 def run_as_worker(action) -> None:
@@ -123,15 +123,15 @@ async def run_job(task, **arguments: object) -> None:
 
 
 def test_every_slot_has_one_poller_and_one_successor_at_most():
-    dead = DeadWorker()
+    dead_worker = DeadWorker()
 
-    async def story() -> None:
+    async def run_scenario() -> None:
         await run_job(tasks.ensure_jobs)
-        await dead.take_jobs(*["follow"] * tasks.SLOT_COUNT)
+        await dead_worker.take_jobs(*["follow"] * tasks.SLOT_COUNT)
         await run_job(tasks.ensure_jobs)
         await run_job(tasks.ensure_jobs)
 
-    run_as_worker(story)
+    run_as_worker(run_scenario)
     assert count_jobs() == {
         ("follow", "doing"): tasks.SLOT_COUNT,
         ("follow", "todo"): tasks.SLOT_COUNT,
@@ -139,53 +139,53 @@ def test_every_slot_has_one_poller_and_one_successor_at_most():
 
 
 def test_the_slots_of_a_silent_worker_go_to_their_successors():
-    dead = DeadWorker()
+    dead_worker = DeadWorker()
 
-    async def story() -> None:
+    async def run_scenario() -> None:
         await run_job(tasks.ensure_jobs)
-        await dead.take_jobs(*["follow"] * tasks.SLOT_COUNT)
+        await dead_worker.take_jobs(*["follow"] * tasks.SLOT_COUNT)
         await run_job(tasks.ensure_jobs)
-        await dead.fall_silent()
+        await dead_worker.stop_heartbeat()
         await run_job(tasks.requeue_stalled_jobs)
         await DeadWorker().take_jobs(*["follow"] * tasks.SLOT_COUNT)
 
-    run_as_worker(story)
+    run_as_worker(run_scenario)
     assert count_jobs() == {("follow", "doing"): tasks.SLOT_COUNT}
 
 
 def test_jobs_of_a_silent_worker_are_done_again():
-    dead = DeadWorker()
+    dead_worker = DeadWorker()
 
-    async def story() -> None:
+    async def run_scenario() -> None:
         await tasks.dispatch_queued.defer_async()
         await tasks.reconcile_unknown.defer_async()
-        await dead.take_jobs("send", "search")
-        await dead.fall_silent()
+        await dead_worker.take_jobs("send", "search")
+        await dead_worker.stop_heartbeat()
         await run_job(tasks.requeue_stalled_jobs)
 
-    run_as_worker(story)
+    run_as_worker(run_scenario)
     assert count_jobs() == {("send", "todo"): 1, ("search", "todo"): 1}
 
 
 def test_jobs_of_a_worker_that_lives_are_left_to_it():
-    async def story() -> None:
+    async def run_scenario() -> None:
         await tasks.dispatch_queued.defer_async()
         await DeadWorker().take_jobs("send")
         await run_job(tasks.requeue_stalled_jobs)
 
-    run_as_worker(story)
+    run_as_worker(run_scenario)
     assert count_jobs() == {("send", "doing"): 1}
 
 
 def test_two_searches_never_run_at_once():
-    async def story() -> None:
+    async def run_scenario() -> None:
         await tasks.reconcile_unknown.defer_async()
         await tasks.reconcile_unknown.defer_async()
         await DeadWorker().take_jobs("search")
         worker = await app.job_manager.register_worker()
         assert await app.job_manager.fetch_job(queues=None, worker_id=worker) is None
 
-    run_as_worker(story)
+    run_as_worker(run_scenario)
     assert count_jobs() == {("search", "doing"): 1, ("search", "todo"): 1}
 
 
@@ -213,15 +213,15 @@ def test_no_two_slots_are_handed_over_within_the_same_moment():
     for slot in range(tasks.SLOT_COUNT):
         for now in moments:
             assert shift / 2 <= slot_seconds_left(slot, now, shift) <= shift * 1.5
-            ends = (now + slot_seconds_left(slot, now, shift)) % shift
-            apart = (ends - shift * slot / tasks.SLOT_COUNT) % shift
-            assert min(apart, shift - apart) < 1e-6
+            slot_end = (now + slot_seconds_left(slot, now, shift)) % shift
+            distance = (slot_end - shift * slot / tasks.SLOT_COUNT) % shift
+            assert min(distance, shift - distance) < 1e-6
 
 
 def test_workers_that_choose_at_once_keep_the_limit_and_leave_no_place_empty():
     GenerationFactory.create_batch(12, owner=UserFactory())
 
-    def claim(_: int) -> int:
+    def take_job(_: int) -> int:
         try:
             _, rows = lease_next_exclusively(limit=2, now=NOW, limits=ConcurrencyLimits(total=5))
             return len(rows)
@@ -229,29 +229,29 @@ def test_workers_that_choose_at_once_keep_the_limit_and_leave_no_place_empty():
             connection.close()
 
     with ThreadPoolExecutor(6) as workers:
-        claimed = sum(workers.map(claim, range(6)))
-    assert claimed == 5
+        taken_count = sum(workers.map(take_job, range(6)))
+    assert taken_count == 5
 
 
 def test_whatever_the_worker_does_the_distributed_one_does_too(monkeypatch):
-    done: set[str] = set()
+    duty_names: set[str] = set()
 
-    async def every(self, name, seconds, act, **how) -> None:
-        done.add(act.__name__)
+    async def register(self, name, seconds, duty, **options) -> None:
+        duty_names.add(duty.__name__)
 
-    monkeypatch.setattr(Worker, "_run_every", every)
+    monkeypatch.setattr(Worker, "_run_every", register)
     with FakeProvider() as fake_provider:
-        alone, together = (
+        single, combined = (
             kind(ManualWorker(fake_provider.url).build_provider(), lambda: NOW)
             for kind in (Worker, DistributedWorker)
         )
-        alone.stop()
-        async_to_sync(alone.run)()
-        loops = set(done)
-        done.clear()
-        together.stop()
-        async_to_sync(together.run)()
-    jobs = {act.__name__ for act in (*together._starters.values(), *together._duties.values())}
-    assert loops - done - jobs == {"_start_polls"}, "reads are the work of the slots"
-    assert set(tasks.CRON_BY_DUTY) == set(together._duties)
-    assert set(tasks.TASK_BY_STATE) == set(together._starters)
+        single.stop()
+        async_to_sync(single.run)()
+        loops = set(duty_names)
+        duty_names.clear()
+        combined.stop()
+        async_to_sync(combined.run)()
+    jobs = {duty.__name__ for duty in (*combined._starters.values(), *combined._duties.values())}
+    assert loops - duty_names - jobs == {"_start_polls"}, "reads are the work of the slots"
+    assert set(tasks.CRON_BY_DUTY) == set(combined._duties)
+    assert set(tasks.TASK_BY_STATE) == set(combined._starters)

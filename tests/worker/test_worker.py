@@ -1,4 +1,4 @@
-"""The embedded engine: it lends the steps its hands, and nothing stops it but being told to."""
+"""The embedded worker: it runs the steps, and nothing stops it but being told to."""
 
 import asyncio
 import time
@@ -45,8 +45,8 @@ class FastClock:
 
 @pytest.fixture
 def fake_provider():
-    with FakeProvider() as running:
-        yield running
+    with FakeProvider() as provider:
+        yield provider
 
 
 @pytest.fixture
@@ -65,24 +65,28 @@ def video_url(fake_provider, tmp_path) -> str:
 def run_workers_until(
     url: str, condition: Callable[[], object], *, clock=None, worker_count=1, timeout_seconds=60
 ) -> None:
-    """Let engines work until something is so, then tell them to end."""
+    """Let workers work until a condition holds, then tell them to end."""
 
     async def main() -> None:
         worker = ManualWorker(
             url, clock or FastClock(), deadlines=Deadlines(create=5, read=5, upload=5)
         )
-        fars = [worker.build_provider() for _ in range(worker_count)]
-        running = [Worker(far, worker.clock, name=f"w{n}") for n, far in enumerate(fars)]
-        tasks = [asyncio.create_task(engine.run()) for engine in running]
+        providers = [worker.build_provider() for _ in range(worker_count)]
+        workers = [
+            Worker(provider, worker.clock, name=f"w{n}") for n, provider in enumerate(providers)
+        ]
+        tasks = [asyncio.create_task(embedded_worker.run()) for embedded_worker in workers]
         deadline = time.monotonic() + timeout_seconds
         while not await sync_to_async(condition)():
             assert time.monotonic() < deadline, list_states()
             assert not any(task.done() for task in tasks), [task.exception() for task in tasks]
             await asyncio.sleep(0.02)
-        for engine in running:
-            engine.stop()
+        for embedded_worker in workers:
+            embedded_worker.stop()
         await asyncio.gather(*tasks)
-        await asyncio.gather(*(far.client.__aexit__(None, None, None) for far in fars))
+        await asyncio.gather(
+            *(provider.client.__aexit__(None, None, None) for provider in providers)
+        )
         await sync_to_async(connections.close_all)()
 
     asyncio.run(main())
@@ -99,48 +103,52 @@ def complete_after(read_count: int, *urls: str):
     def reply_to_read(request):
         name = request.path.rpartition("/")[2]
         reads[name] = reads.get(name, 0) + 1
-        done = {"status": "completed", "progress": 100, "results": list(urls)}
-        busy = {"status": "processing", "progress": reads[name] * 10}
-        return make_reply({"id": name, **(done if reads[name] > read_count else busy)})
+        completed_task = {"status": "completed", "progress": 100, "results": list(urls)}
+        running_task = {"status": "processing", "progress": reads[name] * 10}
+        return make_reply(
+            {"id": name, **(completed_task if reads[name] > read_count else running_task)}
+        )
 
     return reply_to_read
 
 
 def test_from_a_queued_generation_to_a_stored_film(fake_provider, ada, video_url):
     fake_provider.read.reply_always(complete_after(3, video_url))
-    wishes = GenerationFactory.create_batch(3, owner=ada)
+    generations = GenerationFactory.create_batch(3, owner=ada)
     run_workers_until(fake_provider.url, lambda: set(list_states()) == {"completed"})
     assert fake_provider.paid_count == 3
-    for wish in Generation.objects.filter(pk__in=[wish.pk for wish in wishes]):
-        (result,) = wish.results.all()
+    for row in Generation.objects.filter(pk__in=[row.pk for row in generations]):
+        (result,) = row.results.all()
         assert result.asset.owner == ada
-        assert (wish.credits_charged, wish.charge) == (Decimal("25.7"), "charged")
+        assert (row.credits_charged, row.charge) == (Decimal("25.7"), "charged")
 
 
 def test_a_row_that_cannot_be_worked_on_stops_no_other_one(fake_provider, ada, video_url):
     fake_provider.read.reply_always(complete_after(0, video_url))
-    poisoned = [
+    failing_rows = [
         GenerationFactory(owner=ada, params=[1, 2]),
         GenerationFactory(owner=ada, state="saving", result_urls=7),
     ]
-    good = GenerationFactory.create_batch(3, owner=ada)
+    good_rows = GenerationFactory.create_batch(3, owner=ada)
     run_workers_until(fake_provider.url, lambda: list_states().count("completed") == 3)
-    assert {row.pk for row in Generation.objects.filter(state="completed")} == {g.pk for g in good}
+    assert {row.pk for row in Generation.objects.filter(state="completed")} == {
+        g.pk for g in good_rows
+    }
     assert fake_provider.paid_count == 3
-    assert Generation.objects.get(pk=poisoned[1].pk).state == "saving"
+    assert Generation.objects.get(pk=failing_rows[1].pk).state == "saving"
 
 
 def test_a_database_that_is_away_for_a_moment_stops_no_loop(fake_provider, ada, monkeypatch):
     calls = []
 
-    def away(**more):
-        calls.append(more)
+    def fail_twice(**kwargs):
+        calls.append(kwargs)
         if len(calls) < 3:
             raise OperationalError("database is locked")
-        return claim(**more)
+        return lease_next(**kwargs)
 
-    claim = Worker._lease_next
-    monkeypatch.setattr(Worker, "_lease_next", staticmethod(away))
+    lease_next = Worker._lease_next
+    monkeypatch.setattr(Worker, "_lease_next", staticmethod(fail_twice))
     GenerationFactory(owner=ada)
     run_workers_until(fake_provider.url, lambda: list_states() == ["running"])
     assert fake_provider.paid_count == 1
@@ -152,14 +160,14 @@ def test_a_long_download_stays_with_the_worker_that_has_it(
     """Most of a lease goes by after each renewal, until many are over before the film is here."""
     renew, clock = worker_module.renew_leases, [NOW]
 
-    def renew_and_wait(claims, *, now: datetime) -> None:
-        renew(claims, now=now)
+    def renew_and_wait(lease_ids, *, now: datetime) -> None:
+        renew(lease_ids, now=now)
         clock[0] = now + LEASE_DURATION * 0.9
 
     content = make_video(tmp_path / "clip.mp4", seconds=1).read_bytes()
-    whole = make_media_script(content)
+    full_script = make_media_script(content)
     fake_provider.files["/slow.mp4"] = lambda request: drip_reply(
-        whole(request), byte_pause_seconds=1.5 / len(content)
+        full_script(request), byte_pause_seconds=1.5 / len(content)
     )
     monkeypatch.setattr(worker_module, "RENEW_INTERVAL_SECONDS", 0.02)
     monkeypatch.setattr(worker_module, "renew_leases", renew_and_wait)
@@ -237,7 +245,9 @@ def test_a_provider_that_is_unavailable_keeps_the_last_balance(fake_provider, re
 
 def test_a_provider_that_is_not_there_at_all_stops_nothing(fake_provider, ada):
     GenerationFactory(owner=ada)
-    nowhere = f"http://127.0.0.1:{find_closed_port()}"
-    run_workers_until(nowhere, lambda: get_account() and Generation.objects.get().attempts > 1)
+    unreachable_url = f"http://127.0.0.1:{find_closed_port()}"
+    run_workers_until(
+        unreachable_url, lambda: get_account() and Generation.objects.get().attempts > 1
+    )
     assert list_states() == ["queued"]
     assert get_account().last_error == "unavailable"

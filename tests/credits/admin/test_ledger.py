@@ -1,4 +1,4 @@
-"""Allowances, purses and entries in the admin pages."""
+"""Allowances, balances and entries in the admin pages."""
 
 import csv
 import io
@@ -55,17 +55,21 @@ def test_an_allowance_is_entered(root_client, ada):
         ),
     )
     assert answer.status_code == 302
-    made = Allowance.objects.get(user=ada)
-    assert (made.credits_limit, made.max_credits_per_generation, made.max_concurrent) == (
+    allowance = Allowance.objects.get(user=ada)
+    assert (
+        allowance.credits_limit,
+        allowance.max_credits_per_generation,
+        allowance.max_concurrent,
+    ) == (
         50,
         Decimal("12.5"),
         2,
     )
-    assert made.model_ids == ["veo3.1-pro"]
+    assert allowance.model_ids == ["veo3.1-pro"]
 
 
 @pytest.mark.parametrize(
-    ("changed", "words"),
+    ("changes", "words"),
     [
         ({"credits_limit": "-1"}, "greater than or equal to 0"),
         ({"credits_limit": "0.00001"}, "no more than 4 decimal places"),
@@ -76,11 +80,11 @@ def test_an_allowance_is_entered(root_client, ada):
         ({"period": "day"}, "has an allowance for this period already"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_words(root_client, ada, film_team, changed, words):
+def test_what_makes_no_sense_is_refused_in_words(root_client, ada, film_team, changes, words):
     create_allowance(10, user=ada, period="day")
-    if changed.get("group"):
-        changed = {"group": film_team.pk}
-    answer = root_client.post(f"{ALLOWANCES_URL}add/", allowance_form(user=ada.pk, **changed))
+    if changes.get("group"):
+        changes = {"group": film_team.pk}
+    answer = root_client.post(f"{ALLOWANCES_URL}add/", allowance_form(user=ada.pk, **changes))
     assert answer.status_code == 200
     assert words in page_text(answer)
     assert Allowance.objects.filter(user=ada).count() == 1
@@ -96,19 +100,19 @@ def test_the_list_says_how_everything_stands(root_client, ada, ledger_driver, no
     )
     ledger_driver.settle(ledger_driver.reserve(ada, "12.5"), "10")
     ledger_driver.reserve(ada, "30")
-    said = page_text(root_client.get(ALLOWANCES_URL))
+    text = page_text(root_client.get(ALLOWANCES_URL))
     for words in ("ada", "30", "10", "60", "at most 40 each", "3 at once", "Veo 3.1 Pro"):
-        assert words in said
-    assert "everybody, each" in said
+        assert words in text
+    assert "everybody, each" in text
 
 
 def test_the_list_shows_only_the_present_period(root_client, ada, ledger_driver, now):
     create_allowance(9000, user=ada)
     ledger_driver.now = now - timedelta(days=70)
     ledger_driver.reserve(ada, "7777.25")
-    said = page_text(root_client.get(ALLOWANCES_URL))
-    assert "7,777.25" not in said
-    assert "9,000" in said
+    text = page_text(root_client.get(ALLOWANCES_URL))
+    assert "7,777.25" not in text
+    assert "9,000" in text
 
 
 def test_what_was_charged_beyond_the_limit_is_shown(root_client, ada, ledger_driver, now):
@@ -138,19 +142,22 @@ def test_what_everybody_has_leads_to_their_balances(root_client, ada, ben, ledge
     ledger_driver.reserve(ben)
     page = root_client.get(ALLOWANCES_URL).content.decode()
     assert "2 people" in page
-    everybody = Allowance.objects.get()
-    assert f"{BALANCES_URL}?allowance__id__exact={everybody.pk}" in page
-    assert root_client.get(f"{BALANCES_URL}?allowance__id__exact={everybody.pk}").status_code == 200
+    default_allowance = Allowance.objects.get()
+    assert f"{BALANCES_URL}?allowance__id__exact={default_allowance.pk}" in page
+    assert (
+        root_client.get(f"{BALANCES_URL}?allowance__id__exact={default_allowance.pk}").status_code
+        == 200
+    )
 
 
 def test_an_amount_is_changed_in_the_list(root_client, ada, ledger_driver, now):
     row = create_allowance(10, user=ada)
     ledger_driver.reserve(ada, "10")
-    everybody = Allowance.objects.get(user=None)
+    default_allowance = Allowance.objects.get(user=None)
     form = {
         "form-TOTAL_FORMS": "2",
         "form-INITIAL_FORMS": "2",
-        "form-0-id": everybody.pk,
+        "form-0-id": default_allowance.pk,
         "form-0-credits_limit": "",
         "form-1-id": row.pk,
         "form-1-amount": "25",
@@ -163,14 +170,17 @@ def test_an_amount_is_changed_in_the_list(root_client, ada, ledger_driver, now):
 def test_several_are_raised_in_one_go(root_client, ada, ben, ledger_driver, now):
     rows = [create_allowance(10, user=ada), create_allowance(20, user=ben)]
     ledger_driver.reserve(ada, "10")
-    everybody = Allowance.objects.get(user=None)
-    chosen = {"action": "raise_amounts", "_selected_action": [r.pk for r in [*rows, everybody]]}
-    asked = root_client.post(ALLOWANCES_URL, chosen)
-    assert "ada: a month" in page_text(asked)
-    wrong = root_client.post(ALLOWANCES_URL, {**chosen, "by": "-5"})
-    assert "greater than or equal to" in page_text(wrong)
-    done = root_client.post(ALLOWANCES_URL, {**chosen, "by": "7.5"}, follow=True)
-    assert "2 allowances were raised." in page_text(done)
+    default_allowance = Allowance.objects.get(user=None)
+    action_data = {
+        "action": "raise_amounts",
+        "_selected_action": [r.pk for r in [*rows, default_allowance]],
+    }
+    reply = root_client.post(ALLOWANCES_URL, action_data)
+    assert "ada: a month" in page_text(reply)
+    rejected_page = root_client.post(ALLOWANCES_URL, {**action_data, "by": "-5"})
+    assert "greater than or equal to" in page_text(rejected_page)
+    done_page = root_client.post(ALLOWANCES_URL, {**action_data, "by": "7.5"}, follow=True)
+    assert "2 allowances were raised." in page_text(done_page)
     amounts = Allowance.objects.order_by("pk").values_list("credits_limit", flat=True)
     assert list(amounts) == [None, Decimal("17.5"), Decimal("27.5")]
     assert "Raised by 7.5 to 17.5." in LogEntry.objects.values_list("change_message", flat=True)
@@ -194,16 +204,16 @@ def test_an_allowance_that_was_used_is_switched_off_instead_of_deleted(
 @pytest.mark.parametrize("page", [BALANCES_URL, ENTRIES_URL])
 def test_nobody_edits_the_ledger_by_hand(root_client, ada, ledger_driver, now, page):
     ledger_driver.reserve(ada)
-    one = (
+    pk = (
         LedgerEntry.objects.get().pk
         if page == ENTRIES_URL
         else LedgerEntry.objects.get().balance_id
     )
     assert root_client.get(page).status_code == 200
-    assert root_client.get(f"{page}{one}/change/").status_code == 200
+    assert root_client.get(f"{page}{pk}/change/").status_code == 200
     assert root_client.get(f"{page}add/").status_code == 403
-    assert root_client.post(f"{page}{one}/change/", {"note": "x"}).status_code == 403
-    assert root_client.post(f"{page}{one}/delete/", {"post": "yes"}).status_code == 403
+    assert root_client.post(f"{page}{pk}/change/", {"note": "x"}).status_code == 403
+    assert root_client.post(f"{page}{pk}/delete/", {"post": "yes"}).status_code == 403
     assert LedgerEntry.objects.get().note == ""
 
 
@@ -211,12 +221,12 @@ def test_entries_are_found_by_generation_and_kind(root_client, ada, ledger_drive
     first, second = ledger_driver.reserve(ada, "1.5"), ledger_driver.reserve(ada, "2.5")
     ledger_driver.release(second)
     assert "+1.5" in page_text(root_client.get(ENTRIES_URL))
-    only = page_text(root_client.get(f"{ENTRIES_URL}?q={first}"))
-    assert "+1.5" in only
-    assert "+2.5" not in only
-    released = page_text(root_client.get(f"{ENTRIES_URL}?kind__exact=release"))
-    assert "-2.5" in released
-    assert "+2.5" not in released
+    filtered_text = page_text(root_client.get(f"{ENTRIES_URL}?q={first}"))
+    assert "+1.5" in filtered_text
+    assert "+2.5" not in filtered_text
+    release_text = page_text(root_client.get(f"{ENTRIES_URL}?kind__exact=release"))
+    assert "-2.5" in release_text
+    assert "+2.5" not in release_text
 
 
 def test_an_entry_leads_to_its_generation_where_there_is_a_page(
@@ -240,8 +250,8 @@ def test_the_csv_has_exactly_the_rows_of_the_list(root_client, ada, root, ledger
         ("settle", "-36.0000", "25.7000"),
         ("reserve", "36.0000", "0.0000"),
     ]
-    everything = b"".join(root_client.get(address)).decode()
-    assert "'=cmd()" in everything
+    csv_text = b"".join(root_client.get(address)).decode()
+    assert "'=cmd()" in csv_text
 
 
 def test_the_lists_cost_the_same_for_many_rows_as_for_few(
@@ -250,8 +260,8 @@ def test_the_lists_cost_the_same_for_many_rows_as_for_few(
     for _ in range(12):
         ledger_driver.reserve(ada)
         create_allowance(5, user=User.objects.create_user(f"person{ledger_driver.reserve(ada)}"))
-    for page, most in ((ALLOWANCES_URL, 14), (BALANCES_URL, 12), (ENTRIES_URL, 12)):
-        with django_assert_max_num_queries(most):
+    for page, max_queries in ((ALLOWANCES_URL, 14), (BALANCES_URL, 12), (ENTRIES_URL, 12)):
+        with django_assert_max_num_queries(max_queries):
             assert root_client.get(page).status_code == 200
 
 
@@ -279,7 +289,7 @@ def test_staff_may_read_an_allowance_but_not_change_it(client, ada):
     client.force_login(User.objects.create_user("helper", is_staff=True))
     assert client.get(f"{ALLOWANCES_URL}{row.pk}/change/").status_code == 200
     assert client.post(f"{ALLOWANCES_URL}{row.pk}/change/", allowance_form()).status_code == 403
-    raised = {"action": "raise_amounts", "_selected_action": [row.pk], "by": "5"}
-    client.post(ALLOWANCES_URL, raised)
+    form_data = {"action": "raise_amounts", "_selected_action": [row.pk], "by": "5"}
+    client.post(ALLOWANCES_URL, form_data)
     row.refresh_from_db()
     assert row.credits_limit == 10

@@ -17,7 +17,7 @@ def generation_url(generation: Generation) -> str:
 
 
 def create_completed_generation(**fields) -> Generation:
-    """A completed generation and its kept film."""
+    """A completed generation and its stored film."""
     generation = GenerationFactory(state=State.COMPLETED, **fields)
     asset = AssetFactory(
         owner=generation.owner,

@@ -17,7 +17,7 @@ from tests.generations.admin.conftest import generation_url
 CALLBACKS_URL = "/admin/generations/callbackdelivery/"
 
 
-def create_delivery(generation, refused="", **fields) -> CallbackDelivery:
+def create_delivery(generation, refusal="", **fields) -> CallbackDelivery:
     columns = {
         "received_at": NOW,
         "size_bytes": 1234,
@@ -25,7 +25,7 @@ def create_delivery(generation, refused="", **fields) -> CallbackDelivery:
         "reported_task_id": "task-7",
         **fields,
     }
-    return CallbackDelivery.objects.create(generation=generation, rejection=refused, **columns)
+    return CallbackDelivery.objects.create(generation=generation, rejection=refusal, **columns)
 
 
 def count_rows(browser, query="") -> int:
@@ -43,16 +43,16 @@ def test_the_log_says_what_came_when_and_whether_it_was_accepted(staff_client):
 
 
 def test_the_log_is_narrowed_by_why_it_was_refused_by_generation_and_by_task(staff_client):
-    one = GenerationFactory(state=State.RUNNING)
-    create_delivery(one)
-    create_delivery(one, "too_large", reported_task_id="")
+    generation = GenerationFactory(state=State.RUNNING)
+    create_delivery(generation)
+    create_delivery(generation, "too_large", reported_task_id="")
     create_delivery(GenerationFactory(state=State.COMPLETED), "too_many")
     assert count_rows(staff_client) == 3
     assert count_rows(staff_client, "?rejection__exact=too_large") == 1
     assert count_rows(staff_client, "?rejection__exact=too_large&rejection__exact=too_many") == 2
     assert count_rows(staff_client, "?generation__state__exact=completed") == 1
-    assert count_rows(staff_client, f"?q={one.pk}") == 2
-    assert count_rows(staff_client, f"?q={one.task_id}") == 2
+    assert count_rows(staff_client, f"?q={generation.pk}") == 2
+    assert count_rows(staff_client, f"?q={generation.task_id}") == 2
     assert count_rows(staff_client, "?q=task-7") == 2
 
 
@@ -66,9 +66,9 @@ def test_the_log_is_narrowed_by_why_it_was_refused_by_generation_and_by_task(sta
 )
 @pytest.mark.filterwarnings("ignore:DateTimeField")  # Unfold's filter
 def test_the_newest_and_those_of_some_days_are_found_in_an_index(staff_client, query):
-    with CaptureQueriesContext(connection) as seen:
+    with CaptureQueriesContext(connection) as queries:
         assert staff_client.get(f"{CALLBACKS_URL}{query}").status_code == 200
-    (page,) = [q["sql"] for q in seen.captured_queries if '"size_bytes"' in q["sql"]]
+    (page,) = [q["sql"] for q in queries.captured_queries if '"size_bytes"' in q["sql"]]
     assert ("BETWEEN" in page or ">=" in page) == bool(query)
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {page.replace('%', '%%')}")
@@ -78,16 +78,20 @@ def test_the_newest_and_those_of_some_days_are_found_in_an_index(staff_client, q
 
 
 def test_staff_have_the_generations_of_callbacks_refresh_generations(staff_client):
-    later = NOW + timedelta(days=9999)
-    running = GenerationFactory(state=State.RUNNING, next_attempt_at=later)
-    done = GenerationFactory(state=State.COMPLETED)
-    chosen = [create_delivery(running).pk, create_delivery(running).pk, create_delivery(done).pk]
-    asked = {"action": "refresh_generations", "_selected_action": chosen}
-    answer = staff_client.post(CALLBACKS_URL, asked, follow=True)
+    late_time = NOW + timedelta(days=9999)
+    running = GenerationFactory(state=State.RUNNING, next_attempt_at=late_time)
+    completed = GenerationFactory(state=State.COMPLETED)
+    selected = [
+        create_delivery(running).pk,
+        create_delivery(running).pk,
+        create_delivery(completed).pk,
+    ]
+    form_data = {"action": "refresh_generations", "_selected_action": selected}
+    answer = staff_client.post(CALLBACKS_URL, form_data, follow=True)
     assert "looks at 1 generation now" in answer.content.decode()
     running.refresh_from_db()
-    assert running.next_attempt_at < later
-    assert Generation.objects.get(pk=done.pk).next_attempt_at is None
+    assert running.next_attempt_at < late_time
+    assert Generation.objects.get(pk=completed.pk).next_attempt_at is None
 
 
 def test_nobody_writes_in_the_log(owner_client, staff_client, user_client):
@@ -111,39 +115,41 @@ def test_nobody_writes_in_the_log(owner_client, staff_client, user_client):
 
 def test_many_callbacks_take_as_many_queries_as_few(staff_client, django_assert_max_num_queries):
     def count() -> int:
-        with django_assert_max_num_queries(20) as seen:
+        with django_assert_max_num_queries(20) as queries:
             staff_client.get(CALLBACKS_URL)
-        return len(seen)
+        return len(queries)
 
     create_delivery(GenerationFactory(state=State.RUNNING))
-    one = count()
+    one_count = count()
     for _number in range(20):
         create_delivery(GenerationFactory(state=State.RUNNING))
-    assert count() == one
+    assert count() == one_count
 
 
 def test_a_refused_callback_is_an_incident_until_the_generation_is_settled(staff_client):
     with time_machine.travel(NOW, tick=False):
-        called, quiet = (GenerationFactory(state=State.RUNNING) for _number in range(2))
-        create_delivery(called, "other_task")
-        create_delivery(quiet)
-        found = [(item.generation.pk, item.type.name) for item in open_incidents(now=NOW, limit=9)]
-        assert found == [(called.pk, "callbacks")]
+        called_row, quiet_row = (GenerationFactory(state=State.RUNNING) for _number in range(2))
+        create_delivery(called_row, "other_task")
+        create_delivery(quiet_row)
+        incidents = [
+            (item.generation.pk, item.type.name) for item in open_incidents(now=NOW, limit=9)
+        ]
+        assert incidents == [(called_row.pk, "callbacks")]
         overview = staff_client.get("/admin/").content.decode()
         assert "Callbacks refused" in overview
-        assert f'href="{CALLBACKS_URL}?q={called.pk}"' in overview
-        Generation.objects.filter(pk=called.pk).update(state=State.COMPLETED, charge="charged")
+        assert f'href="{CALLBACKS_URL}?q={called_row.pk}"' in overview
+        Generation.objects.filter(pk=called_row.pk).update(state=State.COMPLETED, charge="charged")
         assert open_incidents(now=NOW, limit=9) == []
         assert count_rows(staff_client, "?rejection__exact=other_task") == 1
 
 
-@pytest.mark.parametrize("refused", ["", "too_large"])
-def test_the_page_of_a_generation_lists_its_callbacks(staff_client, refused):
+@pytest.mark.parametrize("refusal", ["", "too_large"])
+def test_the_page_of_a_generation_lists_its_callbacks(staff_client, refusal):
     generation = GenerationFactory(state=State.RUNNING)
-    create_delivery(generation, refused)
+    create_delivery(generation, refusal)
     page = staff_client.get(generation_url(generation)).content.decode()
     assert "1 callback came" in page
-    assert ("refused: too large" in page) == bool(refused)
+    assert ("refused: too large" in page) == bool(refusal)
 
 
 def test_a_callback_that_came_is_found_in_the_log(staff_client):

@@ -1,4 +1,4 @@
-"""What the owner puts right after the end, and who stands in the book for it."""
+"""What the owner puts right after the end, and who stands in the ledger for it."""
 
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ NOTE = "Refunded on the invoice of November"
 
 
 def create_settled_generation(state=State.COMPLETED, charged="25.7", **fields) -> Generation:
-    """A generation with its lines in the book; `charged` None: its credits came back."""
+    """A generation with its entries in the ledger; `charged` None: its credits came back."""
     credits_charged = Decimal(charged or 0)
     generation = GenerationFactory(state=state, credits_charged=credits_charged, **fields)
     ledger_fields = {"generation_id": generation.pk, "now": NOW}
@@ -46,7 +46,7 @@ def list_corrections(generation) -> list[tuple[Decimal, str | None, str]]:
 
 
 @pytest.mark.parametrize(
-    ("state", "before", "truth", "charge"),
+    ("state", "charge_before", "true_amount", "charge"),
     [
         (State.COMPLETED, "25.7", "20", Charge.CHARGED),
         (State.COMPLETED, "25.7", "0", Charge.RETURNED),
@@ -56,17 +56,19 @@ def list_corrections(generation) -> list[tuple[Decimal, str | None, str]]:
     ids=["charged less", "refunded", "charged nevertheless", "a failed one refunded"],
 )
 def test_what_it_cost_in_truth_stands_on_its_row_and_in_the_ledger(
-    owner_client, state, before, truth, charge
+    owner_client, state, charge_before, true_amount, charge
 ):
-    given = {"charge": Charge.RETURNED if before is None else Charge.CHARGED}
-    generation = create_settled_generation(state, before, **given)
+    fields = {"charge": Charge.RETURNED if charge_before is None else Charge.CHARGED}
+    generation = create_settled_generation(state, charge_before, **fields)
     assert audit_ledger_with_generations().is_clean
-    post_correction(owner_client, generation, truth)
+    post_correction(owner_client, generation, true_amount)
     generation.refresh_from_db()
     assert (generation.state, generation.charge) == (state, charge)
-    assert generation.credits_charged == Decimal(truth)
-    assert list_corrections(generation) == [(Decimal(truth) - Decimal(before or 0), "olga", NOTE)]
-    assert AllowanceBalance.objects.get().credits_used == Decimal(truth)
+    assert generation.credits_charged == Decimal(true_amount)
+    assert list_corrections(generation) == [
+        (Decimal(true_amount) - Decimal(charge_before or 0), "olga", NOTE)
+    ]
+    assert AllowanceBalance.objects.get().credits_used == Decimal(true_amount)
     assert audit_ledger_with_generations().findings == ()
 
 
@@ -84,34 +86,34 @@ def test_its_page_and_its_history_say_what_it_was_before_who_changed_it_and_why(
 def test_the_same_correction_sent_twice_counts_once(owner_client):
     generation = create_settled_generation()
     post_correction(owner_client, generation, "20")
-    again = post_correction(owner_client, generation, "20")
-    assert "what the book says already" in again.content.decode()
+    second_reply = post_correction(owner_client, generation, "20")
+    assert "what the book says already" in second_reply.content.decode()
     assert len(list_corrections(generation)) == 1
 
 
 def test_a_correction_on_a_page_that_has_grown_old_changes_nothing(owner_client):
     generation = create_settled_generation()
     post_correction(owner_client, generation, "20")
-    late = post_correction(owner_client, generation, "30")
-    assert "It has changed in the meantime" in late.content.decode()
+    late_reply = post_correction(owner_client, generation, "30")
+    assert "It has changed in the meantime" in late_reply.content.decode()
     assert [charged for charged, _, _ in list_corrections(generation)] == [Decimal("-5.7")]
 
 
 def test_a_correction_is_announced_to_the_person_whose_credits_they_are(owner_client):
     generation = create_settled_generation()
-    before = Generation.objects.get(pk=generation.pk).changed_version
+    version_before = Generation.objects.get(pk=generation.pk).changed_version
     post_correction(owner_client, generation, "20")
-    assert Generation.objects.get(pk=generation.pk).changed_version > before
+    assert Generation.objects.get(pk=generation.pk).changed_version > version_before
 
 
 @pytest.mark.parametrize(
-    "given",
+    "fields",
     [{"note": ""}, {"amount": "-1"}, {"amount": "NaN"}, {"amount": ""}, {"version": "x"}],
     ids=str,
 )
-def test_a_correction_that_makes_no_sense_changes_nothing(owner_client, given):
+def test_a_correction_that_makes_no_sense_changes_nothing(owner_client, fields):
     generation = create_settled_generation()
-    answer = post_correction(owner_client, generation, **{"amount": "20", **given})
+    answer = post_correction(owner_client, generation, **{"amount": "20", **fields})
     assert 'class="studio-summary"' in answer.content.decode()
     assert list_corrections(generation) == []
     assert Generation.objects.get(pk=generation.pk).credits_charged == Decimal("25.7")
@@ -153,7 +155,7 @@ def create_unknown_generation() -> Generation:
 
 
 @pytest.mark.parametrize(
-    ("decision", "kind", "usual"),
+    ("decision", "kind", "usual_note"),
     [
         ({"decision": "charged", "amount": "25.7"}, "settle", "EvoLink charged it, and there"),
         ({"decision": "never"}, "release", "EvoLink never took it."),
@@ -162,14 +164,14 @@ def create_unknown_generation() -> Generation:
 )
 @pytest.mark.parametrize("note", ["", "Seen in my EvoLink account"])
 def test_the_ledger_says_who_resolved_a_lost_answer_and_why(
-    owner_client, decision, kind, usual, note
+    owner_client, decision, kind, usual_note, note
 ):
     generation = create_unknown_generation()
     owner_client.post(f"{GENERATIONS_URL}{generation.pk}/settle/", {**decision, "note": note})
     line = LedgerEntry.objects.get(generation_id=generation.pk, kind=kind)
     assert line.actor
     assert line.actor.username == "olga"
-    assert line.note.startswith(note or usual)
+    assert line.note.startswith(note or usual_note)
     assert audit_ledger_with_generations().is_clean
 
 
@@ -187,8 +189,8 @@ def test_the_ledger_says_who_imported_a_film(owner_client):
 def test_a_film_is_not_imported_for_a_user_without_an_allowance(owner_client):
     ada = UserFactory(username="ada")
     Allowance.objects.update(is_active=False)
-    given = {"task_id": "task-9", "owner": ada.pk, "model": VEO}
-    answer = owner_client.post(f"{GENERATIONS_URL}rescue/", given)
+    fields = {"task_id": "task-9", "owner": ada.pk, "model": VEO}
+    answer = owner_client.post(f"{GENERATIONS_URL}rescue/", fields)
     assert "has no allowance" in answer.content.decode()
     assert not Generation.objects.exists()
 
@@ -202,8 +204,8 @@ def test_a_failed_one_whose_credits_are_unclear_is_at_risk_until_the_owner_says(
     overview = owner_client.get("/admin/").content.decode()
     assert "Failed, and its credits are not returned" in overview
     assert f'href="{generation_url(generation)}#decide"' in overview
-    said = post_correction(owner_client, generation, "0").content.decode()
-    assert f"Settled at 0 credits; 162 were reserved: {NOTE}" in said
+    page = post_correction(owner_client, generation, "0").content.decode()
+    assert f"Settled at 0 credits; 162 were reserved: {NOTE}" in page
     assert "not returned" not in owner_client.get("/admin/").content.decode()
     assert AllowanceBalance.objects.get().credits_used == 0
     assert audit_ledger_with_generations().is_clean

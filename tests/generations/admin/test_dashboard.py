@@ -26,13 +26,13 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(autouse=True)
-def _noon():
+def _frozen_clock():
     with time_machine.travel(NOW, tick=False):
         yield
 
 
 def read_tiles(browser) -> dict[str, tuple[str, str, str]]:
-    """The figures of the page by their names: figure, note, mood."""
+    """The figures of the page by their names: figure, note, tone."""
     context_tiles = browser.get("/admin/").context["tiles"]
     return {tile.label: (tile.value, tile.note, tile.tone) for tile in context_tiles}
 
@@ -43,10 +43,10 @@ def test_the_balance_is_shown_with_its_age(staff_client):
         credits_available=Decimal("1283.42"),
         now=NOW - timedelta(minutes=4),
     )
-    figure, note, mood = read_tiles(staff_client)["Balance at EvoLink"]
+    figure, note, tone = read_tiles(staff_client)["Balance at EvoLink"]
     assert figure == "1,283.42"
     assert note.replace("\xa0", " ") == "The key is accepted; read 4 minutes ago."
-    assert mood == "good"
+    assert tone == "good"
 
 
 def test_an_old_balance_is_called_old(staff_client):
@@ -57,8 +57,8 @@ def test_an_old_balance_is_called_old(staff_client):
 def test_a_refused_key_is_shown_in_red_with_what_to_do(staff_client):
     money.record_balance(provider_key=provider_key(), credits_available=Decimal(5), now=NOW - HOUR)
     money.record_key_rejected(provider_key=provider_key(), now=NOW)
-    figure, note, mood = read_tiles(staff_client)["Balance at EvoLink"]
-    assert (figure, mood) == ("5", "bad")
+    figure, note, tone = read_tiles(staff_client)["Balance at EvoLink"]
+    assert (figure, tone) == ("5", "bad")
     assert "EVOLINK_API_KEY" in note
     assert 'class="studio-tile is-bad"' in staff_client.get("/admin/").content.decode()
 
@@ -73,10 +73,10 @@ def test_the_money_of_now_of_today_and_of_this_month(staff_client):
     GenerationFactory(
         state=State.COMPLETED, credits_charged=Decimal("999"), created_at=NOW - timedelta(days=20)
     )
-    shown = read_tiles(staff_client)
-    assert shown["Reserved now"][0] == "19.5"
-    assert shown["Charged today"][0] == "25.7"
-    assert shown["Charged this month"][0] == "125.7"
+    tiles = read_tiles(staff_client)
+    assert tiles["Reserved now"][0] == "19.5"
+    assert tiles["Charged today"][0] == "25.7"
+    assert tiles["Charged this month"][0] == "125.7"
 
 
 def test_the_share_of_failures_is_that_of_the_last_seven_days(staff_client):
@@ -95,23 +95,23 @@ def test_nothing_ended_yet_is_no_rate_of_zero(staff_client):
 def test_lost_answers_and_unsaved_films_are_counted_and_lead_to_their_list(staff_client):
     GenerationFactory(state=State.UNKNOWN)
     GenerationFactory(state=State.SAVING)
-    shown = read_tiles(staff_client)
-    assert shown["Answers lost"][0] == "1"
-    assert shown["Films not saved yet"][0] == "1"
+    tiles = read_tiles(staff_client)
+    assert tiles["Answers lost"][0] == "1"
+    assert tiles["Films not saved yet"][0] == "1"
     page = staff_client.get("/admin/").content.decode()
     assert f'href="{GENERATIONS_URL}?look=unknown"' in page
     assert staff_client.get(f"{GENERATIONS_URL}?look=unknown").context["cl"].result_count == 1
 
 
 @pytest.mark.parametrize(
-    ("silent", "figure", "mood"), [(5, "running", "good"), (31, "not running", "bad")]
+    ("silent_seconds", "figure", "tone"), [(5, "running", "good"), (31, "not running", "bad")]
 )
-def test_a_silent_worker_is_told(staff_client, silent, figure, mood):
+def test_a_silent_worker_is_told(staff_client, silent_seconds, figure, tone):
     services.record_heartbeat(
-        worker="host", disk_free_bytes=9 * 10**9, now=NOW - timedelta(seconds=silent)
+        worker="host", disk_free_bytes=9 * 10**9, now=NOW - timedelta(seconds=silent_seconds)
     )
-    shown = read_tiles(staff_client)["Worker"]
-    assert (shown[0], shown[2]) == (figure, mood)
+    tile = read_tiles(staff_client)["Worker"]
+    assert (tile[0], tile[2]) == (figure, tone)
 
 
 def test_a_worker_that_never_ran_is_told(staff_client):
@@ -119,33 +119,33 @@ def test_a_worker_that_never_ran_is_told(staff_client):
 
 
 @pytest.mark.parametrize(
-    ("free", "mood"), [(84 * 10**9, "good"), (3 * 10**9, "warning"), (10**8, "bad")]
+    ("free_bytes", "tone"), [(84 * 10**9, "good"), (3 * 10**9, "warning"), (10**8, "bad")]
 )
-def test_little_room_on_the_disk_is_told(staff_client, free, mood):
-    services.record_heartbeat(worker="host", disk_free_bytes=free, now=NOW)
-    assert read_tiles(staff_client)["Disk free"][2] == mood
+def test_little_room_on_the_disk_is_told(staff_client, free_bytes, tone):
+    services.record_heartbeat(worker="host", disk_free_bytes=free_bytes, now=NOW)
+    assert read_tiles(staff_client)["Disk free"][2] == tone
 
 
 def test_an_incident_is_listed_once_with_its_reason_and_a_link(staff_client):
-    lost = GenerationFactory(state=State.UNKNOWN)
-    quiet = GenerationFactory(
+    unknown = GenerationFactory(state=State.UNKNOWN)
+    stalled = GenerationFactory(
         state=State.RUNNING, stalled_since=NOW - HOUR, created_at=NOW - 3 * HOUR
     )
-    unsaved = GenerationFactory(state=State.SAVING, created_at=NOW - HOUR)
-    held = GenerationFactory(state=State.RUNNING, created_at=NOW - 3 * HOUR)
-    ending = GenerationFactory(state=State.SAVING, results_expire_at=NOW + 11 * HOUR)
+    unsaved_row = GenerationFactory(state=State.SAVING, created_at=NOW - HOUR)
+    slow_row = GenerationFactory(state=State.RUNNING, created_at=NOW - 3 * HOUR)
+    expiring = GenerationFactory(state=State.SAVING, results_expire_at=NOW + 11 * HOUR)
     unreturned = GenerationFactory(state=State.FAILED, charge="unclear")
-    over = NOW - 5 * HOUR
-    copied = GenerationFactory(
+    expired_at = NOW - 5 * HOUR
+    copied_row = GenerationFactory(
         state=State.SAVING,
         created_at=NOW - 30 * HOUR,
-        results_expire_at=over,
+        results_expire_at=expired_at,
         local_copy_seen_at=NOW,
     )
-    astray = GenerationFactory(
+    astray_row = GenerationFactory(
         state=State.SAVING,
         created_at=NOW - 60 * HOUR,
-        results_expire_at=over,
+        results_expire_at=expired_at,
         local_copy_seen_at=NOW - 25 * HOUR,
     )
     unsendable = GenerationFactory(error_code="internal")
@@ -155,20 +155,20 @@ def test_an_incident_is_listed_once_with_its_reason_and_a_link(staff_client):
     GenerationFactory(state=State.RUNNING)
     GenerationFactory(state=State.SAVING, results_expire_at=NOW + 23 * HOUR)
     GenerationFactory(state=State.COMPLETED, created_at=NOW - 9 * HOUR)
-    found = {item.generation.pk: item.type.name for item in open_incidents(now=NOW, limit=20)}
-    assert found == {
-        lost.pk: "unknown",
-        quiet.pk: "stalled",
-        unsaved.pk: "unsaved",
-        held.pk: "held",
-        ending.pk: "expiring",
+    incidents = {item.generation.pk: item.type.name for item in open_incidents(now=NOW, limit=20)}
+    assert incidents == {
+        unknown.pk: "unknown",
+        stalled.pk: "stalled",
+        unsaved_row.pk: "unsaved",
+        slow_row.pk: "held",
+        expiring.pk: "expiring",
         unreturned.pk: "unreturned",
-        copied.pk: "parked",
-        astray.pk: "astray",
+        copied_row.pk: "parked",
+        astray_row.pk: "astray",
         unsendable.pk: "unsendable",
     }
     page = staff_client.get("/admin/").content.decode()
-    for generation in map(Generation, found):
+    for generation in map(Generation, incidents):
         assert f'href="{generation_url(generation)}"' in page
 
 
@@ -178,8 +178,10 @@ def test_the_count_of_a_reason_is_that_of_the_list_it_leads_to(staff_client, rea
         created = NOW - age * HOUR
         GenerationFactory(state=State.UNKNOWN, created_at=created)
         GenerationFactory(state=State.RUNNING, created_at=created, stalled_since=created)
-        soon = created + 12 * HOUR
-        called = GenerationFactory(state=State.SAVING, created_at=created, results_expire_at=soon)
+        expires_at = created + 12 * HOUR
+        called_row = GenerationFactory(
+            state=State.SAVING, created_at=created, results_expire_at=expires_at
+        )
         GenerationFactory(state=State.FAILED, created_at=created, charge="reserved")
         GenerationFactory(state=State.SAVING, created_at=created, local_copy_seen_at=NOW)
         GenerationFactory(
@@ -187,7 +189,7 @@ def test_the_count_of_a_reason_is_that_of_the_list_it_leads_to(staff_client, rea
         )
         GenerationFactory(error_code="internal", created_at=created)
         CallbackDelivery.objects.create(
-            generation=called, received_at=NOW, size_bytes=1, rejection="too_many"
+            generation=called_row, received_at=NOW, size_bytes=1, rejection="too_many"
         )
     count = unsettled_totals(now=NOW).counts_by_type[reason]
     assert count > 0
@@ -206,20 +208,20 @@ def test_what_is_at_risk_is_counted_on_every_page_and_nothing_is_said_when_there
 
 
 def test_what_is_at_risk_is_refreshed_from_the_list(staff_client):
-    lost = GenerationFactory(state=State.UNKNOWN)
+    unknown = GenerationFactory(state=State.UNKNOWN)
     page = staff_client.get("/admin/").content.decode()
-    assert f'aria-label="Look at {lost} again now"' in page
-    asked = {"action": "refresh_generations", "_selected_action": lost.pk, "overview": "1"}
-    answer = staff_client.post(GENERATIONS_URL, asked, follow=True)
+    assert f'aria-label="Look at {unknown} again now"' in page
+    form_data = {"action": "refresh_generations", "_selected_action": unknown.pk, "overview": "1"}
+    answer = staff_client.post(GENERATIONS_URL, form_data, follow=True)
     assert answer.redirect_chain[-1][0] == "/admin/"
     assert "looks at 1 generation now" in answer.content.decode()
-    lost.refresh_from_db()
-    assert lost.next_attempt_at == NOW
+    unknown.refresh_from_db()
+    assert unknown.next_attempt_at == NOW
 
 
 def test_resolving_is_offered_to_the_owner_only(owner_client, staff_client):
-    lost = GenerationFactory(state=State.UNKNOWN)
-    link = f'href="{generation_url(lost)}#decide"'
+    unknown = GenerationFactory(state=State.UNKNOWN)
+    link = f'href="{generation_url(unknown)}#decide"'
     assert link in owner_client.get("/admin/").content.decode()
     page = staff_client.get("/admin/").content.decode()
     assert link not in page
@@ -235,24 +237,24 @@ def test_the_overview_and_the_sidebar_lead_to_where_prices_are_off(staff_client)
 
 
 def test_a_generation_in_the_report_of_prices_leads_to_its_page(staff_client):
-    other = GenerationFactory(state=State.COMPLETED, credits_estimated=Decimal(20))
+    other_row = GenerationFactory(state=State.COMPLETED, credits_estimated=Decimal(20))
     page = staff_client.get("/admin/credits/ratecard/off/").content.decode()
-    assert f'href="{generation_url(other)}"' in page
+    assert f'href="{generation_url(other_row)}"' in page
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the words of SQLite's plan")
 def test_the_figures_and_the_list_are_found_in_indexes(db):
-    with CaptureQueriesContext(connection) as seen:
+    with CaptureQueriesContext(connection) as queries:
         unsettled_totals(now=NOW)
         open_incidents(now=NOW, limit=20)
         open_incidents(now=NOW, limit=20, only_unannounced=True)
         count_incidents(now=NOW)
-    for query in seen.captured_queries:
+    for query in queries.captured_queries:
         with connection.cursor() as cursor:
             cursor.execute(f"EXPLAIN QUERY PLAN {query['sql'].replace('%', '%%')}")
             plan = [row[3] for row in cursor.fetchall()]
         assert not [line for line in plan if line.startswith("SCAN")], plan
-    assert len(seen) == 4
+    assert len(queries) == 4
 
 
 def test_a_studio_at_rest_has_no_incidents(staff_client):
@@ -267,12 +269,12 @@ def test_the_page_takes_as_many_queries_for_many_generations(
     staff_client, django_assert_max_num_queries
 ):
     def count() -> int:
-        with django_assert_max_num_queries(20) as seen:
+        with django_assert_max_num_queries(20) as queries:
             staff_client.get("/admin/")
-        return len(seen)
+        return len(queries)
 
     GenerationFactory(state=State.UNKNOWN)
-    one = count()
+    one_count = count()
     for _number in range(15):
         GenerationFactory(state=State.UNKNOWN)
-    assert count() == one
+    assert count() == one_count

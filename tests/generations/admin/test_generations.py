@@ -49,25 +49,25 @@ def test_the_list_says_who_what_state_and_credits(staff_client):
 
 
 def test_the_totals_are_those_of_exactly_what_is_filtered(staff_client):
-    for used in ("10", "20.5"):
+    for amount in ("10", "20.5"):
         GenerationFactory(
-            state=State.COMPLETED, credits_charged=Decimal(used), credits_reserved=Decimal(used)
+            state=State.COMPLETED, credits_charged=Decimal(amount), credits_reserved=Decimal(amount)
         )
     GenerationFactory(state=State.FAILED, credits_charged=0, credits_reserved=Decimal(40))
-    every = parse_totals(staff_client.get(GENERATIONS_URL).content.decode())
-    assert every == {
+    all_totals = parse_totals(staff_client.get(GENERATIONS_URL).content.decode())
+    assert all_totals == {
         "Charged": "30.5",
         "Generations": "3",
         "Failed": "1",
         "Estimated": "486",
         "Reserved": "70.5",
     }
-    done = parse_totals(
+    completed_totals = parse_totals(
         staff_client.get(f"{GENERATIONS_URL}?state__exact=completed").content.decode()
     )
-    assert done["Charged"] == "30.5"
-    assert done["Generations"] == "2"
-    assert done["Reserved"] == "30.5"
+    assert completed_totals["Charged"] == "30.5"
+    assert completed_totals["Generations"] == "2"
+    assert completed_totals["Reserved"] == "30.5"
 
 
 def test_the_totals_count_rows_that_are_on_other_pages_too(staff_client):
@@ -98,7 +98,7 @@ def test_the_totals_count_rows_that_are_on_other_pages_too(staff_client):
 )
 def test_the_list_is_narrowed(staff_client, query, expected):
     ada = UserFactory(username="ada")
-    made = {
+    generations = {
         "kling": GenerationFactory(
             owner=ada, model_id=KLING, state=State.COMPLETED, task_id="task-of-kling"
         ),
@@ -111,7 +111,7 @@ def test_the_list_is_narrowed(staff_client, query, expected):
         "lost": GenerationFactory(state=State.UNKNOWN),
     }
     page = staff_client.get(f"{GENERATIONS_URL}?{query.format(ada=ada.pk)}").content.decode()
-    assert listed_ids(page) == {made[name].pk for name in expected}
+    assert listed_ids(page) == {generations[name].pk for name in expected}
     assert parse_totals(page)["Generations"] == str(len(expected))
 
 
@@ -143,16 +143,16 @@ def test_dates_lead_from_years_to_months_to_days(staff_client):
 
 def test_fifty_rows_take_as_many_queries_as_five(staff_client, django_assert_max_num_queries):
     def count() -> int:
-        with django_assert_max_num_queries(40) as seen:
+        with django_assert_max_num_queries(40) as queries:
             assert staff_client.get(GENERATIONS_URL).status_code == 200
-        return len(seen)
+        return len(queries)
 
     for _number in range(5):
         create_completed_generation()
-    five = count()
+    five_count = count()
     for _number in range(45):
         create_completed_generation()
-    assert count() == five
+    assert count() == five_count
 
 
 def test_the_page_plays_the_film_and_shows_its_inputs_and_person(staff_client):
@@ -170,24 +170,24 @@ def test_the_page_plays_the_film_and_shows_its_inputs_and_person(staff_client):
 
 
 def test_stored_replies_are_folded_pretty_and_only_text(staff_client):
-    evil = "<script>alert(1)</script>"
+    script = "<script>alert(1)</script>"
     generation = GenerationFactory(
         state=State.FAILED,
-        params={"prompt": evil, "quality": "720p"},
-        last_reply={"error": {"message": evil}},
+        params={"prompt": script, "quality": "720p"},
+        last_reply={"error": {"message": script}},
         error_code="service_error",
-        error_text=evil,
-        prompt=evil,
+        error_text=script,
+        prompt=script,
     )
     CallbackDelivery.objects.create(
         generation=generation,
         received_at=NOW,
         size_bytes=9,
-        reported_status=evil,
-        reported_task_id=evil,
+        reported_status=script,
+        reported_task_id=script,
     )
     page = staff_client.get(generation_url(generation)).content.decode()
-    assert evil not in page
+    assert script not in page
     assert page.count("<details") >= 4
     assert "{\n  &quot;error&quot;: {\n    &quot;message&quot;" in page
 
@@ -216,20 +216,20 @@ def test_the_secret_of_a_callback_stands_on_no_page(owner_client):
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.SAVING, State.UNKNOWN])
 def test_refreshing_makes_it_due_now_and_returns_to_its_page(staff_client, state):
-    later = NOW + timedelta(days=900)
-    generation = GenerationFactory(state=state, next_attempt_at=later)
+    later_time = NOW + timedelta(days=900)
+    generation = GenerationFactory(state=state, next_attempt_at=later_time)
     page = staff_client.get(generation_url(generation)).content.decode()
     assert "Look at it again now" in page
-    asked = {
+    form_data = {
         "action": "refresh_generations",
         "_selected_action": generation.pk,
         "back_to": generation.pk,
     }
-    answer = staff_client.post(GENERATIONS_URL, asked, follow=True)
+    answer = staff_client.post(GENERATIONS_URL, form_data, follow=True)
     assert answer.redirect_chain[-1][0] == generation_url(generation)
     assert "The worker looks at 1 generation now. That is free." in answer.content.decode()
     generation.refresh_from_db()
-    assert generation.next_attempt_at < later
+    assert generation.next_attempt_at < later_time
     assert generation.state == state
 
 
@@ -237,8 +237,8 @@ def test_refreshing_makes_it_due_now_and_returns_to_its_page(staff_client, state
 def test_refreshing_leaves_alone_what_is_not_sent_or_has_ended(staff_client, state):
     generation = GenerationFactory(state=state)
     before = generation.next_attempt_at
-    asked = {"action": "refresh_generations", "_selected_action": generation.pk}
-    answer = staff_client.post(GENERATIONS_URL, asked, follow=True)
+    form_data = {"action": "refresh_generations", "_selected_action": generation.pk}
+    answer = staff_client.post(GENERATIONS_URL, form_data, follow=True)
     assert "Nothing to look at" in answer.content.decode()
     generation.refresh_from_db()
     assert generation.next_attempt_at == before

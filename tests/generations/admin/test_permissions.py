@@ -52,15 +52,15 @@ def test_after_signing_in_a_member_of_staff_stands_where_they_wanted_to_go(clien
     assert answer.url == GENERATIONS_URL
 
 
-@pytest.mark.parametrize("who", ["staff_client", "owner_client"])
-def test_a_generation_cannot_be_added_changed_or_removed(request, who):
-    browser = request.getfixturevalue(who)
+@pytest.mark.parametrize("role", ["staff_client", "owner_client"])
+def test_a_generation_cannot_be_added_changed_or_removed(request, role):
+    browser = request.getfixturevalue(role)
     generation = GenerationFactory(state=State.FAILED)
     before = Generation.objects.values().get(pk=generation.pk)
     assert browser.get(f"{GENERATIONS_URL}add/").status_code == 403
     assert browser.post(f"{GENERATIONS_URL}add/", {"prompt": "x"}).status_code == 403
-    changed = {"prompt": "other", "state": "completed", "used": "0", "owner": "1"}
-    assert browser.post(generation_url(generation), changed).status_code == 403
+    values = {"prompt": "other", "state": "completed", "used": "0", "owner": "1"}
+    assert browser.post(generation_url(generation), values).status_code == 403
     assert (
         browser.post(f"{GENERATIONS_URL}{generation.pk}/delete/", {"post": "yes"}).status_code
         == 403
@@ -70,8 +70,8 @@ def test_a_generation_cannot_be_added_changed_or_removed(request, who):
 
 def test_removing_by_an_action_is_not_offered_and_does_nothing(owner_client):
     generation = GenerationFactory()
-    asked = {"action": "delete_selected", "_selected_action": generation.pk, "post": "yes"}
-    owner_client.post(GENERATIONS_URL, asked)
+    form_data = {"action": "delete_selected", "_selected_action": generation.pk, "post": "yes"}
+    owner_client.post(GENERATIONS_URL, form_data)
     assert Generation.objects.filter(pk=generation.pk).exists()
     assert "delete_selected" not in owner_client.get(GENERATIONS_URL).content.decode()
 

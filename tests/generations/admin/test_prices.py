@@ -41,7 +41,7 @@ def test_no_factors_are_an_empty_list(owner_client):
 
 
 @pytest.mark.parametrize(
-    ("changed", "field", "words"),
+    ("changes", "field", "words"),
     [
         ({"factors": "{"}, "factors", "Enter a valid JSON."),
         ({"factors": '{"a": 1}'}, "factors", "Write a list"),
@@ -50,8 +50,8 @@ def test_no_factors_are_an_empty_list(owner_client):
         ({"model_id": "no-such-model"}, "model_id", "Select a valid choice"),
     ],
 )
-def test_what_cannot_be_used_is_refused_at_its_field(owner_client, changed, field, words):
-    answer = owner_client.post(f"{RATE_CARDS_URL}add/", rate_card_form(**changed))
+def test_what_cannot_be_used_is_refused_at_its_field(owner_client, changes, field, words):
+    answer = owner_client.post(f"{RATE_CARDS_URL}add/", rate_card_form(**changes))
     assert answer.status_code == 200
     assert words in str(answer.context["adminform"].form.errors[field])
     assert not RateCard.objects.filter(source="a letter").exists()
@@ -76,11 +76,11 @@ def test_each_mistake_in_the_factors_has_its_own_words(factor, words):
 
 
 def test_a_factor_that_never_counts_is_named():
-    wide = {"when": {"sound": "on"}, "times": "1.3"}
-    narrow = {"when": {"sound": "on", "quality": "1080p"}, "times": "1.6"}
-    assert find_factor_errors([narrow, wide], KLING) == []
+    wide_rule = {"when": {"sound": "on"}, "times": "1.3"}
+    narrow_rule = {"when": {"sound": "on", "quality": "1080p"}, "times": "1.6"}
+    assert find_factor_errors([narrow_rule, wide_rule], KLING) == []
     words = "Entry 2 never counts, because entry 1 fits first."
-    assert find_factor_errors([wide, narrow], KLING) == [words]
+    assert find_factor_errors([wide_rule, narrow_rule], KLING) == [words]
 
 
 def test_the_prices_that_come_with_the_studio_can_be_saved_again(db):
@@ -104,8 +104,8 @@ def test_the_list_is_newest_first_and_marks_the_price_in_force(staff_client):
     assert [card.source for card in cards] == ["coming", "current", "older"]
     table = answer.content.decode()
     table = table[table.index("result_list") :]
-    places = [table.index(word) for word in ("from then on", "in force", "replaced")]
-    assert places == sorted(places)
+    positions = [table.index(word) for word in ("from then on", "in force", "replaced")]
+    assert positions == sorted(positions)
 
 
 def test_the_list_shows_what_the_models_defaults_would_cost(staff_client):

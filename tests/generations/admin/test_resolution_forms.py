@@ -74,7 +74,7 @@ def test_resolved_as_charged_it_keeps_the_amount(owner_client, unknown_generatio
 
 
 @pytest.mark.parametrize(
-    "given",
+    "fields",
     [
         {},
         {"decision": "other"},
@@ -86,11 +86,11 @@ def test_resolved_as_charged_it_keeps_the_amount(owner_client, unknown_generatio
         {"decision": "charged", "amount": ""},
     ],
 )
-def test_a_decision_that_makes_no_sense_changes_nothing(owner_client, unknown_generation, given):
+def test_a_decision_that_makes_no_sense_changes_nothing(owner_client, unknown_generation, fields):
     before = Generation.objects.values().get(pk=unknown_generation.pk)
-    assert post_resolution(owner_client, unknown_generation, **given).status_code == 200
+    assert post_resolution(owner_client, unknown_generation, **fields).status_code == 200
     after = Generation.objects.values().get(pk=unknown_generation.pk)
-    if given.get("task_id") == "a\n":
+    if fields.get("task_id") == "a\n":
         # A form takes off white space around a text.
         assert after["candidate_task_id"] == "a"
     else:
@@ -98,9 +98,9 @@ def test_a_decision_that_makes_no_sense_changes_nothing(owner_client, unknown_ge
 
 
 def test_a_task_of_another_generation_is_refused(owner_client, unknown_generation):
-    other = GenerationFactory(state=State.RUNNING)
+    other_row = GenerationFactory(state=State.RUNNING)
     answer = post_resolution(
-        owner_client, unknown_generation, decision="task", task_id=other.task_id
+        owner_client, unknown_generation, decision="task", task_id=other_row.task_id
     )
     assert "A generation here has this task already." in answer.content.decode()
     unknown_generation.refresh_from_db()
@@ -108,11 +108,11 @@ def test_a_task_of_another_generation_is_refused(owner_client, unknown_generatio
 
 
 def test_what_has_ended_is_not_resolved_again(owner_client):
-    done = GenerationFactory(state=State.COMPLETED)
-    answer = post_resolution(owner_client, done, decision="never")
+    completed = GenerationFactory(state=State.COMPLETED)
+    answer = post_resolution(owner_client, completed, decision="never")
     assert "nothing was changed" in answer.content.decode()
-    done.refresh_from_db()
-    assert done.state == State.COMPLETED
+    completed.refresh_from_db()
+    assert completed.state == State.COMPLETED
 
 
 def test_staff_decide_nothing_and_a_refresh_decides_nothing(
@@ -127,11 +127,11 @@ def test_staff_decide_nothing_and_a_refresh_decides_nothing(
 
 def test_the_film_of_a_task_is_imported_into_a_users_library(owner_client):
     ada = UserFactory(username="ada")
-    given = {"task_id": "task-unified-9", "owner": ada.pk, "model": "veo3.1-pro"}
-    answer = owner_client.post(IMPORT_TASK_URL, given, follow=True)
-    made = Generation.objects.get(owner=ada)
-    assert answer.redirect_chain[-1][0] == generation_url(made)
-    assert (made.state, made.candidate_task_id) == (State.UNKNOWN, "task-unified-9")
-    again = owner_client.post(IMPORT_TASK_URL, given)
-    assert "A generation here has this task already." in again.content.decode()
+    fields = {"task_id": "task-unified-9", "owner": ada.pk, "model": "veo3.1-pro"}
+    answer = owner_client.post(IMPORT_TASK_URL, fields, follow=True)
+    generation = Generation.objects.get(owner=ada)
+    assert answer.redirect_chain[-1][0] == generation_url(generation)
+    assert (generation.state, generation.candidate_task_id) == (State.UNKNOWN, "task-unified-9")
+    second_reply = owner_client.post(IMPORT_TASK_URL, fields)
+    assert "A generation here has this task already." in second_reply.content.decode()
     assert Generation.objects.count() == 1

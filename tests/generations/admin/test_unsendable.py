@@ -1,4 +1,4 @@
-"""A wish that no code here can send: admins see it before it fails, and may take it back."""
+"""A generation that no code here can send: admins see it before it fails, and may take it back."""
 
 from datetime import timedelta
 
@@ -22,19 +22,19 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def _noon():
+def _frozen_clock():
     with time_machine.travel(NOW, tick=False):
         yield
 
 
 @pytest.fixture
 def unsendable_generation(monkeypatch) -> Generation:
-    """A wish with its credits held, which a worker has tried to send."""
+    """A generation with credits reserved, which a worker has tried to send."""
 
-    def fail(*_):
-        raise ZeroDivisionError("poisoned")
+    def fail_to_build(*_):
+        raise ZeroDivisionError("unexpected")
 
-    monkeypatch.setattr(dispatch, "_build_payload", fail)
+    monkeypatch.setattr(dispatch, "_build_payload", fail_to_build)
     (generation,) = create_generations(UserFactory(), 1)
     with FakeProvider() as fake_provider:
         ManualWorker(fake_provider.url, FakeClock(NOW)).dispatch_due()
@@ -65,17 +65,17 @@ def test_once_it_goes_on_it_is_on_the_list_no_more(unsendable_generation):
     assert open_incidents(now=NOW, limit=9) == []
 
 
-@pytest.mark.parametrize("where", [{"overview": "1"}, {"back_to": True}, {}])
+@pytest.mark.parametrize("origin", [{"overview": "1"}, {"back_to": True}, {}])
 def test_the_owner_takes_it_back_and_its_credits_are_free(
-    owner_client, unsendable_generation, where
+    owner_client, unsendable_generation, origin
 ):
-    given = {"back_to": unsendable_generation.pk} if "back_to" in where else where
-    asked = {"action": "cancel_unsent", "_selected_action": unsendable_generation.pk, **given}
-    answer = owner_client.post(GENERATIONS_URL, asked, follow=True)
+    fields = {"back_to": unsendable_generation.pk} if "back_to" in origin else origin
+    form_data = {"action": "cancel_unsent", "_selected_action": unsendable_generation.pk, **fields}
+    answer = owner_client.post(GENERATIONS_URL, form_data, follow=True)
     assert "1 generation is cancelled. Nothing was sent or charged." in answer.content.decode()
-    shown = {"overview": "/admin/", "back_to": generation_url(unsendable_generation)}
-    if given:
-        assert answer.redirect_chain[-1][0] == shown[next(iter(given))]
+    links = {"overview": "/admin/", "back_to": generation_url(unsendable_generation)}
+    if fields:
+        assert answer.redirect_chain[-1][0] == links[next(iter(fields))]
     unsendable_generation.refresh_from_db()
     assert (unsendable_generation.state, unsendable_generation.charge) == ("cancelled", "none")
     assert sum(entry.credits_reserved_delta for entry in LedgerEntry.objects.all()) == 0
@@ -106,9 +106,9 @@ def test_staff_take_nothing_back(staff_client, unsendable_generation):
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.QUEUED}))
 def test_what_was_sent_is_not_taken_back(owner_client, state):
-    sent = GenerationFactory(state=state)
+    generation = GenerationFactory(state=state)
     before = Generation.objects.values().get()
-    asked = {"action": "cancel_unsent", "_selected_action": sent.pk}
-    answer = owner_client.post(GENERATIONS_URL, asked, follow=True)
+    form_data = {"action": "cancel_unsent", "_selected_action": generation.pk}
+    answer = owner_client.post(GENERATIONS_URL, form_data, follow=True)
     assert "Nothing to cancel" in answer.content.decode()
     assert Generation.objects.values().get() == before

@@ -40,21 +40,21 @@ def test_figures_are_told_by_person_by_model_and_by_day(db):
     GenerationFactory(
         owner=bob, state=State.COMPLETED, credits_charged=99, created_at=NOW - timedelta(days=40)
     )
-    found = usage_report(november_filter())
-    assert (found.totals.count, found.totals.failed_count, found.totals.credits_charged) == (
+    report = usage_report(november_filter())
+    assert (report.totals.count, report.totals.failed_count, report.totals.credits_charged) == (
         3,
         1,
         Decimal("15.4"),
     )
-    assert [(line.label, line.totals.credits_charged) for line in found.user_rows] == [
+    assert [(line.label, line.totals.credits_charged) for line in report.user_rows] == [
         ("ada", Decimal(10)),
         ("bob", Decimal("5.4")),
     ]
-    assert [(line.label, line.totals.count) for line in found.model_rows] == [
+    assert [(line.label, line.totals.count) for line in report.model_rows] == [
         ("Veo 3.1 Pro", 2),
         ("Kling O3", 1),
     ]
-    days = {span.first_day.day: span.totals for span in found.periods}
+    days = {span.first_day.day: span.totals for span in report.periods}
     assert len(days) == 30
     assert days[20].credits_charged == Decimal("15.4")
     assert days[17].failed_count == 1
@@ -62,16 +62,16 @@ def test_figures_are_told_by_person_by_model_and_by_day(db):
 
 
 @pytest.mark.parametrize(
-    ("given", "count"),
+    ("query", "count"),
     [({}, 3), ({"model_id": KLING}, 1), ({"state": "failed"}, 1), ({"owner": "bob"}, 2)],
 )
-def test_the_figures_are_those_of_what_was_chosen(db, given, count):
+def test_the_figures_are_those_of_what_was_chosen(db, query, count):
     ada, bob = UserFactory(username="ada"), UserFactory(username="bob")
     GenerationFactory(owner=ada, state=State.COMPLETED)
     GenerationFactory(owner=bob, state=State.COMPLETED, model_id=KLING)
     GenerationFactory(owner=bob, state=State.FAILED)
-    owner = {"bob": bob.pk}.get(given.pop("owner", ""))
-    assert usage_report(november_filter(owner_id=owner, **given)).totals.count == count
+    owner = {"bob": bob.pk}.get(query.pop("owner", ""))
+    assert usage_report(november_filter(owner_id=owner, **query)).totals.count == count
 
 
 def test_the_last_day_is_counted_to_its_end_and_not_further(db):
@@ -82,14 +82,14 @@ def test_the_last_day_is_counted_to_its_end_and_not_further(db):
 
 def test_a_year_is_told_by_months_that_leave_out_no_day(db):
     GenerationFactory(created_at=NOW, state=State.COMPLETED, credits_charged=7)
-    found = usage_report(UsageFilter(date(2026, 1, 15), date(2026, 12, 20)))
-    assert found.is_monthly
-    assert len(found.periods) == 12
-    for earlier, later in zip(found.periods, found.periods[1:], strict=False):
+    report = usage_report(UsageFilter(date(2026, 1, 15), date(2026, 12, 20)))
+    assert report.is_monthly
+    assert len(report.periods) == 12
+    for earlier, later in zip(report.periods, report.periods[1:], strict=False):
         assert later.first_day == earlier.last_day + timedelta(days=1)
-    assert found.periods[0].first_day == date(2026, 1, 15)
-    assert found.periods[-1].last_day == date(2026, 12, 20)
-    assert found.periods[10].totals.credits_charged == 7
+    assert report.periods[0].first_day == date(2026, 1, 15)
+    assert report.periods[-1].last_day == date(2026, 12, 20)
+    assert report.periods[10].totals.credits_charged == 7
 
 
 def test_many_generations_take_no_more_queries_than_one(db, django_assert_num_queries):
@@ -101,17 +101,17 @@ def test_many_generations_take_no_more_queries_than_one(db, django_assert_num_qu
 
 def test_the_chart_reaches_from_nothing_to_a_round_number(db):
     GenerationFactory(state=State.COMPLETED, credits_charged=Decimal("162"))
-    drawn = build_chart(usage_report(november_filter()).periods, is_monthly=False)
-    assert drawn.scale_labels == ("200", "100", "0")
-    assert len(drawn.bars) == 30
-    assert drawn.bars[19].height == "81.00"
-    assert drawn.bars[0].height == "0.00"
-    assert "20 Nov 2026" in drawn.summary
+    chart = build_chart(usage_report(november_filter()).periods, is_monthly=False)
+    assert chart.scale_labels == ("200", "100", "0")
+    assert len(chart.bars) == 30
+    assert chart.bars[19].height == "81.00"
+    assert chart.bars[0].height == "0.00"
+    assert "20 Nov 2026" in chart.summary
 
 
 def test_a_period_without_charges_has_a_chart_that_says_so(db):
-    drawn = build_chart(usage_report(november_filter()).periods, is_monthly=False)
-    assert drawn.summary == "Nothing was charged in this period."
+    chart = build_chart(usage_report(november_filter()).periods, is_monthly=False)
+    assert chart.summary == "Nothing was charged in this period."
 
 
 def test_the_page_shows_the_chart_and_the_same_figures_below(staff_client):
@@ -158,7 +158,7 @@ def test_a_line_leads_to_exactly_its_generations(staff_client):
 
 def test_the_csv_has_exactly_the_rows_that_are_filtered(staff_client):
     ada = UserFactory(username="ada")
-    mine = GenerationFactory(
+    own_row = GenerationFactory(
         owner=ada,
         state=State.COMPLETED,
         credits_estimated=Decimal("30"),
@@ -173,28 +173,28 @@ def test_the_csv_has_exactly_the_rows_that_are_filtered(staff_client):
     )
     assert len(rows) == 1
     row = dict(zip(head, rows[0], strict=True))
-    assert row["id"] == str(mine.pk)
+    assert row["id"] == str(own_row.pk)
     assert row["person"] == "ada"
     assert row["created"] == "2026-11-20T12:00:00+00:00"
     assert (row["estimated"], row["reserved"], row["used"]) == ("30.0000", "25.7000", "25.7000")
 
 
 def test_the_csv_and_the_page_say_the_same_sum(staff_client):
-    for used in ("0.0001", "25.7", "162"):
-        GenerationFactory(state=State.COMPLETED, credits_charged=Decimal(used))
+    for amount in ("0.0001", "25.7", "162"):
+        GenerationFactory(state=State.COMPLETED, credits_charged=Decimal(amount))
     head, *rows = read_csv_rows(staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&as=csv"))
     assert sum(Decimal(row[head.index("used")]) for row in rows) == Decimal("187.7001")
     assert usage_report(november_filter()).totals.credits_charged == Decimal("187.7001")
 
 
-@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
-def test_no_cell_of_the_csv_is_a_formula(staff_client, begin):
-    user = UserFactory(username=f"{begin}sum(1)")
-    GenerationFactory(owner=user, prompt=f'{begin}cmd|" /C calc"!A0', error_code=f"{begin}x")
+@pytest.mark.parametrize("prefix", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_the_csv_is_a_formula(staff_client, prefix):
+    user = UserFactory(username=f"{prefix}sum(1)")
+    GenerationFactory(owner=user, prompt=f'{prefix}cmd|" /C calc"!A0', error_code=f"{prefix}x")
     head, row = read_csv_rows(staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&as=csv"))
     cells = dict(zip(head, row, strict=True))
     for name in ("person", "prompt", "error_code"):
-        assert cells[name].startswith(f"'{begin}")
+        assert cells[name].startswith(f"'{prefix}")
 
 
 def test_a_prompt_of_many_lines_stays_one_cell(staff_client):

@@ -151,30 +151,30 @@ def test_who_has_no_limit_is_listed_with_what_they_used(staff_client):
 
 def test_fifty_people_take_as_many_queries_as_five(staff_client, django_assert_max_num_queries):
     def count() -> int:
-        with django_assert_max_num_queries(20) as seen:
+        with django_assert_max_num_queries(20) as queries:
             assert staff_client.get(USERS_URL).status_code == 200
-        return len(seen)
+        return len(queries)
 
-    def some(number: int) -> None:
+    def create_some(number: int) -> None:
         for _number in range(number):
             Allowance.objects.create(user=GenerationFactory().owner, credits_limit=5)
 
-    some(5)
-    five = count()
-    some(45)
-    assert count() == five
+    create_some(5)
+    five_count = count()
+    create_some(45)
+    assert count() == five_count
 
 
-@pytest.mark.parametrize(("language", "kept"), [("de", True), ("xx", False)])
-def test_a_language_is_chosen_from_those_there_are(owner_client, language, kept):
+@pytest.mark.parametrize(("language", "is_stored"), [("de", True), ("xx", False)])
+def test_a_language_is_chosen_from_those_there_are(owner_client, language, is_stored):
     ada = UserFactory(username="ada")
     answer = owner_client.post(
         f"{USERS_URL}{ada.pk}/change/",
         {"username": "ada", "is_active": "on", "language": language, "theme": "auto"},
     )
     ada.refresh_from_db()
-    assert (answer.status_code == 302) == kept
-    assert ada.language == (language if kept else "")
+    assert (answer.status_code == 302) == is_stored
+    assert ada.language == (language if is_stored else "")
 
 
 def test_staff_cannot_make_themselves_the_owner(staff_client):

@@ -35,7 +35,7 @@ def shot_prompts(page) -> list[object]:
 
 @pytest.mark.parametrize("htmx", [False, True], ids=["page", "fragment"])
 @pytest.mark.parametrize(
-    ("pressed", "rows"),
+    ("action", "rows"),
     [
         ("shots:add", ["one", "two", ""]),
         ("shots:remove:0", ["two"]),
@@ -54,11 +54,9 @@ def shot_prompts(page) -> list[object]:
         ("", ["one", "two"]),
     ],
 )
-def test_rows_are_added_removed_and_moved_without_scripts_too(ada_client, htmx, pressed, rows):
+def test_rows_are_added_removed_and_moved_without_scripts_too(ada_client, htmx, action, rows):
     page = ParsedPage(
-        post_form(
-            ada_client, KLING, {**SHOT_FIELDS, "_do": pressed}, action="refresh", is_htmx=htmx
-        )
+        post_form(ada_client, KLING, {**SHOT_FIELDS, "_do": action}, action="refresh", is_htmx=htmx)
     )
     assert shot_prompts(page) == rows
     assert page.control_value("prompt") == "A cat playing piano"
@@ -66,14 +64,14 @@ def test_rows_are_added_removed_and_moved_without_scripts_too(ada_client, htmx, 
 
 
 def test_rows_can_be_begun_with_none(ada_client):
-    typed = {"multi_shot": "true", "_do": "shots:add"}
-    assert shot_prompts(ParsedPage(post_form(ada_client, KLING, typed, action="refresh"))) == [""]
+    fields = {"multi_shot": "true", "_do": "shots:add"}
+    assert shot_prompts(ParsedPage(post_form(ada_client, KLING, fields, action="refresh"))) == [""]
 
 
 def test_a_cell_that_is_wrong_is_named_at_that_cell(ada_client):
-    typed = {**SHOT_FIELDS, "shots-1-duration": "99"}
+    fields = {**SHOT_FIELDS, "shots-1-duration": "99"}
     page = ParsedPage(
-        post_form(ada_client, KLING, typed, image_start=make_numbered_image(1, 400, 400))
+        post_form(ada_client, KLING, fields, image_start=make_numbered_image(1, 400, 400))
     )
     assert page.error_text("shots-1-duration")
     assert page.error_text("shots-0-duration") == ""
@@ -81,9 +79,9 @@ def test_a_cell_that_is_wrong_is_named_at_that_cell(ada_client):
 
 
 def test_a_change_is_answered_with_the_whole_page_or_only_the_form(ada_client):
-    whole = post_form(ada_client, VEO, action="refresh").content
+    page_bytes = post_form(ada_client, VEO, action="refresh").content
     part = post_form(ada_client, VEO, action="refresh", is_htmx=True).content
-    assert b"<html" in whole
+    assert b"<html" in page_bytes
     assert b"<html" not in part
     assert b'id="generate"' in part
 
@@ -101,8 +99,8 @@ def test_a_change_keeps_the_key_of_the_form(ada_client):
 
 def test_a_change_saves_the_draft_and_a_later_visit_begins_with_it(ada_client, ada):
     picture = AssetFactory(owner=ada)
-    typed = {"prompt": "Half a sent", "quality": "4k", "image_urls": picture.ref}
-    post_form(ada_client, VEO, typed, action="refresh", is_htmx=True)
+    fields = {"prompt": "Half a sent", "quality": "4k", "image_urls": picture.ref}
+    post_form(ada_client, VEO, fields, action="refresh", is_htmx=True)
     page = open_create_page(ada_client)
     assert (page.control_value("prompt"), page.control_value("quality")) == ("Half a sent", "4k")
     assert page.control_value("image_urls") == [picture.ref]
@@ -112,8 +110,8 @@ def test_a_change_saves_the_draft_and_a_later_visit_begins_with_it(ada_client, a
 
 def test_a_draft_without_its_picture_is_still_a_draft(ada_client, ada):
     picture = AssetFactory(owner=ada)
-    typed = {"prompt": "Kept", "image_urls": picture.ref}
-    post_form(ada_client, VEO, typed, action="refresh", is_htmx=True)
+    fields = {"prompt": "Kept", "image_urls": picture.ref}
+    post_form(ada_client, VEO, fields, action="refresh", is_htmx=True)
     picture.delete()
     page = open_create_page(ada_client)
     assert (page.control_value("prompt"), page.control_value("image_urls")) == ("Kept", None)
@@ -128,21 +126,21 @@ def test_a_draft_is_seen_by_nobody_else(ada_client, client, eve):
 
 def test_first_and_last_frame_change_places(ada_client, ada):
     first, last = AssetFactory(owner=ada), AssetFactory(owner=ada)
-    typed = {"image_start": first.ref, "image_end": last.ref}
-    page = ParsedPage(post_form(ada_client, KLING, typed, action="refresh", is_htmx=True))
+    fields = {"image_start": first.ref, "image_end": last.ref}
+    page = ParsedPage(post_form(ada_client, KLING, fields, action="refresh", is_htmx=True))
     assert [b.get("id") for b in page.find_all("button[@value='frames:swap']")] == [
         "field-image_end-swap"
     ]
-    swapped = ParsedPage(
+    swapped_page = ParsedPage(
         post_form(
-            ada_client, KLING, {**typed, "_do": "frames:swap"}, action="refresh", is_htmx=True
+            ada_client, KLING, {**fields, "_do": "frames:swap"}, action="refresh", is_htmx=True
         )
     )
-    assert swapped.control_value("image_start") == [last.ref]
-    assert swapped.control_value("image_end") == [first.ref]
+    assert swapped_page.control_value("image_start") == [last.ref]
+    assert swapped_page.control_value("image_end") == [first.ref]
 
 
 def test_one_frame_alone_cannot_be_swapped(ada_client, ada):
-    typed = {"image_start": AssetFactory(owner=ada).ref}
-    page = ParsedPage(post_form(ada_client, KLING, typed, action="refresh", is_htmx=True))
+    fields = {"image_start": AssetFactory(owner=ada).ref}
+    page = ParsedPage(post_form(ada_client, KLING, fields, action="refresh", is_htmx=True))
     assert page.find_all("button[@value='frames:swap']") == []

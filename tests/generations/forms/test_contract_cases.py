@@ -54,14 +54,15 @@ def test_what_the_documentation_allows_reaches_evolink_as_documented(
     worker.clock.now = generation.created_at
     worker.dispatch_due()
     assert reload(generation).state == "running"
-    sent = fake_provider.create.requests[0].json
+    wire_body = fake_provider.create.requests[0].json
     names = picture_names(case)
     urls = {
-        names[read_image_number(request_url)]: request_url for request_url in _loopback_urls(sent)
+        names[read_image_number(request_url)]: request_url
+        for request_url in _loopback_urls(wire_body)
     }
     expected = case.expected_payload(urls)
-    assert {key: sent.get(key) for key in expected} == expected
-    assert not set(case.absent) & set(sent)
+    assert {key: wire_body.get(key) for key in expected} == expected
+    assert not set(case.absent) & set(wire_body)
     assert fake_provider.paid_count == 1
 
 
@@ -87,8 +88,8 @@ def test_what_it_forbids_is_refused_at_its_field_and_everything_typed_stays(
 
     for name, value in to_form_data(case.fields).items():
         if SPECS[case.model_id].get_field(name.partition("-")[0]).control != Control.CHOICE:
-            shown = str(page.control_value(name))
-            assert shown.split() == str(value).split(), name
+            shown_value = str(page.control_value(name))
+            assert shown_value.split() == str(value).split(), name
     for name, pictures in case.pictures.items():
         assert len(page.control_value(name)) == len(pictures)
 
@@ -108,7 +109,7 @@ def test_the_refused_form_can_be_sent_again_as_it_stands(ada_client, case):
     """Its pictures need not be chosen again: they are in the library now."""
     page = ParsedPage(post_case(ada_client, case))
     before = Asset.objects.count()
-    again = ParsedPage(post_form(ada_client, case.model_id, page.form_values()))
-    assert {name.partition("-")[0] for name in again.error_texts()} == {case.error_field}
-    assert again.form_values() == page.form_values()
+    second_page = ParsedPage(post_form(ada_client, case.model_id, page.form_values()))
+    assert {name.partition("-")[0] for name in second_page.error_texts()} == {case.error_field}
+    assert second_page.form_values() == page.form_values()
     assert Asset.objects.count() == before

@@ -35,8 +35,8 @@ def test_every_field_of_a_model_has_its_control_and_its_place_for_what_is_wrong(
             by_name = field.name if field.control != Control.ROWS else "_do"
             assert page.find_controls(by_name), field.name
         if field.options and field.control == Control.CHOICE:
-            offered = [chip.get("value") for chip in page.find_controls(field.name)]
-            missing = {str(option.value) for option in field.options} - set(offered)
+            offered_values = [chip.get("value") for chip in page.find_controls(field.name)]
+            missing = {str(option.value) for option in field.options} - set(offered_values)
             assert not missing
 
 
@@ -69,8 +69,8 @@ def test_a_model_that_takes_no_pictures_asks_for_none(ada_client):
 
 def test_a_model_we_do_not_have_is_not_found(ada_client):
     assert ada_client.get("/create/no-such-model/").status_code == 404
-    for where in ("", "refresh", "switch"):
-        assert post_form(ada_client, "no-such-model", action=where).status_code == 404
+    for action in ("", "refresh", "switch"):
+        assert post_form(ada_client, "no-such-model", action=action).status_code == 404
 
 
 def test_a_number_or_a_word_is_sent_as_what_it_is(ada_client, sample_specs, fake_provider, worker):
@@ -78,9 +78,9 @@ def test_a_number_or_a_word_is_sent_as_what_it_is(ada_client, sample_specs, fake
         assert post_form(ada_client, GEMINI.id, {"duration": duration}).status_code == 302
     worker.clock.now = Generation.objects.latest("created_at").created_at
     worker.dispatch_due()
-    sent = [request.json for request in fake_provider.create.requests]
-    assert sorted((one["duration"] for one in sent), key=str) == [7, "auto"]
-    assert {one["model"] for one in sent} == {GEMINI.id}
+    wire_bodies = [request.json for request in fake_provider.create.requests]
+    assert sorted((body["duration"] for body in wire_bodies), key=str) == [7, "auto"]
+    assert {body["model"] for body in wire_bodies} == {GEMINI.id}
 
 
 def test_a_film_can_be_an_input_and_no_prompt_is_needed(
@@ -102,15 +102,21 @@ def test_a_film_can_be_an_input_and_no_prompt_is_needed(
 def test_sounds_fractions_and_advanced_numbers_are_read(
     ada_client, sample_specs, fake_provider, worker, tmp_path
 ):
-    noise = SimpleUploadedFile("a.mp3", make_audio(tmp_path / "a.mp3").read_bytes(), "audio/mpeg")
-    typed = {"duration": "2.5", "seed": "77", "negative_prompt": "rain", "prompt_extend": "true"}
-    files = {"audio_urls": noise, "image_urls": make_numbered_image(1, 400, 400)}
-    assert post_form(ada_client, WAN.id, typed, **files).status_code == 302
+    audio_file = SimpleUploadedFile(
+        "a.mp3", make_audio(tmp_path / "a.mp3").read_bytes(), "audio/mpeg"
+    )
+    fields = {"duration": "2.5", "seed": "77", "negative_prompt": "rain", "prompt_extend": "true"}
+    files = {"audio_urls": audio_file, "image_urls": make_numbered_image(1, 400, 400)}
+    assert post_form(ada_client, WAN.id, fields, **files).status_code == 302
     worker.clock.now = Generation.objects.get().created_at
     worker.dispatch_due()
-    sent = fake_provider.create.requests[0].json
-    assert (sent["duration"], sent["seed"], sent["prompt_extend"]) == (2.5, 77, True)
-    assert len(sent["audio_urls"]) == len(sent["image_urls"]) == 1
+    wire_bodies = fake_provider.create.requests[0].json
+    assert (wire_bodies["duration"], wire_bodies["seed"], wire_bodies["prompt_extend"]) == (
+        2.5,
+        77,
+        True,
+    )
+    assert len(wire_bodies["audio_urls"]) == len(wire_bodies["image_urls"]) == 1
 
 
 def test_the_rules_of_a_sample_model_are_said_at_its_fields(ada_client, sample_specs):
@@ -125,16 +131,16 @@ def find_option(page, name, value):
 
 def test_an_option_that_needs_a_picture_is_disabled_and_says_so(ada_client, ada):
     sentence = "picture"
-    without = open_create_page(ada_client, SEEDANCE)
-    assert find_option(without, "aspect_ratio", "adaptive").get("disabled") is not None
-    assert sentence in element_text(without.find_one("*[@id='field-aspect_ratio']")).lower()
+    empty_page = open_create_page(ada_client, SEEDANCE)
+    assert find_option(empty_page, "aspect_ratio", "adaptive").get("disabled") is not None
+    assert sentence in element_text(empty_page.find_one("*[@id='field-aspect_ratio']")).lower()
 
     picture = AssetFactory(owner=ada)
-    with_one = ParsedPage(
+    page_with_image = ParsedPage(
         post_form(ada_client, SEEDANCE, {"image_urls": picture.ref}, action="refresh", is_htmx=True)
     )
-    assert find_option(with_one, "aspect_ratio", "adaptive").get("disabled") is None
-    assert with_one.control_value("aspect_ratio") == "adaptive"
+    assert find_option(page_with_image, "aspect_ratio", "adaptive").get("disabled") is None
+    assert page_with_image.control_value("aspect_ratio") == "adaptive"
 
 
 def test_a_control_that_plays_no_part_is_disabled_and_says_why(ada_client):
@@ -146,23 +152,29 @@ def test_a_control_that_plays_no_part_is_disabled_and_says_why(ada_client):
 
 def test_what_is_blocked_is_refused_with_the_same_sentence(ada_client, ada):
     page = open_create_page(ada_client, KLING)
-    said = element_text(page.find_one("*[@id='field-image_end']"))
-    refused = ParsedPage(post_form(ada_client, KLING, {"image_end": AssetFactory(owner=ada).ref}))
-    assert refused.error_text("image_end") in said
+    message = element_text(page.find_one("*[@id='field-image_end']"))
+    refused_page = ParsedPage(
+        post_form(ada_client, KLING, {"image_end": AssetFactory(owner=ada).ref})
+    )
+    assert refused_page.error_text("image_end") in message
 
 
 def test_a_file_that_does_not_fit_is_named_at_once_without_pressing(ada_client, ada):
-    small = AssetFactory(owner=ada, width=64, height=64)
+    small_asset = AssetFactory(owner=ada, width=64, height=64)
     page = ParsedPage(
-        post_form(ada_client, KLING, {"image_start": small.ref}, action="refresh", is_htmx=True)
+        post_form(
+            ada_client, KLING, {"image_start": small_asset.ref}, action="refresh", is_htmx=True
+        )
     )
     assert page.find_one("*[@data-check='bad']") is not None
     assert "image_start" in page.error_texts()
     assert "prompt" not in page.error_texts()
 
-    good = AssetFactory(owner=ada, width=400, height=400)
+    good_asset = AssetFactory(owner=ada, width=400, height=400)
     page = ParsedPage(
-        post_form(ada_client, KLING, {"image_start": good.ref}, action="refresh", is_htmx=True)
+        post_form(
+            ada_client, KLING, {"image_start": good_asset.ref}, action="refresh", is_htmx=True
+        )
     )
     assert page.find_one("*[@data-check='good']") is not None
 

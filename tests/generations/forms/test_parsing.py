@@ -47,8 +47,8 @@ def test_a_refused_form_keeps_its_key_so_the_generation_stays_one(ada_client):
 
 
 def test_files_that_were_taken_stay_when_another_one_is_refused(ada_client):
-    broken = SimpleUploadedFile("broken.png", b"\x89PNG\r\n\x1a\n nothing", "image/png")
-    page = ParsedPage(post_form(ada_client, VEO, image_urls=[make_numbered_image(1), broken]))
+    broken_file = SimpleUploadedFile("broken.png", b"\x89PNG\r\n\x1a\n nothing", "image/png")
+    page = ParsedPage(post_form(ada_client, VEO, image_urls=[make_numbered_image(1), broken_file]))
     assert len(page.control_value("image_urls")) == Asset.objects.count() == 1
     assert page.error_texts().keys() == {"image_urls"}
     assert not Generation.objects.exists()
@@ -59,7 +59,7 @@ def test_files_that_were_taken_stay_when_another_one_is_refused(ada_client):
 def test_a_file_that_is_too_heavy_is_said_and_nothing_is_sent_without_it(
     ada_client, settings, model, htmx
 ):
-    """The server stops reading at such a file: sent on, the wish would be another one, and paid."""
+    """The server stops reading at such a file: sent on, another generation would be paid."""
     settings.MAX_UPLOAD_BYTES = 100
     name = next(f.name for f in SPECS[model].fields if f.control == Control.MEDIA)
     response = post_form(
@@ -95,10 +95,10 @@ def test_a_file_that_is_not_in_the_library_is_named_and_nothing_is_sent(ada_clie
 
 
 def test_a_file_of_somebody_else_is_as_good_as_none(ada_client, eve):
-    theirs = AssetFactory(owner=eve)
-    page = ParsedPage(post_form(ada_client, VEO, {"image_urls": theirs.ref}))
+    other_asset = AssetFactory(owner=eve)
+    page = ParsedPage(post_form(ada_client, VEO, {"image_urls": other_asset.ref}))
     assert "no longer in your library" in page.error_text("image_urls")
-    assert theirs.name not in page.text
+    assert other_asset.name not in page.text
     assert not Generation.objects.exists()
 
 
@@ -112,9 +112,19 @@ def test_an_address_inside_our_own_network_is_not_fetched(ada_client, fake_provi
 
 
 def test_fields_that_are_not_the_models_own_change_nothing(ada_client, ada, eve):
-    meant = {"owner": eve.pk, "state": "completed", "credits_estimated": "0", "task_id": "task-1"}
-    post_form(ada_client, VEO, {**meant, "duration": "99", "model": "sora-2-preview"})
-    made = Generation.objects.get()
-    assert (made.owner, made.state, made.task_id, made.model_id) == (ada, "queued", None, VEO)
-    assert str(made.credits_estimated) == "162.0000"
-    assert made.params.keys() == {field.name for field in SPECS[VEO].fields}
+    forged_fields = {
+        "owner": eve.pk,
+        "state": "completed",
+        "credits_estimated": "0",
+        "task_id": "task-1",
+    }
+    post_form(ada_client, VEO, {**forged_fields, "duration": "99", "model": "sora-2-preview"})
+    generation = Generation.objects.get()
+    assert (generation.owner, generation.state, generation.task_id, generation.model_id) == (
+        ada,
+        "queued",
+        None,
+        VEO,
+    )
+    assert str(generation.credits_estimated) == "162.0000"
+    assert generation.params.keys() == {field.name for field in SPECS[VEO].fields}

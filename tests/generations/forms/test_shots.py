@@ -67,5 +67,5 @@ def test_at_the_press_a_mistake_stands_at_its_own_shot_behind_an_empty_one(ada_c
 
 def test_the_button_for_one_more_is_named_after_what_it_adds(ada_client):
     page = refresh_form(ada_client, shot_fields(0))
-    added = [b for b in page.find_all("button") if b.get("value") == "shots:add"]
-    assert ["".join(button.itertext()).strip() for button in added] == ["Add a shot"]
+    add_buttons = [b for b in page.find_all("button") if b.get("value") == "shots:add"]
+    assert ["".join(button.itertext()).strip() for button in add_buttons] == ["Add a shot"]

@@ -33,8 +33,8 @@ def broken_storage(request, monkeypatch):
 @pytest.mark.usefixtures("broken_storage")
 @pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
 def test_a_press_with_a_picture_says_it_at_the_field_and_keeps_the_rest(ada_client, htmx):
-    typed = {"prompt": "A cat on the moon", "quality": "1080p"}
-    response = post_form(ada_client, VEO, typed, is_htmx=htmx, image_urls=make_numbered_image(1))
+    fields = {"prompt": "A cat on the moon", "quality": "1080p"}
+    response = post_form(ada_client, VEO, fields, is_htmx=htmx, image_urls=make_numbered_image(1))
     page = ParsedPage(response)
     assert response.status_code == 200
     assert "cannot be reached" in page.error_text("image_urls")

@@ -9,7 +9,7 @@ from tests.provider_replies import Reply, make_error_reply
 
 
 def run_for_days(worker, generation, days: float) -> None:
-    """The worker tries whenever it wants to."""
+    """The worker tries whenever it is due."""
     end = worker.clock() + timedelta(days=days)
     while worker.clock() < end:
         worker.download_due()

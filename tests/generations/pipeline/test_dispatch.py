@@ -24,16 +24,21 @@ def test_an_accepted_task_is_linked_with_what_evolink_reserved(fake_provider, wo
         make_task_reply(id="task-unified-1-abc", model="veo3.1-pro-beta", progress=3)
     )
     worker.dispatch_due()
-    sent = reload(generation)
-    assert (sent.state, sent.task_id, sent.model_used) == (
+    current = reload(generation)
+    assert (current.state, current.task_id, current.model_used) == (
         "running",
         "task-unified-1-abc",
         "veo3.1-pro-beta",
     )
-    assert (sent.credits_reserved, sent.charge) == (Decimal("25.7"), "reserved")
-    assert (sent.sent_at, sent.accepted_at, sent.lease_id, sent.progress) == (NOW, NOW, None, 3)
-    assert sent.expected_seconds == 180
-    assert sent.next_attempt_at == NOW + timedelta(seconds=15)
+    assert (current.credits_reserved, current.charge) == (Decimal("25.7"), "reserved")
+    assert (current.sent_at, current.accepted_at, current.lease_id, current.progress) == (
+        NOW,
+        NOW,
+        None,
+        3,
+    )
+    assert current.expected_seconds == 180
+    assert current.next_attempt_at == NOW + timedelta(seconds=15)
     assert fake_provider.paid_count == 1
 
 
@@ -93,18 +98,18 @@ def test_after_an_hour_of_that_it_has_failed_and_nothing_was_charged(
 ):
     unsendable_worker.clock.advance(hours=1, seconds=1)
     unsendable_worker.dispatch_due()
-    given_up = reload(generation)
-    assert (given_up.state, given_up.error_code, given_up.charge) == ("failed", "not_sent", "none")
+    current = reload(generation)
+    assert (current.state, current.error_code, current.charge) == ("failed", "not_sent", "none")
     assert fake_provider.received_requests == []
 
 
 def test_it_is_sent_when_the_connection_is_back(fake_provider, worker, generation):
-    away = replace(worker, url=f"http://127.0.0.1:{find_closed_port()}")
-    away.dispatch_due()
+    unreachable_worker = replace(worker, url=f"http://127.0.0.1:{find_closed_port()}")
+    unreachable_worker.dispatch_due()
     worker.advance_until_due(generation)
     worker.dispatch_due()
-    sent = reload(generation)
-    assert (sent.state, sent.error_code, sent.attempts) == ("running", "", 0)
+    current = reload(generation)
+    assert (current.state, current.error_code, current.attempts) == ("running", "", 0)
     assert fake_provider.paid_count == 1
 
 
@@ -112,10 +117,10 @@ def test_a_connection_that_stays_silent_in_the_handshake_is_not_sent(
     fake_provider, worker, generation
 ):
     fake_provider.is_mute = True
-    slow = replace(
+    slow_worker = replace(
         worker, url=fake_provider.url.replace("http:", "https:"), deadlines=Deadlines(create=0.2)
     )
-    slow.dispatch_due()
+    slow_worker.dispatch_due()
     assert reload(generation).state == "queued"
     assert fake_provider.received_requests == []
 
@@ -137,9 +142,9 @@ def test_a_refusal_is_final_and_free(fake_provider, worker, generation, status, 
     worker.dispatch_due()
     worker.clock.advance(hours=2)
     worker.run_all_stages()
-    refused = reload(generation)
-    assert (refused.state, refused.error_code, refused.charge) == ("failed", str(code), "none")
-    assert refused.error_text == "Because of reasons."
+    current = reload(generation)
+    assert (current.state, current.error_code, current.charge) == ("failed", str(code), "none")
+    assert current.error_text == "Because of reasons."
     assert len(fake_provider.create.requests) == 1
 
 
@@ -150,8 +155,8 @@ def test_a_refusal_without_a_code_is_named_by_its_status(fake_provider, worker, 
 
 
 def test_the_parameter_that_evolink_names_is_kept_for_the_form(fake_provider, worker, generation):
-    said = {"code": "invalid_parameter", "message": "Too long.", "param": "duration"}
-    fake_provider.create.reply_next(make_reply({"error": said}, 400))
+    error = {"code": "invalid_parameter", "message": "Too long.", "param": "duration"}
+    fake_provider.create.reply_next(make_reply({"error": error}, 400))
     worker.dispatch_due()
     assert (reload(generation).error_field, reload(generation).error_text) == (
         "duration",
@@ -167,7 +172,7 @@ def test_a_refused_key_is_told_to_everybody(fake_provider, worker, generation):
 
 
 @pytest.mark.parametrize(
-    ("asked", "waited"),
+    ("retry_after", "wait_seconds"),
     [
         ({"retry_after": "7"}, 7),
         ({"retry_after": "120"}, 120),
@@ -184,16 +189,16 @@ def test_a_refused_key_is_told_to_everybody(fake_provider, worker, generation):
     ids=str,
 )
 def test_a_sane_retry_after_is_honoured_and_no_other(
-    fake_provider, worker, generation, asked, waited
+    fake_provider, worker, generation, retry_after, wait_seconds
 ):
     fake_provider.create.reply_next(
-        make_reply({"error": {"code": "rate_limit_exceeded"}}, 429, **asked)
+        make_reply({"error": {"code": "rate_limit_exceeded"}}, 429, **retry_after)
     )
     worker.dispatch_due()
     waiting = reload(generation)
     assert (waiting.state, waiting.charge) == ("queued", "none")
     assert waiting.error_code == "rate_limit_exceeded"
-    assert waiting.next_attempt_at == NOW + timedelta(seconds=waited)
+    assert waiting.next_attempt_at == NOW + timedelta(seconds=wait_seconds)
 
 
 def test_a_third_retry_after_is_the_last(fake_provider, worker, generation):
@@ -201,8 +206,8 @@ def test_a_third_retry_after_is_the_last(fake_provider, worker, generation):
     for _ in range(poll_schedule.MAX_RATE_LIMITED_TRIES):
         worker.advance_until_due(generation)
         worker.dispatch_due()
-    refused = reload(generation)
-    assert (refused.state, refused.error_code, refused.charge) == (
+    current = reload(generation)
+    assert (current.state, current.error_code, current.charge) == (
         "failed",
         "rate_limit_exceeded",
         "none",
@@ -242,18 +247,18 @@ def test_after_waiting_it_is_sent(fake_provider, worker, generation):
 def test_an_answer_with_odd_amounts_still_links_its_task(fake_provider, worker, generation, odd):
     fake_provider.create.reply_next(make_task_reply(id="task-odd", **odd))
     worker.dispatch_due()
-    linked = reload(generation)
-    assert (linked.state, linked.task_id) == ("running", "task-odd")
-    assert 0 <= linked.progress < 100
+    current = reload(generation)
+    assert (current.state, current.task_id) == ("running", "task-odd")
+    assert 0 <= current.progress < 100
 
 
 def test_nothing_of_the_key_is_ever_kept(fake_provider, worker, generation):
-    def told(request) -> Reply:
+    def reply_with_key(request) -> Reply:
         return make_error_reply(
             400, "invalid_request", f"Not with {request.headers['authorization']}"
         )
 
-    fake_provider.create.reply_next(told)
+    fake_provider.create.reply_next(reply_with_key)
     worker.dispatch_due()
     row = " ".join(map(str, vars(reload(generation)).values()))
     assert worker.api_key not in row

@@ -93,8 +93,8 @@ def test_a_picture_that_evolink_refuses_ends_it_unsent_and_free(
     generation = create_generation_with_images(AssetFactory(owner=ada))
     fake_provider.upload.reply_next(reply)
     worker.dispatch_due()
-    refused = reload(generation)
-    assert (refused.state, refused.error_code, refused.charge) == ("failed", code, "none")
+    current = reload(generation)
+    assert (current.state, current.error_code, current.charge) == ("failed", code, "none")
     assert fake_provider.create.requests == []
 
 
@@ -104,8 +104,8 @@ def test_a_picture_that_is_gone_ends_it_instead_of_being_left_out(fake_provider,
     generation = create_generation_with_images(picture)
     picture.delete()
     worker.dispatch_due()
-    refused = reload(generation)
-    assert (refused.state, refused.error_code, refused.charge) == ("failed", "file_missing", "none")
+    current = reload(generation)
+    assert (current.state, current.error_code, current.charge) == ("failed", "file_missing", "none")
     assert fake_provider.received_requests == []
 
 
@@ -114,15 +114,15 @@ def test_a_file_that_is_gone_from_the_disk_ends_it_too(fake_provider, worker, ad
     generation = create_generation_with_images(picture)
     picture.file.storage.delete(picture.file.name)
     worker.dispatch_due()
-    refused = reload(generation)
-    assert (refused.state, refused.error_code, refused.charge) == ("failed", "file_missing", "none")
+    current = reload(generation)
+    assert (current.state, current.error_code, current.charge) == ("failed", "file_missing", "none")
     assert fake_provider.received_requests == []
 
 
 def test_a_disk_that_is_away_for_a_moment_is_waited_for(fake_provider, worker, ada, monkeypatch):
     generation = create_generation_with_images(AssetFactory(owner=ada))
-    with monkeypatch.context() as away:
-        away.setattr(storage, "read_content", raise_io_error)
+    with monkeypatch.context() as patches:
+        patches.setattr(storage, "read_content", raise_io_error)
         worker.dispatch_due()
     assert reload(generation).state == "queued"
     worker.advance_until_due(generation)
@@ -147,8 +147,8 @@ def raise_io_error(*_):
 def test_what_no_longer_fits_the_rules_is_not_sent(fake_provider, worker, fields):
     generation = GenerationFactory(**fields)
     worker.dispatch_due()
-    refused = reload(generation)
-    assert (refused.state, refused.error_code, refused.charge) == (
+    current = reload(generation)
+    assert (current.state, current.error_code, current.charge) == (
         "failed",
         "rules_changed",
         "none",

@@ -60,9 +60,13 @@ LOST_REPLIES = {
 def test_a_lost_answer_is_unknown_and_is_never_sent_again(fake_provider, worker, generation, reply):
     fake_provider.create.reply_next(reply)
     replace(worker, deadlines=Deadlines(create=0.3)).dispatch_due()
-    lost = reload(generation)
-    assert (lost.state, lost.error_code, lost.charge) == ("unknown", "answer_lost", "unclear")
-    assert (lost.lease_id, lost.task_id) == (None, None)
+    current = reload(generation)
+    assert (current.state, current.error_code, current.charge) == (
+        "unknown",
+        "answer_lost",
+        "unclear",
+    )
+    assert (current.lease_id, current.task_id) == (None, None)
 
     for _ in range(7):
         worker.clock.advance(days=1)
@@ -74,8 +78,8 @@ def test_a_lost_answer_is_unknown_and_is_never_sent_again(fake_provider, worker,
 def test_a_reply_that_is_whole_counts_even_if_the_connection_then_broke(
     fake_provider, worker, generation
 ):
-    whole = make_task_reply()
-    fake_provider.create.reply_next(cut_reply(whole, after_bytes=len(whole.wire_bytes)))
+    reply = make_task_reply()
+    fake_provider.create.reply_next(cut_reply(reply, after_bytes=len(reply.wire_bytes)))
     worker.dispatch_due()
     assert reload(generation).state == "running"
 
@@ -93,15 +97,15 @@ def test_what_evolink_said_is_written_down_when_the_database_is_back(
     fake_provider, worker, generation, monkeypatch
 ):
     """The task id is known nowhere else: losing it would lose a paid film."""
-    told = []
+    calls = []
 
-    def away(*facts):
-        told.append(facts)
-        if len(told) < 3:
+    def fail_twice(*facts):
+        calls.append(facts)
+        if len(calls) < 3:
             raise OperationalError("database is locked")
         record_accepted(*facts)
 
-    monkeypatch.setattr("evolink_studio.generations.pipeline.dispatch.record_accepted", away)
+    monkeypatch.setattr("evolink_studio.generations.pipeline.dispatch.record_accepted", fail_twice)
     monkeypatch.setattr(
         "evolink_studio.generations.pipeline.dispatch.RECORD_RETRY_SECONDS", (0, 0, 0)
     )
@@ -116,9 +120,9 @@ def test_an_answer_is_stored_even_when_another_worker_already_called_it_lost(
     """A worker that was paused in the middle of its POST brings the answer in the end."""
     pause_after_post(monkeypatch, worker, generation)
     worker.dispatch_due()
-    found = reload(generation)
-    assert (found.state, found.charge, found.error_code) == ("running", "reserved", "")
-    assert found.task_id == fake_provider.accepted_posts[0].task_id
+    current = reload(generation)
+    assert (current.state, current.charge, current.error_code) == ("running", "reserved", "")
+    assert current.task_id == fake_provider.accepted_posts[0].task_id
     assert fake_provider.paid_count == 1
 
 
@@ -136,8 +140,8 @@ def test_a_rejection_counts_even_when_another_worker_already_called_the_answer_l
     pause_after_post(monkeypatch, worker, generation)
     fake_provider.create.reply_next(reply)
     worker.dispatch_due()
-    ended = reload(generation)
-    assert (ended.state, ended.error_code, ended.charge) == ("failed", code, "none")
+    current = reload(generation)
+    assert (current.state, current.error_code, current.charge) == ("failed", code, "none")
     worker.clock.advance(days=1)
     worker.run_all_stages()
     assert len(fake_provider.create.requests) == 1
@@ -148,8 +152,8 @@ def test_what_never_left_is_known_not_to_have_been_taken_even_late(
 ):
     pause_after_post(monkeypatch, worker, generation)
     replace(worker, url=f"http://127.0.0.1:{find_closed_port()}").dispatch_due()
-    ended = reload(generation)
-    assert (ended.state, ended.error_code, ended.charge) == ("failed", "not_sent", "none")
+    current = reload(generation)
+    assert (current.state, current.error_code, current.charge) == ("failed", "not_sent", "none")
 
 
 def test_a_late_no_changes_nothing_where_the_task_was_found_meanwhile(
@@ -157,14 +161,14 @@ def test_a_late_no_changes_nothing_where_the_task_was_found_meanwhile(
 ):
     """EvoLink says no and yes: what is linked is worth more than a word."""
 
-    def linked():
+    def link_task():
         Generation.objects.update(state=State.RUNNING, task_id="task-found", charge="reserved")
 
-    pause_after_post(monkeypatch, worker, generation, linked)
+    pause_after_post(monkeypatch, worker, generation, link_task)
     fake_provider.create.reply_next(make_error_reply(400, "invalid_parameter"))
     worker.dispatch_due()
-    found = reload(generation)
-    assert (found.state, found.task_id, found.charge) == ("running", "task-found", "reserved")
+    current = reload(generation)
+    assert (current.state, current.task_id, current.charge) == ("running", "task-found", "reserved")
 
 
 def test_a_late_and_unclear_answer_leaves_it_unknown(
@@ -177,7 +181,7 @@ def test_a_late_and_unclear_answer_leaves_it_unknown(
 
 
 def pause_after_post(monkeypatch, worker, generation, action=lambda: None):
-    """The worker freezes with the answer in the line; a colleague sweeps, and `then`."""
+    """The worker freezes before it reads the answer; another one takes over, and `action` runs."""
     create_video = EvoLinkClient.create_video
 
     def recover_meanwhile():
@@ -185,9 +189,9 @@ def pause_after_post(monkeypatch, worker, generation, action=lambda: None):
         assert reload(generation).state == "unknown"
         action()
 
-    async def create_then_pause(self, payload, **more):
+    async def create_then_pause(self, payload, **kwargs):
         try:
-            return await create_video(self, payload, **more)
+            return await create_video(self, payload, **kwargs)
         finally:
             worker.clock.advance(minutes=5)
             await sync_to_async(recover_meanwhile)()

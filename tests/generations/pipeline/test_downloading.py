@@ -36,14 +36,14 @@ def test_a_film_is_copied_checked_and_belongs_to_its_person(
     fake_provider, worker, saving_generation, video, settings
 ):
     worker.download_due()
-    done = reload(saving_generation)
-    (result,) = done.results.all()
-    assert (done.state, done.finished_at, done.error_code) == ("completed", NOW, "")
+    current = reload(saving_generation)
+    (result,) = current.results.all()
+    assert (current.state, current.finished_at, current.error_code) == ("completed", NOW, "")
     assert (result.asset.owner, result.asset.kind) == (saving_generation.owner, "video")
     assert (result.asset.origin, result.asset.mime) == ("result", "video/mp4")
     assert (result.asset.width, result.asset.height) == (64, 48)
     assert result.asset.poster
-    assert read_stored_videos(done) == [video]
+    assert read_stored_videos(current) == [video]
     assert list_leftover_files(settings) == []
 
 
@@ -55,14 +55,14 @@ def test_the_key_never_goes_to_a_media_host(fake_provider, worker, saving_genera
 
 
 def test_a_download_that_broke_off_goes_on_where_it_was_cut(fake_provider, worker, video):
-    half = len(video) // 2
-    whole = make_media_script(video)
+    half_size = len(video) // 2
+    full_script = make_media_script(video)
 
-    def cut_once(request):
+    def reply_cut_once(request):
         first = len(fake_provider.media.requests) == 1
-        return cut_reply_body(whole(request), half) if first else whole(request)
+        return cut_reply_body(full_script(request), half_size) if first else full_script(request)
 
-    fake_provider.files["/film.mp4"] = cut_once
+    fake_provider.files["/film.mp4"] = reply_cut_once
     generation = create_saving_generation(fake_provider, fake_provider.url + "/film.mp4")
     worker.download_due()
     waiting = reload(generation)
@@ -73,7 +73,7 @@ def test_a_download_that_broke_off_goes_on_where_it_was_cut(fake_provider, worke
     worker.download_due()
     assert reload(generation).state == "completed"
     assert read_stored_videos(generation) == [video]
-    assert fake_provider.media.requests[1].headers["range"] == f"bytes={half}-"
+    assert fake_provider.media.requests[1].headers["range"] == f"bytes={half_size}-"
 
 
 INVALID_VIDEO_REPLIES = {
@@ -155,10 +155,10 @@ def test_for_a_dead_link_a_fresh_one_is_asked_for_which_is_free(
 
 
 def test_a_link_into_our_own_network_is_not_followed(fake_provider, worker, video):
-    inside = replace(worker, files_url="http://127.0.0.1:1")
+    loopback_worker = replace(worker, files_url="http://127.0.0.1:1")
     other_port = fake_provider.url.replace(f":{fake_provider.port}", ":9")
     generation = create_saving_generation(fake_provider, f"{other_port}/film.mp4")
-    inside.download_due()
+    loopback_worker.download_due()
     assert reload(generation).state == "saving"
     assert fake_provider.media.requests == []
 
@@ -203,11 +203,11 @@ def test_it_is_not_done_before_all_films_are_here(fake_provider, worker, video, 
 def test_a_full_disk_is_said_and_waited_for(
     fake_provider, worker, saving_generation, video, monkeypatch
 ):
-    async def full(*_, **__):
+    async def raise_disk_full(*_, **__):
         raise DiskFullError("The file cannot be written: No space left on device")
 
     with monkeypatch.context() as now:
-        now.setattr(downloading, "download_file", full)
+        now.setattr(downloading, "download_file", raise_disk_full)
         worker.download_due()
     assert (reload(saving_generation).state, reload(saving_generation).error_code) == (
         "saving",
@@ -222,11 +222,11 @@ def test_a_full_disk_is_said_and_waited_for(
 def test_a_disk_that_is_full_when_the_film_is_put_in_its_place_is_the_same(
     fake_provider, worker, saving_generation, video, monkeypatch
 ):
-    def full(*_):
+    def raise_disk_full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as now:
-        now.setattr("evolink_studio.library.storage._move_into_place", full)
+        now.setattr("evolink_studio.library.storage._move_into_place", raise_disk_full)
         worker.download_due()
     assert (reload(saving_generation).state, reload(saving_generation).error_code) == (
         "saving",
@@ -250,7 +250,7 @@ def test_gaps_between_tries_grow_to_ten_minutes(fake_provider, worker):
 
 
 def test_an_outage_of_twenty_hours_loses_no_film(fake_provider, worker, saving_generation, video):
-    good, fake_provider.files["/film.mp4"] = (
+    good_script, fake_provider.files["/film.mp4"] = (
         fake_provider.files["/film.mp4"],
         make_error_reply(503, "service_unavailable"),
     )
@@ -258,7 +258,7 @@ def test_an_outage_of_twenty_hours_loses_no_film(fake_provider, worker, saving_g
     while worker.clock() < end:
         worker.download_due()
         worker.advance_until_due(saving_generation)
-    fake_provider.files["/film.mp4"] = good
+    fake_provider.files["/film.mp4"] = good_script
     worker.download_due()
     assert read_stored_videos(reload(saving_generation)) == [video]
 
@@ -270,9 +270,9 @@ def test_a_film_that_nothing_can_bring_back_is_lost_and_said_to_be_charged(fake_
         assert reload(generation).state == "saving"
         worker.advance_until_due(generation)
         worker.download_due()
-    lost = reload(generation)
-    assert (lost.state, lost.error_code, lost.charge) == ("failed", "film_lost", "charged")
-    assert lost.credits_charged == lost.credits_reserved
+    current = reload(generation)
+    assert (current.state, current.error_code, current.charge) == ("failed", "film_lost", "charged")
+    assert current.credits_charged == current.credits_reserved
 
 
 def test_a_worker_that_was_paused_over_a_download_does_not_save_it_twice(
@@ -294,11 +294,11 @@ def test_a_worker_killed_after_the_copy_finds_it_again(
 ):
     """The film is in the library, but its generation did not hear of it."""
 
-    def killed(*_):
+    def kill_worker(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patches:
-        patches.setattr(downloading, "_complete", killed)
+        patches.setattr(downloading, "_complete_generation", kill_worker)
         with pytest.raises(KeyboardInterrupt):
             worker.download_due()
     assert Asset.objects.count() == 1

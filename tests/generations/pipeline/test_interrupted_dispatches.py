@@ -1,4 +1,4 @@
-"""What a killed worker leaves behind is told as it is, and is never sent again by itself."""
+"""What a killed worker leaves behind is shown as it is, and is never sent again by itself."""
 
 import uuid
 from datetime import timedelta
@@ -29,10 +29,14 @@ def interrupted_generation():
 def test_a_post_that_must_have_ended_long_ago_is_unknown(worker, interrupted_generation):
     worker.clock.now = interrupted_generation.next_attempt_at
     assert worker.recover_interrupted() == 1
-    found = reload(interrupted_generation)
-    assert (found.state, found.charge, found.error_code) == ("unknown", "unclear", "answer_lost")
-    assert found.lease_id is None
-    assert found.changed_version == ChangeFeed.objects.get().version > 0
+    current = reload(interrupted_generation)
+    assert (current.state, current.charge, current.error_code) == (
+        "unknown",
+        "unclear",
+        "answer_lost",
+    )
+    assert current.lease_id is None
+    assert current.changed_version == ChangeFeed.objects.get().version > 0
     assert worker.recover_interrupted() == 0
 
 
@@ -63,19 +67,21 @@ def test_what_was_recovered_is_never_sent_again_in_seven_days(
 def test_a_row_that_cannot_be_changed_hides_no_other_one(
     worker, interrupted_generation, monkeypatch
 ):
-    other = GenerationFactory(
+    other_row = GenerationFactory(
         state=State.SENDING,
         lease_id=uuid.uuid4(),
         next_attempt_at=interrupted_generation.next_attempt_at,
         sent_at=NOW,
     )
 
-    def moved(generation, *to, **facts):
+    def fail_or_move(generation, *to, **facts):
         if generation.pk == interrupted_generation.pk:
-            raise ZeroDivisionError("poisoned")
+            raise ZeroDivisionError("unexpected")
         return transition(generation, *to, **facts)
 
-    monkeypatch.setattr("evolink_studio.generations.pipeline.reconciliation.transition", moved)
+    monkeypatch.setattr(
+        "evolink_studio.generations.pipeline.reconciliation.transition", fail_or_move
+    )
     worker.clock.now = interrupted_generation.next_attempt_at
     assert worker.recover_interrupted() == 1
-    assert (reload(interrupted_generation).state, reload(other).state) == ("sending", "unknown")
+    assert (reload(interrupted_generation).state, reload(other_row).state) == ("sending", "unknown")

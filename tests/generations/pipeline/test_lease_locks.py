@@ -18,23 +18,23 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_a_generation_that_is_being_cancelled_is_not_leased_and_nobody_is_turned_away(ada):
     with transaction.atomic():
         increment_feed_version(ada.pk)
-    wish = GenerationFactory(owner=ada)
-    begun, said = threading.Event(), []
+    generation = GenerationFactory(owner=ada)
+    start_event, results = threading.Event(), []
 
     def press_cancel() -> None:
         try:
             with transaction.atomic():
                 increment_feed_version(ada.pk)  # as every move begins
-                begun.set()
+                start_event.set()
                 time.sleep(0.3)  # until the other one waits
-                said.append(cancel(generation=wish, now=NOW))
+                results.append(cancel(generation=generation, now=NOW))
         finally:
             connection.close()
 
     user = threading.Thread(target=press_cancel)
     user.start()
-    assert begun.wait(60)
-    _, taken = lease_next(limit=5, now=NOW, limits=ConcurrencyLimits())
+    assert start_event.wait(60)
+    _, leased_rows = lease_next(limit=5, now=NOW, limits=ConcurrencyLimits())
     user.join(60)
-    assert (taken, said) == ([], [True])
+    assert (leased_rows, results) == ([], [True])
     assert Generation.objects.get().state == "cancelled"

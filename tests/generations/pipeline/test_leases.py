@@ -1,4 +1,4 @@
-"""Taking due rows: nobody holds a row that another one holds."""
+"""Leasing due rows: no row is leased to two workers."""
 
 import threading
 import uuid
@@ -24,70 +24,74 @@ JUST_BEFORE = timedelta(seconds=1)
 @pytest.mark.django_db(transaction=True)
 def test_workers_that_lease_at_the_same_moment_never_share_a_row(ada):
     rows = GenerationFactory.create_batch(60, owner=ada)
-    taken: list[list[int]] = [[] for _ in range(6)]
+    leased_ids: list[list[int]] = [[] for _ in range(6)]
     start = threading.Barrier(6)
 
-    def claim(mine: list[int]) -> None:
+    def lease_rows(ids: list[int]) -> None:
         start.wait()
-        while found := lease_due(State.QUEUED, limit=4, now=NOW)[1]:
-            mine.extend(row.pk for row in found)
+        while batch := lease_due(State.QUEUED, limit=4, now=NOW)[1]:
+            ids.extend(row.pk for row in batch)
         connection.close()
 
-    threads = [threading.Thread(target=claim, args=(mine,)) for mine in taken]
+    threads = [threading.Thread(target=lease_rows, args=(ids,)) for ids in leased_ids]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert sorted(pk for mine in taken for pk in mine) == sorted(row.pk for row in rows)
+    assert sorted(pk for ids in leased_ids for pk in ids) == sorted(row.pk for row in rows)
 
 
 @pytest.mark.django_db
 class TestOneWorker:
     def test_only_due_rows_of_the_asked_state_are_taken_the_longest_due_first(self):
-        late, later = (
+        second_due, longest_due = (
             GenerationFactory(state=State.RUNNING, next_attempt_at=NOW - timedelta(seconds=s))
             for s in (5, 9)
         )
         GenerationFactory(state=State.RUNNING, next_attempt_at=NOW + timedelta(seconds=1))
         GenerationFactory(state=State.QUEUED)
         GenerationFactory(state=State.UNKNOWN)
-        assert lease_due(State.RUNNING, limit=1, now=NOW)[1] == [later]
-        assert lease_due(State.RUNNING, limit=10, now=NOW)[1] == [late]
+        assert lease_due(State.RUNNING, limit=1, now=NOW)[1] == [longest_due]
+        assert lease_due(State.RUNNING, limit=10, now=NOW)[1] == [second_due]
         assert lease_due(State.RUNNING, limit=10, now=NOW)[1] == []
 
     def test_a_row_whose_worker_died_is_taken_again_when_its_lease_ends(self):
         generation = GenerationFactory()
-        dead, _ = lease_due(State.QUEUED, limit=1, now=NOW)
+        dead_lease, _ = lease_due(State.QUEUED, limit=1, now=NOW)
         assert lease_due(State.QUEUED, limit=1, now=NOW + LEASE_DURATION - JUST_BEFORE)[1] == []
-        alive, rows = lease_due(State.QUEUED, limit=1, now=NOW + LEASE_DURATION)
+        live_lease, rows = lease_due(State.QUEUED, limit=1, now=NOW + LEASE_DURATION)
         assert rows == [generation]
-        assert reload(generation).lease_id == alive != dead
+        assert reload(generation).lease_id == live_lease != dead_lease
 
     def test_a_worker_that_comes_back_from_a_long_pause_changes_nothing(self):
         GenerationFactory(state=State.RUNNING)
-        paused, (seen,) = lease_due(State.RUNNING, limit=1, now=NOW)
-        later = NOW + LEASE_DURATION
-        current, (row,) = lease_due(State.RUNNING, limit=1, now=later)
+        paused_lease, (leased_row,) = lease_due(State.RUNNING, limit=1, now=NOW)
+        lease_end = NOW + LEASE_DURATION
+        current, (row,) = lease_due(State.RUNNING, limit=1, now=lease_end)
 
         assert not update_in_state(
-            seen, lease_id=paused, is_visible=True, progress=99, next_attempt_at=later
+            leased_row,
+            lease_id=paused_lease,
+            is_visible=True,
+            progress=99,
+            next_attempt_at=lease_end,
         )
-        assert not transition(seen, State.FAILED, now=later, lease_id=paused)
+        assert not transition(leased_row, State.FAILED, now=lease_end, lease_id=paused_lease)
         assert (reload(row).state, reload(row).progress, reload(row).lease_id) == (
             "running",
             0,
             current,
         )
 
-        assert transition(row, State.SAVING, now=later, lease_id=current)
+        assert transition(row, State.SAVING, now=lease_end, lease_id=current)
 
     def test_a_leased_row_stays_leased_while_its_worker_renews(self):
         GenerationFactory(state=State.SAVING)
         lease_id, _ = lease_due(State.SAVING, limit=1, now=NOW)
-        almost = NOW + LEASE_DURATION - JUST_BEFORE
-        renew_leases([lease_id, uuid.uuid4()], now=almost)
+        just_before_end = NOW + LEASE_DURATION - JUST_BEFORE
+        renew_leases([lease_id, uuid.uuid4()], now=just_before_end)
         assert lease_due(State.SAVING, limit=1, now=NOW + LEASE_DURATION)[1] == []
-        assert len(lease_due(State.SAVING, limit=1, now=almost + LEASE_DURATION)[1]) == 1
+        assert len(lease_due(State.SAVING, limit=1, now=just_before_end + LEASE_DURATION)[1]) == 1
 
     def test_a_row_that_is_done_with_is_not_renewed(self):
         generation = GenerationFactory(state=State.RUNNING)

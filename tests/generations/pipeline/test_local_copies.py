@@ -92,15 +92,15 @@ def break_poster_saving(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "break_storing",
     [break_asset_creation, break_asset_creation_and_links, break_poster_saving],
     ids=["row", "row, on a disk without links", "poster"],
 )
 def test_on_this_very_disk_it_is_kept_as_well_until_all_of_it_is_stored(
-    fake_provider, worker, saving_generation, video, settings, monkeypatch, trouble
+    fake_provider, worker, saving_generation, video, settings, monkeypatch, break_storing
 ):
     with monkeypatch.context() as now:
-        trouble(now)
+        break_storing(now)
         worker.download_due()
     assert reload(saving_generation).state == "saving"
     assert [path.read_bytes() for path in list_leftover_files(settings)] == [video]
@@ -141,8 +141,8 @@ def test_a_copy_that_is_no_film_is_thrown_away_and_fetched_anew(
     unavailable_storage.is_unavailable = False
     worker.advance_until_due(saving_generation)
     worker.download_due()
-    spoiled = reload(saving_generation)
-    assert (spoiled.state, spoiled.error_code, spoiled.local_copy_seen_at) == (
+    current = reload(saving_generation)
+    assert (current.state, current.error_code, current.local_copy_seen_at) == (
         "saving",
         "not_a_film",
         None,
@@ -171,8 +171,8 @@ def test_a_copy_that_is_no_film_saves_no_generation_whose_link_has_died(
 
 
 def test_what_is_only_begun_does_not_count_as_a_film(fake_provider, worker, video, settings):
-    whole = make_media_script(video)
-    fake_provider.files["/film.mp4"] = lambda request: cut_reply_body(whole(request), 900)
+    full_script = make_media_script(video)
+    fake_provider.files["/film.mp4"] = lambda request: cut_reply_body(full_script(request), 900)
     generation = create_saving_generation(fake_provider, fake_provider.url + "/film.mp4")
     worker.download_due()
     assert reload(generation).local_copy_seen_at is None
@@ -187,21 +187,21 @@ def test_what_is_only_begun_does_not_count_as_a_film(fake_provider, worker, vide
 def test_who_froze_while_storing_loses_its_copy_to_the_next_and_damages_nothing(
     fake_provider, worker, saving_generation, video, settings, monkeypatch
 ):
-    """The second claim moves the film away from under the first one, and stores it."""
-    probe, turns = video_media.probe_video, []
+    """The second lease moves the film away from the first one, and stores it."""
+    probe, probed_paths = video_media.probe_video, []
 
-    def frozen(path):
-        if not turns:
-            turns.append(path)
+    def probe_late(path):
+        if not probed_paths:
+            probed_paths.append(path)
             worker.clock.now = NOW + LEASE_DURATION
-            held, rows = lease_due(State.SAVING, limit=1, now=worker.clock())
-            worker.run_stage(downloading.download_results, rows, held)
+            lease_id, rows = lease_due(State.SAVING, limit=1, now=worker.clock())
+            worker.run_stage(downloading.download_results, rows, lease_id)
             assert reload(saving_generation).state == "completed"
         return probe(path)
 
-    monkeypatch.setattr(video_media, "probe_video", frozen)
+    monkeypatch.setattr(video_media, "probe_video", probe_late)
     worker.download_due()
-    assert turns
+    assert probed_paths
     assert (reload(saving_generation).state, reload(saving_generation).error_code) == (
         "completed",
         "",
@@ -219,13 +219,13 @@ def test_the_card_and_the_list_of_money_at_risk_say_where_the_film_is(
     expire_links(fake_provider, saving_generation)
     worker.clock.advance(days=2)
     worker.download_due()
-    shown = present_card(reload(saving_generation), now=worker.clock())
-    assert shown.storage_badge == "copied, not in the library yet"
-    assert "library cannot be reached" in shown.message
-    assert "outlives its link" in shown.advice
-    assert "link ended" not in shown.storage_badge + shown.message + shown.advice
-    (look,) = open_incidents(now=worker.clock(), limit=9)
-    assert (look.generation.pk, look.type.name) == (saving_generation.pk, "parked")
+    card = present_card(reload(saving_generation), now=worker.clock())
+    assert card.storage_badge == "copied, not in the library yet"
+    assert "library cannot be reached" in card.message
+    assert "outlives its link" in card.advice
+    assert "link ended" not in card.storage_badge + card.message + card.advice
+    (incident,) = open_incidents(now=worker.clock(), limit=9)
+    assert (incident.generation.pk, incident.type.name) == (saving_generation.pk, "parked")
     counts = unsettled_totals(now=worker.clock()).counts_by_type
     assert {name for name, count in counts.items() if count} == {"parked"}
 

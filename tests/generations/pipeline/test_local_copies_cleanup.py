@@ -1,4 +1,4 @@
-"""Films that wait here: what is swept away, and what never is."""
+"""Films that wait here: what is deleted, and what never is."""
 
 import os
 from datetime import timedelta
@@ -58,9 +58,9 @@ def test_a_copy_that_nobody_needs_any_more_is_deleted_after_a_day(
 ):
     worker.download_due()
     (copy,) = list_leftover_files(settings)
-    stranger = copy.with_name("no-number-at-all.whole")
-    copy.rename(stranger.with_name(f"{saving_generation.pk}-0-of-another.whole"))
-    stranger.write_bytes(b"x")
+    other_file = copy.with_name("no-number-at-all.whole")
+    copy.rename(other_file.with_name(f"{saving_generation.pk}-0-of-another.whole"))
+    other_file.write_bytes(b"x")
     unavailable_storage.is_unavailable = False
     type(saving_generation).objects.filter(pk=saving_generation.pk).update(state=State.COMPLETED)
     age_leftover_files(settings, hours=23)
@@ -74,7 +74,7 @@ def test_a_copy_that_nobody_needs_any_more_is_deleted_after_a_day(
 def test_a_film_that_waited_for_days_is_not_deleted_between_its_file_and_its_row(
     fake_provider, worker, saving_generation, video, settings, monkeypatch
 ):
-    """It is old when it is put in its place: only from then on it is the sweep's business.
+    """It is old when it is put in its place: only from then on may it be deleted.
 
     And until its row is there it stands in both places: a process may be killed in between.
     """
@@ -82,15 +82,15 @@ def test_a_film_that_waited_for_days_is_not_deleted_between_its_file_and_its_row
         break_asset_creation(now)
         worker.download_due()
     age_leftover_files(settings, days=9)
-    create, seen = Asset.objects.create, []
+    create, counts = Asset.objects.create, []
 
-    def swept_meanwhile(**fields):
+    def create_after_sweep(**fields):
         services.delete_orphans(now=worker.clock(), still_needed=downloading.still_needed)
-        seen.append([path.read_bytes() for path in list_leftover_files(settings)])
+        counts.append([path.read_bytes() for path in list_leftover_files(settings)])
         return create(**fields)
 
-    monkeypatch.setattr(Asset.objects, "create", swept_meanwhile)
+    monkeypatch.setattr(Asset.objects, "create", create_after_sweep)
     worker.advance_until_due(saving_generation)
     worker.download_due()
-    assert seen == [[video]]
+    assert counts == [[video]]
     assert read_stored_videos(reload(saving_generation)) == [video]

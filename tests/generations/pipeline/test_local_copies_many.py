@@ -69,17 +69,23 @@ def test_a_film_that_the_library_has_is_not_fetched_again_for_the_sake_of_anothe
 @pytest.mark.parametrize("first", [True, False])
 def test_when_one_film_is_lost_the_other_is_kept_all_the_same(fake_provider, worker, video, first):
     """Paid is paid: half of it is better than nothing, and it is said."""
-    good, dead = fake_provider.serve_file("/1.mp4", video), fake_provider.url + "/dead.mp4"
-    generation = create_saving_generation(fake_provider, *((good, dead) if first else (dead, good)))
+    good_url, dead_url = fake_provider.serve_file("/1.mp4", video), fake_provider.url + "/dead.mp4"
+    generation = create_saving_generation(
+        fake_provider, *((good_url, dead_url) if first else (dead_url, good_url))
+    )
     worker.download_due()
     assert reload(generation).state == "saving"
     worker.clock.advance(hours=27)
     worker.download_due()
-    done = reload(generation)
-    assert (done.state, done.error_code, done.charge) == ("completed", "film_lost", "charged")
-    assert read_stored_videos(done) == [video]
-    assert [result.position for result in done.results.all()] == [0 if first else 1]
-    assert "except for a film whose link ended" in present_card(done, now=worker.clock()).message
+    current = reload(generation)
+    assert (current.state, current.error_code, current.charge) == (
+        "completed",
+        "film_lost",
+        "charged",
+    )
+    assert read_stored_videos(current) == [video]
+    assert [result.position for result in current.results.all()] == [0 if first else 1]
+    assert "except for a film whose link ended" in present_card(current, now=worker.clock()).message
 
 
 def test_while_one_film_waits_here_nothing_is_given_up(
@@ -121,51 +127,54 @@ def machines(worker, settings, tmp_path) -> list[WorkerMachine]:
 def test_while_the_link_lives_another_machine_fetches_its_own(
     fake_provider, worker, saving_generation, video, unavailable_storage, machines
 ):
-    one, two = machines
-    one.download_due()
+    first_machine, second_machine = machines
+    first_machine.download_due()
     worker.advance_until_due(saving_generation)
-    two.download_due()
-    assert (one.local_copies, two.local_copies) == ([video], [video])
+    second_machine.download_due()
+    assert (first_machine.local_copies, second_machine.local_copies) == ([video], [video])
     unavailable_storage.is_unavailable = False
     worker.advance_until_due(saving_generation)
-    two.download_due()
+    second_machine.download_due()
     assert read_stored_videos(reload(saving_generation)) == [video]
 
 
 def test_after_the_link_died_who_has_no_copy_leaves_it_to_who_has_one(
     fake_provider, worker, saving_generation, video, unavailable_storage, machines
 ):
-    one, two = machines
-    one.download_due()
+    first_machine, second_machine = machines
+    first_machine.download_due()
     expire_links(fake_provider, saving_generation)
     worker.clock.advance(days=4)
     for _ in range(3):
         worker.advance_until_due(saving_generation)
-        two.download_due()
-        left = reload(saving_generation)
-        assert (left.state, left.error_code, left.local_copy_seen_at) == (
+        second_machine.download_due()
+        current = reload(saving_generation)
+        assert (current.state, current.error_code, current.local_copy_seen_at) == (
             "saving",
             "link_dead",
             NOW,
         )
     unavailable_storage.is_unavailable = False
     worker.advance_until_due(saving_generation)
-    one.download_due()
+    first_machine.download_due()
     assert read_stored_videos(reload(saving_generation)) == [video]
 
 
 def test_a_copy_that_nobody_saw_for_two_weeks_is_given_up_and_admins_knew_long_before(
     fake_provider, worker, saving_generation, unavailable_storage, machines
 ):
-    one, two = machines
-    one.download_due()
+    first_machine, second_machine = machines
+    first_machine.download_due()
     expire_links(fake_provider, saving_generation)
-    told = []
+    alerts = []
     while reload(saving_generation).state == "saving":
-        told += [(a.type.name, worker.clock() - NOW) for a in claim_new_alerts(now=worker.clock())]
+        alerts += [
+            (alert.type.name, worker.clock() - NOW)
+            for alert in claim_new_alerts(now=worker.clock())
+        ]
         worker.clock.advance(hours=6)
-        two.download_due()
+        second_machine.download_due()
     assert reload(saving_generation).error_code == "film_lost"
     assert worker.clock() - NOW >= downloading.LOCAL_COPY_RETENTION
-    assert [reason for reason, _ in told] == ["parked", "astray"]
-    assert told[1][1] <= timedelta(hours=30)
+    assert [reason for reason, _ in alerts] == ["parked", "astray"]
+    assert alerts[1][1] <= timedelta(hours=30)

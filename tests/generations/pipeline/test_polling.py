@@ -14,11 +14,11 @@ pytestmark = pytest.mark.django_db
 
 
 def test_progress_is_shown_and_never_goes_backwards(fake_provider, worker, running_generation):
-    shown = []
+    progress_values = []
     for progress in (10, 40, 35, None, -5, 0, 60, 250, 99, 100, "many"):
         update_task(fake_provider, running_generation, status="processing", progress=progress)
-        shown.append(worker.poll_when_due(running_generation).progress)
-    assert shown == [10, 40, 40, 40, 40, 40, 60, 99, 99, 99, 99]
+        progress_values.append(worker.poll_when_due(running_generation).progress)
+    assert progress_values == [10, 40, 40, 40, 40, 40, 60, 99, 99, 99, 99]
     assert running_generation.state == "running"
 
 
@@ -37,15 +37,15 @@ def test_a_status_that_nobody_knows_keeps_running(
     fake_provider, worker, running_generation, status
 ):
     update_task(fake_provider, running_generation, status=status, progress=20)
-    followed = worker.poll_when_due(running_generation)
-    assert (followed.state, followed.progress) == ("running", 20)
+    current = worker.poll_when_due(running_generation)
+    assert (current.state, current.progress) == ("running", 20)
 
 
 def test_a_status_may_go_backwards_without_harm(fake_provider, worker, running_generation):
     for status, progress in (("processing", 30), ("pending", 0), ("processing", 10)):
         update_task(fake_provider, running_generation, status=status, progress=progress)
-        followed = worker.poll_when_due(running_generation)
-        assert (followed.state, followed.progress) == ("running", 30)
+        current = worker.poll_when_due(running_generation)
+        assert (current.state, current.progress) == ("running", 30)
 
 
 def test_completed_without_a_film_is_not_completed_yet(fake_provider, worker, running_generation):
@@ -53,8 +53,8 @@ def test_completed_without_a_film_is_not_completed_yet(fake_provider, worker, ru
         update_task(
             fake_provider, running_generation, status="completed", progress=100, results=results
         )
-        followed = worker.poll_when_due(running_generation)
-        assert (followed.state, followed.progress) == ("running", 99)
+        current = worker.poll_when_due(running_generation)
+        assert (current.state, current.progress) == ("running", 99)
     fake_provider.complete_task(running_generation.task_id, f"{fake_provider.url}/film.mp4")
     assert worker.poll_when_due(running_generation).state == "saving"
 
@@ -65,15 +65,15 @@ def test_a_made_film_is_charged_as_reserved_unless_evolink_says_otherwise(
     fake_provider.complete_task(
         running_generation.task_id, f"{fake_provider.url}/1.mp4", f"{fake_provider.url}/2.mp4"
     )
-    made = worker.poll_when_due(running_generation)
-    assert (made.state, made.progress) == ("saving", 100)
-    assert (made.credits_charged, made.charge) == (Decimal("25.7"), "charged")
-    assert made.result_urls == [f"{fake_provider.url}/1.mp4", f"{fake_provider.url}/2.mp4"]
-    assert made.results_expire_at == worker.clock() + timedelta(hours=24)
+    current = worker.poll_when_due(running_generation)
+    assert (current.state, current.progress) == ("saving", 100)
+    assert (current.credits_charged, current.charge) == (Decimal("25.7"), "charged")
+    assert current.result_urls == [f"{fake_provider.url}/1.mp4", f"{fake_provider.url}/2.mp4"]
+    assert current.results_expire_at == worker.clock() + timedelta(hours=24)
 
 
 @pytest.mark.parametrize(
-    ("said", "used"),
+    ("fields", "charged_amount"),
     [
         ({"usage": {"credits_reserved": 25.7, "credits_used": 12.3456}}, "12.3456"),
         ({"usage": {"credits_used": 30}}, "30"),
@@ -94,11 +94,11 @@ def test_a_made_film_is_charged_as_reserved_unless_evolink_says_otherwise(
     ids=str,
 )
 def test_what_was_finally_taken_is_what_evolink_says(
-    fake_provider, worker, running_generation, said, used
+    fake_provider, worker, running_generation, fields, charged_amount
 ):
     fake_provider.complete_task(running_generation.task_id, f"{fake_provider.url}/film.mp4")
-    update_task(fake_provider, running_generation, **said)
-    assert worker.poll_when_due(running_generation).credits_charged == Decimal(used)
+    update_task(fake_provider, running_generation, **fields)
+    assert worker.poll_when_due(running_generation).credits_charged == Decimal(charged_amount)
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
@@ -107,10 +107,10 @@ def test_a_failed_task_is_free_and_keeps_its_reason(
 ):
     fake_provider.fail_task(running_generation.task_id, "content_policy_violation", "Not this.")
     update_task(fake_provider, running_generation, status=status)
-    failed = worker.poll_when_due(running_generation)
-    assert (failed.state, failed.error_code) == ("failed", "content_policy_violation")
-    assert failed.error_text == "Not this."
-    assert (failed.credits_charged, failed.charge, failed.credits_reserved) == (
+    current = worker.poll_when_due(running_generation)
+    assert (current.state, current.error_code) == ("failed", "content_policy_violation")
+    assert current.error_text == "Not this."
+    assert (current.credits_charged, current.charge, current.credits_reserved) == (
         0,
         "returned",
         Decimal("25.7"),
@@ -124,9 +124,9 @@ def test_a_failed_task_with_a_hint_of_a_charge_and_no_amount_is_unclear(
     fake_provider, worker, running_generation, billing
 ):
     update_task(fake_provider, running_generation, status="failed", billing=billing)
-    failed = worker.poll_when_due(running_generation)
-    assert (failed.state, failed.credits_charged, failed.charge) == ("failed", None, "unclear")
-    assert failed.last_status == "failed"
+    current = worker.poll_when_due(running_generation)
+    assert (current.state, current.credits_charged, current.charge) == ("failed", None, "unclear")
+    assert current.last_status == "failed"
 
 
 @pytest.mark.parametrize(
@@ -141,8 +141,8 @@ def test_a_failed_task_whose_credits_are_back_is_free(
     fake_provider, worker, running_generation, billing
 ):
     update_task(fake_provider, running_generation, status="failed", billing=billing)
-    failed = worker.poll_when_due(running_generation)
-    assert (failed.state, failed.credits_charged, failed.charge) == ("failed", 0, "returned")
+    current = worker.poll_when_due(running_generation)
+    assert (current.state, current.credits_charged, current.charge) == ("failed", 0, "returned")
 
 
 def test_a_failed_task_that_was_charged_all_the_same_says_so(
@@ -154,12 +154,12 @@ def test_a_failed_task_that_was_charged_all_the_same_says_so(
         running_generation,
         billing={"charged_credits": 25.7, "refunded_credits": 5.7},
     )
-    failed = worker.poll_when_due(running_generation)
-    assert (failed.state, failed.credits_charged, failed.charge) == ("failed", 20, "charged")
+    current = worker.poll_when_due(running_generation)
+    assert (current.state, current.credits_charged, current.charge) == ("failed", 20, "charged")
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("error", "code"),
     [
         (None, "task_failed"),
         ("It broke.", ""),
@@ -171,11 +171,11 @@ def test_a_failed_task_that_was_charged_all_the_same_says_so(
     ids=lambda value: str(value)[:30],
 )
 def test_a_failure_told_in_any_way_is_a_failure(
-    fake_provider, worker, running_generation, said, code
+    fake_provider, worker, running_generation, error, code
 ):
-    update_task(fake_provider, running_generation, status="failed", error=said)
-    failed = worker.poll_when_due(running_generation)
-    assert (failed.state, failed.error_code) == ("failed", code)
+    update_task(fake_provider, running_generation, status="failed", error=error)
+    current = worker.poll_when_due(running_generation)
+    assert (current.state, current.error_code) == ("failed", code)
 
 
 def test_it_is_read_every_eight_seconds_and_slower_when_nothing_moves(
@@ -213,10 +213,10 @@ def test_no_news_for_long_is_said_and_is_taken_back_when_news_comes(
     assert seconds_until_due(worker, running_generation) == 120
 
     update_task(fake_provider, running_generation, progress=20)
-    moving = worker.poll_when_due(running_generation)
+    current = worker.poll_when_due(running_generation)
     assert (
-        moving.stalled_since,
-        moving.progress,
+        current.stalled_since,
+        current.progress,
         seconds_until_due(worker, running_generation),
     ) == (
         None,
@@ -254,5 +254,5 @@ def test_a_film_after_a_day_of_silence_is_still_taken(fake_provider, worker, run
         worker.poll_when_due(running_generation)
     fake_provider.read.reply_always(fake_provider._reply_to_read)
     fake_provider.complete_task(running_generation.task_id, f"{fake_provider.url}/film.mp4")
-    made = worker.poll_when_due(running_generation)
-    assert (made.state, made.stalled_since) == ("saving", None)
+    current = worker.poll_when_due(running_generation)
+    assert (current.state, current.stalled_since) == ("saving", None)

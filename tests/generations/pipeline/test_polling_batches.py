@@ -1,4 +1,4 @@
-"""Following: the answers of a batch are kept together, and each row still counts for itself."""
+"""Following: the answers of a batch are stored together, and each row still counts for itself."""
 
 import asyncio
 import uuid
@@ -58,10 +58,10 @@ def test_answers_without_changes_cost_the_same_few_statements_however_many_they_
     fake_provider, worker, ada
 ):
     create_running_generations(fake_provider, ada, 2)
-    few = count_poll_queries(worker)
+    few_count = count_poll_queries(worker)
     create_running_generations(fake_provider, ada, 60)
     worker.clock.advance(seconds=8)
-    assert count_poll_queries(worker) == few <= 12
+    assert count_poll_queries(worker) == few_count <= 12
     assert set(Generation.objects.values_list("next_attempt_at", "lease_id", "attempts")) == {
         (Generation.objects.first().next_attempt_at, None, 0)
     }
@@ -69,36 +69,39 @@ def test_answers_without_changes_cost_the_same_few_statements_however_many_they_
 
 def test_one_change_more_costs_one_statement_more(fake_provider, worker, ada, eve):
     create_running_generations(fake_provider, ada, 3, progress=10)
-    few = count_poll_queries(worker)
+    few_count = count_poll_queries(worker)
     Generation.objects.all().delete()
     create_running_generations(fake_provider, ada, 20, progress=10)
-    assert count_poll_queries(worker) == few + 17
+    assert count_poll_queries(worker) == few_count + 17
 
 
 def test_reads_that_brought_nothing_are_stored_together_too(fake_provider, worker, ada):
     fake_provider.read.reply_always(make_error_reply(503, "service_unavailable"))
     create_running_generations(fake_provider, ada, 2)
-    few = count_poll_queries(worker)
+    few_count = count_poll_queries(worker)
     Generation.objects.all().delete()
     create_running_generations(fake_provider, ada, 40)
-    assert count_poll_queries(worker) == few
+    assert count_poll_queries(worker) == few_count
     assert set(Generation.objects.values_list("attempts", "lease_id")) == {(1, None)}
 
 
 def test_changes_of_a_batch_are_each_announced_to_their_owner_alone(
     fake_provider, worker, ada, eve
 ):
-    hers = create_running_generations(fake_provider, ada, 3, progress=10)
-    quiet = create_running_generations(fake_provider, ada, 2)
-    his = create_running_generations(fake_provider, eve, 1)
+    own_rows = create_running_generations(fake_provider, ada, 3, progress=10)
+    quiet_rows = create_running_generations(fake_provider, ada, 2)
+    other_rows = create_running_generations(fake_provider, eve, 1)
     before = dict(ChangeFeed.objects.values_list("pk", "version"))
     worker.poll_due()
     after = dict(ChangeFeed.objects.values_list("pk", "version"))
     assert after[ada.pk] > before[ada.pk]
     assert after[eve.pk] == before[eve.pk]
-    news = Generation.objects.filter(changed_version__gt=before[ada.pk])
-    assert {row.pk for row in news} == {row.pk for row in hers}
-    assert all(reload(row).changed_version <= after[ada.pk] for row in [*hers, *quiet, *his])
+    changed_rows = Generation.objects.filter(changed_version__gt=before[ada.pk])
+    assert {row.pk for row in changed_rows} == {row.pk for row in own_rows}
+    assert all(
+        reload(row).changed_version <= after[ada.pk]
+        for row in [*own_rows, *quiet_rows, *other_rows]
+    )
     assert ChangeFeed.objects.get(pk=ada.pk).credits_version == 0
 
 
@@ -111,35 +114,38 @@ def test_a_person_without_a_feed_gets_one_with_the_first_change(fake_provider, w
 
 
 def test_one_person_without_a_feed_sends_nobody_else_away(fake_provider, ada, eve):
-    (hers,), (his,) = (
+    (own_row,), (other_row,) = (
         create_running_generations(fake_provider, ada, 1),
         create_running_generations(fake_provider, eve, 1),
     )
     ChangeFeed.objects.filter(pk=eve.pk).delete()
-    lease_id, seen = lease_due(State.RUNNING, limit=10, now=NOW, only_poll_columns=True)
-    notes = [StateUpdate(row, is_visible=True, changes={"progress": 10}) for row in seen]
+    lease_id, leased_rows = lease_due(State.RUNNING, limit=10, now=NOW, only_poll_columns=True)
+    notes = [StateUpdate(row, is_visible=True, changes={"progress": 10}) for row in leased_rows]
     assert [
-        left.generation for left in bulk_update_in_state(notes, State.RUNNING, lease_id=lease_id)
-    ] == [his]
-    assert (reload(hers).progress, reload(his).progress) == (10, 0)
+        missed.generation
+        for missed in bulk_update_in_state(notes, State.RUNNING, lease_id=lease_id)
+    ] == [other_row]
+    assert (reload(own_row).progress, reload(other_row).progress) == (10, 0)
 
 
 @pytest.mark.parametrize("progress", [0, 10], ids=["silent", "visible"])
 @pytest.mark.parametrize(
-    "lost", [{"lease_id": None}, {"lease_id": uuid.UUID(int=7)}, {"state": State.SAVING}], ids=str
+    "lease_change",
+    [{"lease_id": None}, {"lease_id": uuid.UUID(int=7)}, {"state": State.SAVING}],
+    ids=str,
 )
 def test_rows_whose_lease_was_lost_stay_as_they_are_and_the_others_are_stored(
-    fake_provider, worker, ada, lost, progress
+    fake_provider, worker, ada, lease_change, progress
 ):
     rows = create_running_generations(fake_provider, ada, 4, progress=progress)
-    lease_id, seen = lease_due(State.RUNNING, limit=10, now=NOW, only_poll_columns=True)
-    Generation.objects.filter(pk=rows[1].pk).update(**lost)
+    lease_id, leased_rows = lease_due(State.RUNNING, limit=10, now=NOW, only_poll_columns=True)
+    Generation.objects.filter(pk=rows[1].pk).update(**lease_change)
     before = Generation.objects.filter(pk=rows[1].pk).values().get()
 
-    async def step(_first, **more):
-        await polling.poll_batch(seen, **more)
+    async def step(_first, **kwargs):
+        await polling.poll_batch(leased_rows, **kwargs)
 
-    worker.run_stage(step, seen[:1], lease_id)
+    worker.run_stage(step, leased_rows[:1], lease_id)
     assert Generation.objects.filter(pk=rows[1].pk).values().get() == before
     for row in (rows[0], rows[2], rows[3]):
         assert (reload(row).progress, reload(row).lease_id, reload(row).attempts) == (
@@ -155,16 +161,16 @@ def test_what_could_not_be_stored_for_a_moment_is_read_again_when_the_lease_is_o
     rows = create_running_generations(fake_provider, ada, 3, progress=10)
     before = list(Generation.objects.order_by("pk").values())
 
-    def circle(*_args, **_more):
+    def fail_deadlocked(*_args, **_more):
         raise OperationalError("deadlock detected")
 
     with monkeypatch.context() as now:
-        now.setattr(polling, "bulk_update_in_state", circle)
+        now.setattr(polling, "bulk_update_in_state", fail_deadlocked)
         with pytest.raises(OperationalError):
             worker.poll_due()
-    changed = {"next_attempt_at": worker.clock() + LEASE_DURATION}
-    for row, was in zip(Generation.objects.order_by("pk").values(), before, strict=True):
-        assert row == was | changed | {"lease_id": row["lease_id"]}
+    changes = {"next_attempt_at": worker.clock() + LEASE_DURATION}
+    for row, row_before in zip(Generation.objects.order_by("pk").values(), before, strict=True):
+        assert row == row_before | changes | {"lease_id": row["lease_id"]}
     worker.clock.advance(seconds=LEASE_DURATION.total_seconds())
     assert worker.poll_due() == 3
     assert [reload(row).progress for row in rows] == [10, 10, 10]
@@ -175,21 +181,21 @@ def test_where_they_cannot_be_stored_together_each_is_stored_alone(
 ):
     rows = create_running_generations(fake_provider, ada, 3, progress=10)
 
-    def refused(*_args, **_more):
+    def refuse_lock(*_args, **_more):
         raise IntegrityError("one of them")
 
-    monkeypatch.setattr(polling, "bulk_update_in_state", refused)
+    monkeypatch.setattr(polling, "bulk_update_in_state", refuse_lock)
     worker.poll_due()
     assert [reload(row).progress for row in rows] == [10, 10, 10]
 
 
 def test_a_batch_that_fails_half_way_is_not_stored_at_all(ada, fake_provider):
     rows = create_running_generations(fake_provider, ada, 2)
-    lease_id, seen = lease_due(State.RUNNING, limit=10, now=NOW, only_poll_columns=True)
+    lease_id, leased_rows = lease_due(State.RUNNING, limit=10, now=NOW, only_poll_columns=True)
     version = ChangeFeed.objects.get().version
     notes = [
-        StateUpdate(seen[0], is_visible=True, changes={"progress": 10}),
-        StateUpdate(seen[1], is_visible=True, changes={"progress": 101}),
+        StateUpdate(leased_rows[0], is_visible=True, changes={"progress": 10}),
+        StateUpdate(leased_rows[1], is_visible=True, changes={"progress": 101}),
     ]
     with pytest.raises(IntegrityError):
         bulk_update_in_state(notes, State.RUNNING, lease_id=lease_id)
@@ -202,34 +208,36 @@ def test_a_batch_that_fails_half_way_is_not_stored_at_all(ada, fake_provider):
 def test_one_slow_answer_does_not_keep_the_quick_ones_waiting(fake_provider, ada, monkeypatch):
     monkeypatch.setattr(polling, "BATCH_WAIT_SECONDS", 0.05)
     worker = ManualWorker(fake_provider.url, deadlines=Deadlines(read=30))
-    slow, *quick = create_running_generations(fake_provider, ada, 4, progress=10)
+    slow_row, *quick_rows = create_running_generations(fake_provider, ada, 4, progress=10)
     fake_provider.read.reply_always(
-        lambda asked: (
+        lambda request: (
             make_silent_reply()
-            if asked.path.endswith(slow.task_id)
-            else fake_provider._reply_to_read(asked)
+            if request.path.endswith(slow_row.task_id)
+            else fake_provider._reply_to_read(request)
         )
     )
     lease_id, rows = lease_due(State.RUNNING, limit=10, now=NOW, only_poll_columns=True)
 
-    def kept() -> bool:
-        return [reload(row).progress for row in quick] == [10, 10, 10]
+    def are_quick_stored() -> bool:
+        return [reload(row).progress for row in quick_rows] == [10, 10, 10]
 
     async def main() -> bool:
-        far_end = worker.build_provider()
-        async with asyncio.timeout(25), far_end.client:
-            work = polling.poll_batch(rows, lease_id=lease_id, provider=far_end, clock=worker.clock)
-            reading = asyncio.create_task(work)
-            while not await sync_to_async(kept)():
-                assert not reading.done()
+        provider = worker.build_provider()
+        async with asyncio.timeout(25), provider.client:
+            work = polling.poll_batch(
+                rows, lease_id=lease_id, provider=provider, clock=worker.clock
+            )
+            batch_task = asyncio.create_task(work)
+            while not await sync_to_async(are_quick_stored)():
+                assert not batch_task.done()
                 await asyncio.sleep(0.01)
-            early = not reading.done()
-            reading.cancel()
-            await asyncio.wait([reading])
-            return early
+            is_early = not batch_task.done()
+            batch_task.cancel()
+            await asyncio.wait([batch_task])
+            return is_early
 
     assert async_to_sync(main)()
-    assert reload(slow).lease_id == lease_id
+    assert reload(slow_row).lease_id == lease_id
 
 
 def test_the_breaker_counts_the_reads_of_all_rounds(fake_provider, worker, ada, monkeypatch):
@@ -238,12 +246,12 @@ def test_the_breaker_counts_the_reads_of_all_rounds(fake_provider, worker, ada, 
     fake_provider.read.reply_next(
         make_error_reply(503, "x"), make_error_reply(429, "x"), make_reply(b"<html>")
     )
-    lease_id, seen = lease_due(State.RUNNING, limit=10, now=NOW, only_poll_columns=True)
-    barren = []
+    lease_id, leased_rows = lease_due(State.RUNNING, limit=10, now=NOW, only_poll_columns=True)
+    failure_counts = []
 
-    async def step(_first, **more):
-        barren.append(await polling.poll_batch(seen, **more))
+    async def step(_first, **kwargs):
+        failure_counts.append(await polling.poll_batch(leased_rows, **kwargs))
 
-    worker.run_stage(step, seen[:1], lease_id)
-    assert barren == [3]
+    worker.run_stage(step, leased_rows[:1], lease_id)
+    assert failure_counts == [3]
     assert sorted(reload(row).attempts for row in rows) == [0, 1, 1, 1]

@@ -46,8 +46,8 @@ def test_trouble_with_reading_changes_nothing_and_is_tried_again_later(
     version = ChangeFeed.objects.get().version
     fake_provider.read.reply_always(reply)
     worker.poll_when_due(running_generation)
-    followed = reload(running_generation)
-    assert (followed.state, followed.charge, followed.lease_id) == ("running", "reserved", None)
+    current = reload(running_generation)
+    assert (current.state, current.charge, current.lease_id) == ("running", "reserved", None)
     assert seconds_until_due(worker, running_generation) == 8
     assert ChangeFeed.objects.get().version == version
 
@@ -91,12 +91,12 @@ def test_a_key_that_is_refused_at_reading_is_told_and_fails_nothing(
 def test_one_answer_that_fails_does_not_affect_the_others(fake_provider, worker, monkeypatch):
     rows = GenerationFactory.create_batch(5)
     worker.dispatch_due()
-    spoiled = reload(rows[2])
+    failing_row = reload(rows[2])
 
-    def apply(generation, *args, **more):
-        if generation.pk == spoiled.pk:
-            raise ValueError("poisoned")
-        return apply_task(generation, *args, **more)
+    def apply(generation, *args, **kwargs):
+        if generation.pk == failing_row.pk:
+            raise ValueError("unexpected")
+        return apply_task(generation, *args, **kwargs)
 
     monkeypatch.setattr("evolink_studio.generations.pipeline.polling.apply_task", apply)
     for row in rows:
@@ -108,7 +108,7 @@ def test_one_answer_that_fails_does_not_affect_the_others(fake_provider, worker,
     monkeypatch.undo()
     worker.clock.advance(seconds=LEASE_DURATION.total_seconds())
     worker.poll_due()
-    assert reload(spoiled).progress == 50
+    assert reload(failing_row).progress == 50
 
 
 def test_how_many_reads_were_not_answered_is_told_to_the_worker(fake_provider, worker):
@@ -119,13 +119,13 @@ def test_how_many_reads_were_not_answered_is_told_to_the_worker(fake_provider, w
         make_error_reply(500, "x"), make_error_reply(404, "task_not_found")
     )
     lease_id, rows = lease_due(State.RUNNING, limit=10, now=worker.clock())
-    barren = []
+    failure_counts = []
 
-    async def step(row, **more):
-        barren.append(await poll_batch([row], **more))
+    async def step(row, **kwargs):
+        failure_counts.append(await poll_batch([row], **kwargs))
 
     worker.run_stage(step, rows, lease_id)
-    assert sorted(barren) == [0, 0, 1]
+    assert sorted(failure_counts) == [0, 0, 1]
 
 
 LATE_ANSWERS = {
@@ -136,20 +136,20 @@ LATE_ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("said", LATE_ANSWERS.values(), ids=LATE_ANSWERS)
+@pytest.mark.parametrize("fields", LATE_ANSWERS.values(), ids=LATE_ANSWERS)
 @pytest.mark.parametrize("state", [*sorted(ENDED_STATES), State.SAVING])
-def test_a_late_answer_changes_nothing(fake_provider, worker, state, said):
-    """The worker was paused with the answer in its hand; meanwhile the generation went on."""
+def test_a_late_answer_changes_nothing(fake_provider, worker, state, fields):
+    """The worker was paused after the answer came; meanwhile the generation went on."""
     generation = GenerationFactory(state=State.RUNNING, task_id="task-late")
-    fake_provider.tasks["task-late"] = {"id": "task-late", **said}
-    lease_id, (seen,) = lease_due(State.RUNNING, limit=1, now=NOW)
+    fake_provider.tasks["task-late"] = {"id": "task-late", **fields}
+    lease_id, (leased_row,) = lease_due(State.RUNNING, limit=1, now=NOW)
     Generation.objects.filter(pk=generation.pk).update(state=state, lease_id=None)
     before = Generation.objects.values().get()
 
-    async def step(row, **more):
-        await poll_batch([row], **more)
+    async def step(row, **kwargs):
+        await poll_batch([row], **kwargs)
 
-    worker.run_stage(step, [seen], lease_id)
+    worker.run_stage(step, [leased_row], lease_id)
     assert Generation.objects.values().get() == before
 
 

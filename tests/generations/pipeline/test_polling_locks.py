@@ -1,4 +1,4 @@
-"""Keeping answers beside others who write the same rows and feeds, on a server with row locks."""
+"""Storing answers beside others who write the same rows and feeds, on a server with row locks."""
 
 import time
 import uuid
@@ -71,9 +71,9 @@ def create_running_generations(*owners) -> list[Generation]:
 
 
 def lease_rows(*rows: Generation, now=NOW) -> tuple[list[Generation], uuid.UUID]:
-    """The rows as a worker holds them, in this order."""
-    lease_id, leased = lease_due(State.RUNNING, limit=100, now=now, only_poll_columns=True)
-    by_key = {row.pk: row for row in leased}
+    """The rows as a worker leases them, in this order."""
+    lease_id, leased_rows = lease_due(State.RUNNING, limit=100, now=now, only_poll_columns=True)
+    by_key = {row.pk: row for row in leased_rows}
     return [by_key[row.pk] for row in rows], lease_id
 
 
@@ -94,10 +94,10 @@ def test_who_waits_for_a_row_locks_no_other_one(ada, worker, run_in_thread, prog
     rows, lease_id = lease_rows(first, second)
     with transaction.atomic():
         update_row(second)
-        other = run_in_thread(lambda: store_answers(rows, lease_id, progress, worker))
-        wait_until_blocked(other)
+        thread = run_in_thread(lambda: store_answers(rows, lease_id, progress, worker))
+        wait_until_blocked(thread)
         update_row(first)
-    other.result(LOCK_TIMEOUT_SECONDS)
+    thread.result(LOCK_TIMEOUT_SECONDS)
     for row in (first, second):
         assert (reload(row).progress, reload(row).lease_id, reload(row).candidate_confirmed) == (
             progress,
@@ -107,28 +107,28 @@ def test_who_waits_for_a_row_locks_no_other_one(ada, worker, run_in_thread, prog
 
 
 def test_feeds_are_locked_in_one_order_before_any_row(ada, eve, worker, run_in_thread):
-    hers, his = create_running_generations(ada, eve)
-    rows, lease_id = lease_rows(his, hers)
+    own_row, other_row = create_running_generations(ada, eve)
+    rows, lease_id = lease_rows(other_row, own_row)
     with transaction.atomic():
         increment_feed_version(min(ada.pk, eve.pk))
-        other = run_in_thread(lambda: store_answers(rows, lease_id, 50, worker))
-        wait_until_blocked(other)
+        thread = run_in_thread(lambda: store_answers(rows, lease_id, 50, worker))
+        wait_until_blocked(thread)
         increment_feed_version(max(ada.pk, eve.pk))
-        update_row(hers)
-        update_row(his)
-    other.result(LOCK_TIMEOUT_SECONDS)
-    assert [reload(row).progress for row in (hers, his)] == [50, 50]
+        update_row(own_row)
+        update_row(other_row)
+    thread.result(LOCK_TIMEOUT_SECONDS)
+    assert [reload(row).progress for row in (own_row, other_row)] == [50, 50]
 
 
 def test_a_worker_whose_lease_ran_out_waits_for_nobody_and_changes_nothing(
     ada, worker, run_in_thread
 ):
     first, second = create_running_generations(ada, ada)
-    stale, ran_out = lease_rows(first, second)
+    stale_rows, old_lease_id = lease_rows(first, second)
     rows, lease_id = lease_rows(second, first, now=LATER)
     with transaction.atomic():
         store_answers(rows[:1], lease_id, 0, worker, LATER)
-        run_in_thread(lambda: store_answers(stale, ran_out, 0, worker, LATER)).result(
+        run_in_thread(lambda: store_answers(stale_rows, old_lease_id, 0, worker, LATER)).result(
             LOCK_TIMEOUT_SECONDS
         )
         store_answers(rows[1:], lease_id, 0, worker, LATER)
@@ -142,12 +142,16 @@ def test_two_workers_who_store_the_same_rows_in_other_orders_never_deadlock(
 ):
     """One of them was paused until its lease ran out."""
     rows = create_running_generations(*[ada, eve] * 10)
-    for turn in range(20):
+    for round_number in range(20):
         Generation.objects.update(next_attempt_at=NOW)
-        stale, ran_out = lease_rows(*rows)
+        stale_rows, old_lease_id = lease_rows(*rows)
         Generation.objects.update(next_attempt_at=NOW)
-        ours, lease_id = lease_rows(*reversed(rows))
-        other = run_in_thread(lambda s=stale, r=ran_out, t=turn: store_answers(s, r, 90, worker))
-        store_answers(ours, lease_id, turn + 1, worker)
-        other.result(LOCK_TIMEOUT_SECONDS)
-        assert set(Generation.objects.values_list("progress", "lease_id")) == {(turn + 1, None)}
+        stored_rows, lease_id = lease_rows(*reversed(rows))
+        thread = run_in_thread(
+            lambda s=stale_rows, r=old_lease_id, t=round_number: store_answers(s, r, 90, worker)
+        )
+        store_answers(stored_rows, lease_id, round_number + 1, worker)
+        thread.result(LOCK_TIMEOUT_SECONDS)
+        assert set(Generation.objects.values_list("progress", "lease_id")) == {
+            (round_number + 1, None)
+        }

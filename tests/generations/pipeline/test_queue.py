@@ -1,4 +1,4 @@
-"""Whose turn it is: fair between people, and never more at EvoLink than the owner allows."""
+"""What is sent next: fair between people, never more at EvoLink than the owner allows."""
 
 from datetime import timedelta
 
@@ -34,20 +34,20 @@ def lease_next_ids(limit=100, limits=NO_LIMITS, now=NOW) -> list[int]:
 
 
 def test_everybodys_first_goes_before_anybodys_second(ada, eve):
-    many, one = create_queued(ada, 5), create_queued(eve, 1, delay_seconds=60)
-    assert set(lease_next_ids(limit=2)) == {many[0].pk, one[0].pk}
+    many_rows, single_row = create_queued(ada, 5), create_queued(eve, 1, delay_seconds=60)
+    assert set(lease_next_ids(limit=2)) == {many_rows[0].pk, single_row[0].pk}
 
 
 def test_active_generations_count_as_turns_taken(ada, eve):
     create_queued(ada, 2, state=State.RUNNING)
     first = create_queued(ada, 1)
-    later = create_queued(eve, 1, delay_seconds=60)
-    assert lease_next_ids(limit=1) == [later[0].pk]
+    later_rows = create_queued(eve, 1, delay_seconds=60)
+    assert lease_next_ids(limit=1) == [later_rows[0].pk]
     assert lease_next_ids(limit=1) == [first[0].pk]
 
 
 @pytest.mark.parametrize(
-    ("limits", "taken"),
+    ("limits", "leased_count"),
     [
         (ConcurrencyLimits(total=1), 0),
         (ConcurrencyLimits(total=3), 2),
@@ -59,21 +59,21 @@ def test_active_generations_count_as_turns_taken(ada, eve):
     ],
     ids=str,
 )
-def test_limits_count_what_is_at_evolink_already(ada, eve, limits, taken):
+def test_limits_count_what_is_at_evolink_already(ada, eve, limits, leased_count):
     create_queued(ada, 1, state=State.RUNNING)
     create_queued(ada, 2)
     create_queued(eve, 1)
     create_queued(ada, 1, model_id=SORA)
-    assert len(lease_next_ids(limits=limits)) == taken
+    assert len(lease_next_ids(limits=limits)) == leased_count
 
 
 def test_what_an_allowance_says_of_one_person_binds_only_them(ada, eve):
     Allowance.objects.create(user=ada, max_concurrent=1)
     create_queued(ada, 3)
-    theirs = create_queued(eve, 2)
-    found = lease_next_ids()
-    assert len(found) == 3
-    assert {row.pk for row in theirs} < set(found)
+    other_rows = create_queued(eve, 2)
+    ids = lease_next_ids()
+    assert len(ids) == 3
+    assert {row.pk for row in other_rows} < set(ids)
 
 
 def test_what_is_being_prepared_counts_for_the_limits(ada):
@@ -95,17 +95,17 @@ def test_what_could_not_be_sent_makes_room_again(ada):
 
 
 def test_a_worker_that_died_keeps_its_place_only_as_long_as_its_lease(ada):
-    (wish,) = create_queued(ada, 1)
+    (row,) = create_queued(ada, 1)
     limits = ConcurrencyLimits(per_user=1)
-    assert lease_next_ids(limits=limits) == [wish.pk]
-    assert lease_next_ids(limits=limits, now=NOW + timedelta(minutes=3)) == [wish.pk]
+    assert lease_next_ids(limits=limits) == [row.pk]
+    assert lease_next_ids(limits=limits, now=NOW + timedelta(minutes=3)) == [row.pk]
 
 
 def test_the_card_says_how_many_go_before(ada, eve):
-    mine = create_queued(ada, 3)
+    own_rows = create_queued(ada, 3)
     create_queued(eve, 2, delay_seconds=60)
     places = count_ahead(ada.pk)
-    assert [places[row.pk] for row in mine] == [0, 2, 4]
+    assert [places[row.pk] for row in own_rows] == [0, 2, 4]
 
 
 def test_those_who_wait_hear_that_they_moved_up(ada, eve):
@@ -120,5 +120,5 @@ def test_those_who_wait_hear_that_they_moved_up(ada, eve):
 
 def test_one_user_with_a_thousand_generations_delays_nobody_by_more_than_one(ada):
     create_queued(ada, 200)
-    others = [create_queued(UserFactory(), 1, delay_seconds=900)[0].pk for _ in range(5)]
-    assert set(others) < set(lease_next_ids(limit=6))
+    other_ids = [create_queued(UserFactory(), 1, delay_seconds=900)[0].pk for _ in range(5)]
+    assert set(other_ids) < set(lease_next_ids(limit=6))

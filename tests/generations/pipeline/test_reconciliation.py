@@ -18,14 +18,14 @@ pytestmark = pytest.mark.django_db
 
 
 def create_unknown_generation(**fields) -> Generation:
-    """It was sent at noon; the answer never came."""
+    """It was sent at NOW; the answer never came."""
     return GenerationFactory(
         **{"state": State.UNKNOWN, "sent_at": NOW, "next_attempt_at": NOW, **fields}
     )
 
 
 def add_task(fake_provider, task_id, *, seconds_after_sent=2, model_id=VEO, **fields) -> str:
-    """EvoLink has such a task, made so many seconds after noon."""
+    """EvoLink has such a task, created so many seconds after NOW."""
     created = int((NOW + timedelta(seconds=seconds_after_sent)).timestamp())
     document = {"id": task_id, "model": model_id, "created": created, "created_at": created}
     fake_provider.tasks[task_id] = {**document, "status": "processing", "progress": 5, **fields}
@@ -44,9 +44,9 @@ def test_the_only_task_of_that_model_and_moment_is_linked(fake_provider, worker)
         fake_provider, "task-ours", model_id="veo3.1-pro-beta", usage={"credits_reserved": 25.7}
     )
     worker.reconcile_due()
-    found = reload(generation)
-    assert (found.state, found.task_id, found.charge) == ("running", "task-ours", "reserved")
-    assert (str(found.credits_reserved), found.error_code) == ("25.7000", "")
+    current = reload(generation)
+    assert (current.state, current.task_id, current.charge) == ("running", "task-ours", "reserved")
+    assert (str(current.credits_reserved), current.error_code) == ("25.7000", "")
     assert fake_provider.create.requests == []
 
 
@@ -160,11 +160,11 @@ def test_a_named_task_that_another_generation_has_stays_with_it(fake_provider, w
 def test_a_callback_that_comes_during_a_search_is_not_lost(fake_provider, worker, monkeypatch):
     generation = create_unknown_generation()
 
-    async def nothing_yet(*_):
+    async def find_nothing(*_):
         await sync_to_async(receive_callback)(generation, add_task(fake_provider, "task-ours"))
 
-    with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(EvoLinkClient, "list_tasks", nothing_yet)
+    with monkeypatch.context() as patches:
+        patches.setattr(EvoLinkClient, "list_tasks", find_nothing)
         worker.reconcile_due()
     assert reload(generation).state == "unknown"
     worker.clock.advance(seconds=1)
@@ -178,7 +178,7 @@ HOUR_SECONDS = 3600
 
 
 def create_restored_generation(**fields) -> Generation:
-    """Pressed at noon and waiting in the backup, which was brought back at two."""
+    """Queued in a backup that was restored two hours later."""
     generation = create_unknown_generation(
         error_code="restored", sent_at=None, next_attempt_at=None, **fields
     )
@@ -214,8 +214,12 @@ def test_a_restored_one_does_not_take_just_any_task_that_is_named(fake_provider,
     worker.clock.advance(hours=4)
     receive_callback(generation, add_task(fake_provider, "task-forged", **odd), worker.clock())
     worker.reconcile_due()
-    found = reload(generation)
-    assert (found.state, found.candidate_task_id, found.next_attempt_at) == ("unknown", "", None)
+    current = reload(generation)
+    assert (current.state, current.candidate_task_id, current.next_attempt_at) == (
+        "unknown",
+        "",
+        None,
+    )
 
 
 def test_the_task_list_alone_never_names_the_task_of_a_restored_one(fake_provider, worker):

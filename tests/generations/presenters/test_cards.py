@@ -78,18 +78,18 @@ STATE_TEXTS = {
 
 @pytest.mark.parametrize("state", State)
 def test_every_state_says_what_it_is_and_what_it_costs(ada_client, state):
-    claim = uuid.uuid4() if state == State.SENDING else None
-    _, said = show_generation(ada_client, state=state, lease_id=claim)
+    lease_id = uuid.uuid4() if state == State.SENDING else None
+    _, text = show_generation(ada_client, state=state, lease_id=lease_id)
     for sentence in STATE_TEXTS[state]:
-        assert sentence in said
-    assert str(state.label) in said
-    assert "veo3.1-pro" not in said
-    assert "A cat playing piano" in said
+        assert sentence in text
+    assert str(state.label) in text
+    assert "veo3.1-pro" not in text
+    assert "A cat playing piano" in text
 
 
 def test_a_lost_answer_promises_not_to_pay_twice(ada_client):
-    _, said = show_generation(ada_client, state=State.UNKNOWN)
-    assert "never send it again by ourselves" in said
+    _, text = show_generation(ada_client, state=State.UNKNOWN)
+    assert "never send it again by ourselves" in text
 
 
 def test_only_what_was_not_sent_can_be_cancelled(ada_client, ada):
@@ -109,71 +109,79 @@ def present_failed_card(ada, code, **fields):
 
 @pytest.mark.parametrize("code", [*IS_RETRYABLE_BY_CODE, *REJECTION_CODES])
 def test_every_documented_code_has_its_own_sentence_and_advice(ada, code):
-    made = present_failed_card(ada, code)
+    card = present_failed_card(ada, code)
     assert code in FAILURE_TEXTS
-    assert made.message not in ("", str(UNKNOWN_FAILURE_TEXT.message))
-    assert made.advice
-    assert code not in made.message
+    assert card.message not in ("", str(UNKNOWN_FAILURE_TEXT.message))
+    assert card.advice
+    assert code not in card.message
 
 
-@pytest.mark.parametrize(("code", "again"), IS_RETRYABLE_BY_CODE.items())
-def test_trying_the_same_again_is_offered_only_where_it_can_help(ada, code, again):
-    made = present_failed_card(ada, code)
-    assert made.reuse_text == ("Try again" if again else "Change and try again")
-    assert made.advice.endswith("Sending it again is a new paid generation.")
+@pytest.mark.parametrize(("code", "is_retry_offered"), IS_RETRYABLE_BY_CODE.items())
+def test_trying_the_same_again_is_offered_only_where_it_can_help(ada, code, is_retry_offered):
+    card = present_failed_card(ada, code)
+    assert card.reuse_text == ("Try again" if is_retry_offered else "Change and try again")
+    assert card.advice.endswith("Sending it again is a new paid generation.")
 
 
 @pytest.mark.parametrize("code", ["upstream_kaputt_17", "500", "", "task_failed"])
 def test_a_code_that_nobody_knows_is_shown_and_no_blind_retry_offered(ada_client, code):
-    generation, said = show_generation(
+    generation, text = show_generation(
         ada_client, state=State.FAILED, error_code=code, error_text="The upstream is on fire."
     )
-    assert "EvoLink could not make this." in said
-    assert "The upstream is on fire." in said
-    assert code in said
+    assert "EvoLink could not make this." in text
+    assert "The upstream is on fire." in text
+    assert code in text
     assert present_card(generation, now=NOW).reuse_text == "Change and try again"
 
 
 def test_the_words_of_evolink_are_text_and_nothing_more(ada_client):
-    evil = "<script>alert(1)</script><img src=x onerror=alert(1)>"
-    generation, said = show_generation(ada_client, state=State.FAILED, error_text=evil, prompt=evil)
-    assert said.count(evil) == 2
-    assert present_card(generation, now=NOW).details[-1] == ("EvoLink's own words", evil)
+    script = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+    generation, text = show_generation(
+        ada_client, state=State.FAILED, error_text=script, prompt=script
+    )
+    assert text.count(script) == 2
+    assert present_card(generation, now=NOW).details[-1] == ("EvoLink's own words", script)
 
 
 # --- money ------------------------------------------------------------------------------------
 
 
 def test_estimated_reserved_and_charged_stand_side_by_side(ada):
-    done = GenerationFactory(owner=ada, state=State.COMPLETED, credits_charged=Decimal("12.3456"))
-    made = present_card(done, now=NOW)
-    assert made.credit_history_text == "estimated 162 → reserved 25.7 → charged 12.35"
-    assert made.charge_text == "12.35 credits were charged."
+    completed = GenerationFactory(
+        owner=ada, state=State.COMPLETED, credits_charged=Decimal("12.3456")
+    )
+    card = present_card(completed, now=NOW)
+    assert card.credit_history_text == "estimated 162 → reserved 25.7 → charged 12.35"
+    assert card.charge_text == "12.35 credits were charged."
 
 
 def test_a_failure_that_was_charged_says_so_and_whom_to_ask(ada):
-    kept = present_failed_card(
+    charged_card = present_failed_card(
         ada, "service_error", credits_charged=Decimal(20), charge=Charge.CHARGED
     )
-    assert kept.charge_text == "20 credits were charged all the same."
-    assert "Ask the owner of this studio about a refund." in kept.advice
+    assert charged_card.charge_text == "20 credits were charged all the same."
+    assert "Ask the owner of this studio about a refund." in charged_card.advice
 
 
 @pytest.mark.parametrize("charge", [Charge.RESERVED, Charge.UNCLEAR])
 def test_a_failure_whose_credits_did_not_come_back_yet_says_so(ada, charge):
-    held = present_failed_card(ada, "service_error", charge=charge)
-    assert held.charge_text == "Whether its 25.7 reserved credits came back is not clear yet."
-    assert "list of money to check" in held.advice
-    untold = present_failed_card(ada, "service_error", charge=charge, credits_reserved=None)
-    assert untold.charge_text == "Whether its reserved credits came back is not clear yet."
+    reserved_card = present_failed_card(ada, "service_error", charge=charge)
+    assert (
+        reserved_card.charge_text == "Whether its 25.7 reserved credits came back is not clear yet."
+    )
+    assert "list of money to check" in reserved_card.advice
+    unknown_card = present_failed_card(ada, "service_error", charge=charge, credits_reserved=None)
+    assert unknown_card.charge_text == "Whether its reserved credits came back is not clear yet."
 
 
 def test_a_film_whose_link_ended_has_expired_and_can_be_made_again(ada):
-    lost = present_failed_card(ada, "film_lost", credits_charged=Decimal(20), charge=Charge.CHARGED)
-    assert (lost.state_text, lost.reuse_text) == ("Expired", "Make it again")
-    assert "its link ended" in lost.message
-    assert "same settings" in lost.advice
-    assert "new paid generation" in lost.advice
+    lost_card = present_failed_card(
+        ada, "film_lost", credits_charged=Decimal(20), charge=Charge.CHARGED
+    )
+    assert (lost_card.state_text, lost_card.reuse_text) == ("Expired", "Make it again")
+    assert "its link ended" in lost_card.message
+    assert "same settings" in lost_card.advice
+    assert "new paid generation" in lost_card.advice
 
 
 @pytest.mark.parametrize("charge", Charge)
@@ -185,32 +193,32 @@ def test_no_sentence_about_money_has_a_hole_in_it(ada, state, charge):
             "credits_reserved": amount,
             "credits_charged": amount,
         }
-        made = present_card(
+        card = present_card(
             GenerationFactory.build(owner=ada, pk=1, state=state, charge=charge, **figures), now=NOW
         )
-        assert made.charge_text.endswith(".")
-        assert "{" not in made.charge_text
-        assert "–" not in made.charge_text
+        assert card.charge_text.endswith(".")
+        assert "{" not in card.charge_text
+        assert "–" not in card.charge_text
 
 
 def test_money_that_is_not_known_is_never_called_nothing(ada):
-    lost = GenerationFactory(owner=ada, state=State.UNKNOWN, credits_estimated=None)
-    assert "not clear" in present_card(lost, now=NOW).charge_text
-    assert "0" not in present_card(lost, now=NOW).charge_text
+    unknown = GenerationFactory(owner=ada, state=State.UNKNOWN, credits_estimated=None)
+    assert "not clear" in present_card(unknown, now=NOW).charge_text
+    assert "0" not in present_card(unknown, now=NOW).charge_text
 
 
 # --- the film ---------------------------------------------------------------------------------
 
 
 def test_a_finished_card_plays_and_gives_away_its_film(ada_client, ada):
-    done = GenerationFactory(owner=ada, state=State.COMPLETED)
+    completed = GenerationFactory(owner=ada, state=State.COMPLETED)
     film = AssetFactory(owner=ada, kind="video", format="mp4", mime="video/mp4", seconds=8)
-    GeneratedVideo.objects.create(generation=done, asset=film, position=0)
-    page = ParsedPage(ada_client.get(f"/create/{done.model_id}/?show={done.pk}"))
-    video = page.find_card(done.pk).find(".//video")
+    GeneratedVideo.objects.create(generation=completed, asset=film, position=0)
+    page = ParsedPage(ada_client.get(f"/create/{completed.model_id}/?show={completed.pk}"))
+    video = page.find_card(completed.pk).find(".//video")
     assert video.get("src") == f"/library/{film.pk}/file"
     assert (
-        page.find_card(done.pk).find(".//a[@download]").get("href")
+        page.find_card(completed.pk).find(".//a[@download]").get("href")
         == f"/library/{film.pk}/download"
     )
 
@@ -235,36 +243,36 @@ def test_the_shots_stand_in_for_a_prompt_that_is_not_there(ada):
 @pytest.mark.parametrize("state", State)
 def test_a_model_that_left_the_catalogue_still_has_its_cards(ada_client, state):
     ada = User.objects.get(username="ada")
-    old = GenerationFactory(owner=ada, model_id="old-model", state=state)
+    old_row = GenerationFactory(owner=ada, model_id="old-model", state=state)
     page = ParsedPage(ada_client.get("/create/veo3.1-pro/"))
-    assert "old-model" in element_text(page.find_card(old.pk))
-    made = present_card(old, now=NOW)
-    assert (made.model_label, made.chips) == ("old-model", ())
+    assert "old-model" in element_text(page.find_card(old_row.pk))
+    card = present_card(old_row, now=NOW)
+    assert (card.model_label, card.chips) == ("old-model", ())
 
 
 def test_elapsed_time_stops_at_the_end(ada):
-    done = GenerationFactory(owner=ada, state=State.COMPLETED)
+    completed = GenerationFactory(owner=ada, state=State.COMPLETED)
     running = GenerationFactory(owner=ada, state=State.RUNNING)
-    later = NOW + timedelta(hours=1, seconds=5)
-    assert present_card(done, now=later).elapsed_text == "3:00"
-    assert present_card(running, now=later).elapsed_text == "1:00:05"
+    expires_at = NOW + timedelta(hours=1, seconds=5)
+    assert present_card(completed, now=expires_at).elapsed_text == "3:00"
+    assert present_card(running, now=expires_at).elapsed_text == "1:00:05"
 
 
 # --- for support ------------------------------------------------------------------------------
 
 
 def test_support_finds_it_by_what_the_details_say(ada_client):
-    generation, said = show_generation(
+    generation, text = show_generation(
         ada_client, state=State.FAILED, error_code="service_error", callback_token="a-secret-token"
     )
     for fact in (str(generation.pk), generation.task_id, "2026-11-20 12:00:00 UTC"):
-        assert fact in said
-    assert "service_error" in said
-    assert "a-secret-token" not in said
+        assert fact in text
+    assert "service_error" in text
+    assert "a-secret-token" not in text
 
 
 def test_a_failure_at_a_field_leads_to_that_field(ada):
     at_field = present_failed_card(ada, "invalid_parameter", error_field="model_params.quality")
     assert at_field.reuse_url == f"/create/{VEO}/?from={at_field.id}#field-quality"
-    nowhere = present_failed_card(ada, "invalid_parameter", error_field="<script>")
-    assert nowhere.reuse_url == f"/create/{VEO}/?from={nowhere.id}"
+    card = present_failed_card(ada, "invalid_parameter", error_field="<script>")
+    assert card.reuse_url == f"/create/{VEO}/?from={card.id}"

@@ -47,8 +47,8 @@ def test_a_card_says_where_its_facts_come_from(ada_client):
 
 
 def test_a_model_that_ends_names_the_one_to_use_instead(ada_client, monkeypatch):
-    ending = replace(SPECS[SORA], lifecycle=Lifecycle.DEPRECATED, replacement=VEO)
-    monkeypatch.setitem(SPECS, SORA, ending)
+    deprecated_spec = replace(SPECS[SORA], lifecycle=Lifecycle.DEPRECATED, replacement=VEO)
+    monkeypatch.setitem(SPECS, SORA, deprecated_spec)
     page = open_create_page(ada_client)
     assert "Replaced by Veo 3.1 Pro." in element_text(find_model_card(page, SORA))
     assert "Replaced by" not in element_text(find_model_card(page, VEO))

@@ -61,12 +61,12 @@ def test_before_the_balance_was_read_only_the_price_is_named(ada_client):
 
 def test_the_price_follows_the_settings(ada_client, ada):
     start = AssetFactory(owner=ada, width=400, height=400).ref
-    cheap = refresh_form(ada_client, KLING, duration="5", image_start=start)
-    dear = refresh_form(
+    cheap_page = refresh_form(ada_client, KLING, duration="5", image_start=start)
+    dear_page = refresh_form(
         ada_client, KLING, duration="10", sound="on", quality="1080p", image_start=start
     )
-    assert "27 credits" in button_text(cheap)
-    assert "90.02 credits" in button_text(dear)
+    assert "27 credits" in button_text(cheap_page)
+    assert "90.02 credits" in button_text(dear_page)
 
 
 def test_what_is_stored_is_what_the_button_said(ada_client):
@@ -83,7 +83,7 @@ def test_too_few_credits_are_a_warning_and_evolink_decides(ada_client):
 
 
 def reserved_credits() -> Decimal:
-    """What the one generation has reserved in the book."""
+    """What the one generation has reserved in the ledger."""
     return LedgerEntry.objects.get(generation_id=Generation.objects.get().pk).credits_reserved_delta
 
 
@@ -147,11 +147,11 @@ def test_a_person_sees_where_they_stand_when_it_starts_afresh_and_whom_to_ask(ad
     UserFactory(username="olga", owner=True)
     Allowance.objects.create(user=ada, credits_limit=1000, period="none")
     Allowance.objects.create(user=ada, credits_limit=400, period="month")
-    said = allowance_text(open_create_page(ada_client))
-    assert said.startswith("Your allowance this month: 400 of 400 left")
-    assert "1000 of 1000" in said.replace(",", "")
-    assert "afresh on" in said
-    assert "Ask olga to change that." in said
+    text = allowance_text(open_create_page(ada_client))
+    assert text.startswith("Your allowance this month: 400 of 400 left")
+    assert "1000 of 1000" in text.replace(",", "")
+    assert "afresh on" in text
+    assert "Ask olga to change that." in text
     assert "With this" not in open_create_page(ada_client).text
 
 

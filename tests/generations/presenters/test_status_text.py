@@ -1,4 +1,4 @@
-"""What a person reads while it is not over: the place in the line, the time left, what goes on."""
+"""What a person reads before the end: the place in the queue, the time left, what goes on."""
 
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ def test_waiting_says_how_many_go_before_and_how_many_run_at_once(ada_client, ad
 
 
 @pytest.mark.parametrize(
-    ("place", "said"),
+    ("limit", "sentence"),
     [
         (QueuePosition(0, 5), "At most 5 of yours run at once, and people take turns."),
         (
@@ -38,9 +38,9 @@ def test_waiting_says_how_many_go_before_and_how_many_run_at_once(ada_client, ad
         (QueuePosition(0, 0), ""),
     ],
 )
-def test_a_limit_is_told_as_whose_it_is(ada, place, said):
+def test_a_limit_is_told_as_whose_it_is(ada, limit, sentence):
     waiting = GenerationFactory(owner=ada)
-    assert present_card(waiting, now=NOW, positions={waiting.pk: place}).advice == said
+    assert present_card(waiting, now=NOW, positions={waiting.pk: limit}).advice == sentence
 
 
 def test_an_allowance_that_lets_fewer_run_is_what_is_told(ada, settings):
@@ -58,12 +58,12 @@ def test_an_allowance_that_lets_fewer_run_is_what_is_told(ada, settings):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "sentence"),
     [(0, "about 3 minutes left"), (125, "about 60 seconds left"), (175, "about 10 seconds left")],
 )
-def test_running_says_about_how_long_it_will_take(ada, seconds, said):
+def test_running_says_about_how_long_it_will_take(ada, seconds, sentence):
     running = GenerationFactory(owner=ada, state=State.RUNNING)
-    assert present_card(running, now=NOW + timedelta(seconds=seconds)).time_left.text == said
+    assert present_card(running, now=NOW + timedelta(seconds=seconds)).time_left.text == sentence
 
 
 def test_what_takes_longer_than_usual_is_told_so(ada):
@@ -76,52 +76,52 @@ def test_what_takes_longer_than_usual_is_told_so(ada):
 
 def test_without_a_usual_time_none_is_made_up(ada):
     running = GenerationFactory(owner=ada, state=State.RUNNING, expected_seconds=0, progress=7)
-    made = present_card(running, now=NOW)
-    assert (made.time_left, made.progress_text) == (None, "7 %")
+    card = present_card(running, now=NOW)
+    assert (card.time_left, card.progress_text) == (None, "7 %")
 
 
 def test_a_pause_is_told_before_it_counts_as_no_news(ada):
     running = GenerationFactory(owner=ada, state=State.RUNNING)
     assert present_card(running, now=NOW + timedelta(seconds=239)).time_without_progress.text == ""
-    made = present_card(running, now=NOW + timedelta(minutes=6))
+    card = present_card(running, now=NOW + timedelta(minutes=6))
     assert (
-        made.time_without_progress.text == "No change for 6 minutes; models often pause like this."
+        card.time_without_progress.text == "No change for 6 minutes; models often pause like this."
     )
-    assert not made.is_stalled
+    assert not card.is_stalled
 
 
 def test_no_news_says_for_how_long_and_that_it_costs_no_more(ada):
     running = GenerationFactory(owner=ada, state=State.RUNNING, stalled_since=NOW)
-    made = present_card(running, now=NOW + timedelta(minutes=20))
-    assert made.is_stalled
-    assert made.state_text == "No news"
-    assert made.message == "No news from EvoLink for 20 minutes."
-    assert "every 2 to 5 minutes" in made.advice
-    assert "Nothing more will be charged" in made.advice
+    card = present_card(running, now=NOW + timedelta(minutes=20))
+    assert card.is_stalled
+    assert card.state_text == "No news"
+    assert card.message == "No news from EvoLink for 20 minutes."
+    assert "every 2 to 5 minutes" in card.advice
+    assert "Nothing more will be charged" in card.advice
 
 
 def test_how_often_we_poll_when_there_is_no_news_is_what_the_schedule_does(ada):
     stalled = GenerationFactory(owner=ada, state=State.RUNNING, stalled_since=NOW)
-    often = poll_schedule.next_poll_delay(stalled, now=NOW, is_sandbox=False)
-    seldom = poll_schedule.error_backoff(99)
-    said = f"every {often.seconds // 60} to {seldom.seconds // 60} minutes"
-    assert said in present_card(stalled, now=NOW).advice
+    normal_delay = poll_schedule.next_poll_delay(stalled, now=NOW, is_sandbox=False)
+    longest_delay = poll_schedule.error_backoff(99)
+    sentence = f"every {normal_delay.seconds // 60} to {longest_delay.seconds // 60} minutes"
+    assert sentence in present_card(stalled, now=NOW).advice
 
 
 # --- lost, saving, put away -------------------------------------------------------------------
 
 
 def test_a_lost_answer_says_whether_it_is_still_searched_for(ada):
-    looked_for = GenerationFactory(owner=ada, state=State.UNKNOWN, next_attempt_at=NOW)
-    given_up = GenerationFactory(owner=ada, state=State.UNKNOWN, next_attempt_at=None)
-    assert "We are looking for it at EvoLink." in present_card(looked_for, now=NOW).advice
-    assert "We no longer look for it" in present_card(given_up, now=NOW).advice
-    for generation in (looked_for, given_up):
+    searched_row = GenerationFactory(owner=ada, state=State.UNKNOWN, next_attempt_at=NOW)
+    abandoned_row = GenerationFactory(owner=ada, state=State.UNKNOWN, next_attempt_at=None)
+    assert "We are looking for it at EvoLink." in present_card(searched_row, now=NOW).advice
+    assert "We no longer look for it" in present_card(abandoned_row, now=NOW).advice
+    for generation in (searched_row, abandoned_row):
         assert "never send it again by ourselves" in present_card(generation, now=NOW).advice
 
 
 @pytest.mark.parametrize(
-    ("left", "badge", "advice"),
+    ("time_left", "badge", "advice"),
     [
         (timedelta(hours=5, minutes=1), "link, 5 h left", "EvoLink keeps it for 5 more hours."),
         (timedelta(hours=1), "link, 1 h left", "EvoLink keeps it for 1 more hour."),
@@ -129,11 +129,11 @@ def test_a_lost_answer_says_whether_it_is_still_searched_for(ada):
         (-timedelta(minutes=5), "link ended", "we ask once more for a fresh link."),
     ],
 )
-def test_a_film_on_its_way_says_how_long_its_link_lives(ada, left, badge, advice):
-    saving = GenerationFactory(owner=ada, state=State.SAVING, results_expire_at=NOW + left)
-    made = present_card(saving, now=NOW)
-    assert made.storage_badge == badge
-    assert advice in made.advice
+def test_a_film_on_its_way_says_how_long_its_link_lives(ada, time_left, badge, advice):
+    saving = GenerationFactory(owner=ada, state=State.SAVING, results_expire_at=NOW + time_left)
+    card = present_card(saving, now=NOW)
+    assert card.storage_badge == badge
+    assert advice in card.advice
 
 
 def test_a_film_that_is_ours_says_so(ada):
@@ -147,7 +147,7 @@ def test_a_film_that_is_ours_says_so(ada):
 
 
 @pytest.mark.parametrize(
-    ("state", "said"),
+    ("state", "sentence"),
     [
         (State.QUEUED, "It is still sent when its turn comes"),
         (State.SENDING, "EvoLink may reserve credits for it"),
@@ -156,14 +156,14 @@ def test_a_film_that_is_ours_says_so(ada):
         (State.SAVING, "It is made and charged"),
     ],
 )
-def test_what_is_dismissed_says_what_goes_on_and_what_it_costs(ada, state, said):
+def test_what_is_dismissed_says_what_goes_on_and_what_it_costs(ada, state, sentence):
     left_alone = GenerationFactory(owner=ada, state=state, dismissed_at=NOW, stalled_since=NOW)
-    made = present_card(left_alone, now=NOW)
-    assert made.message.startswith("You stopped watching this.")
-    assert said in made.message
-    assert "it will be in your films" in made.advice
-    assert (made.is_dismissed, made.is_ticking, made.can_dismiss) == (True, False, False)
-    assert (made.time_left, made.time_without_progress) == (None, None)
+    card = present_card(left_alone, now=NOW)
+    assert card.message.startswith("You stopped watching this.")
+    assert sentence in card.message
+    assert "it will be in your films" in card.advice
+    assert (card.is_dismissed, card.is_ticking, card.can_dismiss) == (True, False, False)
+    assert (card.time_left, card.time_without_progress) == (None, None)
 
 
 @pytest.mark.parametrize("state", sorted(ENDED_STATES))
@@ -177,8 +177,8 @@ def test_what_was_dismissed_and_has_ended_is_like_any_other(ada, state):
 def test_only_what_goes_on_without_us_can_be_dismissed(ada):
     for state in State:
         generation = GenerationFactory(owner=ada, state=state)
-        goes_on = state in LIVE_STATES and state != State.QUEUED
-        assert present_card(generation, now=NOW).can_dismiss is goes_on
+        is_continuing = state in LIVE_STATES and state != State.QUEUED
+        assert present_card(generation, now=NOW).can_dismiss is is_continuing
 
 
 @pytest.mark.parametrize(
@@ -190,10 +190,10 @@ def test_only_what_goes_on_without_us_can_be_dismissed(ada):
     ],
 )
 def test_waiting_says_why_and_that_nothing_was_sent(ada, code, sentence):
-    made = present_card(GenerationFactory(owner=ada, error_code=code), now=NOW)
-    assert sentence in made.message
-    assert "Nothing was sent yet" in made.message
-    assert "by ourselves" in made.advice
+    card = present_card(GenerationFactory(owner=ada, error_code=code), now=NOW)
+    assert sentence in card.message
+    assert "Nothing was sent yet" in card.message
+    assert "by ourselves" in card.advice
 
 
 @pytest.mark.parametrize(
@@ -206,6 +206,6 @@ def test_a_film_that_is_not_here_yet_says_why_and_how_long_there_is_hope(ada, co
         error_code=code,
         results_expire_at=NOW + timedelta(hours=20),
     )
-    made = present_card(saving, now=NOW)
-    assert made.message.startswith("The film is made, but")
-    assert "20 more hours" in made.advice
+    card = present_card(saving, now=NOW)
+    assert card.message.startswith("The film is made, but")
+    assert "20 more hours" in card.advice

@@ -84,7 +84,12 @@ def test_the_answer_is_the_same_for_every_token_and_every_body(provider_client):
         for body in CALLBACK_BODIES.values()
     ]
     answers.append(post_callback(provider_client, generation, b"x" * 3_000_000))
-    assert len({(a.status_code, a.content, comparable_headers(a)) for a in answers}) == 1
+    assert (
+        len(
+            {(answer.status_code, answer.content, comparable_headers(answer)) for answer in answers}
+        )
+        == 1
+    )
 
 
 def comparable_headers(answer) -> str:
@@ -120,35 +125,35 @@ def test_another_task_than_ours_is_rejected_and_written_down(provider_client):
     )
     assert (answer.status_code, answer.content) == (204, b"")
     assert Generation.objects.values().get() == before
-    ((refused, _size, named),) = list_rejections(generation)
-    assert (refused, named) == ("other_task", "task-of-somebody")
+    ((refusal, _size, task_id),) = list_rejections(generation)
+    assert (refusal, task_id) == ("other_task", "task-of-somebody")
     post_callback(provider_client, generation, {"id": generation.task_id})
     assert reload(generation).next_attempt_at == CALLBACK_TIME
 
 
 def test_what_nobody_can_know_to_be_wrong_is_accepted(provider_client):
     """Before the answer no task is ours yet, and a body may name none at all."""
-    lost = GenerationFactory(state=State.UNKNOWN, next_attempt_at=NOW + timedelta(minutes=5))
-    post_callback(provider_client, lost, {"id": "task-quick"})
-    quiet = create_running_generation()
-    post_callback(provider_client, quiet, {"status": "completed"})
-    assert (list_rejections(lost), list_rejections(quiet)) == ([], [])
-    assert reload(lost).candidate_task_id == "task-quick"
-    assert reload(quiet).next_attempt_at == CALLBACK_TIME
+    unknown_row = GenerationFactory(state=State.UNKNOWN, next_attempt_at=NOW + timedelta(minutes=5))
+    post_callback(provider_client, unknown_row, {"id": "task-quick"})
+    running_row = create_running_generation()
+    post_callback(provider_client, running_row, {"status": "completed"})
+    assert (list_rejections(unknown_row), list_rejections(running_row)) == ([], [])
+    assert reload(unknown_row).candidate_task_id == "task-quick"
+    assert reload(running_row).next_attempt_at == CALLBACK_TIME
 
 
 def test_a_callback_does_not_replace_the_task_that_an_admin_named(provider_client):
-    lost = GenerationFactory(
+    unknown_row = GenerationFactory(
         state=State.UNKNOWN, candidate_task_id="task-named", candidate_confirmed=True
     )
-    post_callback(provider_client, lost, {"id": "task-called"})
-    assert (reload(lost).candidate_task_id, reload(lost).candidate_confirmed) == (
+    post_callback(provider_client, unknown_row, {"id": "task-called"})
+    assert (reload(unknown_row).candidate_task_id, reload(unknown_row).candidate_confirmed) == (
         "task-named",
         True,
     )
     Generation.objects.update(candidate_task_id="")  # EvoLink does not know that one
-    post_callback(provider_client, lost, {"id": "task-called"})
-    assert (reload(lost).candidate_task_id, reload(lost).candidate_confirmed) == (
+    post_callback(provider_client, unknown_row, {"id": "task-called"})
+    assert (reload(unknown_row).candidate_task_id, reload(unknown_row).candidate_confirmed) == (
         "task-called",
         False,
     )
@@ -220,13 +225,13 @@ def test_a_hundred_at_once_are_one_poll(fake_provider, worker):
     fake_provider.tasks[generation.task_id] = {"id": generation.task_id, "status": "processing"}
     answers, start = [], threading.Barrier(20)
 
-    def ring():
+    def call_back():
         start.wait()
         client = Client()
         answers.extend(post_callback(client, generation, {}).status_code for _ in range(5))
         connection.close()
 
-    threads = [threading.Thread(target=ring) for _ in range(20)]
+    threads = [threading.Thread(target=call_back) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -243,7 +248,7 @@ def test_a_flood_on_one_token_leaves_a_bounded_trace(provider_client):
     for _ in range(60):
         post_callback(provider_client, generation, {"status": "completed"})
     assert generation.deliveries.filter(rejection="").count() == 20
-    assert [refused for refused, _, _ in list_rejections(generation)] == ["too_many"]
+    assert [refusal for refusal, _, _ in list_rejections(generation)] == ["too_many"]
 
 
 def test_nobody_can_guess_a_token():

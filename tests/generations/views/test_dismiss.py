@@ -1,4 +1,4 @@
-"""Stop watching: it leaves the desk, the work and the money go on, and nothing is lost."""
+"""Dismissing: it leaves the workspace, the work and the money go on, and nothing is lost."""
 
 from datetime import timedelta
 
@@ -87,27 +87,29 @@ def test_the_worker_polls_it_and_settles_it_all_the_same(fake_provider, worker, 
 # --- the page ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("staged", ["", "1"])
-def test_the_card_says_what_goes_on_and_offers_the_way_back(ada_client, ada, staged):
+@pytest.mark.parametrize("is_staged", ["", "1"])
+def test_the_card_says_what_goes_on_and_offers_the_way_back(ada_client, ada, is_staged):
     generation = GenerationFactory(owner=ada, state=State.RUNNING)
     page = ParsedPage(
-        post_dismiss(ada_client, generation, data={"staged": staged}, headers=HTMX_HEADERS)
+        post_dismiss(ada_client, generation, data={"staged": is_staged}, headers=HTMX_HEADERS)
     )
-    said = element_text(page.find_card(generation.pk))
-    assert "You stopped watching this. EvoLink goes on, and 25.7 credits stay reserved." in said
-    assert "it will be in your films" in said
-    assert "Watch again" in said
-    assert "Stop watching" not in said
+    text = element_text(page.find_card(generation.pk))
+    assert "You stopped watching this. EvoLink goes on, and 25.7 credits stay reserved." in text
+    assert "it will be in your films" in text
+    assert "Watch again" in text
+    assert "Stop watching" not in text
     assert page.find_all("progress") == []
 
 
 def test_it_leaves_the_workspace_and_no_longer_keeps_the_poller_running(ada_client, ada):
-    other = GenerationFactory(owner=ada, state=State.COMPLETED, created_at=NOW - timedelta(hours=1))
+    other_row = GenerationFactory(
+        owner=ada, state=State.COMPLETED, created_at=NOW - timedelta(hours=1)
+    )
     generation = GenerationFactory(owner=ada, state=State.RUNNING)
     assert poller_url(open_workspace(ada_client))
     post_dismiss(ada_client, generation)
     page = open_workspace(ada_client)
-    assert page.card_states() == {other.pk: "completed"}
+    assert page.card_states() == {other_row.pk: "completed"}
     assert poller_url(page) is None
 
 
@@ -152,11 +154,11 @@ def test_too_late_the_card_says_how_it_ended(ada_client, ada):
     assert reload(generation).dismissed_at is None
 
 
-@pytest.mark.parametrize(("do", "stands"), [(post_dismiss, None), (post_restore, NOW)])
-def test_nobody_does_it_to_the_work_of_others(ada_client, eve, do, stands):
-    theirs = GenerationFactory(owner=eve, state=State.RUNNING, dismissed_at=stands)
-    assert do(ada_client, theirs).status_code == 404
-    assert reload(theirs).dismissed_at == stands
+@pytest.mark.parametrize(("action", "dismissed_at"), [(post_dismiss, None), (post_restore, NOW)])
+def test_nobody_does_it_to_the_work_of_others(ada_client, eve, action, dismissed_at):
+    other_row = GenerationFactory(owner=eve, state=State.RUNNING, dismissed_at=dismissed_at)
+    assert action(ada_client, other_row).status_code == 404
+    assert reload(other_row).dismissed_at == dismissed_at
 
 
 def test_its_film_stands_among_the_films_when_it_is_made(ada_client, ada):

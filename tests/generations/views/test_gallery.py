@@ -47,11 +47,11 @@ def test_every_film_is_found_once_newest_first_even_of_one_moment(ada_client, ad
 
 
 def test_only_what_was_kept_stands_there(ada_client, ada, eve):
-    done = GenerationFactory(owner=ada, state=State.COMPLETED)
+    completed = GenerationFactory(owner=ada, state=State.COMPLETED)
     GenerationFactory(owner=eve, state=State.COMPLETED)
     for state in set(State) - {State.COMPLETED}:
         GenerationFactory(owner=ada, state=state)
-    assert walk_gallery(ada_client) == [done.pk]
+    assert walk_gallery(ada_client) == [completed.pk]
 
 
 def test_a_last_page_that_is_just_full_offers_no_empty_one(ada_client, ada):
@@ -62,14 +62,14 @@ def test_a_last_page_that_is_just_full_offers_no_empty_one(ada_client, ada):
 
 
 def test_a_film_made_meanwhile_moves_nothing(ada_client, ada):
-    old = [
+    old_rows = [
         GenerationFactory(owner=ada, state=State.COMPLETED, created_at=NOW - timedelta(hours=n))
         for n in range(PAGE_SIZE + 3)
     ]
     page = ParsedPage(ada_client.get("/films/"))
     GenerationFactory(owner=ada, state=State.COMPLETED, created_at=NOW + timedelta(hours=1))
     assert list_film_ids(ParsedPage(ada_client.get(next_page_url(page)))) == [
-        row.pk for row in old[PAGE_SIZE:]
+        row.pk for row in old_rows[PAGE_SIZE:]
     ]
 
 
@@ -80,9 +80,9 @@ def test_any_depth_costs_the_same_queries(ada_client, ada, depth):
     address = "/films/"
     if depth:
         address = f"/films/?before={(NOW - timedelta(hours=depth)).isoformat()[:19]}Z&id=1"
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         assert list_film_ids(ParsedPage(ada_client.get(address)))
-    assert len(asked) <= 4
+    assert len(queries) <= 4
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_any_depth_costs_the_same_queries(ada_client, ada, depth):
     ],
 )
 def test_a_place_that_makes_no_sense_is_the_beginning(ada_client, ada, query):
-    done = GenerationFactory(owner=ada, state=State.COMPLETED)
-    assert list_film_ids(ParsedPage(ada_client.get(f"/films/?{query}"))) == [done.pk]
+    completed = GenerationFactory(owner=ada, state=State.COMPLETED)
+    assert list_film_ids(ParsedPage(ada_client.get(f"/films/?{query}"))) == [completed.pk]
 
 
 # --- what is not kept -------------------------------------------------------------------------
@@ -109,35 +109,37 @@ def test_a_place_that_makes_no_sense_is_the_beginning(ada_client, ada, query):
 TAB_STATES = {"making": LIVE_STATES, "ended": ENDED_STATES - {State.COMPLETED}}
 
 
-@pytest.mark.parametrize("shelf", TAB_STATES)
+@pytest.mark.parametrize("tab", TAB_STATES)
 def test_what_is_in_the_making_and_what_failed_stand_on_tabs_of_their_own(
-    ada_client, ada, eve, shelf
+    ada_client, ada, eve, tab
 ):
     rows = {state: GenerationFactory(owner=ada, state=state) for state in State}
     GenerationFactory(owner=eve, state=State.RUNNING)
     GenerationFactory(owner=eve, state=State.FAILED)
-    page = ParsedPage(ada_client.get(f"/films/?of={shelf}"))
-    assert set(list_film_ids(page)) == {rows[state].pk for state in TAB_STATES[shelf]}
-    for state in TAB_STATES[shelf]:
+    page = ParsedPage(ada_client.get(f"/films/?of={tab}"))
+    assert set(list_film_ids(page)) == {rows[state].pk for state in TAB_STATES[tab]}
+    for state in TAB_STATES[tab]:
         assert str(state.label) in page.text
 
 
 def test_every_tab_can_be_reached_from_the_films(ada_client):
     page = ParsedPage(ada_client.get("/films/"))
     for link in page.find_all("nav[@class='gallery-tabs']/a"):
-        there = ParsedPage(ada_client.get(link.get("href")))
-        (here,) = [
-            a for a in there.find_all("nav[@class='gallery-tabs']/a") if a.get("aria-current")
+        next_page = ParsedPage(ada_client.get(link.get("href")))
+        (current_tab,) = [
+            tab_link
+            for tab_link in next_page.find_all("nav[@class='gallery-tabs']/a")
+            if tab_link.get("aria-current")
         ]
-        assert element_text(here) == element_text(link)
+        assert element_text(current_tab) == element_text(link)
 
 
 def test_a_long_tab_is_paged_and_stays_the_same_tab(ada_client, ada):
     rows = GenerationFactory.create_batch(PAGE_SIZE + 3, owner=ada, state=State.FAILED)
     GenerationFactory(owner=ada, state=State.COMPLETED)
     page = ParsedPage(ada_client.get("/films/?of=ended"))
-    found = list_film_ids(page) + list_film_ids(ParsedPage(ada_client.get(next_page_url(page))))
-    assert sorted(found) == [row.pk for row in rows]
+    film_ids = list_film_ids(page) + list_film_ids(ParsedPage(ada_client.get(next_page_url(page))))
+    assert sorted(film_ids) == [row.pk for row in rows]
 
 
 def test_a_tab_says_what_it_cost_and_what_can_be_done(ada_client, ada):
@@ -158,18 +160,18 @@ def test_a_tab_says_what_it_cost_and_what_can_be_done(ada_client, ada):
 def test_what_is_in_the_making_is_found_without_walking_through_all_films(ada):
     if connection.vendor != "sqlite":
         pytest.skip("how PostgreSQL goes about it depends on how many rows there are")
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as query_log:
         queries.get_gallery_page(ada, cursor=None, limit=PAGE_SIZE, states=LIVE_STATES)
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN QUERY PLAN {asked[0]['sql']}")
+        cursor.execute(f"EXPLAIN QUERY PLAN {query_log[0]['sql']}")
         plan = [line for *_, line in cursor.fetchall()]
     assert any("INDEX generation_by_owner_state (owner_id=? AND state=?)" in line for line in plan)
     assert not any(line.startswith("SCAN") for line in plan)
 
 
 def test_a_tab_that_is_not_there_is_the_first_one(ada_client, ada):
-    done = GenerationFactory(owner=ada, state=State.COMPLETED)
-    assert list_film_ids(ParsedPage(ada_client.get("/films/?of=<script>"))) == [done.pk]
+    completed = GenerationFactory(owner=ada, state=State.COMPLETED)
+    assert list_film_ids(ParsedPage(ada_client.get("/films/?of=<script>"))) == [completed.pk]
 
 
 def test_without_a_film_there_is_a_way_to_the_first(ada_client):

@@ -31,8 +31,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def noon():
-    """The worker is there, and it is noon."""
+def frozen_clock():
+    """A live worker, and the clock stands at NOW."""
     with time_machine.travel(NOW, tick=False) as clock:
         record_heartbeat(worker="here", disk_free_bytes=10**12, now=NOW)
         yield clock
@@ -58,32 +58,34 @@ def test_a_change_brings_only_that_card_and_the_next_question(ada_client, ada):
 
 
 def test_the_selected_card_is_changed_in_its_place(ada_client, ada):
-    older, newer = create_running_generation(ada), create_running_generation(ada)
-    address = poller_url(open_workspace(ada_client, f"?show={older.pk}"))
-    for generation in (older, newer):
+    older_row, newer_row = create_running_generation(ada), create_running_generation(ada)
+    address = poller_url(open_workspace(ada_client, f"?show={older_row.pk}"))
+    for generation in (older_row, newer_row):
         transition(generation, State.SAVING, now=NOW)
     page = ParsedPage(poll_page(ada_client, address))
-    kinds = {pk: page.find_card(pk).get("class") for pk in (older.pk, newer.pk)}
-    assert kinds[older.pk] != kinds[newer.pk]
-    staged = open_workspace(ada_client, f"?show={older.pk}").find_card(older.pk).get("class")
-    assert kinds[older.pk] == staged
+    kinds = {pk: page.find_card(pk).get("class") for pk in (older_row.pk, newer_row.pk)}
+    assert kinds[older_row.pk] != kinds[newer_row.pk]
+    stage_class = (
+        open_workspace(ada_client, f"?show={older_row.pk}").find_card(older_row.pk).get("class")
+    )
+    assert kinds[older_row.pk] == stage_class
 
 
 def test_a_card_from_another_tab_is_added_to_the_list_once(ada_client, ada):
     create_running_generation(ada)
     address = poller_url(open_workspace(ada_client))
     post_form(ada_client, VEO)
-    made = Generation.objects.latest("pk")
+    generation = Generation.objects.latest("pk")
     page = ParsedPage(poll_page(ada_client, address))
-    (place,) = [
+    (position,) = [
         e for e in page.find_all("div") if (e.get("hx-swap-oob") or "").startswith("afterbegin")
     ]
-    assert [e.get("data-generation") for e in place] == [str(made.pk)]
-    assert page.find_card(made.pk).get("hx-swap-oob") is None
+    assert [e.get("data-generation") for e in position] == [str(generation.pk)]
+    assert page.find_card(generation.pk).get("hx-swap-oob") is None
 
-    transition(made, State.CANCELLED, now=NOW)
-    again = ParsedPage(poll_page(ada_client, poller_url(page)))
-    assert again.find_card(made.pk).get("hx-swap-oob") == "morph"
+    transition(generation, State.CANCELLED, now=NOW)
+    second_page = ParsedPage(poll_page(ada_client, poller_url(page)))
+    assert second_page.find_card(generation.pk).get("hx-swap-oob") == "morph"
 
 
 def test_it_stops_when_nothing_runs_and_begins_again_with_a_press(ada_client, ada):
@@ -97,15 +99,15 @@ def test_it_stops_when_nothing_runs_and_begins_again_with_a_press(ada_client, ad
 
 
 def test_a_lost_answer_is_polled_as_long_as_it_is_searched_for(ada_client, ada):
-    lost = GenerationFactory(owner=ada, state=State.UNKNOWN, next_attempt_at=NOW)
+    unknown_row = GenerationFactory(owner=ada, state=State.UNKNOWN, next_attempt_at=NOW)
     assert poller_url(open_workspace(ada_client))
-    Generation.objects.filter(pk=lost.pk).update(next_attempt_at=None)
+    Generation.objects.filter(pk=unknown_row.pk).update(next_attempt_at=None)
     assert poller_url(open_workspace(ada_client)) is None
 
 
-@pytest.mark.parametrize("shown", [1, 13, 100])
-def test_asking_costs_three_queries_however_many_cards_there_are(ada_client, ada, shown):
-    rows = [create_running_generation(ada) for _ in range(shown)]
+@pytest.mark.parametrize("card_count", [1, 13, 100])
+def test_asking_costs_three_queries_however_many_cards_there_are(ada_client, ada, card_count):
+    rows = [create_running_generation(ada) for _ in range(card_count)]
     address = poller_url(open_workspace(ada_client))
     with CaptureQueriesContext(connection) as idle:
         assert poll_page(ada_client, address).status_code == 204
@@ -113,31 +115,31 @@ def test_asking_costs_three_queries_however_many_cards_there_are(ada_client, ada
 
     for row in rows:
         record_progress(row, 40)
-    with CaptureQueriesContext(connection) as moving:
-        assert len(ParsedPage(poll_page(ada_client, address)).card_states()) == shown
-    assert len(moving) <= 3
+    with CaptureQueriesContext(connection) as moving_queries:
+        assert len(ParsedPage(poll_page(ada_client, address)).card_states()) == card_count
+    assert len(moving_queries) <= 3
 
     for row in rows:
         transition(row, State.SAVING, now=NOW)
-    with CaptureQueriesContext(connection) as busy:
-        assert len(ParsedPage(poll_page(ada_client, address)).card_states()) == shown
-    assert len(busy) <= 6
+    with CaptureQueriesContext(connection) as busy_queries:
+        assert len(ParsedPage(poll_page(ada_client, address)).card_states()) == card_count
+    assert len(busy_queries) <= 6
 
 
 def test_the_credits_are_drawn_anew_when_they_may_have_changed_and_only_then(ada_client, ada):
     generation = create_running_generation(ada)
     address = poller_url(open_workspace(ada_client))
     record_progress(generation, 40)
-    moving = poll_page(ada_client, address)
-    page = ParsedPage(moving)
+    moving_answer = poll_page(ada_client, address)
+    page = ParsedPage(moving_answer)
     assert page.find_all("*[@id='usage']") == page.find_all("*[@id='banners']") == []
-    assert "HX-Trigger" not in moving
+    assert "HX-Trigger" not in moving_answer
 
     facts = {"credits_charged": Decimal(36), "charge": Charge.CHARGED, "finished_at": NOW}
     transition(generation, State.FAILED, now=NOW, **facts)
-    ended = poll_page(ada_client, poller_url(page))
-    assert "36" in element_text(ParsedPage(ended).find_one("*[@id='usage']"))
-    assert ended["HX-Trigger"] == "credits"
+    ended_answer = poll_page(ada_client, poller_url(page))
+    assert "36" in element_text(ParsedPage(ended_answer).find_one("*[@id='usage']"))
+    assert ended_answer["HX-Trigger"] == "credits"
 
 
 def test_a_library_of_any_size_is_not_walked_by_a_poll(ada_client, ada):
@@ -145,9 +147,9 @@ def test_a_library_of_any_size_is_not_walked_by_a_poll(ada_client, ada):
     create_running_generation(ada)
     if connection.vendor != "sqlite":
         pytest.skip("how PostgreSQL goes about it depends on how many rows there are")
-    prepared = change_feed._change_query()
+    prepared_query = change_feed._change_query()
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN QUERY PLAN {prepared._sql}", prepared._parameters)
+        cursor.execute(f"EXPLAIN QUERY PLAN {prepared_query._sql}", prepared_query._parameters)
         plan = [line for *_, line in cursor.fetchall()]
     assert any(
         "changed USING INDEX generation_by_version (owner_id=? AND changed_version>" in line
@@ -163,8 +165,8 @@ def test_of_very_many_changes_the_newest_are_told(ada_client, ada):
     address = poller_url(open_workspace(ada_client))
     for row in rows:
         transition(row, State.FAILED, now=NOW)
-    told = ParsedPage(poll_page(ada_client, address)).card_states()
-    assert {row.pk for row in rows[-13:]} <= set(told)
+    states = ParsedPage(poll_page(ada_client, address)).card_states()
+    assert {row.pk for row in rows[-13:]} <= set(states)
 
 
 def test_news_of_others_are_no_news(ada_client, ada, eve):
@@ -206,10 +208,10 @@ def test_a_provider_that_is_unavailable_is_said_and_taken_back(ada_client, ada):
     assert element_text(page.find_one("*[@id='banners']")) == ""
 
 
-def test_a_worker_that_is_away_is_said_and_taken_back(ada_client, ada, noon):
+def test_a_worker_that_is_away_is_said_and_taken_back(ada_client, ada, frozen_clock):
     create_running_generation(ada)
     address = poller_url(open_workspace(ada_client))
-    noon.shift(31)
+    frozen_clock.shift(31)
     page = ParsedPage(poll_page(ada_client, address))
     assert "worker is away" in element_text(page.find_one("*[@id='banners']"))
     record_heartbeat(worker="here", disk_free_bytes=10**12, now=NOW + timedelta(seconds=31))

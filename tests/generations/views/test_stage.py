@@ -21,8 +21,8 @@ pytestmark = pytest.mark.django_db
 def test_any_of_mine_can_be_selected_and_each_is_shown_once(ada_client, ada):
     rows = [create_running_generation(ada) for _ in range(15)]
     page = ParsedPage(ada_client.get(f"/show/{rows[0].pk}/", headers=HTMX_HEADERS))
-    (staged,) = page.find_one("section[@id='stage']").findall(".//*[@data-generation]")
-    assert staged.get("data-generation") == str(rows[0].pk)
+    (staged_card,) = page.find_one("section[@id='stage']").findall(".//*[@data-generation]")
+    assert staged_card.get("data-generation") == str(rows[0].pk)
     assert len(page.card_states()) == len(page.find_all("*[@data-generation]")) == 13
 
 
@@ -31,11 +31,11 @@ def test_nobody_elses_can(ada_client, eve):
     assert ada_client.get("/show/999999/").status_code == 404
 
 
-@pytest.mark.parametrize("staged", ["", "1"])
-def test_what_was_not_sent_yet_can_be_cancelled(ada_client, ada, staged):
+@pytest.mark.parametrize("is_staged", ["", "1"])
+def test_what_was_not_sent_yet_can_be_cancelled(ada_client, ada, is_staged):
     generation = GenerationFactory(owner=ada)
     address = f"/generations/{generation.pk}/cancel/"
-    page = ParsedPage(ada_client.post(address, {"staged": staged}, headers=HTMX_HEADERS))
+    page = ParsedPage(ada_client.post(address, {"staged": is_staged}, headers=HTMX_HEADERS))
     assert page.card_states() == {generation.pk: "cancelled"}
     assert "Nothing was charged." in element_text(page.find_card(generation.pk))
 
@@ -58,8 +58,8 @@ def test_too_late_the_card_says_how_it_stands_and_nothing_changes(ada_client, ad
 
 
 def test_nobody_cancels_the_generations_of_others(ada_client, eve):
-    theirs = GenerationFactory(owner=eve)
-    assert ada_client.post(f"/generations/{theirs.pk}/cancel/").status_code == 404
+    other_row = GenerationFactory(owner=eve)
+    assert ada_client.post(f"/generations/{other_row.pk}/cancel/").status_code == 404
     assert Generation.objects.get().state == "queued"
 
 

@@ -16,9 +16,9 @@ def test_a_press_leads_to_the_new_card_and_a_form_ready_for_the_next(ada_client)
     response = ada_client.post(
         f"/create/{VEO}/", {"prompt": "A dog", "form_key": uuid.uuid4()}, follow=True
     )
-    made = Generation.objects.get()
+    generation = Generation.objects.get()
     page = ParsedPage(response)
-    assert page.card_states() == {made.pk: "queued"}
+    assert page.card_states() == {generation.pk: "queued"}
     assert page.control_value("prompt") in ("", "A dog")
 
 
@@ -27,8 +27,8 @@ def test_a_press_by_htmx_brings_the_form_again_and_the_new_card(ada_client):
     page = ParsedPage(
         post_form(ada_client, VEO, {"prompt": "A dog", "quality": "4k"}, form_key=key, is_htmx=True)
     )
-    made = Generation.objects.get()
-    assert page.card_states() == {made.pk: "queued"}
+    generation = Generation.objects.get()
+    assert page.card_states() == {generation.pk: "queued"}
     assert (page.control_value("prompt"), page.control_value("quality")) == ("A dog", "4k")
     assert page.control_value("form_key") != key
     assert page.find_one("*[@id='poller']").get("hx-get")
@@ -37,8 +37,8 @@ def test_a_press_by_htmx_brings_the_form_again_and_the_new_card(ada_client):
 def test_going_back_and_sending_again_is_the_same_generation(ada_client):
     key = uuid.uuid4()
     first = post_form(ada_client, VEO, form_key=key)
-    again = post_form(ada_client, VEO, form_key=key)
-    assert first["Location"] == again["Location"]
+    second_answer = post_form(ada_client, VEO, form_key=key)
+    assert first["Location"] == second_answer["Location"]
     assert Generation.objects.count() == 1
 
 
@@ -62,16 +62,16 @@ def test_a_form_without_a_valid_key_is_a_generation_of_its_own(ada_client, key):
     assert Generation.objects.count() == 1
 
 
-@pytest.mark.parametrize("keep", ["0", "999999", "x", ""])
-def test_the_selected_card_cannot_break_the_answer_to_a_press(ada_client, keep):
-    response = post_form(ada_client, VEO, {"keep": keep}, is_htmx=True)
+@pytest.mark.parametrize("kept_card", ["0", "999999", "x", ""])
+def test_the_selected_card_cannot_break_the_answer_to_a_press(ada_client, kept_card):
+    response = post_form(ada_client, VEO, {"keep": kept_card}, is_htmx=True)
     assert response.status_code == 200
     assert ParsedPage(response).card_states() == {Generation.objects.get().pk: "queued"}
 
 
 def test_a_film_that_plays_stays_selected(ada_client, ada):
-    playing = GenerationFactory(owner=ada, state="completed")
-    page = ParsedPage(post_form(ada_client, VEO, {"keep": str(playing.pk)}, is_htmx=True))
-    staged = page.find_one("section[@id='stage']").findall(".//*[@data-generation]")
-    assert [card.get("data-generation") for card in staged] == [str(playing.pk)]
+    playing_row = GenerationFactory(owner=ada, state="completed")
+    page = ParsedPage(post_form(ada_client, VEO, {"keep": str(playing_row.pk)}, is_htmx=True))
+    staged_cards = page.find_one("section[@id='stage']").findall(".//*[@data-generation]")
+    assert [card.get("data-generation") for card in staged_cards] == [str(playing_row.pk)]
     assert len(page.card_states()) == 2

@@ -35,10 +35,10 @@ def ada_client(ada) -> Client:
 
 @contextmanager
 def fail_statements(should_fail: Callable[[str], bool], message: str) -> Iterator[None]:
-    def execute_or_fail(go_on, sql, params, many, context):
+    def execute_or_fail(execute, sql, params, is_many, context):
         if should_fail(sql.split(None, 1)[0].upper()):
             raise OperationalError(message)
-        return go_on(sql, params, many, context)
+        return execute(sql, params, is_many, context)
 
     with connection.execute_wrapper(execute_or_fail):
         yield
@@ -85,7 +85,7 @@ def test_a_form_without_a_key_gets_one_that_stays(ada_client):
 
 @contextmanager
 def lose_commit_answer(monkeypatch, *, is_committed: bool) -> Iterator[None]:
-    """The line breaks while the database commits: before it has, or just after."""
+    """The connection breaks while the database commits: before it has, or just after."""
     commit = BaseDatabaseWrapper._commit
 
     def commit_and_fail(self):
@@ -98,19 +98,19 @@ def lose_commit_answer(monkeypatch, *, is_committed: bool) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("done", [True, False], ids=["committed", "not committed"])
+@pytest.mark.parametrize("is_committed", [True, False], ids=["committed", "not committed"])
 @pytest.mark.parametrize("htmx", [True, False])
 def test_a_commit_without_an_answer_is_called_unclear_and_pressed_again_it_is_one(
-    ada_client, monkeypatch, done, htmx
+    ada_client, monkeypatch, is_committed, htmx
 ):
     key = str(uuid.uuid4())
-    with lose_commit_answer(monkeypatch, is_committed=done):
+    with lose_commit_answer(monkeypatch, is_committed=is_committed):
         answer = post_form(ada_client, VEO, FORM_FIELDS, form_key=key, is_htmx=htmx)
     page = ParsedPage(answer)
     assert "may have been taken or not" in page.text
     assert "sent nothing" not in page.text
     assert page.control_value("form_key") == key
-    assert Generation.objects.count() == done
+    assert Generation.objects.count() == is_committed
 
     for _ in range(2):
         assert post_form(ada_client, VEO, page.form_values()).status_code == 302
@@ -125,16 +125,16 @@ def test_a_server_that_closes_the_connection_at_the_commit_is_understood(
 ):
     commit = BaseDatabaseWrapper._commit
 
-    def ended(self):
+    def end_connection(self):
         monkeypatch.undo()
-        other = connection.copy()
-        with other.cursor() as cursor:
+        other_connection = connection.copy()
+        with other_connection.cursor() as cursor:
             number = self.connection.info.backend_pid
             cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [number])
-        other.close()
+        other_connection.close()
         commit(self)
 
-    monkeypatch.setattr(BaseDatabaseWrapper, "_commit", ended)
+    monkeypatch.setattr(BaseDatabaseWrapper, "_commit", end_connection)
     page = ParsedPage(post_form(ada_client, VEO, FORM_FIELDS, is_htmx=htmx))
     assert "may have been taken or not" in page.text
     assert post_form(ada_client, VEO, page.form_values()).status_code == 302
@@ -168,13 +168,13 @@ def test_a_picture_that_cannot_be_noted_down_is_named_and_the_rest_stays(ada_cli
 
 def test_a_form_that_was_read_already_comes_back_even_then(ada_client, monkeypatch):
     """The database goes away with the press itself, and stays away."""
-    with ExitStack() as until_the_answer:
+    with ExitStack() as patches:
 
-        def away(**_):
-            until_the_answer.enter_context(disconnect_database())
+        def disconnect(**_):
+            patches.enter_context(disconnect_database())
             raise OperationalError("server closed the connection unexpectedly")
 
-        monkeypatch.setattr("evolink_studio.generations.services.create_generation", away)
+        monkeypatch.setattr("evolink_studio.generations.services.create_generation", disconnect)
         answer = post_form(ada_client, VEO, FORM_FIELDS, is_htmx=True)
     assert answer.status_code == 200
     page = ParsedPage(answer)
@@ -221,19 +221,19 @@ def test_it_is_said_in_the_language_of_the_browser(ada_client):
     with disconnect_database():
         page = read_unavailable_page(ada_client.get("/", headers={"Accept-Language": "de"}), "de")
     with translation.override("de"):
-        ours = gettext("Skip to the content")
-    assert ours != "Skip to the content"
-    assert ours in page
+        skip_text = gettext("Skip to the content")
+    assert skip_text != "Skip to the content"
+    assert skip_text in page
 
 
 def test_a_fault_of_ours_is_not_blamed_on_the_database(ada_client, monkeypatch):
     """SQLite calls a missing table by the same name as a lock."""
 
-    def broken(*_):
+    def raise_missing_table(*_):
         with connection.cursor() as cursor:
             cursor.execute("SELECT * FROM there_is_no_such_table")
 
-    monkeypatch.setattr("evolink_studio.generations.queries.get_last_model_id", broken)
+    monkeypatch.setattr("evolink_studio.generations.queries.get_last_model_id", raise_missing_table)
     answer = ada_client.get("/")
     assert answer.status_code == 500
     assert "Something went wrong in the studio" in answer.content.decode()

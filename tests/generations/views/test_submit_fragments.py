@@ -1,4 +1,4 @@
-"""A press on a page that says how its rail is laid: only what is not there is drawn."""
+"""A press on a page that says which cards its list has: only what is not there is drawn."""
 
 from datetime import timedelta
 
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def noon():
-    """The worker is there, and it is noon."""
+def frozen_clock():
+    """A live worker, and the clock stands at NOW."""
     with time_machine.travel(NOW + timedelta(hours=1), tick=False) as clock:
         record_heartbeat(worker="here", disk_free_bytes=10**12, now=NOW + timedelta(hours=1))
         yield clock
@@ -39,7 +39,7 @@ def create_ended_generations(ada, count: int) -> list[Generation]:
 
 
 def workspace_inputs(page: ParsedPage) -> dict[str, object]:
-    """What the page's inputs tell of its desk when the button is pressed."""
+    """What the page's inputs say of its cards when the button is pressed."""
     inputs = [e for e in page.find_all("input") if e.get("form") == "generate"]
     return {
         "_since": [e.get("value") for e in inputs if e.get("name") == "_since"],
@@ -67,8 +67,8 @@ def test_the_new_card_is_selected_and_the_former_one_goes_first_in_the_list(ada_
     page = open_workspace(ada_client)
     assert workspace_inputs(page)["_rail"] == [str(rows[1].pk), str(rows[0].pk)]
     answer = ParsedPage(post_form(ada_client, VEO, workspace_inputs(page), is_htmx=True))
-    made = Generation.objects.latest("pk")
-    assert selected_card_ids(answer) == [made.pk]
+    generation = Generation.objects.latest("pk")
+    assert selected_card_ids(answer) == [generation.pk]
     assert card_ids_by_swap(answer, LIST_START_SWAP) == [rows[2].pk]
     assert card_ids_by_swap(answer, "delete") == card_ids_by_swap(answer, "morph") == []
     assert len(answer.card_states()) == 2
@@ -91,33 +91,35 @@ def test_the_list_keeps_its_length(ada_client, ada):
 
 
 def test_what_changed_meanwhile_is_brought_along_and_nothing_is_missed_later(ada_client, ada):
-    older, newer = create_running_generation(ada), create_running_generation(ada)
+    older_row, newer_row = create_running_generation(ada), create_running_generation(ada)
     page = open_workspace(ada_client)
-    record_progress(older, 40)
+    record_progress(older_row, 40)
     answer = ParsedPage(post_form(ada_client, VEO, workspace_inputs(page), is_htmx=True))
-    assert card_ids_by_swap(answer, "morph") == [older.pk]
-    assert card_ids_by_swap(answer, LIST_START_SWAP) == [newer.pk]
-    made = Generation.objects.latest("pk")
-    transition(made, State.SENDING, now=NOW)
-    news = ParsedPage(poll_page(ada_client, poller_url(answer)))
-    assert news.card_states() == {made.pk: "sending"}
-    assert news.find_card(made.pk).get("class") == "stage-card"
+    assert card_ids_by_swap(answer, "morph") == [older_row.pk]
+    assert card_ids_by_swap(answer, LIST_START_SWAP) == [newer_row.pk]
+    generation = Generation.objects.latest("pk")
+    transition(generation, State.SENDING, now=NOW)
+    news_page = ParsedPage(poll_page(ada_client, poller_url(answer)))
+    assert news_page.card_states() == {generation.pk: "sending"}
+    assert news_page.find_card(generation.pk).get("class") == "stage-card"
 
 
 def test_what_another_tab_made_meanwhile_stands_in_its_place(ada_client, ada):
-    (staged_before,) = create_ended_generations(ada, 1)
+    (staged_row,) = create_ended_generations(ada, 1)
     page = open_workspace(ada_client)
-    other = GenerationFactory(owner=ada, state=State.FAILED, created_at=NOW + timedelta(minutes=9))
+    other_row = GenerationFactory(
+        owner=ada, state=State.FAILED, created_at=NOW + timedelta(minutes=9)
+    )
     answer = ParsedPage(post_form(ada_client, VEO, workspace_inputs(page), is_htmx=True))
     # Each is put before all others, so the newest is put last.
-    assert card_ids_by_swap(answer, LIST_START_SWAP) == [staged_before.pk, other.pk]
+    assert card_ids_by_swap(answer, LIST_START_SWAP) == [staged_row.pk, other_row.pk]
 
 
 def test_beside_a_film_that_plays_the_new_card_goes_first_in_the_list(ada_client, ada):
     rows = create_ended_generations(ada, 3)
     page = open_workspace(ada_client)
-    told = workspace_inputs(page) | {"keep": str(rows[2].pk)}
-    answer = ParsedPage(post_form(ada_client, VEO, told, is_htmx=True))
+    inputs = workspace_inputs(page) | {"keep": str(rows[2].pk)}
+    answer = ParsedPage(post_form(ada_client, VEO, inputs, is_htmx=True))
     assert selected_card_ids(answer) == [rows[2].pk]
     assert card_ids_by_swap(answer, LIST_START_SWAP) == [Generation.objects.latest("pk").pk]
 
@@ -135,10 +137,10 @@ def test_a_list_that_is_rendered_otherwise_is_rendered_anew(ada_client, ada):
     rows = create_ended_generations(ada, 4)
     page = open_workspace(ada_client)
     since = {"_since": workspace_inputs(page)["_since"]}
-    turned = {"_rail": [str(rows[0].pk), str(rows[1].pk), str(rows[2].pk)]}
+    reversed_list = {"_rail": [str(rows[0].pk), str(rows[1].pk), str(rows[2].pk)]}
     gap = {"_rail": [str(rows[2].pk), str(rows[0].pk)]}
-    for told in (turned, gap):
-        answer = ParsedPage(post_form(ada_client, VEO, since | told, is_htmx=True))
+    for inputs in (reversed_list, gap):
+        answer = ParsedPage(post_form(ada_client, VEO, since | inputs, is_htmx=True))
         assert answer.find_one("*[@id='workspace']").get("hx-swap-oob") == "morph"
         assert card_ids_by_swap(answer, LIST_START_SWAP) == []
 
@@ -148,9 +150,9 @@ def test_the_same_form_again_does_not_put_its_card_in_two_places(ada_client, ada
     page = open_workspace(ada_client)
     key = "6f1c3c0e-5f0c-4f63-9d4a-0c1f4a1b2c3d"
     post_form(ada_client, VEO, workspace_inputs(page), is_htmx=True, form_key=key)
-    made = Generation.objects.latest("pk")
-    told = workspace_inputs(open_workspace(ada_client, f"?show={rows[1].pk}"))
-    assert str(made.pk) in told["_rail"]
-    answer = ParsedPage(post_form(ada_client, VEO, told, is_htmx=True, form_key=key))
+    generation = Generation.objects.latest("pk")
+    inputs = workspace_inputs(open_workspace(ada_client, f"?show={rows[1].pk}"))
+    assert str(generation.pk) in inputs["_rail"]
+    answer = ParsedPage(post_form(ada_client, VEO, inputs, is_htmx=True, form_key=key))
     assert answer.find_one("*[@id='workspace']").get("hx-swap-oob") == "morph"
-    assert len(answer.find_all(f"*[@id='card-{made.pk}']")) == 1
+    assert len(answer.find_all(f"*[@id='card-{generation.pk}']")) == 1

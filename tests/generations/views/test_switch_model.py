@@ -1,4 +1,4 @@
-"""Another model with the same wishes: kept where it takes them, the rest named."""
+"""Another model with the same values: kept where it takes them, the rest named."""
 
 import uuid
 
@@ -29,8 +29,8 @@ def switch_model(client, old_model_id, new_model_id, fields, **options) -> Parse
 
 
 def test_switching_keeps_what_the_new_model_takes_and_names_the_rest(ada_client):
-    typed = {"prompt": "A dog", "quality": "4k", "aspect_ratio": "9:16"}
-    page = switch_model(ada_client, VEO, SORA, typed, htmx=True)
+    fields = {"prompt": "A dog", "quality": "4k", "aspect_ratio": "9:16"}
+    page = switch_model(ada_client, VEO, SORA, fields, htmx=True)
     assert page.find_one("form[@id='generate']").get("data-model") == SORA
     assert (page.control_value("prompt"), page.control_value("aspect_ratio")) == ("A dog", "9:16")
     note = element_text(page.find_one("*[@data-note]"))
@@ -47,9 +47,9 @@ def test_switching_names_what_stands_there_now(ada_client):
 
 
 def test_switching_never_shortens_a_prompt(ada_client):
-    long = "x" * 4000
-    page = switch_model(ada_client, SORA, VEO, {"prompt": long}, htmx=True)
-    assert page.control_value("prompt") == long
+    long_prompt = "x" * 4000
+    page = switch_model(ada_client, SORA, VEO, {"prompt": long_prompt}, htmx=True)
+    assert page.control_value("prompt") == long_prompt
     assert page.find_all("*[@data-note]") == []
 
 
@@ -88,12 +88,14 @@ def test_switching_from_a_model_we_do_not_have_is_not_found(ada_client):
     assert post_form(ada_client, SORA, {"from_model": "gone"}, action="switch").status_code == 404
 
 
-@pytest.mark.parametrize("old", ALL_SPECS)
-@pytest.mark.parametrize("new", ALL_SPECS)
-def test_every_model_can_be_switched_to_from_every_other(ada_client, sample_specs, old, new):
-    page = switch_model(ada_client, old, new, {}, htmx=True)
-    assert page.find_one("form[@id='generate']").get("data-model") == new
-    if new != TOPAZ.id and old != TOPAZ.id:
+@pytest.mark.parametrize("old_model", ALL_SPECS)
+@pytest.mark.parametrize("new_model", ALL_SPECS)
+def test_every_model_can_be_switched_to_from_every_other(
+    ada_client, sample_specs, old_model, new_model
+):
+    page = switch_model(ada_client, old_model, new_model, {}, htmx=True)
+    assert page.find_one("form[@id='generate']").get("data-model") == new_model
+    if new_model != TOPAZ.id and old_model != TOPAZ.id:
         assert page.control_value("prompt") == "A cat playing piano"
 
 
@@ -103,8 +105,8 @@ def test_every_combination_can_then_be_sent(ada_client, fake_provider, worker):
         ada_client, VEO, SEEDANCE, {"aspect_ratio": "9:16", "quality": "720p"}, htmx=True
     )
     assert post_form(ada_client, SEEDANCE, page.form_values()).status_code == 302
-    made = Generation.objects.get()
-    worker.clock.now = made.created_at
+    generation = Generation.objects.get()
+    worker.clock.now = generation.created_at
     worker.dispatch_due()
-    assert reload(made).state == "running"
+    assert reload(generation).state == "running"
     assert fake_provider.create.requests[0].json["aspect_ratio"] == "9:16"

@@ -1,4 +1,4 @@
-"""One row in each state that no code can work on: it waits longer and longer, in nobody's way."""
+"""A row of each state that raises an unexpected error waits longer and longer, in nobody's way."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -45,7 +45,7 @@ def create_due_generations(worker: ManualWorker, count: int) -> list[Generation]
 def advance_to_state(
     state: str, worker: ManualWorker, fake_provider, video_url: str
 ) -> list[Generation]:
-    """Wishes that have come so far."""
+    """Generations in this state."""
     generations = create_due_generations(worker, HEALTHY_COUNT + 1)
     if state == "queued":
         return generations
@@ -59,24 +59,24 @@ def advance_to_state(
     return [Generation.objects.get(pk=row.pk) for row in generations]
 
 
-def fail_for_row(monkeypatch, state: str, victim: Generation) -> None:
+def fail_for_row(monkeypatch, state: str, failing_row: Generation) -> None:
     module, name = FAILING_FUNCTIONS[state]
     original = getattr(module, name)
 
-    def fail_or_call(row, *facts, **more):
-        if row.pk == victim.pk:
-            raise ZeroDivisionError("poisoned")
-        return original(row, *facts, **more)
+    def fail_or_call(row, *facts, **kwargs):
+        if row.pk == failing_row.pk:
+            raise ZeroDivisionError("unexpected")
+        return original(row, *facts, **kwargs)
 
     monkeypatch.setattr(module, name, fail_or_call)
 
 
-def attempt_times(worker: ManualWorker, victim: Generation) -> Iterator[float]:
-    """When the poisoned row was worked on, in seconds."""
+def attempt_times(worker: ManualWorker, failing_row: Generation) -> Iterator[float]:
+    """When the failing row was worked on, in seconds."""
     for _ in range(ATTEMPT_COUNT):
-        worker.advance_until_due(victim)
+        worker.advance_until_due(failing_row)
         worker.run_all_stages()
-        assert Generation.objects.get(pk=victim.pk).attempts == victim.attempts + 1
+        assert Generation.objects.get(pk=failing_row.pk).attempts == failing_row.attempts + 1
         yield worker.clock().timestamp()
 
 
@@ -85,44 +85,44 @@ def test_an_unprocessable_row_waits_longer_and_longer_and_stops_no_other(
     fake_provider, video_url, monkeypatch, state
 ):
     worker = ManualWorker(fake_provider.url, FakeClock())
-    with count_cases("Worker: a row that no code can work on") as counted:
-        victim, *others = advance_to_state(state, worker, fake_provider, video_url)
-        fail_for_row(monkeypatch, state, victim)
-        when = list(attempt_times(worker, victim))
-        counted.cases = len(when)
+    with count_cases("Worker: a row that no code can work on") as case_counter:
+        failing_row, *other_rows = advance_to_state(state, worker, fake_provider, video_url)
+        fail_for_row(monkeypatch, state, failing_row)
+        times = list(attempt_times(worker, failing_row))
+        case_counter.cases = len(times)
         if state == "queued":
-            assert_incident_reported(victim, worker)
-        gaps = [later - earlier for earlier, later in pairwise(when)]
+            assert_incident_reported(failing_row, worker)
+        gaps = [later - earlier for earlier, later in pairwise(times)]
         assert gaps[3] > 2 * gaps[0], "further each time"
         assert gaps == sorted(gaps)
         worker.clock.advance(hours=3)
         worker.run_all_stages()
-        victim.refresh_from_db()
-        assert_the_others_went_on(state, others)
+        failing_row.refresh_from_db()
+        assert_the_others_went_on(state, other_rows)
         if state == "queued":  # after an hour it is given up, and the person reads why
-            assert (victim.state, victim.charge) == ("failed", "none")
+            assert (failing_row.state, failing_row.charge) == ("failed", "none")
         else:
-            assert victim.state == state
-            assert_incident_reported(victim, worker)
+            assert failing_row.state == state
+            assert_incident_reported(failing_row, worker)
         assert fake_provider.paid_count == (
             HEALTHY_COUNT if state == "queued" else HEALTHY_COUNT + 1
         )
         assert audit_ledger_with_generations().findings == ()
 
 
-def assert_the_others_went_on(state: str, others: list[Generation]) -> None:
-    for row in others:
+def assert_the_others_went_on(state: str, other_rows: list[Generation]) -> None:
+    for row in other_rows:
         row.refresh_from_db()
     if state == "unknown":  # so many at one moment: only a person can tell which is which
-        assert {row.state for row in others} == {"unknown"}
-        assert all(row.attempts > 4 for row in others)
+        assert {row.state for row in other_rows} == {"unknown"}
+        assert all(row.attempts > 4 for row in other_rows)
     else:
         next_state = {"queued": "running", "running": "running", "saving": "completed"}[state]
-        assert {row.state for row in others} == {next_state}
-        assert {row.error_code for row in others} == {""}
+        assert {row.state for row in other_rows} == {next_state}
+        assert {row.error_code for row in other_rows} == {""}
 
 
-def assert_incident_reported(victim: Generation, worker: ManualWorker) -> None:
-    assert victim.pk in {
+def assert_incident_reported(failing_row: Generation, worker: ManualWorker) -> None:
+    assert failing_row.pk in {
         incident.generation.pk for incident in open_incidents(now=worker.clock(), limit=100)
     }
