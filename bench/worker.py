@@ -11,9 +11,9 @@ def main() -> None:
     parser.add_argument("--interval", type=int, required=True, help="seconds")
     interval = parser.parse_args().interval
     django.setup()
-    from evolink_studio.generations.pipeline import poll_schedule
+    from evolink_studio.generations.pipeline import schedule
 
-    poll_schedule.SANDBOX_POLL_INTERVAL_SECONDS = (
+    schedule.SANDBOX_POLL_INTERVAL_SECONDS = (
         interval  # a provider on this machine is read at this interval
     )
     call_command("worker")

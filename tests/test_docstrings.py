@@ -15,12 +15,13 @@ FOLDERS = ("evolink_studio", "tests", "bench")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 QUOTED = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+PATTERN = re.compile(r"[…*<>]")  # a form of names, such as `token_…`, is no name
 RAISED = re.compile(
     r"\bRaises?:? (?:an? |the |its )?([A-Z]\w+(?:(?:, | or | and |, or )[A-Z]\w+)*)"
 )
 CAMEL_CASE = re.compile(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b")
 # What docstrings say that is no name of ours.
-OTHER_WORDS = {"EvoLink", "PostgreSQL", "JavaScript"}
+OTHER_WORDS = {"EvoLink", "PostgreSQL", "JavaScript", "makemessages", "dbshell"}
 # Written so in files that are not Python: templates, commands, other people's documents.
 OTHER_SUFFIXES = {".html", ".js", ".css", ".json", ".md", ".toml", ".yaml", ".txt", ""}
 
@@ -100,7 +101,12 @@ def find_unknown(path: Path) -> list[str]:
     module_names = {part for file in python_files() for part in (file.stem, file.parent.name)}
     unknown = []
     for owner, text in find_docstrings(parse_file(path)):
-        mentioned = [word for quoted in QUOTED.findall(text) for word in IDENTIFIER.findall(quoted)]
+        mentioned = [
+            word
+            for quoted in QUOTED.findall(text)
+            if not PATTERN.search(quoted)
+            for word in IDENTIFIER.findall(quoted)
+        ]
         for raised in RAISED.findall(text):
             mentioned += [word for word in IDENTIFIER.findall(raised) if word not in {"or", "and"}]
         mentioned += CAMEL_CASE.findall(text)

@@ -159,7 +159,7 @@ GENERATIONS_MAY_IMPORT = {
     "models": {"states"},
     "params": {"models", "states"},
     "transitions": {"models", "states"},
-    "accounting": {"models", "states"},
+    "usage_source": {"models", "states"},
     "incidents": {"models", "states"},
     "usage_report": {"models", "states"},
     "pipeline": {"transitions", "params", "models", "states"},
@@ -174,11 +174,11 @@ GENERATIONS_MAY_IMPORT = {
         *("models", "states"),
     },
     "admin": {
-        *("presenters", "resolutions", "services", "usage_report", "incidents", "accounting"),
+        *("presenters", "resolutions", "services", "usage_report", "incidents", "usage_source"),
         *("transitions", "queries", "pipeline", "params", "models", "states"),
     },
     "urls": {"views"},
-    "apps": {"accounting"},
+    "apps": {"usage_source"},
 }
 
 

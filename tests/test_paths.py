@@ -11,11 +11,11 @@ from django.template.loader import render_to_string
 from django.urls import get_resolver
 
 from evolink_studio.credits.models import LedgerEntry, RateCard
-from evolink_studio.generations.change_feed import FeedToken, changes_since, feed_state
+from evolink_studio.generations.change_feed import FeedToken, get_feed_state, list_changes_since
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline.leases import lease_due
 from evolink_studio.generations.pipeline.polling import poll_batch
-from evolink_studio.generations.presenters.workspace import changed_fragments
+from evolink_studio.generations.presenters.workspace import build_changed_fragments
 from evolink_studio.generations.states import State
 from tests.factories import VEO, GenerationFactory, UserFactory
 from tests.fake_provider import FakeProvider
@@ -48,7 +48,7 @@ READING_PATH = [
     "evolink/types.py",
     "evolink/transport.py",
     "evolink/responses.py",
-    "generations/pipeline/poll_schedule.py",
+    "generations/pipeline/schedule.py",
     "generations/transitions.py",
     "generations/change_feed.py",
     "generations/queries.py",
@@ -140,8 +140,8 @@ def poll(worker: ManualWorker, entered_files: list[str]) -> None:
 
 def render_changes(generation: Generation, token: FeedToken, worker: ManualWorker) -> str:
     """What a poll of its owner's page brings."""
-    _, rows = changes_since(generation.owner, PROVIDER_KEY, since=token.version)
-    fragments = changed_fragments(
+    _, rows = list_changes_since(generation.owner, PROVIDER_KEY, since=token.version)
+    fragments = build_changed_fragments(
         generation.owner,
         rows,
         since=token,
@@ -159,7 +159,7 @@ def test_a_reading_passes_few_files_from_evolink_to_the_card():
         worker = ManualWorker(fake_provider.url, FakeClock())
         worker.dispatch_due()
         generation.refresh_from_db()
-        token = feed_state(generation.owner, PROVIDER_KEY).get_token(worker.clock())
+        token = get_feed_state(generation.owner, PROVIDER_KEY).get_token(worker.clock())
         update_task(fake_provider, generation, status="processing", progress=40)
         worker.advance_until_due(generation)
         _ = get_resolver().url_patterns  # imports every view, which is not part of the way

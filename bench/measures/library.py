@@ -18,9 +18,9 @@ from bench.instances import InstanceFactory
 from bench.signed_in_users import SignedInUser, create_signed_in_users
 from bench.sizes import BenchSize
 from evolink_studio.generations import queries
-from evolink_studio.generations.change_feed import feed_state
+from evolink_studio.generations.change_feed import get_feed_state
 from evolink_studio.generations.models import ChangeFeed, Generation
-from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.views.gallery import PAGE_SIZE
 
 ROUND_COUNT = 9
@@ -61,7 +61,7 @@ def _create_library(user: SignedInUser, count: int) -> None:
 
 def _build_pages(user: SignedInUser, count: int) -> dict[str, Callable[[], object]]:
     rows = Generation.objects.order_by("-created_at", "-id").values_list("created_at", "pk")
-    token = feed_state(user.user, provider_key()).get_token(timezone.now())
+    token = get_feed_state(user.user, get_provider_key()).get_token(timezone.now())
     middle, deep = rows[count // 2], rows[count - 2 * PAGE_SIZE]
     return {
         "films, first page": lambda: _check_films_page(user, None),

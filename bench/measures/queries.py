@@ -16,9 +16,9 @@ from bench.generation_rows import create_completed, create_running
 from bench.instances import InstanceFactory
 from bench.signed_in_users import SignedInUser, create_signed_in_users
 from bench.sizes import BenchSize
-from evolink_studio.generations.change_feed import FeedToken, feed_state
+from evolink_studio.generations.change_feed import FeedToken, get_feed_state
 from evolink_studio.generations.models import ChangeFeed, Generation
-from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.pipeline.provider import get_provider_key
 
 CARD_COUNT = 100
 MAX_QUERIES = 3
@@ -38,7 +38,7 @@ def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
             created_version=0
         )  # the page knows these cards: they are changed, not new
         ChangeFeed.objects.update(version=CARD_COUNT + 1)
-        token = feed_state(user.user, provider_key()).get_token(now)
+        token = get_feed_state(user.user, get_provider_key()).get_token(now)
         idle, _ = _measure_poll(user, token, card_count=0)
         one_card, _ = _measure_poll(user, replace(token, version=CARD_COUNT), card_count=1)
         many_cards, answer_bytes = _measure_poll(

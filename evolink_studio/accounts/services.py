@@ -19,7 +19,7 @@ def _hash_token(token: str) -> str:
 
 
 def create_owner_from_environment(*, environ: Mapping[str, str] = os.environ) -> User | None:
-    """Create the owner from `DJANGO_SUPERUSER_USERNAME`, `_EMAIL`, `_PASSWORD` at the first start.
+    """Create the owner from the variables `DJANGO_SUPERUSER_*` at the first start.
 
     Returns the new owner, or None when a person exists already or the variables are not given.
     """

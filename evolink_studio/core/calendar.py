@@ -3,21 +3,21 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 
-def day_of(moment: datetime) -> date:
+def get_day(moment: datetime) -> date:
     """The day in which a moment lies."""
     return moment.astimezone(UTC).date()
 
 
-def start_of_day(day: date) -> datetime:
+def get_day_start(day: date) -> datetime:
     """The first moment of a day."""
     return datetime.combine(day, time.min, UTC)
 
 
-def start_of_month(day: date) -> date:
+def get_month_start(day: date) -> date:
     """The first day of the month of a day."""
     return day.replace(day=1)
 
 
-def start_of_next_month(day: date) -> date:
+def get_next_month_start(day: date) -> date:
     """The first day of the month after that of a day."""
-    return start_of_month(start_of_month(day) + timedelta(days=31))
+    return get_month_start(get_month_start(day) + timedelta(days=31))

@@ -18,7 +18,7 @@ class _EchoBuffer:
         return text
 
 
-def csv_response(
+def build_csv_response(
     filename: str, header: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> StreamingHttpResponse:
     """A CSV download, streamed while its rows are read."""

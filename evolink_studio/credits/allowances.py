@@ -20,7 +20,7 @@ from evolink_studio.credits.models import Allowance
 Number = TypeVar("Number", int, Decimal)
 
 
-def applicable_allowances(user: User) -> tuple[Allowance, ...]:
+def get_applicable_allowances(user: User) -> tuple[Allowance, ...]:
     """Every allowance that must have credits left, in the order in which balances are locked.
 
     One that gives everybody an amount each applies only where the person or a group of theirs
@@ -33,7 +33,9 @@ def applicable_allowances(user: User) -> tuple[Allowance, ...]:
     return _effective_allowances(allowances.select_related("user", "group").order_by("pk"))
 
 
-def applicable_allowances_by_user(user_ids: Collection[int]) -> dict[int, tuple[Allowance, ...]]:
+def get_applicable_allowances_by_user(
+    user_ids: Collection[int],
+) -> dict[int, tuple[Allowance, ...]]:
     """The same for many people, by user id. Two queries."""
     memberships = User.groups.through.objects.filter(user_id__in=user_ids)
     member_pairs = set(memberships.values_list("user_id", "group_id"))
@@ -52,14 +54,14 @@ def applicable_allowances_by_user(user_ids: Collection[int]) -> dict[int, tuple[
     }
 
 
-def concurrency_limits_by_user(user_ids: Collection[int]) -> dict[int, int]:
+def get_concurrency_limits_by_user(user_ids: Collection[int]) -> dict[int, int]:
     """How many generations each user may have under way; users without a limit are left out.
 
     For a queue in which the others wait; `authorize_amount` refuses them instead. Two queries.
     """
     limits = {
-        user_id: concurrency_limit(allowances)
-        for user_id, allowances in applicable_allowances_by_user(user_ids).items()
+        user_id: find_concurrency_limit(allowances)
+        for user_id, allowances in get_applicable_allowances_by_user(user_ids).items()
     }
     return {user_id: limit for user_id, limit in limits.items() if limit is not None}
 
@@ -85,10 +87,10 @@ def authorize_amount(
     credits_needed = (
         _unknown_price_amount(allowances, model_id, max_credits) if amount is None else amount
     )
-    credits_limit = per_generation_limit(allowances)
+    credits_limit = find_per_generation_limit(allowances)
     if credits_limit is not None and credits_needed > credits_limit:
         raise GenerationLimitExceeded(limit=credits_limit, credits_needed=credits_needed)
-    limit = concurrency_limit(allowances)
+    limit = find_concurrency_limit(allowances)
     if limit is not None and active_count >= limit:
         raise ConcurrencyLimitExceeded(limit=limit)
     return credits_needed
@@ -101,17 +103,17 @@ def allows_model(allowances: Iterable[Allowance], model_id: str) -> bool:
     )
 
 
-def per_generation_limit(allowances: Iterable[Allowance]) -> Decimal | None:
+def find_per_generation_limit(allowances: Iterable[Allowance]) -> Decimal | None:
     """The credits that one generation may cost; None without a limit."""
     return _strictest_limit(allowance.max_credits_per_generation for allowance in allowances)
 
 
-def concurrency_limit(allowances: Iterable[Allowance]) -> int | None:
+def find_concurrency_limit(allowances: Iterable[Allowance]) -> int | None:
     """How many generations may be under way at once; None without a limit."""
     return _strictest_limit(allowance.max_concurrent for allowance in allowances)
 
 
-def sharing_scope(allowance: Allowance) -> tuple[SharingScope, str]:
+def get_sharing_scope(allowance: Allowance) -> tuple[SharingScope, str]:
     """Who shares it, and the name of the group if it is one."""
     if not allowance.is_shared:
         return SharingScope.OWN, ""

@@ -17,7 +17,7 @@ from django.db.models import Count, ExpressionWrapper, F, Q, Sum, Window
 from evolink_studio.core.database import consistent_snapshot
 from evolink_studio.credits.fields import ZERO_CREDITS, CreditsField
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry, Reservation
-from evolink_studio.credits.price_accuracy import get_usage_source
+from evolink_studio.credits.usage_source import get_usage_source
 
 IS_CLOSING_ENTRY = Q(kind__in=[LedgerEntry.Kind.SETTLE, LedgerEntry.Kind.RELEASE])
 
@@ -68,7 +68,7 @@ def audit_ledger_with_generations() -> AuditReport:
     """The same, compared with the generations if a usage source is registered."""
     source = get_usage_source()
     with consistent_snapshot():
-        return _run_audit(dict(source.expected_charges()) if source else None)
+        return _run_audit(dict(source.list_expected_charges()) if source else None)
 
 
 def _run_audit(expected: ExpectedCharges | None) -> AuditReport:

@@ -14,17 +14,17 @@ from django.db.models import Q
 from evolink_studio.accounts.models import User
 from evolink_studio.credits.allowances import (
     allows_model,
-    applicable_allowances,
-    applicable_allowances_by_user,
     authorize_amount,
-    per_generation_limit,
-    sharing_scope,
+    find_per_generation_limit,
+    get_applicable_allowances,
+    get_applicable_allowances_by_user,
+    get_sharing_scope,
 )
 from evolink_studio.credits.exceptions import AllowanceExceeded, SpendingDenied
 from evolink_studio.credits.fields import ZERO_CREDITS
 from evolink_studio.credits.models import Allowance, AllowanceBalance
-from evolink_studio.credits.periods import current_period_filter, end_of_period
-from evolink_studio.credits.queries import owner_names
+from evolink_studio.credits.periods import build_current_period_filter, get_period_end
+from evolink_studio.credits.queries import list_owner_names
 
 ALERT_THRESHOLDS_PERCENT = (50, 80, 100)
 
@@ -55,7 +55,7 @@ class AllowanceStatus:
     @property
     def reached_thresholds(self) -> tuple[int, ...]:
         """The thresholds, in percent, that are reached."""
-        return reached_thresholds(self.limit, self.used)
+        return find_reached_thresholds(self.limit, self.used)
 
     @property
     def used_percent(self) -> int | None:
@@ -101,8 +101,8 @@ def check_availability(
 
     Reserves nothing: only `ledger.reserve` does.
     """
-    statuses = allowance_statuses(user, now)
-    strictest = most_restrictive(statuses)
+    statuses = get_allowance_statuses(user, now)
+    strictest = find_most_restrictive(statuses)
     credits_needed, denial = None, None
     allowances = [status.allowance for status in statuses]
     try:
@@ -116,10 +116,12 @@ def check_availability(
         _require_available(strictest, credits_needed)
     except SpendingDenied as error:
         denial = error
-        denial.owner_names = owner_names()
+        denial.owner_names = list_owner_names()
     pending_credits = credits_needed or ZERO_CREDITS
     available = strictest.available if strictest else None
-    limits = [limit for limit in (available, per_generation_limit(allowances)) if limit is not None]
+    limits = [
+        limit for limit in (available, find_per_generation_limit(allowances)) if limit is not None
+    ]
     return Availability(
         statuses=statuses,
         most_restrictive=strictest,
@@ -130,7 +132,7 @@ def check_availability(
         denial=denial,
         alert_percents=max(
             (
-                reached_thresholds(status.limit, status.used + pending_credits)
+                find_reached_thresholds(status.limit, status.used + pending_credits)
                 for status in statuses
             ),
             default=(),
@@ -139,12 +141,12 @@ def check_availability(
     )
 
 
-def allowance_statuses(user: User, now: datetime) -> tuple[AllowanceStatus, ...]:
+def get_allowance_statuses(user: User, now: datetime) -> tuple[AllowanceStatus, ...]:
     """The status of every allowance that applies to a person. Two queries."""
-    allowances = applicable_allowances(user)
+    allowances = get_applicable_allowances(user)
     own_or_shared = Q(user=user) | Q(user=None)
     balances = AllowanceBalance.objects.filter(
-        own_or_shared, current_period_filter(now), allowance__in=allowances
+        own_or_shared, build_current_period_filter(now), allowance__in=allowances
     )
     balance_by_allowance = {balance.allowance_id: balance for balance in balances}
     return tuple(
@@ -153,11 +155,11 @@ def allowance_statuses(user: User, now: datetime) -> tuple[AllowanceStatus, ...]
     )
 
 
-def allowance_statuses_by_user(
+def get_allowance_statuses_by_user(
     user_ids: Collection[int], now: datetime
 ) -> dict[int, tuple[AllowanceStatus, ...]]:
     """The same for many people, by user id. Three queries."""
-    allowances_by_user = applicable_allowances_by_user(user_ids)
+    allowances_by_user = get_applicable_allowances_by_user(user_ids)
     all_allowances = {
         allowance.pk: allowance
         for allowances in allowances_by_user.values()
@@ -165,7 +167,7 @@ def allowance_statuses_by_user(
     }
     own_or_shared = Q(user__in=user_ids) | Q(user=None)
     balances = AllowanceBalance.objects.filter(
-        own_or_shared, current_period_filter(now), allowance__in=all_allowances
+        own_or_shared, build_current_period_filter(now), allowance__in=all_allowances
     )
     balance_by_key = {(balance.allowance_id, balance.user_id): balance for balance in balances}
     return {
@@ -181,13 +183,13 @@ def allowance_statuses_by_user(
     }
 
 
-def most_restrictive(statuses: Iterable[AllowanceStatus]) -> AllowanceStatus | None:
+def find_most_restrictive(statuses: Iterable[AllowanceStatus]) -> AllowanceStatus | None:
     """The allowance with the least left; None if none has a limit."""
     limited_statuses = (status for status in statuses if status.available is not None)
     return min(limited_statuses, key=lambda status: status.available or ZERO_CREDITS, default=None)
 
 
-def reached_thresholds(limit: Decimal | None, used: Decimal) -> tuple[int, ...]:
+def find_reached_thresholds(limit: Decimal | None, used: Decimal) -> tuple[int, ...]:
     """The thresholds, in percent, that `used` reaches."""
     if limit is None or not used:
         return ()
@@ -202,7 +204,7 @@ def _build_status(
         limit=allowance.credits_limit,
         reserved=balance.credits_reserved if balance else ZERO_CREDITS,
         charged=balance.credits_charged if balance else ZERO_CREDITS,
-        resets_at=end_of_period(allowance.period, allowance.current_period_start(now)),
+        resets_at=get_period_end(allowance.period, allowance.current_period_start(now)),
     )
 
 
@@ -210,7 +212,7 @@ def _require_available(status: AllowanceStatus | None, credits_needed: Decimal) 
     if status is None or status.available is None:
         return
     if credits_needed > status.available or status.overdraft:
-        scope, group_name = sharing_scope(status.allowance)
+        scope, group_name = get_sharing_scope(status.allowance)
         raise AllowanceExceeded(
             available=status.available,
             credits_needed=credits_needed,

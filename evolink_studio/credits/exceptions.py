@@ -24,7 +24,7 @@ from evolink_studio.catalog import SPECS
 from evolink_studio.core.formatting import format_credits
 
 
-def owner_contact_text(names: Sequence[str]) -> str:
+def build_owner_contact_text(names: Sequence[str]) -> str:
     """Whom to ask to change an allowance."""
     if not names:
         return _("Ask the owner of this studio to change that.")
@@ -54,7 +54,7 @@ class SpendingDenied(Exception):
     @property
     def contact_text(self) -> str:
         """Whom to ask."""
-        return owner_contact_text(self.owner_names)
+        return build_owner_contact_text(self.owner_names)
 
     @property
     def summary(self) -> str:

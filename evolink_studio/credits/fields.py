@@ -83,6 +83,6 @@ class CreditsField(models.BigIntegerField[SetType, GetType]):
         return models.Field.formfield(self, **{**defaults, **kwargs})
 
 
-def credits_value(credits: Decimal) -> Value:
+def build_credits_value(credits: Decimal) -> Value:
     """An amount inside a database expression."""
     return Value(credits, output_field=CreditsField())

@@ -22,16 +22,20 @@ from django.db import transaction
 from django.db.models import ExpressionWrapper, F, QuerySet
 
 from evolink_studio.accounts.models import User
-from evolink_studio.credits.allowances import applicable_allowances, authorize_amount, sharing_scope
+from evolink_studio.credits.allowances import (
+    authorize_amount,
+    get_applicable_allowances,
+    get_sharing_scope,
+)
 from evolink_studio.credits.exceptions import AllowanceExceeded, NoAllowance, SpendingDenied
 from evolink_studio.credits.fields import (
     ZERO_CREDITS,
     CreditsField,
-    credits_value,
+    build_credits_value,
     quantize_credits,
 )
 from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry, Reservation
-from evolink_studio.credits.queries import owner_names
+from evolink_studio.credits.queries import list_owner_names
 
 
 class InsufficientBalance(Exception):
@@ -50,9 +54,9 @@ def reserve_in_balance(
     One UPDATE checks and reserves. Its conditions are on its own row only, so both databases
     check again if another transaction changed the row meanwhile. Raises InsufficientBalance.
     """
-    balances = current_balance(allowance, user_id, now)
+    balances = get_current_balance(allowance, user_id, now)
     changes = {
-        "credits_reserved": F("credits_reserved") + credits_value(amount),
+        "credits_reserved": F("credits_reserved") + build_credits_value(amount),
         "credits_limit": allowance.credits_limit,
     }
     sufficient_balances = _with_available(balances, allowance.credits_limit, amount)
@@ -67,13 +71,13 @@ def change_balance(balance_id: int, *, reserved: Decimal, charged: Decimal) -> A
     """Add these amounts to a balance, whatever its limit, and return the balance after that."""
     balances = AllowanceBalance.objects.filter(pk=balance_id)
     balances.update(
-        credits_reserved=F("credits_reserved") + credits_value(reserved),
-        credits_charged=F("credits_charged") + credits_value(charged),
+        credits_reserved=F("credits_reserved") + build_credits_value(reserved),
+        credits_charged=F("credits_charged") + build_credits_value(charged),
     )
     return balances.get()
 
 
-def current_balance(
+def get_current_balance(
     allowance: Allowance, user_id: int, now: datetime
 ) -> QuerySet[AllowanceBalance]:
     """The balance of the current period as a queryset, empty if it does not exist yet."""
@@ -102,7 +106,7 @@ def _with_available(
 ) -> QuerySet[AllowanceBalance]:
     if limit is None:
         return balances
-    total = F("credits_reserved") + F("credits_charged") + credits_value(amount)
+    total = F("credits_reserved") + F("credits_charged") + build_credits_value(amount)
     used_after = ExpressionWrapper(total, output_field=CreditsField())
     return balances.alias(used_after=used_after).filter(used_after__lte=limit)
 
@@ -139,7 +143,7 @@ def reserve(
             existing_reservations = _lock_reservations(generation_id)
             if existing_reservations:
                 return _existing_amount(existing_reservations)
-            allowances = applicable_allowances(user)
+            allowances = get_applicable_allowances(user)
             amount = authorize_amount(
                 allowances,
                 model_id=model_id,
@@ -150,7 +154,7 @@ def reserve(
             _reserve_in_all(allowances, generation_id, user, amount, now)
             return amount
     except SpendingDenied as denial:
-        denial.owner_names = owner_names()
+        denial.owner_names = list_owner_names()
         log.info("reservation denied", generation=generation_id, person=user.pk, reason=denial.code)
         raise
 
@@ -259,12 +263,12 @@ def record_external(
     with transaction.atomic():
         if _lock_reservations(generation_id):
             return False
-        allowances = applicable_allowances(user)
+        allowances = get_applicable_allowances(user)
         if not allowances:
-            raise NoAllowance(owner_names=owner_names())
+            raise NoAllowance(owner_names=list_owner_names())
         for allowance in allowances:
             ensure_balance(allowance, user.pk, now)
-            balance = current_balance(allowance, user.pk, now).get()
+            balance = get_current_balance(allowance, user.pk, now).get()
             reservation = Reservation.objects.create(
                 generation_id=generation_id, balance=balance, credits=ZERO_CREDITS
             )
@@ -314,7 +318,7 @@ def _reserve_in_all(
 def _build_exceeded_error(
     allowance: Allowance, balance: AllowanceBalance, credits_needed: Decimal
 ) -> AllowanceExceeded:
-    scope, group_name = sharing_scope(allowance)
+    scope, group_name = get_sharing_scope(allowance)
     return AllowanceExceeded(
         available=max(
             ZERO_CREDITS, (allowance.credits_limit or ZERO_CREDITS) - balance.credits_used

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from evolink_studio.credits.fields import CREDITS_QUANTUM, ZERO_CREDITS, CreditsField
-from evolink_studio.credits.periods import Period, end_of_period, start_of_period
+from evolink_studio.credits.periods import Period, get_period_end, get_period_start
 
 
 class Allowance(models.Model):
@@ -141,7 +141,7 @@ class Allowance(models.Model):
 
     def current_period_start(self, now: datetime) -> date:
         """The first day of the current period."""
-        return start_of_period(self.period, now)
+        return get_period_start(self.period, now)
 
     def balance_user_id(self, user_id: int) -> int | None:
         """The `user_id` of the balance that a person spends from; None for the shared one."""
@@ -209,7 +209,7 @@ class AllowanceBalance(models.Model):
 
     @property
     def resets_at(self) -> datetime | None:
-        return end_of_period(self.period, self.period_start)
+        return get_period_end(self.period, self.period_start)
 
     def effective_limit(self, now: datetime) -> Decimal | None:
         """The allowance's limit in the current period; for a past period, the limit of then."""

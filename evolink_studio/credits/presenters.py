@@ -8,11 +8,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from evolink_studio.core.formatting import format_credits
-from evolink_studio.credits.allowances import sharing_scope
+from evolink_studio.credits.allowances import get_sharing_scope
 from evolink_studio.credits.availability import AllowanceStatus, Availability
-from evolink_studio.credits.exceptions import SharingScope, owner_contact_text
+from evolink_studio.credits.exceptions import SharingScope, build_owner_contact_text
 from evolink_studio.credits.periods import Period
-from evolink_studio.credits.queries import owner_names
+from evolink_studio.credits.queries import list_owner_names
 
 _OWN_TITLES = {
     Period.DAY: gettext_lazy("Your allowance today"),
@@ -49,16 +49,16 @@ def summarize_allowances(availability: Availability) -> AllowanceSummary | None:
     """The summary; None for a person without a limit. One query."""
     if availability.most_restrictive is None:
         return None
-    (strictest_line,) = allowance_lines([availability.most_restrictive])
+    (strictest_line,) = build_allowance_lines([availability.most_restrictive])
     return AllowanceSummary(
         summary=f"{strictest_line.title}: {strictest_line.remaining_text}",
-        lines=allowance_lines(availability.statuses),
-        contact_text=owner_contact_text(owner_names()),
+        lines=build_allowance_lines(availability.statuses),
+        contact_text=build_owner_contact_text(list_owner_names()),
         is_near_limit=bool(availability.alert_percents),
     )
 
 
-def allowance_lines(statuses: Iterable[AllowanceStatus]) -> list[AllowanceLine]:
+def build_allowance_lines(statuses: Iterable[AllowanceStatus]) -> list[AllowanceLine]:
     """Every allowance of a person as a page shows it."""
     return [
         AllowanceLine(
@@ -72,7 +72,7 @@ def allowance_lines(statuses: Iterable[AllowanceStatus]) -> list[AllowanceLine]:
 
 
 def _line_title(status: AllowanceStatus) -> str:
-    scope, group_name = sharing_scope(status.allowance)
+    scope, group_name = get_sharing_scope(status.allowance)
     if scope is SharingScope.GROUP:
         return _("Shared by “{group}”").format(group=group_name)
     if scope is SharingScope.STUDIO:

@@ -1,65 +1,13 @@
-"""Compares estimates, reservations and charges; registers the source of generation data."""
+"""How far estimates, reservations and charges are apart, by AI model and rate card."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
 
 from evolink_studio.credits.fields import ZERO_CREDITS
 from evolink_studio.credits.models import RateCard
 from evolink_studio.credits.pricing import calculate_price
-
-
-@dataclass(frozen=True)
-class UsageSample:
-    """One generation: what was chosen, and its credits as far as they are known."""
-
-    generation_id: int
-    model_id: str
-    params: Mapping[str, object]
-    created_at: datetime
-    estimated: Decimal | None
-    reserved: Decimal | None
-    charged: Decimal | None
-
-
-class UsageSource(Protocol):
-    """Generation data that another app provides: `credits` must not import `generations`."""
-
-    def recent_samples(self, model_id: str | None, limit: int) -> Iterable[UsageSample]:
-        """Generations with a figure from EvoLink, newest first; `model_id` None means any."""
-
-    def expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
-        """(generation id, what its entries must sum to; None while its credits are reserved)."""
-
-    def get_admin_url(self, generation_id: int) -> str:
-        """The URL of its admin page."""
-
-
-_registered_sources: list[UsageSource] = []
-
-
-def register_usage_source(source: UsageSource) -> None:
-    """Set the source of generation data. Called once, when the apps are ready."""
-    _registered_sources[:] = [source]
-
-
-def get_usage_source() -> UsageSource | None:
-    """The source of generation data; None while none is registered."""
-    return _registered_sources[0] if _registered_sources else None
-
-
-def recent_samples(model_id: str | None, limit: int) -> list[UsageSample]:
-    """The newest generations with a figure from EvoLink; [] without a source."""
-    source = get_usage_source()
-    return list(source.recent_samples(model_id, limit)) if source else []
-
-
-def generation_admin_url(generation_id: int) -> str:
-    """The URL of a generation's admin page; "" without a source."""
-    source = get_usage_source()
-    return source.get_admin_url(generation_id) if source else ""
+from evolink_studio.credits.usage_source import UsageSample
 
 
 @dataclass(frozen=True)

@@ -42,16 +42,16 @@ def estimate_price(rate_card: RateCard | None, params: Mapping[str, object]) -> 
         return Estimate(None)
     if is_length_known(rate_card, params):
         return Estimate(calculate_price(rate_card, params))
-    return Estimate(None, max_credits=highest_price(rate_card))
+    return Estimate(None, max_credits=find_highest_price(rate_card))
 
 
-def lowest_unit_price(rate_card: RateCard) -> Decimal:
+def find_lowest_unit_price(rate_card: RateCard) -> Decimal:
     """The lowest price of one unit, for "from … credits"."""
     multipliers = [Decimal(1), *(Decimal(str(factor["times"])) for factor in rate_card.factors)]
     return (rate_card.credits_per_unit * min(multipliers)).quantize(CREDITS_QUANTUM, ROUND_HALF_UP)
 
 
-def highest_price(rate_card: RateCard) -> Decimal | None:
+def find_highest_price(rate_card: RateCard) -> Decimal | None:
     """The highest price of this model: highest factor, longest film.
 
     None when it is priced per second and the longest film is unknown.
@@ -106,7 +106,7 @@ class CheaperOption:
 IsAllowed = Callable[[str, object], bool]
 
 
-def cheaper_options(
+def list_cheaper_options(
     rate_card: RateCard, spec: ModelSpec, params: Mapping[str, object], is_allowed: IsAllowed
 ) -> tuple[CheaperOption, ...]:
     """Every single change that is cheaper and that the rules allow, smallest saving first."""
@@ -114,7 +114,7 @@ def cheaper_options(
     return tuple(option for option in options if is_allowed(option.field_name, option.value))
 
 
-def best_cheaper_option(
+def find_best_cheaper_option(
     rate_card: RateCard,
     spec: ModelSpec,
     params: Mapping[str, object],

@@ -9,10 +9,10 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from evolink_studio.core.formatting import format_credits
-from evolink_studio.credits.availability import reached_thresholds
+from evolink_studio.credits.availability import find_reached_thresholds
 from evolink_studio.credits.fields import to_credits
 from evolink_studio.credits.models import Allowance, AllowanceBalance, BalanceError, ProviderAccount
-from evolink_studio.credits.periods import current_period_filter
+from evolink_studio.credits.periods import build_current_period_filter
 
 
 def record_balance(*, provider_key: str, credits_available: Decimal, now: datetime) -> None:
@@ -95,13 +95,14 @@ def claim_threshold_alerts(*, now: datetime) -> list[ThresholdAlert]:
 
 def _changed_thresholds(now: datetime) -> list[tuple[AllowanceBalance, int]]:
     balances = AllowanceBalance.objects.filter(
-        current_period_filter(now), allowance__is_active=True, allowance__credits_limit__gt=0
+        build_current_period_filter(now), allowance__is_active=True, allowance__credits_limit__gt=0
     ).order_by("pk")
     balance_percents = [
         (
             balance,
             max(
-                reached_thresholds(balance.allowance.credits_limit, balance.credits_used), default=0
+                find_reached_thresholds(balance.allowance.credits_limit, balance.credits_used),
+                default=0,
             ),
         )
         for balance in balances.select_related("allowance__user", "allowance__group", "user")

@@ -40,7 +40,7 @@ _ERROR_BY_STATUS: dict[int, type[EvoLinkError]] = {
 
 
 @dataclass(frozen=True)
-class DownloadResult:
+class DownloadedFile:
     """A complete file: its size, its SHA-256 in hex, and the type that the server claims."""
 
     size_bytes: int
@@ -58,7 +58,7 @@ async def download_file(
     resume: bool = False,
     user_agent: str = DEFAULT_USER_AGENT,
     resolver: Resolver = resolve_host,
-) -> DownloadResult:
+) -> DownloadedFile:
     """Download `url` to `destination`: at most `max_bytes` bytes, within `deadline` seconds.
 
     `trusted_urls`: configured base URLs of EvoLink, allowed even on a private address. On failure
@@ -86,7 +86,7 @@ async def download_file(
 
 async def _fetch(
     resolved_url: ResolvedUrl, destination: Path, *, max_bytes: int, resume: bool, user_agent: str
-) -> DownloadResult:
+) -> DownloadedFile:
     headers = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": "identity"}
     with PartialFile(destination, resume=resume) as partial_file:
         async with temporary_client() as client:
@@ -122,7 +122,7 @@ async def _send_request(
 
 async def _receive_body(
     response: httpx.Response, partial_file: PartialFile, max_bytes: int
-) -> DownloadResult:
+) -> DownloadedFile:
     _check_response(response)
     total = await partial_file.open(response.status_code, response.headers)
     if total is not None and total > max_bytes:
@@ -135,7 +135,7 @@ async def _receive_body(
         pace_monitor.record(len(chunk))
     digest = await partial_file.finish()
     mime = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return DownloadResult(size_bytes=partial_file.size, sha256=digest, mime=mime)
+    return DownloadedFile(size_bytes=partial_file.size, sha256=digest, mime=mime)
 
 
 class _PaceMonitor:

@@ -11,7 +11,7 @@ class GenerationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the source from which `credits` reads generations."""
-        from evolink_studio.credits.price_accuracy import register_usage_source
-        from evolink_studio.generations.accounting import GenerationUsage
+        from evolink_studio.credits.usage_source import register_usage_source
+        from evolink_studio.generations.usage_source import GenerationUsage
 
         register_usage_source(GenerationUsage())

@@ -11,7 +11,7 @@ from evolink_studio.accounts.models import User
 from evolink_studio.core.prepared_query import PreparedQuery
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.generations.models import MAX_HEARTBEAT_AGE, ChangeFeed, Generation, Heartbeat
-from evolink_studio.generations.queries import with_results
+from evolink_studio.generations.queries import load_results
 from evolink_studio.generations.states import LIVE_STATES
 
 # At most so many changed generations per poll; no page shows more.
@@ -74,12 +74,12 @@ class FeedState:
         return self.worker_seen_at is None or now - self.worker_seen_at > MAX_HEARTBEAT_AGE
 
 
-def feed_state(user: User, provider_key: str) -> FeedState:
+def get_feed_state(user: User, provider_key: str) -> FeedState:
     """The current state. One query."""
-    return changes_since(user, provider_key, since=None)[0]
+    return list_changes_since(user, provider_key, since=None)[0]
 
 
-def changes_since(
+def list_changes_since(
     user: User, provider_key: str, *, since: int | None
 ) -> tuple[FeedState, list[Generation]]:
     """The feed state, and the generations changed after version `since`, oldest first.
@@ -103,7 +103,7 @@ def changes_since(
 def _load_generations(rows: list[tuple[object, ...]]) -> list[Generation]:
     generations = [Generation.from_db(DEFAULT_DB_ALIAS, _CARD_COLUMNS, row) for row in rows]
     generations.sort(key=lambda generation: (generation.created_at, generation.pk))
-    return with_results(generations)
+    return load_results(generations)
 
 
 # Placeholders of the prepared query: values that occur nowhere else in it. A version below 0 would

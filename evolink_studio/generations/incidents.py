@@ -74,8 +74,8 @@ def _long_reserved_filter(now: datetime) -> Q:
 
 
 def _rejected_callbacks_filter(now: datetime) -> Q:
-    # `incident_filter` limits it to unsettled generations: once our own read has settled one, a
-    # forged callback puts no money at risk. The log of callbacks keeps it.
+    # `build_incident_filter` limits it to unsettled generations: once our own read has settled one,
+    # a forged callback puts no money at risk. The log of callbacks keeps it.
     rejected_deliveries = CallbackDelivery.objects.filter(generation=OuterRef("pk")).exclude(
         rejection=""
     )
@@ -201,7 +201,7 @@ class UnsettledTotals:
     counts_by_type: dict[str, int]
 
 
-def unsettled_totals(*, now: datetime) -> UnsettledTotals:
+def get_unsettled_totals(*, now: datetime) -> UnsettledTotals:
     """Totals of all unsettled generations. One query."""
     is_reserved = Q(charge=Charge.RESERVED)
     totals = Generation.objects.filter(UNSETTLED_FILTER).aggregate(
@@ -226,10 +226,12 @@ def unsettled_totals(*, now: datetime) -> UnsettledTotals:
 
 def count_incidents(*, now: datetime) -> int:
     """The number of generations with an incident. One query."""
-    return Generation.objects.filter(incident_filter(INCIDENT_TYPES, now)).count()
+    return Generation.objects.filter(build_incident_filter(INCIDENT_TYPES, now)).count()
 
 
-def open_incidents(*, now: datetime, limit: int, only_unannounced: bool = False) -> list[Incident]:
+def list_open_incidents(
+    *, now: datetime, limit: int, only_unannounced: bool = False
+) -> list[Incident]:
     """The oldest generations with an incident, each once. One query.
 
     `only_unannounced`: only those whose incident has no `Alert` yet.
@@ -239,7 +241,7 @@ def open_incidents(*, now: datetime, limit: int, only_unannounced: bool = False)
         for incident_type in INCIDENT_TYPES
     ]
     rows = (
-        Generation.objects.filter(incident_filter(INCIDENT_TYPES, now))
+        Generation.objects.filter(build_incident_filter(INCIDENT_TYPES, now))
         .annotate(incident_type=Case(*cases, output_field=CharField()))
         .select_related("owner")
         .defer("last_reply", "params", "result_urls")
@@ -253,7 +255,7 @@ def open_incidents(*, now: datetime, limit: int, only_unannounced: bool = False)
     return [Incident(row, INCIDENT_TYPE_BY_NAME[row.incident_type]) for row in rows[:limit]]
 
 
-def incident_filter(incident_types: Iterable[IncidentType], now: datetime) -> Q:
+def build_incident_filter(incident_types: Iterable[IncidentType], now: datetime) -> Q:
     """Rows that fit at least one of these types; no rows for no types."""
     condition = Q(pk__in=[])
     for incident_type in incident_types:
@@ -274,7 +276,7 @@ def claim_new_alerts(*, now: datetime) -> list[Incident]:
     """Incidents due to be announced, at most MAX_ALERTS; marks them as announced."""
     incidents = [
         incident
-        for incident in open_incidents(now=now, limit=MAX_ALERTS, only_unannounced=True)
+        for incident in list_open_incidents(now=now, limit=MAX_ALERTS, only_unannounced=True)
         if _is_alert_due(incident, now)
     ]
     Alert.objects.bulk_create(

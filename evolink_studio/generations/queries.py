@@ -19,14 +19,14 @@ from django.db.models.functions import Coalesce
 from django.http import Http404
 
 from evolink_studio.accounts.models import User
-from evolink_studio.core.calendar import day_of, start_of_day, start_of_month
+from evolink_studio.core.calendar import get_day, get_day_start, get_month_start
 from evolink_studio.core.prepared_query import PreparedQuery
 from evolink_studio.credits.fields import CreditsField
 from evolink_studio.credits.models import ProviderAccount
-from evolink_studio.credits.queries import provider_account
+from evolink_studio.credits.queries import get_provider_account
 from evolink_studio.generations.models import Charge, Draft, GeneratedVideo, Generation, Heartbeat
-from evolink_studio.generations.pipeline.provider import provider_key
-from evolink_studio.generations.pipeline.queue import QueuePosition, queue_positions
+from evolink_studio.generations.pipeline.provider import get_provider_key
+from evolink_studio.generations.pipeline.queue import QueuePosition, get_queue_positions
 from evolink_studio.generations.states import LIVE_STATES, State
 
 RECENT_LIMIT = 12
@@ -34,7 +34,7 @@ RECENT_LIMIT = 12
 
 def get_generation_or_404(user: User, pk: int) -> Generation:
     """A generation of this person with its results; else raises Http404. Two queries."""
-    generations = with_results(
+    generations = load_results(
         Generation.objects.filter(owner_id=user.pk, pk=pk).defer("last_reply")
     )
     if not generations:
@@ -47,31 +47,31 @@ def is_owner_of(user: User, pk: int) -> bool:
     return Generation.objects.filter(owner_id=user.pk, pk=pk).exists()
 
 
-def results_prefetch() -> Prefetch[str]:
+def build_results_prefetch() -> Prefetch[str]:
     """Prefetch of the saved videos of generations, in one query for all."""
     return Prefetch("results", GeneratedVideo.objects.select_related("asset"))
 
 
-def with_results(rows: Iterable[Generation]) -> list[Generation]:
+def load_results(rows: Iterable[Generation]) -> list[Generation]:
     """These generations with `results` prefetched for completed ones. One more query."""
     generations = list(rows)
     prefetch_related_objects(
-        [row for row in generations if row.state == State.COMPLETED], results_prefetch()
+        [row for row in generations if row.state == State.COMPLETED], build_results_prefetch()
     )
     return generations
 
 
-def recent_generations(user: User, limit: int = RECENT_LIMIT) -> list[Generation]:
+def list_recent_generations(user: User, limit: int = RECENT_LIMIT) -> list[Generation]:
     """The newest generations of a person, without dismissed ones. Two queries."""
     rows = Generation.objects.filter(owner_id=user.pk, dismissed_at=None).order_by(
         "-created_at", "-id"
     )
-    return with_results(rows.defer("last_reply")[:limit])
+    return load_results(rows.defer("last_reply")[:limit])
 
 
-def queue_positions_for(user: User, rows: Sequence[Generation]) -> dict[int, QueuePosition]:
+def get_queue_positions_for(user: User, rows: Sequence[Generation]) -> dict[int, QueuePosition]:
     """Queue positions by pk. No query when none of these rows is queued, else four."""
-    return queue_positions(user.pk) if any(row.state == State.QUEUED for row in rows) else {}
+    return get_queue_positions(user.pk) if any(row.state == State.QUEUED for row in rows) else {}
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,11 @@ class Spending:
 
 def get_spending(user: User, now: datetime) -> Spending:
     """Reserved and charged credits of a person. One query."""
-    today = day_of(now)
+    today = get_day(now)
     parameters = {
         _OWNER: user.pk,
-        _DAY: start_of_day(today),
-        _MONTH: start_of_day(start_of_month(today)),
+        _DAY: get_day_start(today),
+        _MONTH: get_day_start(get_month_start(today)),
     }
     return Spending(*_spending_query().fetch(parameters)[0])
 
@@ -120,7 +120,7 @@ def _sum_column(rows: "QuerySet[Generation]", column: str) -> Coalesce:
     return Coalesce(Subquery(total.values("n")), Value(Decimal(0), CreditsField()))
 
 
-def credits_taken_since(moment: datetime) -> Decimal:
+def sum_credits_taken_since(moment: datetime) -> Decimal:
     """Credits reserved or charged for generations accepted after this moment. One query."""
     rows = Generation.objects.filter(
         accepted_at__gt=moment, charge__in=[Charge.RESERVED, Charge.CHARGED]
@@ -189,12 +189,12 @@ def get_gallery_page(
     if cursor:
         moment, pk = cursor
         rows = rows.filter(created_at__lte=moment).exclude(created_at=moment, id__gte=pk)
-    return with_results(rows.defer("last_reply").order_by("-created_at", "-id")[:limit])
+    return load_results(rows.defer("last_reply").order_by("-created_at", "-id")[:limit])
 
 
-def current_provider_account() -> ProviderAccount:
+def get_current_provider_account() -> ProviderAccount:
     """The account as last read, less credits taken since then. Two queries, no write."""
-    account = provider_account(provider_key=provider_key())
+    account = get_provider_account(provider_key=get_provider_key())
     if account.credits_available is not None and account.read_at is not None:
-        account.credits_available -= credits_taken_since(account.read_at)
+        account.credits_available -= sum_credits_taken_since(account.read_at)
     return account

@@ -40,7 +40,7 @@ MAX_CALLBACK_BYTES = 64 * 1024  # a larger body is not read
 MAX_CALLBACKS_PER_GENERATION = 20
 
 
-def callback_rejection(
+def find_callback_rejection(
     generation: Generation, *, earlier_count: int, size_bytes: int, task_id: str
 ) -> str:
     """Why a callback is ignored; "" if it is not. `earlier_count`: callbacks before it."""
@@ -174,7 +174,7 @@ def record_callback(
     )
     if generation is None or generation.earlier_count > MAX_CALLBACKS_PER_GENERATION:
         return
-    rejection = callback_rejection(
+    rejection = find_callback_rejection(
         generation,
         earlier_count=generation.earlier_count,
         size_bytes=size_bytes,

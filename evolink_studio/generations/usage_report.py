@@ -16,7 +16,7 @@ from django.db.models.functions import Cast, Concat
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog import SPECS
-from evolink_studio.core.calendar import start_of_day, start_of_next_month
+from evolink_studio.core.calendar import get_day_start, get_next_month_start
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 
@@ -86,7 +86,7 @@ class UsageReport:
 def filter_generations(usage_filter: UsageFilter) -> QuerySet[Generation]:
     """The generations that fit a filter."""
     rows = Generation.objects.filter(
-        day_range_filter("accounted_at", usage_filter.first_day, usage_filter.last_day)
+        build_day_range_filter("accounted_at", usage_filter.first_day, usage_filter.last_day)
     )
     conditions = {
         "owner_id": usage_filter.owner_id,
@@ -96,22 +96,22 @@ def filter_generations(usage_filter: UsageFilter) -> QuerySet[Generation]:
     return rows.filter(**{name: value for name, value in conditions.items() if value})
 
 
-def day_range_filter(column: str, first_day: date | None, last_day: date | None) -> Q:
+def build_day_range_filter(column: str, first_day: date | None, last_day: date | None) -> Q:
     """`column` is on these days (UTC), both included; None leaves that side open."""
     condition = Q()
     if first_day:
-        condition &= Q(**{f"{column}__gte": start_of_day(first_day)})
+        condition &= Q(**{f"{column}__gte": get_day_start(first_day)})
     if last_day:
-        condition &= Q(**{f"{column}__lt": start_of_day(last_day + timedelta(days=1))})
+        condition &= Q(**{f"{column}__lt": get_day_start(last_day + timedelta(days=1))})
     return condition
 
 
-def usage_totals(rows: QuerySet[Generation]) -> UsageTotals:
+def sum_usage(rows: QuerySet[Generation]) -> UsageTotals:
     """Count and sums of these rows. One query."""
     return _totals_from_row(rows.order_by().aggregate(**_SUMS))
 
 
-def usage_report(usage_filter: UsageFilter) -> UsageReport:
+def build_usage_report(usage_filter: UsageFilter) -> UsageReport:
     """Three queries, however many generations there are."""
     rows = filter_generations(usage_filter).order_by()
     # Grouping by an expression makes SQLite use the index of the period instead of reading the
@@ -133,12 +133,12 @@ def usage_report(usage_filter: UsageFilter) -> UsageReport:
         model_rows=_build_rows(
             totals_by_model, {model_id: _model_label(model_id) for model_id in totals_by_model}
         ),
-        periods=_build_periods(usage_filter, totals_by_day(rows), is_monthly),
+        periods=_build_periods(usage_filter, sum_usage_by_day(rows), is_monthly),
         is_monthly=is_monthly,
     )
 
 
-def totals_by_day(rows: QuerySet[Generation]) -> dict[date, UsageTotals]:
+def sum_usage_by_day(rows: QuerySet[Generation]) -> dict[date, UsageTotals]:
     """Totals of every day that has a generation. One query."""
     days = rows.annotate(day=Cast("accounted_at", DateField())).values("day").annotate(**_SUMS)
     return {row["day"]: _totals_from_row(row) for row in days}
@@ -217,7 +217,7 @@ def _month_ranges(usage_filter: UsageFilter) -> list[tuple[date, date]]:
     ranges = []
     first_day = usage_filter.first_day
     while first_day <= usage_filter.last_day:
-        next_month = start_of_next_month(first_day)
+        next_month = get_next_month_start(first_day)
         ranges.append((first_day, min(next_month - timedelta(days=1), usage_filter.last_day)))
         first_day = next_month
     return ranges

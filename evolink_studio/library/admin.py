@@ -12,7 +12,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from evolink_studio.core.admin import ReadOnlyAdmin
-from evolink_studio.library.file_responses import asset_file, asset_poster_file, file_response
+from evolink_studio.library.file_responses import (
+    asset_poster_file,
+    build_file_response,
+    serve_asset_file,
+)
 from evolink_studio.library.models import Asset, RemoteCopy
 
 _PREVIEW_HTML_BY_KIND = {
@@ -71,13 +75,13 @@ class AssetAdmin(ReadOnlyAdmin):
         ]
 
     def serve_file(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        return file_response(request, asset_file(self._get_asset_or_404(request, pk)))
+        return build_file_response(request, serve_asset_file(self._get_asset_or_404(request, pk)))
 
     def serve_poster(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         poster_file = asset_poster_file(self._get_asset_or_404(request, pk))
         if poster_file is None:
             raise Http404
-        return file_response(request, poster_file)
+        return build_file_response(request, poster_file)
 
     @admin.display(description=_("preview"))
     def preview(self, asset: Asset) -> SafeString:

@@ -56,7 +56,7 @@ class ServedFile:
         return content_disposition_header(self.is_attachment, self.filename) or "inline"
 
 
-def file_response(request: HttpRequest, served_file: ServedFile) -> HttpResponseBase:
+def build_file_response(request: HttpRequest, served_file: ServedFile) -> HttpResponseBase:
     """200, 206, 304 or 416, for GET and HEAD. Http404 when the storage has no such file.
 
     302 for a GET of a file that an S3 store sends.
@@ -152,7 +152,7 @@ def _add_headers(response: HttpResponseBase, served_file: ServedFile) -> HttpRes
     return response
 
 
-def asset_file(asset: Asset, *, is_attachment: bool = False) -> ServedFile:
+def serve_asset_file(asset: Asset, *, is_attachment: bool = False) -> ServedFile:
     """The asset's file, to send."""
     return ServedFile(str(asset.file), asset.sha256, asset.mime, asset.name, is_attachment)
 

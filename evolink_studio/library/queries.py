@@ -43,7 +43,9 @@ def find_stored_result(*, owner_id: int, name: str, since: datetime) -> Asset | 
     ).first()
 
 
-def recent_assets(user: User, *, kind: str, cursor: str = "", limit: int = PAGE_SIZE) -> AssetPage:
+def list_recent_assets(
+    user: User, *, kind: str, cursor: str = "", limit: int = PAGE_SIZE
+) -> AssetPage:
     """A person's files of one kind, newest first. An invalid `cursor` starts at the newest."""
     files = Asset.objects.readable_by(user).filter(kind=kind)
     if (position := _parse_cursor(cursor)) is not None:

@@ -56,7 +56,7 @@ def store_asset(path: Path, new_asset: NewAsset, now: datetime) -> Asset:
     Raises DiskFull.
     """
     name = filenames.replace_extension(filenames.clean_name(new_asset.name), new_asset.format)
-    sha256 = storage.sha256_of(path)
+    sha256 = storage.compute_sha256(path)
     duplicates = Asset.objects.filter(owner_id=new_asset.owner_id, sha256=sha256)
     if new_asset.origin == Asset.Origin.RESULT:
         duplicates = duplicates.filter(origin=new_asset.origin, name=name)
@@ -73,7 +73,7 @@ def _create_asset(path: Path, new_asset: NewAsset, name: str, sha256: str, now: 
     size_bytes = path.stat().st_size
     extension = filenames.get_extension(new_asset.format)
     with (
-        storage.stored_files(path, extension, new_asset.poster, now) as (file, poster),
+        storage.store_files(path, extension, new_asset.poster, now) as (file, poster),
         transaction.atomic(),
     ):
         return Asset.objects.create(
@@ -133,7 +133,7 @@ def add_video(
     *, owner: User, content: BinaryIO, name: str, origin: str = Origin.UPLOAD, now: datetime
 ) -> Asset:
     """Store a person's film unchanged. Raises InvalidVideo, FileTooLarge or DiskFull."""
-    with storage.temporary_folder() as folder:
+    with storage.create_temporary_folder() as folder:
         path = folder / "film"
         storage.copy_limited(content, path)
         return _store_video(path, owner.pk, name, origin, now)
@@ -143,7 +143,7 @@ def add_audio(
     *, owner: User, content: BinaryIO, name: str, origin: str = Origin.UPLOAD, now: datetime
 ) -> Asset:
     """Store a person's sound unchanged. Raises InvalidAudio, FileTooLarge or DiskFull."""
-    with storage.temporary_folder() as folder:
+    with storage.create_temporary_folder() as folder:
         path = folder / "sound"
         storage.copy_limited(content, path)
         info = audio.probe_audio(path)
@@ -183,7 +183,7 @@ def add_from_url(*, owner: User, url: str, kind: str = Kind.IMAGE, now: datetime
     Raises FetchFailed for a URL that may not be opened or gives no file; any other FileRejected
     like `add_upload`.
     """
-    with _reject_on_outage(), storage.temporary_folder() as folder:
+    with _reject_on_outage(), storage.create_temporary_folder() as folder:
         path = url_import.fetch_url(url, folder / "fetched")
         name = filenames.name_from_url(url)
         with path.open("rb") as content:
@@ -215,7 +215,7 @@ def add_frame(*, asset: Asset, second: Decimal, now: datetime) -> Asset:
         raise InvalidVideo
     name = f"{filenames.strip_extension(asset.name)} {second:.2f} s"
     with _reject_on_outage():
-        with storage.local_copy(str(asset.file)) as path:
+        with storage.open_local_copy(str(asset.file)) as path:
             image = video.extract_frame(path, second)
         return _store_image(image, asset.owner_id, name, Origin.FRAME, now)
 
@@ -257,7 +257,7 @@ def delete_orphans(*, now: datetime, still_needed: storage.NeededFilter) -> int:
 
 def _delete_orphan_files(now: datetime) -> int:
     removed_count = 0
-    for candidates in storage.orphan_candidates(now):
+    for candidates in storage.list_orphan_candidates(now):
         rows = Asset.objects.filter(Q(file__in=candidates) | Q(poster__in=candidates))
         used_names = {name for pair in rows.values_list("file", "poster") for name in pair}
         orphan_names = set(candidates) - used_names
@@ -300,7 +300,7 @@ def _store_image(
         width=image.width,
         height=image.height,
     )
-    with storage.temporary_folder() as folder:
+    with storage.create_temporary_folder() as folder:
         path = folder / "picture"
         path.write_bytes(image.content)
         return store_asset(path, new_asset, now)

@@ -30,7 +30,7 @@ NeededFilter = Callable[[Collection[str]], Collection[str]]
 
 
 @contextmanager
-def temporary_folder() -> Iterator[Path]:
+def create_temporary_folder() -> Iterator[Path]:
     """A folder for unfinished files, on the disk of the library; deleted afterwards."""
     incoming_folder = Path(settings.MEDIA_ROOT) / "incoming"
     with reject_when_disk_full():
@@ -50,14 +50,14 @@ def copy_limited(content: BinaryIO, destination: Path) -> None:
             file.write(chunk)
 
 
-def sha256_of(path: Path) -> str:
+def compute_sha256(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
-def stored_files(
+def store_files(
     path: Path, extension: str, poster: bytes | None, now: datetime
 ) -> Iterator[tuple[str, str]]:
     """Store a file and its poster; yields their names, "" without a poster.
@@ -88,13 +88,13 @@ def delete_files(names: Collection[str]) -> None:
 
 
 @contextmanager
-def local_copy(name: str) -> Iterator[Path]:
+def open_local_copy(name: str) -> Iterator[Path]:
     """A stored file as a local path; a temporary copy if the storage is remote."""
     path = _get_local_path(name)
     if path is not None:
         yield path
         return
-    with temporary_folder() as folder, default_storage.open(name) as stored_file:
+    with create_temporary_folder() as folder, default_storage.open(name) as stored_file:
         copy_path = folder / "copy"
         with copy_path.open("wb") as file:
             shutil.copyfileobj(stored_file, file, _CHUNK_BYTES)
@@ -107,7 +107,7 @@ def read_content(name: str) -> bytes:
         return bytes(file.read())
 
 
-def orphan_candidates(now: datetime) -> Iterator[list[str]]:
+def list_orphan_candidates(now: datetime) -> Iterator[list[str]]:
     """Names of stored files older than a day, of this month and the last, up to 1000 at a time.
 
     A process killed between storing a file and writing its row leaves a file without a row.

@@ -27,7 +27,7 @@ class CappedUploadHandler(TemporaryFileUploadHandler):
     """Receives files up to `MAX_UPLOAD_BYTES` from signed-in people; stops everything else.
 
     Fields before the file are still read, so that the CSRF check works. The reason for a stop is
-    stored on the request for `upload_error`, because Django has no way to pass it on.
+    stored on the request for `get_upload_error`, because Django has no way to pass it on.
     """
 
     def handle_raw_input(
@@ -63,16 +63,16 @@ class CappedUploadHandler(TemporaryFileUploadHandler):
         raise StopUpload(connection_reset=True)
 
 
-def upload_error(request: HttpRequest) -> FileRejected | None:
+def get_upload_error(request: HttpRequest) -> FileRejected | None:
     """Why the upload of this request was stopped; None when everything arrived."""
     _ = request.FILES  # reads the body, if nobody did yet
     error: FileRejected | None = getattr(request, _UPLOAD_ERROR_ATTRIBUTE, None)
     return error
 
 
-def uploaded_file(request: HttpRequest, field_name: str = "file") -> "UploadedFile[Any]":
+def get_uploaded_file(request: HttpRequest, field_name: str = "file") -> "UploadedFile[Any]":
     """The file of this field. Raises the reason of a stop; NoFileUploaded when there is none."""
-    error = upload_error(request)
+    error = get_upload_error(request)
     if error is not None:
         raise error
     file = request.FILES.get(field_name)

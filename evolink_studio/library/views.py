@@ -13,25 +13,29 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.library import services, upload_handlers
 from evolink_studio.library.exceptions import EditFailed, FetchFailed, FileRejected
-from evolink_studio.library.file_responses import asset_file, asset_poster_file, file_response
+from evolink_studio.library.file_responses import (
+    asset_poster_file,
+    build_file_response,
+    serve_asset_file,
+)
 from evolink_studio.library.forms import EditForm, FrameForm, KindForm, PickerForm, UrlImportForm
 from evolink_studio.library.models import Asset
-from evolink_studio.library.queries import get_asset_or_404, recent_assets
+from evolink_studio.library.queries import get_asset_or_404, list_recent_assets
 
 
 @login_required
 @require_safe
 def asset(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
     """The file, to show or play in the browser."""
-    return file_response(request, asset_file(get_asset_or_404(request.user, pk)))
+    return build_file_response(request, serve_asset_file(get_asset_or_404(request.user, pk)))
 
 
 @login_required
 @require_safe
 def asset_download(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
     """The file as a download."""
-    return file_response(
-        request, asset_file(get_asset_or_404(request.user, pk), is_attachment=True)
+    return build_file_response(
+        request, serve_asset_file(get_asset_or_404(request.user, pk), is_attachment=True)
     )
 
 
@@ -42,7 +46,7 @@ def asset_poster(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase
     poster_file = asset_poster_file(get_asset_or_404(request.user, pk))
     if poster_file is None:
         raise Http404
-    return file_response(request, poster_file)
+    return build_file_response(request, poster_file)
 
 
 @login_required
@@ -54,7 +58,7 @@ def upload(request: AuthenticatedHttpRequest) -> JsonResponse:
     return _asset_response(
         lambda: services.add_upload(
             owner=request.user,
-            file=upload_handlers.uploaded_file(request),
+            file=upload_handlers.get_uploaded_file(request),
             kind=kind,
             now=timezone.now(),
         )
@@ -110,7 +114,7 @@ def picker(request: AuthenticatedHttpRequest) -> HttpResponse:
     form.is_valid()
     params = {"kind": Asset.Kind.IMAGE.value, "param": "", "after": ""}
     params |= {name: value for name, value in form.cleaned_data.items() if value}
-    page = recent_assets(request.user, kind=params["kind"], cursor=params["after"])
+    page = list_recent_assets(request.user, kind=params["kind"], cursor=params["after"])
     template = (
         "library/_asset_picker_items.html" if params["after"] else "library/_asset_picker.html"
     )

@@ -21,13 +21,13 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from evolink_studio.core.calendar import day_of
-from evolink_studio.credits.queries import provider_account
-from evolink_studio.generations.incidents import unsettled_totals
+from evolink_studio.core.calendar import get_day
+from evolink_studio.credits.queries import get_provider_account
+from evolink_studio.generations.incidents import get_unsettled_totals
 from evolink_studio.generations.models import Generation, Heartbeat
-from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
-from evolink_studio.generations.usage_report import UsageFilter, filter_generations, usage_totals
+from evolink_studio.generations.usage_report import UsageFilter, filter_generations, sum_usage
 
 OUTCOME_PERIOD = timedelta(hours=24)
 MetricFamilies = Iterator[GaugeMetricFamily]
@@ -127,9 +127,9 @@ def _collect_outcomes(now: datetime) -> MetricFamilies:
 
 
 def _collect_credits(now: datetime) -> MetricFamilies:
-    unsettled = unsettled_totals(now=now)
-    today = day_of(now)
-    today_totals = usage_totals(filter_generations(UsageFilter(today, today)))
+    unsettled = get_unsettled_totals(now=now)
+    today = get_day(now)
+    today_totals = sum_usage(filter_generations(UsageFilter(today, today)))
     yield _build_gauge(
         "credits_reserved", "Credits reserved at EvoLink.", unsettled.credits_reserved
     )
@@ -146,7 +146,7 @@ def _collect_credits(now: datetime) -> MetricFamilies:
 
 
 def _collect_account(now: datetime) -> MetricFamilies:
-    account = provider_account(provider_key=provider_key())
+    account = get_provider_account(provider_key=get_provider_key())
     if account.credits_available is not None:
         yield _build_gauge(
             "balance_credits", "Credits left at EvoLink, as last read.", account.credits_available

@@ -21,7 +21,7 @@ from procrastinate.contrib.django import app, connector_params
 from procrastinate.exceptions import ProcrastinateException
 
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline.downloading import still_needed
+from evolink_studio.generations.pipeline.downloading import filter_needed_files
 from evolink_studio.generations.pipeline.queue import ConcurrencyLimits, lease_next
 from evolink_studio.generations.states import State
 from evolink_studio.library.storage import remove_stale_temporary_files
@@ -171,7 +171,7 @@ class DistributedWorker(Worker):
                     update_heartbeat_interval=self.heartbeat_seconds,
                     stalled_worker_timeout=self.stalled_after_seconds,
                     shutdown_graceful_timeout=JOB_SHUTDOWN_SECONDS,
-                    additional_context={"engine": self},
+                    additional_context={"worker": self},
                 )
 
     async def _run_until_stopped(self, coroutine: Coroutine[None, None, None]) -> None:
@@ -191,5 +191,5 @@ class DistributedWorker(Worker):
 
     async def _remove_stale_files(self) -> bool:
         # Partial files are on the machine that downloads them: each cleans up its own.
-        await sync_to_async(remove_stale_temporary_files)(self.clock(), still_needed)
+        await sync_to_async(remove_stale_temporary_files)(self.clock(), filter_needed_files)
         return False

@@ -14,7 +14,7 @@ from evolink_studio.credits.services import claim_threshold_alerts
 from evolink_studio.generations.incidents import INCIDENT_TYPE_BY_NAME, Incident, claim_new_alerts
 
 
-def alert_mail(incidents: Sequence[Incident], *, address: str) -> tuple[str, str]:
+def build_alert_mail(incidents: Sequence[Incident], *, address: str) -> tuple[str, str]:
     """Subject and body of one mail for all incidents, in English. `address`: base URL or ""."""
     with translation.override("en"):
         lines = [
@@ -49,7 +49,7 @@ async def notify_admins(*, now: datetime) -> int:
         log.warning(
             "incident announced", generation=incident.generation.pk, reason=incident.type.name
         )
-    subject, body = alert_mail(incidents, address=settings.PUBLIC_URL)
+    subject, body = build_alert_mail(incidents, address=settings.PUBLIC_URL)
     await send_notification(
         subject, body, {"generations": [_serialize_incident(incident) for incident in incidents]}
     )

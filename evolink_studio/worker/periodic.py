@@ -15,7 +15,7 @@ from evolink_studio.evolink.errors import (
     RateLimitError,
     RequestRejected,
 )
-from evolink_studio.generations.pipeline.downloading import still_needed
+from evolink_studio.generations.pipeline.downloading import filter_needed_files
 from evolink_studio.generations.pipeline.provider import Provider
 from evolink_studio.library.services import delete_orphans
 from evolink_studio.worker.notifications import send_notification
@@ -80,7 +80,7 @@ def _get_last_due_at(now: datetime) -> datetime:
 async def _audit_and_clean(now: datetime) -> None:
     """Delete orphaned files, audit the ledger, and notify admins of its findings."""
     deleted_count = await sync_to_async(delete_orphans, thread_sensitive=False)(
-        now=now, still_needed=still_needed
+        now=now, still_needed=filter_needed_files
     )
     report = await sync_to_async(audit_ledger_with_generations, thread_sensitive=False)()
     log.info(

@@ -16,7 +16,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, Unique
 from procrastinate.jobs import Job, Status
 from procrastinate.tasks import Task
 
-from evolink_studio.generations.pipeline.leases import next_due_at
+from evolink_studio.generations.pipeline.leases import find_next_due_at
 from evolink_studio.generations.services import generation_queued
 from evolink_studio.generations.states import State
 
@@ -44,7 +44,7 @@ class JobRunner(Protocol):
 
 def get_worker(context: JobContext) -> JobRunner:
     """The worker of the process that runs this job."""
-    worker: JobRunner = context.additional_context["engine"]
+    worker: JobRunner = context.additional_context["worker"]
     return worker
 
 
@@ -55,7 +55,7 @@ async def dispatch_queued(context: JobContext) -> None:
 
 
 @app.task(name="save", pass_context=True)
-async def download_results(context: JobContext) -> None:
+async def run_download_job(context: JobContext) -> None:
     """Download finished films."""
     await get_worker(context).drain_state(State.SAVING)
 
@@ -67,21 +67,21 @@ async def reconcile_unknown(context: JobContext) -> None:
 
 
 @app.task(name="follow", pass_context=True, priority=HIGH_PRIORITY)
-async def poll_slot(context: JobContext, slot: int) -> None:
+async def run_poll_job(context: JobContext, slot: int) -> None:
     """Poll running tasks for the time of one slot."""
     await get_worker(context).poll_slot(slot)
 
 
 TASK_BY_STATE: dict[State, Task[Any, Any, Any]] = {
     State.QUEUED: dispatch_queued,
-    State.SAVING: download_results,
+    State.SAVING: run_download_job,
     State.UNKNOWN: reconcile_unknown,
 }
 
 
 async def defer_if_due(state: State) -> None:
     """Defer the job of this state if a row is due, unless one is queued already."""
-    due_at = await sync_to_async(next_due_at)([state])
+    due_at = await sync_to_async(find_next_due_at)([state])
     if due_at is not None and due_at <= timezone.now():
         await _defer_once(TASK_BY_STATE[state], queueing_lock=TASK_BY_STATE[state].name)
 
@@ -95,7 +95,7 @@ async def ensure_jobs(context: JobContext, timestamp: int) -> None:
     """
     for slot in range(SLOT_COUNT):
         name = f"follow-{slot}"
-        await _defer_once(poll_slot, lock=name, queueing_lock=name, task_kwargs={"slot": slot})
+        await _defer_once(run_poll_job, lock=name, queueing_lock=name, task_kwargs={"slot": slot})
     for state in TASK_BY_STATE:
         await defer_if_due(state)
 
@@ -123,7 +123,7 @@ async def _requeue_job(job: Job) -> None:
 
 
 @app.task(name="attend", pass_context=True)
-async def run_duty(context: JobContext, timestamp: int, duty: str) -> None:
+async def run_duty_job(context: JobContext, timestamp: int, duty: str) -> None:
     """Run a periodic action that one worker does for all."""
     await get_worker(context).run_duty(duty)
 
@@ -141,7 +141,7 @@ for _duty_name, _duty_cron in CRON_BY_DUTY.items():
         lock=_duty_name,
         queueing_lock=_duty_name,
         task_kwargs={"duty": _duty_name},
-    )(run_duty)
+    )(run_duty_job)
 
 
 @app.periodic(cron="0 * * * *")

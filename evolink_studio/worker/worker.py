@@ -23,10 +23,10 @@ from evolink_studio.generations.pipeline.polling import poll_batch
 from evolink_studio.generations.pipeline.provider import Clock, Provider
 from evolink_studio.generations.pipeline.queue import (
     ConcurrencyLimits,
-    concurrency_limits_from_settings,
+    clear_waiting_for_disk,
+    get_concurrency_limits,
     lease_next,
-    pause_queue,
-    resume_queue,
+    mark_waiting_for_disk,
 )
 from evolink_studio.generations.pipeline.reconciliation import reconcile, recover_interrupted_sends
 from evolink_studio.generations.services import record_heartbeat
@@ -48,7 +48,7 @@ DAILY_CHECK_INTERVAL_SECONDS = 300.0  # between two checks whether the daily run
 DRAIN_TIMEOUT_SECONDS = 20.0  # for running tasks after SIGTERM; the studio promises 25 s in all
 
 
-class Stage(Protocol):
+class PipelineStep(Protocol):
     """A stage of the pipeline, for one leased generation."""
 
     def __call__(
@@ -74,7 +74,7 @@ class Worker:
     provider: Provider
     clock: Clock
     capacity: WorkerCapacity = field(default_factory=WorkerCapacity)
-    limits: ConcurrencyLimits = field(default_factory=concurrency_limits_from_settings)
+    limits: ConcurrencyLimits = field(default_factory=get_concurrency_limits)
     name: str = field(default_factory=socket.gethostname)
 
     _lease_next = staticmethod(lease_next)
@@ -164,9 +164,9 @@ class Worker:
         """Whether this disk has space for a film; pauses or resumes the queue accordingly."""
         has_space = shutil.disk_usage(settings.DATA_DIR).free >= MIN_FREE_DISK_BYTES
         if not has_space:
-            await sync_to_async(pause_queue)(now=self.clock())
+            await sync_to_async(mark_waiting_for_disk)(now=self.clock())
         elif not self._has_disk_space:
-            await sync_to_async(resume_queue)()
+            await sync_to_async(clear_waiting_for_disk)()
         self._has_disk_space = has_space
         return has_space
 
@@ -177,7 +177,7 @@ class Worker:
         # With max_searches = 1, as two searches at once could both find the same task.
         return await self._start_stage(State.UNKNOWN, self.capacity.max_searches, reconcile)
 
-    async def _start_stage(self, state: State, limit: int, stage: Stage) -> bool:
+    async def _start_stage(self, state: State, limit: int, stage: PipelineStep) -> bool:
         free_slots = limit - self._count_running(state)
         if free_slots <= 0:
             return False

@@ -16,7 +16,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from evolink_studio.accounts.models import User
-from evolink_studio.generations.pipeline.provider import provider_from_settings
+from evolink_studio.generations.pipeline.provider import build_provider
 from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.sandbox import server
 from evolink_studio.sandbox.database import Database
@@ -79,7 +79,7 @@ def run_worker() -> Iterator[Worker]:
     start_event = threading.Event()
 
     async def run_loop() -> None:
-        provider = provider_from_settings()
+        provider = build_provider()
         async with provider.client:
             workers.append(Worker(provider, timezone.now))
             start_event.set()

@@ -12,8 +12,9 @@ from django.contrib.auth.models import Group
 from django.db import connection
 
 from evolink_studio.accounts.models import User
-from evolink_studio.credits import ledger, price_accuracy
+from evolink_studio.credits import ledger, usage_source
 from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry, Reservation
+from evolink_studio.credits.usage_source import UsageSample
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
 VEO = "veo3.1-pro"
@@ -24,7 +25,7 @@ ROUNDS = int(os.environ.get("LEDGER_ROUNDS", "20"))
 @pytest.fixture(autouse=True)
 def _without_usage_source(monkeypatch) -> None:
     """The ledger alone: nobody tells it about generations, unless a test registers a source."""
-    monkeypatch.setattr(price_accuracy, "_registered_sources", [])
+    monkeypatch.setattr(usage_source, "_registered_sources", [])
 
 
 class FakeUsageSource:
@@ -32,19 +33,17 @@ class FakeUsageSource:
 
     def __init__(
         self,
-        samples: Iterable[price_accuracy.UsageSample] = (),
+        samples: Iterable[UsageSample] = (),
         charges: Iterable[tuple[int, Decimal | None]] = (),
     ) -> None:
         self.samples, self.charges = list(samples), list(charges)
         self.requests: list[tuple[str | None, int]] = []
 
-    def recent_samples(
-        self, model_id: str | None, limit: int
-    ) -> Iterable[price_accuracy.UsageSample]:
+    def list_recent_samples(self, model_id: str | None, limit: int) -> Iterable[UsageSample]:
         self.requests.append((model_id, limit))
         return self.samples
 
-    def expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
+    def list_expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
         return self.charges
 
     def get_admin_url(self, generation_id: int) -> str:

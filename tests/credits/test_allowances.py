@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError
 
-from evolink_studio.credits.allowances import concurrency_limits_by_user
-from evolink_studio.credits.availability import allowance_statuses, check_availability
+from evolink_studio.credits.allowances import get_concurrency_limits_by_user
+from evolink_studio.credits.availability import check_availability, get_allowance_statuses
 from evolink_studio.credits.exceptions import (
     AllowanceExceeded,
     ConcurrencyLimitExceeded,
@@ -19,7 +19,7 @@ from evolink_studio.credits.exceptions import (
 )
 from evolink_studio.credits.ledger import reserve
 from evolink_studio.credits.models import Allowance
-from evolink_studio.credits.periods import Period, end_of_period, start_of_period
+from evolink_studio.credits.periods import Period, get_period_end, get_period_start
 from tests.credits.conftest import NOW, VEO, balance_totals, create_allowance, dump_ledger
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def create_only_allowance(amount, **fields) -> Allowance:
 
 
 def available_credits(user, now=NOW) -> list[Decimal | None]:
-    return [status.available for status in allowance_statuses(user, now)]
+    return [status.available for status in get_allowance_statuses(user, now)]
 
 
 def test_in_a_fresh_studio_everybody_may_spend(ada, ledger_driver):
@@ -144,14 +144,14 @@ def test_the_same_person_cannot_have_two_for_one_period(ada):
 )
 def test_a_period_begins_and_ends_at_midnight_utc(period, moment, first, next_one):
     now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
-    began = start_of_period(period, now)
+    began = get_period_start(period, now)
     assert began.isoformat() == first
-    assert end_of_period(period, began) == datetime.fromisoformat(next_one).replace(tzinfo=UTC)
+    assert get_period_end(period, began) == datetime.fromisoformat(next_one).replace(tzinfo=UTC)
 
 
 def test_a_moment_elsewhere_counts_by_its_utc_day():
     tokyo = datetime.fromisoformat("2026-12-01T08:00:00+09:00")
-    assert start_of_period("month", tokyo).isoformat() == "2026-11-01"
+    assert get_period_start("month", tokyo).isoformat() == "2026-11-01"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_lowered_allowance_is_never_shown_below_nothing(ada, ledger_driver):
     ledger_driver.reserve(ada, "30")
     allowance.credits_limit = Decimal(10)
     allowance.save()
-    (status,) = allowance_statuses(ada, NOW)
+    (status,) = get_allowance_statuses(ada, NOW)
     assert (status.available, status.overdraft) == (0, 20)
     with pytest.raises(AllowanceExceeded) as exc_info:
         ledger_driver.reserve(ada, "0")
@@ -230,7 +230,7 @@ def test_the_queue_can_ask_how_many_of_each_person_may_run(ada, ben, root, film_
     create_allowance(None, user=ada, max_concurrent=3)
     create_allowance(None, group=film_team, is_shared=True, max_concurrent=5)
     create_allowance(None, user=root)
-    assert concurrency_limits_by_user([ada.pk, ben.pk, root.pk]) == {ada.pk: 3, ben.pk: 5}
+    assert get_concurrency_limits_by_user([ada.pk, ben.pk, root.pk]) == {ada.pk: 3, ben.pk: 5}
 
 
 def test_only_chosen_models_may_be_used(ada, film_team, ledger_driver):

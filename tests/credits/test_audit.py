@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 from evolink_studio.credits import audit
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry, Reservation
-from evolink_studio.credits.price_accuracy import register_usage_source
+from evolink_studio.credits.usage_source import register_usage_source
 from tests.credits.conftest import NOW, FakeUsageSource, create_allowance
 
 pytestmark = pytest.mark.django_db

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits import audit, ledger
-from evolink_studio.credits.availability import allowance_statuses, check_availability
+from evolink_studio.credits.availability import check_availability, get_allowance_statuses
 from evolink_studio.credits.exceptions import AllowanceExceeded
 from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry
 from tests.credits.conftest import NOW, ROUNDS, VEO, dump_ledger
@@ -214,7 +214,9 @@ class LedgerHistories(RuleBasedStateMachine):
         }
         assert charged_total == sum((self.used_credits(key) for key in all_keys), Decimal(0))
         for name, user in self.users.items():
-            status_by_name = {names[s.allowance.pk]: s for s in allowance_statuses(user, self.now)}
+            status_by_name = {
+                names[s.allowance.pk]: s for s in get_allowance_statuses(user, self.now)
+            }
             for key in self.balance_keys(name, self.now):
                 remaining = self.limits[key[0]] - self.used_credits(key)
                 status = status_by_name[key[0]]

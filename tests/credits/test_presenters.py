@@ -7,9 +7,9 @@ import pytest
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from evolink_studio.credits.availability import allowance_statuses, check_availability
+from evolink_studio.credits.availability import check_availability, get_allowance_statuses
 from evolink_studio.credits.exceptions import SpendingDenied
-from evolink_studio.credits.presenters import allowance_lines, summarize_allowances
+from evolink_studio.credits.presenters import build_allowance_lines, summarize_allowances
 from evolink_studio.credits.services import claim_threshold_alerts
 from tests.credits.conftest import NOW, VEO, create_allowance
 
@@ -146,7 +146,7 @@ def test_an_allowance_status_has_every_amount(ada, ledger_driver):
     create_allowance(200, user=ada)
     ledger_driver.settle(ledger_driver.reserve(ada, "100"), "100")
     ledger_driver.reserve(ada, "63")
-    (status,) = allowance_statuses(ada, NOW)
+    (status,) = get_allowance_statuses(ada, NOW)
     assert (status.limit, status.reserved, status.charged) == (200, 63, 100)
     assert (status.available, status.overdraft, status.used_percent) == (37, 0, 81)
     assert status.reached_thresholds == (50, 80)
@@ -159,7 +159,7 @@ def test_a_page_tells_how_every_allowance_stands(ada, film_team, ledger_driver):
     ledger_driver.reserve(ada, "37.5")
     lines = [
         (line.title, line.remaining_text, line.used_percent, line.reset_text)
-        for line in allowance_lines(allowance_statuses(ada, NOW))
+        for line in build_allowance_lines(get_allowance_statuses(ada, NOW))
     ]
     assert lines == [
         ("Your allowance this month", "162.5 of 200 left", 18, "afresh on Dec. 1, 2026"),

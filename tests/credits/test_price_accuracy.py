@@ -10,21 +10,17 @@ from evolink_studio.accounts.models import User
 from evolink_studio.catalog import get_spec
 from evolink_studio.core.formatting import credits_to_usd, format_usd
 from evolink_studio.credits.models import RateCard
-from evolink_studio.credits.price_accuracy import (
-    UsageSample,
-    measure_accuracy,
-    preview_prices,
-    register_usage_source,
-)
+from evolink_studio.credits.price_accuracy import measure_accuracy, preview_prices
 from evolink_studio.credits.pricing import (
     Estimate,
-    best_cheaper_option,
     calculate_price,
-    cheaper_options,
     estimate_price,
-    highest_price,
+    find_best_cheaper_option,
+    find_highest_price,
+    list_cheaper_options,
 )
-from evolink_studio.credits.queries import current_rate_card
+from evolink_studio.credits.queries import get_current_rate_card
+from evolink_studio.credits.usage_source import UsageSample, register_usage_source
 from tests.credits.conftest import NOW, FakeUsageSource, create_allowance
 
 RATE_CARDS_URL = "/admin/credits/ratecard/"
@@ -108,12 +104,12 @@ def test_nothing_charged_has_no_percentage():
     ],
 )
 def test_the_worst_case_is_the_longest_film_at_the_highest_factor(model_id, amount):
-    assert highest_price(current_rate_card(model_id=model_id, now=NOW)) == Decimal(amount)
+    assert find_highest_price(get_current_rate_card(model_id=model_id, now=NOW)) == Decimal(amount)
 
 
 def test_the_worst_case_of_an_unknown_length_is_not_known():
-    assert highest_price(make_rate_card("no-such-model")) is None
-    assert highest_price(make_rate_card("no-such-model", unit="call")) == 6
+    assert find_highest_price(make_rate_card("no-such-model")) is None
+    assert find_highest_price(make_rate_card("no-such-model", unit="call")) == 6
 
 
 @pytest.mark.django_db
@@ -128,7 +124,7 @@ def test_the_worst_case_of_an_unknown_length_is_not_known():
     ],
 )
 def test_where_the_length_is_open_there_is_a_worst_case_and_no_estimate(model_id, params, expected):
-    assert estimate_price(current_rate_card(model_id=model_id, now=NOW), params) == expected
+    assert estimate_price(get_current_rate_card(model_id=model_id, now=NOW), params) == expected
 
 
 def rules_of(model_id, params):
@@ -139,7 +135,7 @@ def rules_of(model_id, params):
 
 @pytest.mark.django_db
 def test_cheaper_settings_are_single_changes_that_the_model_allows():
-    kling = current_rate_card(model_id=KLING, now=NOW)
+    kling = get_current_rate_card(model_id=KLING, now=NOW)
     params = {
         "prompt": "A cat",
         "image_start": "asset:1",
@@ -147,7 +143,7 @@ def test_cheaper_settings_are_single_changes_that_the_model_allows():
         "sound": "on",
         "quality": "1080p",
     }
-    options = cheaper_options(kling, get_spec(KLING), params, rules_of(KLING, params))
+    options = list_cheaper_options(kling, get_spec(KLING), params, rules_of(KLING, params))
     now = calculate_price(kling, params)
     assert options
     assert all(saving.price + saving.saved_credits == now for saving in options)
@@ -160,10 +156,10 @@ def test_cheaper_settings_are_single_changes_that_the_model_allows():
 
 @pytest.mark.django_db
 def test_the_smallest_change_that_fits_is_proposed():
-    seedance = current_rate_card(model_id=SEEDANCE, now=NOW)
+    seedance = get_current_rate_card(model_id=SEEDANCE, now=NOW)
     params = {"prompt": "A cat", "duration": 10, "quality": "1080p"}  # 19.8
     find_best = partial(
-        best_cheaper_option, seedance, get_spec(SEEDANCE), params, rules_of(SEEDANCE, params)
+        find_best_cheaper_option, seedance, get_spec(SEEDANCE), params, rules_of(SEEDANCE, params)
     )
     assert find_best(max_credits=Decimal(18)).value == 9
     quality = find_best(max_credits=Decimal("9"))
@@ -177,9 +173,9 @@ def test_the_smallest_change_that_fits_is_proposed():
 
 @pytest.mark.django_db
 def test_a_price_by_the_call_has_no_cheaper_setting():
-    veo = current_rate_card(model_id=VEO, now=NOW)
+    veo = get_current_rate_card(model_id=VEO, now=NOW)
     params = {"prompt": "A cat", "quality": "4k"}
-    assert cheaper_options(veo, get_spec(VEO), params, rules_of(VEO, params)) == ()
+    assert list_cheaper_options(veo, get_spec(VEO), params, rules_of(VEO, params)) == ()
 
 
 def test_credits_in_dollars(settings):

@@ -7,8 +7,8 @@ import pytest
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.credits.models import RateCard
-from evolink_studio.credits.pricing import calculate_price, lowest_unit_price
-from evolink_studio.credits.queries import current_rate_card, current_rate_cards
+from evolink_studio.credits.pricing import calculate_price, find_lowest_unit_price
+from evolink_studio.credits.queries import get_current_rate_card, get_current_rate_cards
 from tests.credits.conftest import NOW, VEO
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +49,7 @@ PRICES = [
 
 def estimate_price(*, model_id, params, now) -> Decimal | None:
     """By the rate card of that day; None when there is none."""
-    card = current_rate_card(model_id=model_id, now=now)
+    card = get_current_rate_card(model_id=model_id, now=now)
     return calculate_price(card, params) if card else None
 
 
@@ -72,7 +72,7 @@ def test_a_duration_that_is_no_number_is_one_minimum_charge(duration):
 
 
 def test_every_model_we_ship_has_its_price():
-    assert current_rate_cards(now=NOW).keys() >= SPECS.keys()
+    assert get_current_rate_cards(now=NOW).keys() >= SPECS.keys()
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_every_model_we_ship_has_its_price():
     [(VEO, "162"), (KLING, "5.4"), (SORA, "5.76"), (GROK, "1.36"), (SEEDANCE, "0.405")],
 )
 def test_from_so_many_credits_is_the_lowest_unit_price(model, least):
-    assert lowest_unit_price(current_rate_cards(now=NOW)[model]) == Decimal(least)
+    assert find_lowest_unit_price(get_current_rate_cards(now=NOW)[model]) == Decimal(least)
 
 
 def test_the_first_factor_that_fits_counts():
@@ -132,7 +132,7 @@ def test_of_several_the_newest_that_has_begun_counts():
     create_rate_card(NOW - timedelta(days=2), "300")
     create_rate_card(NOW + timedelta(days=1), "900")
     assert estimate_price(model_id=VEO, params={}, now=NOW) == 100
-    assert current_rate_cards(now=NOW)[VEO] == current_rate_card(model_id=VEO, now=NOW)
+    assert get_current_rate_cards(now=NOW)[VEO] == get_current_rate_card(model_id=VEO, now=NOW)
 
 
 def test_before_any_price_and_for_an_unknown_model_there_is_none():

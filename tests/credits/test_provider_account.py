@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from evolink_studio.credits.models import BalanceError, ProviderAccount
-from evolink_studio.credits.queries import provider_account
+from evolink_studio.credits.queries import get_provider_account
 from evolink_studio.credits.services import record_balance, record_key_rejected, record_unreachable
 from tests.credits.conftest import NOW
 
@@ -20,7 +20,7 @@ def get_account() -> ProviderAccount:
 
 
 def test_before_the_first_read_nothing_is_known():
-    account = provider_account(provider_key=PROVIDER_KEY)
+    account = get_provider_account(provider_key=PROVIDER_KEY)
     assert (account.credits_available, account.key_state, account.read_at) == (
         None,
         "unknown",
@@ -73,7 +73,7 @@ def test_a_key_that_is_good_again_clears_everything():
 def test_each_provider_and_each_key_has_an_account_of_its_own():
     record_balance(provider_key=PROVIDER_KEY, credits_available=Decimal(5), now=NOW)
     record_balance(provider_key="https://api.example.org#2", credits_available=Decimal(9), now=NOW)
-    assert provider_account(provider_key=PROVIDER_KEY).credits_available == 5
+    assert get_provider_account(provider_key=PROVIDER_KEY).credits_available == 5
 
 
 @pytest.mark.parametrize("odd", ["1000000000000", "999999999999.99999", "-5"])

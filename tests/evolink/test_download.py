@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.evolink.download import DownloadResult, download_file
+from evolink_studio.evolink.download import DownloadedFile, download_file
 from evolink_studio.evolink.errors import (
     DiskFullError,
     DownloadError,
@@ -37,7 +37,7 @@ FILE_CONTENT = random.Random(7).randbytes(300_000)
 
 def fetch_file(
     fake_provider: FakeProvider, destination: Path, path: str = "/film.mp4", **options: object
-) -> DownloadResult:
+) -> DownloadedFile:
     arguments = {
         "trusted_urls": [fake_provider.url],
         "max_bytes": 1_000_000,
@@ -54,7 +54,7 @@ def test_a_file_arrives_whole_with_its_size_hash_and_type(
     download = fetch_file(fake_provider, destination)
 
     assert destination.read_bytes() == FILE_CONTENT
-    assert download == DownloadResult(
+    assert download == DownloadedFile(
         len(FILE_CONTENT), hashlib.sha256(FILE_CONTENT).hexdigest(), "video/mp4"
     )
     assert [path.name for path in destination.parent.iterdir()] == ["film.part"]

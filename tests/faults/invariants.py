@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry
-from evolink_studio.generations.incidents import open_incidents
+from evolink_studio.generations.incidents import list_open_incidents
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import ENDED_STATES, State
 from tests.faults.in_memory_provider import InMemoryProvider
@@ -61,7 +61,7 @@ class Invariants:
     def assert_accepted_not_lost(self) -> None:
         rows = {idempotency_key_of(row): row for row in self.rows}
         incident_ids = {
-            incident.generation.pk for incident in open_incidents(now=self.clock(), limit=1000)
+            incident.generation.pk for incident in list_open_incidents(now=self.clock(), limit=1000)
         }
         for key, task_id in self.provider.task_ids_by_key.items():
             row = rows.pop(key)

@@ -18,7 +18,7 @@ from evolink_studio.accounts.models import User
 from evolink_studio.catalog import get_spec
 from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry
-from evolink_studio.generations.incidents import open_incidents
+from evolink_studio.generations.incidents import list_open_incidents
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import create_generation
 from evolink_studio.generations.states import ENDED_STATES, State
@@ -154,7 +154,7 @@ def assert_lost_is_shown(now) -> None:
     """Every answer that was lost stands in the admins' list of money at risk."""
     unknown_ids = set(Generation.objects.filter(state=State.UNKNOWN).values_list("pk", flat=True))
     assert unknown_ids <= {
-        incident.generation.pk for incident in open_incidents(now=now, limit=10_000)
+        incident.generation.pk for incident in list_open_incidents(now=now, limit=10_000)
     }
 
 

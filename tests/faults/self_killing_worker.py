@@ -31,7 +31,7 @@ from evolink_studio.generations.pipeline import downloading
 from evolink_studio.generations.pipeline.dispatch import dispatch
 from evolink_studio.generations.pipeline.downloading import download_results
 from evolink_studio.generations.pipeline.leases import lease_due
-from evolink_studio.generations.pipeline.provider import provider_from_settings
+from evolink_studio.generations.pipeline.provider import build_provider
 from evolink_studio.generations.pipeline.queue import ConcurrencyLimits, lease_next
 from evolink_studio.generations.states import State
 from evolink_studio.library import storage
@@ -106,7 +106,7 @@ def run_stage(name: str) -> None:
         lease_id, rows = lease_due(State.SAVING, limit=1, now=timezone.now())
 
     async def run() -> None:
-        provider = provider_from_settings()
+        provider = build_provider()
         async with provider.client:
             for row in rows:
                 step = dispatch if name == "send" else download_results

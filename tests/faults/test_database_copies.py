@@ -177,7 +177,7 @@ def restore_and_check(folder: Path, rows: int, instance: StudioInstance, fake_pr
     assert result.returncode == 0, result.stderr
     assert len(instance.query(ROWS_QUERY)) == rows
     for name, sha256 in instance.query("SELECT file, sha256 FROM library_asset"):
-        assert storage.sha256_of(instance.folder / "media" / name) == sha256
+        assert storage.compute_sha256(instance.folder / "media" / name) == sha256
     posts, credit_reads = len(fake_provider.create.requests), len(fake_provider.credits.requests)
     with run_workers(instance) as (worker,):
         wait_until(lambda: len(fake_provider.credits.requests) > credit_reads, "it works")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from evolink_studio.generations.incidents import open_incidents
+from evolink_studio.generations.incidents import list_open_incidents
 from evolink_studio.generations.models import GeneratedVideo, Generation
-from evolink_studio.generations.pipeline.downloading import still_needed
+from evolink_studio.generations.pipeline.downloading import filter_needed_files
 from evolink_studio.generations.pipeline.leases import LEASE_DURATION
 from evolink_studio.library import services, storage
 from evolink_studio.library.media import video
@@ -70,14 +70,14 @@ def test_a_store_away_for_thirty_hours_loses_no_film_and_none_is_fetched_twice(
         expire_links(fake_provider, rows)
         incident_hours |= run_for_hours(lifecycle, OUTAGE_HOURS - 23, minutes=60)
         services.delete_orphans(
-            now=lifecycle.clock() + timedelta(days=9), still_needed=still_needed
+            now=lifecycle.clock() + timedelta(days=9), still_needed=filter_needed_files
         )
 
         assert count_states() == {"saving": len(rows)}
         assert {pk for pk, hours in incident_hours if hours <= 1} == {row.pk for row in rows}
         risks = {
             item.generation.pk: item.type.name
-            for item in open_incidents(now=lifecycle.clock(), limit=99)
+            for item in list_open_incidents(now=lifecycle.clock(), limit=99)
         }
         assert risks == {row.pk: "parked" for row in rows}
 
@@ -89,7 +89,7 @@ def test_a_store_away_for_thirty_hours_loses_no_film_and_none_is_fetched_twice(
         case_counter.cases += unavailable_storage.write_count
 
 
-KILL_POINTS = ("probe_video", "sha256_of", "stored_files", "delete_files")
+KILL_POINTS = ("probe_video", "compute_sha256", "store_files", "delete_files")
 
 
 @pytest.mark.parametrize("moment", KILL_POINTS)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from evolink_studio.credits.audit import audit_ledger_with_generations
-from evolink_studio.generations.incidents import open_incidents
+from evolink_studio.generations.incidents import list_open_incidents
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline import dispatch, downloading, polling, reconciliation
 from tests.factories import NOW, UserFactory
@@ -124,5 +124,5 @@ def assert_the_others_went_on(state: str, other_rows: list[Generation]) -> None:
 
 def assert_incident_reported(failing_row: Generation, worker: ManualWorker) -> None:
     assert failing_row.pk in {
-        incident.generation.pk for incident in open_incidents(now=worker.clock(), limit=100)
+        incident.generation.pk for incident in list_open_incidents(now=worker.clock(), limit=100)
     }

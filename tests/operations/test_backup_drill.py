@@ -129,7 +129,7 @@ def test_everything_comes_back_from_a_backup_made_while_rows_are_written(
     )
     for name, poster, sha256 in assets:
         path = new_instance.folder / "media" / name
-        assert storage.sha256_of(path) == sha256
+        assert storage.compute_sha256(path) == sha256
         assert video.probe_video(path).seconds >= 2
         assert (new_instance.folder / "media" / poster).stat().st_size > 0
     assert len(assets) == 1

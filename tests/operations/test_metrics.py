@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from evolink_studio.credits.services import record_balance
 from evolink_studio.generations.models import Charge, Generation
-from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.generations.states import State
 from tests.factories import GenerationFactory, UserFactory
@@ -93,7 +93,7 @@ def test_money_is_told(client, ada):
 
 def test_the_account_is_told_with_its_age(client, db):
     read_at = timezone.now() - timedelta(minutes=3)
-    record_balance(provider_key=provider_key(), credits_available=Decimal("812.5"), now=read_at)
+    record_balance(provider_key=get_provider_key(), credits_available=Decimal("812.5"), now=read_at)
     samples = read_samples(client)
     assert samples["balance_credits",] == 812.5
     assert 180 <= samples["balance_age_seconds",] < 200

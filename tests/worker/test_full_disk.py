@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from evolink_studio.generations.models import MIN_FREE_DISK_BYTES, ChangeFeed, Generation, Heartbeat
-from evolink_studio.generations.pipeline.queue import pause_queue, resume_queue
+from evolink_studio.generations.pipeline.queue import clear_waiting_for_disk, mark_waiting_for_disk
 from evolink_studio.generations.presenters.cards import present_card
 from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.worker import worker
@@ -95,14 +95,14 @@ def test_when_there_is_room_again_they_are_sent_without_anybody_doing_anything(
 def test_what_another_worker_will_send_is_not_said_to_wait_for_the_disk(ada):
     GenerationFactory(owner=ada)
     record_heartbeat(worker="roomy", disk_free_bytes=MIN_FREE_DISK_BYTES, now=NOW)
-    pause_queue(now=NOW + timedelta(seconds=20))
+    mark_waiting_for_disk(now=NOW + timedelta(seconds=20))
     assert waiting_reasons() == {""}
-    pause_queue(now=NOW + timedelta(minutes=1))  # it is silent: nobody will
+    mark_waiting_for_disk(now=NOW + timedelta(minutes=1))  # it is silent: nobody will
     assert waiting_reasons() == {"disk_full"}
     record_heartbeat(
         worker="roomy", disk_free_bytes=MIN_FREE_DISK_BYTES, now=NOW + timedelta(minutes=2)
     )
-    pause_queue(now=NOW + timedelta(minutes=2))
+    mark_waiting_for_disk(now=NOW + timedelta(minutes=2))
     assert waiting_reasons() == {""}
 
 
@@ -111,7 +111,7 @@ def test_a_worker_that_starts_clears_the_pause_of_its_predecessor(ada):
     far_off = GenerationFactory(
         owner=ada, error_code="unreachable", next_attempt_at=NOW + timedelta(hours=1)
     )
-    resume_queue()
+    clear_waiting_for_disk()
     assert waiting_reasons() == {"", "unreachable"}
     assert Generation.objects.get(pk=far_off.pk).error_code == "unreachable"
 

@@ -7,7 +7,7 @@ import pytest
 from evolink_studio.generations.incidents import MAX_ALERTS, claim_new_alerts
 from evolink_studio.generations.models import CallbackDelivery
 from evolink_studio.generations.states import State
-from evolink_studio.worker.notifications import alert_mail
+from evolink_studio.worker.notifications import build_alert_mail
 from tests.factories import NOW, GenerationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -72,7 +72,7 @@ def test_many_old_ones_that_were_told_do_not_hide_a_new_one():
 
 def test_a_mail_names_each_one_and_what_to_do():
     unknown_row = GenerationFactory(state=State.UNKNOWN, owner=UserFactory(username="ada"))
-    subject, body = alert_mail(
+    subject, body = build_alert_mail(
         claim_new_alerts(now=NOW + HOUR), address="https://studio.example.org"
     )
     assert subject == "EvoLink Studio: 1 to look at"

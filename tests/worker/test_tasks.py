@@ -117,7 +117,7 @@ async def run_job(task, **arguments: object) -> None:
         job=job,
         start_timestamp=0,
         abort_reason=lambda: None,
-        additional_context={"engine": SimpleNamespace(stalled_after_seconds=SILENCE_SECONDS)},
+        additional_context={"worker": SimpleNamespace(stalled_after_seconds=SILENCE_SECONDS)},
     )
     await task(context, timestamp=0, **arguments)
 

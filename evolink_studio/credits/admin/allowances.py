@@ -22,7 +22,7 @@ from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.fields import ZERO_CREDITS
 from evolink_studio.credits.forms import AllowanceAmountForm, AllowanceForm, RaiseAllowancesForm
 from evolink_studio.credits.models import Allowance
-from evolink_studio.credits.periods import current_period_filter, end_of_period
+from evolink_studio.credits.periods import build_current_period_filter, get_period_end
 from evolink_studio.credits.services import raise_allowances
 
 
@@ -76,7 +76,7 @@ class AllowanceAdmin(StaffReadAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Allowance]:
         allowances: QuerySet[Allowance] = super().get_queryset(request)
-        is_current = current_period_filter(
+        is_current = build_current_period_filter(
             timezone.now(), balance_prefix="balances__", allowance_prefix=""
         )
         return allowances.annotate(
@@ -120,7 +120,7 @@ class AllowanceAdmin(StaffReadAdmin):
 
     @admin.display(description=gettext_lazy("starts afresh"))
     def next_reset(self, allowance: Allowance) -> str:
-        resets_at = end_of_period(allowance.period, allowance.current_period_start(timezone.now()))
+        resets_at = get_period_end(allowance.period, allowance.current_period_start(timezone.now()))
         return date_format(resets_at, "SHORT_DATE_FORMAT") if resets_at else "–"
 
     @admin.display(description=gettext_lazy("rules"))

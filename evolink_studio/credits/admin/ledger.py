@@ -21,11 +21,11 @@ from unfold.contrib.filters.admin import (
 )
 
 from evolink_studio.core.admin import ReadOnlyAdmin, badge_column
-from evolink_studio.core.csv_export import csv_response
+from evolink_studio.core.csv_export import build_csv_response
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.admin.price_accuracy import ReportLine
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry
-from evolink_studio.credits.price_accuracy import generation_admin_url
+from evolink_studio.credits.usage_source import generation_admin_url
 
 CSV_COLUMNS = (
     "at",
@@ -159,7 +159,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     def export_csv(self, request: HttpRequest) -> HttpResponseBase:
         """All entries that match the filters in the query string, as in the list."""
         entries = self.get_changelist_instance(request).get_queryset(request)
-        return csv_response("credits.csv", CSV_COLUMNS, _csv_rows(entries))
+        return build_csv_response("credits.csv", CSV_COLUMNS, _csv_rows(entries))
 
     @admin.display(description=gettext_lazy("at"), ordering="created_at")
     def created_text(self, entry: LedgerEntry) -> str:

@@ -18,15 +18,13 @@ from evolink_studio.catalog import SPECS
 from evolink_studio.core.admin import is_staff
 from evolink_studio.core.formatting import format_credits, format_usd
 from evolink_studio.credits.models import AllowanceBalance
-from evolink_studio.credits.price_accuracy import (
-    ModelAccuracy,
-    PricePreview,
+from evolink_studio.credits.price_accuracy import ModelAccuracy, PricePreview, measure_accuracy
+from evolink_studio.credits.queries import list_overdrawn_balances
+from evolink_studio.credits.usage_source import (
     UsageSample,
     generation_admin_url,
-    measure_accuracy,
-    recent_samples,
+    list_recent_samples,
 )
-from evolink_studio.credits.queries import overdrawn_balances
 
 MAX_SAMPLES = 500
 MAX_ROWS = 100
@@ -45,7 +43,7 @@ def render_accuracy_page(request: HttpRequest, context: Mapping[str, Any]) -> Ht
     """Models by size of the difference, generations that differ, and overdrawn balances."""
     if not is_staff(request):
         raise PermissionDenied
-    report, now = measure_accuracy(recent_samples(None, MAX_SAMPLES)), timezone.now()
+    report, now = measure_accuracy(list_recent_samples(None, MAX_SAMPLES)), timezone.now()
     return TemplateResponse(
         request,
         "credits/admin/price_accuracy.html",
@@ -75,7 +73,8 @@ def render_accuracy_page(request: HttpRequest, context: Mapping[str, Any]) -> Ht
                 _("Charged"),
             ),
             "overdrawn": [
-                _overdrawn_line(balance, now) for balance in overdrawn_balances(now=now)[:MAX_ROWS]
+                _overdrawn_line(balance, now)
+                for balance in list_overdrawn_balances(now=now)[:MAX_ROWS]
             ],
             "overdrawn_head": (_("Whose"), _("Since"), _("Limit"), _("Used"), _("Too much")),
         },

@@ -18,8 +18,9 @@ from evolink_studio.core.admin import ReadOnlyAdmin, StaffReadAdmin, badge_colum
 from evolink_studio.credits.admin import price_accuracy
 from evolink_studio.credits.forms import RateCardForm
 from evolink_studio.credits.models import ProviderAccount, RateCard
-from evolink_studio.credits.price_accuracy import preview_prices, recent_samples
+from evolink_studio.credits.price_accuracy import preview_prices
 from evolink_studio.credits.pricing import calculate_price
+from evolink_studio.credits.usage_source import list_recent_samples
 
 PREVIEW_PARAM = "_try"
 MAX_PREVIEW_SAMPLES = 20
@@ -87,7 +88,7 @@ class RateCardAdmin(StaffReadAdmin):
     ) -> HttpResponse:
         form = context["adminform"].form
         if PREVIEW_PARAM in request.POST and not form.errors:
-            usage_samples = recent_samples(form.instance.model_id, MAX_PREVIEW_SAMPLES)
+            usage_samples = list_recent_samples(form.instance.model_id, MAX_PREVIEW_SAMPLES)
             context |= price_accuracy.preview_context(preview_prices(form.instance, usage_samples))
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response

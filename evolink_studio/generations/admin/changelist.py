@@ -10,7 +10,7 @@ from unfold.views import ChangeList
 
 from evolink_studio.generations.admin.usage_charts import label_totals
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.usage_report import UsageTotals, usage_totals
+from evolink_studio.generations.usage_report import UsageTotals, sum_usage
 
 
 class CountingPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -18,7 +18,7 @@ class CountingPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptab
 
     @cached_property
     def totals(self) -> UsageTotals:
-        return usage_totals(self.object_list)  # type: ignore[arg-type]  # the admin gives a query set
+        return sum_usage(self.object_list)  # type: ignore[arg-type]  # the admin gives a query set
 
     @cached_property
     def count(self) -> int:

@@ -35,7 +35,7 @@ class AssetLinks:
     poster_url: str
 
 
-def asset_links(asset: Asset) -> AssetLinks:
+def build_asset_links(asset: Asset) -> AssetLinks:
     """The admin URLs of a file."""
     return AssetLinks(
         asset=asset,
@@ -45,21 +45,21 @@ def asset_links(asset: Asset) -> AssetLinks:
     )
 
 
-def result_links(generation: Generation) -> list[AssetLinks]:
+def build_result_links(generation: Generation) -> list[AssetLinks]:
     """The saved films of a generation, in their order."""
-    return [asset_links(result.asset) for result in generation.results.all()]
+    return [build_asset_links(result.asset) for result in generation.results.all()]
 
 
 def render_thumbnail(generation: Generation) -> SafeString:
     """The poster of the first film, or an empty frame of the same size."""
-    posters = [links.poster_url for links in result_links(generation) if links.poster_url]
+    posters = [links.poster_url for links in build_result_links(generation) if links.poster_url]
     image = format_html('<img src="{}" alt="" loading="lazy">', posters[0]) if posters else ""
     return format_html(
         '<span class="studio-thumbnail">{}<span>#{}</span></span>', image, generation.pk
     )
 
 
-def collapsible(title: str, value: object) -> SafeString:
+def build_collapsible(title: str, value: object) -> SafeString:
     """JSON or text in a closed `<details>`."""
     text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     return format_html(
@@ -160,24 +160,26 @@ class GenerationColumns:
 
     @admin.display(description=gettext_lazy("parameters"))
     def parameters(self, generation: Generation) -> SafeString:
-        return collapsible(_("What the person chose"), generation.params)
+        return build_collapsible(_("What the person chose"), generation.params)
 
     @admin.display(description=gettext_lazy("last reply"))
     def provider_reply(self, generation: Generation) -> SafeString | str:
         reply = generation.last_reply
-        return collapsible(_("What EvoLink said last"), reply) if reply else "–"
+        return build_collapsible(_("What EvoLink said last"), reply) if reply else "–"
 
     @admin.display(description=gettext_lazy("error"))
     def error_details(self, generation: Generation) -> SafeString | str:
         parts = (generation.error_code, generation.error_field, generation.error_text)
         text = "\n".join(part for part in parts if part)
-        return collapsible(generation.error_code or _("Without a code"), text) if text else "–"
+        return (
+            build_collapsible(generation.error_code or _("Without a code"), text) if text else "–"
+        )
 
     @admin.display(description=gettext_lazy("callbacks"))
     def callback_log(self, generation: Generation) -> SafeString | str:
         lines = [_callback_line(delivery) for delivery in generation.deliveries.all()]
         title = ngettext("{n} callback came", "{n} callbacks came", len(lines)).format(n=len(lines))
-        return collapsible(title, "\n".join(lines)) if lines else "–"
+        return build_collapsible(title, "\n".join(lines)) if lines else "–"
 
     @admin.display(description=gettext_lazy("addresses of the films"))
     def result_url_list(self, generation: Generation) -> SafeString | str:

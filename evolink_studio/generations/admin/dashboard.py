@@ -17,10 +17,10 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from evolink_studio.core.calendar import day_of, start_of_day, start_of_month
+from evolink_studio.core.calendar import get_day, get_day_start, get_month_start
 from evolink_studio.core.formatting import format_clock, format_credits
 from evolink_studio.credits.models import ProviderAccount
-from evolink_studio.credits.queries import provider_account
+from evolink_studio.credits.queries import get_provider_account
 from evolink_studio.generations import queries
 from evolink_studio.generations.incidents import (
     INCIDENT_TYPES,
@@ -28,11 +28,11 @@ from evolink_studio.generations.incidents import (
     IncidentAction,
     UnsettledTotals,
     count_incidents,
-    open_incidents,
-    unsettled_totals,
+    get_unsettled_totals,
+    list_open_incidents,
 )
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.states import State
 
 MAX_INCIDENTS = 20
@@ -84,14 +84,16 @@ class ChargedTotals:
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Context of the admin index. Five queries."""
     now = timezone.now()
-    unsettled = unsettled_totals(now=now)
+    unsettled = get_unsettled_totals(now=now)
     tiles = (
-        *_account_tiles(provider_account(provider_key=provider_key()), now),
+        *_account_tiles(get_provider_account(provider_key=get_provider_key()), now),
         *_money_tiles(unsettled, _charged_totals(now), now),
         *_trouble_tiles(unsettled),
         *_machine_tiles(now),
     )
-    incidents = [_incident_row(item, now) for item in open_incidents(now=now, limit=MAX_INCIDENTS)]
+    incidents = [
+        _incident_row(item, now) for item in list_open_incidents(now=now, limit=MAX_INCIDENTS)
+    ]
     return {
         **context,
         "title": _("Overview"),
@@ -117,12 +119,12 @@ def incident_badge(request: HttpRequest) -> str:
 
 
 def _charged_totals(now: datetime) -> ChargedTotals:
-    today, week_start = day_of(now), now - FAILURE_RATE_PERIOD
-    month_start = start_of_day(start_of_month(today))
+    today, week_start = get_day(now), now - FAILURE_RATE_PERIOD
+    month_start = get_day_start(get_month_start(today))
     is_recent = Q(created_at__gte=week_start)
     # No charge is older than its generation, so one range covers both conditions.
     totals = Generation.objects.filter(accounted_at__gte=min(month_start, week_start)).aggregate(
-        today=Sum("credits_charged", filter=Q(accounted_at__gte=start_of_day(today))),
+        today=Sum("credits_charged", filter=Q(accounted_at__gte=get_day_start(today))),
         month=Sum("credits_charged", filter=Q(accounted_at__gte=month_start)),
         failed=Count("pk", filter=is_recent & Q(state=State.FAILED)),
         ended=Count("pk", filter=is_recent & Q(state__in=[State.FAILED, State.COMPLETED])),
@@ -163,7 +165,7 @@ def _account_tiles(account: ProviderAccount, now: datetime) -> tuple[Tile, ...]:
 def _money_tiles(
     unsettled: UnsettledTotals, charged_totals: ChargedTotals, now: datetime
 ) -> tuple[Tile, ...]:
-    today = day_of(now)
+    today = get_day(now)
     failure_rate = (
         Decimal(charged_totals.failed_count * 100) / charged_totals.ended_count
         if charged_totals.ended_count
@@ -193,7 +195,7 @@ def _money_tiles(
             _("Charged this month"),
             format_credits(charged_totals.month),
             _("Since the first, UTC."),
-            url=_usage_url(start_of_month(today), today),
+            url=_usage_url(get_month_start(today), today),
         ),
         Tile(
             _("Failed in 7 days"),

@@ -18,10 +18,10 @@ from evolink_studio.catalog import SPECS
 from evolink_studio.generations.incidents import (
     INCIDENT_TYPE_BY_NAME,
     INCIDENT_TYPES,
-    incident_filter,
+    build_incident_filter,
 )
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.usage_report import day_range_filter
+from evolink_studio.generations.usage_report import build_day_range_filter
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -30,7 +30,7 @@ GenerationQuerySet = QuerySet[Generation]
 Choices = list[tuple[str, str]]
 
 
-def model_choices() -> Choices:
+def list_model_choices() -> Choices:
     """(id, label) of every AI model, in the order of the catalogue."""
     return [(spec.id, spec.label) for spec in SPECS.values()]
 
@@ -50,7 +50,7 @@ class ModelFilter(CheckboxFilter):  # type: ignore[misc]  # unfold has no types
     parameter_name = "model"
 
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Generation]") -> Choices:
-        known_choices = model_choices()
+        known_choices = list_model_choices()
         unknown_ids = [name for name in request.GET.getlist("model") if name not in SPECS]
         return [*known_choices, *((name, name) for name in unknown_ids)]
 
@@ -73,7 +73,7 @@ class IncidentFilter(CheckboxFilter):  # type: ignore[misc]  # unfold has no typ
         if not set(self.value()) <= INCIDENT_TYPE_BY_NAME.keys():
             raise IncorrectLookupParameters
         incident_types = [INCIDENT_TYPE_BY_NAME[name] for name in self.value()]
-        return queryset.filter(incident_filter(incident_types, timezone.now()))
+        return queryset.filter(build_incident_filter(incident_types, timezone.now()))
 
 
 class DateRangeForm(forms.Form):
@@ -108,7 +108,7 @@ class DateRangeFilter(RangeDateFilter):  # type: ignore[misc]  # unfold has no t
 
     def queryset(self, request: HttpRequest, queryset: GenerationQuerySet) -> GenerationQuerySet:
         return queryset.filter(
-            day_range_filter(self._column, self._parse_day("from"), self._parse_day("to"))
+            build_day_range_filter(self._column, self._parse_day("from"), self._parse_day("to"))
         )
 
     def _parse_day(self, end: str) -> date | None:

@@ -114,7 +114,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Generation]:
         rows: QuerySet[Generation] = super().get_queryset(request).defer("last_reply")
-        return rows.prefetch_related(queries.results_prefetch(), "owner")
+        return rows.prefetch_related(queries.build_results_prefetch(), "owner")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[GenerationChangeList]:
         return GenerationChangeList
@@ -184,11 +184,13 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
         generation: Generation = context["original"]
         context |= {
             "card": present_card(generation, now=timezone.now()),
-            "videos": columns.result_links(generation),
-            "inputs": [columns.asset_links(asset) for asset in generation.inputs.order_by("pk")],
+            "videos": columns.build_result_links(generation),
+            "inputs": [
+                columns.build_asset_links(asset) for asset in generation.inputs.order_by("pk")
+            ],
             "can_refresh": generation.state in REFRESHABLE_STATES,
             "can_cancel": generation.state == State.QUEUED and is_owner(request),
-            **(resolution_forms.decision_forms(generation) if is_owner(request) else {}),
+            **(resolution_forms.build_decision_forms(generation) if is_owner(request) else {}),
             "estimated": format_credits(generation.credits_estimated),
             "reserved": format_credits(generation.credits_reserved),
             "charged": format_credits(generation.credits_charged),

@@ -16,11 +16,11 @@ from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTe
 
 from evolink_studio.accounts.models import User
 from evolink_studio.core.formatting import format_credits
-from evolink_studio.credits.allowances import applicable_allowances
+from evolink_studio.credits.allowances import get_applicable_allowances
 from evolink_studio.credits.fields import CreditsFormField
-from evolink_studio.credits.queries import ledger_amount
+from evolink_studio.credits.queries import get_ledger_amount
 from evolink_studio.generations import resolutions, transitions
-from evolink_studio.generations.admin.filters import model_choices
+from evolink_studio.generations.admin.filters import list_model_choices
 from evolink_studio.generations.models import OPEN_CHARGES, Generation
 from evolink_studio.generations.states import State
 
@@ -83,7 +83,7 @@ class ImportTaskForm(TaskForm):
         widget=UnfoldAdminSelectWidget,
     )
     model = forms.ChoiceField(
-        label=gettext_lazy("Model"), choices=model_choices, widget=UnfoldAdminSelectWidget
+        label=gettext_lazy("Model"), choices=list_model_choices, widget=UnfoldAdminSelectWidget
     )
     field_order = ("task_id", "owner", "model")
 
@@ -96,7 +96,7 @@ class ImportTaskForm(TaskForm):
 
     def clean_owner(self) -> User:
         owner: User = self.cleaned_data["owner"]
-        if not applicable_allowances(owner):
+        if not get_applicable_allowances(owner):
             raise forms.ValidationError(
                 _("This person has no allowance that its credits could be written to.")
             )
@@ -115,7 +115,7 @@ class ImportTaskForm(TaskForm):
         )
 
 
-def decision_forms(generation: Generation) -> dict[str, object]:
+def build_decision_forms(generation: Generation) -> dict[str, object]:
     """The forms for what the owner may decide about it now, by template variable."""
     if generation.state == State.UNKNOWN:
         return {
@@ -185,7 +185,7 @@ def _resolve_charged(generation: Generation, data: PostData, actor: User, now: d
 def _correct_charge(generation: Generation, data: PostData, actor: User, now: datetime) -> str:
     cleaned_data = _cleaned_data(CorrectionForm(data))
     credits_charged, note = cleaned_data["amount"], cleaned_data["note"]
-    previous_credits = ledger_amount(generation.pk)
+    previous_credits = get_ledger_amount(generation.pk)
     if previous_credits is None:
         raise ResolutionError(
             _("It does not stand in the book of credits, so nothing was changed.")

@@ -59,7 +59,7 @@ def build_period_table(
     """A table of the chart's figures, the newest first."""
     rows = tuple(
         TableRow(
-            period_label(period.first_day, is_monthly=is_monthly),
+            format_period(period.first_day, is_monthly=is_monthly),
             f"{list_url}?{urlencode({**filters, **_period_filters(period)})}",
             format_totals(period.totals),
         )
@@ -99,7 +99,7 @@ def _period_filters(period: UsagePeriod) -> dict[str, date]:
     return {"accounted_from": period.first_day, "accounted_to": period.last_day}
 
 
-def period_label(day: date, *, is_monthly: bool) -> str:
+def format_period(day: date, *, is_monthly: bool) -> str:
     """The day, or its month."""
     return date_format(day, "YEAR_MONTH_FORMAT" if is_monthly else "SHORT_DATE_FORMAT")
 
@@ -145,8 +145,8 @@ def build_chart(periods: Sequence[UsagePeriod], *, is_monthly: bool) -> Chart:
         scale_labels=tuple(
             format_credits(value) for value in (scale_max, scale_max / 2, Decimal(0))
         ),
-        first_label=period_label(periods[0].first_day, is_monthly=is_monthly) if periods else "",
-        last_label=period_label(periods[-1].first_day, is_monthly=is_monthly) if periods else "",
+        first_label=format_period(periods[0].first_day, is_monthly=is_monthly) if periods else "",
+        last_label=format_period(periods[-1].first_day, is_monthly=is_monthly) if periods else "",
         summary=_summary_text(periods, is_monthly),
     )
 
@@ -158,7 +158,7 @@ def _build_bar(index: int, period: UsagePeriod, scale_max: Decimal, is_monthly: 
         y=f"{CHART_HEIGHT - height:.2f}",
         height=f"{height:.2f}",
         text=_("{day}: {n} credits").format(
-            day=period_label(period.first_day, is_monthly=is_monthly),
+            day=format_period(period.first_day, is_monthly=is_monthly),
             n=format_credits(period.totals.credits_charged),
         ),
     )
@@ -177,6 +177,6 @@ def _summary_text(periods: Sequence[UsagePeriod], is_monthly: bool) -> str:
         return _("Nothing was charged in this period.")
     peak = max(periods, key=lambda period: period.totals.credits_charged)
     return _("The most: {day}, {n} credits. All figures stand in the table below.").format(
-        day=period_label(peak.first_day, is_monthly=is_monthly),
+        day=format_period(peak.first_day, is_monthly=is_monthly),
         n=format_credits(peak.totals.credits_charged),
     )

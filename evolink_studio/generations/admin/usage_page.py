@@ -16,9 +16,9 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from evolink_studio.accounts.models import User
-from evolink_studio.core.calendar import day_of, start_of_month
-from evolink_studio.core.csv_export import csv_response
-from evolink_studio.generations.admin.filters import build_date_input, model_choices
+from evolink_studio.core.calendar import get_day, get_month_start
+from evolink_studio.core.csv_export import build_csv_response
+from evolink_studio.generations.admin.filters import build_date_input, list_model_choices
 from evolink_studio.generations.admin.usage_charts import (
     build_chart,
     build_period_table,
@@ -29,8 +29,8 @@ from evolink_studio.generations.states import State
 from evolink_studio.generations.usage_report import (
     UsageFilter,
     UsageReport,
+    build_usage_report,
     filter_generations,
-    usage_report,
 )
 
 CSV_COLUMNS = (
@@ -67,11 +67,11 @@ CSV_HEADER = (
 CSV_CHUNK_ROWS = 2000
 
 
-def usage_csv_response(usage_filter: UsageFilter) -> StreamingHttpResponse:
+def build_usage_csv(usage_filter: UsageFilter) -> StreamingHttpResponse:
     """One line per generation, newest first; streamed."""
     rows = filter_generations(usage_filter).order_by("-created_at", "-id").values_list(*CSV_COLUMNS)
     name = f"usage-{usage_filter.first_day}-{usage_filter.last_day}.csv"
-    return csv_response(name, CSV_HEADER, rows.iterator(chunk_size=CSV_CHUNK_ROWS))
+    return build_csv_response(name, CSV_HEADER, rows.iterator(chunk_size=CSV_CHUNK_ROWS))
 
 
 MAX_PERIOD = timedelta(days=3660)
@@ -98,7 +98,7 @@ class UsageForm(forms.Form):
     )
     model = forms.ChoiceField(
         label=gettext_lazy("Model"),
-        choices=lambda: [ANY_CHOICE, *model_choices()],
+        choices=lambda: [ANY_CHOICE, *list_model_choices()],
         required=False,
         widget=UnfoldAdminSelectWidget,
     )
@@ -133,11 +133,11 @@ class UsageForm(forms.Form):
 
 def render_usage_page(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponseBase:
     """The page, or with `as=csv` a file of rows. By default the last thirty days."""
-    today = day_of(timezone.now())
+    today = get_day(timezone.now())
     form = UsageForm({**_last_days(today, 30), **request.GET.dict()})
     is_valid = form.is_valid()
     if is_valid and request.GET.get("as") == "csv":
-        return usage_csv_response(form.to_filter())
+        return build_usage_csv(form.to_filter())
     return TemplateResponse(
         request,
         "generations/admin/usage.html",
@@ -152,7 +152,7 @@ def render_usage_page(request: HttpRequest, context: Mapping[str, Any]) -> HttpR
 
 
 def _report_context(usage_filter: UsageFilter, data: Mapping[str, Any]) -> dict[str, object]:
-    report: UsageReport = usage_report(usage_filter)
+    report: UsageReport = build_usage_report(usage_filter)
     filters = {name: data[name] for name in UsageForm.base_fields if data.get(name)}
     list_filters = {LIST_PARAMETERS.get(name, name): value for name, value in filters.items()}
     list_url = reverse("admin:generations_generation_changelist")
@@ -181,14 +181,14 @@ def _period_query(first: date, last: date) -> dict[str, str]:
 
 def _period_links(request: HttpRequest, today: date) -> list[tuple[str, str]]:
     """Preset periods as (label, URL); other filters stay."""
-    month = start_of_month(today)
+    month = get_month_start(today)
     last_month = month - timedelta(days=1)
     other_params = {name: value for name, value in request.GET.dict().items() if name != "as"}
     presets = (
         (_("Last 7 days"), _last_days(today, 7)),
         (_("Last 30 days"), _last_days(today, 30)),
         (_("This month"), _period_query(month, today)),
-        (_("Last month"), _period_query(start_of_month(last_month), last_month)),
+        (_("Last month"), _period_query(get_month_start(last_month), last_month)),
         (_("This year"), _period_query(today.replace(month=1, day=1), today)),
     )
     return [(label, f"?{urlencode({**other_params, **period})}") for label, period in presets]

@@ -20,17 +20,17 @@ from unfold.views import ChangeList
 from evolink_studio.accounts.admin import UserAdmin
 from evolink_studio.accounts.models import User
 from evolink_studio.core.admin import badge_column
-from evolink_studio.core.calendar import day_of, start_of_month
+from evolink_studio.core.calendar import get_day, get_month_start
 from evolink_studio.core.formatting import format_credits
-from evolink_studio.credits.allowances import concurrency_limit
+from evolink_studio.credits.allowances import find_concurrency_limit
 from evolink_studio.credits.availability import (
     AllowanceStatus,
-    allowance_statuses_by_user,
-    most_restrictive,
+    find_most_restrictive,
+    get_allowance_statuses_by_user,
 )
 from evolink_studio.credits.fields import CreditsField
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.usage_report import day_range_filter
+from evolink_studio.generations.usage_report import build_day_range_filter
 
 admin.site.unregister(User)
 
@@ -41,7 +41,7 @@ class UserChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         users = {user.pk: user for user in self.result_list}
-        for pk, statuses in allowance_statuses_by_user(users, timezone.now()).items():
+        for pk, statuses in get_allowance_statuses_by_user(users, timezone.now()).items():
             users[pk].allowance_statuses = statuses
 
 
@@ -69,7 +69,7 @@ class UserUsageAdmin(UserAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         generations = Generation.objects.filter(owner=OuterRef("pk")).order_by().values("owner")
         this_month_rows = generations.filter(
-            day_range_filter("accounted_at", start_of_month(day_of(timezone.now())), None)
+            build_day_range_filter("accounted_at", get_month_start(get_day(timezone.now())), None)
         )
         generation_count = Subquery(
             generations.annotate(n=Count("pk")).values("n"), output_field=IntegerField()
@@ -102,7 +102,7 @@ class UserUsageAdmin(UserAdmin):
         statuses = _allowance_statuses(user)
         if not statuses:
             return _("nothing")
-        status = most_restrictive(statuses)
+        status = find_most_restrictive(statuses)
         if status is None or status.limit is None:
             return _("no limit")
         allowance_url = reverse("admin:credits_allowance_change", args=[status.allowance.pk])
@@ -123,14 +123,14 @@ class UserUsageAdmin(UserAdmin):
 
     @badge_column(gettext_lazy("left"), {"some": "success", "none": "warning", "": "default"})
     def remaining_credits(self, user: User) -> tuple[str, str]:
-        status = most_restrictive(_allowance_statuses(user))
+        status = find_most_restrictive(_allowance_statuses(user))
         if status is None:
             return "", "–"
         return ("some" if status.available else "none"), format_credits(status.available)
 
     @admin.display(description=gettext_lazy("starts afresh"))
     def next_reset(self, user: User) -> str:
-        status = most_restrictive(_allowance_statuses(user))
+        status = find_most_restrictive(_allowance_statuses(user))
         return (
             date_format(status.resets_at, "SHORT_DATE_FORMAT")
             if status and status.resets_at
@@ -139,7 +139,7 @@ class UserUsageAdmin(UserAdmin):
 
     @admin.display(description=gettext_lazy("at once"))
     def max_concurrent(self, user: User) -> str:
-        limit = concurrency_limit(status.allowance for status in _allowance_statuses(user))
+        limit = find_concurrency_limit(status.allowance for status in _allowance_statuses(user))
         return "–" if limit is None else str(limit)
 
 
@@ -150,4 +150,4 @@ def _allowance_statuses(user: User) -> tuple[AllowanceStatus, ...]:
 def _shown_status(user: User) -> AllowanceStatus | None:
     """The status with the least left, or the first one if none is limited."""
     statuses = _allowance_statuses(user)
-    return most_restrictive(statuses) or next(iter(statuses), None)
+    return find_most_restrictive(statuses) or next(iter(statuses), None)

@@ -12,7 +12,7 @@ from evolink_studio.catalog.media import MediaFile
 from evolink_studio.catalog.messages import FieldError, Message
 from evolink_studio.catalog.rules import DisabledOption, PixelSizes
 from evolink_studio.core.formatting import format_size
-from evolink_studio.generations.forms.rows import row_positions
+from evolink_studio.generations.forms.rows import list_row_positions
 from evolink_studio.library.models import Asset
 
 
@@ -105,7 +105,7 @@ class MediaItem:
     suggested_edits: tuple[tuple[str, str], ...] = ()
 
 
-def media_items(param: Field, value: object, context: FormContext) -> tuple[MediaItem, ...]:
+def build_media_items(param: Field, value: object, context: FormContext) -> tuple[MediaItem, ...]:
     if param.control != Kind.MEDIA:
         return ()
     return tuple(
@@ -239,7 +239,7 @@ def build_control(param: Field, context: FormContext) -> FormControl:
         errors=context.get_errors(param.name),
         disabled_reason=context.get_disabled_reason(param.name),
         choices=_build_choices(param, to_form_value(value), context.get_option_reasons(param.name)),
-        media_items=media_items(param, value, context),
+        media_items=build_media_items(param, value, context),
         rows=_build_rows(param, value, context),
         has_room=_has_room(param, value),
         is_multiple=param.is_multiple,
@@ -297,7 +297,7 @@ def _build_rows(param: Field, value: object, context: FormContext) -> tuple[Cont
     rows = [row for row in as_list(value) if isinstance(row, Mapping)] or (
         [{}] if is_required else []
     )
-    positions = row_positions(rows)
+    positions = list_row_positions(rows)
     return tuple(
         ControlRow(
             number,

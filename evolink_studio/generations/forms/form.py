@@ -76,9 +76,9 @@ def build_form(
     undo_url: str = "",
     is_draft: bool = False,
 ) -> GenerationForm:
-    """Prepare the form. `field_errors=None` (not submitted yet) shows only `live_errors`."""
+    """Prepare the form. `field_errors=None` (not submitted yet) shows only `find_live_errors`."""
     if field_errors is None:
-        field_errors = live_errors(spec, form_data, evaluation)
+        field_errors = find_live_errors(spec, form_data, evaluation)
     context = FormContext(
         values=form_data.values,
         defaults=evaluation.defaults,
@@ -141,7 +141,7 @@ def drop_untouched_defaults(form_data: FormData, shown_defaults: str) -> None:
                 del form_data.values[name]
 
 
-def live_errors(
+def find_live_errors(
     spec: ModelSpec, form_data: FormData, evaluation: FormEvaluation
 ) -> list[FieldError]:
     """Errors to show before submitting: of entered values in LIVE_ERROR_CONTROLS."""
@@ -153,7 +153,7 @@ def live_errors(
     ]
 
 
-def submit_errors(form_data: FormData, evaluation: FormEvaluation) -> list[FieldError]:
+def find_submit_errors(form_data: FormData, evaluation: FormEvaluation) -> list[FieldError]:
     """Errors to show on submit. A field whose file was refused is not also reported as missing."""
     rejected_fields = {error.field for error in form_data.field_errors}
     return [error for error in evaluation.errors if error.field not in rejected_fields]

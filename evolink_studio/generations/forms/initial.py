@@ -18,7 +18,7 @@ from evolink_studio.generations.models import Generation
 from evolink_studio.generations.params import FormData, load_params
 from evolink_studio.generations.presenters.failure_text import (
     NEW_CHARGE_NOTICE,
-    failure_text,
+    build_failure_text,
     field_from_error,
 )
 from evolink_studio.generations.presenters.model_picker import EXAMPLES
@@ -41,7 +41,7 @@ class InitialData:
     is_draft: bool = False
 
 
-def initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) -> InitialData:
+def build_initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) -> InitialData:
     """From `?from=<pk>`, `?recipe=<example>`, `?afresh` (empty), else the draft.
 
     Raises Http404 for a foreign generation.
@@ -87,5 +87,5 @@ def _provider_field_errors(spec: ModelSpec, generation: Generation) -> list[Fiel
     name = field_from_error(generation.error_field, {field.name for field in spec.fields})
     if not name:
         return None
-    text = generation.error_text or str(failure_text(generation.error_code).message)
+    text = generation.error_text or str(build_failure_text(generation.error_code).message)
     return [FieldError(name, Message("{text}", {"text": text}))]

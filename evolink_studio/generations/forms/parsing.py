@@ -48,7 +48,7 @@ def parse_form(
     return form_data
 
 
-def upload_aborted_error(spec: ModelSpec, error: FileRejected) -> FieldError:
+def build_upload_aborted_error(spec: ModelSpec, error: FileRejected) -> FieldError:
     """The error of a file that stopped the upload, so that later fields never arrived.
 
     It stands at the first media field, and keeps the incomplete form from being sent.

@@ -52,7 +52,7 @@ _ACTIONS: dict[str, Callable[[Rows, int], None]] = {
 }
 
 
-def row_positions(rows: Sequence[object]) -> dict[int, int]:
+def list_row_positions(rows: Sequence[object]) -> dict[int, int]:
     """Position by row number, as `FieldError.index` counts: blank rows have none."""
     filled_rows = [
         number for number, row in enumerate(rows) if not all(map(_is_blank, _cell_values(row)))
@@ -66,7 +66,7 @@ def is_filled_in(error: FieldError, value: object) -> bool:
     if error.index is None or error.column is None:
         cells = [cell for row in rows for cell in _cell_values(row)]
         return bool(cells) and not any(map(_is_blank, cells))
-    for number, position in row_positions(rows).items():
+    for number, position in list_row_positions(rows).items():
         if position == error.index and isinstance(row := rows[number], Mapping):
             return not _is_blank(row.get(error.column))
     return False

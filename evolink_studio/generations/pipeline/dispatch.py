@@ -37,7 +37,7 @@ from evolink_studio.evolink.errors import (
 from evolink_studio.evolink.types import Task
 from evolink_studio.generations.models import Charge, Generation
 from evolink_studio.generations.params import AssetMissing, load_params_for_dispatch
-from evolink_studio.generations.pipeline import poll_schedule, retry_policy
+from evolink_studio.generations.pipeline import schedule, unexpected_errors
 from evolink_studio.generations.pipeline.provider import Clock, Provider
 from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import transition, update_in_state
@@ -76,7 +76,7 @@ def record_accepted(
         "last_status": task.status[:20],
         "last_reply": task.to_json(),
         "next_attempt_at": now
-        + poll_schedule.first_poll_delay(expected_seconds, is_sandbox=provider.is_sandbox),
+        + schedule.compute_first_poll_delay(expected_seconds, is_sandbox=provider.is_sandbox),
     }
     try:
         with transaction.atomic():
@@ -158,11 +158,11 @@ def _on_rate_limit(
     provider: Provider,
     now: datetime,
 ) -> bool:
-    if generation.attempts + 1 >= poll_schedule.MAX_RATE_LIMITED_TRIES:
+    if generation.attempts + 1 >= schedule.MAX_RATE_LIMITED_TRIES:
         return _mark_failed(
             generation, ErrorCode.RATE_LIMIT_EXCEEDED, error.provider_message, lease_id, now
         )
-    delay = timedelta(seconds=error.retry_after or poll_schedule.RATE_LIMIT_WAIT_SECONDS)
+    delay = timedelta(seconds=error.retry_after or schedule.RATE_LIMIT_WAIT_SECONDS)
     return _requeue(generation, lease_id, now, delay, ErrorCode.RATE_LIMIT_EXCEEDED)
 
 
@@ -205,7 +205,7 @@ def _on_unreachable(
 def _on_unexpected(
     generation: Generation, error: Exception, lease_id: uuid.UUID, provider: Provider, now: datetime
 ) -> bool:
-    retry_policy.log_unexpected_error(generation, error, step="send")
+    unexpected_errors.log_unexpected_error(generation, error, step="send")
     if _is_retry_period_over(generation, now):
         return _mark_failed(generation, ErrorCode.INTERNAL, "", lease_id, now)
     return _retry(generation, lease_id, now, ErrorCode.INTERNAL)
@@ -251,15 +251,13 @@ def _error_code(error: EvoLinkError) -> str:
 
 
 def _is_retry_period_over(generation: Generation, now: datetime) -> bool:
-    return now - generation.created_at > poll_schedule.DISPATCH_RETRY_PERIOD
+    return now - generation.created_at > schedule.DISPATCH_RETRY_PERIOD
 
 
 def _retry(
     generation: Generation, lease_id: uuid.UUID, now: datetime, error_code: ErrorCode
 ) -> bool:
-    delay = poll_schedule.delay_for_attempt(
-        poll_schedule.DISPATCH_RETRY_SECONDS, generation.attempts
-    )
+    delay = schedule.get_delay_for_attempt(schedule.DISPATCH_RETRY_SECONDS, generation.attempts)
     return _requeue(generation, lease_id, now, delay, error_code)
 
 
@@ -290,7 +288,7 @@ def _mark_unknown(
         now=now,
         lease_id=lease_id,
         charge=Charge.UNCLEAR,
-        next_attempt_at=now + poll_schedule.FIRST_SEARCH_DELAY,
+        next_attempt_at=now + schedule.FIRST_SEARCH_DELAY,
         attempts=0,
         error_code=code,
         error_text=text,

@@ -21,7 +21,7 @@ from evolink_studio.evolink.partial_file import (
     completed_path,
 )
 from evolink_studio.generations.models import Charge, GeneratedVideo, Generation
-from evolink_studio.generations.pipeline import poll_schedule, retry_policy
+from evolink_studio.generations.pipeline import schedule, unexpected_errors
 from evolink_studio.generations.pipeline.provider import Clock, Provider
 from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import transition, update_in_state
@@ -38,7 +38,7 @@ from evolink_studio.library.services import add_result
 LOCAL_COPY_RETENTION = timedelta(days=14)
 
 
-def partial_path(generation: Generation, position: int) -> Path:
+def prepare_partial_file(generation: Generation, position: int) -> Path:
     """The path of a partial file for this lease alone; it adopts the bytes of earlier tries.
 
     One file per lease, because a worker that was paused may still be writing to its own.
@@ -75,7 +75,7 @@ def delete_local_files(generation: Generation, position: int | None = None) -> N
         leftover.unlink(missing_ok=True)
 
 
-def still_needed(names: Collection[str]) -> set[str]:
+def filter_needed_files(names: Collection[str]) -> set[str]:
     """Those of these file names whose generation is still saving. One query."""
     ids_by_name = {name: parse_id(name.partition("-")[0]) for name in names}
     generation_ids = [
@@ -102,7 +102,7 @@ DOWNLOAD_DEADLINE_SECONDS = 1200.0
 LINK_GRACE_PERIOD = timedelta(hours=2)
 
 # A saved film, or the error that prevented it.
-DownloadResult = Asset | Exception
+DownloadOutcome = Asset | Exception
 
 
 async def download_results(
@@ -119,13 +119,13 @@ async def download_results(
         await sync_to_async(_complete_generation)(generation, results, lease_id, clock())
 
 
-def _list_errors(results: Iterable[DownloadResult]) -> list[Exception]:
+def _list_errors(results: Iterable[DownloadOutcome]) -> list[Exception]:
     return [result for result in results if isinstance(result, Exception)]
 
 
 async def _download_all(
     generation: Generation, provider: Provider, clock: Clock
-) -> list[DownloadResult]:
+) -> list[DownloadOutcome]:
     """A result for every link. After an error the others are still tried: their links may end."""
     try:
         links = list(enumerate(generation.result_urls))
@@ -139,7 +139,7 @@ async def _download_all(
 
 async def _try_download(
     generation: Generation, position: int, url: str, provider: Provider, clock: Clock
-) -> DownloadResult:
+) -> DownloadOutcome:
     try:
         return await _download_one(generation, position, url, provider, clock)
     except Exception as error:
@@ -162,7 +162,7 @@ async def _download_one(
     if existing_asset is not None:
         await sync_to_async(delete_local_files, thread_sensitive=False)(generation, position)
         return existing_asset
-    path = await sync_to_async(partial_path, thread_sensitive=False)(generation, position)
+    path = await sync_to_async(prepare_partial_file, thread_sensitive=False)(generation, position)
     video_path = completed_path(path)
     if not video_path.exists():
         await download_file(
@@ -189,12 +189,12 @@ def _log_error(generation: Generation, error: Exception) -> None:
         reason = type(error).__name__
         log.warning("download failed", generation=generation.pk, reason=reason, cause=cause)
     else:
-        retry_policy.log_unexpected_error(generation, error, step="save")
+        unexpected_errors.log_unexpected_error(generation, error, step="save")
 
 
 def _complete_generation(
     generation: Generation,
-    results: Sequence[DownloadResult],
+    results: Sequence[DownloadOutcome],
     lease_id: uuid.UUID,
     now: datetime,
     missing_code: str = "",
@@ -218,7 +218,7 @@ def _complete_generation(
 
 async def _retry_later(
     generation: Generation,
-    results: Sequence[DownloadResult],
+    results: Sequence[DownloadOutcome],
     had_local_copy: bool,
     lease_id: uuid.UUID,
     provider: Provider,
@@ -239,9 +239,7 @@ async def _retry_later(
         lease_id=lease_id,
         is_visible=True,
         next_attempt_at=now
-        + poll_schedule.delay_for_attempt(
-            poll_schedule.DOWNLOAD_RETRY_SECONDS, generation.attempts
-        ),
+        + schedule.get_delay_for_attempt(schedule.DOWNLOAD_RETRY_SECONDS, generation.attempts),
         attempts=generation.attempts + 1,
         error_code=_error_code(errors[0]),
         result_urls=links or generation.result_urls,
@@ -255,7 +253,7 @@ def _is_grace_period_over(generation: Generation, now: datetime) -> bool:
 
 
 def _stop_trying(
-    generation: Generation, results: Sequence[DownloadResult], lease_id: uuid.UUID, now: datetime
+    generation: Generation, results: Sequence[DownloadOutcome], lease_id: uuid.UUID, now: datetime
 ) -> None:
     """Complete it with the films that were saved; without any it fails as charged."""
     errors = _list_errors(results)

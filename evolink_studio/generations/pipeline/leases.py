@@ -56,7 +56,7 @@ def renew_leases(lease_ids: Sequence[uuid.UUID], *, now: datetime) -> None:
         )
 
 
-def next_due_at(states: Sequence[State]) -> datetime | None:
+def find_next_due_at(states: Sequence[State]) -> datetime | None:
     """When the earliest row of these states is due; None without one. One query."""
     rows = Generation.objects.filter(state__in=states, next_attempt_at__isnull=False).order_by(
         "next_attempt_at"

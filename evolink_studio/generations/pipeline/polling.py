@@ -21,7 +21,7 @@ from evolink_studio.evolink.errors import (
 )
 from evolink_studio.evolink.types import Task
 from evolink_studio.generations.models import Charge, Generation
-from evolink_studio.generations.pipeline import poll_schedule, retry_policy
+from evolink_studio.generations.pipeline import schedule, unexpected_errors
 from evolink_studio.generations.pipeline.provider import Clock, Provider
 from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import (
@@ -62,7 +62,7 @@ def apply_task(
     return _build_running_update(generation, task, now=now, is_sandbox=is_sandbox)
 
 
-def charged_credits(task: Task) -> Decimal | None:
+def find_charged_credits(task: Task) -> Decimal | None:
     """Credits finally charged; None while EvoLink gives no valid figure.
 
     `usage.credits_used` is the authority (evolink-api, section 9, 2026-11-20). Where it is missing,
@@ -86,7 +86,7 @@ def charged_credits(task: Task) -> Decimal | None:
 
 def _completed_changes(generation: Generation, task: Task, now: datetime) -> dict[str, Any]:
     # The documented answer names only the reservation; then that is the charge.
-    credits_charged = charged_credits(task)
+    credits_charged = find_charged_credits(task)
     for fallback in (generation.credits_reserved, generation.credits_estimated, Decimal(0)):
         credits_charged = fallback if credits_charged is None else credits_charged
     return {
@@ -108,7 +108,7 @@ def _failed_changes(task: Task) -> dict[str, Any]:
     """A failed task costs nothing (evolink-api, section 8) unless EvoLink names credits. With an
     unsettled billing status, such as a pending refund, the charge is UNCLEAR."""
     error = task.error
-    credits_charged = charged_credits(task)
+    credits_charged = find_charged_credits(task)
     billing_statuses = {task.billing.charge_status.lower(), task.billing.refund_status.lower()}
     if is_unclear := credits_charged is None and not billing_statuses <= SETTLED_BILLING_STATUSES:
         charge = Charge.UNCLEAR
@@ -139,12 +139,12 @@ def _build_running_update(
         }
     else:
         visible_changes = {}
-        if not generation.stalled_since and poll_schedule.is_stalled(generation, now):
+        if not generation.stalled_since and schedule.is_stalled(generation, now):
             generation.stalled_since = now
             visible_changes = {"stalled_since": generation.progressed_at}
     common_changes = {
         "next_attempt_at": now
-        + poll_schedule.next_poll_delay(generation, now=now, is_sandbox=is_sandbox),
+        + schedule.compute_next_poll_delay(generation, now=now, is_sandbox=is_sandbox),
         "attempts": 0,
         "error_code": "",
         "last_status": task.status[:20],
@@ -265,14 +265,14 @@ def _write_update(update: StateUpdate, lease_id: uuid.UUID) -> None:
 
 def _build_postponed_update(generation: Generation, error: Exception, now: datetime) -> StateUpdate:
     """An update that retries later with a growing delay; logs the error."""
-    retry_policy.log_unexpected_error(generation, error, step="follow")
+    unexpected_errors.log_unexpected_error(generation, error, step="follow")
     return _build_retry_update(generation, now, error_code=ErrorCode.INTERNAL)
 
 
 def _build_retry_update(generation: Generation, now: datetime, **changes: Any) -> StateUpdate:
-    is_newly_stalled = not generation.stalled_since and poll_schedule.is_stalled(generation, now)
+    is_newly_stalled = not generation.stalled_since and schedule.is_stalled(generation, now)
     changes |= {
-        "next_attempt_at": now + poll_schedule.error_backoff(generation.attempts),
+        "next_attempt_at": now + schedule.compute_error_backoff(generation.attempts),
         "attempts": generation.attempts + 1,
         "stalled_since": generation.progressed_at if is_newly_stalled else generation.stalled_since,
     }

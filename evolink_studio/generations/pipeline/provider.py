@@ -29,13 +29,13 @@ class Provider:
     is_sandbox: bool
 
 
-def provider_key() -> str:
+def get_provider_key() -> str:
     """Address and hash of the API key: identifies the provider without revealing the key."""
     digest = hashlib.sha256(settings.EVOLINK_API_KEY.encode()).hexdigest()[:8]
     return f"{settings.EVOLINK_API_URL}#{digest}"
 
 
-def provider_from_settings() -> Provider:
+def build_provider() -> Provider:
     """The provider of the settings, with a new client."""
     client = EvoLinkClient(
         api_url=settings.EVOLINK_API_URL,
@@ -45,7 +45,7 @@ def provider_from_settings() -> Provider:
     )
     return Provider(
         client=client,
-        provider_key=provider_key(),
+        provider_key=get_provider_key(),
         base_urls=(settings.EVOLINK_API_URL, settings.EVOLINK_FILES_URL),
         callback_base_url=settings.PUBLIC_URL,
         is_sandbox=settings.SANDBOXED,

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
-from evolink_studio.credits.allowances import concurrency_limits_by_user
+from evolink_studio.credits.allowances import get_concurrency_limits_by_user
 from evolink_studio.generations.models import (
     MAX_HEARTBEAT_AGE,
     MIN_FREE_DISK_BYTES,
@@ -32,17 +32,17 @@ from evolink_studio.generations.transitions import (
 )
 
 
-def pause_queue(*, now: datetime) -> None:
+def mark_waiting_for_disk(*, now: datetime) -> None:
     """Mark queued generations as waiting for disk space, unless another worker has space."""
     live_workers = Heartbeat.objects.filter(seen_at__gte=now - MAX_HEARTBEAT_AGE)
     if live_workers.filter(disk_free_bytes__gte=MIN_FREE_DISK_BYTES).exists():
-        resume_queue()
+        clear_waiting_for_disk()
         return
     queued_rows = Generation.objects.filter(state=State.QUEUED, lease_id=None)
     _set_waiting_reason(queued_rows.exclude(error_code=ErrorCode.DISK_FULL), ErrorCode.DISK_FULL)
 
 
-def resume_queue() -> None:
+def clear_waiting_for_disk() -> None:
     """Clear that mark: there is disk space again."""
     _set_waiting_reason(
         Generation.objects.filter(state=State.QUEUED, error_code=ErrorCode.DISK_FULL), ""
@@ -79,7 +79,7 @@ class ConcurrencyLimits:
         return min((limit for limit in limits if limit), default=0)
 
 
-def concurrency_limits_from_settings() -> ConcurrencyLimits:
+def get_concurrency_limits() -> ConcurrencyLimits:
     """The limits of the environment, without those of allowances."""
     env = settings.ENV
     return ConcurrencyLimits(env.running_at_once, env.running_per_person, env.running_per_model)
@@ -122,7 +122,7 @@ def lease_next(
     if not queued_rows:
         return lease_id, []
     limits = replace(
-        limits, user_limits=concurrency_limits_by_user({row[1] for row in queued_rows})
+        limits, user_limits=get_concurrency_limits_by_user({row[1] for row in queued_rows})
     )
     selected_ids = select_fair(
         queued_rows, count_active(PREPARING_FILTER & Q(next_attempt_at__gt=now)), limits, limit
@@ -152,7 +152,7 @@ def select_fair(
 ) -> list[int]:
     """The pks to send now, in fair order. Adds what it selects to `active_counts`."""
     selected_ids: list[int] = []
-    for pk, owner_id, model_id, _position, _created_at in fair_order(
+    for pk, owner_id, model_id, _position, _created_at in sort_fairly(
         queued_rows, active_counts.by_user
     ):
         if len(selected_ids) == limit:
@@ -163,7 +163,7 @@ def select_fair(
     return selected_ids
 
 
-def fair_order(
+def sort_fairly(
     queued_rows: Iterable[QueuedRow], active_by_user: Mapping[int, int]
 ) -> list[QueuedRow]:
     """Queued rows in the order of their dispatch."""
@@ -174,7 +174,7 @@ def fair_order(
 
 def count_ahead(owner_id: int) -> dict[int, int]:
     """How many go before each queued generation of this person, by pk. Two queries."""
-    ordered_rows = fair_order(
+    ordered_rows = sort_fairly(
         _first_queued_rows(Generation.objects.exclude(PREPARING_FILTER), 1000),
         count_active(PREPARING_FILTER).by_user,
     )
@@ -230,10 +230,10 @@ class QueuePosition:
     is_user_limit: bool = True
 
 
-def queue_positions(owner_id: int) -> dict[int, QueuePosition]:
+def get_queue_positions(owner_id: int) -> dict[int, QueuePosition]:
     """The position of every queued generation of this person, by pk. Four queries."""
     limits = replace(
-        concurrency_limits_from_settings(), user_limits=concurrency_limits_by_user({owner_id})
+        get_concurrency_limits(), user_limits=get_concurrency_limits_by_user({owner_id})
     )
     user_limit = limits.get_user_limit(owner_id)
     return {

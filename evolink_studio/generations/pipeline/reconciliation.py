@@ -17,7 +17,7 @@ from django.db.models import Q
 from evolink_studio.evolink.errors import EvoLinkError, NotFoundError
 from evolink_studio.evolink.types import Task, TaskSummary
 from evolink_studio.generations.models import CallbackDelivery, Charge, Generation
-from evolink_studio.generations.pipeline import poll_schedule, retry_policy
+from evolink_studio.generations.pipeline import schedule, unexpected_errors
 from evolink_studio.generations.pipeline.dispatch import record_accepted
 from evolink_studio.generations.pipeline.provider import Clock, Provider
 from evolink_studio.generations.states import ErrorCode, State
@@ -47,7 +47,7 @@ async def reconcile(
         log.info("task search failed", generation=generation.pk, outcome=type(error).__name__)
         is_answered = isinstance(error, NotFoundError)
     except Exception as error:
-        retry_policy.log_unexpected_error(generation, error, step="search")
+        unexpected_errors.log_unexpected_error(generation, error, step="search")
         is_answered = False
     if task is not None:
         await sync_to_async(record_accepted)(generation, task, lease_id, provider, clock())
@@ -170,12 +170,10 @@ def _has_rival(generation: Generation) -> bool:
 def _search_later(
     generation: Generation, candidate_task_id: str, lease_id: uuid.UUID, now: datetime
 ) -> None:
-    is_recent = (
-        generation.sent_at is not None and now - generation.sent_at < poll_schedule.SEARCH_PERIOD
-    )
+    is_recent = generation.sent_at is not None and now - generation.sent_at < schedule.SEARCH_PERIOD
     # A candidate is read until EvoLink answers about it: that is free.
     is_retried = is_recent or bool(candidate_task_id)
-    delay = poll_schedule.delay_for_attempt(poll_schedule.SEARCH_RETRY_SECONDS, generation.attempts)
+    delay = schedule.get_delay_for_attempt(schedule.SEARCH_RETRY_SECONDS, generation.attempts)
     update_in_state(
         generation,
         lease_id=lease_id,

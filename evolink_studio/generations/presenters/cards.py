@@ -14,14 +14,18 @@ from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.formatting import format_approx_duration, format_clock
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline.queue import QueuePosition
-from evolink_studio.generations.presenters.failure_text import failure_text, field_from_error
+from evolink_studio.generations.presenters.failure_text import build_failure_text, field_from_error
 from evolink_studio.generations.presenters.status_text import (
-    charge_text,
-    credit_history_text,
-    status_text,
-    storage_badge,
+    build_charge_text,
+    build_credit_history_text,
+    build_status_text,
+    build_storage_badge,
 )
-from evolink_studio.generations.presenters.timers import Timer, time_left, time_without_progress
+from evolink_studio.generations.presenters.timers import (
+    Timer,
+    build_time_left,
+    build_time_without_progress,
+)
 from evolink_studio.generations.states import DISMISSIBLE_STATES, State
 from evolink_studio.library.models import Asset
 
@@ -47,8 +51,8 @@ class ResultVideo:
 class ProgressBar:
     """The part of a card that changes while a task runs.
 
-    `is_steady`: while it is, nothing else on the card changes. A script keeps `time_left` and
-    `time_without_progress` going.
+    `is_steady`: while it is, nothing else on the card changes. A script keeps `build_time_left` and
+    `build_time_without_progress` going.
     """
 
     id: int
@@ -105,8 +109,8 @@ def present_progress(generation: Generation, *, now: datetime) -> ProgressBar:
         is_stalled=is_stalled,
         progress=generation.progress,
         progress_text=_progress_text(generation),
-        time_left=time_left(generation, now) if is_watched else None,
-        time_without_progress=time_without_progress(generation, now) if is_watched else None,
+        time_left=build_time_left(generation, now) if is_watched else None,
+        time_without_progress=build_time_without_progress(generation, now) if is_watched else None,
     )
 
 
@@ -119,7 +123,7 @@ def present_card(
     """
     state = State(generation.state)
     spec = SPECS.get(generation.model_id)
-    text = status_text(generation, now, positions.get(generation.pk))
+    text = build_status_text(generation, now, positions.get(generation.pk))
     is_watched = not generation.is_dismissed
     form_url = reverse("create", args=[generation.model_id])
     return Card(
@@ -139,9 +143,9 @@ def present_card(
         elapsed_text=format_clock(generation.get_elapsed(now)),
         message=str(text.message),
         advice=str(text.advice),
-        storage_badge=storage_badge(generation, now),
-        charge_text=charge_text(generation),
-        credit_history_text=credit_history_text(generation),
+        storage_badge=build_storage_badge(generation, now),
+        charge_text=build_charge_text(generation),
+        credit_history_text=build_credit_history_text(generation),
         videos=_present_videos(generation),
         details=_support_details(generation),
         can_cancel=state == State.QUEUED,
@@ -237,7 +241,7 @@ def _error_field_anchor(generation: Generation, spec: ModelSpec | None) -> str:
 def _reuse_text(generation: Generation) -> str:
     if generation.state != State.FAILED:
         return _("Use these settings")
-    meaning = failure_text(generation.error_code)
+    meaning = build_failure_text(generation.error_code)
     if meaning.state_label:
         return _("Make it again")
     return _("Try again") if meaning.is_retryable else _("Change and try again")

@@ -144,7 +144,7 @@ UNKNOWN_FAILURE_TEXT = FailureText(
 )
 
 
-def failure_text(code: str) -> FailureText:
+def build_failure_text(code: str) -> FailureText:
     """The texts of a code; general ones for an unknown code."""
     return FAILURE_TEXTS.get(code, UNKNOWN_FAILURE_TEXT)
 

@@ -16,8 +16,8 @@ from evolink_studio.catalog.spec import Lifecycle, ModelSpec
 from evolink_studio.core.formatting import format_approx_duration, format_credits
 from evolink_studio.credits.exceptions import ModelNotAllowed
 from evolink_studio.credits.models import RateCard
-from evolink_studio.credits.pricing import calculate_price, lowest_unit_price
-from evolink_studio.credits.queries import current_rate_cards
+from evolink_studio.credits.pricing import calculate_price, find_lowest_unit_price
+from evolink_studio.credits.queries import get_current_rate_cards
 from evolink_studio.generations import queries
 
 
@@ -118,7 +118,7 @@ def present_models(
 ) -> list[ModelCard]:
     """The picker; `denied_ids` are models that the person may not use. Two queries."""
     typical_seconds = queries.get_typical_seconds(list(SPECS))
-    rate_cards = current_rate_cards(now=now)
+    rate_cards = get_current_rate_cards(now=now)
     present = partial(
         _present_model,
         selected_id=selected_id,
@@ -184,7 +184,7 @@ def _limit_badges(spec: ModelSpec) -> list[str]:
 def _price_text(rate_card: RateCard | None) -> str:
     if rate_card is None:
         return _("price not known")
-    amount = format_credits(lowest_unit_price(rate_card))
+    amount = format_credits(find_lowest_unit_price(rate_card))
     if rate_card.unit == RateCard.Unit.SECOND:
         return _("from {n} credits a second").format(n=amount)
     return _("{n} credits a film").format(n=amount)
@@ -192,7 +192,7 @@ def _price_text(rate_card: RateCard | None) -> str:
 
 def present_examples(now: datetime) -> list[ExampleCard]:
     """Examples for an empty workspace, with prices. One query."""
-    rate_cards = current_rate_cards(now=now)
+    rate_cards = get_current_rate_cards(now=now)
     return [
         ExampleCard(
             title=str(example.title),

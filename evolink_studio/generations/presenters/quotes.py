@@ -19,14 +19,14 @@ from evolink_studio.credits.presenters import AllowanceSummary, summarize_allowa
 from evolink_studio.credits.pricing import (
     CheaperOption,
     Estimate,
-    best_cheaper_option,
-    cheaper_options,
+    find_best_cheaper_option,
+    list_cheaper_options,
 )
-from evolink_studio.credits.queries import current_rate_card
+from evolink_studio.credits.queries import get_current_rate_card
 from evolink_studio.generations import models
 
 
-def key_rejected_text() -> str:
+def build_key_rejected_text() -> str:
     """The text of a rejected API key, for the banner and the button."""
     return _("EvoLink does not accept this studio's key, so nothing is sent. Tell the owner.")
 
@@ -36,7 +36,7 @@ def find_service_problem(
 ) -> str:
     """Why nobody can send anything to this model now; "" if they can."""
     if account.key_state == ProviderAccount.KeyState.REJECTED:
-        return key_rejected_text()
+        return build_key_rejected_text()
     if spec.lifecycle is Lifecycle.RETIRED:
         return _("This model is retired. Choose another one.")
     if disk_free_bytes is not None and disk_free_bytes < models.MIN_FREE_DISK_BYTES:
@@ -125,7 +125,7 @@ def quote_price(
     now: datetime,
 ) -> PriceQuote:
     """The price of a form, and whether this person may spend it. Three to four queries."""
-    rate_card = current_rate_card(model_id=spec.id, now=now)
+    rate_card = get_current_rate_card(model_id=spec.id, now=now)
     estimate = pricing.estimate_price(rate_card, evaluation.settings)
     availability = check_availability(
         user=user,
@@ -202,7 +202,7 @@ def _cheaper_hint(
         return ""
     is_allowed = partial(spec.allows_value, evaluation)
     if availability.denial is not None and availability.max_allowed_credits is not None:
-        best_option = best_cheaper_option(
+        best_option = find_best_cheaper_option(
             rate_card,
             spec,
             evaluation.settings,
@@ -211,7 +211,7 @@ def _cheaper_hint(
         )
         return _cheaper_option_text(best_option)
     if availability.alert_percents:
-        options = cheaper_options(rate_card, spec, evaluation.settings, is_allowed)
+        options = list_cheaper_options(rate_card, spec, evaluation.settings, is_allowed)
         return _cheaper_option_text(options[-1] if options else None)
     return ""
 

@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.generations.models import OPEN_CHARGES, Charge, Generation
-from evolink_studio.generations.pipeline import poll_schedule
+from evolink_studio.generations.pipeline import schedule
 from evolink_studio.generations.pipeline.queue import QueuePosition
-from evolink_studio.generations.presenters.failure_text import NEW_CHARGE_NOTICE, failure_text
-from evolink_studio.generations.presenters.timers import time_without_progress
+from evolink_studio.generations.presenters.failure_text import NEW_CHARGE_NOTICE, build_failure_text
+from evolink_studio.generations.presenters.timers import build_time_without_progress
 from evolink_studio.generations.states import ErrorCode, State
 
 LazyText = str | Promise
@@ -91,7 +91,7 @@ _MESSAGE_BY_STATE_AND_CHARGE: Mapping[tuple[str, str], ChargeMessage] = {
 }
 
 
-def charge_text(generation: Generation) -> str:
+def build_charge_text(generation: Generation) -> str:
     """What it costs, as far as is known."""
     charge = generation.charge
     message = (
@@ -108,7 +108,7 @@ def is_refund_unclear(generation: Generation) -> bool:
     return generation.state == State.FAILED and generation.charge in OPEN_CHARGES
 
 
-def credit_history_text(generation: Generation) -> str:
+def build_credit_history_text(generation: Generation) -> str:
     """Estimated → reserved → charged, as far as known; "" with fewer than two of them."""
     amounts = (
         (_("estimated"), generation.credits_estimated),
@@ -132,7 +132,7 @@ _NEVER_RESENT = gettext_lazy("We never send it again by ourselves, so it cannot 
 _RETRIED_AUTOMATICALLY = gettext_lazy("We try again by ourselves; you can leave this page.")
 
 
-def status_text(
+def build_status_text(
     generation: Generation, now: datetime, position: QueuePosition | None = None
 ) -> StatusText:
     """The status texts of a card. `position`: its queue position, if it is queued and known."""
@@ -207,15 +207,15 @@ def _unknown_text(generation: Generation, now: datetime) -> StatusText:
 
 
 def _running_text(generation: Generation, now: datetime) -> StatusText:
-    timer = time_without_progress(generation, now)
+    timer = build_time_without_progress(generation, now)
     if not generation.stalled_since or timer is None:
         return StatusText(State.RUNNING.label)
     advice = _(
         "We look again every {few} to {many} minutes until EvoLink says how it ends. "
         "Nothing more will be charged for waiting."
     ).format(
-        few=poll_schedule.STALLED_POLL_INTERVAL_SECONDS // 60,
-        many=poll_schedule.MAX_BACKOFF_SECONDS // 60,
+        few=schedule.STALLED_POLL_INTERVAL_SECONDS // 60,
+        many=schedule.MAX_BACKOFF_SECONDS // 60,
     )
     return StatusText(_("No news"), timer.text, advice)
 
@@ -257,7 +257,7 @@ def _hours_left(generation: Generation, now: datetime) -> int | None:
     return (generation.results_expire_at - now) // timedelta(hours=1)
 
 
-def storage_badge(generation: Generation, now: datetime) -> str:
+def build_storage_badge(generation: Generation, now: datetime) -> str:
     """A badge that says whether the film is saved here or only a link; "" in other states."""
     if generation.state == State.COMPLETED:
         return _("Saved here")
@@ -281,7 +281,7 @@ def _completed_text(generation: Generation, now: datetime) -> StatusText:
 
 
 def _failed_text(generation: Generation, now: datetime) -> StatusText:
-    meaning = failure_text(generation.error_code)
+    meaning = build_failure_text(generation.error_code)
     parts = (meaning.advice, _refund_text(generation), NEW_CHARGE_NOTICE)
     advice = " ".join(str(part) for part in parts if part)
     return StatusText(meaning.state_label or State.FAILED.label, meaning.message, advice)

@@ -39,7 +39,7 @@ class Timer:
         return self.template.format(time=format_approx_duration(-(-self.seconds // 10) * 10))
 
 
-def time_left(generation: Generation, now: datetime) -> Timer | None:
+def build_time_left(generation: Generation, now: datetime) -> Timer | None:
     """The probable time left, from `expected_seconds`; None unless it is running."""
     if generation.state != State.RUNNING or not generation.expected_seconds:
         return None
@@ -55,7 +55,7 @@ def time_left(generation: Generation, now: datetime) -> Timer | None:
     )
 
 
-def time_without_progress(generation: Generation, now: datetime) -> Timer | None:
+def build_time_without_progress(generation: Generation, now: datetime) -> Timer | None:
     """The time without progress, with another text once it is stalled; None unless running."""
     if generation.state != State.RUNNING:
         return None

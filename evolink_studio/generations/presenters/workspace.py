@@ -11,11 +11,11 @@ from evolink_studio.accounts.models import User
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.generations import queries
-from evolink_studio.generations.change_feed import FeedState, FeedToken, feed_state
+from evolink_studio.generations.change_feed import FeedState, FeedToken, get_feed_state
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.presenters.cards import Card, present_card, present_progress
-from evolink_studio.generations.presenters.quotes import key_rejected_text
+from evolink_studio.generations.presenters.quotes import build_key_rejected_text
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Banner:
     text: str
 
 
-def usage_badge(user: User, account: ProviderAccount, now: datetime) -> UsageBadge:
+def build_usage_badge(user: User, account: ProviderAccount, now: datetime) -> UsageBadge:
     """The credit badge. One query."""
     spending = queries.get_spending(user, now)
     return UsageBadge(
@@ -68,7 +68,7 @@ def _balance_note(account: ProviderAccount) -> str:
     return ""
 
 
-def poller(selected_id: int | None, is_running: bool, token: FeedToken) -> Poller:
+def build_poller(selected_id: int | None, is_running: bool, token: FeedToken) -> Poller:
     """The poller of a page with generation `selected_id` selected."""
     url = f"{reverse('live')}?since={token}&show={selected_id or ''}"
     return Poller(url=url, is_running=is_running, token=str(token))
@@ -78,7 +78,7 @@ def build_banners(account: ProviderAccount, feed: FeedState, now: datetime) -> l
     """Banners about the API key, the provider and the worker."""
     banners = []
     if account.key_state == ProviderAccount.KeyState.REJECTED:
-        banners.append(Banner("error", key_rejected_text()))
+        banners.append(Banner("error", build_key_rejected_text()))
     elif account.last_error:
         banners.append(
             Banner("warn", _("EvoLink cannot be reached right now. Drafts and waiting work keep."))
@@ -127,7 +127,7 @@ def build_workspace(user: User, *, selected_id: int | None, now: datetime) -> Wo
     Raises Http404 for a foreign `selected_id`.
     """
     selected_row, listed_rows = _load_rows(user, selected_id)
-    positions = queries.queue_positions_for(
+    positions = queries.get_queue_positions_for(
         user, [selected_row, *listed_rows] if selected_row else listed_rows
     )
     return Workspace(
@@ -139,7 +139,7 @@ def build_workspace(user: User, *, selected_id: int | None, now: datetime) -> Wo
 
 
 def _load_rows(user: User, selected_id: int | None) -> tuple[Generation | None, list[Generation]]:
-    rows = queries.recent_generations(user)
+    rows = queries.list_recent_generations(user)
     selected_row = _select_row(user, rows, selected_id)
     return selected_row, [row for row in rows if selected_row is None or row.pk != selected_row.pk]
 
@@ -153,7 +153,7 @@ def _select_row(user: User, rows: list[Generation], selected_id: int | None) -> 
     return rows[0] if rows else None
 
 
-def changed_fragments(
+def build_changed_fragments(
     user: User,
     rows: Sequence[Generation],
     *,
@@ -167,7 +167,7 @@ def changed_fragments(
     A row in `steady_bar_ids` that is still steady needs only its progress bar. Bars and changed
     cards come as pairs with `is_selected`.
     """
-    positions = queries.queue_positions_for(user, rows)
+    positions = queries.get_queue_positions_for(user, rows)
     progress_bars, changed_cards, new_cards = [], [], []
     for row in rows:
         is_selected = row.pk == selected_id
@@ -185,7 +185,7 @@ def changed_fragments(
     }
 
 
-def changed_header(
+def build_changed_header(
     user: User, *, since: FeedToken, feed: FeedState, now: datetime
 ) -> dict[str, object]:
     """The badge and the banners, if they may have changed since `since`; else {}.
@@ -195,33 +195,33 @@ def changed_header(
     token = feed.get_token(now)
     if (token.credits_version, token.header_state) == (since.credits_version, since.header_state):
         return {}
-    return _header_context(user, feed, queries.current_provider_account(), now)
+    return _header_context(user, feed, queries.get_current_provider_account(), now)
 
 
 def _header_context(
     user: User, feed: FeedState, account: ProviderAccount, now: datetime
 ) -> dict[str, object]:
     return {
-        "usage_badge": usage_badge(user, account, now),
+        "usage_badge": build_usage_badge(user, account, now),
         "banners": build_banners(account, feed, now),
     }
 
 
-def workspace_context(
+def build_workspace_context(
     user: User, *, selected_id: int | None, account: ProviderAccount, now: datetime
 ) -> dict[str, object]:
     """Everything of a page but its form. The feed is read first, so that no change is missed."""
-    feed = feed_state(user, provider_key())
+    feed = get_feed_state(user, get_provider_key())
     workspace = build_workspace(user, selected_id=selected_id, now=now)
     return {
         "selected_card": workspace.selected_card,
         "cards": workspace.cards,
-        "poller": poller(workspace.selected_id, feed.has_watched, feed.get_token(now)),
+        "poller": build_poller(workspace.selected_id, feed.has_watched, feed.get_token(now)),
         **_header_context(user, feed, account, now),
     }
 
 
-def after_submit_context(
+def build_after_submit_context(
     user: User,
     *,
     rendered_list: RenderedList | None,
@@ -233,7 +233,7 @@ def after_submit_context(
 
     The whole workspace if `rendered_list` is None or the list changed beyond its beginning.
     """
-    feed = feed_state(user, provider_key())
+    feed = get_feed_state(user, get_provider_key())
     selected_row, listed_rows = _load_rows(user, selected_id)
     missing_rows = rendered_list.find_missing(listed_rows) if rendered_list else None
     if (
@@ -242,13 +242,13 @@ def after_submit_context(
         or missing_rows is None
         or selected_row.pk in rendered_list.card_ids
     ):
-        return workspace_context(user, selected_id=selected_id, account=account, now=now)
+        return build_workspace_context(user, selected_id=selected_id, account=account, now=now)
     changed_rows = [
         row
         for row in listed_rows
         if row in missing_rows or row.changed_version > rendered_list.version
     ]
-    positions = queries.queue_positions_for(user, [selected_row, *changed_rows])
+    positions = queries.get_queue_positions_for(user, [selected_row, *changed_rows])
     listed_ids = {row.pk for row in listed_rows}
     return {
         "selected_card": present_card(selected_row, now=now, positions=positions),
@@ -261,7 +261,7 @@ def after_submit_context(
             present_card(row, now=now, positions=positions) for row in reversed(missing_rows)
         ],
         "removed_ids": [pk for pk in rendered_list.card_ids if pk not in listed_ids],
-        "poller": poller(selected_row.pk, feed.has_watched, feed.get_token(now)),
+        "poller": build_poller(selected_row.pk, feed.has_watched, feed.get_token(now)),
         "is_partial": True,
         **_header_context(user, feed, account, now),
     }

@@ -29,11 +29,11 @@ from evolink_studio.generations.forms.form import (
     build_form,
     convert_form_data,
     drop_untouched_defaults,
-    submit_errors,
+    find_submit_errors,
     swap_frames,
 )
-from evolink_studio.generations.forms.initial import initial_data, strip_initial_query
-from evolink_studio.generations.forms.parsing import parse_form, upload_aborted_error
+from evolink_studio.generations.forms.initial import build_initial_data, strip_initial_query
+from evolink_studio.generations.forms.parsing import build_upload_aborted_error, parse_form
 from evolink_studio.generations.forms.rows import edit_rows
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.params import FormData, serialize_params
@@ -45,10 +45,10 @@ from evolink_studio.generations.presenters.quotes import (
 )
 from evolink_studio.generations.presenters.workspace import (
     RenderedList,
-    after_submit_context,
-    workspace_context,
+    build_after_submit_context,
+    build_workspace_context,
 )
-from evolink_studio.library.upload_handlers import upload_error
+from evolink_studio.library.upload_handlers import get_upload_error
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def get_spec_or_404(model_id: str) -> ModelSpec:
 def _open_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResponse:
     """The page with the initial form."""
     services.ensure_feed(owner=request.user)
-    initial = initial_data(request.user, spec, request.GET)
+    initial = build_initial_data(request.user, spec, request.GET)
     evaluated_form = _evaluate_form(spec, initial.form_data)
     form = _build_form(
         request,
@@ -169,7 +169,7 @@ def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResp
     form_key = _parse_form_key(request)
     render_rejected = partial(_render_rejected, request, evaluated_form, quote)
     if evaluated_form.has_errors or quote.is_blocked:
-        field_errors = submit_errors(evaluated_form.form_data, evaluated_form.evaluation)
+        field_errors = find_submit_errors(evaluated_form.form_data, evaluated_form.evaluation)
         return render_rejected(quote.blocked_reason, form_key, field_errors=field_errors)
     try:
         generation = _create_generation(request, evaluated_form, quote, form_key, now)
@@ -247,7 +247,7 @@ def _render_submitted(
     )
     context = {
         "form": _build_form(request, evaluated_form, now=now),
-        **after_submit_context(
+        **build_after_submit_context(
             request.user,
             rendered_list=_parse_rendered_list(request),
             selected_id=selected_id,
@@ -282,7 +282,9 @@ def _render_page(
 ) -> HttpResponse:
     now = timezone.now()
     selected_id = parse_id(request.GET.get("show", ""))
-    workspace = workspace_context(request.user, selected_id=selected_id, account=account, now=now)
+    workspace = build_workspace_context(
+        request.user, selected_id=selected_id, account=account, now=now
+    )
     examples = [] if workspace["selected_card"] else model_picker.present_examples(now)
     context = {
         "form": form,
@@ -297,8 +299,8 @@ def _parse_form_data(request: AuthenticatedHttpRequest, spec: ModelSpec, now: da
     form_data = parse_form(
         spec, owner=request.user, data=request.POST, files=request.FILES, now=now
     )
-    if (error := upload_error(request)) is not None:
-        form_data.field_errors.append(upload_aborted_error(spec, error))
+    if (error := get_upload_error(request)) is not None:
+        form_data.field_errors.append(build_upload_aborted_error(spec, error))
     return form_data
 
 
@@ -312,7 +314,7 @@ def _parse_form_key(request: AuthenticatedHttpRequest) -> uuid.UUID:
 
 def _evaluate_form(spec: ModelSpec, form_data: FormData) -> EvaluatedForm:
     """Evaluate form data once per request, after all changes to it. Three queries."""
-    account = queries.current_provider_account()
+    account = queries.get_current_provider_account()
     return EvaluatedForm(
         spec=spec,
         form_data=form_data,

@@ -71,7 +71,7 @@ def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
     rows = queries.get_gallery_page(
         request.user, cursor=_parse_cursor(request), limit=PAGE_SIZE + 1, states=tab.states
     )
-    positions = queries.queue_positions_for(request.user, rows)
+    positions = queries.get_queue_positions_for(request.user, rows)
     context = {
         "cards": [present_card(row, now=now, positions=positions) for row in rows[:PAGE_SIZE]],
         "next_url": _next_url(tab, rows[PAGE_SIZE - 1]) if len(rows) > PAGE_SIZE else "",

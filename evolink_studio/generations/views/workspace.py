@@ -10,14 +10,14 @@ from django.views.decorators.http import require_GET, require_POST
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.core.http import parse_id
 from evolink_studio.generations import queries, services
-from evolink_studio.generations.change_feed import changes_since, parse_token
-from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.change_feed import list_changes_since, parse_token
+from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.presenters import workspace
 from evolink_studio.generations.presenters.cards import Card, present_card
 from evolink_studio.generations.presenters.workspace import (
-    changed_fragments,
-    changed_header,
-    workspace_context,
+    build_changed_fragments,
+    build_changed_header,
+    build_workspace_context,
 )
 
 
@@ -33,12 +33,12 @@ def live(request: AuthenticatedHttpRequest) -> HttpResponse:
 def _render_changes(request: AuthenticatedHttpRequest) -> HttpResponse:
     now = timezone.now()
     since = parse_token(request.GET.get("since", ""))
-    feed, rows = changes_since(request.user, provider_key(), since=since.version)
+    feed, rows = list_changes_since(request.user, get_provider_key(), since=since.version)
     if feed.get_token(now) == since:
         return HttpResponse(status=204)
     selected_id = parse_id(request.GET.get("show", ""))
     context = {
-        **changed_fragments(
+        **build_changed_fragments(
             request.user,
             rows,
             since=since,
@@ -46,9 +46,9 @@ def _render_changes(request: AuthenticatedHttpRequest) -> HttpResponse:
             steady_bar_ids=_steady_bar_ids(request),
             now=now,
         ),
-        "poller": workspace.poller(selected_id, feed.has_watched, feed.get_token(now)),
+        "poller": workspace.build_poller(selected_id, feed.has_watched, feed.get_token(now)),
     }
-    header = changed_header(request.user, since=since, feed=feed, now=now)
+    header = build_changed_header(request.user, since=since, feed=feed, now=now)
     response = render(request, "generations/_poll_response.html", context | header)
     if header:
         response["HX-Trigger"] = "credits"  # the form then reloads its price
@@ -68,8 +68,8 @@ def show(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     return render(
         request,
         "generations/_workspace.html",
-        workspace_context(
-            request.user, selected_id=pk, account=queries.current_provider_account(), now=now
+        build_workspace_context(
+            request.user, selected_id=pk, account=queries.get_current_provider_account(), now=now
         ),
     )
 
@@ -108,8 +108,11 @@ def restore(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     services.restore(generation=generation)
     if not request.htmx:
         return redirect(present_card(generation, now=timezone.now()).show_url)
-    context = workspace_context(
-        request.user, selected_id=pk, account=queries.current_provider_account(), now=timezone.now()
+    context = build_workspace_context(
+        request.user,
+        selected_id=pk,
+        account=queries.get_current_provider_account(),
+        now=timezone.now(),
     )
     return render(request, "generations/_workspace.html", context)
 

@@ -10,8 +10,8 @@ TARGET/
 Not included: the API key and other settings, `SECRET_KEY`, sessions, and the sandbox's data.
 """
 
-from evolink_studio.operations.backup.base import BackupError
 from evolink_studio.operations.backup.create import BackupResult, create_backup
+from evolink_studio.operations.backup.database_tools import BackupError
 from evolink_studio.operations.backup.restore import RestoreResult, restore_backup, verify_backup
 
 __all__ = [

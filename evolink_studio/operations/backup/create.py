@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from evolink_studio.library.models import Asset
 from evolink_studio.operations.backup import database
-from evolink_studio.operations.backup.base import RunQuery
+from evolink_studio.operations.backup.database_tools import RunQuery
 from evolink_studio.operations.backup.repository import (
     FILE_LIST,
     BackupRepository,
@@ -55,7 +55,9 @@ def create_backup(target: Path, *, now: datetime, with_media: bool = True) -> Ba
     earlier_backups = repository.list_backups()
     with repository.create_draft(now) as folder:
         tools = database.TOOLS_BY_ENGINE[database.get_engine()]
-        with tools.take_snapshot(folder / tools.file_name, database.excluded_tables()) as run_query:
+        with tools.take_snapshot(
+            folder / tools.file_name, database.list_excluded_tables()
+        ) as run_query:
             row_counts = _count_rows(run_query)
             if with_media:
                 _write_media_list(run_query, folder / _MEDIA_LIST)
@@ -85,7 +87,7 @@ def _count_rows(run_query: RunQuery) -> dict[str, int]:
     query = "SELECT count(*) FROM"
     return {
         table: next(iter(run_query(f'{query} "{table}"')))[0]
-        for table in database.included_tables()
+        for table in database.list_included_tables()
     }
 
 

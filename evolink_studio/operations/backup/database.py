@@ -21,7 +21,7 @@ def get_engine() -> DatabaseEngine:
     return cast("DatabaseEngine", connection.vendor)
 
 
-def excluded_tables() -> list[str]:
+def list_excluded_tables() -> list[str]:
     """Tables whose rows are in no backup.
 
     Sessions give access to accounts, the cache is temporary, and a job that waited in the old
@@ -36,9 +36,9 @@ def excluded_tables() -> list[str]:
     ]
 
 
-def included_tables() -> list[str]:
+def list_included_tables() -> list[str]:
     """Tables whose rows are counted in the manifest."""
-    existing_tables = set(connection.introspection.table_names()) - set(excluded_tables())
+    existing_tables = set(connection.introspection.table_names()) - set(list_excluded_tables())
     model_tables = {
         model._meta.db_table
         for model in apps.get_models(include_auto_created=True)

@@ -15,7 +15,7 @@ from typing import IO, Any
 from django.db import connection, transaction
 from django.db.backends.postgresql.client import DatabaseClient
 
-from evolink_studio.operations.backup.base import BackupError, DatabaseTools, RunQuery
+from evolink_studio.operations.backup.database_tools import BackupError, DatabaseTools, RunQuery
 
 DATABASE_FILE = "database.dump"
 

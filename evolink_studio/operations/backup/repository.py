@@ -14,7 +14,7 @@ from typing import IO, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from evolink_studio.operations.backup.base import BackupError
+from evolink_studio.operations.backup.database_tools import BackupError
 
 MANIFEST_FILE = "manifest.json"
 FILE_LIST = "files.jsonl"

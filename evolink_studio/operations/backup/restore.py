@@ -14,7 +14,7 @@ from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import ErrorCode
 from evolink_studio.library import storage
 from evolink_studio.operations.backup import database
-from evolink_studio.operations.backup.base import BackupError
+from evolink_studio.operations.backup.database_tools import BackupError
 from evolink_studio.operations.backup.repository import (
     FILE_LIST,
     BackupRepository,

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from django.db import connection
 
-from evolink_studio.operations.backup.base import BackupError, DatabaseTools, RunQuery
+from evolink_studio.operations.backup.database_tools import BackupError, DatabaseTools, RunQuery
 
 DATABASE_FILE = "database.sqlite3"
 

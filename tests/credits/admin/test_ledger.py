@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits.models import Allowance, LedgerEntry
-from evolink_studio.credits.price_accuracy import register_usage_source
-from evolink_studio.credits.queries import overdrawn_balances
+from evolink_studio.credits.queries import list_overdrawn_balances
+from evolink_studio.credits.usage_source import register_usage_source
 from tests.credits.conftest import FakeUsageSource, create_allowance
 
 ALLOWANCES_URL = "/admin/credits/allowance/"
@@ -127,13 +127,15 @@ def test_raising_an_allowance_makes_good_what_was_charged_beyond_it(
 ):
     row = create_allowance(10, user=ada)
     ledger_driver.settle(ledger_driver.reserve(ada, "10"), "12.25")
-    assert [balance.user for balance in overdrawn_balances(now=now)] == [ada]
+    assert [balance.user for balance in list_overdrawn_balances(now=now)] == [ada]
     row.credits_limit = Decimal(20)
     row.save()
     assert "7.75" in page_text(root_client.get(ALLOWANCES_URL))
     assert "7.75" in page_text(root_client.get(BALANCES_URL))
-    assert not overdrawn_balances(now=now)
-    assert [balance.user for balance in overdrawn_balances(now=now + timedelta(days=62))] == [ada]
+    assert not list_overdrawn_balances(now=now)
+    assert [balance.user for balance in list_overdrawn_balances(now=now + timedelta(days=62))] == [
+        ada
+    ]
 
 
 def test_what_everybody_has_leads_to_their_balances(root_client, ada, ben, ledger_driver, now):

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from evolink_studio.generations.incidents import open_incidents
+from evolink_studio.generations.incidents import list_open_incidents
 from evolink_studio.generations.models import CallbackDelivery, Generation
 from evolink_studio.generations.states import State
 from tests.factories import NOW, GenerationFactory
@@ -132,14 +132,14 @@ def test_a_refused_callback_is_an_incident_until_the_generation_is_settled(staff
         create_delivery(called_row, "other_task")
         create_delivery(quiet_row)
         incidents = [
-            (item.generation.pk, item.type.name) for item in open_incidents(now=NOW, limit=9)
+            (item.generation.pk, item.type.name) for item in list_open_incidents(now=NOW, limit=9)
         ]
         assert incidents == [(called_row.pk, "callbacks")]
         overview = staff_client.get("/admin/").content.decode()
         assert "Callbacks refused" in overview
         assert f'href="{CALLBACKS_URL}?q={called_row.pk}"' in overview
         Generation.objects.filter(pk=called_row.pk).update(state=State.COMPLETED, charge="charged")
-        assert open_incidents(now=NOW, limit=9) == []
+        assert list_open_incidents(now=NOW, limit=9) == []
         assert count_rows(staff_client, "?rejection__exact=other_task") == 1
 
 

@@ -13,11 +13,11 @@ from evolink_studio.generations import services
 from evolink_studio.generations.incidents import (
     INCIDENT_TYPE_BY_NAME,
     count_incidents,
-    open_incidents,
-    unsettled_totals,
+    get_unsettled_totals,
+    list_open_incidents,
 )
 from evolink_studio.generations.models import CallbackDelivery, Generation
-from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.states import State
 from tests.factories import NOW, GenerationFactory
 from tests.generations.admin.conftest import GENERATIONS_URL, generation_url
@@ -39,7 +39,7 @@ def read_tiles(browser) -> dict[str, tuple[str, str, str]]:
 
 def test_the_balance_is_shown_with_its_age(staff_client):
     money.record_balance(
-        provider_key=provider_key(),
+        provider_key=get_provider_key(),
         credits_available=Decimal("1283.42"),
         now=NOW - timedelta(minutes=4),
     )
@@ -50,13 +50,17 @@ def test_the_balance_is_shown_with_its_age(staff_client):
 
 
 def test_an_old_balance_is_called_old(staff_client):
-    money.record_balance(provider_key=provider_key(), credits_available=Decimal(5), now=NOW - HOUR)
+    money.record_balance(
+        provider_key=get_provider_key(), credits_available=Decimal(5), now=NOW - HOUR
+    )
     assert read_tiles(staff_client)["Balance at EvoLink"][1].startswith("Old: read")
 
 
 def test_a_refused_key_is_shown_in_red_with_what_to_do(staff_client):
-    money.record_balance(provider_key=provider_key(), credits_available=Decimal(5), now=NOW - HOUR)
-    money.record_key_rejected(provider_key=provider_key(), now=NOW)
+    money.record_balance(
+        provider_key=get_provider_key(), credits_available=Decimal(5), now=NOW - HOUR
+    )
+    money.record_key_rejected(provider_key=get_provider_key(), now=NOW)
     figure, note, tone = read_tiles(staff_client)["Balance at EvoLink"]
     assert (figure, tone) == ("5", "bad")
     assert "EVOLINK_API_KEY" in note
@@ -155,7 +159,9 @@ def test_an_incident_is_listed_once_with_its_reason_and_a_link(staff_client):
     GenerationFactory(state=State.RUNNING)
     GenerationFactory(state=State.SAVING, results_expire_at=NOW + 23 * HOUR)
     GenerationFactory(state=State.COMPLETED, created_at=NOW - 9 * HOUR)
-    incidents = {item.generation.pk: item.type.name for item in open_incidents(now=NOW, limit=20)}
+    incidents = {
+        item.generation.pk: item.type.name for item in list_open_incidents(now=NOW, limit=20)
+    }
     assert incidents == {
         unknown.pk: "unknown",
         stalled.pk: "stalled",
@@ -191,7 +197,7 @@ def test_the_count_of_a_reason_is_that_of_the_list_it_leads_to(staff_client, rea
         CallbackDelivery.objects.create(
             generation=called_row, received_at=NOW, size_bytes=1, rejection="too_many"
         )
-    count = unsettled_totals(now=NOW).counts_by_type[reason]
+    count = get_unsettled_totals(now=NOW).counts_by_type[reason]
     assert count > 0
     assert staff_client.get(f"{GENERATIONS_URL}?look={reason}").context["cl"].result_count == count
 
@@ -245,9 +251,9 @@ def test_a_generation_in_the_report_of_prices_leads_to_its_page(staff_client):
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the words of SQLite's plan")
 def test_the_figures_and_the_list_are_found_in_indexes(db):
     with CaptureQueriesContext(connection) as queries:
-        unsettled_totals(now=NOW)
-        open_incidents(now=NOW, limit=20)
-        open_incidents(now=NOW, limit=20, only_unannounced=True)
+        get_unsettled_totals(now=NOW)
+        list_open_incidents(now=NOW, limit=20)
+        list_open_incidents(now=NOW, limit=20, only_unannounced=True)
         count_incidents(now=NOW)
     for query in queries.captured_queries:
         with connection.cursor() as cursor:

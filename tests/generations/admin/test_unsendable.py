@@ -7,11 +7,11 @@ import time_machine
 
 from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import LedgerEntry
-from evolink_studio.generations.incidents import claim_new_alerts, open_incidents
+from evolink_studio.generations.incidents import claim_new_alerts, list_open_incidents
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline import dispatch
 from evolink_studio.generations.states import State
-from evolink_studio.worker.notifications import alert_mail
+from evolink_studio.worker.notifications import build_alert_mail
 from tests.factories import NOW, GenerationFactory, UserFactory
 from tests.fake_provider import FakeProvider
 from tests.faults.conftest import create_generations
@@ -45,7 +45,7 @@ def unsendable_generation(monkeypatch) -> Generation:
 
 
 def test_it_is_on_the_list_from_the_first_try_on(staff_client, unsendable_generation):
-    (item,) = open_incidents(now=NOW, limit=9)
+    (item,) = list_open_incidents(now=NOW, limit=9)
     assert (item.generation, item.type.name) == (unsendable_generation, "unsendable")
     page = staff_client.get("/admin/").content.decode()
     assert f'href="{generation_url(unsendable_generation)}"' in page
@@ -56,13 +56,13 @@ def test_it_is_on_the_list_from_the_first_try_on(staff_client, unsendable_genera
 def test_admins_are_told_once_when_it_did_not_mend_itself(unsendable_generation):
     assert claim_new_alerts(now=NOW + timedelta(minutes=4)) == []
     (alert,) = claim_new_alerts(now=NOW + timedelta(minutes=6))
-    assert "Cannot be sent" in alert_mail([alert], address="")[1]
+    assert "Cannot be sent" in build_alert_mail([alert], address="")[1]
     assert claim_new_alerts(now=NOW + timedelta(minutes=7)) == []
 
 
 def test_once_it_goes_on_it_is_on_the_list_no_more(unsendable_generation):
     Generation.objects.update(error_code="unreachable")
-    assert open_incidents(now=NOW, limit=9) == []
+    assert list_open_incidents(now=NOW, limit=9) == []
 
 
 @pytest.mark.parametrize("origin", [{"overview": "1"}, {"back_to": True}, {}])

@@ -9,7 +9,7 @@ import pytest
 
 from evolink_studio.generations.admin.usage_charts import build_chart
 from evolink_studio.generations.states import State
-from evolink_studio.generations.usage_report import UsageFilter, usage_report
+from evolink_studio.generations.usage_report import UsageFilter, build_usage_report
 from tests.factories import NOW, GenerationFactory, UserFactory
 from tests.generations.admin.conftest import GENERATIONS_URL, USAGE_URL
 
@@ -40,7 +40,7 @@ def test_figures_are_told_by_person_by_model_and_by_day(db):
     GenerationFactory(
         owner=bob, state=State.COMPLETED, credits_charged=99, created_at=NOW - timedelta(days=40)
     )
-    report = usage_report(november_filter())
+    report = build_usage_report(november_filter())
     assert (report.totals.count, report.totals.failed_count, report.totals.credits_charged) == (
         3,
         1,
@@ -71,18 +71,18 @@ def test_the_figures_are_those_of_what_was_chosen(db, query, count):
     GenerationFactory(owner=bob, state=State.COMPLETED, model_id=KLING)
     GenerationFactory(owner=bob, state=State.FAILED)
     owner = {"bob": bob.pk}.get(query.pop("owner", ""))
-    assert usage_report(november_filter(owner_id=owner, **query)).totals.count == count
+    assert build_usage_report(november_filter(owner_id=owner, **query)).totals.count == count
 
 
 def test_the_last_day_is_counted_to_its_end_and_not_further(db):
     GenerationFactory(created_at=NOW.replace(day=30, hour=23, minute=59, second=59))
     GenerationFactory(created_at=NOW.replace(month=12, day=1, hour=0, minute=0))
-    assert usage_report(november_filter()).totals.count == 1
+    assert build_usage_report(november_filter()).totals.count == 1
 
 
 def test_a_year_is_told_by_months_that_leave_out_no_day(db):
     GenerationFactory(created_at=NOW, state=State.COMPLETED, credits_charged=7)
-    report = usage_report(UsageFilter(date(2026, 1, 15), date(2026, 12, 20)))
+    report = build_usage_report(UsageFilter(date(2026, 1, 15), date(2026, 12, 20)))
     assert report.is_monthly
     assert len(report.periods) == 12
     for earlier, later in zip(report.periods, report.periods[1:], strict=False):
@@ -96,12 +96,12 @@ def test_many_generations_take_no_more_queries_than_one(db, django_assert_num_qu
     for _number in range(12):
         GenerationFactory()
     with django_assert_num_queries(3):
-        usage_report(november_filter())
+        build_usage_report(november_filter())
 
 
 def test_the_chart_reaches_from_nothing_to_a_round_number(db):
     GenerationFactory(state=State.COMPLETED, credits_charged=Decimal("162"))
-    chart = build_chart(usage_report(november_filter()).periods, is_monthly=False)
+    chart = build_chart(build_usage_report(november_filter()).periods, is_monthly=False)
     assert chart.scale_labels == ("200", "100", "0")
     assert len(chart.bars) == 30
     assert chart.bars[19].height == "81.00"
@@ -110,7 +110,7 @@ def test_the_chart_reaches_from_nothing_to_a_round_number(db):
 
 
 def test_a_period_without_charges_has_a_chart_that_says_so(db):
-    chart = build_chart(usage_report(november_filter()).periods, is_monthly=False)
+    chart = build_chart(build_usage_report(november_filter()).periods, is_monthly=False)
     assert chart.summary == "Nothing was charged in this period."
 
 
@@ -184,7 +184,7 @@ def test_the_csv_and_the_page_say_the_same_sum(staff_client):
         GenerationFactory(state=State.COMPLETED, credits_charged=Decimal(amount))
     head, *rows = read_csv_rows(staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&as=csv"))
     assert sum(Decimal(row[head.index("used")]) for row in rows) == Decimal("187.7001")
-    assert usage_report(november_filter()).totals.credits_charged == Decimal("187.7001")
+    assert build_usage_report(november_filter()).totals.credits_charged == Decimal("187.7001")
 
 
 @pytest.mark.parametrize("prefix", ["=", "+", "-", "@", "\t", "\r"])

@@ -9,7 +9,7 @@ import pytest
 
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.evolink.client import Deadlines
-from evolink_studio.generations.pipeline import poll_schedule
+from evolink_studio.generations.pipeline import schedule
 from tests.factories import NOW
 from tests.fake_provider import find_closed_port
 from tests.generations.conftest import reload
@@ -203,7 +203,7 @@ def test_a_sane_retry_after_is_honoured_and_no_other(
 
 def test_a_third_retry_after_is_the_last(fake_provider, worker, generation):
     fake_provider.create.reply_always(make_error_reply(429, "rate_limit_exceeded"))
-    for _ in range(poll_schedule.MAX_RATE_LIMITED_TRIES):
+    for _ in range(schedule.MAX_RATE_LIMITED_TRIES):
         worker.advance_until_due(generation)
         worker.dispatch_due()
     current = reload(generation)

@@ -9,8 +9,8 @@ from django.db import connection
 
 from evolink_studio.generations.pipeline.leases import (
     LEASE_DURATION,
+    find_next_due_at,
     lease_due,
-    next_due_at,
     renew_leases,
 )
 from evolink_studio.generations.states import State
@@ -107,5 +107,5 @@ class TestOneWorker:
         GenerationFactory(state=State.SAVING, next_attempt_at=NOW + timedelta(seconds=4))
         GenerationFactory(state=State.QUEUED, next_attempt_at=NOW)
         states = [State.RUNNING, State.SAVING]
-        assert next_due_at(states) == NOW + timedelta(seconds=4)
-        assert next_due_at([State.SENDING]) is None
+        assert find_next_due_at(states) == NOW + timedelta(seconds=4)
+        assert find_next_due_at([State.SENDING]) is None

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.core.files.storage import default_storage
 
-from evolink_studio.generations.incidents import open_incidents, unsettled_totals
+from evolink_studio.generations.incidents import get_unsettled_totals, list_open_incidents
 from evolink_studio.generations.pipeline import downloading
 from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due
 from evolink_studio.generations.presenters.cards import present_card
@@ -117,7 +117,7 @@ def raise_keyboard_interrupt(*_args, **_more):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("moment", ["_flush_to_disk", "stored_files"])
+@pytest.mark.parametrize("moment", ["_flush_to_disk", "store_files"])
 def test_whoever_was_killed_while_storing_leaves_it_to_the_next(
     fake_provider, worker, saving_generation, video, settings, monkeypatch, moment
 ):
@@ -224,9 +224,9 @@ def test_the_card_and_the_list_of_money_at_risk_say_where_the_film_is(
     assert "library cannot be reached" in card.message
     assert "outlives its link" in card.advice
     assert "link ended" not in card.storage_badge + card.message + card.advice
-    (incident,) = open_incidents(now=worker.clock(), limit=9)
+    (incident,) = list_open_incidents(now=worker.clock(), limit=9)
     assert (incident.generation.pk, incident.type.name) == (saving_generation.pk, "parked")
-    counts = unsettled_totals(now=worker.clock()).counts_by_type
+    counts = get_unsettled_totals(now=worker.clock()).counts_by_type
     assert {name for name, count in counts.items() if count} == {"parked"}
 
 
@@ -235,4 +235,4 @@ def test_trouble_of_a_moment_alerts_nobody(worker, saving_generation, unavailabl
     worker.clock.advance(minutes=29)
     worker.download_due()
     assert reload(saving_generation).local_copy_seen_at
-    assert open_incidents(now=worker.clock(), limit=9) == []
+    assert list_open_incidents(now=worker.clock(), limit=9) == []

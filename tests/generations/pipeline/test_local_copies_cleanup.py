@@ -30,7 +30,7 @@ def age_leftover_files(settings, **span: float) -> None:
 
 
 def run_daily_cleanup(worker) -> None:
-    services.delete_orphans(now=worker.clock(), still_needed=downloading.still_needed)
+    services.delete_orphans(now=worker.clock(), still_needed=downloading.filter_needed_files)
 
 
 def run_start_cleanup(worker) -> None:
@@ -85,7 +85,7 @@ def test_a_film_that_waited_for_days_is_not_deleted_between_its_file_and_its_row
     create, counts = Asset.objects.create, []
 
     def create_after_sweep(**fields):
-        services.delete_orphans(now=worker.clock(), still_needed=downloading.still_needed)
+        services.delete_orphans(now=worker.clock(), still_needed=downloading.filter_needed_files)
         counts.append([path.read_bytes() for path in list_leftover_files(settings)])
         return create(**fields)
 

@@ -13,7 +13,7 @@ from evolink_studio.credits.models import (
 )
 from evolink_studio.credits.services import record_balance, record_key_rejected, record_unreachable
 from evolink_studio.generations.models import MIN_FREE_DISK_BYTES, Generation
-from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.services import record_heartbeat
 from tests.factories import NOW, VEO, AssetFactory, UserFactory
 from tests.form_pages import ParsedPage, element_text
@@ -26,7 +26,7 @@ SEEDANCE = "doubao-seedance-1.0-pro-fast"
 
 
 def set_balance(amount) -> None:
-    record_balance(provider_key=provider_key(), credits_available=Decimal(amount), now=NOW)
+    record_balance(provider_key=get_provider_key(), credits_available=Decimal(amount), now=NOW)
 
 
 def button_text(page) -> str:
@@ -182,7 +182,7 @@ def test_who_has_no_limit_is_shown_none(ada_client):
 
 
 def test_with_a_refused_key_nothing_can_be_sent_and_nothing_typed_is_lost(ada_client):
-    record_key_rejected(provider_key=provider_key(), now=NOW)
+    record_key_rejected(provider_key=get_provider_key(), now=NOW)
     assert is_button_disabled(open_create_page(ada_client))
     page = ParsedPage(post_form(ada_client, VEO, {"prompt": "A dog"}))
     assert "does not accept this studio's key" in page.text
@@ -203,7 +203,7 @@ def test_on_a_full_disk_nothing_is_sent_because_no_film_could_be_kept(ada_client
 
 def test_while_evolink_is_unavailable_generations_are_still_accepted(ada_client):
     set_balance("1000")
-    record_unreachable(provider_key=provider_key(), error=BalanceError.UNAVAILABLE, now=NOW)
+    record_unreachable(provider_key=get_provider_key(), error=BalanceError.UNAVAILABLE, now=NOW)
     page = open_create_page(ada_client)
     assert "cannot be reached" in page.text
     assert not is_button_disabled(page)

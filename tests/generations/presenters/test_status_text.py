@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from evolink_studio.credits.models import Allowance
-from evolink_studio.generations.pipeline import poll_schedule
-from evolink_studio.generations.pipeline.queue import QueuePosition, queue_positions
+from evolink_studio.generations.pipeline import schedule
+from evolink_studio.generations.pipeline.queue import QueuePosition, get_queue_positions
 from evolink_studio.generations.presenters.cards import present_card
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 from tests.factories import NOW, VEO, GenerationFactory
@@ -46,12 +46,12 @@ def test_a_limit_is_told_as_whose_it_is(ada, limit, sentence):
 def test_an_allowance_that_lets_fewer_run_is_what_is_told(ada, settings):
     settings.ENV = settings.ENV.model_copy(update={"running_per_person": 3})
     waiting = GenerationFactory(owner=ada)
-    assert queue_positions(ada.pk) == {waiting.pk: QueuePosition(0, 3)}
+    assert get_queue_positions(ada.pk) == {waiting.pk: QueuePosition(0, 3)}
     Allowance.objects.create(user=ada, credits_limit=1000, max_concurrent=2)
-    assert queue_positions(ada.pk) == {waiting.pk: QueuePosition(0, 2)}
+    assert get_queue_positions(ada.pk) == {waiting.pk: QueuePosition(0, 2)}
     settings.ENV = settings.ENV.model_copy(update={"running_per_person": 0, "running_at_once": 9})
     Allowance.objects.update(max_concurrent=None)
-    assert queue_positions(ada.pk) == {waiting.pk: QueuePosition(0, 9, is_user_limit=False)}
+    assert get_queue_positions(ada.pk) == {waiting.pk: QueuePosition(0, 9, is_user_limit=False)}
 
 
 # --- running ----------------------------------------------------------------------------------
@@ -102,8 +102,8 @@ def test_no_news_says_for_how_long_and_that_it_costs_no_more(ada):
 
 def test_how_often_we_poll_when_there_is_no_news_is_what_the_schedule_does(ada):
     stalled = GenerationFactory(owner=ada, state=State.RUNNING, stalled_since=NOW)
-    normal_delay = poll_schedule.next_poll_delay(stalled, now=NOW, is_sandbox=False)
-    longest_delay = poll_schedule.error_backoff(99)
+    normal_delay = schedule.compute_next_poll_delay(stalled, now=NOW, is_sandbox=False)
+    longest_delay = schedule.compute_error_backoff(99)
     sentence = f"every {normal_delay.seconds // 60} to {longest_delay.seconds // 60} minutes"
     assert sentence in present_card(stalled, now=NOW).advice
 

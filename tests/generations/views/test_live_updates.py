@@ -12,7 +12,7 @@ from evolink_studio.credits.models import BalanceError
 from evolink_studio.credits.services import record_balance, record_unreachable
 from evolink_studio.generations import change_feed
 from evolink_studio.generations.models import ChangeFeed, Charge, Generation
-from evolink_studio.generations.pipeline.provider import provider_key
+from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.generations.states import State
 from evolink_studio.generations.transitions import transition
@@ -180,7 +180,9 @@ def test_a_new_balance_is_news_and_brings_the_badge(ada_client, ada):
     create_running_generation(ada)
     address = poller_url(open_workspace(ada_client))
     record_balance(
-        provider_key=provider_key(), credits_available=Decimal(1234), now=NOW + timedelta(minutes=1)
+        provider_key=get_provider_key(),
+        credits_available=Decimal(1234),
+        now=NOW + timedelta(minutes=1),
     )
     page = ParsedPage(poll_page(ada_client, address))
     assert "1,234" in element_text(page.find_one("*[@id='usage']"))
@@ -190,17 +192,19 @@ def test_a_new_balance_is_news_and_brings_the_badge(ada_client, ada):
 
 def test_a_provider_that_is_unavailable_is_said_and_taken_back(ada_client, ada):
     create_running_generation(ada)
-    record_balance(provider_key=provider_key(), credits_available=Decimal(1234), now=NOW)
+    record_balance(provider_key=get_provider_key(), credits_available=Decimal(1234), now=NOW)
     address = poller_url(open_workspace(ada_client))
     record_unreachable(
-        provider_key=provider_key(), error=BalanceError.UNAVAILABLE, now=NOW + timedelta(seconds=9)
+        provider_key=get_provider_key(),
+        error=BalanceError.UNAVAILABLE,
+        now=NOW + timedelta(seconds=9),
     )
     page = ParsedPage(poll_page(ada_client, address))
     assert "cannot be reached" in element_text(page.find_one("*[@id='banners']"))
     assert "did not answer the last time" in element_text(page.find_one("*[@id='usage']"))
 
     record_balance(
-        provider_key=provider_key(),
+        provider_key=get_provider_key(),
         credits_available=Decimal(1234),
         now=NOW + timedelta(seconds=60),
     )

@@ -11,7 +11,7 @@ from django.db import connection, connections
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from evolink_studio.generations.pipeline.provider import Clock, Provider, provider_from_settings
+from evolink_studio.generations.pipeline.provider import Clock, Provider, build_provider
 from evolink_studio.worker.worker import Worker
 
 P = ParamSpec("P")
@@ -51,7 +51,7 @@ class Command(BaseCommand):
 
 async def run_worker(build_worker: Callable[[Provider, Clock], Worker]) -> None:
     """Run a worker against the provider of the settings until SIGTERM or SIGINT."""
-    provider = provider_from_settings()
+    provider = build_provider()
     async with provider.client:
         worker = build_worker(provider, timezone.now)
         loop = asyncio.get_running_loop()

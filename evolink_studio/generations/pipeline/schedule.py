@@ -24,7 +24,7 @@ SEARCH_PERIOD = timedelta(hours=48)
 DOWNLOAD_RETRY_SECONDS = (2, 5, 15, 60, 120, 300, 600)
 
 
-def first_poll_delay(expected_seconds: int, *, is_sandbox: bool) -> timedelta:
+def compute_first_poll_delay(expected_seconds: int, *, is_sandbox: bool) -> timedelta:
     """About a quarter of the expected time, between 5 and 15 s."""
     return timedelta(
         seconds=SANDBOX_POLL_INTERVAL_SECONDS
@@ -33,7 +33,9 @@ def first_poll_delay(expected_seconds: int, *, is_sandbox: bool) -> timedelta:
     )
 
 
-def next_poll_delay(generation: Generation, *, now: datetime, is_sandbox: bool) -> timedelta:
+def compute_next_poll_delay(
+    generation: Generation, *, now: datetime, is_sandbox: bool
+) -> timedelta:
     """The delay after an answer: longer while the task makes no progress."""
     if generation.stalled_since:
         return timedelta(seconds=STALLED_POLL_INTERVAL_SECONDS)
@@ -45,14 +47,14 @@ def next_poll_delay(generation: Generation, *, now: datetime, is_sandbox: bool) 
     return timedelta(seconds=QUIET_POLL_INTERVAL_SECONDS if is_quiet else POLL_INTERVAL_SECONDS)
 
 
-def error_backoff(attempts: int) -> timedelta:
+def compute_error_backoff(attempts: int) -> timedelta:
     """The delay after a failed read: doubles up to MAX_BACKOFF_SECONDS, never gives up."""
     return timedelta(
         seconds=min(POLL_INTERVAL_SECONDS * 2 ** min(attempts, 10), MAX_BACKOFF_SECONDS)
     )
 
 
-def delay_for_attempt(delays_seconds: tuple[int, ...], attempts: int) -> timedelta:
+def get_delay_for_attempt(delays_seconds: tuple[int, ...], attempts: int) -> timedelta:
     """The delay number `attempts` (from 0) of a sequence; the last one repeats."""
     return timedelta(seconds=delays_seconds[min(attempts, len(delays_seconds) - 1)])
 

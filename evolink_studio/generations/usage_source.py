@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from evolink_studio.credits.price_accuracy import UsageSample
+from evolink_studio.credits.usage_source import UsageSample
 from evolink_studio.generations.models import OPEN_CHARGES, Charge, Generation
 from evolink_studio.generations.states import ENDED_STATES, State
 
 
-def usage_samples(model_id: str | None, limit: int) -> Iterable[UsageSample]:
+def list_usage_samples(model_id: str | None, limit: int) -> Iterable[UsageSample]:
     """The newest generations with reserved credits, to check prices against. One query."""
     rows = Generation.objects.exclude(credits_reserved=None).order_by("-created_at", "-id")
     if model_id is not None:
@@ -27,7 +27,7 @@ def usage_samples(model_id: str | None, limit: int) -> Iterable[UsageSample]:
     ]
 
 
-def expected_charges() -> Iterable[tuple[int, Decimal | None]]:
+def list_expected_charges() -> Iterable[tuple[int, Decimal | None]]:
     """Per generation: what its ledger entries must sum to; None while credits are reserved."""
     rows = Generation.objects.values_list("pk", "state", "charge", "credits_charged")
     for pk, state, charge, credits_charged in rows.iterator():
@@ -43,11 +43,11 @@ def _expected_charge(state: State, charge: str, credits_charged: Decimal | None)
 class GenerationUsage:
     """The `UsageSource` of this studio, registered when the app is ready."""
 
-    def recent_samples(self, model_id: str | None, limit: int) -> Iterable[UsageSample]:
-        return usage_samples(model_id, limit)
+    def list_recent_samples(self, model_id: str | None, limit: int) -> Iterable[UsageSample]:
+        return list_usage_samples(model_id, limit)
 
-    def expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
-        return expected_charges()
+    def list_expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
+        return list_expected_charges()
 
     def get_admin_url(self, generation_id: int) -> str:
         return Generation(pk=generation_id).get_admin_url()

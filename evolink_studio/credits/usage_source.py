@@ -1,0 +1,61 @@
+"""Generation data for the audit and for prices, which another app registers.
+
+`credits` must not import `generations`: that app registers a `UsageSource` when it is ready.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class UsageSample:
+    """One generation: what was chosen, and its credits as far as they are known."""
+
+    generation_id: int
+    model_id: str
+    params: Mapping[str, object]
+    created_at: datetime
+    estimated: Decimal | None
+    reserved: Decimal | None
+    charged: Decimal | None
+
+
+class UsageSource(Protocol):
+    """Generation data that another app provides: `credits` must not import `generations`."""
+
+    def list_recent_samples(self, model_id: str | None, limit: int) -> Iterable[UsageSample]:
+        """Generations with a figure from EvoLink, newest first; `model_id` None means any."""
+
+    def list_expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
+        """(generation id, what its entries must sum to; None while its credits are reserved)."""
+
+    def get_admin_url(self, generation_id: int) -> str:
+        """The URL of its admin page."""
+
+
+_registered_sources: list[UsageSource] = []
+
+
+def register_usage_source(source: UsageSource) -> None:
+    """Set the source of generation data. Called once, when the apps are ready."""
+    _registered_sources[:] = [source]
+
+
+def get_usage_source() -> UsageSource | None:
+    """The source of generation data; None while none is registered."""
+    return _registered_sources[0] if _registered_sources else None
+
+
+def list_recent_samples(model_id: str | None, limit: int) -> list[UsageSample]:
+    """The newest generations with a figure from EvoLink; [] without a source."""
+    source = get_usage_source()
+    return list(source.list_recent_samples(model_id, limit)) if source else []
+
+
+def generation_admin_url(generation_id: int) -> str:
+    """The URL of a generation's admin page; "" without a source."""
+    source = get_usage_source()
+    return source.get_admin_url(generation_id) if source else ""
