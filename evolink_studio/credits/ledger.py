@@ -37,6 +37,8 @@ from evolink_studio.credits.fields import (
 from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry, Reservation
 from evolink_studio.credits.queries import list_owner_names
 
+log = structlog.get_logger(__name__)
+
 
 class InsufficientBalance(Exception):
     """`balance` has fewer credits left than requested; nothing was reserved."""
@@ -109,9 +111,6 @@ def _with_available(
     total = F("credits_reserved") + F("credits_charged") + build_credits_value(amount)
     used_after = ExpressionWrapper(total, output_field=CreditsField())
     return balances.alias(used_after=used_after).filter(used_after__lte=limit)
-
-
-log = structlog.get_logger(__name__)
 
 
 class ReservationClosed(RuntimeError):

@@ -19,6 +19,7 @@ from evolink_studio.evolink.redaction import redact
 from evolink_studio.evolink.timestamps import utc_now
 
 MAX_BODY_BYTES = 1_000_000  # EvoLink's answers have a few hundred
+MAX_IDLE_SECONDS = 30.0  # longer than the pause between reads, shorter than servers keep it open
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,6 @@ class Connection:
         with suppress(Exception):
             await self._connection.aclose()
 
-
-MAX_IDLE_SECONDS = 30.0  # longer than the pause between reads, shorter than servers keep it open
 
 # These only detect a dead connection early; a whole exchange has its own deadline.
 _SOCKET_TIMEOUT = httpx.Timeout(connect=10, read=60, write=60, pool=10)

@@ -40,6 +40,13 @@ UNSETTLED_FILTER = (
     | Q(state=State.SAVING, next_attempt_at__isnull=False)
     | UNSENDABLE_FILTER
 )
+MAX_ALERTS = 200
+# Types that often resolve by themselves are announced only after a delay.
+ALERT_DELAYS = {
+    "unknown": timedelta(minutes=15),
+    "unsendable": timedelta(minutes=5),
+    "stalled": timedelta(hours=1),
+}
 
 
 class IncidentAction(StrEnum):
@@ -261,15 +268,6 @@ def build_incident_filter(incident_types: Iterable[IncidentType], now: datetime)
     for incident_type in incident_types:
         condition |= incident_type.build_filter(now)
     return UNSETTLED_FILTER & condition
-
-
-MAX_ALERTS = 200
-# Types that often resolve by themselves are announced only after a delay.
-ALERT_DELAYS = {
-    "unknown": timedelta(minutes=15),
-    "unsendable": timedelta(minutes=5),
-    "stalled": timedelta(hours=1),
-}
 
 
 def claim_new_alerts(*, now: datetime) -> list[Incident]:

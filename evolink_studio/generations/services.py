@@ -38,6 +38,7 @@ from evolink_studio.library.models import Asset
 
 MAX_CALLBACK_BYTES = 64 * 1024  # a larger body is not read
 MAX_CALLBACKS_PER_GENERATION = 20
+MAX_RECORDED_BYTES = 2**31 - 1  # the limit of `CallbackDelivery.size_bytes`
 
 
 def find_callback_rejection(
@@ -55,8 +56,6 @@ def find_callback_rejection(
 
 # Sent inside the transaction that stores a new generation, with the argument `generation`.
 generation_queued = Signal()
-
-MAX_RECORDED_BYTES = 2**31 - 1  # the limit of `CallbackDelivery.size_bytes`
 
 
 class IdempotencyConflict(Exception):

@@ -21,6 +21,9 @@ from evolink_studio.credits import ledger
 from evolink_studio.generations.models import ChangeFeed, Charge, Generation
 from evolink_studio.generations.states import ENDED_STATES, State, source_states
 
+# States whose charge an admin may correct. What was never sent cannot have cost anything.
+CORRECTABLE_STATES = frozenset({State.COMPLETED, State.FAILED})
+
 
 @dataclass(frozen=True)
 class ChargeDecision:
@@ -60,10 +63,6 @@ def apply_to_ledger(
         ledger.release(
             generation_id=generation_id, now=now, actor=decision.actor, note=decision.note
         )
-
-
-# States whose charge an admin may correct. What was never sent cannot have cost anything.
-CORRECTABLE_STATES = frozenset({State.COMPLETED, State.FAILED})
 
 
 def increment_feed_version(owner_id: int, *, affects_credits: bool = True) -> int:

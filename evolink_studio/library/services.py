@@ -32,6 +32,12 @@ from evolink_studio.library.media import audio, containers, images, video
 from evolink_studio.library.media.images import EncodedImage
 from evolink_studio.library.models import Asset
 
+log = structlog.get_logger(__name__)
+
+RESULT_DAMAGED = _("The film that arrived does not play, or part of it is missing.")
+RESULT_NOT_STORED = _("The film is here, but the studio's library could not take it yet.")
+RESULT_NO_SPACE = _("The studio's disk is full, so the film could not be copied here yet.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class NewAsset:
@@ -93,12 +99,6 @@ def _create_asset(path: Path, new_asset: NewAsset, name: str, sha256: str, now: 
             created_at=now,
         )
 
-
-log = structlog.get_logger(__name__)
-
-RESULT_DAMAGED = _("The film that arrived does not play, or part of it is missing.")
-RESULT_NOT_STORED = _("The film is here, but the studio's library could not take it yet.")
-RESULT_NO_SPACE = _("The studio's disk is full, so the film could not be copied here yet.")
 
 Kind = Asset.Kind
 Origin = Asset.Origin

@@ -21,6 +21,8 @@ MAX_RESTART_DELAY_SECONDS = 10.0
 HEAD_START_SECONDS = 0.6  # of the first child, before the others compete for the processor
 STABLE_UPTIME_SECONDS = 30.0  # a child that ran longer restarts after the shortest delay
 SHUTDOWN_TIMEOUT_SECONDS = 24.0  # above the 20 s that a child has to finish its work
+MANAGE_COMMAND = [sys.executable, str(ROOT / "manage.py")]
+WEB_THREADS = 8
 
 
 @dataclass
@@ -130,10 +132,6 @@ def _exit_with_parent(parent_pid: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent_pid:
             os.kill(os.getpid(), signal.SIGTERM)
-
-
-MANAGE_COMMAND = [sys.executable, str(ROOT / "manage.py")]
-WEB_THREADS = 8
 
 
 def build_web_command(env: Environment) -> list[str]:

@@ -20,6 +20,9 @@ INTERNAL_NAMES = ("localhost", ".localhost", ".local", ".internal", ".home.arpa"
 TUNNEL_NETWORKS = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "2002::/16", "2001::/32")))
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+CALLBACK_TIMEOUT_SECONDS = 10.0
+RETRY_DELAYS_SECONDS = (1.0, 2.0, 4.0)
+CALLBACK_USER_AGENT = "EvoLink-Sandbox-Callback/1.0"
 
 
 def find_callback_url_problem(url: object, *, allow_loopback: bool) -> str | None:
@@ -88,11 +91,6 @@ def _is_internal_address(address: IPAddress) -> bool:
         if any(address in network for network in TUNNEL_NETWORKS):
             return True
     return not address.is_global or address.is_multicast
-
-
-CALLBACK_TIMEOUT_SECONDS = 10.0
-RETRY_DELAYS_SECONDS = (1.0, 2.0, 4.0)
-CALLBACK_USER_AGENT = "EvoLink-Sandbox-Callback/1.0"
 
 
 def calculate_retry_at(attempts: int, now: float) -> float | None:

@@ -11,6 +11,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from evolink_studio.sandbox.errors import authentication_error, body_too_large_error
 
 CLOSE_CONNECTION_KEY = "hang_up"
+REVOKED_KEY = "sk-evo-revoked"
+MAX_BODY_BYTES = 1_000_000
+# Larger than the limit of any model, so that the limit of the model applies.
+MAX_UPLOAD_BYTES = 45_000_000
+UPLOAD_PATH_PREFIX = "/api/v1/files/"
 
 
 class DroppableH11Protocol(H11Protocol):
@@ -48,20 +53,11 @@ class DroppedConnectionResponse(Response):
             pass
 
 
-REVOKED_KEY = "sk-evo-revoked"
-
-
 def require_key(request: Request, *, old_endpoint: bool = False) -> None:
     """Raises ApiError 401 unless the request carries `Authorization: Bearer <key>`."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip() or key.strip() == REVOKED_KEY:
         raise authentication_error(old_endpoint=old_endpoint)
-
-
-MAX_BODY_BYTES = 1_000_000
-# Larger than the limit of any model, so that the limit of the model applies.
-MAX_UPLOAD_BYTES = 45_000_000
-UPLOAD_PATH_PREFIX = "/api/v1/files/"
 
 
 class BodyLimitMiddleware:

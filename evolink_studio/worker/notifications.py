@@ -13,6 +13,8 @@ from django.utils import translation
 from evolink_studio.credits.services import claim_threshold_alerts
 from evolink_studio.generations.incidents import INCIDENT_TYPE_BY_NAME, Incident, claim_new_alerts
 
+log = structlog.get_logger(__name__)
+
 
 def build_alert_mail(incidents: Sequence[Incident], *, address: str) -> tuple[str, str]:
     """Subject and body of one mail for all incidents, in English. `address`: base URL or ""."""
@@ -30,9 +32,6 @@ def build_alert_mail(incidents: Sequence[Incident], *, address: str) -> tuple[st
     subject = f"EvoLink Studio: {len(incidents)} to look at"
     list_url = f"{address}/admin/generations/generation/" if address else "the admin pages"
     return subject, "\n".join([*lines, "", *advice, "", f"See {list_url}."])
-
-
-log = structlog.get_logger(__name__)
 
 
 async def notify_admins(*, now: datetime) -> int:

@@ -20,6 +20,12 @@ from evolink_studio.generations.pipeline.provider import Provider
 from evolink_studio.library.services import delete_orphans
 from evolink_studio.worker.notifications import send_notification
 
+log = structlog.get_logger(__name__)
+
+DAILY_RUN_TIME = time(3, 20)  # UTC
+DONE_CACHE_KEY = "daily:done"  # the cache is a table that all workers share
+MAX_SHOWN_FINDINGS = 20
+
 
 async def refresh_balance(provider: Provider, *, now: datetime) -> None:
     """Read and store the balance: one free call that also checks the key."""
@@ -45,12 +51,6 @@ def _balance_error(error: EvoLinkError) -> BalanceError:
     if isinstance(error, RequestRejected):
         return BalanceError.REQUEST_REJECTED
     return BalanceError.UNAVAILABLE
-
-
-log = structlog.get_logger(__name__)
-DAILY_RUN_TIME = time(3, 20)  # UTC
-DONE_CACHE_KEY = "daily:done"  # the cache is a table that all workers share
-MAX_SHOWN_FINDINGS = 20
 
 
 async def run_daily(*, now: datetime) -> bool:

@@ -14,6 +14,10 @@ from evolink_studio.core.formatting import format_credits
 from evolink_studio.generations.usage_report import UsagePeriod, UsageRow, UsageTotals
 
 MAX_TABLE_ROWS = 100
+SLOT_WIDTH = 10  # of a bar and its gap, in units of the drawing
+BAR_WIDTH = 7
+CHART_HEIGHT = 100
+ROUND_FACTORS = (1, 2, 5, 10)
 
 
 @dataclass(frozen=True)
@@ -102,12 +106,6 @@ def _period_filters(period: UsagePeriod) -> dict[str, date]:
 def format_period(day: date, *, is_monthly: bool) -> str:
     """The day, or its month."""
     return date_format(day, "YEAR_MONTH_FORMAT" if is_monthly else "SHORT_DATE_FORMAT")
-
-
-SLOT_WIDTH = 10  # of a bar and its gap, in units of the drawing
-BAR_WIDTH = 7
-CHART_HEIGHT = 100
-ROUND_FACTORS = (1, 2, 5, 10)
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,10 @@ CSV_HEADER = (
     "prompt",
 )
 CSV_CHUNK_ROWS = 2000
+MAX_PERIOD = timedelta(days=3660)
+# The list's parameters for the period; its own `created_from` filters by creation.
+LIST_PARAMETERS = {"created_from": "accounted_from", "created_to": "accounted_to"}
+ANY_CHOICE = ("", gettext_lazy("All"))
 
 
 def build_usage_csv(usage_filter: UsageFilter) -> StreamingHttpResponse:
@@ -72,12 +76,6 @@ def build_usage_csv(usage_filter: UsageFilter) -> StreamingHttpResponse:
     rows = filter_generations(usage_filter).order_by("-created_at", "-id").values_list(*CSV_COLUMNS)
     name = f"usage-{usage_filter.first_day}-{usage_filter.last_day}.csv"
     return build_csv_response(name, CSV_HEADER, rows.iterator(chunk_size=CSV_CHUNK_ROWS))
-
-
-MAX_PERIOD = timedelta(days=3660)
-# The list's parameters for the period; its own `created_from` filters by creation.
-LIST_PARAMETERS = {"created_from": "accounted_from", "created_to": "accounted_to"}
-ANY_CHOICE = ("", gettext_lazy("All"))
 
 
 class UsageForm(forms.Form):

@@ -44,7 +44,11 @@ from evolink_studio.generations.transitions import transition, update_in_state
 from evolink_studio.library.models import Asset
 from evolink_studio.library.remote_copies import ensure_remote_copy
 
+log = structlog.get_logger(__name__)
+
 MAX_ESTIMATED_SECONDS = 86_400  # a longer estimate of EvoLink is ignored
+MAX_POST_DURATION = timedelta(seconds=120)
+RECORD_RETRY_SECONDS = (0.5, 2, 5, 10)  # beside the lock timeout of the database itself
 
 
 class UnsendableRequestError(Exception):
@@ -313,12 +317,6 @@ def _mark_failed(
         error_text=text,
         error_field=(field or "")[:100],
     )
-
-
-log = structlog.get_logger(__name__)
-
-MAX_POST_DURATION = timedelta(seconds=120)
-RECORD_RETRY_SECONDS = (0.5, 2, 5, 10)  # beside the lock timeout of the database itself
 
 
 async def dispatch(

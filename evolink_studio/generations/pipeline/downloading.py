@@ -35,7 +35,22 @@ from evolink_studio.library.models import Asset
 from evolink_studio.library.queries import find_stored_result
 from evolink_studio.library.services import add_result
 
+log = structlog.get_logger(__name__)
+
 LOCAL_COPY_RETENTION = timedelta(days=14)
+MAX_VIDEO_BYTES = 4 * 1024**3
+DOWNLOAD_DEADLINE_SECONDS = 1200.0
+# Links end 24 h after completion. Two hours later the film counts as lost.
+LINK_GRACE_PERIOD = timedelta(hours=2)
+EXPECTED_ERRORS = (EvoLinkError, FileRejected, OSError)
+# Other expected errors are DOWNLOAD_FAILED, unexpected ones INTERNAL.
+ERROR_CODES: dict[type[Exception], ErrorCode] = {
+    DiskFull: ErrorCode.DISK_FULL,
+    DiskFullError: ErrorCode.DISK_FULL,
+    StorageUnavailable: ErrorCode.NOT_STORED,
+    InvalidVideo: ErrorCode.NOT_A_FILM,
+    LinkExpiredError: ErrorCode.LINK_DEAD,
+}
 
 
 def prepare_partial_file(generation: Generation, position: int) -> Path:
@@ -93,13 +108,6 @@ def _list_leftovers(prefix: str) -> list[Path]:
 def _incoming_folder() -> Path:
     return Path(settings.MEDIA_ROOT) / "incoming"
 
-
-log = structlog.get_logger(__name__)
-
-MAX_VIDEO_BYTES = 4 * 1024**3
-DOWNLOAD_DEADLINE_SECONDS = 1200.0
-# Links end 24 h after completion. Two hours later the film counts as lost.
-LINK_GRACE_PERIOD = timedelta(hours=2)
 
 # A saved film, or the error that prevented it.
 DownloadOutcome = Asset | Exception
@@ -286,14 +294,3 @@ def _error_code(error: Exception) -> ErrorCode:
     is_expected = isinstance(error, EXPECTED_ERRORS)
     default_code = ErrorCode.DOWNLOAD_FAILED if is_expected else ErrorCode.INTERNAL
     return ERROR_CODES.get(type(error), default_code)
-
-
-EXPECTED_ERRORS = (EvoLinkError, FileRejected, OSError)
-# Other expected errors are DOWNLOAD_FAILED, unexpected ones INTERNAL.
-ERROR_CODES: dict[type[Exception], ErrorCode] = {
-    DiskFull: ErrorCode.DISK_FULL,
-    DiskFullError: ErrorCode.DISK_FULL,
-    StorageUnavailable: ErrorCode.NOT_STORED,
-    InvalidVideo: ErrorCode.NOT_A_FILM,
-    LinkExpiredError: ErrorCode.LINK_DEAD,
-}

@@ -31,12 +31,15 @@ from evolink_studio.generations.transitions import (
     update_in_state,
 )
 
+log = structlog.get_logger(__name__)
+
 RESULT_LINK_LIFETIME = timedelta(hours=24)
 FAILED_STATUSES = frozenset({"failed", "cancelled"})
 # Statuses in the undocumented `billing` that leave no doubt about the charge of a failed task.
 SETTLED_BILLING_STATUSES = frozenset(
     {"", "none", "refunded", "returned", "released", "not_charged"}
 )
+BATCH_WAIT_SECONDS = 1.0  # how long fast answers of a batch wait for slow ones
 
 
 def apply_task(
@@ -153,10 +156,6 @@ def _build_running_update(
         generation, is_visible=bool(visible_changes), changes=common_changes | visible_changes
     )
 
-
-log = structlog.get_logger(__name__)
-
-BATCH_WAIT_SECONDS = 1.0  # how long fast answers of a batch wait for slow ones
 
 PollAnswer = Task | Exception
 PollAnswers = list[tuple[Generation, PollAnswer]]

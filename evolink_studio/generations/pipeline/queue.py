@@ -31,6 +31,10 @@ from evolink_studio.generations.transitions import (
     lock_feeds,
 )
 
+AT_PROVIDER_STATES = (State.SENDING, State.RUNNING)
+# A worker has leased it and uploads its files to EvoLink.
+PREPARING_FILTER = Q(state=State.QUEUED, lease_id__isnull=False)
+
 
 def mark_waiting_for_disk(*, now: datetime) -> None:
     """Mark queued generations as waiting for disk space, unless another worker has space."""
@@ -54,11 +58,6 @@ def _set_waiting_reason(rows: "QuerySet[Generation]", error_code: str) -> None:
         with transaction.atomic():
             version = increment_feed_version(owner_id, affects_credits=False)
             rows.filter(owner_id=owner_id).update(error_code=error_code, changed_version=version)
-
-
-AT_PROVIDER_STATES = (State.SENDING, State.RUNNING)
-# A worker has leased it and uploads its files to EvoLink.
-PREPARING_FILTER = Q(state=State.QUEUED, lease_id__isnull=False)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ import structlog
 
 from evolink_studio.library.exceptions import FileRejected
 
+log = structlog.get_logger(__name__)
+
+
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.stream import Stream
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 MediaKind = Literal["image", "video", "audio"]
 
 HEAD_BYTES = 64  # enough to detect the format
+MAX_PACKETS = 2_000_000
+MAX_DURATION_SECONDS = 24 * 3600
+MAX_VIDEO_PIXELS = 16_000_000  # 5120 × 2880; a decoder may hold 16 such frames
 
 
 @dataclass(frozen=True)
@@ -97,11 +103,6 @@ def _is_mp3_frame(head: bytes) -> bool:
     return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2
 
 
-log = structlog.get_logger(__name__)
-
-MAX_PACKETS = 2_000_000
-MAX_DURATION_SECONDS = 24 * 3600
-MAX_VIDEO_PIXELS = 16_000_000  # 5120 × 2880; a decoder may hold 16 such frames
 _MICROSECONDS_PER_SECOND = Decimal(1_000_000)
 _READ_TIMEOUT_SECONDS = 10.0  # for one read
 _DEMUXER_OPTIONS = {
