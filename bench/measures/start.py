@@ -28,7 +28,7 @@ def measure(instances: InstanceFactory, size: BenchSize) -> Iterator[Figure]:
     served_seconds, cpu_seconds, web, worker = (
         median(times) for times in zip(*rounds, strict=True)
     )
-    yield Figure("start, empty folder → first page", served_seconds, "s", at_most=2)
+    yield Figure("start, empty folder → first page", served_seconds, "s", at_most=1.5)
     yield Figure("  CPU of all processes until then", cpu_seconds, "s")
     yield Figure("web server killed → page again", web, "s", at_most=2)
     yield Figure("worker killed → at work again", worker, "s", at_most=2)
