@@ -1,27 +1,18 @@
 """Reads for the pages. Each docstring says how many queries it makes."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from functools import cache
 
 from django.db.models import (
-    OuterRef,
     Prefetch,
-    QuerySet,
-    Subquery,
     Sum,
-    Value,
     prefetch_related_objects,
 )
 from django.db.models.functions import Coalesce
 from django.http import Http404
 
 from evolink_studio.accounts.models import User
-from evolink_studio.core.calendar import get_day, get_day_start, get_month_start
-from evolink_studio.core.prepared_query import PreparedQuery
-from evolink_studio.credits.fields import CreditsField
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.credits.queries import get_provider_account
 from evolink_studio.generations.models import Charge, Draft, GeneratedVideo, Generation, Heartbeat
@@ -72,52 +63,6 @@ def list_recent_generations(user: User, limit: int = RECENT_LIMIT) -> list[Gener
 def get_queue_positions_for(user: User, rows: Sequence[Generation]) -> dict[int, QueuePosition]:
     """Queue positions by pk. No query when none of these rows is queued, else four."""
     return get_queue_positions(user.pk) if any(row.state == State.QUEUED for row in rows) else {}
-
-
-@dataclass(frozen=True)
-class Spending:
-    """Credits of one person: reserved now, charged today and this month (UTC)."""
-
-    reserved: Decimal
-    charged_today: Decimal
-    charged_this_month: Decimal
-
-
-def get_spending(user: User, now: datetime) -> Spending:
-    """Reserved and charged credits of a person. One query."""
-    today = get_day(now)
-    parameters = {
-        _OWNER: user.pk,
-        _DAY: get_day_start(today),
-        _MONTH: get_day_start(get_month_start(today)),
-    }
-    return Spending(*_spending_query().fetch(parameters)[0])
-
-
-# Placeholders in the prepared query.
-_OWNER = -1
-_DAY, _MONTH = datetime(1, 1, 2, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)
-
-
-@cache
-def _spending_query() -> PreparedQuery:
-    generations = Generation.objects.filter(owner_id=_OWNER)
-    reserved_rows, charged_rows = (
-        generations.filter(charge=Charge.RESERVED),
-        generations.filter(charge=Charge.CHARGED),
-    )
-    return PreparedQuery(
-        User.objects.filter(pk=_OWNER).values_list(
-            _sum_column(reserved_rows, "credits_reserved"),
-            _sum_column(charged_rows.filter(accounted_at__gte=_DAY), "credits_charged"),
-            _sum_column(charged_rows.filter(accounted_at__gte=_MONTH), "credits_charged"),
-        )
-    )
-
-
-def _sum_column(rows: "QuerySet[Generation]", column: str) -> Coalesce:
-    total = rows.filter(owner=OuterRef("pk")).order_by().values("owner").annotate(n=Sum(column))
-    return Coalesce(Subquery(total.values("n")), Value(Decimal(0), CreditsField()))
 
 
 def sum_credits_taken_since(moment: datetime) -> Decimal:

@@ -7,19 +7,28 @@ creation while nothing is charged. So "charged today" is the same figure on ever
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
-from django.db.models import Count, DateField, F, Q, QuerySet, Sum, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import Count, DateField, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Cast, Coalesce, Concat
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog import SPECS
-from evolink_studio.core.calendar import get_day_start, get_next_month_start
-from evolink_studio.generations.models import Generation
+from evolink_studio.core.calendar import (
+    get_day,
+    get_day_start,
+    get_month_start,
+    get_next_month_start,
+)
+from evolink_studio.core.prepared_query import PreparedQuery
+from evolink_studio.credits.fields import CreditsField
+from evolink_studio.generations.models import Charge, Generation
 from evolink_studio.generations.states import State
 
+FAILURE_RATE_PERIOD = timedelta(days=7)
 MAX_DAILY_BARS = 92  # a longer period is shown by months
 
 
@@ -221,3 +230,79 @@ def _month_ranges(usage_filter: UsageFilter) -> list[tuple[date, date]]:
         ranges.append((first_day, min(next_month - timedelta(days=1), usage_filter.last_day)))
         first_day = next_month
     return ranges
+
+
+@dataclass(frozen=True)
+class ChargedTotals:
+    """Credits charged today and this month (UTC), and failures in FAILURE_RATE_PERIOD."""
+
+    today: Decimal
+    month: Decimal
+    failed_count: int
+    ended_count: int
+
+
+def sum_recent_charges(*, now: datetime) -> ChargedTotals:
+    """What everybody was charged, and how many failed. One query."""
+    today, week_start = get_day(now), now - FAILURE_RATE_PERIOD
+    month_start = get_day_start(get_month_start(today))
+    is_recent = Q(created_at__gte=week_start)
+    # No charge is older than its generation, so one range covers both conditions.
+    totals = Generation.objects.filter(accounted_at__gte=min(month_start, week_start)).aggregate(
+        today=Sum("credits_charged", filter=Q(accounted_at__gte=get_day_start(today))),
+        month=Sum("credits_charged", filter=Q(accounted_at__gte=month_start)),
+        failed=Count("pk", filter=is_recent & Q(state=State.FAILED)),
+        ended=Count("pk", filter=is_recent & Q(state__in=[State.FAILED, State.COMPLETED])),
+    )
+    return ChargedTotals(
+        today=totals["today"] or Decimal(0),
+        month=totals["month"] or Decimal(0),
+        failed_count=totals["failed"],
+        ended_count=totals["ended"],
+    )
+
+
+@dataclass(frozen=True)
+class Spending:
+    """Credits of one person: reserved now, charged today and this month (UTC)."""
+
+    reserved: Decimal
+    charged_today: Decimal
+    charged_this_month: Decimal
+
+
+def get_spending(user: User, now: datetime) -> Spending:
+    """Reserved and charged credits of a person. One query."""
+    today = get_day(now)
+    parameters = {
+        _OWNER: user.pk,
+        _DAY: get_day_start(today),
+        _MONTH: get_day_start(get_month_start(today)),
+    }
+    return Spending(*_spending_query().fetch(parameters)[0])
+
+
+# Placeholders in the prepared query.
+_OWNER = -1
+_DAY, _MONTH = datetime(1, 1, 2, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)
+
+
+@cache
+def _spending_query() -> PreparedQuery:
+    generations = Generation.objects.filter(owner_id=_OWNER)
+    reserved_rows, charged_rows = (
+        generations.filter(charge=Charge.RESERVED),
+        generations.filter(charge=Charge.CHARGED),
+    )
+    return PreparedQuery(
+        User.objects.filter(pk=_OWNER).values_list(
+            _sum_column(reserved_rows, "credits_reserved"),
+            _sum_column(charged_rows.filter(accounted_at__gte=_DAY), "credits_charged"),
+            _sum_column(charged_rows.filter(accounted_at__gte=_MONTH), "credits_charged"),
+        )
+    )
+
+
+def _sum_column(rows: "QuerySet[Generation]", column: str) -> Coalesce:
+    total = rows.filter(owner=OuterRef("pk")).order_by().values("owner").annotate(n=Sum(column))
+    return Coalesce(Subquery(total.values("n")), Value(Decimal(0), CreditsField()))

@@ -10,10 +10,10 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from evolink_studio.generations import queries
 from evolink_studio.generations.models import Charge, Generation
 from evolink_studio.generations.states import State
 from evolink_studio.generations.transitions import correct_charge, transition
+from evolink_studio.generations.usage_report import get_spending
 from tests.factories import NOW, VEO, GenerationFactory, UserFactory
 
 MIDNIGHT = NOW.replace(hour=0, minute=0)
@@ -64,7 +64,7 @@ def read_charged_today(client: Client) -> dict[str, Decimal]:
     metrics = client.get("/metrics", headers={"authorization": "Bearer a-token"}).content.decode()
     changelist = client.get(f"/admin/generations/generation/?{TODAY_LIST_QUERY}").context["cl"]
     return {
-        "badge": queries.get_spending(owner, timezone.now()).charged_today,
+        "badge": get_spending(owner, timezone.now()).charged_today,
         "dashboard": Decimal(
             next(tile.value for tile in dashboard_tiles if tile.label == "Charged today")
         ),

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q, Sum
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
@@ -17,7 +16,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from evolink_studio.core.calendar import get_day, get_day_start, get_month_start
+from evolink_studio.core.calendar import get_day, get_month_start
 from evolink_studio.core.formatting import format_clock, format_credits
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.credits.queries import get_provider_account
@@ -31,12 +30,14 @@ from evolink_studio.generations.incidents import (
     get_unsettled_totals,
     list_open_incidents,
 )
-from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline.provider import get_provider_key
-from evolink_studio.generations.states import State
+from evolink_studio.generations.usage_report import (
+    FAILURE_RATE_PERIOD,
+    ChargedTotals,
+    sum_recent_charges,
+)
 
 MAX_INCIDENTS = 20
-FAILURE_RATE_PERIOD = timedelta(days=7)
 MAX_BALANCE_AGE = timedelta(minutes=10)
 DISK_WARNING_BYTES = 5 * 10**9
 GOOD, WARNING, BAD = "good", "warning", "bad"
@@ -71,23 +72,13 @@ class IncidentRow:
     callbacks_url: str
 
 
-@dataclass(frozen=True)
-class ChargedTotals:
-    """Credits charged today and this month (UTC), and failures in FAILURE_RATE_PERIOD."""
-
-    today: Decimal
-    month: Decimal
-    failed_count: int
-    ended_count: int
-
-
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Context of the admin index. Five queries."""
     now = timezone.now()
     unsettled = get_unsettled_totals(now=now)
     tiles = (
         *_account_tiles(get_provider_account(provider_key=get_provider_key()), now),
-        *_money_tiles(unsettled, _charged_totals(now), now),
+        *_money_tiles(unsettled, sum_recent_charges(now=now), now),
         *_trouble_tiles(unsettled),
         *_machine_tiles(now),
     )
@@ -116,25 +107,6 @@ def incident_badge(request: HttpRequest) -> str:
     """The number of incidents for the sidebar; "" for none."""
     count = count_incidents(now=timezone.now())
     return number_format(count, force_grouping=True) if count else ""
-
-
-def _charged_totals(now: datetime) -> ChargedTotals:
-    today, week_start = get_day(now), now - FAILURE_RATE_PERIOD
-    month_start = get_day_start(get_month_start(today))
-    is_recent = Q(created_at__gte=week_start)
-    # No charge is older than its generation, so one range covers both conditions.
-    totals = Generation.objects.filter(accounted_at__gte=min(month_start, week_start)).aggregate(
-        today=Sum("credits_charged", filter=Q(accounted_at__gte=get_day_start(today))),
-        month=Sum("credits_charged", filter=Q(accounted_at__gte=month_start)),
-        failed=Count("pk", filter=is_recent & Q(state=State.FAILED)),
-        ended=Count("pk", filter=is_recent & Q(state__in=[State.FAILED, State.COMPLETED])),
-    )
-    return ChargedTotals(
-        today=totals["today"] or Decimal(0),
-        month=totals["month"] or Decimal(0),
-        failed_count=totals["failed"],
-        ended_count=totals["ended"],
-    )
 
 
 def _account_tiles(account: ProviderAccount, now: datetime) -> tuple[Tile, ...]:

@@ -16,6 +16,7 @@ from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.presenters.cards import Card, present_card, present_progress
 from evolink_studio.generations.presenters.quotes import build_key_rejected_text
+from evolink_studio.generations.usage_report import get_spending
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Banner:
 
 def build_usage_badge(user: User, account: ProviderAccount, now: datetime) -> UsageBadge:
     """The credit badge. One query."""
-    spending = queries.get_spending(user, now)
+    spending = get_spending(user, now)
     return UsageBadge(
         reserved=format_credits(spending.reserved),
         charged_today=format_credits(spending.charged_today),
