@@ -1,4 +1,4 @@
-"""Pages of a person with a very large library: milliseconds in the database.
+"""Pages of a person with very many films: milliseconds in the database.
 
 The reads of a page are noted while it is made once, then done again by themselves, with all rows.
 """

@@ -65,7 +65,7 @@ class AllowanceStatus:
 
 @dataclass(frozen=True)
 class Availability:
-    """What the button shows. Amounts in credits; None means without a limit.
+    """What the allowances leave for a generation. In credits; None means without a limit.
 
     `most_restrictive` is the one of `statuses` with the least left; `available` and `resets_at`
     are its values. `credits_needed` is what this generation would reserve (None if refused before

@@ -1,4 +1,6 @@
-"""Types of EvoLink's answers. Tolerant of everything except a missing or malformed task id.
+"""Types of EvoLink's answers, and how their JSON becomes values.
+
+Tolerant of everything except a missing or malformed task id.
 
 Fields: EvoLink documentation, stated 2026-11-20. Those marked "seen" are undocumented, so they may
 be absent at any time. Unknown fields are ignored, and an invalid value counts as absent.

@@ -1,4 +1,7 @@
-"""Decisions of an admin about the money of a generation. Nothing here sends anything."""
+"""What an admin decides about a lost answer, and importing a task. Nothing here sends anything.
+
+Putting right what an ended generation cost is `transitions.correct_charge`.
+"""
 
 import uuid
 from datetime import datetime

@@ -159,6 +159,8 @@ def record_callback(
 ) -> None:
     """Log a callback and make its task due now. Nothing it says is stored as fact.
 
+    The secret `token` names the generation; an unknown one is ignored.
+
     In state `unknown` the task it names becomes the candidate: the worker reads it with our key
     before it is linked. A rejected callback is only logged; beyond MAX_CALLBACKS_PER_GENERATION
     one more is logged and the rest are dropped, so a flood cannot fill the table.

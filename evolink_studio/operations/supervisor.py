@@ -1,4 +1,4 @@
-"""Runs several processes: starts them, restarts those that exit, and stops all together."""
+"""The processes of a studio (the sandbox only without a key), started, restarted and stopped."""
 
 import ctypes
 import os
@@ -163,7 +163,7 @@ def build_web_command(env: Environment) -> list[str]:
     ]
 
 
-def process_definitions(env: Environment) -> list[ManagedProcess]:
+def build_processes(env: Environment) -> list[ManagedProcess]:
     """Web, worker and, without a key, the sandbox."""
     processes = [
         ManagedProcess("web", build_web_command(env)),

@@ -1,4 +1,4 @@
-"""The worker for many processes and machines: the embedded one, driven by Procrastinate jobs.
+"""The worker on PostgreSQL, one or many: the embedded one, driven by Procrastinate jobs.
 
 Rows are leased as in the embedded worker, so a job may run twice, or be lost. The clocks of the
 machines must agree to a second.

@@ -49,7 +49,7 @@ def get_worker(context: JobContext) -> JobRunner:
 
 
 @app.task(name="send", pass_context=True)
-async def dispatch_queued(context: JobContext) -> None:
+async def run_dispatch_job(context: JobContext) -> None:
     """Send queued generations. Deferred in the transaction that stores one."""
     await get_worker(context).drain_state(State.QUEUED)
 
@@ -61,7 +61,7 @@ async def run_download_job(context: JobContext) -> None:
 
 
 @app.task(name="search", pass_context=True, lock="search")
-async def reconcile_unknown(context: JobContext) -> None:
+async def run_search_job(context: JobContext) -> None:
     """Search lost tasks, one job at a time: two searches could both find the same task."""
     await get_worker(context).drain_state(State.UNKNOWN)
 
@@ -73,9 +73,9 @@ async def run_poll_job(context: JobContext, slot: int) -> None:
 
 
 TASK_BY_STATE: dict[State, Task[Any, Any, Any]] = {
-    State.QUEUED: dispatch_queued,
+    State.QUEUED: run_dispatch_job,
     State.SAVING: run_download_job,
-    State.UNKNOWN: reconcile_unknown,
+    State.UNKNOWN: run_search_job,
 }
 
 
@@ -103,7 +103,7 @@ async def ensure_jobs(context: JobContext, timestamp: int) -> None:
 # No `lock` here: a job of a dead worker could hold it for ever.
 @app.periodic(cron="* * * * * */5")
 @app.task(name="rescue", pass_context=True, priority=HIGH_PRIORITY, queueing_lock="rescue")
-async def requeue_stalled_jobs(context: JobContext, timestamp: int) -> None:
+async def requeue_orphaned_jobs(context: JobContext, timestamp: int) -> None:
     """Queue the jobs of dead workers again. If one still lives, its leases protect its rows."""
     stalled_after_seconds = get_worker(context).stalled_after_seconds
     for job in await app.job_manager.get_stalled_jobs(
@@ -167,4 +167,4 @@ def connect_signals() -> None:
 
 
 def _defer_dispatch(**kwargs: object) -> None:
-    dispatch_queued.defer()
+    run_dispatch_job.defer()

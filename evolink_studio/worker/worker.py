@@ -1,4 +1,4 @@
-"""The embedded worker: one asyncio process that runs all stages of the pipeline."""
+"""The worker on SQLite, one asyncio process, and the base of the one on PostgreSQL."""
 
 import asyncio
 import shutil

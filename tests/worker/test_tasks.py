@@ -146,7 +146,7 @@ def test_the_slots_of_a_silent_worker_go_to_their_successors():
         await dead_worker.take_jobs(*["follow"] * tasks.SLOT_COUNT)
         await run_job(tasks.ensure_jobs)
         await dead_worker.stop_heartbeat()
-        await run_job(tasks.requeue_stalled_jobs)
+        await run_job(tasks.requeue_orphaned_jobs)
         await DeadWorker().take_jobs(*["follow"] * tasks.SLOT_COUNT)
 
     run_as_worker(run_scenario)
@@ -157,11 +157,11 @@ def test_jobs_of_a_silent_worker_are_done_again():
     dead_worker = DeadWorker()
 
     async def run_scenario() -> None:
-        await tasks.dispatch_queued.defer_async()
-        await tasks.reconcile_unknown.defer_async()
+        await tasks.run_dispatch_job.defer_async()
+        await tasks.run_search_job.defer_async()
         await dead_worker.take_jobs("send", "search")
         await dead_worker.stop_heartbeat()
-        await run_job(tasks.requeue_stalled_jobs)
+        await run_job(tasks.requeue_orphaned_jobs)
 
     run_as_worker(run_scenario)
     assert count_jobs() == {("send", "todo"): 1, ("search", "todo"): 1}
@@ -169,9 +169,9 @@ def test_jobs_of_a_silent_worker_are_done_again():
 
 def test_jobs_of_a_worker_that_lives_are_left_to_it():
     async def run_scenario() -> None:
-        await tasks.dispatch_queued.defer_async()
+        await tasks.run_dispatch_job.defer_async()
         await DeadWorker().take_jobs("send")
-        await run_job(tasks.requeue_stalled_jobs)
+        await run_job(tasks.requeue_orphaned_jobs)
 
     run_as_worker(run_scenario)
     assert count_jobs() == {("send", "doing"): 1}
@@ -179,8 +179,8 @@ def test_jobs_of_a_worker_that_lives_are_left_to_it():
 
 def test_two_searches_never_run_at_once():
     async def run_scenario() -> None:
-        await tasks.reconcile_unknown.defer_async()
-        await tasks.reconcile_unknown.defer_async()
+        await tasks.run_search_job.defer_async()
+        await tasks.run_search_job.defer_async()
         await DeadWorker().take_jobs("search")
         worker = await app.job_manager.register_worker()
         assert await app.job_manager.fetch_job(queues=None, worker_id=worker) is None

@@ -143,8 +143,8 @@ def _build_running_update(
     else:
         visible_changes = {}
         if not generation.stalled_since and schedule.is_stalled(generation, now):
-            generation.stalled_since = now
-            visible_changes = {"stalled_since": generation.progressed_at}
+            generation.stalled_since = generation.progressed_at
+            visible_changes = {"stalled_since": generation.stalled_since}
     common_changes = {
         "next_attempt_at": now
         + schedule.compute_next_poll_delay(generation, now=now, is_sandbox=is_sandbox),

@@ -1,4 +1,4 @@
-"""When to poll, search, send and download again.
+"""When to poll, search, send and download again, and when a task counts as stalled.
 
 EvoLink's own tools read a video every 8 s, the first time after about 15 s (seen 2026-11-20).
 """

@@ -1,4 +1,7 @@
-"""The endpoint for callbacks of EvoLink. Nothing a callback says is trusted."""
+"""The endpoint for callbacks of EvoLink. Nothing a callback says is trusted.
+
+`services.record_callback` looks up the secret token of the URL.
+"""
 
 import json
 

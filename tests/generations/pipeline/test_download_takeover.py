@@ -1,4 +1,7 @@
-"""Two workers and one film: neither spoils what the other writes, and nothing is begun again."""
+"""A lease ran out, and two workers download one film: neither spoils what the other writes.
+
+That a lease is never shared is tested in `test_leases.py`.
+"""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,7 @@
-"""`manage.py sandbox`: a provider on this machine, for the studio or any other EvoLink client."""
+"""`manage.py sandbox`: a provider on this machine, for the studio or any other EvoLink client.
+
+`manage.py studio` does not come here: it runs `python -m evolink_studio.sandbox`, without Django.
+"""
 
 from argparse import ArgumentParser
 

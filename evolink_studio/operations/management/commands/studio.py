@@ -12,7 +12,7 @@ from django.utils import timezone
 from evolink_studio.accounts.services import create_first_owner_link, create_owner_from_environment
 from evolink_studio.environment import Environment
 from evolink_studio.operations.database_setup import ensure_database
-from evolink_studio.operations.supervisor import Supervisor, process_definitions
+from evolink_studio.operations.supervisor import Supervisor, build_processes
 
 
 class Command(BaseCommand):
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         ensure_database()
         if _is_static_stale():
             call_command("collectstatic", interactive=False, verbosity=0)
-        Supervisor(process_definitions(env)).run(on_start=lambda: self._print_welcome(env))
+        Supervisor(build_processes(env)).run(on_start=lambda: self._print_welcome(env))
 
     def _print_welcome(self, env: Environment) -> None:
         base_url = env.public_url or f"http://{_format_host(env.bind)}:{env.port}"
