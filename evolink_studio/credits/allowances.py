@@ -8,7 +8,6 @@ from django.db.models import Q
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits.exceptions import (
-    ConcurrencyLimitExceeded,
     GenerationLimitExceeded,
     ModelNotAllowed,
     NoAllowance,
@@ -57,7 +56,7 @@ def get_applicable_allowances_by_user(
 def get_concurrency_limits_by_user(user_ids: Collection[int]) -> dict[int, int]:
     """How many generations each user may have under way; users without a limit are left out.
 
-    For a queue in which the others wait; `authorize_amount` refuses them instead. Two queries.
+    For the queue, in which the others wait: nothing is refused for it. Two queries.
     """
     limits = {
         user_id: find_concurrency_limit(allowances)
@@ -72,7 +71,6 @@ def authorize_amount(
     model_id: str,
     amount: Decimal | None,
     max_credits: Decimal | None = None,
-    active_count: int,
 ) -> Decimal:
     """The credits to reserve, if the rules of all allowances permit this generation.
 
@@ -90,9 +88,6 @@ def authorize_amount(
     credits_limit = find_per_generation_limit(allowances)
     if credits_limit is not None and credits_needed > credits_limit:
         raise GenerationLimitExceeded(limit=credits_limit, credits_needed=credits_needed)
-    limit = find_concurrency_limit(allowances)
-    if limit is not None and active_count >= limit:
-        raise ConcurrencyLimitExceeded(limit=limit)
     return credits_needed
 
 

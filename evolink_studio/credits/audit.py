@@ -228,13 +228,13 @@ def _find_mismatches(sums: _EntrySums) -> Iterator[tuple[str, Decimal]]:
         yield "entries without a reservation", sums.total
         return
     state, amount = sums.reservation
-    reserved = amount if state == Reservation.State.HELD else ZERO_CREDITS
+    reserved = amount if state == Reservation.State.RESERVED else ZERO_CREDITS
     charged = amount if state == Reservation.State.SETTLED else ZERO_CREDITS
     if (reserved, charged) != (sums.reserved, sums.charged):
         stored_text = f"{reserved} held and {charged} charged"
         entries_text = f"{sums.reserved} held and {sums.charged} charged"
         yield f"says {stored_text}, its entries sum to {entries_text}", amount - sums.total
-    expected_count = 0 if state == Reservation.State.HELD else 1
+    expected_count = 0 if state == Reservation.State.RESERVED else 1
     if sums.closing_count != expected_count:
         yield (
             f"charged or returned {sums.closing_count} times instead of {expected_count}",
@@ -249,10 +249,10 @@ def _compare_with_expected(
         yield "no such generation", sums.total
         return
     expected_charge = expected[generation_id]
-    is_held = sums.reservation is not None and sums.reservation[0] == Reservation.State.HELD
-    if expected_charge is None and not is_held:
+    is_reserved = sums.reservation is not None and sums.reservation[0] == Reservation.State.RESERVED
+    if expected_charge is None and not is_reserved:
         yield "under way, and yet charged or returned", sums.total
-    elif expected_charge is not None and is_held:
+    elif expected_charge is not None and is_reserved:
         yield f"ended with {expected_charge} credits, and yet held", sums.total - expected_charge
     elif expected_charge is not None and sums.total != expected_charge:
         yield (

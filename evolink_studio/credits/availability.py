@@ -94,7 +94,6 @@ def check_availability(
     model_id: str,
     amount: Decimal | None,
     max_credits: Decimal | None = None,
-    active_count: int,
     now: datetime,
 ) -> Availability:
     """Whether this could be sent now. Two queries, three when it could not.
@@ -111,7 +110,6 @@ def check_availability(
             model_id=model_id,
             amount=amount,
             max_credits=max_credits,
-            active_count=active_count,
         )
         _require_available(strictest, credits_needed)
     except SpendingDenied as error:

@@ -5,7 +5,6 @@ SpendingDenied                nothing was reserved, and nothing may be sent
 ├── ModelNotAllowed
 ├── PriceUnknown              and an allowance does not permit that
 ├── GenerationLimitExceeded   more than one generation may cost
-├── ConcurrencyLimitExceeded  too many generations under way
 └── AllowanceExceeded         not enough credits left
 """
 
@@ -18,7 +17,7 @@ from typing import ClassVar
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, ngettext
+from django.utils.translation import gettext_noop
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.core.formatting import format_credits
@@ -117,24 +116,6 @@ class GenerationLimitExceeded(SpendingDenied):
             needed=format_credits(self.credits_needed, is_exact=True),
             cap=format_credits(self.limit, is_exact=True),
         )
-
-
-@dataclass(eq=False, kw_only=True)
-class ConcurrencyLimitExceeded(SpendingDenied):
-    code: ClassVar[str] = "too_many_running"
-    limit: int
-
-    @property
-    def reason(self) -> str:
-        return ngettext(
-            "You may have {limit} generation under way at once.",
-            "You may have {limit} generations under way at once.",
-            self.limit,
-        ).format(limit=self.limit)
-
-    @property
-    def reset_text(self) -> str:
-        return _("You can send this as soon as one has ended.")
 
 
 class SharingScope(StrEnum):

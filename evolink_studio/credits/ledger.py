@@ -124,16 +124,13 @@ def reserve(
     model_id: str,
     amount: Decimal | None,
     max_credits: Decimal | None = None,
-    active_count: int,
     now: datetime,
 ) -> Decimal:
     """Reserve credits for a generation before it is sent, in every allowance that applies.
 
     `amount` is the estimate, None when price or length is unknown; then `max_credits` is the worst
-    case, if it is known. `active_count` is how many generations of this person are under way:
-    count them in the same transaction, under a lock of the person. Returns the credits reserved,
-    now or by an earlier call. Raises SpendingDenied, whose texts say why, or ReservationClosed;
-    nothing is changed then.
+    case, if it is known. Returns the credits reserved, now or by an earlier call. Raises
+    SpendingDenied, whose texts say why, or ReservationClosed; nothing is changed then.
     """
     amount = None if amount is None else _quantize_not_negative(amount)
     max_credits = None if max_credits is None else _quantize_not_negative(max_credits)
@@ -148,7 +145,6 @@ def reserve(
                 model_id=model_id,
                 amount=amount,
                 max_credits=max_credits,
-                active_count=active_count,
             )
             _reserve_in_all(allowances, generation_id, user, amount, now)
             return amount
@@ -176,7 +172,7 @@ def adjust(*, generation_id: int, reserved: Decimal, now: datetime) -> bool:
                 credits_reserved_delta=reserved - reservation.credits,
                 created_at=now,
             )
-            _post_entry(reservation, entry, Reservation.State.HELD, reserved)
+            _post_entry(reservation, entry, Reservation.State.RESERVED, reserved)
     return bool(outdated_reservations)
 
 
@@ -278,7 +274,7 @@ def record_external(
                 actor=actor,
                 note=note,
             )
-            _post_entry(reservation, entry, Reservation.State.HELD, reserved)
+            _post_entry(reservation, entry, Reservation.State.RESERVED, reserved)
     return True
 
 
@@ -330,7 +326,7 @@ def _build_exceeded_error(
 
 
 def _existing_amount(reservations: Sequence[Reservation]) -> Decimal:
-    if any(reservation.state != Reservation.State.HELD for reservation in reservations):
+    if any(reservation.state != Reservation.State.RESERVED for reservation in reservations):
         raise ReservationClosed
     return reservations[0].credits
 
@@ -339,7 +335,7 @@ def _open_reservations(generation_id: int) -> list[Reservation]:
     return [
         reservation
         for reservation in _lock_reservations(generation_id)
-        if reservation.state == Reservation.State.HELD
+        if reservation.state == Reservation.State.RESERVED
     ]
 
 

@@ -225,7 +225,7 @@ class Reservation(models.Model):
     """One generation in one balance. `credits` is what is reserved, or what was charged."""
 
     class State(models.TextChoices):
-        HELD = "held", _("reserved")
+        RESERVED = "reserved", _("reserved")
         SETTLED = "settled", _("charged")
         RELEASED = "released", _("returned")
 
@@ -234,7 +234,7 @@ class Reservation(models.Model):
         AllowanceBalance, on_delete=models.PROTECT, related_name="reservations"
     )
     credits = CreditsField(_("credits"))
-    state = models.CharField(max_length=8, choices=State.choices, default=State.HELD)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.RESERVED)
 
     class Meta:
         verbose_name = _("reservation")

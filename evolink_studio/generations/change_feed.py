@@ -10,7 +10,7 @@ from django.db.models import Exists, FilteredRelation, Q, Subquery
 from evolink_studio.accounts.models import User
 from evolink_studio.core.prepared_query import PreparedQuery
 from evolink_studio.credits.models import ProviderAccount
-from evolink_studio.generations.models import MAX_HEARTBEAT_AGE, ChangeFeed, Generation, Heartbeat
+from evolink_studio.generations.models import ChangeFeed, Generation, Heartbeat, is_worker_alive
 from evolink_studio.generations.queries import load_results
 from evolink_studio.generations.states import LIVE_STATES
 
@@ -71,7 +71,7 @@ class FeedState:
         )
 
     def is_worker_away(self, now: datetime) -> bool:
-        return self.worker_seen_at is None or now - self.worker_seen_at > MAX_HEARTBEAT_AGE
+        return not is_worker_alive(self.worker_seen_at, now)
 
 
 def get_feed_state(user: User, provider_key: str) -> FeedState:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, Sum, Value, When
 from django.utils.functional import Promise
@@ -41,32 +41,45 @@ UNSETTLED_FILTER = (
     | UNSENDABLE_FILTER
 )
 MAX_ALERTS = 200
-# Types that often resolve by themselves are announced only after a delay.
-ALERT_DELAYS = {
-    "unknown": timedelta(minutes=15),
-    "unsendable": timedelta(minutes=5),
-    "stalled": timedelta(hours=1),
-}
 
 
-class IncidentAction(StrEnum):
+class IncidentAction(Enum):
     """What an admin can do about it."""
 
-    REFRESH = "look"  # read, search or download at once
-    RESOLVE = "settle"  # decide what it cost
-    CALLBACKS = "callbacks"  # open the log of callbacks
-    CANCEL = "cancel"  # cancel it before it is sent
+    REFRESH = auto()  # read, search or download at once
+    RESOLVE = auto()  # decide what it cost
+    CALLBACKS = auto()  # open the log of callbacks
+    CANCEL = auto()  # cancel it before it is sent
+
+
+class IncidentName(StrEnum):
+    """The types of incidents as URLs, alerts and metrics name them."""
+
+    ANSWER_LOST = "unknown"
+    LOCAL_COPY_AWAY = "astray"
+    LOCAL_COPY_ONLY = "parked"
+    LINK_EXPIRING = "expiring"
+    CREDITS_NOT_RETURNED = "unreturned"
+    UNSENDABLE = "unsendable"
+    CALLBACKS_REJECTED = "callbacks"
+    STALLED = "stalled"
+    NOT_SAVED = "unsaved"
+    LONG_RESERVED = "held"
 
 
 @dataclass(frozen=True)
 class IncidentType:
-    """A reason to look: `name` as in URLs, label, advice, and a filter for its rows at a time."""
+    """A reason to look: label, advice, and a filter for its rows at a time.
 
-    name: str
+    `alert_delay` is for types that often resolve by themselves.
+    """
+
+    name: IncidentName
     label: str | Promise
     advice: str | Promise
     build_filter: Callable[[datetime], Q]
     actions: tuple[IncidentAction, ...] = (IncidentAction.REFRESH,)
+    alert_delay: timedelta = timedelta(0)
 
 
 def _long_reserved_filter(now: datetime) -> Q:
@@ -96,7 +109,7 @@ def _long_saving_filter(now: datetime) -> Q:
 # In order: the first type that fits is shown.
 INCIDENT_TYPES = (
     IncidentType(
-        "unknown",
+        IncidentName.ANSWER_LOST,
         _("Answer lost"),
         _(
             "EvoLink may be making it, and may charge for it. Look for it in the task list of your "
@@ -105,9 +118,10 @@ INCIDENT_TYPES = (
         ),
         lambda now: Q(state=State.UNKNOWN),
         (IncidentAction.RESOLVE, IncidentAction.REFRESH),
+        alert_delay=timedelta(minutes=15),
     ),
     IncidentType(
-        "astray",
+        IncidentName.LOCAL_COPY_AWAY,
         _("Film on the disk of a machine that is away"),
         _(
             "It is made and paid, and a worker had copied it here, but not yet into the library. "
@@ -117,7 +131,7 @@ INCIDENT_TYPES = (
         lambda now: Q(state=State.SAVING, local_copy_seen_at__lt=now - LOCAL_COPY_INCIDENT_DELAY),
     ),
     IncidentType(
-        "parked",
+        IncidentName.LOCAL_COPY_ONLY,
         _("Film copied here, but not yet in the library"),
         _(
             "It is made and paid, and lies whole on the disk of the machine that fetched it, also "
@@ -128,7 +142,7 @@ INCIDENT_TYPES = (
         lambda now: _long_saving_filter(now) & Q(local_copy_seen_at__isnull=False),
     ),
     IncidentType(
-        "expiring",
+        IncidentName.LINK_EXPIRING,
         _("Film not saved, and its link ends within 12 hours"),
         _(
             "It is made and paid, and soon lost. Make room on the disk, or download it from your "
@@ -141,14 +155,14 @@ INCIDENT_TYPES = (
         ),
     ),
     IncidentType(
-        "unreturned",
+        IncidentName.CREDITS_NOT_RETURNED,
         _("Failed, and its credits are not returned"),
         _("Compare with your EvoLink account, then say on its page what it charged."),
         lambda now: Q(state=State.FAILED, charge__in=OPEN_CHARGES),
         (IncidentAction.RESOLVE,),
     ),
     IncidentType(
-        "unsendable",
+        IncidentName.UNSENDABLE,
         _("Cannot be sent: something in this studio is wrong"),
         _(
             "Nothing was sent, so EvoLink charges nothing. The log says what is wrong, at its "
@@ -157,9 +171,10 @@ INCIDENT_TYPES = (
         ),
         lambda now: UNSENDABLE_FILTER,
         (IncidentAction.CANCEL,),
+        alert_delay=timedelta(minutes=5),
     ),
     IncidentType(
-        "callbacks",
+        IncidentName.CALLBACKS_REJECTED,
         _("Callbacks refused"),
         _(
             "Somebody who knows its secret address called with another task, too much or too "
@@ -169,19 +184,20 @@ INCIDENT_TYPES = (
         (IncidentAction.CALLBACKS, IncidentAction.REFRESH),
     ),
     IncidentType(
-        "stalled",
+        IncidentName.STALLED,
         _("No news"),
         _("EvoLink still says that it is working on it. We keep looking, which costs nothing."),
         lambda now: Q(state=State.RUNNING, stalled_since__isnull=False),
+        alert_delay=timedelta(hours=1),
     ),
     IncidentType(
-        "unsaved",
+        IncidentName.NOT_SAVED,
         _("Film not saved for over 30 minutes"),
         _("It is made and paid, but not copied here yet. We keep trying while EvoLink keeps it."),
         lambda now: _long_saving_filter(now) & Q(local_copy_seen_at=None),
     ),
     IncidentType(
-        "held",
+        IncidentName.LONG_RESERVED,
         _("Credits reserved for over 30 minutes"),
         _("EvoLink neither charged nor returned them yet. Compare with your EvoLink account."),
         _long_reserved_filter,
@@ -271,7 +287,7 @@ def build_incident_filter(incident_types: Iterable[IncidentType], now: datetime)
 
 
 def claim_new_alerts(*, now: datetime) -> list[Incident]:
-    """Incidents due to be announced, at most MAX_ALERTS; marks them as announced."""
+    """Incidents due to be announced, at most MAX_ALERTS; marks them as announced. Two queries."""
     incidents = [
         incident
         for incident in list_open_incidents(now=now, limit=MAX_ALERTS, only_unannounced=True)
@@ -293,4 +309,4 @@ def claim_new_alerts(*, now: datetime) -> list[Incident]:
 
 def _is_alert_due(incident: Incident, now: datetime) -> bool:
     last_progress_at = incident.generation.progressed_at or incident.generation.created_at
-    return now - last_progress_at >= ALERT_DELAYS.get(incident.type.name, timedelta(0))
+    return now - last_progress_at >= incident.type.alert_delay

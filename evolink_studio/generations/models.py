@@ -281,12 +281,31 @@ MAX_HEARTBEAT_AGE = timedelta(seconds=30)
 MIN_FREE_DISK_BYTES = 300 * 1024 * 1024
 
 
+def is_worker_alive(seen_at: datetime | None, now: datetime) -> bool:
+    """Whether a worker was seen within MAX_HEARTBEAT_AGE."""
+    return seen_at is not None and now - seen_at <= MAX_HEARTBEAT_AGE
+
+
+class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
+    """Heartbeats by what they say."""
+
+    def alive(self, now: datetime) -> "HeartbeatQuerySet":
+        """Those of workers that were seen within MAX_HEARTBEAT_AGE."""
+        return self.filter(seen_at__gte=now - MAX_HEARTBEAT_AGE)
+
+    def with_space(self) -> "HeartbeatQuerySet":
+        """Those of workers whose disk has space for another film."""
+        return self.filter(disk_free_bytes__gte=MIN_FREE_DISK_BYTES)
+
+
 class Heartbeat(models.Model):
     """When a worker was last alive, and the free space of its disk."""
 
     worker = models.CharField(max_length=100, primary_key=True)
     seen_at = models.DateTimeField()
     disk_free_bytes = models.PositiveBigIntegerField(help_text=_("bytes"))
+
+    objects = HeartbeatQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("worker")
@@ -302,4 +321,4 @@ class Heartbeat(models.Model):
 
     def is_alive(self, now: datetime) -> bool:
         """Whether the worker was seen within MAX_HEARTBEAT_AGE."""
-        return now - self.seen_at <= MAX_HEARTBEAT_AGE
+        return is_worker_alive(self.seen_at, now)

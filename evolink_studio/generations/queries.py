@@ -111,9 +111,10 @@ def get_newest_heartbeat() -> Heartbeat | None:
     return Heartbeat.objects.order_by("-seen_at").first()
 
 
-def get_free_disk_bytes() -> int | None:
-    """Free bytes on the worker's disk by its newest heartbeat; None without one. One query."""
-    return Heartbeat.objects.order_by("-seen_at").values_list("disk_free_bytes", flat=True).first()
+def has_disk_space(now: datetime) -> bool:
+    """Whether a live worker has space for another film, or no worker is alive. One query."""
+    live_heartbeats = list(Heartbeat.objects.alive(now))
+    return not live_heartbeats or any(heartbeat.has_space for heartbeat in live_heartbeats)
 
 
 def get_gallery_page(

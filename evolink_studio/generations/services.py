@@ -119,7 +119,6 @@ def create_generation(
                     model_id=spec.id,
                     amount=credits_estimated,
                     max_credits=max_credits,
-                    active_count=0,  # the concurrency limit delays dispatch, it does not refuse
                     now=now,
                 )
                 Draft.objects.filter(owner=owner, model_id=spec.id).delete()

@@ -158,7 +158,7 @@ _SUMS: dict[str, Any] = {
     "failed_": Count("pk", filter=Q(state=State.FAILED)),
     "estimated_": Sum("credits_estimated"),
     "reserved_": Sum("credits_reserved"),
-    "used_": Sum("credits_charged"),
+    "charged_": Sum("credits_charged"),
 }
 
 
@@ -168,7 +168,7 @@ def _totals_from_row(row: Mapping[str, Any]) -> UsageTotals:
         failed_count=row["failed_"],
         credits_estimated=row["estimated_"] or Decimal(0),
         credits_reserved=row["reserved_"] or Decimal(0),
-        credits_charged=row["used_"] or Decimal(0),
+        credits_charged=row["charged_"] or Decimal(0),
     )
 
 

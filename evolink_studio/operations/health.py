@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from evolink_studio.generations.models import MAX_HEARTBEAT_AGE, MIN_FREE_DISK_BYTES, Heartbeat
+from evolink_studio.generations.models import MIN_FREE_DISK_BYTES, Heartbeat, is_worker_alive
 
 BYTES_PER_MEGABYTE = 1024 * 1024
 NOT_CHECKED = "not asked, because the database is not ready"
@@ -68,8 +68,9 @@ def _check_worker(heartbeats: Iterable[Heartbeat], now: datetime) -> str:
     last_seen = max((heartbeat.seen_at for heartbeat in heartbeats), default=None)
     if last_seen is None:
         return "none was ever heard of"
-    silence = now - last_seen
-    return f"silent for {int(silence.total_seconds())} s" if silence > MAX_HEARTBEAT_AGE else ""
+    if is_worker_alive(last_seen, now):
+        return ""
+    return f"silent for {int((now - last_seen).total_seconds())} s"
 
 
 def _check_disk(heartbeats: Iterable[Heartbeat]) -> str:

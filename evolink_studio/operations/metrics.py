@@ -5,7 +5,7 @@ Amounts are credits, as floats, which is all that Prometheus has.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -186,7 +186,7 @@ def _build_gauge(name: str, text: str, value: float | Decimal) -> GaugeMetricFam
 
 
 def _build_labelled_gauge(
-    name: str, text: str, label: str, values: dict[str, float] | dict[str, int]
+    name: str, text: str, label: str, values: Mapping[str, float]
 ) -> GaugeMetricFamily:
     family = GaugeMetricFamily(f"studio_{name}", text, labels=[label])
     for key, value in values.items():

@@ -60,7 +60,7 @@ class LedgerDriver:
     def reserve(self, user: User, amount: str | None = "10", **options) -> int:
         """Reserve for a new generation and return its number."""
         generation_id = next(self.generation_ids)
-        arguments = {"model_id": VEO, "active_count": 0, "now": self.now, **options}
+        arguments = {"model_id": VEO, "now": self.now, **options}
         ledger.reserve(
             generation_id=generation_id,
             user=user,

@@ -10,7 +10,6 @@ from evolink_studio.credits.allowances import get_concurrency_limits_by_user
 from evolink_studio.credits.availability import check_availability, get_allowance_statuses
 from evolink_studio.credits.exceptions import (
     AllowanceExceeded,
-    ConcurrencyLimitExceeded,
     GenerationLimitExceeded,
     ModelNotAllowed,
     NoAllowance,
@@ -215,16 +214,6 @@ def test_one_generation_may_not_cost_more_than_its_cap(ada, film_team, ledger_dr
     ledger_driver.reserve(ada, "40")
 
 
-def test_only_so_many_may_run_at_once(ada, film_team, ledger_driver):
-    create_allowance(None, user=ada, max_concurrent=3)
-    create_allowance(None, group=film_team, max_concurrent=2)
-    ledger_driver.reserve(ada, active_count=1)
-    with pytest.raises(ConcurrencyLimitExceeded) as exc_info:
-        ledger_driver.reserve(ada, active_count=2)
-    assert exc_info.value.limit == 2
-    assert "2 generations" in exc_info.value.summary
-
-
 def test_the_queue_can_ask_how_many_of_each_person_may_run(ada, ben, root, film_team):
     create_only_allowance(None, max_concurrent=9)
     create_allowance(None, user=ada, max_concurrent=3)
@@ -280,13 +269,13 @@ def test_reserving_costs_the_same_few_queries_whatever_was_spent_before(
     for _ in range(5):
         ledger_driver.reserve(ada)
     with django_assert_max_num_queries(8):  # two of them begin and end the transaction
-        reserve(generation_id=99, user=ada, model_id=VEO, amount=1, active_count=0, now=NOW)
+        reserve(generation_id=99, user=ada, model_id=VEO, amount=1, now=NOW)
 
 
 def test_the_button_asks_in_two_queries(ada, film_team, ledger_driver, django_assert_num_queries):
     create_allowance(100, user=ada)
     create_allowance(100, group=film_team, is_shared=True)
     with django_assert_num_queries(2):
-        check_availability(user=ada, model_id=VEO, amount=Decimal(10), active_count=0, now=NOW)
+        check_availability(user=ada, model_id=VEO, amount=Decimal(10), now=NOW)
     with django_assert_num_queries(3):
-        check_availability(user=ada, model_id=VEO, amount=Decimal(900), active_count=0, now=NOW)
+        check_availability(user=ada, model_id=VEO, amount=Decimal(900), now=NOW)

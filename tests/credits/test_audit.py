@@ -19,7 +19,9 @@ def generation_ids(ada, film_team, ledger_driver) -> dict[str, int]:
     """One generation in each state, out of two balances."""
     create_allowance(1000, user=ada)
     create_allowance(1000, group=film_team, is_shared=True)
-    numbers = {state: ledger_driver.reserve(ada, "36") for state in ("held", "settled", "released")}
+    numbers = {
+        state: ledger_driver.reserve(ada, "36") for state in ("reserved", "settled", "released")
+    }
     ledger_driver.settle(numbers["settled"], "25.7")
     ledger_driver.release(numbers["released"])
     return numbers
@@ -93,10 +95,10 @@ def test_an_entry_of_no_generation_is_found(generation_ids):
 @pytest.mark.parametrize(
     ("state", "change", "words"),
     [
-        ("held", {"credits": Decimal(12)}, "says 12.0000 held"),
-        ("held", {"state": "settled"}, "charged or returned 0 times instead of 1"),
+        ("reserved", {"credits": Decimal(12)}, "says 12.0000 held"),
+        ("reserved", {"state": "settled"}, "charged or returned 0 times instead of 1"),
         ("settled", {"credits": Decimal(20)}, "20.0000 charged, its entries sum to"),
-        ("settled", {"state": "held"}, "charged or returned 1 times instead of 0"),
+        ("settled", {"state": "reserved"}, "charged or returned 1 times instead of 0"),
         ("released", {"state": "settled", "credits": Decimal(1)}, "1.0000 charged"),
     ],
 )
@@ -108,13 +110,13 @@ def test_a_reservation_that_says_something_else_than_its_entries_is_found(
 
 
 def test_a_lost_reservation_is_found(generation_ids):
-    Reservation.objects.filter(generation_id=generation_ids["held"]).delete()
+    Reservation.objects.filter(generation_id=generation_ids["reserved"]).delete()
     assert audit_findings().count("entries without a reservation (+36.0000 credits)") == 2
 
 
 def test_the_ledger_agrees_with_the_generations(generation_ids):
     expected_charges = {
-        generation_ids["held"]: None,
+        generation_ids["reserved"]: None,
         generation_ids["settled"]: Decimal("25.7"),
         generation_ids["released"]: Decimal(0),
     }
@@ -129,12 +131,12 @@ def test_the_ledger_agrees_with_the_generations(generation_ids):
         ("settled", Decimal("30"), "EvoLink charged 30, its entries sum to 25.7000 (-4.3000"),
         ("settled", None, "under way, and yet charged or returned (+25.7000"),
         ("released", Decimal("12"), "EvoLink charged 12, its entries sum to 0.0000 (-12"),
-        ("held", Decimal(0), "ended with 0 credits, and yet held (+36.0000"),
+        ("reserved", Decimal(0), "ended with 0 credits, and yet held (+36.0000"),
     ],
 )
 def test_a_generation_that_knows_better_is_found(generation_ids, state, expected_charge, words):
     expected_charge_by_id = {
-        generation_ids["held"]: None,
+        generation_ids["reserved"]: None,
         generation_ids["settled"]: Decimal("25.7"),
         generation_ids["released"]: Decimal(0),
     }
@@ -148,7 +150,7 @@ def test_a_generation_that_knows_better_is_found(generation_ids, state, expected
 def test_a_generation_without_entries_and_entries_without_one_are_found(generation_ids):
     findings = audit_findings(
         expected={
-            generation_ids["held"]: None,
+            generation_ids["reserved"]: None,
             generation_ids["settled"]: Decimal("25.7"),
             77: Decimal(9),
         }
@@ -159,6 +161,6 @@ def test_a_generation_without_entries_and_entries_without_one_are_found(generati
 
 
 def test_the_command_asks_the_generations_when_they_can_answer(generation_ids):
-    register_usage_source(FakeUsageSource(charges=[(generation_ids["held"], None)]))
+    register_usage_source(FakeUsageSource(charges=[(generation_ids["reserved"], None)]))
     with pytest.raises(CommandError, match="Findings: 4"):
         run_check_ledger()

@@ -98,7 +98,7 @@ def test_a_generation_that_never_reserved_has_nothing_to_end(ada, ledger_driver)
 
 def test_reserving_twice_for_one_generation_reserves_once(ada):
     create_allowance(100, user=ada)
-    reservation = {"generation_id": 1, "user": ada, "model_id": VEO, "active_count": 0, "now": NOW}
+    reservation = {"generation_id": 1, "user": ada, "model_id": VEO, "now": NOW}
     assert ledger.reserve(amount=Decimal(36), **reservation) == 36
     assert ledger.reserve(amount=Decimal(80), **reservation) == 36
     assert balance_totals(ada) == [(Decimal(36), Decimal(0))]
@@ -109,9 +109,7 @@ def test_what_has_ended_cannot_be_reserved_for_again(ada, ledger_driver):
     number = ledger_driver.reserve(ada, "36")
     ledger_driver.release(number)
     with pytest.raises(ledger.ReservationClosed):
-        ledger.reserve(
-            generation_id=number, user=ada, model_id=VEO, amount=Decimal(1), active_count=0, now=NOW
-        )
+        ledger.reserve(generation_id=number, user=ada, model_id=VEO, amount=Decimal(1), now=NOW)
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,6 @@ class LedgerHistories(RuleBasedStateMachine):
         arguments = {
             "user": self.users[person],
             "model_id": VEO,
-            "active_count": 0,
             "now": self.now,
         }
         is_affordable = amount <= self.remaining_credits(person)

@@ -30,7 +30,6 @@ def try_reserve(generation_id: int, user, amount: int = 10) -> bool:
             user=user,
             model_id=VEO,
             amount=Decimal(amount),
-            active_count=0,
             now=NOW,
         )
     except SpendingDenied:

@@ -61,7 +61,6 @@ def build_reserve_call(generation_id: int, user, amount: str = "10") -> Call:
                 user=user,
                 model_id=VEO,
                 amount=Decimal(amount),
-                active_count=0,
                 now=NOW,
             )
         except SpendingDenied:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 def availability_of(user, amount="10", **options):
-    arguments = {"model_id": VEO, "active_count": 0, "now": NOW, **options}
+    arguments = {"model_id": VEO, "now": NOW, **options}
     amount = None if amount is None else Decimal(amount)
     return check_availability(user=user, amount=amount, **arguments)
 
@@ -86,13 +86,10 @@ def test_the_refusal_says_whose_credits_have_run_out(ada, film_team, facts, word
 
 
 def test_the_button_and_the_press_refuse_with_the_same_words(ada, root, film_team, ledger_driver):
-    create_allowance(
-        10, user=ada, max_credits_per_generation=Decimal(8), max_concurrent=2, model_ids=[VEO]
-    )
+    create_allowance(10, user=ada, max_credits_per_generation=Decimal(8), model_ids=[VEO])
     create_allowance(9, group=film_team, is_shared=True)
     reservations = (
         {"amount": "8.5"},
-        {"amount": "8", "active_count": 2},
         {"amount": "8", "model_id": "sora-2-preview"},
         {"amount": None},
     )

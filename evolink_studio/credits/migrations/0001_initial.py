@@ -120,7 +120,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('generation_id', models.PositiveBigIntegerField(verbose_name='generation')),
                 ('credits', evolink_studio.credits.fields.CreditsField(verbose_name='credits')),
-                ('state', models.CharField(choices=[('held', 'reserved'), ('settled', 'charged'), ('released', 'returned')], default='held', max_length=8)),
+                ('state', models.CharField(choices=[('reserved', 'reserved'), ('settled', 'charged'), ('released', 'returned')], default='reserved', max_length=8)),
                 ('balance', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reservations', to='credits.allowancebalance')),
             ],
             options={

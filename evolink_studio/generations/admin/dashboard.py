@@ -25,6 +25,7 @@ from evolink_studio.generations.incidents import (
     INCIDENT_TYPES,
     Incident,
     IncidentAction,
+    IncidentName,
     UnsettledTotals,
     count_incidents,
     get_unsettled_totals,
@@ -183,20 +184,20 @@ def _money_tiles(
 
 
 def _trouble_tiles(unsettled: UnsettledTotals) -> tuple[Tile, ...]:
-    unknown_count = unsettled.counts_by_type["unknown"]
+    unknown_count = unsettled.counts_by_type[IncidentName.ANSWER_LOST]
     return (
         Tile(
             _("Answers lost"),
             str(unknown_count),
             _("Sent, but whether EvoLink took it is not known.") if unknown_count else _("None."),
             WARNING if unknown_count else GOOD,
-            _generations_url(look="unknown"),
+            _generations_url(look=IncidentName.ANSWER_LOST),
         ),
         Tile(
             _("Films not saved yet"),
             str(unsettled.unsaved_count),
             _("Made and paid; being copied here.") if unsettled.unsaved_count else _("None."),
-            WARNING if unsettled.counts_by_type["unsaved"] else GOOD,
+            WARNING if unsettled.counts_by_type[IncidentName.NOT_SAVED] else GOOD,
             _generations_url(state__exact="saving"),
         ),
     )

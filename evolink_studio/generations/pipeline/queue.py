@@ -17,8 +17,6 @@ from django.db.models.functions import RowNumber
 
 from evolink_studio.credits.allowances import get_concurrency_limits_by_user
 from evolink_studio.generations.models import (
-    MAX_HEARTBEAT_AGE,
-    MIN_FREE_DISK_BYTES,
     ChangeFeed,
     Generation,
     Heartbeat,
@@ -38,8 +36,7 @@ PREPARING_FILTER = Q(state=State.QUEUED, lease_id__isnull=False)
 
 def mark_waiting_for_disk(*, now: datetime) -> None:
     """Mark queued generations as waiting for disk space, unless another worker has space."""
-    live_workers = Heartbeat.objects.filter(seen_at__gte=now - MAX_HEARTBEAT_AGE)
-    if live_workers.filter(disk_free_bytes__gte=MIN_FREE_DISK_BYTES).exists():
+    if Heartbeat.objects.alive(now).with_space().exists():
         clear_waiting_for_disk()
         return
     queued_rows = Generation.objects.filter(state=State.QUEUED, lease_id=None)

@@ -23,7 +23,6 @@ from evolink_studio.credits.pricing import (
     list_cheaper_options,
 )
 from evolink_studio.credits.queries import get_current_rate_card
-from evolink_studio.generations import models
 
 
 def build_key_rejected_text() -> str:
@@ -31,15 +30,13 @@ def build_key_rejected_text() -> str:
     return _("EvoLink does not accept this studio's key, so nothing is sent. Tell the owner.")
 
 
-def find_service_problem(
-    spec: ModelSpec, account: ProviderAccount, disk_free_bytes: int | None
-) -> str:
+def find_service_problem(spec: ModelSpec, account: ProviderAccount, *, has_disk_space: bool) -> str:
     """Why nobody can send anything to this model now; "" if they can."""
     if account.key_state == ProviderAccount.KeyState.REJECTED:
         return build_key_rejected_text()
     if spec.lifecycle is Lifecycle.RETIRED:
         return _("This model is retired. Choose another one.")
-    if disk_free_bytes is not None and disk_free_bytes < models.MIN_FREE_DISK_BYTES:
+    if not has_disk_space:
         return _("This server's disk is nearly full, so a film could not be kept. Nothing is sent.")
     return ""
 
@@ -132,7 +129,6 @@ def quote_price(
         model_id=spec.id,
         amount=estimate.credits,
         max_credits=estimate.max_credits,
-        active_count=0,
         now=now,
     )
     return PriceQuote(

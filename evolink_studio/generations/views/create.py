@@ -320,7 +320,9 @@ def _evaluate_form(spec: ModelSpec, form_data: FormData) -> EvaluatedForm:
         form_data=form_data,
         evaluation=spec.evaluate(form_data.values),
         account=account,
-        service_problem=find_service_problem(spec, account, queries.get_free_disk_bytes()),
+        service_problem=find_service_problem(
+            spec, account, has_disk_space=queries.has_disk_space(timezone.now())
+        ),
     )
 
 

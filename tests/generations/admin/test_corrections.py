@@ -21,9 +21,7 @@ def create_settled_generation(state=State.COMPLETED, charged="25.7", **fields) -
     credits_charged = Decimal(charged or 0)
     generation = GenerationFactory(state=state, credits_charged=credits_charged, **fields)
     ledger_fields = {"generation_id": generation.pk, "now": NOW}
-    ledger.reserve(
-        user=generation.owner, model_id=VEO, amount=Decimal("25.7"), active_count=0, **ledger_fields
-    )
+    ledger.reserve(user=generation.owner, model_id=VEO, amount=Decimal("25.7"), **ledger_fields)
     if charged is None:
         ledger.release(**ledger_fields)
     elif not generation.is_live:
@@ -149,7 +147,7 @@ def test_staff_see_the_ledger_and_correct_nothing(staff_client, owner_client):
 
 def create_unknown_generation() -> Generation:
     generation = GenerationFactory(state=State.UNKNOWN)
-    ledger_fields = {"model_id": VEO, "amount": Decimal(162), "active_count": 0, "now": NOW}
+    ledger_fields = {"model_id": VEO, "amount": Decimal(162), "now": NOW}
     ledger.reserve(generation_id=generation.pk, user=generation.owner, **ledger_fields)
     return generation
 

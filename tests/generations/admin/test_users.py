@@ -128,9 +128,7 @@ def test_the_list_says_what_each_may_spend_and_what_is_left(staff_client):
     with time_machine.travel(NOW, tick=False):
         for number, amount in ((1, "10"), (2, "30.5")):
             facts = {"generation_id": number, "now": NOW}
-            ledger.reserve(
-                user=ada, model_id="veo3.1-pro", amount=Decimal(amount), active_count=0, **facts
-            )
+            ledger.reserve(user=ada, model_id="veo3.1-pro", amount=Decimal(amount), **facts)
         ledger.settle(generation_id=1, charged=Decimal("12.5"), now=NOW)
         rows = [read_list_row(staff_client, user) for user in (ada, ben, cleo)]
     assert [tuple(row[name] for name in ALLOWANCE_COLUMNS) for row in rows] == [
@@ -143,7 +141,7 @@ def test_the_list_says_what_each_may_spend_and_what_is_left(staff_client):
 def test_who_has_no_limit_is_listed_with_what_they_used(staff_client):
     ada = UserFactory(username="ada")
     with time_machine.travel(NOW, tick=False):
-        facts = {"model_id": "veo3.1-pro", "amount": Decimal(30), "active_count": 0, "now": NOW}
+        facts = {"model_id": "veo3.1-pro", "amount": Decimal(30), "now": NOW}
         ledger.reserve(generation_id=1, user=ada, **facts)
         row = read_list_row(staff_client, ada)
     assert [row[name] for name in ALLOWANCE_COLUMNS] == ["no limit", "0", "30", "–", "–", "–"]

@@ -1,8 +1,10 @@
 """What the button says it will cost, and why it may not be pressed."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from evolink_studio.credits.models import (
     Allowance,
@@ -14,8 +16,11 @@ from evolink_studio.credits.models import (
 from evolink_studio.credits.services import record_balance, record_key_rejected, record_unreachable
 from evolink_studio.generations.models import MIN_FREE_DISK_BYTES, Generation
 from evolink_studio.generations.pipeline.provider import get_provider_key
+from evolink_studio.generations.pipeline.queue import mark_waiting_for_disk
+from evolink_studio.generations.queries import has_disk_space
 from evolink_studio.generations.services import record_heartbeat
-from tests.factories import NOW, VEO, AssetFactory, UserFactory
+from evolink_studio.generations.states import ErrorCode
+from tests.factories import NOW, VEO, AssetFactory, GenerationFactory, UserFactory
 from tests.form_pages import ParsedPage, element_text
 from tests.generations.form_client import post_form
 
@@ -194,11 +199,43 @@ def test_with_a_refused_key_nothing_can_be_sent_and_nothing_typed_is_lost(ada_cl
 
 
 def test_on_a_full_disk_nothing_is_sent_because_no_film_could_be_kept(ada_client):
-    record_heartbeat(worker="here", disk_free_bytes=MIN_FREE_DISK_BYTES - 1, now=NOW)
+    now = timezone.now()
+    record_heartbeat(worker="here", disk_free_bytes=MIN_FREE_DISK_BYTES - 1, now=now)
     assert "disk is nearly full" in ParsedPage(post_form(ada_client, VEO)).text
     assert not Generation.objects.exists()
-    record_heartbeat(worker="here", disk_free_bytes=MIN_FREE_DISK_BYTES, now=NOW)
+    record_heartbeat(worker="here", disk_free_bytes=MIN_FREE_DISK_BYTES, now=now)
     assert post_form(ada_client, VEO).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("heartbeats", "has_space"),
+    [
+        ([], True),
+        ([(0, 0)], False),
+        ([(0, 0), (10, 0)], False),
+        ([(20, MIN_FREE_DISK_BYTES), (0, 0)], True),
+        ([(0, MIN_FREE_DISK_BYTES), (20, 0)], True),
+        ([(31, MIN_FREE_DISK_BYTES), (0, 0)], False),
+        ([(31, 0)], True),
+    ],
+    ids=str,
+)
+def test_the_disk_of_any_live_worker_is_enough(db, heartbeats, has_space):
+    """The last heartbeat of a dead worker says nothing."""
+    for number, (age_seconds, free_bytes) in enumerate(heartbeats):
+        seen_at = NOW - timedelta(seconds=age_seconds)
+        record_heartbeat(worker=f"w{number}", disk_free_bytes=free_bytes, now=seen_at)
+    assert has_disk_space(NOW) == has_space
+
+
+@pytest.mark.parametrize("other_free_bytes", [0, MIN_FREE_DISK_BYTES])
+def test_the_queue_waits_for_a_disk_exactly_when_the_button_says_so(db, other_free_bytes):
+    record_heartbeat(worker="full", disk_free_bytes=0, now=NOW)
+    record_heartbeat(worker="other", disk_free_bytes=other_free_bytes, now=NOW)
+    generation = GenerationFactory()
+    mark_waiting_for_disk(now=NOW)
+    generation.refresh_from_db()
+    assert (generation.error_code == ErrorCode.DISK_FULL) == (not has_disk_space(NOW))
 
 
 def test_while_evolink_is_unavailable_generations_are_still_accepted(ada_client):
