@@ -46,6 +46,7 @@ __all__ = [
     "UnknownModelError",
     "VideoRequest",
     "convert_values",
+    "get_label",
     "get_spec",
 ]
 
@@ -72,3 +73,8 @@ def get_spec(model_id: str) -> ModelSpec:
         return SPECS[model_id]
     except KeyError:
         raise UnknownModelError(model_id) from None
+
+
+def get_label(model_id: str) -> str:
+    """The name that people read; the id of a model that is not in the catalogue."""
+    return SPECS[model_id].label if model_id in SPECS else model_id

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evolink_studio.catalog.fields import Field
-from evolink_studio.catalog.media import MediaFile
+from evolink_studio.catalog.media import MediaFile, list_media_files
 from evolink_studio.catalog.parsing import UNREADABLE, parse_value
 from evolink_studio.catalog.rules import count_values
 from evolink_studio.catalog.spec import ModelSpec
@@ -95,7 +95,7 @@ def _assign_frames(
         media
         for field in old_spec.fields
         if field.is_frame
-        for media in _extract_files(old_values[field.name])
+        for media in list_media_files(old_values[field.name])
     ]
     frame_fields = [field for field in new_spec.fields if field.is_frame]
     if not frames or not frame_fields:
@@ -131,21 +131,16 @@ def _has_moved_media(
         old_field.name == field.name and old_field.is_frame == field.is_frame
         for old_field in old_spec.fields
     )
-    old_files = _extract_files(old_values[field.name]) if is_same_kind else []
-    return any(media not in old_files for media in _extract_files(values.get(field.name)))
-
-
-def _extract_files(value: Any) -> list[MediaFile]:
-    items = value if isinstance(value, list) else [value]
-    return [item for item in items if isinstance(item, MediaFile)]
+    old_files = list_media_files(old_values[field.name]) if is_same_kind else []
+    return any(media not in old_files for media in list_media_files(values.get(field.name)))
 
 
 def _is_preserved(name: str, value: Any, values: Mapping[str, Any]) -> bool:
     """Whether the whole value was kept: files in any field, other values in the same field."""
-    files = _extract_files(value)
+    files = list_media_files(value)
     if not files:
         return bool(values.get(name) == value)
-    all_files = [media for other in values.values() for media in _extract_files(other)]
+    all_files = [media for other in values.values() for media in list_media_files(other)]
     return all(media in all_files for media in files)
 
 

@@ -143,3 +143,9 @@ class MediaConstraints:
             yield DURATION_TOO_SHORT.with_values(seconds=media.seconds, limit=self.min_seconds)
         if self.max_seconds is not None and media.seconds > self.max_seconds:
             yield DURATION_TOO_LONG.with_values(seconds=media.seconds, limit=self.max_seconds)
+
+
+def list_media_files(value: object) -> list[MediaFile]:
+    """The files in a field's value, which is one file, a list, or something else."""
+    items = value if isinstance(value, list) else [value]
+    return [item for item in items if isinstance(item, MediaFile)]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from evolink_studio.catalog.media import MediaFile
+from evolink_studio.catalog.media import list_media_files
 from evolink_studio.catalog.messages import FieldError, Message
 
 FieldValues = Mapping[str, object]
@@ -295,7 +295,7 @@ class ExactSize(Rule):
     def find_errors(self, values: FieldValues) -> Iterable[FieldError]:
         allowed_sizes = self.required_sizes(values)[self.field]
         size_labels = tuple(f"{width} × {height}" for width, height in allowed_sizes)
-        for index, media in enumerate(_extract_files(values.get(self.field))):
+        for index, media in enumerate(list_media_files(values.get(self.field))):
             size = (media.width, media.height)
             if None not in size and size not in allowed_sizes:
                 message = self.message.with_values(width=size[0], height=size[1], sizes=size_labels)
@@ -327,8 +327,3 @@ class SumEquals(Rule):
 
 def _count_total(names: Iterable[str], values: FieldValues) -> int:
     return sum(count_values(values.get(name)) for name in names)
-
-
-def _extract_files(value: object) -> list[MediaFile]:
-    files = value if isinstance(value, list) else [value]
-    return [media for media in files if isinstance(media, MediaFile)]

@@ -35,6 +35,12 @@ def format_credits(amount: Decimal | None, *, is_exact: bool = False) -> str:
     return number_format(f"{displayed_amount.normalize():f}", force_grouping=True)
 
 
+def format_signed_credits(amount: Decimal | None) -> str:
+    """An exact change of an amount: +25.7, -12, 0; "–" when not known."""
+    sign = "+" if amount is not None and amount > 0 else ""
+    return sign + format_credits(amount, is_exact=True)
+
+
 def format_size(byte_count: int) -> str:
     """Bytes as KB or MB."""
     if byte_count < 1_000_000:

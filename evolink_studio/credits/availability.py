@@ -53,11 +53,6 @@ class AllowanceStatus:
         return ZERO_CREDITS if self.limit is None else max(ZERO_CREDITS, self.used - self.limit)
 
     @property
-    def reached_thresholds(self) -> tuple[int, ...]:
-        """The thresholds, in percent, that are reached."""
-        return find_reached_thresholds(self.limit, self.used)
-
-    @property
     def used_percent(self) -> int | None:
         """How much of the limit is used, rounded down."""
         return int(100 * self.used / self.limit) if self.limit else None

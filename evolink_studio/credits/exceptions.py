@@ -19,7 +19,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from evolink_studio.catalog import SPECS
+from evolink_studio.catalog import get_label
 from evolink_studio.core.formatting import format_credits
 
 
@@ -86,9 +86,7 @@ class ModelNotAllowed(SpendingDenied):
 
     @property
     def reason(self) -> str:
-        return _("Your allowance does not include {model}.").format(
-            model=_model_label(self.model_id)
-        )
+        return _("Your allowance does not include {model}.").format(model=get_label(self.model_id))
 
 
 @dataclass(eq=False, kw_only=True)
@@ -101,7 +99,7 @@ class PriceUnknown(SpendingDenied):
         return _(
             "What this will cost with {model} is not known beforehand, and your allowance is not "
             "for generations of unknown price."
-        ).format(model=_model_label(self.model_id))
+        ).format(model=get_label(self.model_id))
 
 
 @dataclass(eq=False, kw_only=True)
@@ -165,7 +163,3 @@ _REASON_BY_SCOPE = {
         "This needs {needed} credits, and the whole studio has {available} left."
     ),
 }
-
-
-def _model_label(model_id: str) -> str:
-    return SPECS[model_id].label if model_id in SPECS else model_id

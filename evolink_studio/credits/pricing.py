@@ -87,6 +87,7 @@ def _find_multiplier(
     return Decimal(1)
 
 
+PRICED_SETTINGS = ("duration", "quality", "sound")  # shown beside a price
 DURATION_FIELD = "duration"
 
 

@@ -17,7 +17,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from evolink_studio.evolink.redaction import is_clean_text, sanitize_text
 from evolink_studio.evolink.timestamps import parse_timestamp
 
-_TASK_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}")
+MAX_TASK_ID_LENGTH = 128
+_TASK_ID_PATTERN = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_TASK_ID_LENGTH}}}")
 _URL_PATTERN = re.compile(r"https?://[^\s<>\"\\]{1,4000}", re.IGNORECASE)
 _MAX_TEXT_LENGTH = 4_000
 _MAX_NUMBER = Decimal(10) ** 12  # a larger figure is invalid, and costly to compute with

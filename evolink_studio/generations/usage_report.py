@@ -16,7 +16,7 @@ from django.db.models import Count, DateField, F, OuterRef, Q, QuerySet, Subquer
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from evolink_studio.accounts.models import User
-from evolink_studio.catalog import SPECS
+from evolink_studio.catalog import get_label
 from evolink_studio.core.calendar import (
     get_day,
     get_day_start,
@@ -140,7 +140,7 @@ def build_usage_report(usage_filter: UsageFilter) -> UsageReport:
         totals=sum(totals_by_user.values(), UsageTotals()),
         user_rows=_build_rows(totals_by_user, _get_usernames(totals_by_user)),
         model_rows=_build_rows(
-            totals_by_model, {model_id: _model_label(model_id) for model_id in totals_by_model}
+            totals_by_model, {model_id: get_label(model_id) for model_id in totals_by_model}
         ),
         periods=_build_periods(usage_filter, sum_usage_by_day(rows), is_monthly),
         is_monthly=is_monthly,
@@ -182,10 +182,6 @@ def _sum_by_key(pairs: Iterable[tuple[Any, UsageTotals]]) -> dict[Any, UsageTota
 def _get_usernames(user_ids: Iterable[int]) -> dict[int, str]:
     rows = User.objects.filter(pk__in=list(user_ids)).values_list("pk", "username")
     return dict(rows)
-
-
-def _model_label(model_id: str) -> str:
-    return SPECS[model_id].label if model_id in SPECS else model_id
 
 
 def _build_rows(

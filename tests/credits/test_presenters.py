@@ -7,7 +7,11 @@ import pytest
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from evolink_studio.credits.availability import check_availability, get_allowance_statuses
+from evolink_studio.credits.availability import (
+    check_availability,
+    find_reached_thresholds,
+    get_allowance_statuses,
+)
 from evolink_studio.credits.exceptions import SpendingDenied
 from evolink_studio.credits.presenters import build_allowance_lines, summarize_allowances
 from evolink_studio.credits.services import claim_threshold_alerts
@@ -146,7 +150,7 @@ def test_an_allowance_status_has_every_amount(ada, ledger_driver):
     (status,) = get_allowance_statuses(ada, NOW)
     assert (status.limit, status.reserved, status.charged) == (200, 63, 100)
     assert (status.available, status.overdraft, status.used_percent) == (37, 0, 81)
-    assert status.reached_thresholds == (50, 80)
+    assert find_reached_thresholds(status.limit, status.used) == (50, 80)
 
 
 def test_a_page_tells_how_every_allowance_stands(ada, film_team, ledger_driver):

@@ -1,7 +1,6 @@
 """The ledger in the admin pages: view, filter and export as CSV."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -22,7 +21,7 @@ from unfold.contrib.filters.admin import (
 
 from evolink_studio.core.admin import ReadOnlyAdmin, badge_column
 from evolink_studio.core.csv_export import build_csv_response
-from evolink_studio.core.formatting import format_credits
+from evolink_studio.core.formatting import format_credits, format_signed_credits
 from evolink_studio.credits.admin.price_accuracy import ReportLine
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry
 from evolink_studio.credits.usage_source import generation_admin_url
@@ -192,11 +191,11 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("reserved"))
     def reserved_credits(self, entry: LedgerEntry) -> str:
-        return _format_signed(entry.credits_reserved_delta)
+        return format_signed_credits(entry.credits_reserved_delta or None)
 
     @admin.display(description=gettext_lazy("charged"))
     def charged_credits(self, entry: LedgerEntry) -> str:
-        return _format_signed(entry.credits_charged_delta)
+        return format_signed_credits(entry.credits_charged_delta or None)
 
     @admin.display(description=gettext_lazy("used afterwards"))
     def used_after_text(self, entry: LedgerEntry) -> str:
@@ -239,8 +238,8 @@ def _entry_line(entry: LedgerEntry) -> ReportLine:
         url="",
         cells=(
             _holder_name(entry.balance),
-            _format_signed(entry.credits_reserved_delta),
-            _format_signed(entry.credits_charged_delta),
+            format_signed_credits(entry.credits_reserved_delta or None),
+            format_signed_credits(entry.credits_charged_delta or None),
             date_format(timezone.localtime(entry.created_at), "SHORT_DATETIME_FORMAT"),
             str(entry.actor or _("the studio")),
             entry.note,
@@ -250,16 +249,6 @@ def _entry_line(entry: LedgerEntry) -> ReportLine:
 
 def _holder_name(balance: AllowanceBalance) -> str:
     return str(balance.user or balance.allowance.holder_name)
-
-
-def _format_signed(amount: Any) -> str:
-    return (
-        f"+{format_credits(amount, is_exact=True)}"
-        if amount > 0
-        else format_credits(amount, is_exact=True)
-        if amount
-        else "–"
-    )
 
 
 def _csv_rows(entries: QuerySet[LedgerEntry]) -> Iterator[tuple[object, ...]]:

@@ -14,11 +14,12 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
-from evolink_studio.catalog import SPECS
+from evolink_studio.catalog import get_label
 from evolink_studio.core.admin import is_staff
-from evolink_studio.core.formatting import format_credits, format_usd
+from evolink_studio.core.formatting import format_credits, format_signed_credits, format_usd
 from evolink_studio.credits.models import AllowanceBalance
 from evolink_studio.credits.price_accuracy import ModelAccuracy, PricePreview, measure_accuracy
+from evolink_studio.credits.pricing import PRICED_SETTINGS
 from evolink_studio.credits.queries import list_overdrawn_balances
 from evolink_studio.credits.usage_source import (
     UsageSample,
@@ -102,8 +103,8 @@ def _preview_line(preview: PricePreview) -> ReportLine:
             date_format(preview.sample.created_at, "SHORT_DATETIME_FORMAT"),
             _settings_text(preview.sample),
             format_credits(preview.price, is_exact=True),
-            _format_known(preview.actual),
-            _format_signed(preview.difference),
+            format_credits(preview.actual, is_exact=True),
+            format_signed_credits(preview.difference),
         ),
     )
 
@@ -115,14 +116,14 @@ def _model_line(accuracy: ModelAccuracy) -> ReportLine:
         else f"{number_format(accuracy.difference_percent)} %"
     )
     return ReportLine(
-        label=_model_label(accuracy.model_id),
+        label=get_label(accuracy.model_id),
         url="",
         cells=(
             number_format(accuracy.count),
             number_format(accuracy.differing_count),
             format_credits(accuracy.estimated, is_exact=True),
             format_credits(accuracy.actual, is_exact=True),
-            _format_signed(accuracy.difference),
+            format_signed_credits(accuracy.difference),
             percent,
             format_usd(accuracy.difference),
         ),
@@ -134,12 +135,12 @@ def _sample_line(sample: UsageSample) -> ReportLine:
         label=f"#{sample.generation_id}",
         url=generation_admin_url(sample.generation_id),
         cells=(
-            _model_label(sample.model_id),
+            get_label(sample.model_id),
             date_format(sample.created_at, "SHORT_DATETIME_FORMAT"),
             _settings_text(sample),
-            _format_known(sample.estimated),
-            _format_known(sample.reserved),
-            _format_known(sample.charged),
+            format_credits(sample.estimated, is_exact=True),
+            format_credits(sample.reserved, is_exact=True),
+            format_credits(sample.charged, is_exact=True),
         ),
     )
 
@@ -160,23 +161,6 @@ def _overdrawn_line(balance: AllowanceBalance, now: datetime) -> ReportLine:
 
 def _settings_text(sample: UsageSample) -> str:
     """The chosen settings that affect the price."""
-    setting_names = ("duration", "quality", "sound")
-    return " · ".join(str(sample.params[name]) for name in setting_names if sample.params.get(name))
-
-
-def _model_label(model_id: str) -> str:
-    return SPECS[model_id].label if model_id in SPECS else model_id
-
-
-def _format_known(amount: Decimal | None) -> str:
-    return "–" if amount is None else format_credits(amount, is_exact=True)
-
-
-def _format_signed(amount: Decimal | None) -> str:
-    if not amount:
-        return "–" if amount is None else "0"
-    return (
-        f"+{format_credits(amount, is_exact=True)}"
-        if amount > 0
-        else format_credits(amount, is_exact=True)
+    return " · ".join(
+        str(sample.params[name]) for name in PRICED_SETTINGS if sample.params.get(name)
     )

@@ -13,18 +13,17 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from evolink_studio.catalog import SPECS, ModelSpec
+from evolink_studio.catalog import SPECS, ModelSpec, get_label
 from evolink_studio.core.admin import ReadOnlyAdmin, StaffReadAdmin, badge_column
 from evolink_studio.credits.admin import price_accuracy
 from evolink_studio.credits.forms import RateCardForm
 from evolink_studio.credits.models import ProviderAccount, RateCard
 from evolink_studio.credits.price_accuracy import preview_prices
-from evolink_studio.credits.pricing import calculate_price
+from evolink_studio.credits.pricing import PRICED_SETTINGS, calculate_price
 from evolink_studio.credits.usage_source import list_recent_samples
 
 PREVIEW_PARAM = "_try"
 MAX_PREVIEW_SAMPLES = 20
-_EXAMPLE_FIELDS = ("duration", "quality", "sound")
 
 
 @admin.register(RateCard)
@@ -95,8 +94,7 @@ class RateCardAdmin(StaffReadAdmin):
 
     @admin.display(description=gettext_lazy("model"), ordering="model_id")
     def model_label(self, rate_card: RateCard) -> str:
-        spec = SPECS.get(rate_card.model_id)
-        return spec.label if spec else rate_card.model_id
+        return get_label(rate_card.model_id)
 
     @badge_column(gettext_lazy("counts"), {"now": "success", "later": "info", "before": "default"})
     def status_badge(self, rate_card: RateCard) -> tuple[str, str]:
@@ -127,7 +125,7 @@ def _preview_only_form(form: type[RateCardForm]) -> type[RateCardForm]:
 def _example_text(rate_card: RateCard, spec: ModelSpec) -> str:
     """The price with the model's defaults, and those defaults."""
     values = spec.evaluate({}).defaults
-    fields = [field for field in spec.fields if field.name in _EXAMPLE_FIELDS]
+    fields = [field for field in spec.fields if field.name in PRICED_SETTINGS]
     setting_texts = [
         f"{_(field.label)}: {values[field.name]}" for field in fields if field.name in values
     ]

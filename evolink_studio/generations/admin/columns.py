@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from evolink_studio.catalog import SPECS
+from evolink_studio.catalog import get_label
 from evolink_studio.core.admin import badge_column
 from evolink_studio.core.formatting import format_clock, format_credits
 from evolink_studio.generations.models import CallbackDelivery, Generation
@@ -118,8 +118,7 @@ class GenerationColumns:
 
     @admin.display(description=gettext_lazy("model"), ordering="model_id")
     def model_label(self, generation: Generation) -> str:
-        spec = SPECS.get(generation.model_id)
-        return spec.label if spec else generation.model_id
+        return get_label(generation.model_id)
 
     @badge_column(gettext_lazy("state"), STATE_COLOURS | {"stalled": "warning"}, "state")
     def state_badge(self, generation: Generation) -> tuple[str, str]:

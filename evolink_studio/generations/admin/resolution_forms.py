@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.core.validators import RegexValidator
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -19,6 +19,7 @@ from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.allowances import get_applicable_allowances
 from evolink_studio.credits.fields import CreditsFormField
 from evolink_studio.credits.queries import get_ledger_amount
+from evolink_studio.evolink.types import MAX_TASK_ID_LENGTH, is_task_id
 from evolink_studio.generations import resolutions, transitions
 from evolink_studio.generations.admin.filters import list_model_choices
 from evolink_studio.generations.models import OPEN_CHARGES, Generation
@@ -40,16 +41,16 @@ class ReasonForm(forms.Form):
     )
 
 
+def _validate_task_id(text: str) -> None:
+    if not is_task_id(text):
+        raise ValidationError(_("A task id has only letters, digits, hyphens and underscores."))
+
+
 class TaskForm(forms.Form):
     task_id = forms.CharField(
         label=gettext_lazy("Task id at EvoLink"),
-        max_length=128,
-        validators=[
-            RegexValidator(
-                r"^[A-Za-z0-9_-]+\Z",
-                gettext_lazy("A task id has only letters, digits, hyphens and underscores."),
-            )
-        ],
+        max_length=MAX_TASK_ID_LENGTH,
+        validators=[_validate_task_id],
         widget=UnfoldAdminTextInputWidget,
     )
 

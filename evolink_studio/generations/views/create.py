@@ -19,7 +19,7 @@ from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.messages import FieldError
 from evolink_studio.catalog.spec import FormEvaluation, Lifecycle, ModelSpec
 from evolink_studio.core.database import UNAVAILABLE_ERRORS, CommitUnclear, is_unavailable
-from evolink_studio.core.http import parse_id
+from evolink_studio.core.parsing import parse_id
 from evolink_studio.credits.exceptions import SpendingDenied
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.generations import queries, services

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
-from evolink_studio.core.http import parse_id
+from evolink_studio.core.parsing import parse_id
 from evolink_studio.generations import queries
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.presenters.cards import present_card
@@ -68,8 +68,9 @@ def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
     """A page of cards; `of` names the tab, `before` and `id` are the cursor."""
     now = timezone.now()
     tab = TABS.get(request.GET.get("of", ""), COMPLETED_TAB)
+    cursor = _parse_cursor(request)
     rows = queries.get_gallery_page(
-        request.user, cursor=_parse_cursor(request), limit=PAGE_SIZE + 1, states=tab.states
+        request.user, cursor=cursor, limit=PAGE_SIZE + 1, states=tab.states
     )
     positions = queries.get_queue_positions_for(request.user, rows)
     context = {
@@ -79,7 +80,7 @@ def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
         "tabs": TABS.values(),
         "now": now,
     }
-    is_fragment = request.htmx and request.GET.get("before")
+    is_fragment = request.htmx and cursor
     template = "generations/_gallery_items.html" if is_fragment else "generations/gallery.html"
     return render(request, template, context)
 
