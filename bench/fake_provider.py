@@ -8,7 +8,6 @@ film came. Raw asyncio, because it must never be what is waited for.
 import argparse
 import asyncio
 import json
-import re
 import signal
 import time
 from collections import defaultdict
@@ -16,8 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.http_client import find_message_ends
+
 LATENCY_SECONDS = 0.05  # seconds
-CONTENT_LENGTH_PATTERN = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 BALANCE = {"remaining_credits": 1000, "unlimited_credits": False, "used_credits": 0}
 ACCOUNT_BODY = json.dumps({"data": {"token": BALANCE, "user": BALANCE}, "success": True}).encode()
 TASK_TEMPLATE = (
@@ -86,14 +86,9 @@ class ProviderConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        end = self._buffer.find(b"\r\n\r\n") + 4
-        if end < 4:
-            return
-        length = CONTENT_LENGTH_PATTERN.search(self._buffer, 0, end)
-        request_end = end + (int(length[1]) if length else 0)
-        if len(self._buffer) >= request_end:
+        if ends := find_message_ends(self._buffer):
             request_line = self._buffer.partition(b" HTTP/")[0].decode("latin-1")
-            self._buffer = self._buffer[request_end:]
+            self._buffer = self._buffer[ends[1] :]
             self._reply_later(request_line)
 
     def _reply_later(self, request_line: str) -> None:

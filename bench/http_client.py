@@ -34,6 +34,16 @@ class HttpAnswer:
         return match[1].decode("latin-1") if match else ""
 
 
+def find_message_ends(buffer: bytes) -> tuple[int, int] | None:
+    """Where the head and the body of the first HTTP message end; None before it is whole."""
+    head_end = buffer.find(b"\r\n\r\n") + 4
+    if head_end < 4:
+        return None
+    length = CONTENT_LENGTH_PATTERN.search(buffer, 0, head_end)
+    end = head_end + (int(length[1]) if length else 0)
+    return (head_end, end) if len(buffer) >= end else None
+
+
 class ClientConnection(asyncio.Protocol):
     """One connection; one question at a time."""
 
@@ -47,13 +57,12 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        end = self._buffer.find(b"\r\n\r\n") + 4
-        if end < 4:
-            return
-        length = CONTENT_LENGTH_PATTERN.search(self._buffer, 0, end)
-        answer_end = end + (int(length[1]) if length else 0)
-        if len(self._buffer) >= answer_end and self._pending and not self._pending.done():
-            self._pending.set_result(HttpAnswer(self._buffer[:end], self._buffer[end:answer_end]))
+        ends = find_message_ends(self._buffer)
+        if ends and self._pending and not self._pending.done():
+            head_end, end = ends
+            self._pending.set_result(
+                HttpAnswer(self._buffer[:head_end], self._buffer[head_end:end])
+            )
             self._buffer = b""
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.credits.ledger_flush import allow_ledger_flush
+from tests.fake_provider import FakeProvider
 
 LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
@@ -44,6 +45,13 @@ def _restore_initial_data_after_flush() -> Iterator[None]:
     """Transactional tests empty the database; the next one begins with prices and allowances."""
     with allow_ledger_flush():
         yield
+
+
+@pytest.fixture
+def fake_provider() -> Iterator[FakeProvider]:
+    """A provider that does as the test says."""
+    with FakeProvider() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,8 @@ RAISED = re.compile(
 CAMEL_CASE = re.compile(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b")
 # What docstrings say that is no name of ours.
 OTHER_WORDS = {"EvoLink", "PostgreSQL", "JavaScript", "makemessages", "dbshell"}
-# Written so in files that are not Python: templates, commands, other people's documents.
+# Files that are not Python and have names of their own: templates, commands, documents.
+OTHER_PLACES = ("templates", "static", "tests", "scripts", "Makefile", "Procfile", "pyproject.toml")
 OTHER_SUFFIXES = {".html", ".js", ".css", ".json", ".md", ".toml", ".yaml", ".txt", ""}
 
 
@@ -52,6 +53,7 @@ def known_names() -> frozenset[str]:
     """Every identifier of the code, and every word of its strings that are no docstrings."""
     names = set(dir(builtins))
     for path in python_files():
+        names.update((path.stem, path.parent.name))
         tree = parse_file(path)
         docstrings = {text for _name, text in find_docstrings(tree)}
         for node in ast.walk(tree):
@@ -62,10 +64,17 @@ def known_names() -> frozenset[str]:
                 and inspect.cleandoc(node.value) not in docstrings
             ):
                 names.update(IDENTIFIER.findall(node.value))
-    for path in ROOT.rglob("*"):
-        if path.suffix in OTHER_SUFFIXES and is_ours(path):
-            names.update(IDENTIFIER.findall(path.read_text("utf-8", errors="ignore")))
+    for path in other_files():
+        names.update(IDENTIFIER.findall(path.read_text("utf-8", errors="ignore")))
     return frozenset(names)
+
+
+def other_files() -> Iterator[Path]:
+    for name in OTHER_PLACES:
+        place = ROOT / name
+        for path in place.rglob("*") if place.is_dir() else [place]:
+            if path.is_file() and path.suffix in OTHER_SUFFIXES:
+                yield path
 
 
 def names_of(node: ast.AST) -> list[str]:
@@ -83,22 +92,8 @@ def names_of(node: ast.AST) -> list[str]:
     return []
 
 
-def is_ours(path: Path) -> bool:
-    relative = path.relative_to(ROOT).parts
-    return path.is_file() and relative[0] in {
-        "templates",
-        "static",
-        "tests",
-        "scripts",
-        "Makefile",
-        "Procfile",
-        "pyproject.toml",
-    }
-
-
 def find_unknown(path: Path) -> list[str]:
     """Names that its docstrings mention and that nothing has."""
-    module_names = {part for file in python_files() for part in (file.stem, file.parent.name)}
     unknown = []
     for owner, text in find_docstrings(parse_file(path)):
         mentioned = [
@@ -113,9 +108,7 @@ def find_unknown(path: Path) -> list[str]:
         unknown += [
             f"{owner}: {word}"
             for word in mentioned
-            if len(word) > 2
-            and word not in known_names()
-            and word not in module_names | OTHER_WORDS
+            if len(word) > 2 and word not in known_names() and word not in OTHER_WORDS
         ]
     return unknown
 

@@ -1,4 +1,4 @@
-"""Snapshots, durable transactions, and telling an unavailable database from other errors."""
+"""Snapshots, durable transactions, row ids, and what an unavailable database is known by."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -66,3 +66,8 @@ def durable_transaction() -> Iterator[None]:
         if is_body_done:
             raise CommitUnclear("The answer to the commit was lost") from error
         raise
+
+
+def parse_id(text: str) -> int | None:
+    """A row id from a URL or a form, of up to 18 digits; None for anything else."""
+    return int(text) if text.isdecimal() and len(text) < 19 else None

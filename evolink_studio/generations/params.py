@@ -15,7 +15,7 @@ from evolink_studio.catalog.fields import Control
 from evolink_studio.catalog.media import MediaFile
 from evolink_studio.catalog.messages import FieldError
 from evolink_studio.catalog.spec import ModelSpec
-from evolink_studio.core.parsing import parse_id
+from evolink_studio.core.database import parse_id
 from evolink_studio.generations.models import Generation
 from evolink_studio.library.models import Asset
 

@@ -1,12 +1,11 @@
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 from evolink_studio.evolink.client import Deadlines, EvoLinkClient
-from tests.fake_provider import FakeProvider
 
 API_KEY = "sk-evo-0123456789abcdefghij"
 IDEMPOTENCY_KEY = "0123456789abcdef0123456789abcdef"
@@ -39,12 +38,6 @@ def create_video(base: str, seconds: float = 5, **options: Any) -> Any:
         deadlines=Deadlines(create=seconds),
         **options,
     )
-
-
-@pytest.fixture
-def fake_provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as running:
-        yield running
 
 
 @pytest.fixture

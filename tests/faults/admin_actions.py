@@ -15,7 +15,7 @@ from evolink_studio.generations.resolutions import (
 )
 from evolink_studio.generations.states import State
 from tests.faults.history_events import history_event
-from tests.faults.invariants import idempotency_key_of
+from tests.faults.lifecycle import idempotency_key_of
 
 INDEXES = st.integers(min_value=0, max_value=10**6)
 

@@ -35,12 +35,6 @@ TIMEOUT_SECONDS = 90  # seconds; a real process on a busy machine
 
 
 @pytest.fixture
-def fake_provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as running:
-        yield running
-
-
-@pytest.fixture
 def instance(tmp_path, fake_provider, settings) -> StudioInstance:
     """Where worker processes find this test's database, its files and its provider."""
     settings.MEDIA_ROOT = tmp_path / "media"

@@ -9,6 +9,7 @@ from evolink_studio.generations.incidents import list_open_incidents
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import ENDED_STATES, State
 from tests.faults.in_memory_provider import InMemoryProvider
+from tests.faults.lifecycle import FINAL_COLUMNS, idempotency_key_of
 from tests.manual_worker import FakeClock
 
 
@@ -77,17 +78,5 @@ class Invariants:
         self.ended_values = values
 
 
-def final_values_of(row: Generation) -> tuple:
-    return (
-        row.state,
-        row.charge,
-        row.credits_charged,
-        row.task_id,
-        row.finished_at,
-        row.error_code,
-        row.changed_version,
-    )
-
-
-def idempotency_key_of(row: Generation) -> str:
-    return f"studio-{row.form_key.hex}"
+def final_values_of(row: Generation) -> tuple[object, ...]:
+    return tuple(getattr(row, column) for column in FINAL_COLUMNS)

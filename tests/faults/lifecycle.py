@@ -118,6 +118,11 @@ class GenerationLifecycle:
 
 
 IDEMPOTENCY_HEADER = "idempotency-key"
+# What may never change again once a generation has ended.
+FINAL_COLUMNS = (
+    *("state", "charge", "credits_charged", "task_id", "finished_at"),
+    *("error_code", "changed_version"),
+)
 
 
 def idempotency_key_of(row: Generation) -> str:
@@ -130,11 +135,7 @@ def reload(row: Generation) -> Generation:
 
 def final_values(row: Generation) -> tuple[object, ...]:
     """What may never change again once it has ended."""
-    columns = (
-        *("state", "charge", "credits_charged", "task_id", "finished_at"),
-        *("error_code", "changed_version"),
-    )
-    return Generation.objects.values_list(*columns).get(pk=row.pk)
+    return Generation.objects.values_list(*FINAL_COLUMNS).get(pk=row.pk)
 
 
 def count_states() -> Counter[str]:

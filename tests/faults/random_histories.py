@@ -45,7 +45,8 @@ from tests.faults.in_memory_provider import (
     InMemoryProvider,
     WorkerKilled,
 )
-from tests.faults.invariants import Invariants, idempotency_key_of
+from tests.faults.invariants import Invariants
+from tests.faults.lifecycle import idempotency_key_of
 from tests.faults.report import CaseCounter
 from tests.manual_worker import PROVIDER_KEY, FakeClock
 

@@ -10,7 +10,7 @@ from evolink_studio.generations.models import Generation
 from evolink_studio.generations.resolutions import import_task, mark_charged, mark_not_charged
 from evolink_studio.generations.services import record_callback
 from evolink_studio.generations.states import State
-from tests.faults.invariants import idempotency_key_of
+from tests.faults.lifecycle import idempotency_key_of
 from tests.faults.random_histories import RandomHistories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.faults]

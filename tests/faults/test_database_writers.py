@@ -14,7 +14,7 @@ from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEnt
 from evolink_studio.generations.models import Generation
 from tests.factories import UserFactory
 from tests.faults.conftest import FAULTS_SIZE, start_script
-from tests.faults.invariants import idempotency_key_of
+from tests.faults.lifecycle import idempotency_key_of
 from tests.faults.report import count_cases
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]

@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 from django.test import Client
 
@@ -9,12 +7,6 @@ from tests.catalog.sample_specs import SAMPLE_SPECS
 from tests.factories import GenerationFactory, UserFactory
 from tests.fake_provider import FakeProvider
 from tests.manual_worker import FakeClock, ManualWorker
-
-
-@pytest.fixture
-def fake_provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as running:
-        yield running
 
 
 @pytest.fixture

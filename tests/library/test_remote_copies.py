@@ -9,17 +9,10 @@ from evolink_studio.evolink.client import EvoLinkClient
 from evolink_studio.evolink.errors import ServiceUnavailableError
 from evolink_studio.library.models import RemoteCopy
 from evolink_studio.library.remote_copies import ensure_remote_copy
-from tests.fake_provider import FakeProvider
 from tests.provider_replies import Reply
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def fake_provider():
-    with FakeProvider() as running:
-        yield running
 
 
 def ensure_copy(fake_provider, asset, now=NOW, provider_key="here#1"):

@@ -3,15 +3,8 @@
 import pytest
 
 from evolink_studio.library.models import Asset
-from tests.fake_provider import FakeProvider
 from tests.provider_replies import Reply, make_redirect_reply, make_silent_reply
 from tests.sample_images import make_image
-
-
-@pytest.fixture
-def fake_provider():
-    with FakeProvider() as running:
-        yield running
 
 
 @pytest.fixture

@@ -33,16 +33,6 @@ from tests.operations.backup_files import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def ada():
-    return UserFactory(username="ada")
-
-
-@pytest.fixture
-def backup_target(tmp_path) -> Path:
-    return tmp_path / "safe"
-
-
 def read_plain(path: Path) -> bytes:
     """What stands in a file; a dump of PostgreSQL is packed."""
     if path.suffix != ".dump":

@@ -47,12 +47,6 @@ STATES_QUERY = (
 
 
 @pytest.fixture
-def fake_provider():
-    with FakeProvider() as running:
-        yield running
-
-
-@pytest.fixture
 def generations_by_state(tmp_path) -> dict[str, Generation]:
     """A generation in every state, one with a kept film and a picture it was made from."""
     ada, now = UserFactory(username="ada"), timezone.now()

@@ -13,14 +13,9 @@ from evolink_studio.generations.models import Charge, Generation
 from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.generations.states import State
-from tests.factories import GenerationFactory, UserFactory
+from tests.factories import GenerationFactory
 
 TOKEN = "a-token-for-prometheus"
-
-
-@pytest.fixture
-def ada(db):
-    return UserFactory(username="ada")
 
 
 @pytest.fixture(autouse=True)

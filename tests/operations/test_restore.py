@@ -3,7 +3,6 @@
 import json
 from datetime import timedelta
 from io import StringIO
-from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -11,7 +10,7 @@ from django.db import connection
 
 from evolink_studio.operations.backup import BackupError, create_backup, postgres
 from evolink_studio.operations.backup.repository import FILE_LIST, MANIFEST_FILE
-from tests.factories import AssetFactory, GenerationFactory, UserFactory
+from tests.factories import AssetFactory, GenerationFactory
 from tests.operations.backup_files import (
     BACKUP_TIME,
     DATABASE_FILENAMES,
@@ -22,16 +21,6 @@ from tests.operations.backup_files import (
 from tests.worker_processes import create_empty_instance
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def ada():
-    return UserFactory(username="ada")
-
-
-@pytest.fixture
-def backup_target(tmp_path) -> Path:
-    return tmp_path / "safe"
 
 
 def test_a_full_place_is_refused(ada, backup_target):

@@ -15,7 +15,7 @@ from django.utils import timezone
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 from tests.factories import GenerationFactory, UserFactory
-from tests.fake_provider import FakeProvider, find_closed_port
+from tests.fake_provider import find_closed_port
 from tests.provider_replies import Reply, drip_reply, make_silent_reply, make_task_reply
 from tests.sample_videos import make_video
 from tests.worker_processes import StudioInstance, instance_on_test_database
@@ -24,12 +24,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 SHUTDOWN_SECONDS = 25.0
 FORM_BODY = b"login=ada&password=secret"
-
-
-@pytest.fixture
-def fake_provider():
-    with FakeProvider() as running:
-        yield running
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from evolink_studio.generations.pipeline.leases import LEASE_DURATION
 from evolink_studio.worker import worker as worker_module
 from evolink_studio.worker.worker import Worker
 from tests.factories import NOW, GenerationFactory, UserFactory
-from tests.fake_provider import FakeProvider, find_closed_port
+from tests.fake_provider import find_closed_port
 from tests.manual_worker import PROVIDER_KEY, ManualWorker
 from tests.provider_replies import (
     drip_reply,
@@ -41,12 +41,6 @@ class FastClock:
 
     def __call__(self) -> datetime:
         return NOW + timedelta(seconds=(time.monotonic() - self.started_at) * self.speed)
-
-
-@pytest.fixture
-def fake_provider():
-    with FakeProvider() as provider:
-        yield provider
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesCheckb
 
 from evolink_studio.accounts.models import User
 from evolink_studio.core.admin import ReadOnlyAdmin, is_owner
+from evolink_studio.core.database import parse_id
 from evolink_studio.core.formatting import format_credits
-from evolink_studio.core.parsing import parse_id
 from evolink_studio.credits.admin import ledger
 from evolink_studio.generations import queries
 from evolink_studio.generations.admin import columns, resolution_forms, usage_page

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog.messages import FieldError, Message
 from evolink_studio.catalog.spec import ModelSpec
-from evolink_studio.core.parsing import parse_id
+from evolink_studio.core.database import parse_id
 from evolink_studio.generations import queries
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.params import FormData, load_params

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import transaction
 
-from evolink_studio.core.parsing import parse_id
+from evolink_studio.core.database import parse_id
 from evolink_studio.evolink.download import download_file
 from evolink_studio.evolink.errors import DiskFullError, EvoLinkError, LinkExpiredError
 from evolink_studio.evolink.partial_file import (

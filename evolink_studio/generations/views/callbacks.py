@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from evolink_studio.core.parsing import parse_id
+from evolink_studio.core.database import parse_id
 from evolink_studio.evolink.types import is_task_id
 from evolink_studio.generations import services
 from evolink_studio.generations.services import MAX_CALLBACK_BYTES

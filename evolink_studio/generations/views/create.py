@@ -18,8 +18,7 @@ from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.messages import FieldError
 from evolink_studio.catalog.spec import FormEvaluation, Lifecycle, ModelSpec
-from evolink_studio.core.database import UNAVAILABLE_ERRORS, CommitUnclear, is_unavailable
-from evolink_studio.core.parsing import parse_id
+from evolink_studio.core.database import UNAVAILABLE_ERRORS, CommitUnclear, is_unavailable, parse_id
 from evolink_studio.credits.exceptions import SpendingDenied
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.generations import queries, services
@@ -101,7 +100,7 @@ def refresh(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     edit_rows(spec, form_data.values, command)
     swap_frames(spec, form_data.values, command)
     services.save_draft(owner=request.user, model_id=spec.id, values=form_data.to_json(), now=now)
-    evaluated_form = _evaluate_form(spec, form_data)
+    evaluated_form = _evaluate_form(spec, form_data, now)
     form = _build_form(request, evaluated_form, now=now, form_key=_parse_form_key(request))
     if not request.htmx:
         return _render_page(request, form, evaluated_form.account)
@@ -125,7 +124,7 @@ def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     )
     converted_data, notes = convert_form_data(form_data, old_spec, new_spec)
     undo_url = reverse("create", args=[old_spec.id]) if notes else ""
-    evaluated_form = _evaluate_form(new_spec, converted_data)
+    evaluated_form = _evaluate_form(new_spec, converted_data, now)
     form = _build_form(request, evaluated_form, now=now, notes=notes, undo_url=undo_url)
     context = {
         "form": form,
@@ -147,12 +146,13 @@ def get_spec_or_404(model_id: str) -> ModelSpec:
 def _open_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResponse:
     """The page with the initial form."""
     services.ensure_feed(owner=request.user)
+    now = timezone.now()
     initial = build_initial_data(request.user, spec, request.GET)
-    evaluated_form = _evaluate_form(spec, initial.form_data)
+    evaluated_form = _evaluate_form(spec, initial.form_data, now)
     form = _build_form(
         request,
         evaluated_form,
-        now=timezone.now(),
+        now=now,
         form_key=initial.form_key,
         field_errors=initial.field_errors,
         notes=initial.notes,
@@ -164,7 +164,7 @@ def _open_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpRespon
 def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResponse:
     """Store a generation, or show the form with the reason why not."""
     now = timezone.now()
-    evaluated_form = _evaluate_form(spec, _parse_form_data(request, spec, now))
+    evaluated_form = _evaluate_form(spec, _parse_form_data(request, spec, now), now)
     quote = _quote_price(request, evaluated_form, now)
     form_key = _parse_form_key(request)
     render_rejected = partial(_render_rejected, request, evaluated_form, quote)
@@ -312,7 +312,7 @@ def _parse_form_key(request: AuthenticatedHttpRequest) -> uuid.UUID:
         return uuid.uuid4()
 
 
-def _evaluate_form(spec: ModelSpec, form_data: FormData) -> EvaluatedForm:
+def _evaluate_form(spec: ModelSpec, form_data: FormData, now: datetime) -> EvaluatedForm:
     """Evaluate form data once per request, after all changes to it. Three queries."""
     account = queries.get_current_provider_account()
     return EvaluatedForm(
@@ -321,7 +321,7 @@ def _evaluate_form(spec: ModelSpec, form_data: FormData) -> EvaluatedForm:
         evaluation=spec.evaluate(form_data.values),
         account=account,
         service_problem=find_service_problem(
-            spec, account, has_disk_space=queries.has_disk_space(timezone.now())
+            spec, account, has_disk_space=queries.has_disk_space(now)
         ),
     )
 

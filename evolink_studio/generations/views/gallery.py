@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
-from evolink_studio.core.parsing import parse_id
+from evolink_studio.core.database import parse_id
 from evolink_studio.generations import queries
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.presenters.cards import present_card

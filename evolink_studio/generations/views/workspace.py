@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
-from evolink_studio.core.parsing import parse_id
+from evolink_studio.core.database import parse_id
 from evolink_studio.generations import queries, services
 from evolink_studio.generations.change_feed import list_changes_since, parse_token
 from evolink_studio.generations.pipeline.provider import get_provider_key

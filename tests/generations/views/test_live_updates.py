@@ -4,7 +4,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -27,15 +26,7 @@ from tests.generations.live_pages import (
     record_progress,
 )
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def frozen_clock():
-    """A live worker, and the clock stands at NOW."""
-    with time_machine.travel(NOW, tick=False) as clock:
-        record_heartbeat(worker="here", disk_free_bytes=10**12, now=NOW)
-        yield clock
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen_clock")]
 
 
 def test_when_nothing_changed_the_answer_is_empty(ada_client, ada):

@@ -3,11 +3,10 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.presenters.cards import present_card, present_progress
-from evolink_studio.generations.services import dismiss, record_heartbeat, restore
+from evolink_studio.generations.services import dismiss, restore
 from evolink_studio.generations.states import State
 from evolink_studio.generations.transitions import transition
 from tests.factories import NOW, GenerationFactory
@@ -21,15 +20,7 @@ from tests.generations.live_pages import (
     record_progress,
 )
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def frozen_clock():
-    """A live worker, and the clock stands at NOW."""
-    with time_machine.travel(NOW, tick=False) as clock:
-        record_heartbeat(worker="here", disk_free_bytes=10**12, now=NOW)
-        yield clock
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen_clock")]
 
 
 def set_stalled(generation: Generation, stalled_since) -> None:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def frozen_clock():
-    """A live worker, and the clock stands at NOW."""
+    """A live worker, and the clock stands an hour after NOW."""
     with time_machine.travel(NOW + timedelta(hours=1), tick=False) as clock:
         record_heartbeat(worker="here", disk_free_bytes=10**12, now=NOW + timedelta(hours=1))
         yield clock
