@@ -68,9 +68,8 @@ def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
     """A page of cards; `of` names the tab, `before` and `id` are the cursor."""
     now = timezone.now()
     tab = TABS.get(request.GET.get("of", ""), COMPLETED_TAB)
-    cursor = _parse_cursor(request)
     rows = queries.get_gallery_page(
-        request.user, cursor=cursor, limit=PAGE_SIZE + 1, states=tab.states
+        request.user, cursor=_parse_cursor(request), limit=PAGE_SIZE + 1, states=tab.states
     )
     positions = queries.get_queue_positions_for(request.user, rows)
     context = {
@@ -80,7 +79,7 @@ def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
         "tabs": TABS.values(),
         "now": now,
     }
-    is_fragment = request.htmx and cursor
+    is_fragment = request.htmx and request.GET.get("before")
     template = "generations/_gallery_items.html" if is_fragment else "generations/gallery.html"
     return render(request, template, context)
 

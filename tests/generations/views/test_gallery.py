@@ -103,6 +103,12 @@ def test_a_place_that_makes_no_sense_is_the_beginning(ada_client, ada, query):
     assert list_film_ids(ParsedPage(ada_client.get(f"/films/?{query}"))) == [completed.pk]
 
 
+@pytest.mark.parametrize("query", ["before=x&id=1", "before=2026-11-20T12:00:00Z&id=1"])
+def test_who_asks_for_more_never_gets_a_page_inside_the_page(ada_client, query):
+    response = ada_client.get(f"/films/?{query}", headers=HTMX_HEADERS)
+    assert "<html" not in response.content.decode()
+
+
 # --- what is not kept -------------------------------------------------------------------------
 
 
