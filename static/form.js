@@ -1,5 +1,5 @@
 // @ts-check
-/** The form: counters, sliders, Ctrl+Enter, and the order of its submit and refresh requests. */
+/** The form: counters, sliders, Ctrl+Enter, and what its submit and refresh requests may change on the page. */
 
 const messages = /** @type {HTMLTemplateElement} */ (document.getElementById("messages")).dataset;
 
@@ -40,32 +40,105 @@ document.addEventListener("keydown", (event) => {
   button.form?.requestSubmit(button);
 });
 
+// The second click of a double click is no second order.
+document.addEventListener("click", (event) => {
+  if (event.detail > 1 && event.target instanceof Element && event.target.closest("[data-action=generate]")) event.preventDefault();
+});
+
 document.addEventListener("click", ({ target }) => {
   if (target instanceof Element) target.closest("[data-dismiss]")?.closest("[data-note]")?.remove();
 });
 
-/* --- A submit takes precedence over a refresh --------------------------------------------------- */
+/* --- No answer undoes what was changed since its request --------------------------------------------- */
 
-let changedAtMs = 0;
-let refreshedAtMs = 0;
-document.addEventListener("change", () => (changedAtMs = performance.now()), true);
+/** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Control */
+/** A control that is sent with the form, and what it held. @typedef {{element: Control, name: string, text: string}} Entry */
 
-/** Whether a submit is under way. */
-const isSubmitting = () => find("#generate")?.classList.contains("htmx-request") ?? false;
-/** Whether a request of this element refreshes the form. @param {Element} element */
-const isRefresh = (element) => element.id !== "generate" && element.closest("#generate") !== null;
+const TEXT_FIELDS = "textarea, input:not([type=radio], [type=checkbox], [type=hidden])";
 
+/** @returns {Control[]} */
+const listControls = () => /** @type {Control[]} */ ([...(/** @type {HTMLFormElement | null} */ (find("#generate"))?.elements ?? [])]);
+
+/** What the form would send now. @returns {Entry[]} */
+function readEntries() {
+  return listControls()
+    .filter(({ name, disabled, type }) => name && !disabled && !["button", "submit", "file"].includes(type))
+    .filter((element) => !(element instanceof HTMLInputElement && ["radio", "checkbox"].includes(element.type) && !element.checked))
+    .map((element) => ({ element, name: element.name, text: element.value }));
+}
+
+/** Names of the controls whose entries differ. @param {Entry[]} before @param {Entry[]} after @returns {Set<string>} */
+function findChangedNames(before, after) {
+  /** @param {Entry[]} entries @param {string} name */
+  const collectTexts = (entries, name) => JSON.stringify(entries.filter((entry) => entry.name === name).map(({ text }) => text));
+  const names = new Set([...before, ...after].map(({ name }) => name));
+  return new Set([...names].filter((name) => collectTexts(before, name) !== collectTexts(after, name)));
+}
+
+const getFocusedField = () => (document.activeElement?.matches(`:is(${TEXT_FIELDS})`) ? document.activeElement : null);
+/** @param {string} name */
+const findMediaControl = (name) => find(`#generate [data-media="${CSS.escape(name)}"]`);
+/** The form refreshes itself on a change event. */
+const triggerRefresh = () => find("#fields")?.dispatchEvent(new Event("change", { bubbles: true }));
+
+/** What each request of the form sent. @type {WeakMap<XMLHttpRequest, Entry[]>} */
+const sentEntries = new WeakMap();
+/** Elements that the present morph leaves as they are. @type {Set<Element>} */
+let keptElements = new Set();
+let isSubmitting = false;
+let isRefreshNeeded = false;
+/** @type {Element | null} */
+let focusAtSubmit = null;
+
+const { callbacks } = /** @type {any} */ (window).Idiomorph.defaults;
+const mayUpdateAttribute = callbacks.beforeAttributeUpdated;
+/** @param {string} name @param {Element} element @param {string} action */
+callbacks.beforeAttributeUpdated = (name, element, action) =>
+  mayUpdateAttribute(name, element, action) && !(["value", "checked"].includes(name) && keptElements.has(element));
+/** @param {Element} node */
+callbacks.beforeNodeMorphed = (node) => !(keptElements.has(node) && node.matches("[data-media]"));
+
+/** Whether a request renders the form again without submitting it. @param {any} detail of an htmx event */
+const isRefresh = ({ requestConfig, target }) => requestConfig.elt.id !== "generate" && ["generate", "quote"].includes(target.id);
+
+// A submit takes precedence: no refresh runs beside it.
 document.addEventListener("htmx:beforeRequest", (event) => {
-  const element = /** @type {CustomEvent} */ (event).detail.elt;
-  if (!isRefresh(element)) return;
-  if (isSubmitting()) event.preventDefault();
-  refreshedAtMs = performance.now();
+  const { detail } = /** @type {CustomEvent} */ (event);
+  if (detail.requestConfig.elt.id === "generate") {
+    isSubmitting = true;
+    focusAtSubmit = document.activeElement;
+    /** @type {any} */ (window).htmx.trigger("#fields", "htmx:abort");
+  } else if (!isRefresh(detail)) return;
+  else if (isSubmitting) return event.preventDefault();
+  sentEntries.set(detail.xhr, readEntries());
 });
-// An answer older than the last change would undo that change; a newer request follows.
+
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { detail } = /** @type {CustomEvent} */ (event);
-  if (!["generate", "quote"].includes(detail.target.id) || !isRefresh(detail.requestConfig.elt)) return;
-  if (isSubmitting() || changedAtMs > refreshedAtMs || !detail.target.isConnected) detail.shouldSwap = false;
+  const sent = sentEntries.get(detail.xhr);
+  if (!sent) return;
+  const field = getFocusedField();
+  keptElements = new Set(field ? [field] : []);
+  if (isRefresh(detail)) {
+    /** @param {Entry} entry */
+    const isElsewhere = ({ element }) => element !== field;
+    const isOutdated = findChangedNames(sent.filter(isElsewhere), readEntries().filter(isElsewhere)).size > 0;
+    if (isSubmitting || isOutdated || !detail.target.isConnected) detail.shouldSwap = false;
+    if (isOutdated && detail.target.isConnected) triggerRefresh();
+    return;
+  }
+  const changedNames = findChangedNames(sent, readEntries());
+  isRefreshNeeded = changedNames.size > 0;
+  for (const note of document.querySelectorAll("#generate [data-note]")) note.remove();
+  for (const control of listControls()) if (changedNames.has(control.name)) keptElements.add(control);
+  for (const control of [...changedNames].map(findMediaControl)) if (control) keptElements.add(control);
+});
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (/** @type {CustomEvent} */ (event).detail.requestConfig.elt.id !== "generate") return;
+  isSubmitting = false;
+  if (isRefreshNeeded) triggerRefresh();
+  isRefreshNeeded = false;
 });
 
 /** @param {Event} event */
@@ -93,6 +166,6 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (target.id === "editor") find("#model-button")?.focus();
   if (target.id !== "generate" || detail.requestConfig?.elt.id !== "generate") return;
   const invalid = findFirstInvalid(target);
-  (invalid ?? find("#generate-button"))?.focus({ preventScroll: !invalid });
+  if ([focusAtSubmit, document.body].includes(document.activeElement)) invalid?.focus();
   if (!invalid && !target.querySelector(".form-error:not([hidden])")) document.dispatchEvent(new Event("studio:submitted"));
 });

@@ -6,18 +6,11 @@ const language = document.documentElement.lang;
 
 /* --- What a morph keeps ----------------------------------------------------------------------- */
 
-const TEXT_FIELDS = "textarea, input:not([type=radio], [type=checkbox])";
-const { defaults } = /** @type {any} */ (window).Idiomorph;
-
-// Read at each morph: a text field that has the focus keeps its value, other controls take the server's.
-Object.defineProperty(defaults, "ignoreActiveValue", {
-  get: () => document.activeElement?.matches(TEXT_FIELDS) ?? false,
-  enumerable: true,
-});
+const { callbacks } = /** @type {any} */ (window).Idiomorph.defaults;
 /** An opened <details> stays open, a resized textarea keeps its size. @param {string} name @param {Element} _ @param {string} action */
-defaults.callbacks.beforeAttributeUpdated = (name, _, action) => !(["open", "style"].includes(name) && action === "remove");
+callbacks.beforeAttributeUpdated = (name, _, action) => !(["open", "style"].includes(name) && action === "remove");
 /** The server does not know of running uploads; a note stays until it is dismissed. @param {Node} node */
-defaults.callbacks.beforeNodeRemoved = (node) => !(node instanceof Element && node.matches("[data-uploading], [data-note]"));
+callbacks.beforeNodeRemoved = (node) => !(node instanceof Element && node.matches("[data-uploading], [data-note]"));
 
 /* --- Timers ----------------------------------------------------------------------------------- */
 

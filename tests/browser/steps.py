@@ -1,10 +1,12 @@
 """What a person does in the browser, by the hooks that scripts may rely on."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import LiveStudio
 from tests.sample_images import make_image
@@ -16,6 +18,8 @@ CHOICES_BY_MODEL = {
     "grok-imagine-text-to-video": {"mode": "fun"},
     "doubao-seedance-1.0-pro-fast": {"quality": "480p"},
 }
+
+SUBMIT_URL = re.compile(r"/create/[^/]+/$")
 
 
 def open_model(page: Page, studio: LiveStudio, model_id: str) -> None:
@@ -36,8 +40,28 @@ def wait_until_idle(page: Page) -> None:
     expect(page.locator("#generate.htmx-request, #generate .htmx-request")).to_have_count(0)
 
 
+@contextmanager
+def hold_requests(page: Page, pattern: str | re.Pattern[str]) -> Iterator[None]:
+    """Requests to these addresses are under way until the end of the block."""
+    routes: list[Route] = []
+    page.route(pattern, lambda route: routes.append(route))
+    with page.expect_request(pattern):
+        yield
+    for route in routes:
+        route.continue_()
+    page.unroute(pattern)
+
+
+def fill_field(page: Page, name: str, value: str) -> None:
+    """Type into a field and see it there. On a busy machine the browser takes typed text in so
+    late that a key pressed right after it would leave the field first."""
+    field = page.locator(f"#generate [name={name}]")
+    field.fill(value)
+    expect(field).to_have_value(value)
+
+
 def fill_prompt(page: Page, prompt: str) -> None:
-    page.fill("textarea[name=prompt]", prompt)
+    fill_field(page, "prompt", prompt)
 
 
 def upload_image(page: Page, folder: Path, name: str, **size: int) -> None:
@@ -48,13 +72,13 @@ def upload_image(page: Page, folder: Path, name: str, **size: int) -> None:
 
 
 def press_generate(page: Page) -> None:
-    """Press the button and wait for what the server says to it."""
+    """Press the button and wait until the page shows what the server says to it."""
     wait_until_idle(page)
-    submit_url = re.compile(r"/create/[^/]+/$")
     with page.expect_response(
-        lambda r: bool(submit_url.search(r.url)) and r.request.method == "POST"
+        lambda r: bool(SUBMIT_URL.search(r.url)) and r.request.method == "POST"
     ):
         page.click("[data-action=generate]")
+    wait_until_idle(page)
 
 
 def selected_card(page: Page, status: str = "") -> Locator:

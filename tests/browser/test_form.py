@@ -4,12 +4,16 @@ from playwright.sync_api import expect
 
 from evolink_studio.generations.models import Draft, Generation
 from tests.browser.steps import (
+    SUBMIT_URL,
     choose_option,
+    fill_field,
     fill_prompt,
+    hold_requests,
     open_model,
     press_generate,
     selected_card,
     upload_image,
+    wait_until_idle,
 )
 from tests.sample_images import make_image
 
@@ -120,12 +124,12 @@ def test_the_shot_list_adds_up_to_the_duration(page, studio, tmp_path):
     for number, (prompt, seconds) in enumerate([("[quick] a", 2), ("b", 2)]):
         with page.expect_response("**/refresh/"):
             page.locator("[name=_do][value='shots:add']").click()
-        page.fill(f"[name=shots-{number}-prompt]", prompt)
-        page.fill(f"[name=shots-{number}-duration]", str(seconds))
+        fill_field(page, f"shots-{number}-prompt", prompt)
+        fill_field(page, f"shots-{number}-duration", str(seconds))
         page.press(f"[name=shots-{number}-duration]", "Tab")
     press_generate(page)
     expect(error_locator(page, "shots")).not_to_be_empty()
-    page.fill("[name=shots-1-duration]", "3")
+    fill_field(page, "shots-1-duration", "3")
     with page.expect_response("**/refresh/"):
         page.press("[name=shots-1-duration]", "Tab")
     press_generate(page)
@@ -195,3 +199,64 @@ def test_pictures_come_along_to_single_slots_and_can_be_swapped_there(page, stud
         page.click("#field-image_end-swap")
     expect(page.locator("[data-media=image_start] [data-media-item]")).to_contain_text("720 × 1280")
     expect(page.locator("[data-media=image_end] [data-media-item]")).to_contain_text("1280 × 720")
+
+
+def test_an_answer_keeps_what_was_typed_and_left_since_its_request(page, studio):
+    open_model(page, studio, "doubao-seedance-1.0-pro-fast")
+    fill_prompt(page, "A cat")
+    with hold_requests(page, "**/refresh/"):
+        page.focus("[name=duration]")
+        fill_field(page, "duration", "7")
+        page.focus("textarea[name=prompt]")
+    wait_until_idle(page)
+    expect(page.locator("[name=duration]")).to_have_value("7")
+    assert Draft.objects.get().values["duration"] == "7"
+
+
+def test_a_press_keeps_what_was_typed_since(page, studio):
+    open_model(page, studio, "doubao-seedance-1.0-pro-fast")
+    fill_prompt(page, "[quick] The first film")
+    wait_until_idle(page)
+    with hold_requests(page, SUBMIT_URL):
+        page.click("[data-action=generate]")
+        fill_prompt(page, "[quick] The second film")
+        page.locator("label", has_text="480p").click()
+    expect(selected_card(page)).to_be_visible()
+    wait_until_idle(page)
+    expect(page.locator("textarea[name=prompt]")).to_have_value("[quick] The second film")
+    expect(page.locator("[name=quality][value='480p']")).to_be_checked()
+    press_generate(page)
+    expect(page.locator("#workspace [data-generation]")).to_have_count(2)
+    assert list(Generation.objects.order_by("pk").values_list("prompt", "params__quality")) == [
+        ("[quick] The first film", "1080p"),
+        ("[quick] The second film", "480p"),
+    ]
+
+
+def test_a_command_is_carried_out_whatever_else_is_under_way(page, studio):
+    open_model(page, studio, "kling-o3-image-to-video")
+    choose_option(page, "multi_shot", "true")
+    with hold_requests(page, "**/refresh/"):
+        page.locator("label", has_text="1080p").click()
+        page.locator("[name=_do][value='shots:add']").click()
+        page.locator("label", has_text="720p").click()
+    expect(page.locator("[name=shots-0-prompt]")).to_be_visible()
+    wait_until_idle(page)
+    expect(page.locator("[name=quality][value='720p']")).to_be_checked()
+
+
+def test_a_double_click_is_one_film(page, studio):
+    open_model(page, studio, "doubao-seedance-1.0-pro-fast")
+    fill_prompt(page, "[quick] A cat")
+    wait_until_idle(page)
+    page.dblclick("[data-action=generate]", delay=150)
+    expect(selected_card(page, "completed")).to_be_visible()
+    assert Generation.objects.count() == 1
+
+
+def test_a_press_by_keyboard_leaves_the_focus_where_it_is(page, studio):
+    open_model(page, studio, "doubao-seedance-1.0-pro-fast")
+    fill_prompt(page, "[quick] A cat")
+    page.keyboard.press("Control+Enter")
+    expect(selected_card(page)).to_be_visible()
+    expect(page.locator("textarea[name=prompt]")).to_be_focused()
