@@ -94,7 +94,7 @@ async function addAsset(control, name, upload) {
 
 /** @param {HTMLElement} control @param {File} file */
 function uploadFile(control, file) {
-  const kind = (control.dataset.accept ?? "image").slice(0, 5); // image, video and audio have five letters
+  const kind = control.dataset.mediaKind ?? "";
   return addAsset(control, file.name, (bar) =>
     postForAsset(control.dataset.uploadUrl ?? "", { file, kind }, (event) => {
       if (event.lengthComputable) bar.value = event.loaded / event.total;
@@ -115,7 +115,7 @@ async function importFromUrl(control) {
   const url = field?.value.trim();
   if (!field || !url) return;
   field.value = "";
-  const kind = (control.dataset.accept ?? "image").slice(0, 5);
+  const kind = control.dataset.mediaKind ?? "";
   const isAdded = await addAsset(control, url, () => postForAsset(control.dataset.importUrl ?? "", { url, kind }));
   const currentField = document.getElementById(field.id);
   if (!isAdded && currentField instanceof HTMLInputElement && !currentField.value) currentField.value = url;

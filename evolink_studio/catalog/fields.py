@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from evolink_studio.catalog.media import MediaConstraints
+from evolink_studio.catalog.media import MediaConstraints, MediaKind
 
 
 class Control(StrEnum):
@@ -111,3 +111,8 @@ class Field:
     unit: str = ""
     example: str = ""
     encoding: JsonEncoding
+
+    @property
+    def media_kind(self) -> MediaKind:
+        """Kind of the files that a media field takes; without constraints, pictures."""
+        return self.media_constraints.kind if self.media_constraints else "image"

@@ -209,6 +209,7 @@ class FormControl:
     max_items: int | None = None
     unit: str = ""
     example: str = ""
+    media_kind: str = ""
     accept: str = ""
     accept_summary: str = ""
     total_text: str = ""
@@ -251,6 +252,7 @@ def build_control(param: Field, context: FormContext) -> FormControl:
         max_items=param.max_items if param.is_multiple else 1,
         unit=translate_label(param.unit),
         example=translate_label(param.example),
+        media_kind=param.media_kind,
         accept=",".join(param.media_constraints.mime_types) if param.media_constraints else "",
         accept_summary=translate(param.media_constraints.summary)
         if param.media_constraints

@@ -111,11 +111,7 @@ def _parse_media(
 
 def _store_media(item: "str | File", field: Field, owner: User, now: datetime) -> Asset:
     if isinstance(item, UploadedFile):
-        return library.add_upload(owner=owner, file=item, kind=_media_kind(field), now=now)
+        return library.add_upload(owner=owner, file=item, kind=field.media_kind, now=now)
     if item.startswith(("http://", "https://")):
-        return library.add_from_url(owner=owner, url=item, kind=_media_kind(field), now=now)
+        return library.add_from_url(owner=owner, url=item, kind=field.media_kind, now=now)
     raise FileRejected(FILE_NOT_IN_LIBRARY.msgid)
-
-
-def _media_kind(field: Field) -> str:
-    return field.media_constraints.kind if field.media_constraints else "image"
