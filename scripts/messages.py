@@ -14,7 +14,7 @@ CATALOGUE = ROOT / "evolink_studio" / "locale" / "de" / "LC_MESSAGES" / "django.
 IGNORED = [".venv", "var", "staticfiles", "tests", "bench", "scripts", "sandbox"]
 
 
-def collect() -> None:
+def collect_messages() -> None:
     """Bring the .po file up to date with the sources."""
     sys.path.insert(0, str(ROOT))
     os.chdir(ROOT)
@@ -33,8 +33,8 @@ def collect() -> None:
     )
 
 
-def tidy(path: Path = CATALOGUE) -> polib.POFile:
-    """Take out what changes at every run, and guesses: an empty text is better than a wrong one."""
+def clean_catalogue(path: Path = CATALOGUE) -> polib.POFile:
+    """Remove what changes at every run, and guesses: an empty text is better than a wrong one."""
     po = polib.pofile(str(path), wrapwidth=0)
     for name in ("POT-Creation-Date", "PO-Revision-Date", "Last-Translator", "Language-Team"):
         po.metadata.pop(name, None)
@@ -48,9 +48,9 @@ def tidy(path: Path = CATALOGUE) -> polib.POFile:
 
 
 def main() -> None:
-    """Collect, tidy, compile, and say what is still missing."""
-    collect()
-    po = tidy()
+    """Collect, clean, compile, and say what is still missing."""
+    collect_messages()
+    po = clean_catalogue()
     po.save_as_mofile(str(CATALOGUE.with_suffix(".mo")))
     missing = [entry.msgid for entry in po.untranslated_entries()]
     print(f"{len(po)} texts, {len(missing)} without German")

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = "/usr/bin/chromium"
 PORT = "8790"
-LINK = re.compile(r"http://\S+/welcome/\S+")
+LINK_PATTERN = re.compile(r"http://\S+/welcome/\S+")
 FILMS = (
     ("grok-imagine-text-to-video", "A cat plays the piano in a smoky jazz club"),
     ("doubao-seedance-1.0-pro-fast", "A narrow street at dawn after rain, low camera"),
@@ -22,30 +22,30 @@ FILMS = (
 
 
 def main() -> None:
-    """Start a studio with the sandbox, make three films, picture the page."""
+    """Start a studio with the sandbox, make three films, take a picture of the page."""
     with tempfile.TemporaryDirectory() as data:
         env = {**os.environ, "STUDIO_DATA": data, "PORT": PORT, "EVOLINK_API_KEY": ""}
         command = [sys.executable, str(ROOT / "manage.py"), "studio"]
         with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as studio:
             try:
-                _picture(_link(studio))
+                _take_screenshot(_read_sign_in_link(studio))
             finally:
                 studio.terminate()
 
 
-def _link(studio: "subprocess.Popen[str]") -> str:
+def _read_sign_in_link(studio: "subprocess.Popen[str]") -> str:
     assert studio.stdout is not None
     for line in studio.stdout:
-        if match := LINK.search(line):
+        if match := LINK_PATTERN.search(line):
             return match.group()
     raise SystemExit("the studio did not start")
 
 
-def _picture(link: str) -> None:
+def _take_screenshot(link: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        _open(page, link)
+        _open_page(page, link)
         for model, prompt in FILMS:
             page.goto(f"http://127.0.0.1:{PORT}/create/{model}/")
             page.fill("[name=prompt]", prompt)
@@ -58,7 +58,7 @@ def _picture(link: str) -> None:
         browser.close()
 
 
-def _open(page: Page, link: str) -> None:
+def _open_page(page: Page, link: str) -> None:
     for _ in range(100):
         try:
             page.goto(link)

@@ -62,9 +62,11 @@ def test_a_signal_reaches_the_command_which_may_end_in_its_own_way(number):
 
 
 def test_a_killed_script_takes_its_server_with_it():
-    running = start_script(
-        *python_command(f"{CONNECT_SCRIPT}print(os.environ['DATABASE_URL'], flush=True); input()")
+    text = (
+        f"import time\n{CONNECT_SCRIPT}print(os.environ['DATABASE_URL'], flush=True)\n"
+        "while True: time.sleep(1)"
     )
+    running = start_script(*python_command(text))
     assert running.stdout is not None
     url = running.stdout.readline().strip()
     with psycopg.connect(url) as line:

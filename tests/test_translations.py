@@ -61,7 +61,7 @@ def test_every_text_of_the_sources_is_in_the_file(tmp_path):
         pytest.skip("gettext is missing, so the sources cannot be compared with the German file")
     for name in ("evolink_studio", "templates", "scripts", "static"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.pyc"))
-    code = "import runpy; runpy.run_path('scripts/messages.py')['collect']()"
+    code = "import runpy; runpy.run_path('scripts/messages.py')['collect_messages']()"
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "evolink_studio.settings"}
     command = [sys.executable, "-c", code]
     subprocess.run(command, cwd=tmp_path, env=env, check=True, capture_output=True)

@@ -8,7 +8,7 @@ from django.db import connections
 
 
 def short_timeout_options(seconds: float) -> dict[str, Any]:
-    """The options of this studio's database, with another patience."""
+    """The options of this studio's database, with another wait for a lock."""
     options = connections.settings["default"]["OPTIONS"]
     if "timeout" in options:
         return {**options, "timeout": seconds}
