@@ -85,10 +85,11 @@ const triggerRefresh = () => find("#fields")?.dispatchEvent(new Event("change", 
 const sentEntries = new WeakMap();
 /** Elements that the present morph leaves as they are. @type {Set<Element>} */
 let keptElements = new Set();
-let isSubmitting = false;
+/** A form being submitted, and what had the focus. It leaves the page when another model is chosen meanwhile. @typedef {{form: Element, focus: Element | null}} Submit */
+/** @type {Submit | null} */
+let submit = null;
+const isSubmitting = () => submit?.form.isConnected ?? false;
 let isRefreshNeeded = false;
-/** @type {Element | null} */
-let focusAtSubmit = null;
 
 const { callbacks } = /** @type {any} */ (window).Idiomorph.defaults;
 const mayUpdateAttribute = callbacks.beforeAttributeUpdated;
@@ -104,12 +105,15 @@ const isRefresh = ({ requestConfig, target }) => requestConfig.elt.id !== "gener
 // A submit takes precedence: no refresh runs beside it.
 document.addEventListener("htmx:beforeRequest", (event) => {
   const { detail } = /** @type {CustomEvent} */ (event);
-  if (detail.requestConfig.elt.id === "generate") {
-    isSubmitting = true;
-    focusAtSubmit = document.activeElement;
+  const { elt } = detail.requestConfig;
+  if (elt.id === "generate") {
+    const started = { form: elt, focus: document.activeElement };
+    submit = started;
+    // The request itself says its end: htmx has no event on the page for a form that left it.
+    detail.xhr.addEventListener("loadend", () => finishSubmit(started));
     /** @type {any} */ (window).htmx.trigger("#fields", "htmx:abort");
   } else if (!isRefresh(detail)) return;
-  else if (isSubmitting) return event.preventDefault();
+  else if (isSubmitting()) return event.preventDefault();
   sentEntries.set(detail.xhr, readEntries());
 });
 
@@ -123,7 +127,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     /** @param {Entry} entry */
     const isElsewhere = ({ element }) => element !== field;
     const isOutdated = findChangedNames(sent.filter(isElsewhere), readEntries().filter(isElsewhere)).size > 0;
-    if (isSubmitting || isOutdated || !detail.target.isConnected) detail.shouldSwap = false;
+    if (isSubmitting() || isOutdated || !detail.target.isConnected) detail.shouldSwap = false;
     if (isOutdated && detail.target.isConnected) triggerRefresh();
     return;
   }
@@ -134,12 +138,12 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   for (const control of [...changedNames].map(findMediaControl)) if (control) keptElements.add(control);
 });
 
-document.addEventListener("htmx:afterRequest", (event) => {
-  if (/** @type {CustomEvent} */ (event).detail.requestConfig.elt.id !== "generate") return;
-  isSubmitting = false;
+/** @param {Submit} finished */
+function finishSubmit(finished) {
+  if (submit === finished) submit = null;
   if (isRefreshNeeded) triggerRefresh();
   isRefreshNeeded = false;
-});
+}
 
 /** @param {Event} event */
 function showRequestError(event) {
@@ -166,6 +170,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (target.id === "editor") find("#model-button")?.focus();
   if (target.id !== "generate" || detail.requestConfig?.elt.id !== "generate") return;
   const invalid = findFirstInvalid(target);
-  if ([focusAtSubmit, document.body].includes(document.activeElement)) invalid?.focus();
+  // Who went on meanwhile keeps the focus.
+  if (document.activeElement === submit?.focus || document.activeElement === document.body) invalid?.focus();
   if (!invalid && !target.querySelector(".form-error:not([hidden])")) document.dispatchEvent(new Event("studio:submitted"));
 });

@@ -260,3 +260,46 @@ def test_a_press_by_keyboard_leaves_the_focus_where_it_is(page, studio):
     page.keyboard.press("Control+Enter")
     expect(selected_card(page)).to_be_visible()
     expect(page.locator("textarea[name=prompt]")).to_be_focused()
+
+
+def test_a_press_that_is_taken_clears_the_mistakes_of_the_one_before(page, studio):
+    open_model(page, studio, "doubao-seedance-1.0-pro-fast")
+    press_generate(page)
+    expect(error_locator(page, "prompt")).not_to_be_empty()
+    expect(page.locator("textarea[name=prompt]")).to_be_focused()
+    fill_prompt(page, "[quick] A cat")
+    press_generate(page)
+    expect(selected_card(page)).to_be_visible()
+    expect(error_locator(page, "prompt")).to_be_empty()
+    expect(page.locator("#generate [aria-invalid], #generate .error-summary")).to_have_count(0)
+
+
+def test_a_picture_that_arrives_during_a_press_stays_for_the_next_one(page, studio, tmp_path):
+    open_model(page, studio, "veo3.1-pro")
+    fill_prompt(page, "[quick] A cat")
+    wait_until_idle(page)
+    path = tmp_path / "frame.png"
+    path.write_bytes(make_image(width=640, height=360))
+    with hold_requests(page, SUBMIT_URL):
+        page.click("[data-action=generate]")
+        with page.expect_response("**/upload"):
+            page.set_input_files("input[type=file][name=image_urls]", path)
+    expect(selected_card(page)).to_be_visible()
+    expect(page.locator("[data-media-item]")).to_have_count(1)
+    assert Generation.objects.get().params["image_urls"] == []
+
+
+def test_another_model_can_be_chosen_during_a_press(page, studio):
+    open_model(page, studio, "doubao-seedance-1.0-pro-fast")
+    fill_prompt(page, "[quick] The first film")
+    wait_until_idle(page)
+    with hold_requests(page, SUBMIT_URL):
+        page.click("[data-action=generate]")
+        page.locator("[popovertarget=model-picker]").first.click()
+        page.locator("#model-picker a[href='/create/grok-imagine-text-to-video/']").click()
+        expect(page.locator("form[data-model='grok-imagine-text-to-video']")).to_be_visible()
+    expect(selected_card(page)).to_be_visible()
+    choose_option(page, "mode", "fun")
+    fill_prompt(page, "[quick] The second film")
+    press_generate(page)
+    expect(page.locator("#workspace [data-generation]")).to_have_count(2)
