@@ -99,6 +99,9 @@ callbacks.beforeAttributeUpdated = (name, element, action) =>
 /** @param {Element} node */
 callbacks.beforeNodeMorphed = (node) => !(keptElements.has(node) && node.matches("[data-media]"));
 
+/** Asks again with what the form holds now; a command is given again. @param {HTMLElement} element that asked */
+const repeatRefresh = (element) => (element instanceof HTMLButtonElement ? element.click() : triggerRefresh());
+
 /** Whether a request renders the form again without submitting it. @param {any} detail of an htmx event */
 const isRefresh = ({ requestConfig, target }) => requestConfig.elt.id !== "generate" && ["generate", "quote"].includes(target.id);
 
@@ -128,7 +131,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     const isElsewhere = ({ element }) => element !== field;
     const isOutdated = findChangedNames(sent.filter(isElsewhere), readEntries().filter(isElsewhere)).size > 0;
     if (isSubmitting() || isOutdated || !detail.target.isConnected) detail.shouldSwap = false;
-    if (isOutdated && detail.target.isConnected) triggerRefresh();
+    if (isOutdated && detail.target.isConnected) repeatRefresh(detail.requestConfig.elt);
     return;
   }
   const changedNames = findChangedNames(sent, readEntries());

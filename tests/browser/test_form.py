@@ -233,16 +233,34 @@ def test_a_press_keeps_what_was_typed_since(page, studio):
     ]
 
 
-def test_a_command_is_carried_out_whatever_else_is_under_way(page, studio):
+def test_a_command_is_carried_out_whatever_is_changed_before_its_turn(page, studio):
     open_model(page, studio, "kling-o3-image-to-video")
     choose_option(page, "multi_shot", "true")
     with hold_requests(page, "**/refresh/"):
         page.locator("label", has_text="1080p").click()
         page.locator("[name=_do][value='shots:add']").click()
         page.locator("label", has_text="720p").click()
-    expect(page.locator("[name=shots-0-prompt]")).to_be_visible()
+    expect(page.locator("[name=shots-1-prompt]")).to_be_visible()
     wait_until_idle(page)
     expect(page.locator("[name=quality][value='720p']")).to_be_checked()
+
+
+def test_a_command_is_carried_out_whatever_is_changed_before_its_answer(page, studio):
+    open_model(page, studio, "kling-o3-image-to-video")
+    choose_option(page, "multi_shot", "true")
+    fill_field(page, "shots-0-prompt", "One")
+    page.press("[name=shots-0-prompt]", "Tab")
+    wait_until_idle(page)
+    with hold_requests(page, "**/refresh/"):
+        page.locator("[name=_do][value='shots:add']").click()
+        page.locator("label", has_text="1080p").click()
+        fill_field(page, "shots-0-prompt", "Two")
+        page.press("[name=shots-0-prompt]", "Tab")
+    expect(page.locator("[name$=-prompt]")).to_have_count(2)
+    wait_until_idle(page)
+    expect(page.locator("[name=quality][value='1080p']")).to_be_checked()
+    expect(page.locator("[name=shots-0-prompt]")).to_have_value("Two")
+    expect(page.locator("[name=shots-1-prompt]")).to_have_value("")
 
 
 def test_a_double_click_is_one_film(page, studio):
