@@ -54,7 +54,7 @@ document.addEventListener("click", ({ target }) => {
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Control */
 /** A control that is sent with the form, and what it held. @typedef {{element: Control, name: string, text: string}} Entry */
 
-const TEXT_FIELDS = "textarea, input:not([type=radio], [type=checkbox], [type=hidden])";
+const TEXT_FIELDS = "textarea, input:not([type=radio], [type=checkbox])";
 
 /** @returns {Control[]} */
 const listControls = () => /** @type {Control[]} */ ([...(/** @type {HTMLFormElement | null} */ (find("#generate"))?.elements ?? [])]);
@@ -75,7 +75,7 @@ function findChangedNames(before, after) {
   return new Set([...names].filter((name) => collectTexts(before, name) !== collectTexts(after, name)));
 }
 
-const getFocusedField = () => (document.activeElement?.matches(`:is(${TEXT_FIELDS})`) ? document.activeElement : null);
+const getFocusedField = () => (document.activeElement?.matches(TEXT_FIELDS) ? document.activeElement : null);
 /** @param {string} name */
 const findMediaControl = (name) => find(`#generate [data-media="${CSS.escape(name)}"]`);
 /** The form refreshes itself on a change event. */
@@ -85,11 +85,14 @@ const triggerRefresh = () => find("#fields")?.dispatchEvent(new Event("change", 
 const sentEntries = new WeakMap();
 /** Elements that the present morph leaves as they are. @type {Set<Element>} */
 let keptElements = new Set();
-/** A form being submitted, and what had the focus. It leaves the page when another model is chosen meanwhile. @typedef {{form: Element, focus: Element | null}} Submit */
+/**
+ * A form being submitted, what had the focus, and whether something was changed since. The form leaves the
+ * page when another model is chosen meanwhile.
+ * @typedef {{form: Element, focus: Element | null, isRefreshNeeded: boolean}} Submit
+ */
 /** @type {Submit | null} */
 let submit = null;
 const isSubmitting = () => submit?.form.isConnected ?? false;
-let isRefreshNeeded = false;
 
 const { callbacks } = /** @type {any} */ (window).Idiomorph.defaults;
 const mayUpdateAttribute = callbacks.beforeAttributeUpdated;
@@ -110,7 +113,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   const { detail } = /** @type {CustomEvent} */ (event);
   const { elt } = detail.requestConfig;
   if (elt.id === "generate") {
-    const started = { form: elt, focus: document.activeElement };
+    const started = { form: elt, focus: document.activeElement, isRefreshNeeded: false };
     submit = started;
     // The request itself says its end: htmx has no event on the page for a form that left it.
     detail.xhr.addEventListener("loadend", () => finishSubmit(started));
@@ -126,26 +129,35 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (!sent) return;
   const field = getFocusedField();
   keptElements = new Set(field ? [field] : []);
-  if (isRefresh(detail)) {
-    /** @param {Entry} entry */
-    const isElsewhere = ({ element }) => element !== field;
-    const isOutdated = findChangedNames(sent.filter(isElsewhere), readEntries().filter(isElsewhere)).size > 0;
-    if (isSubmitting() || isOutdated || !detail.target.isConnected) detail.shouldSwap = false;
-    if (isOutdated && detail.target.isConnected) repeatRefresh(detail.requestConfig.elt);
-    return;
+  if (isRefresh(detail)) dropOutdatedRefresh(detail, sent, field);
+  else keepChangesOfSubmit(sent);
+  // Notes speak of how the form was opened; a press that failed leaves them.
+  if (!isRefresh(detail) && detail.shouldSwap) for (const note of document.querySelectorAll("#generate [data-note]")) note.remove();
+});
+
+/** A field being written in does not count: it is kept. @param {any} detail of an htmx event @param {Entry[]} sent @param {Element | null} field */
+function dropOutdatedRefresh(detail, sent, field) {
+  /** @param {Entry} entry */
+  const isElsewhere = ({ element }) => element !== field;
+  if (detail.target.isConnected && !isSubmitting()) {
+    if (!findChangedNames(sent.filter(isElsewhere), readEntries().filter(isElsewhere)).size) return;
+    repeatRefresh(detail.requestConfig.elt);
   }
+  detail.shouldSwap = false;
+}
+
+/** @param {Entry[]} sent */
+function keepChangesOfSubmit(sent) {
   const changedNames = findChangedNames(sent, readEntries());
-  isRefreshNeeded = changedNames.size > 0;
-  for (const note of document.querySelectorAll("#generate [data-note]")) note.remove();
+  if (submit) submit.isRefreshNeeded = changedNames.size > 0;
   for (const control of listControls()) if (changedNames.has(control.name)) keptElements.add(control);
   for (const control of [...changedNames].map(findMediaControl)) if (control) keptElements.add(control);
-});
+}
 
 /** @param {Submit} finished */
 function finishSubmit(finished) {
   if (submit === finished) submit = null;
-  if (isRefreshNeeded) triggerRefresh();
-  isRefreshNeeded = false;
+  if (finished.isRefreshNeeded) triggerRefresh();
 }
 
 /** @param {Event} event */

@@ -44,7 +44,11 @@ def wait_until_idle(page: Page) -> None:
 def hold_requests(page: Page, pattern: str | re.Pattern[str]) -> Iterator[None]:
     """Requests to these addresses are under way until the end of the block."""
     routes: list[Route] = []
-    page.route(pattern, lambda route: routes.append(route))
+
+    def hold(route: Route) -> None:  # not the list's own method, on which Playwright cannot write
+        routes.append(route)
+
+    page.route(pattern, hold)
     with page.expect_request(pattern):
         yield
     for route in routes:
@@ -79,6 +83,15 @@ def press_generate(page: Page) -> None:
     ):
         page.click("[data-action=generate]")
     wait_until_idle(page)
+
+
+@contextmanager
+def hold_press(page: Page) -> Iterator[None]:
+    """Press the button; the press is under way until the end of the block."""
+    wait_until_idle(page)
+    with hold_requests(page, SUBMIT_URL):
+        page.click("[data-action=generate]")
+        yield
 
 
 def selected_card(page: Page, status: str = "") -> Locator:

@@ -4,10 +4,10 @@ from playwright.sync_api import expect
 
 from evolink_studio.generations.models import Draft, Generation
 from tests.browser.steps import (
-    SUBMIT_URL,
     choose_option,
     fill_field,
     fill_prompt,
+    hold_press,
     hold_requests,
     open_model,
     press_generate,
@@ -216,9 +216,7 @@ def test_an_answer_keeps_what_was_typed_and_left_since_its_request(page, studio)
 def test_a_press_keeps_what_was_typed_since(page, studio):
     open_model(page, studio, "doubao-seedance-1.0-pro-fast")
     fill_prompt(page, "[quick] The first film")
-    wait_until_idle(page)
-    with hold_requests(page, SUBMIT_URL):
-        page.click("[data-action=generate]")
+    with hold_press(page):
         fill_prompt(page, "[quick] The second film")
         page.locator("label", has_text="480p").click()
     expect(selected_card(page)).to_be_visible()
@@ -295,13 +293,10 @@ def test_a_press_that_is_taken_clears_the_mistakes_of_the_one_before(page, studi
 def test_a_picture_that_arrives_during_a_press_stays_for_the_next_one(page, studio, tmp_path):
     open_model(page, studio, "veo3.1-pro")
     fill_prompt(page, "[quick] A cat")
-    wait_until_idle(page)
     path = tmp_path / "frame.png"
     path.write_bytes(make_image(width=640, height=360))
-    with hold_requests(page, SUBMIT_URL):
-        page.click("[data-action=generate]")
-        with page.expect_response("**/upload"):
-            page.set_input_files("input[type=file][name=image_urls]", path)
+    with hold_press(page), page.expect_response("**/upload"):
+        page.set_input_files("input[type=file][name=image_urls]", path)
     expect(selected_card(page)).to_be_visible()
     expect(page.locator("[data-media-item]")).to_have_count(1)
     assert Generation.objects.get().params["image_urls"] == []
@@ -310,9 +305,7 @@ def test_a_picture_that_arrives_during_a_press_stays_for_the_next_one(page, stud
 def test_another_model_can_be_chosen_during_a_press(page, studio):
     open_model(page, studio, "doubao-seedance-1.0-pro-fast")
     fill_prompt(page, "[quick] The first film")
-    wait_until_idle(page)
-    with hold_requests(page, SUBMIT_URL):
-        page.click("[data-action=generate]")
+    with hold_press(page):
         page.locator("[popovertarget=model-picker]").first.click()
         page.locator("#model-picker a[href='/create/grok-imagine-text-to-video/']").click()
         expect(page.locator("form[data-model='grok-imagine-text-to-video']")).to_be_visible()
