@@ -1,8 +1,12 @@
 """The studio's settings for django-allauth: no sign-up, and a throttle by name and address."""
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.urls import reverse
+
+from evolink_studio.accounts.models import User
+from evolink_studio.accounts.security_log import record_throttled
 
 
 class StudioAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -21,3 +25,16 @@ class StudioAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # alla
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: object) -> str:
         key: str = super()._get_login_attempts_cache_key(request, **credentials)
         return f"{key}:{self.get_client_ip(request)}"
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: object) -> None:
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            login = str(credentials.get("email") or credentials.get("username") or "")
+            record_throttled(login=login, request=request)
+            raise
+
+    def set_password(self, user: User, password: str) -> None:
+        """Save the password alone: somebody switched off meanwhile is not switched on by it."""
+        user.set_password(password)
+        user.save(update_fields=["password"])

@@ -1,6 +1,7 @@
 """Django app: users and sign-in."""
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 from django.utils.translation import gettext_lazy as _
 
 
@@ -8,3 +9,9 @@ class AccountsConfig(AppConfig):
     name = "evolink_studio.accounts"
     label = "accounts"
     verbose_name = _("People")
+
+    def ready(self) -> None:
+        from evolink_studio.accounts import security_log, services
+
+        user_logged_in.connect(services.bind_session_to_stamp, dispatch_uid="security_stamp")
+        security_log.connect_signals()

@@ -3,15 +3,23 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
+from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from evolink_studio.accounts.models import SignInLink, User
 
 SIGN_IN_LINK_LIFETIME = timedelta(hours=24)
 DEFAULT_OWNER_USERNAME = "owner"
+
+
+class LastOwnerError(Exception):
+    """Without this person nobody could change anything any more."""
 
 
 def _hash_token(token: str) -> str:
@@ -22,12 +30,14 @@ def create_owner_from_environment(*, environ: Mapping[str, str] = os.environ) ->
     """Create the owner from the variables `DJANGO_SUPERUSER_*` at the first start.
 
     Returns the new owner, or None when a person exists already or the variables are not given.
+    Raises `ValidationError` for a password that nobody could choose on the pages either.
     """
     username = environ.get("DJANGO_SUPERUSER_USERNAME", "")
     password = environ.get("DJANGO_SUPERUSER_PASSWORD", "")
     if not username or not password or User.objects.exists():
         return None
     email = environ.get("DJANGO_SUPERUSER_EMAIL", "")
+    validate_password(password, User(username=username, email=email))
     return User.objects.create_superuser(username, email, password)
 
 
@@ -35,39 +45,92 @@ def create_first_owner_link(*, now: datetime) -> str | None:
     """Make a one-time token for the first owner, creating the account when nobody exists yet.
 
     Returns None as soon as any person has a password and can sign in with it.
-    Deletes earlier unused tokens, so that only the newest printed link works.
     """
     with transaction.atomic():
         if any(user.has_usable_password() for user in User.objects.all()[:50]):
             return None
-        owner = User.objects.filter(is_superuser=True).first()
+        owner = User.objects.filter(is_superuser=True).order_by("-is_active", "pk").first()
         if owner is None:
             owner = User.objects.create_superuser(DEFAULT_OWNER_USERNAME, "", None)
-        SignInLink.objects.filter(user=owner, used_at=None).delete()
         return create_sign_in_link(user=owner, now=now)
 
 
-def create_sign_in_link(*, user: User, now: datetime) -> str:
-    """Make a one-time token that signs `user` in; valid for 24 hours. Returns the token."""
+def create_sign_in_link(*, user: User, now: datetime, created_by: User | None = None) -> str:
+    """Make a one-time token that signs `user` in; valid for 24 hours. Returns the token.
+
+    Ends the open links of `user`: only the newest one works. `created_by` is None for the link that
+    the start of the studio prints.
+    """
     token = secrets.token_urlsafe(32)
-    SignInLink.objects.create(
-        user=user,
-        token_hash=_hash_token(token),
-        created_at=now,
-        expires_at=now + SIGN_IN_LINK_LIFETIME,
-    )
+    with transaction.atomic():
+        # Whoever makes another link for this person at this moment waits here.
+        stored = User.objects.select_for_update().get(pk=user.pk)
+        SignInLink.objects.filter(user=user).open(now).update(revoked_at=now)
+        SignInLink.objects.create(
+            user=user,
+            token_hash=_hash_token(token),
+            security_stamp=stored.security_stamp,
+            created_by=created_by,
+            created_at=now,
+            expires_at=now + SIGN_IN_LINK_LIFETIME,
+        )
     return token
 
 
+def find_sign_in_link(*, token: str) -> SignInLink | None:
+    """The link of this token, open or not."""
+    return SignInLink.objects.filter(token_hash=_hash_token(token)).select_related("user").first()
+
+
 def redeem_sign_in_link(*, token: str, now: datetime) -> User | None:
-    """Use up a token. Returns its user; None if unknown, used, expired or the user is inactive."""
-    link = SignInLink.objects.filter(token_hash=_hash_token(token)).select_related("user").first()
-    if link is None or not link.user.is_active:
-        return None
-    is_redeemed = SignInLink.objects.filter(pk=link.pk, used_at=None, expires_at__gt=now).update(
-        used_at=now
-    )
-    return link.user if is_redeemed else None
+    """Use up a token. Returns its user; None if the link is unknown or no longer open."""
+    with transaction.atomic():
+        # Locked together with its person: a link and what ends it do not pass each other by.
+        links = SignInLink.objects.select_for_update(of=("self", "user")).select_related("user")
+        link = links.filter(token_hash=_hash_token(token)).open(now).first()
+        if link is None:
+            return None
+        SignInLink.objects.filter(pk=link.pk).update(used_at=now)
+    return link.user
+
+
+def revoke_sign_in_links(*, links: QuerySet[SignInLink], now: datetime) -> list[SignInLink]:
+    """End these links as far as they are open. Returns those that were."""
+    with transaction.atomic():
+        ids = links.order_by().values_list("pk", flat=True)
+        open_links = SignInLink.objects.filter(pk__in=list(ids)).open(now)
+        revoked_links = list(open_links.select_related("user").select_for_update(of=("self",)))
+        SignInLink.objects.filter(pk__in=[link.pk for link in revoked_links]).update(revoked_at=now)
+    return revoked_links
+
+
+def end_sessions(*, user: User) -> None:
+    """Sign `user` out everywhere, for good; their open sign-in links end as well."""
+    user.renew_security_stamp()
+    user.save(update_fields=["security_stamp"])
+
+
+def bind_session_to_stamp(*, request: HttpRequest, user: User, **_: object) -> None:
+    """Receiver of Django's `user_logged_in`: the session is good for the stamp as it is stored now.
+
+    A person who was switched off since their password was checked gets no session.
+    """
+    stored = User.objects.filter(pk=user.pk, is_active=True).only("security_stamp").first()
+    if stored is not None:
+        user.security_stamp = stored.security_stamp
+        request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+
+
+def require_other_owner(users: Iterable[User]) -> None:
+    """Raise `LastOwnerError` if no active owner would be left without `users`.
+
+    Call it in the transaction that takes something from them: until its end no other transaction
+    takes anything from an owner, so that two owners cannot do it to each other.
+    """
+    owners = User.objects.active_owners().select_for_update().order_by("pk")
+    owner_ids = {owner.pk for owner in owners}
+    if owner_ids and owner_ids <= {user.pk for user in users}:
+        raise LastOwnerError
 
 
 def set_preferences(*, user: User, language: str, theme: str) -> None:

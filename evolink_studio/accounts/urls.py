@@ -6,7 +6,7 @@ from django.views.generic import TemplateView
 
 from evolink_studio.accounts import forms, views
 
-login = account.LoginView.as_view(form_class=forms.LoginForm)
+login = views.SignInView.as_view(form_class=forms.LoginForm)
 password_change = account.PasswordChangeView.as_view(form_class=forms.ChangePasswordForm)
 password_set = account.PasswordSetView.as_view(form_class=forms.SetPasswordForm)
 reauthenticate = account.ReauthenticateView.as_view(form_class=forms.ReauthenticateForm)
@@ -22,5 +22,6 @@ urlpatterns = [
     path("password/reset/", password_forgotten, name="account_reset_password"),
     path("reauthenticate/", reauthenticate, name="account_reauthenticate"),
     path("preferences/", views.preferences, name="preferences"),
+    path("sessions/end/", views.end_sessions, name="end_sessions"),
     path("welcome/<str:token>/", views.welcome, name="welcome"),
 ]

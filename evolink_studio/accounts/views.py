@@ -1,9 +1,14 @@
-"""Sign-in by a one-time link, and a person's preferences."""
+"""Sign-in, also by a one-time link; signing out everywhere; a person's preferences."""
 
+from http import HTTPStatus
+from typing import Any
+
+from allauth.account import views as account
 from django.contrib import messages
-from django.contrib.auth import login
+from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -11,20 +16,40 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from evolink_studio.accounts import services
 from evolink_studio.accounts.forms import PreferencesForm
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
+from evolink_studio.accounts.models import SecurityEvent, User
+from evolink_studio.accounts.security_log import record_event, record_throttled
 
 
 @never_cache
-@require_GET
-def welcome(request: AuthenticatedHttpRequest, token: str) -> HttpResponse:
-    """Sign in by a one-time link; 410 and a page on how to get another if it is not valid."""
-    user = services.redeem_sign_in_link(token=token, now=timezone.now())
-    if user is None:
+@require_http_methods(["GET", "HEAD", "POST"])
+def welcome(request: HttpRequest, token: str) -> HttpResponse:
+    """A page with a button (GET); the button signs in by the one-time link (POST).
+
+    Mail scanners open links: a GET spends nothing. 410 and a page on how to get another link if
+    it is not valid.
+    """
+    now = timezone.now()
+    if request.method == "POST":
+        user = services.redeem_sign_in_link(token=token, now=now)
+        if user is not None:
+            return _sign_in_by_link(request, user)
+    link = services.find_sign_in_link(token=token)
+    if link is None or not link.is_open(now):
+        if link is not None and request.method == "POST":
+            record_event(SecurityEvent.Kind.LINK_REFUSED, user=link.user, request=request)
         return render(request, "accounts/link_used.html", status=410)
+    return render(request, "accounts/welcome.html", {"person": link.user})
+
+
+def _sign_in_by_link(request: HttpRequest, user: User) -> HttpResponse:
+    if request.user.is_authenticated and request.user != user:
+        logout(request)  # nothing of the other person goes along
+    record_event(SecurityEvent.Kind.LINK_USED, user=user, request=request)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     if not user.has_usable_password():
         messages.info(request, _build_password_hint())
@@ -52,3 +77,28 @@ def preferences(request: AuthenticatedHttpRequest) -> HttpResponse:
         messages.success(request, _("Saved."))
         return redirect("preferences")
     return render(request, "accounts/preferences.html", {"form": form})
+
+
+@login_required
+@require_POST
+def end_sessions(request: AuthenticatedHttpRequest) -> HttpResponse:
+    """Sign the person out on every device, this one too."""
+    user = request.user
+    if not user.has_usable_password():
+        messages.info(request, _("Set a password first: without one you could not sign in again."))
+        return redirect("account_set_password")
+    services.end_sessions(user=user)
+    record_event(SecurityEvent.Kind.SESSIONS_ENDED, user=user, request=request)
+    logout(request)
+    messages.success(request, _("You are signed out everywhere."))
+    return redirect("account_login")
+
+
+class SignInView(account.LoginView):  # type: ignore[misc]  # allauth has no types
+    """allauth's, which also logs whom the throttle turned away before a password was read."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            record_throttled(login=request.POST.get("login", ""), request=request)
+        return response
