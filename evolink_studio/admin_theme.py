@@ -122,6 +122,15 @@ UNFOLD: dict[str, Any] = {
                         "admin:auth_group_changelist",
                         permission="evolink_studio.core.admin.is_owner",
                     ),
+                    _sidebar_item(
+                        _("Sign-in links"), "link", "admin:accounts_signinlink_changelist"
+                    ),
+                    _sidebar_item(
+                        _("Security log"),
+                        "shield_person",
+                        "admin:accounts_securityevent_changelist",
+                        permission="evolink_studio.core.admin.is_owner",
+                    ),
                 ],
             },
             {

@@ -31,7 +31,7 @@ class StudioAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # alla
             super().pre_authenticate(request, **credentials)
         except ValidationError:
             login = str(credentials.get("email") or credentials.get("username") or "")
-            record_throttled(login=login, request=request)
+            record_throttled(login=login)
             raise
 
     def set_password(self, user: User, password: str) -> None:

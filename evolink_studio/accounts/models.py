@@ -6,12 +6,16 @@ from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
+from django.dispatch import Signal
 from django.utils.crypto import get_random_string, salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+# Sent by `User.save` with `user` and `kind`, a `SecurityEventKind`, after what it says was saved.
+access_changed = Signal()
+
 STAMP_LENGTH = 32
-# Turning one of these off, or another password, ends what was opened before.
-ROLE_FIELDS = ("is_active", "is_staff", "is_superuser")
+# Another password, or one of the others turned off, ends what was opened before.
+ACCESS_FIELDS = frozenset({"password", "is_active", "is_staff", "is_superuser"})
 
 
 def _make_stamp() -> str:
@@ -24,12 +28,32 @@ class Theme(models.TextChoices):
     DARK = "dark", _("Dark")
 
 
+class SecurityEventKind(models.TextChoices):
+    """What may happen at the door."""
+
+    SIGNED_IN = "signed_in", _("signed in")
+    SIGNED_OUT = "signed_out", _("signed out")
+    WRONG_PASSWORD = "wrong_password", _("refused: wrong password")
+    UNKNOWN_NAME = "unknown_name", _("refused: nobody has this name")
+    ACCOUNT_OFF = "account_off", _("refused: account switched off")
+    THROTTLED = "throttled", _("refused: too many attempts")
+    LINK_MADE = "link_made", _("sign-in link made")
+    LINK_USED = "link_used", _("sign-in link used")
+    LINK_REFUSED = "link_refused", _("refused: sign-in link no longer valid")
+    LINK_REVOKED = "link_revoked", _("sign-in link revoked")
+    PASSWORD_CHANGED = "password_changed", _("password changed")
+    SESSIONS_ENDED = "sessions_ended", _("signed out everywhere")
+    SWITCHED_OFF = "switched_off", _("account switched off")
+    SWITCHED_ON = "switched_on", _("account switched on")
+    ROLE_CHANGED = "role_changed", _("role changed")
+
+
 class UserQuerySet(models.QuerySet["User"]):
     """Users, of whom none keeps a session or an open link that an update ends."""
 
     def update(self, **changes: Any) -> int:
         """As Django's; renews the security stamps where a role or a password may be taken away."""
-        if "password" in changes or any(changes.get(name, True) is not True for name in ROLE_FIELDS):
+        if any(changes.get(name, True) is not True for name in ACCESS_FIELDS):
             changes.setdefault("security_stamp", _make_stamp())
         return super().update(**changes)
 
@@ -88,32 +112,38 @@ class User(AbstractUser):
         """End every session and every open sign-in link, once this is saved."""
         self.security_stamp = _make_stamp()
 
-    def save(
-        self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any
-    ) -> None:
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         """As Django's; renews the security stamp with a new password or a role taken away."""
         names = None if update_fields is None else set(update_fields)
-        if not self._state.adding and self._may_end_access(names):
-            stored = User._base_manager.filter(pk=self.pk).first()
-            if stored is not None:
-                self.security_stamp = stored.security_stamp  # ours may be from before it was renewed
-            if stored is not None and self._ends_access(stored, names):
+        stored = self._find_stored(names)
+        changed_names = self._list_changed_names(stored, names) if stored else []
+        if stored:
+            self.security_stamp = stored.security_stamp  # ours may be from before it was renewed
+            if any(name == "password" or getattr(stored, name) for name in changed_names):
                 self.renew_security_stamp()
                 names = names and names | {"security_stamp"}
         super().save(*args, update_fields=names, **kwargs)
+        for kind in dict.fromkeys(map(self._get_event_kind, changed_names)):
+            access_changed.send(User, user=self, kind=kind)
 
-    @staticmethod
-    def _may_end_access(names: set[str] | None) -> bool:
-        return names is None or not names.isdisjoint(("password", *ROLE_FIELDS))
+    def _find_stored(self, names: set[str] | None) -> "User | None":
+        """The row before it is saved; None where saving the fields `names` changes no access."""
+        if self._state.adding or not (names is None or names & ACCESS_FIELDS):
+            return None
+        if names == {"password"} and getattr(self, "_password", None) is None:
+            return None  # Django hashes the same password in a newer way
+        return User._base_manager.filter(pk=self.pk).first()
 
-    def _ends_access(self, stored: "User", names: set[str] | None) -> bool:
-        """Whether saving the fields `names` takes something away from the `stored` account."""
-        has_new_password = self.password != stored.password
-        loses_role = {
-            name for name in ROLE_FIELDS if getattr(stored, name) and not getattr(self, name)
-        }
-        changed_names = loses_role | ({"password"} if has_new_password else set())
-        return bool(changed_names if names is None else changed_names & names)
+    def _list_changed_names(self, stored: "User", names: set[str] | None) -> list[str]:
+        saved_names = ACCESS_FIELDS if names is None else ACCESS_FIELDS & names
+        return sorted(n for n in saved_names if getattr(self, n) != getattr(stored, n))
+
+    def _get_event_kind(self, changed_name: str) -> SecurityEventKind:
+        if changed_name == "password":
+            return SecurityEventKind.PASSWORD_CHANGED
+        if changed_name != "is_active":
+            return SecurityEventKind.ROLE_CHANGED
+        return SecurityEventKind.SWITCHED_ON if self.is_active else SecurityEventKind.SWITCHED_OFF
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """What a session must know to go on: it ends with the password or the stamp."""
@@ -161,6 +191,12 @@ class SignInLink(models.Model):
     def __str__(self) -> str:
         return f"{self.user} {self.created_at:%Y-%m-%d %H:%M}"
 
+    def get_state(self, now: datetime) -> str:
+        """`open`, `used`, `revoked`; `ended` by its time or by what changed about its person."""
+        if self.used_at or self.revoked_at:
+            return "used" if self.used_at else "revoked"
+        return "open" if self.is_open(now) else "ended"
+
     def is_open(self, now: datetime) -> bool:
         """As `SignInLinkQuerySet.open`."""
         is_unspent = self.used_at is None and self.revoked_at is None and self.expires_at > now
@@ -171,25 +207,8 @@ class SignInLink(models.Model):
 class SecurityEvent(models.Model):
     """One thing that happened at the door: who, when, from where. Never a secret."""
 
-    class Kind(models.TextChoices):
-        SIGNED_IN = "signed_in", _("signed in")
-        SIGNED_OUT = "signed_out", _("signed out")
-        WRONG_PASSWORD = "wrong_password", _("refused: wrong password")
-        UNKNOWN_NAME = "unknown_name", _("refused: nobody has this name")
-        ACCOUNT_OFF = "account_off", _("refused: account switched off")
-        THROTTLED = "throttled", _("refused: too many attempts")
-        LINK_MADE = "link_made", _("sign-in link made")
-        LINK_USED = "link_used", _("sign-in link used")
-        LINK_REFUSED = "link_refused", _("refused: sign-in link no longer valid")
-        LINK_REVOKED = "link_revoked", _("sign-in link revoked")
-        PASSWORD_CHANGED = "password_changed", _("password changed")
-        SESSIONS_ENDED = "sessions_ended", _("signed out everywhere")
-        SWITCHED_OFF = "switched_off", _("account switched off")
-        SWITCHED_ON = "switched_on", _("account switched on")
-        ROLE_CHANGED = "role_changed", _("role changed")
-
     created_at = models.DateTimeField(_("at"))
-    kind = models.CharField(_("what"), max_length=20, choices=Kind.choices)
+    kind = models.CharField(_("what"), max_length=20, choices=SecurityEventKind.choices)
     user = models.ForeignKey(
         User, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("person")
     )

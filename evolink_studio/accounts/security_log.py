@@ -6,45 +6,42 @@ password, no token, and no name that nobody has, because people type passwords i
 
 import ipaddress
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import structlog
 from allauth.account.adapter import get_adapter
-from allauth.account.signals import password_changed, password_set
+from allauth.core import context
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.core.cache import cache
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from evolink_studio.accounts.models import SecurityEvent, User
+from evolink_studio.accounts.models import SecurityEvent, SecurityEventKind, User, access_changed
 
 log = structlog.get_logger(__name__)
 
-RETENTION = timedelta(days=180)
 # Refusals by the throttle are logged once in this time: it must not let a stranger fill the disk.
 THROTTLE_LOG_INTERVAL = timedelta(minutes=5)
 
-Kind = SecurityEvent.Kind
+Kind = SecurityEventKind
 
 
-def record_event(
-    kind: SecurityEvent.Kind, *, user: User | None, request: HttpRequest | None = None
-) -> None:
+def record_event(kind: SecurityEventKind, *, user: User | None) -> None:
     """Log what happened to `user`; None if nobody has the name that was given.
 
-    `request` says from where, and by whom if somebody else is signed in there; None: by the studio.
+    The request under way says from where, and by whom if somebody else is signed in there; without
+    one it was a command of the studio.
     """
+    request: HttpRequest | None = context.request
     actor = getattr(request, "user", None)
-    is_other = isinstance(actor, User) and actor != user
     event = SecurityEvent(
         created_at=timezone.now(),
         kind=kind,
         user=user,
         username=user.username if user else "",
-        actor_name=actor.username if is_other and isinstance(actor, User) else "",
+        actor_name=actor.username if isinstance(actor, User) and actor != user else "",
         ip_address=find_client_address(request) if request else None,
         user_agent=_read_user_agent(request) if request else "",
     )
@@ -64,7 +61,7 @@ def find_client_address(request: HttpRequest) -> str | None:
     try:
         address: str = get_adapter().get_client_ip(request)
         return str(ipaddress.ip_address(address))
-    except (PermissionDenied, ValueError):
+    except (PermissionDenied, ImproperlyConfigured, ValueError):
         return None
 
 
@@ -78,49 +75,42 @@ def find_user_by_login(login: str) -> User | None:
     return User.objects.filter(Q(username__iexact=login) | Q(email__iexact=login)).first()
 
 
-def record_throttled(*, login: str, request: HttpRequest) -> None:
-    """Log that somebody tried too often; once in `THROTTLE_LOG_INTERVAL` for a person and address."""
+def record_throttled(*, login: str) -> None:
+    """Log that somebody tried too often; once in a while for each person and address."""
     user = find_user_by_login(login) if login else None
-    key = f"throttled:{user.pk if user else ''}:{find_client_address(request)}"
+    address = find_client_address(context.request) if context.request else None
+    key = f"throttled:{user.pk if user else ''}:{address}"
     if cache.add(key, 1, timeout=THROTTLE_LOG_INTERVAL.total_seconds()):
-        record_event(Kind.THROTTLED, user=user, request=request)
-
-
-def delete_old_events(*, now: datetime) -> int:
-    """Forget events older than `RETENTION`. Returns how many."""
-    count, _ = SecurityEvent.objects.filter(created_at__lt=now - RETENTION).delete()
-    return count
+        record_event(Kind.THROTTLED, user=user)
 
 
 def connect_signals() -> None:
-    """Called once at the start: Django and allauth tell of sign-ins and passwords by signals."""
-    user_logged_in.connect(_on_signed_in, dispatch_uid="security_log")
-    user_logged_out.connect(_on_signed_out, dispatch_uid="security_log")
-    user_login_failed.connect(_on_refused, dispatch_uid="security_log")
-    password_changed.connect(_on_password_changed, dispatch_uid="security_log")
-    password_set.connect(_on_password_changed, dispatch_uid="security_log")
+    """Called once at the start: what happens at the door is told by signals."""
+    for signal, receiver in (
+        (user_logged_in, _on_signed_in),
+        (user_logged_out, _on_signed_out),
+        (user_login_failed, _on_refused),
+        (access_changed, _on_access_changed),
+    ):
+        signal.connect(receiver, dispatch_uid="security_log")
 
 
-def _on_signed_in(*, request: HttpRequest, user: User, **_: Any) -> None:
-    # For Django the browser belongs to this person from now on.
-    record_event(Kind.SIGNED_IN, user=user, request=request)
+def _on_signed_in(*, user: User, **_: object) -> None:
+    record_event(Kind.SIGNED_IN, user=user)
 
 
-def _on_signed_out(*, request: HttpRequest, user: User | None, **_: Any) -> None:
+def _on_signed_out(*, user: User | None, **_: object) -> None:
     if user is not None:
-        record_event(Kind.SIGNED_OUT, user=user, request=request)
+        record_event(Kind.SIGNED_OUT, user=user)
 
 
-def _on_refused(
-    *, credentials: Mapping[str, Any], request: HttpRequest | None = None, **_: Any
-) -> None:
+def _on_refused(*, credentials: Mapping[str, object], **_: object) -> None:
     user = find_user_by_login(str(credentials.get("email") or credentials.get("username") or ""))
     if user is None:
-        record_event(Kind.UNKNOWN_NAME, user=None, request=request)
+        record_event(Kind.UNKNOWN_NAME, user=None)
     else:
-        kind = Kind.WRONG_PASSWORD if user.is_active else Kind.ACCOUNT_OFF
-        record_event(kind, user=user, request=request)
+        record_event(Kind.WRONG_PASSWORD if user.is_active else Kind.ACCOUNT_OFF, user=user)
 
 
-def _on_password_changed(*, request: HttpRequest, user: User, **_: Any) -> None:
-    record_event(Kind.PASSWORD_CHANGED, user=user, request=request)
+def _on_access_changed(*, user: User, kind: SecurityEventKind, **_: object) -> None:
+    record_event(kind, user=user)

@@ -8,13 +8,16 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from evolink_studio.accounts.models import SignInLink, User
+from evolink_studio.accounts.models import SecurityEvent, SecurityEventKind, SignInLink, User
+from evolink_studio.accounts.security_log import record_event
 
 SIGN_IN_LINK_LIFETIME = timedelta(hours=24)
+SECURITY_LOG_LIFETIME = timedelta(days=180)
 DEFAULT_OWNER_USERNAME = "owner"
 
 
@@ -74,6 +77,7 @@ def create_sign_in_link(*, user: User, now: datetime, created_by: User | None = 
             created_at=now,
             expires_at=now + SIGN_IN_LINK_LIFETIME,
         )
+        record_event(SecurityEventKind.LINK_MADE, user=user)
     return token
 
 
@@ -87,10 +91,14 @@ def redeem_sign_in_link(*, token: str, now: datetime) -> User | None:
     with transaction.atomic():
         # Locked together with its person: a link and what ends it do not pass each other by.
         links = SignInLink.objects.select_for_update(of=("self", "user")).select_related("user")
-        link = links.filter(token_hash=_hash_token(token)).open(now).first()
+        link = links.filter(token_hash=_hash_token(token)).first()
         if link is None:
             return None
+        if not link.is_open(now):
+            record_event(SecurityEventKind.LINK_REFUSED, user=link.user)
+            return None
         SignInLink.objects.filter(pk=link.pk).update(used_at=now)
+        record_event(SecurityEventKind.LINK_USED, user=link.user)
     return link.user
 
 
@@ -101,6 +109,8 @@ def revoke_sign_in_links(*, links: QuerySet[SignInLink], now: datetime) -> list[
         open_links = SignInLink.objects.filter(pk__in=list(ids)).open(now)
         revoked_links = list(open_links.select_related("user").select_for_update(of=("self",)))
         SignInLink.objects.filter(pk__in=[link.pk for link in revoked_links]).update(revoked_at=now)
+        for link in revoked_links:
+            record_event(SecurityEventKind.LINK_REVOKED, user=link.user)
     return revoked_links
 
 
@@ -108,6 +118,7 @@ def end_sessions(*, user: User) -> None:
     """Sign `user` out everywhere, for good; their open sign-in links end as well."""
     user.renew_security_stamp()
     user.save(update_fields=["security_stamp"])
+    record_event(SecurityEventKind.SESSIONS_ENDED, user=user)
 
 
 def bind_session_to_stamp(*, request: HttpRequest, user: User, **_: object) -> None:
@@ -127,10 +138,19 @@ def require_other_owner(users: Iterable[User]) -> None:
     Call it in the transaction that takes something from them: until its end no other transaction
     takes anything from an owner, so that two owners cannot do it to each other.
     """
-    owners = User.objects.active_owners().select_for_update().order_by("pk")
-    owner_ids = {owner.pk for owner in owners}
+    with transaction.atomic():
+        owners = User.objects.active_owners().select_for_update().order_by("pk")
+        owner_ids = {owner.pk for owner in owners}
     if owner_ids and owner_ids <= {user.pk for user in users}:
         raise LastOwnerError
+
+
+def delete_expired(*, now: datetime) -> None:
+    """Delete what is over: sessions, security events and sign-in links past their lifetime."""
+    oldest = now - SECURITY_LOG_LIFETIME
+    Session.objects.filter(expire_date__lt=now).delete()
+    SecurityEvent.objects.filter(created_at__lt=oldest).delete()
+    SignInLink.objects.filter(created_at__lt=oldest).delete()
 
 
 def set_preferences(*, user: User, language: str, theme: str) -> None:

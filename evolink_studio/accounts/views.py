@@ -21,8 +21,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from evolink_studio.accounts import services
 from evolink_studio.accounts.forms import PreferencesForm
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
-from evolink_studio.accounts.models import SecurityEvent, User
-from evolink_studio.accounts.security_log import record_event, record_throttled
+from evolink_studio.accounts.models import User
+from evolink_studio.accounts.security_log import record_throttled
 
 
 @never_cache
@@ -40,8 +40,6 @@ def welcome(request: HttpRequest, token: str) -> HttpResponse:
             return _sign_in_by_link(request, user)
     link = services.find_sign_in_link(token=token)
     if link is None or not link.is_open(now):
-        if link is not None and request.method == "POST":
-            record_event(SecurityEvent.Kind.LINK_REFUSED, user=link.user, request=request)
         return render(request, "accounts/link_used.html", status=410)
     return render(request, "accounts/welcome.html", {"person": link.user})
 
@@ -49,7 +47,6 @@ def welcome(request: HttpRequest, token: str) -> HttpResponse:
 def _sign_in_by_link(request: HttpRequest, user: User) -> HttpResponse:
     if request.user.is_authenticated and request.user != user:
         logout(request)  # nothing of the other person goes along
-    record_event(SecurityEvent.Kind.LINK_USED, user=user, request=request)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     if not user.has_usable_password():
         messages.info(request, _build_password_hint())
@@ -88,7 +85,6 @@ def end_sessions(request: AuthenticatedHttpRequest) -> HttpResponse:
         messages.info(request, _("Set a password first: without one you could not sign in again."))
         return redirect("account_set_password")
     services.end_sessions(user=user)
-    record_event(SecurityEvent.Kind.SESSIONS_ENDED, user=user, request=request)
     logout(request)
     messages.success(request, _("You are signed out everywhere."))
     return redirect("account_login")
@@ -100,5 +96,5 @@ class SignInView(account.LoginView):  # type: ignore[misc]  # allauth has no typ
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            record_throttled(login=request.POST.get("login", ""), request=request)
+            record_throttled(login=request.POST.get("login", ""))
         return response

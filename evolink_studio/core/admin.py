@@ -1,6 +1,7 @@
 """Base classes for the admin pages: staff may view, only the owner (superuser) may change."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin
@@ -37,7 +38,48 @@ def badge_column(
     return decorate
 
 
-class StaffReadAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+# What may follow the name of a declared filter: how Django's and unfold's filters compare.
+_COMPARISON_PATTERN = re.compile(
+    r"(__(id|pk))?(__(exact|in|isnull|gt|gte|lt|lte|date|year|month|day|hour))*"
+    r"|_(from|to)(_[01])?"
+)
+
+
+class DeclaredFiltersAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+    """A list is filtered by its declared filters alone.
+
+    Django lets anybody who sees a list filter it by any column of its table, so that staff could
+    guess a secret that no page shows, letter by letter (`callback_token__startswith`).
+    `linked_filters` names further fields that links on our own pages filter by.
+    """
+
+    linked_filters: tuple[str, ...] = ()
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Whether the query string may have the parameter `lookup`."""
+        if "__" not in lookup and not self._is_column(lookup):
+            return True  # of a filter with a name of its own, or ignored
+        return any(
+            lookup.startswith(name) and _COMPARISON_PATTERN.fullmatch(lookup.removeprefix(name))
+            for name in self._list_filter_names(request)
+        )
+
+    def _is_column(self, name: str) -> bool:
+        fields = self.opts.get_fields(include_hidden=True)
+        return name == "pk" or name in {
+            alias for field in fields for alias in (field.name, getattr(field, "attname", ""))
+        }
+
+    def _list_filter_names(self, request: HttpRequest | None) -> Iterator[str]:
+        yield from self.linked_filters
+        if self.date_hierarchy:
+            yield self.date_hierarchy
+        for item in self.get_list_filter(request):
+            name = item[0] if isinstance(item, list | tuple) else item
+            yield name if isinstance(name, str) else str(name.parameter_name)
+
+
+class StaffReadAdmin(DeclaredFiltersAdmin):
     """Staff may view without a Django permission; changes need Django's usual permissions."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:

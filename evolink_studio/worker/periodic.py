@@ -1,4 +1,4 @@
-"""Periodic work: reading the balance, and once a day the ledger audit and file clean-up."""
+"""Periodic work: reading the balance, and once a day the ledger audit and cleaning up."""
 
 from datetime import UTC, datetime, time, timedelta
 
@@ -6,6 +6,7 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.core.cache import cache
 
+from evolink_studio.accounts.services import delete_expired
 from evolink_studio.credits import services
 from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import BalanceError
@@ -78,10 +79,11 @@ def _get_last_due_at(now: datetime) -> datetime:
 
 
 async def _audit_and_clean(now: datetime) -> None:
-    """Delete orphaned files, audit the ledger, and notify admins of its findings."""
+    """Delete what nobody needs, audit the ledger, and notify admins of its findings."""
     deleted_count = await sync_to_async(delete_orphans, thread_sensitive=False)(
         now=now, still_needed=filter_needed_files
     )
+    await sync_to_async(delete_expired, thread_sensitive=False)(now=now)
     report = await sync_to_async(audit_ledger_with_generations, thread_sensitive=False)()
     log.info(
         "daily audit done",

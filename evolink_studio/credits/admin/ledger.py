@@ -63,6 +63,7 @@ class AllowanceBalanceAdmin(ReadOnlyAdmin):
         "period_start",
     )
     list_filter_submit = True
+    linked_filters = ("allowance",)
     list_select_related = ("user", "allowance__user", "allowance__group")
     search_fields = ("user__username", "user__email", "allowance__group__name")
     search_help_text = gettext_lazy("Person or group")

@@ -4,11 +4,13 @@ import socket
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 from django.utils import timezone
 
+from evolink_studio.accounts.models import User
 from evolink_studio.accounts.services import create_first_owner_link, create_owner_from_environment
 from evolink_studio.environment import Environment
 from evolink_studio.operations.database_setup import ensure_database
@@ -29,7 +31,7 @@ class Command(BaseCommand):
 
     def _print_welcome(self, env: Environment) -> None:
         base_url = env.public_url or f"http://{_format_host(env.bind)}:{env.port}"
-        owner = create_owner_from_environment()
+        owner = _create_owner()
         token = None if owner else create_first_owner_link(now=timezone.now())
         lines = [f"EvoLink Studio is at {base_url}/"]
         if env.is_sandbox:
@@ -41,6 +43,13 @@ class Command(BaseCommand):
             lines.append(f"Sign in as the owner, once, within 24 hours:\n  {link}")
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
+
+
+def _create_owner() -> User | None:
+    try:
+        return create_owner_from_environment()
+    except ValidationError as error:
+        raise CommandError(f"DJANGO_SUPERUSER_PASSWORD: {' '.join(error.messages)}") from None
 
 
 def _format_host(bind: str) -> str:
