@@ -46,6 +46,8 @@ def _take_screenshot(link: str) -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         _open_page(page, link)
+        page.click("main button[type=submit]")
+        page.wait_for_url("**/create/**")
         for model, prompt in FILMS:
             page.goto(f"http://127.0.0.1:{PORT}/create/{model}/")
             page.fill("[name=prompt]", prompt)

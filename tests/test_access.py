@@ -83,7 +83,8 @@ ACCESS_TABLE = {
     "account_reset_password": AccessRow(get=200, is_public=True),
     "account_reauthenticate": AccessRow(get=200, post=200),
     "preferences": AccessRow(get=200, post=302, data={"language": "de", "theme": "dark"}),
-    "welcome": AccessRow(get=410, args=("token",), is_public=True),
+    "end_sessions": AccessRow(post=302),
+    "welcome": AccessRow(get=410, post=410, args=("token",), is_public=True),
     "healthz": AccessRow(get=200, is_public=True),
     "readyz": AccessRow(get=503, is_public=True),  # no worker runs in this test
     "metrics": AccessRow(get=404, is_public=True),  # no token is set

@@ -101,6 +101,7 @@ def test_signing_in_by_the_first_link_and_out_again(browser, studio):
     context = browser.new_context()
     with open_watched_page(context, studio.base_url) as page:
         page.goto(studio.build_url(reverse("welcome", args=[token])))
+        page.get_by_role("button", name="Sign in").click()
         page.wait_for_url("**/create/**")
         page.locator("[popovertarget=account-menu]").click()
         page.locator("#account-menu button[type=submit]").click()

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,9 +92,13 @@ def worker_pids(process: "subprocess.Popen[str]") -> list[int]:
     return [pid for pid in descendant_pids(process.pid) if has_argument(pid, "worker")]
 
 
-def open_page(opener: urllib.request.OpenerDirector, url: str) -> tuple[int, str]:
+def open_page(
+    opener: urllib.request.OpenerDirector, url: str, form: dict[str, str] | None = None
+) -> tuple[int, str]:
+    """GET, or POST of a form."""
+    data = None if form is None else urllib.parse.urlencode(form).encode()
     try:
-        with opener.open(url, timeout=60) as answer:
+        with opener.open(url, data, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -120,6 +125,9 @@ def test_from_nothing_to_an_open_studio_that_mends_itself_and_leaves_nothing(tmp
             lambda: open_page(owner, f"http://127.0.0.1:{port}/account/login/")[0] == 200, "open"
         )
         status, text = open_page(owner, link)
+        assert status == 200
+        (csrf_token,) = set(re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', text))
+        status, text = open_page(owner, link, {"csrfmiddlewaretoken": csrf_token})
         assert status == 200
         assert 'id="generate"' in text
         assert open_page(build_opener(), link)[0] == 410
@@ -153,6 +161,20 @@ def test_with_an_owner_in_the_environment_no_link_is_printed(tmp_path):
     assert "correct horse" not in output + more_output
     rows = new_instance.query("SELECT username, is_superuser FROM accounts_user")
     assert [(name, bool(is_superuser)) for name, is_superuser in rows] == [("root", True)]
+
+
+def test_a_password_nobody_could_choose_stops_the_start_with_its_name(tmp_path):
+    new_instance = create_empty_instance(tmp_path / "new")
+    owner = {"DJANGO_SUPERUSER_USERNAME": "mathilda", "DJANGO_SUPERUSER_PASSWORD": "mathilda-2026"}
+    values = {"PORT": str(find_two_free_ports()), **owner}
+    result = StudioInstance(new_instance.folder, new_instance.database_url, values).run_command(
+        "studio"
+    )
+    assert result.returncode == 1
+    assert "DJANGO_SUPERUSER_PASSWORD: " in result.stderr
+    assert "mathilda-2026" not in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    assert new_instance.query("SELECT username FROM accounts_user") == []
 
 
 @pytest.mark.parametrize("port_offset", [0, 1], ids=["the web's port", "the sandbox's port"])

@@ -27,11 +27,11 @@ class Command(BaseCommand):
         ensure_database()
         if _is_static_stale():
             call_command("collectstatic", interactive=False, verbosity=0)
-        Supervisor(build_processes(env)).run(on_start=lambda: self._print_welcome(env))
-
-    def _print_welcome(self, env: Environment) -> None:
-        base_url = env.public_url or f"http://{_format_host(env.bind)}:{env.port}"
         owner = _create_owner()
+        Supervisor(build_processes(env)).run(on_start=lambda: self._print_welcome(env, owner))
+
+    def _print_welcome(self, env: Environment, owner: User | None) -> None:
+        base_url = env.public_url or f"http://{_format_host(env.bind)}:{env.port}"
         token = None if owner else create_first_owner_link(now=timezone.now())
         lines = [f"EvoLink Studio is at {base_url}/"]
         if env.is_sandbox:
