@@ -85,7 +85,7 @@ class PersonPasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]  # unfo
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean()
         if self.user.is_active_owner and not data.get("set_usable_password", True):
-            _require_other_owner(self, "usable_password", self.user)
+            _require_other_owner(self, "password1", self.user)  # unfold shows the other one nowhere
         return data
 
 
