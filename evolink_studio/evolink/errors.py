@@ -3,7 +3,7 @@
     EvoLinkError
     ├── RequestNotSent                nothing left this machine: may be sent again
     ├── OutcomeUnknown                sent, but no valid answer: never sent again automatically
-    ├── RequestRejected               rejected (4xx): nothing is made, nothing is charged
+    ├── RequestRejected               rejected in EvoLink's words: nothing is made, nothing charged
     │   ├── AuthenticationError       the key is unknown, disabled or expired
     │   ├── InsufficientCreditsError  the account or the key has too few credits left
     │   └── NotFoundError             no such task
@@ -31,7 +31,7 @@ class EvoLinkError(Exception):
     """Base class. None of its texts contains the API key.
 
     message           for logs: EvoLink's message if there is one, else our own
-    provider_message  EvoLink's message, "" if none; only this may be shown to a person
+    provider_message  EvoLink's message and figures, "" if none; only this may be shown to a person
     status            the HTTP status, None if none arrived
     code              EvoLink's error code as text, "" if none
     field             the parameter that EvoLink names, or None
@@ -61,11 +61,12 @@ class RequestNotSent(EvoLinkError):
 
 
 class OutcomeUnknown(EvoLinkError):
-    """The request was sent, but no valid answer came: EvoLink may be working, and charging."""
+    """The request was sent, and no answer proves what became of it: EvoLink may be working, and
+    charging. With a `status` there was an answer, but none that EvoLink surely gave."""
 
 
 class RequestRejected(EvoLinkError):
-    """EvoLink rejected the request: nothing was made, nothing is charged."""
+    """EvoLink rejected the request in an error of its own: nothing was made, nothing is charged."""
 
 
 class AuthenticationError(RequestRejected):

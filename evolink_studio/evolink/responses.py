@@ -1,7 +1,10 @@
 """Parses a response into a type of `types`, or raises one of `errors`. No HTTP here.
 
-Error bodies and codes: EvoLink documentation, stated 2026-11-20. The HTTP status decides; a code
-decides only if the status has two meanings, or is 200 over an error.
+Error bodies and codes: EvoLink documentation, stated 2026-11-20, added to 2026-11-29. A refusal is
+certain only in EvoLink's own words: a status of `_REFUSAL_STATUSES` or 429, over a body that is an
+error. Anything else may come from a proxy on the way, or hide a task that was taken. A 429 without
+such a body is no exception: it is the one 4xx after which the paid request is sent again.
+A code decides only if the status has two meanings, or is 200 over an error.
 """
 
 import json
@@ -31,6 +34,7 @@ from evolink_studio.evolink.transport import RawResponse
 from evolink_studio.evolink.types import ProviderBalance, RemoteFile, Task, TaskSummary, is_link
 
 MAX_RETRY_AFTER_SECONDS = 120.0  # a longer Retry-After is ignored
+MAX_FACT_ITEMS, MAX_FACT_LENGTH = 30, 100
 FILE_LIFETIME = timedelta(hours=72)
 FILE_LIFETIME_MARGIN = timedelta(hours=1)  # subtracted if EvoLink names no expiry
 
@@ -43,8 +47,13 @@ _ERROR_BY_CODE = {
     "insufficient_token_quota": InsufficientCreditsError,
     # The key's own limit: an admin raises it like an account.
     "key_quota_exhausted": InsufficientCreditsError,
+    "quota_not_enough": InsufficientCreditsError,
+    "account_balance_insufficient": InsufficientCreditsError,
+    "token_daily_quota_exceeded": InsufficientCreditsError,
+    "key_daily_quota_exhausted": InsufficientCreditsError,
     "key_disabled": AuthenticationError,
     "key_expired": AuthenticationError,
+    "user_disabled": AuthenticationError,
     "key_model_not_allowed": RequestRejected,  # the key is valid, but not for this model
 }
 
@@ -58,18 +67,33 @@ _STATUS_BY_CODE = {
     "missing_required_params": 400,
     "invalid_task_id": 400,
     "content_policy_violation": 400,
+    "content_filter": 400,
+    "sensitive_content": 400,
+    "moderation_blocked": 400,
+    "input_moderation_failed": 400,
+    "invalid_media_url": 400,
     "unauthorized": 401,
     "authentication_error": 401,
+    "invalid_token": 401,
     **dict.fromkeys(_ERROR_BY_CODE, 402),
     "model_access_denied": 403,
     "permission_denied": 403,
+    "ip_restricted": 403,
     "task_not_found": 404,
     "request_too_large_error": 413,
     "rate_limit_exceeded": 429,
     "rate_limit_error": 429,
 }
 
-_TRANSIENT_STATUSES = {408, 425}  # 4xx about this one try, not about the request
+_REFUSAL_STATUSES = frozenset({400, 401, 402, 403, 404, 413, 422})
+# EvoLink says itself that it may have taken the request, whatever the status.
+_UNCLEAR_CODES = frozenset({"paid_outcome_unknown", "idempotency_conflict"})
+# What EvoLink adds to an error that helps to mend it (seen), in the order shown.
+_HELPFUL_FIELDS = (
+    *("estimated_credits", "account_balance_credits", "used_credits", "remaining_credits"),
+    *("daily_limit_credits", "reset_timezone", "allowed_models", "expired_at"),
+    *("min", "max", "allowed_values", "request_id"),
+)
 _NO_LIST_STATUSES = {404, 405, 501}
 
 
@@ -81,6 +105,22 @@ class _ErrorBody:
     error_type: str = ""
     message: str = ""
     field: str | None = None
+    facts: str = ""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it says anything: an HTML page or another JSON does not."""
+        return bool(self.code or self.error_type or self.message)
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether EvoLink says that it may have taken the request."""
+        return not _UNCLEAR_CODES.isdisjoint({self.code.lower(), self.error_type.lower()})
+
+    @property
+    def full_message(self) -> str:
+        """The message with the facts that EvoLink adds to it."""
+        return " · ".join(text for text in (self.message, self.facts) if text)
 
     @property
     def implied_status(self) -> int:
@@ -198,13 +238,11 @@ def _parse_success_body(
     """The JSON of a 2xx response. Raises the error of any other status, `fallback_error` without
     valid JSON."""
     document = parse_json(response.body)
-    is_transient = (
-        response.status in _TRANSIENT_STATUSES and fallback_error is ServiceUnavailableError
-    )
-    if 400 <= response.status < 500 and not is_transient:
-        raise _build_rejection(response, _parse_error_body(document), response.status)
     if not 200 <= response.status < 300:
-        raise _build_error(response, _parse_error_body(document), fallback_error)
+        error_body = _parse_error_body(document)
+        if _is_refusal(response.status, document, error_body):
+            raise _build_rejection(response, error_body, response.status)
+        raise _build_error(response, error_body, fallback_error)
     if not isinstance(document, expected_types):
         raise _build_malformed_error(
             response, response.error or "not the JSON expected", fallback_error
@@ -212,19 +250,59 @@ def _parse_success_body(
     return document
 
 
+def _is_refusal(status: int, document: object, error_body: _ErrorBody) -> bool:
+    """Whether EvoLink itself says that it did not take the request.
+
+    A body that names a task is no refusal, and neither is one that is cut or no error.
+    """
+    names_task = isinstance(document, Mapping) and bool(document.get("id"))
+    return (
+        (status in _REFUSAL_STATUSES or status == 429)
+        and error_body.is_error
+        and not error_body.is_unclear
+        and not names_task
+    )
+
+
 def _parse_error_body(document: object) -> _ErrorBody:
-    """Read `{"error": {code, message, type, param}}`, or the same (`msg`) at the top."""
+    """Read `{"error": {code, message, type, param}}`, or code and message (`msg`) at the top.
+
+    A message alone at the top is not read: gateways answer like that, and they are not EvoLink.
+    """
     if not isinstance(document, Mapping):
         return _ErrorBody()
-    error = document.get("error") or document
+    error = document.get("error")
+    if isinstance(error, str) and error.strip():
+        return _ErrorBody(
+            code=_parse_text(document.get("code")),
+            message=_parse_text(error),
+            facts=_format_facts(document),
+        )
     if not isinstance(error, Mapping):
-        return _ErrorBody(message=_parse_text(error))
+        is_error = _parse_text(document.get("code")) or document.get("success") is False
+        error = document if is_error else {}
     return _ErrorBody(
         code=_parse_text(error.get("code")),
         error_type=_parse_text(error.get("type")),
         message=_parse_text(error.get("message")) or _parse_text(error.get("msg")),
         field=_parse_text(error.get("param")) or None,
+        facts=_format_facts({**document, **error}),
     )
+
+
+def _format_facts(error: Mapping[str, Any]) -> str:
+    """ "min 3 · max 15": EvoLink's own names and figures, as they came."""
+    facts = ((name, _format_fact(error.get(name))) for name in _HELPFUL_FIELDS)
+    return " · ".join(f"{name} {text}" for name, text in facts if text)
+
+
+def _format_fact(value: object) -> str:
+    items = value if isinstance(value, list) else [value]
+    texts = (
+        _parse_text(str(item) if isinstance(item, Decimal | float) else item)
+        for item in items[:MAX_FACT_ITEMS]
+    )
+    return ", ".join(text[:MAX_FACT_LENGTH] for text in texts if text)
 
 
 def _error_in_success(response: RawResponse, document: Mapping[str, Any]) -> EvoLinkError | None:
@@ -232,15 +310,13 @@ def _error_in_success(response: RawResponse, document: Mapping[str, Any]) -> Evo
     if document.get("id") or not (document.get("error") or document.get("success") is False):
         return None
     error_body = _parse_error_body(document)
-    return (
-        _build_rejection(response, error_body, error_body.implied_status)
-        if error_body.implied_status
-        else None
-    )
+    if not error_body.implied_status or error_body.is_unclear:
+        return None
+    return _build_rejection(response, error_body, error_body.implied_status)
 
 
 def _build_rejection(response: RawResponse, error_body: _ErrorBody, status: int) -> EvoLinkError:
-    """The error of a 4xx status."""
+    """The error of a refusal with this 4xx status."""
     if status == 429:
         rate_limit_error = partial(RateLimitError, retry_after=parse_retry_after(response))
         return _build_error(response, error_body, rate_limit_error)
@@ -267,7 +343,7 @@ def _build_error(
     message = error_body.message or f"HTTP {response.status}{detail}"
     body = response.body.decode("utf-8", "replace")
     error = error_factory(message, response.status, error_body.code, error_body.field, body)
-    error.provider_message = error_body.message
+    error.provider_message = error_body.full_message
     return error
 
 

@@ -62,6 +62,7 @@ class ErrorCode(StrEnum):
     FILE_MISSING = "file_missing"
     # Unknown: whether EvoLink has the task is not known.
     ANSWER_LOST = "answer_lost"
+    ANSWER_UNCLEAR = "answer_unclear"  # an answer came, but it does not prove a refusal
     TASK_ALREADY_LINKED = "task_already_linked"
     RESTORED = "restored"  # from a backup that does not know whether it was sent
     # Saving: the film is made, but not in the library yet.

@@ -63,6 +63,12 @@ def idempotency_conflict_error() -> ApiError:
     )
 
 
+def outcome_unknown_error() -> ApiError:
+    return ApiError(
+        409, "paid_outcome_unknown", "Whether this request was taken and paid is not known."
+    )
+
+
 def authentication_error(*, old_endpoint: bool = False) -> ApiError:
     """Endpoints from before March 2026 answer with the status as an integer code."""
     return ApiError(

@@ -20,6 +20,8 @@ class ResponseMode(StrEnum):
     LOST = "lost"
     ERROR = "error"
     GARBLED = "garbled"
+    PROXY_PAGE = "proxy page"
+    UNCLEAR = "unclear"
     AFTER_CALLBACK = "after callback"
 
 
@@ -160,6 +162,16 @@ SCENARIOS: tuple[Scenario, ...] = (
         "garbled",
         "accepts the task and answers half a JSON text",
         {"response_mode": ResponseMode.GARBLED},
+    ),
+    Scenario(
+        "proxy",
+        "accepts the task and answers 403 with the page of a proxy",
+        {"response_mode": ResponseMode.PROXY_PAGE},
+    ),
+    Scenario(
+        "unclear",
+        "accepts the task and answers 409: whether it was paid is unknown",
+        {"response_mode": ResponseMode.UNCLEAR},
     ),
     Scenario(
         "callback-first",

@@ -11,7 +11,7 @@ from evolink_studio.evolink.errors import (
 )
 from tests.evolink.conftest import create_video
 from tests.fake_provider import FakeProvider
-from tests.provider_replies import cut_reply_body, make_error_reply, make_reply
+from tests.provider_replies import make_error_reply, make_reply
 
 REJECTIONS = [
     (400, "invalid_request", RequestRejected),
@@ -28,8 +28,12 @@ REJECTIONS = [
     (403, "model_access_denied", RequestRejected),
     (403, "insufficient_user_quota", InsufficientCreditsError),
     (404, "model_not_found", NotFoundError),
-    (408, "timeout", RequestRejected),
-    (409, "conflict", RequestRejected),
+    (400, "content_filter", RequestRejected),
+    (401, "invalid_token", AuthenticationError),
+    (402, "quota_not_enough", InsufficientCreditsError),
+    (402, "user_disabled", AuthenticationError),
+    (403, "ip_restricted", RequestRejected),
+    (403, "key_daily_quota_exhausted", InsufficientCreditsError),
     (413, "request_too_large_error", RequestRejected),
     (422, 42, RequestRejected),
     (429, "rate_limit_exceeded", RateLimitError),
@@ -53,26 +57,20 @@ def test_a_4xx_is_a_clear_no_with_its_words(
     assert len(fake_provider.create.requests) == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"<h1>Bad Request</h1>", b"null", b"[1]", b'"no"', b"{"])
-def test_a_4xx_whose_body_is_no_json_is_still_a_clear_no(
-    fake_provider: FakeProvider, body: bytes
+def test_what_evolink_adds_to_an_error_stands_behind_its_message(
+    fake_provider: FakeProvider,
 ) -> None:
-    fake_provider.create.reply_next(make_reply(body, 400))
+    error = {"code": "insufficient_quota", "message": "Top up.", "action_url": "https://x/pay"}
+    error |= {"estimated_credits": 162, "account_balance_credits": 12.5, "allowed_values": [5, 10]}
+    fake_provider.create.reply_next(make_reply({"error": error, "request_id": "r-1"}, 402))
 
-    with pytest.raises(RequestRejected) as exc_info:
+    with pytest.raises(InsufficientCreditsError) as exc_info:
         create_video(fake_provider.url)
 
-    assert (exc_info.value.message, exc_info.value.provider_message) == ("HTTP 400", "")
-    assert exc_info.value.body == body.decode()
-
-
-def test_a_4xx_with_a_cut_body_is_still_a_clear_no(fake_provider: FakeProvider) -> None:
-    fake_provider.create.reply_next(cut_reply_body(make_error_reply(400, "invalid_request"), 5))
-
-    with pytest.raises(RequestRejected) as exc_info:
-        create_video(fake_provider.url)
-
-    assert exc_info.value.status == 400
+    assert exc_info.value.provider_message == (
+        "Top up. · estimated_credits 162 · account_balance_credits 12.5 · allowed_values 5, 10"
+        " · request_id r-1"
+    )
 
 
 def test_an_error_may_be_worded_in_one_string_or_at_the_top(fake_provider: FakeProvider) -> None:
@@ -96,6 +94,9 @@ REJECTIONS_IN_A_200 = [
     ("insufficient_quota", InsufficientCreditsError),
     ("key_disabled", AuthenticationError),
     ("content_policy_violation", RequestRejected),
+    ("moderation_blocked", RequestRejected),
+    ("ip_restricted", RequestRejected),
+    ("account_balance_insufficient", InsufficientCreditsError),
     ("rate_limit_exceeded", RateLimitError),
 ]
 

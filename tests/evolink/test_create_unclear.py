@@ -10,6 +10,7 @@ from tests.evolink.conftest import IDEMPOTENCY_KEY, create_video, run_client
 from tests.fake_provider import FakeProvider
 from tests.provider_replies import (
     cut_reply,
+    cut_reply_body,
     drip_reply,
     make_dropped_reply,
     make_error_reply,
@@ -50,10 +51,47 @@ UNKNOWN_OUTCOMES = {
     "unknown error in a 200": make_error_reply(200, "who_knows"),
     "time-out upstream in a 200": make_error_reply(200, 408),
     "error beside an odd id": make_error_reply(200, "invalid_request", id="?"),
+    "request time-out": make_error_reply(408, "timeout"),
+    "conflict": make_error_reply(409, "conflict"),
+    "same key": make_error_reply(409, "idempotency_conflict"),
+    "a status without a meaning here": make_error_reply(418, "invalid_request"),
+    "refused, and a task beside": make_error_reply(400, "invalid_request", id="task-1"),
+    "half a refusal": cut_reply_body(make_error_reply(400, "invalid_request"), 40),
+    "half a limit": cut_reply_body(make_error_reply(429, "rate_limit_exceeded"), 40),
+    "asked to wait by nobody": make_reply(b"", 429, retry_after="5"),
     "closed": make_dropped_reply(),
     "reset": make_dropped_reply(is_reset=True),
     "long headers": make_reply({}, x="y" * 200_000),
     "wrong length": make_reply({}, content_length="many"),
+}
+
+
+NO_ERROR_BODIES = {
+    "nothing": b"",
+    "blanks": b" \n",
+    "a page": b"<!doctype html><title>403 Forbidden</title>",
+    "text": b"Forbidden",
+    "null": b"null",
+    "a string": b'"no"',
+    "a list": b'[{"error": {"code": "invalid_request"}}]',
+    "half JSON": b'{"error": {"code": "invalid_re',
+    "an empty object": b"{}",
+    "an empty error": b'{"error": {}}',
+    "no error": b'{"error": null, "data": {"ok": true}}',
+    "an error without words": b'{"error": {"request_id": "r-1"}}',
+    "a flag": b'{"error": true}',
+    "a gateway's message": b'{"message": "no Route matched with those values"}',
+    "a framework's": b'{"detail": "Not Found"}',
+}
+UNKNOWN_OUTCOMES |= {
+    f"{status} over {name}": make_reply(body, status)
+    for status in (400, 401, 402, 403, 404, 405, 413, 422, 429, 451, 499)
+    for name, body in NO_ERROR_BODIES.items()
+}
+UNKNOWN_OUTCOMES |= {
+    f"{code} as {status}": make_error_reply(status, code)
+    for status in (200, 400, 402, 403, 409, 422, 429, 500)
+    for code in ("paid_outcome_unknown", "idempotency_conflict", "PAID_OUTCOME_UNKNOWN")
 }
 
 

@@ -132,6 +132,14 @@ def test_crash_accepts_the_task_and_answers_500(sandbox):
     assert sandbox.get_remaining_credits() < 1000
 
 
+@pytest.mark.parametrize(("scenario", "status"), [("proxy", 403), ("unclear", 409)])
+def test_an_answer_may_leave_open_what_became_of_an_accepted_task(sandbox, scenario, status):
+    answer = sandbox.post_generation({"model": GROK, "prompt": f"[{scenario}]"})
+    assert answer.status_code == status
+    assert sandbox.http.get("/v1/tasks").json()["total"] == 1
+    assert sandbox.get_remaining_credits() < 1000
+
+
 def test_garbled_accepts_the_task_and_answers_half_a_json_text(sandbox):
     answer = sandbox.post_generation({"model": GROK, "prompt": "[garbled]"})
     assert answer.status_code == 200

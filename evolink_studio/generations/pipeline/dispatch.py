@@ -4,8 +4,8 @@
 |--------------------------------------------|---------------------------------------------------|
 | accepted                                   | running, with task id and reserved credits        |
 | nothing was sent                           | queued again, growing delays; failed after 1 h    |
-| rate limited (429)                         | queued again after the given delay, 3 tries       |
-| rejected (other 4xx)                       | failed, nothing charged                           |
+| rate limited (429, in EvoLink's words)     | queued again after the given delay, 3 tries       |
+| rejected (4xx, in EvoLink's words)         | failed, nothing charged                           |
 | anything else                              | unknown: never sent again automatically           |
 
 The answer of a paused worker may come when the row is `unknown` already. It still counts if it is
@@ -152,7 +152,10 @@ def _on_outcome_unknown(
     provider: Provider,
     now: datetime,
 ) -> bool:
-    return _mark_unknown(generation, ErrorCode.ANSWER_LOST, error.provider_message, lease_id, now)
+    is_client_error = error.status is not None and 400 <= error.status < 500
+    code = ErrorCode.ANSWER_UNCLEAR if is_client_error else ErrorCode.ANSWER_LOST
+    text = error.provider_message or (f"HTTP {error.status}" if error.status else "")
+    return _mark_unknown(generation, code, text, lease_id, now)
 
 
 def _on_rate_limit(

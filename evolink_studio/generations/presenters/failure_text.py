@@ -1,7 +1,8 @@
 """What a failure means, in our own words, and what a person can do next.
 
-Codes of failed tasks and of refused requests: EvoLink documentation, stated 2026-11-20. The list
-is open: an unknown code is shown under "details", and no retry is offered for it.
+Codes of failed tasks and of refused requests: EvoLink documentation, stated 2026-11-20, added to
+2026-11-29. The list is open: an unknown code is shown under "details", and no retry is offered for
+it.
 """
 
 from collections.abc import Collection
@@ -43,11 +44,18 @@ _KEY_REJECTED = FailureText(_("EvoLink does not accept this studio's key."), ASK
 _INSUFFICIENT_CREDITS = FailureText(
     _("The account at EvoLink has too few credits left for this."), ASK_OWNER_ADVICE
 )
+_DAILY_LIMIT_REACHED = FailureText(
+    _("This studio's key has used up its credits for today."), ASK_OWNER_ADVICE
+)
 _PROVIDER_BUSY = FailureText(
     _("EvoLink has too much to do right now."), RETRY_LATER_ADVICE, is_retryable=True
 )
 _PROVIDER_ERROR = FailureText(
     _("EvoLink had a problem while making this."), RETRY_LATER_ADVICE, is_retryable=True
+)
+_MEDIA_UNREADABLE = FailureText(
+    _("EvoLink could not read one of the pictures."),
+    _("Use another picture, or save it again as JPEG or PNG."),
 )
 _TASK_CANCELLED = FailureText(_("EvoLink cancelled this task."), CHANGE_INPUT_ADVICE)
 _INVALID_PARAMETERS = FailureText(
@@ -57,13 +65,19 @@ _INVALID_PARAMETERS = FailureText(
 
 FAILURE_TEXTS: dict[str, FailureText] = {
     "content_policy_violation": _POLICY_VIOLATION,
+    "content_filter": _POLICY_VIOLATION,
+    "sensitive_content": _POLICY_VIOLATION,
+    "moderation_blocked": _POLICY_VIOLATION,
+    "input_moderation_failed": _POLICY_VIOLATION,
     "invalid_parameters": _INVALID_PARAMETERS,
     "invalid_parameter": _INVALID_PARAMETERS,
     "invalid_request": _INVALID_PARAMETERS,
     "missing_required_params": _INVALID_PARAMETERS,
-    "image_processing_error": FailureText(
-        _("EvoLink could not read one of the pictures."),
-        _("Use another picture, or save it again as JPEG or PNG."),
+    "image_processing_error": _MEDIA_UNREADABLE,
+    "invalid_media_url": _MEDIA_UNREADABLE,
+    "invalid_audio": FailureText(
+        _("EvoLink could not read the sound."),
+        _("Use another sound, or save it again as MP3 or WAV."),
     ),
     "image_dimension_mismatch": FailureText(
         _("A picture does not have the size this model needs."),
@@ -76,6 +90,8 @@ FAILURE_TEXTS: dict[str, FailureText] = {
         CHOOSE_FILE_ADVICE,
     ),
     "service_error": _PROVIDER_ERROR,
+    "internal_error": _PROVIDER_ERROR,
+    "upstream_error": _PROVIDER_ERROR,
     "service_unavailable": _PROVIDER_ERROR,
     "generation_timeout": FailureText(
         _("The model took too long and gave up."), RETRY_LATER_ADVICE, is_retryable=True
@@ -90,12 +106,21 @@ FAILURE_TEXTS: dict[str, FailureText] = {
         _("EvoLink stopped without giving a reason."), RETRY_ONCE_ADVICE, is_retryable=True
     ),
     "unauthorized": _KEY_REJECTED,
+    "invalid_token": _KEY_REJECTED,
     "key_disabled": _KEY_REJECTED,
     "key_expired": _KEY_REJECTED,
+    "user_disabled": _KEY_REJECTED,
+    "ip_restricted": FailureText(
+        _("This studio's key may not be used from this server's address."), ASK_OWNER_ADVICE
+    ),
     "insufficient_quota": _INSUFFICIENT_CREDITS,
     "insufficient_user_quota": _INSUFFICIENT_CREDITS,
     "insufficient_token_quota": _INSUFFICIENT_CREDITS,
     "key_quota_exhausted": _INSUFFICIENT_CREDITS,
+    "quota_not_enough": _INSUFFICIENT_CREDITS,
+    "account_balance_insufficient": _INSUFFICIENT_CREDITS,
+    "token_daily_quota_exceeded": _DAILY_LIMIT_REACHED,
+    "key_daily_quota_exhausted": _DAILY_LIMIT_REACHED,
     "model_access_denied": FailureText(
         _("This studio's key may not use this model."), ASK_OWNER_ADVICE
     ),
@@ -138,6 +163,7 @@ FAILURE_TEXTS: dict[str, FailureText] = {
         state_label=_("Expired"),
     ),
 }
+CHANNEL_CODE_PREFIX = "channel_"  # EvoLink's own account at the maker of the model
 UNKNOWN_FAILURE_TEXT = FailureText(
     _("EvoLink could not make this."),
     _("Look at the details below before you try again."),
@@ -146,7 +172,9 @@ UNKNOWN_FAILURE_TEXT = FailureText(
 
 def build_failure_text(code: str) -> FailureText:
     """The texts of a code; general ones for an unknown code."""
-    return FAILURE_TEXTS.get(code, UNKNOWN_FAILURE_TEXT)
+    if code.startswith(CHANNEL_CODE_PREFIX):
+        return _PROVIDER_ERROR
+    return FAILURE_TEXTS.get(code.lower(), UNKNOWN_FAILURE_TEXT)
 
 
 def field_from_error(error_field: str, field_names: Collection[str]) -> str:

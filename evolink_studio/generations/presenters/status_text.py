@@ -186,6 +186,10 @@ def _sending_text(generation: Generation, now: datetime) -> StatusText:
 
 def _unknown_text(generation: Generation, now: datetime) -> StatusText:
     messages: Mapping[str, str] = {
+        ErrorCode.ANSWER_UNCLEAR: _(
+            "This was sent, but the answer does not say for certain whether EvoLink took it. It "
+            "may be in the making."
+        ),
         ErrorCode.RESTORED: _(
             "This studio was restored from a backup that does not know whether this was sent."
         ),

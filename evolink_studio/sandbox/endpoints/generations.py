@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from evolink_studio.sandbox import errors
 from evolink_studio.sandbox.database import Database
@@ -151,6 +151,10 @@ class GenerationEndpoints:
             return DroppedConnectionResponse()
         if behaviour.response_mode == ResponseMode.ERROR:
             raise errors.internal_error()
+        if behaviour.response_mode == ResponseMode.UNCLEAR:
+            raise errors.outcome_unknown_error()
+        if behaviour.response_mode == ResponseMode.PROXY_PAGE:
+            return HTMLResponse("<!doctype html><title>403 Forbidden</title>", status_code=403)
         if behaviour.response_mode == ResponseMode.GARBLED:
             partial_body = bytes(response.body)[: len(response.body) // 2]
             return Response(partial_body, media_type="application/json")

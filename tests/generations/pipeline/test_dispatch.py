@@ -132,7 +132,7 @@ REJECTIONS = {
     "too large": (413, "request_too_large_error"),
     "out of credits": (402, "insufficient_quota"),
     "a code that is a number": (422, 1234),
-    "a code nobody knows": (418, "teapot"),
+    "a code nobody knows": (422, "teapot"),
 }
 
 
@@ -149,9 +149,9 @@ def test_a_refusal_is_final_and_free(fake_provider, worker, generation, status, 
 
 
 def test_a_refusal_without_a_code_is_named_by_its_status(fake_provider, worker, generation):
-    fake_provider.create.reply_next(make_reply(b"", 405))
+    fake_provider.create.reply_next(make_reply({"error": {"message": "No."}}, 422))
     worker.dispatch_due()
-    assert reload(generation).error_code == "http_405"
+    assert reload(generation).error_code == "http_422"
 
 
 def test_the_parameter_that_evolink_names_is_kept_for_the_form(fake_provider, worker, generation):

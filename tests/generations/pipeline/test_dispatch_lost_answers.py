@@ -7,6 +7,7 @@ from asgiref.sync import sync_to_async
 from django.db import OperationalError
 
 from evolink_studio.evolink.client import Deadlines, EvoLinkClient
+from evolink_studio.generations.incidents import list_open_incidents
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline.dispatch import dispatch, record_accepted
 from evolink_studio.generations.pipeline.leases import lease_due
@@ -73,6 +74,52 @@ def test_a_lost_answer_is_unknown_and_is_never_sent_again(fake_provider, worker,
         worker.run_all_stages()
     assert reload(generation).state == "unknown"
     assert len(fake_provider.create.requests) == 1
+
+
+UNCLEAR_REPLIES = {
+    "408": (make_error_reply(408, "timeout", "Too slow."), "Too slow."),
+    "409": (make_error_reply(409, "conflict", "Twice?"), "Twice?"),
+    "unknown to EvoLink itself": (make_error_reply(400, "paid_outcome_unknown", "Hm."), "Hm."),
+    "403 of a proxy": (make_reply(b"<html>Forbidden</html>", 403), "HTTP 403"),
+    "401 of a proxy": (make_reply(b"", 401), "HTTP 401"),
+    "404 of a gateway": (make_reply({"message": "no Route matched"}, 404), "HTTP 404"),
+    "429 of a proxy": (make_reply(b"slow down", 429, retry_after="5"), "HTTP 429"),
+}
+
+
+@pytest.mark.parametrize(("reply", "text"), UNCLEAR_REPLIES.values(), ids=list(UNCLEAR_REPLIES))
+def test_an_answer_that_proves_no_refusal_keeps_the_credits_and_finds_its_task(
+    fake_provider, worker, generation, reply, text
+):
+    fake_provider.create.reply_next(replace(reply, accepts_task=True))
+    worker.dispatch_due()
+    current = reload(generation)
+    assert (current.state, current.error_code, current.error_text) == (
+        *("unknown", "answer_unclear"),
+        text,
+    )
+    assert current.charge == "unclear"
+    (incident,) = list_open_incidents(now=worker.clock(), limit=9)
+    assert (incident.type.name, incident.generation.pk) == ("unknown", generation.pk)
+
+    task_id = fake_provider.accepted_posts[0].task_id
+    now = int(worker.clock().timestamp())
+    fake_provider.update_task(task_id, created=now, created_at=now)
+    worker.advance_until_due(generation)
+    worker.reconcile_due()
+    assert (reload(generation).state, reload(generation).task_id) == ("running", task_id)
+    assert reload(generation).error_code == ""
+    assert len(fake_provider.create.requests) == 1
+
+
+def test_a_named_task_stays_named_while_only_a_proxy_answers(fake_provider, worker, generation):
+    fake_provider.create.reply_next(make_reply(b"<html>", 403))
+    worker.dispatch_due()
+    Generation.objects.update(candidate_task_id="task-named", candidate_confirmed=True)
+    fake_provider.read.reply_always(make_reply(b"<html>Not found</html>", 404))
+    worker.advance_until_due(generation)
+    worker.reconcile_due()
+    assert reload(generation).candidate_task_id == "task-named"
 
 
 def test_a_reply_that_is_whole_counts_even_if_the_connection_then_broke(
