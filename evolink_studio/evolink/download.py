@@ -31,6 +31,8 @@ from evolink_studio.evolink.url_safety import (
 DEFAULT_USER_AGENT = "EvoLinkStudio"
 # A slower download is stopped, as it would occupy a worker for nothing; the next try resumes it.
 MIN_BYTES_PER_WINDOW, PACE_WINDOW_SECONDS = 64 * 1024, 30.0
+MAX_REDIRECTS = 3
+_REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _ERROR_BY_STATUS: dict[int, type[EvoLinkError]] = {
     403: LinkExpiredError,
     404: LinkExpiredError,
@@ -56,6 +58,7 @@ async def download_file(
     max_bytes: int,
     deadline: float,
     resume: bool = False,
+    max_redirects: int = 0,
     user_agent: str = DEFAULT_USER_AGENT,
     resolver: Resolver = resolve_host,
 ) -> DownloadedFile:
@@ -63,20 +66,19 @@ async def download_file(
 
     `trusted_urls`: configured base URLs of EvoLink, allowed even on a private address. On failure
     the partial file stays at `destination`; with `resume` the next call continues it if the content
-    is still the same (a sidecar `<name>.note` lies beside it meanwhile).
-    No key, no redirects, no proxy, no compression. Raises ServiceUnavailableError or RateLimitError
+    is still the same (a sidecar `<name>.note` lies beside it meanwhile). At most `max_redirects`
+    redirects are followed; each target is checked like the link itself, and must be https.
+    No key, no proxy, no compression. Raises ServiceUnavailableError or RateLimitError
     (try later), LinkExpiredError, UnsafeUrlError, FileTooLargeError, DiskFullError, DownloadError.
     """
+    source = _Source(url, trusted_urls, resolver, max_redirects, user_agent)
     try:
         async with asyncio.timeout(deadline):
-            resolved_url = await resolve_public_url(
-                url, trusted_urls=trusted_urls, resolver=resolver
-            )
-            return await _fetch(
-                resolved_url, destination, max_bytes=max_bytes, resume=resume, user_agent=user_agent
-            )
+            return await _fetch(source, destination, max_bytes=max_bytes, resume=resume)
     except TimeoutError as error:
         raise ServiceUnavailableError(f"The download took longer than {deadline:g} s") from error
+    except (httpx.InvalidURL, UnicodeError) as error:  # of a redirect: httpx reads it in any case
+        raise UnsafeUrlError("The link leads on to what is no address") from error
     except httpx.HTTPError as error:
         raise ServiceUnavailableError(f"The download broke off: {type(error).__name__}") from error
     except OSError as error:
@@ -84,19 +86,56 @@ async def download_file(
         raise error_class(f"The file cannot be written: {error.strerror}") from error
 
 
+@dataclass(frozen=True)
+class _Source:
+    """Where the file comes from, and what may be asked on the way to it."""
+
+    url: str
+    trusted_urls: Collection[str]
+    resolver: Resolver
+    max_redirects: int
+    user_agent: str
+
+    async def send(
+        self, client: httpx.AsyncClient, range_headers: Mapping[str, str]
+    ) -> httpx.Response:
+        """The response, after all redirects. Nothing but these headers is sent to any host."""
+        headers = {"User-Agent": self.user_agent, "Accept": "*/*", "Accept-Encoding": "identity"}
+        link, hop_count = self.url, 0
+        while True:
+            resolved_url = await resolve_public_url(
+                link,
+                trusted_urls=self.trusted_urls,
+                resolver=self.resolver,
+                requires_https=hop_count > 0,
+            )
+            response = await _send_request(client, resolved_url, {**headers, **range_headers})
+            if response.status_code not in _REDIRECT_STATUSES:
+                return response
+            await response.aclose()
+            if hop_count == self.max_redirects:
+                raise UnsafeUrlError("The link leads on to another one", response.status_code)
+            link, hop_count = _read_location(response, resolved_url), hop_count + 1
+
+
+def _read_location(response: httpx.Response, resolved_url: ResolvedUrl) -> str:
+    """The absolute address that a redirect names, relative to the one that was asked."""
+    location = response.headers.get("location", "").strip()
+    if not location:
+        raise ServiceUnavailableError("The link leads on to nowhere", response.status_code)
+    return str(resolved_url.url.join(location))
+
+
 async def _fetch(
-    resolved_url: ResolvedUrl, destination: Path, *, max_bytes: int, resume: bool, user_agent: str
+    source: _Source, destination: Path, *, max_bytes: int, resume: bool
 ) -> DownloadedFile:
-    headers = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": "identity"}
     with PartialFile(destination, resume=resume) as partial_file:
         async with temporary_client() as client:
-            response = await _send_request(
-                client, resolved_url, headers | partial_file.resume_headers()
-            )
+            response = await source.send(client, partial_file.resume_headers())
             if response.status_code == 416:  # no bytes after ours: it is not the same file
                 await response.aclose()
                 partial_file.discard()
-                response = await _send_request(client, resolved_url, headers)
+                response = await source.send(client, {})
             async with aclosing(response):
                 return await _receive_body(response, partial_file, max_bytes)
 
@@ -160,8 +199,6 @@ class _PaceMonitor:
 def _check_response(response: httpx.Response) -> None:
     """Raise unless it is a 200 or 206 without content encoding."""
     status = response.status_code
-    if 300 <= status < 400:
-        raise UnsafeUrlError("The link leads on to another one", status)
     if status not in (200, 206):
         error_class = _ERROR_BY_STATUS.get(status, ServiceUnavailableError)
         raise error_class(f"HTTP {status} from the media host", status)

@@ -72,15 +72,22 @@ async def resolve_host(host: str, port: int) -> list[str]:
 
 
 async def resolve_public_url(
-    link: str, *, trusted_urls: Collection[str] = (), resolver: Resolver = resolve_host
+    link: str,
+    *,
+    trusted_urls: Collection[str] = (),
+    resolver: Resolver = resolve_host,
+    requires_https: bool = False,
 ) -> ResolvedUrl:
     """The URL and the checked addresses of `link`.
 
     `trusted_urls`: configured base URLs of EvoLink. A link to exactly their host and port is
-    allowed on any address, as the operator chose it.
+    allowed on any address and without TLS, as the operator chose it.
     Raises UnsafeUrlError, or ServiceUnavailableError if the host cannot be resolved now.
     """
     url = _parse_url(link)
+    trusted_bases = [httpx.URL(trusted_url) for trusted_url in trusted_urls]
+    if requires_https and not _is_encrypted(url, trusted_bases):
+        raise UnsafeUrlError("The link leads on to an address without encryption")
     host = url.raw_host.decode("ascii")
     try:
         addresses = tuple(await resolver(host, _get_port(url)))
@@ -88,9 +95,7 @@ async def resolve_public_url(
         raise ServiceUnavailableError(f"The name {host} cannot be resolved") from error
     if not addresses:
         raise ServiceUnavailableError(f"The name {host} has no address")
-    is_trusted = _get_host_and_port(url) in {
-        _get_host_and_port(httpx.URL(trusted_url)) for trusted_url in trusted_urls
-    }
+    is_trusted = _get_host_and_port(url) in {_get_host_and_port(base) for base in trusted_bases}
     if not is_trusted and not all(is_public_address(address) for address in addresses):
         raise UnsafeUrlError(f"The link leads to {host}, which is not a public address")
     return ResolvedUrl(url, addresses)
@@ -106,6 +111,14 @@ def _parse_url(link: str) -> httpx.URL:
     if url.userinfo:
         raise UnsafeUrlError("The link carries a name or a password")
     return url
+
+
+def _is_encrypted(url: httpx.URL, trusted_bases: Collection[httpx.URL]) -> bool:
+    """Whether it is https, or exactly where the operator's own address goes without it."""
+    return url.scheme == "https" or any(
+        base.scheme == url.scheme and _get_host_and_port(base) == _get_host_and_port(url)
+        for base in trusted_bases
+    )
 
 
 def _is_blocked(ip: IPv4Address | IPv6Address) -> bool:

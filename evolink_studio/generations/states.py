@@ -68,6 +68,7 @@ class ErrorCode(StrEnum):
     # Saving: the film is made, but not in the library yet.
     DOWNLOAD_FAILED = "download_failed"
     LINK_DEAD = "link_dead"
+    LINK_UNSAFE = "link_unsafe"  # it leads, itself or by a redirect, where the studio does not go
     NOT_A_FILM = "not_a_film"
     NOT_STORED = "not_stored"
     FILM_LOST = "film_lost"  # given up: the link is gone

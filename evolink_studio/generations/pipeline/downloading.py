@@ -12,8 +12,13 @@ from django.conf import settings
 from django.db import transaction
 
 from evolink_studio.core.database import parse_id
-from evolink_studio.evolink.download import download_file
-from evolink_studio.evolink.errors import DiskFullError, EvoLinkError, LinkExpiredError
+from evolink_studio.evolink.download import MAX_REDIRECTS, download_file
+from evolink_studio.evolink.errors import (
+    DiskFullError,
+    EvoLinkError,
+    LinkExpiredError,
+    UnsafeUrlError,
+)
 from evolink_studio.evolink.partial_file import (
     COMPLETED_SUFFIX,
     SIDECAR_SUFFIX,
@@ -50,6 +55,7 @@ ERROR_CODES: dict[type[Exception], ErrorCode] = {
     StorageUnavailable: ErrorCode.NOT_STORED,
     InvalidVideo: ErrorCode.NOT_A_FILM,
     LinkExpiredError: ErrorCode.LINK_DEAD,
+    UnsafeUrlError: ErrorCode.LINK_UNSAFE,
 }
 
 
@@ -180,6 +186,8 @@ async def _download_one(
             max_bytes=MAX_VIDEO_BYTES,
             deadline=DOWNLOAD_DEADLINE_SECONDS,
             resume=True,
+            max_redirects=MAX_REDIRECTS,
+            user_agent=settings.EVOLINK_USER_AGENT,
         )
         path.replace(video_path)
     try:

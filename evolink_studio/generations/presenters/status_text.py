@@ -229,6 +229,9 @@ def _saving_text(generation: Generation, now: datetime) -> StatusText:
         ErrorCode.DISK_FULL: _("The film is made, but this server's disk is full."),
         ErrorCode.NOT_A_FILM: _("The film is made, but the copy that arrived does not play."),
         ErrorCode.LINK_DEAD: _("The film is made, but its link does not answer yet."),
+        ErrorCode.LINK_UNSAFE: _(
+            "The film is made, but its link leads to an address that this studio does not open."
+        ),
         ErrorCode.DOWNLOAD_FAILED: _("The film is made, but copying it was interrupted."),
         ErrorCode.NOT_STORED: _("The film is made, but this studio's library cannot be reached."),
         ErrorCode.INTERNAL: _(

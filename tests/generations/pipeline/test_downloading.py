@@ -13,6 +13,7 @@ from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
 from tests.factories import NOW
+from tests.fake_provider import FakeProvider
 from tests.generations.conftest import reload
 from tests.generations.pipeline.conftest import (
     create_saving_generation,
@@ -116,7 +117,7 @@ DOWNLOAD_ERROR_REPLIES = {
     "closed": make_dropped_reply(),
     "500": make_error_reply(500, "x"),
     "429": make_error_reply(429, "x"),
-    "moved": make_redirect_reply("http://127.0.0.1:9/film.mp4"),
+    "moved to nowhere": make_redirect_reply(""),
     "encoded": make_reply(b"x" * 50, content_encoding="gzip"),
 }
 
@@ -159,8 +160,28 @@ def test_a_link_into_our_own_network_is_not_followed(fake_provider, worker, vide
     other_port = fake_provider.url.replace(f":{fake_provider.port}", ":9")
     generation = create_saving_generation(fake_provider, f"{other_port}/film.mp4")
     loopback_worker.download_due()
-    assert reload(generation).state == "saving"
+    assert (reload(generation).state, reload(generation).error_code) == ("saving", "link_unsafe")
     assert fake_provider.media.requests == []
+
+
+def test_a_link_that_leads_on_is_followed_to_the_film(fake_provider, worker, video):
+    fake_provider.serve_file("/cdn/film.mp4", video)
+    fake_provider.files["/film.mp4"] = make_redirect_reply("cdn/film.mp4")
+    generation = create_saving_generation(fake_provider, fake_provider.url + "/film.mp4")
+    worker.download_due()
+    assert reload(generation).state == "completed"
+    assert read_stored_videos(reload(generation)) == [video]
+    for request in fake_provider.media.requests:
+        assert not {"authorization", "cookie", "referer"} & set(request.headers)
+
+
+def test_a_link_that_leads_on_into_our_own_network_is_not_followed(fake_provider, worker, video):
+    with FakeProvider() as inner:
+        fake_provider.files["/film.mp4"] = make_redirect_reply(inner.serve_file("/f.mp4", video))
+        generation = create_saving_generation(fake_provider, fake_provider.url + "/film.mp4")
+        worker.download_due()
+        assert inner.connection_count == 0
+    assert (reload(generation).state, reload(generation).error_code) == ("saving", "link_unsafe")
 
 
 def test_every_film_of_a_task_is_kept_in_its_order(fake_provider, worker, video, other_video):
