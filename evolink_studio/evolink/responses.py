@@ -29,9 +29,10 @@ from evolink_studio.evolink.errors import (
     ServiceUnavailableError,
 )
 from evolink_studio.evolink.redaction import sanitize_text
+from evolink_studio.evolink.result_links import is_link
 from evolink_studio.evolink.timestamps import parse_timestamp
 from evolink_studio.evolink.transport import RawResponse
-from evolink_studio.evolink.types import ProviderBalance, RemoteFile, Task, TaskSummary, is_link
+from evolink_studio.evolink.types import ProviderBalance, RemoteFile, Task, TaskSummary
 
 MAX_RETRY_AFTER_SECONDS = 120.0  # a longer Retry-After is ignored
 MAX_FACT_ITEMS, MAX_FACT_LENGTH = 30, 100

@@ -12,14 +12,16 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
-from evolink_studio.evolink.redaction import is_clean_text, sanitize_text
+from evolink_studio.evolink.outcomes import Outcome, parse_outcome
+from evolink_studio.evolink.redaction import sanitize_text
+from evolink_studio.evolink.result_links import find_result_links
 from evolink_studio.evolink.timestamps import parse_timestamp
 
 MAX_TASK_ID_LENGTH = 128
+MAX_REPLY_RESULTS = 20  # kept of an answer
 _TASK_ID_PATTERN = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_TASK_ID_LENGTH}}}")
-_URL_PATTERN = re.compile(r"https?://[^\s<>\"\\]{1,4000}", re.IGNORECASE)
 _MAX_TEXT_LENGTH = 4_000
 _MAX_NUMBER = Decimal(10) ** 12  # a larger figure is invalid, and costly to compute with
 _MAX_DECIMAL_PLACES = 10  # EvoLink shows 4
@@ -64,18 +66,6 @@ def _parse_percent(value: object) -> int | None:
     return None if number is None else max(0, min(100, number))
 
 
-def _parse_links(value: object) -> tuple[str, ...]:
-    items = [value] if isinstance(value, str) else value
-    if not isinstance(items, list | tuple):
-        return ()
-    return tuple(item for item in items if is_link(item))
-
-
-def is_link(value: object) -> bool:
-    """Whether `value` is the text of an http(s) URL."""
-    return isinstance(value, str) and bool(_URL_PATTERN.fullmatch(value)) and is_clean_text(value)
-
-
 def _parse_object(value: object) -> object:
     return value if isinstance(value, Mapping | BaseModel) else {}
 
@@ -84,6 +74,22 @@ def _parse_error(value: object) -> object:
     if isinstance(value, str) and value.strip():
         return {"message": value}
     return value if isinstance(value, Mapping | BaseModel) and value else None
+
+
+_STATUS_FIELDS = ("status", "state", "task_status")
+# Where the reason of a failure stands if there is no `error` (seen).
+_REASON_FIELDS = ("error_message", "fail_reason", "failure_reason", "failed_reason", "reason")
+# Codes by which some say that there is no error.
+_NO_ERROR_CODES = frozenset({"", "0", "200", "ok", "success", "none", "null"})
+
+
+def _find_error(document: Mapping[str, Any]) -> object:
+    if error := document.get("error"):
+        return error
+    reasons = (document.get(name) for name in _REASON_FIELDS)
+    message = next((reason for reason in reasons if isinstance(reason, str) and reason), "")
+    code = document.get("error_code") or document.get("fail_code")
+    return {"code": code, "message": message} if message or code else None
 
 
 def _parse_flag(value: object) -> bool:
@@ -100,7 +106,6 @@ Text = Annotated[str, BeforeValidator(_parse_text)]
 Credits = Annotated[Decimal | None, BeforeValidator(_parse_decimal)]
 Count = Annotated[int | None, BeforeValidator(_parse_integer)]
 Percent = Annotated[int | None, BeforeValidator(_parse_percent)]
-Links = Annotated[tuple[str, ...], BeforeValidator(_parse_links)]
 Flag = Annotated[bool, BeforeValidator(_parse_flag)]
 Timestamp = Annotated[datetime | None, BeforeValidator(parse_timestamp)]
 
@@ -145,12 +150,19 @@ class TaskError(ApiModel):
     message: Text = ""
     type: Text = ""
 
+    @property
+    def is_real(self) -> bool:
+        """Whether it names an error: some send an object that says that there is none."""
+        has_code = self.code.lower() not in _NO_ERROR_CODES
+        return has_code or bool(self.message and not self.code)
+
 
 class Task(ApiModel):
     """A task at EvoLink, as in the answer to the POST or to a read.
 
-    `status` is unchanged: pending, processing, completed, failed, cancelled, or an unknown one.
-    `progress` is 0–100 percent, coarse, and may go backwards.
+    `status` is unchanged: pending, processing, completed, failed, cancelled, or another word;
+    `outcome` is what it means. `progress` is 0–100 percent, coarse, and may go backwards.
+    `results` are the links of the results, whatever field and shape they came in.
     """
 
     id: TaskId
@@ -159,7 +171,7 @@ class Task(ApiModel):
     type: Text = ""  # text, image, audio, video
     created: Timestamp = None
     progress: Percent = None
-    results: Links = ()  # http(s) only; they end 24 h after completion
+    results: tuple[str, ...] = ()  # http(s) only; they end 24 h after completion
     error: Annotated[TaskError | None, BeforeValidator(_parse_error)] = None
     task_info: Annotated[TaskInfo, BeforeValidator(_parse_object)] = TaskInfo()
     usage: Annotated[TaskUsage, BeforeValidator(_parse_object)] = TaskUsage()
@@ -167,9 +179,44 @@ class Task(ApiModel):
     duration: Count = None  # seen: processing time in seconds
     request_id: Text = ""  # seen
 
+    @model_validator(mode="before")
+    @classmethod
+    def _find_fields(cls, document: object) -> object:
+        if not isinstance(document, Mapping):
+            return document
+        return {
+            **document,
+            "status": next((document[name] for name in _STATUS_FIELDS if document.get(name)), ""),
+            "results": find_result_links(document),
+            "error": _find_error(document),
+        }
+
+    @property
+    def outcome(self) -> Outcome:
+        """What `status` means. An unknown word over finished results is an end like any other."""
+        outcome = parse_outcome(self.status)
+        is_finished = bool(self.results) and self.progress == 100 and not self.has_error
+        if outcome == Outcome.UNRECOGNIZED and is_finished:
+            return Outcome.COMPLETED
+        return outcome
+
+    @property
+    def has_error(self) -> bool:
+        """Whether it names an error."""
+        return self.error is not None and self.error.is_real
+
     def to_json(self) -> dict[str, Any]:
-        """The answer as JSON for `Generation.last_reply`; credits as decimal text."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        """The answer as JSON for `Generation.last_reply`; credits as decimal text.
+
+        Of very many results only the first: all stand in `Generation.result_urls`.
+        """
+        document = self.model_dump(mode="json", exclude_defaults=True)
+        if len(self.results) > MAX_REPLY_RESULTS:
+            document["results"] = [
+                *self.results[:MAX_REPLY_RESULTS],
+                f"… {len(self.results) - MAX_REPLY_RESULTS} more",
+            ]
+        return document
 
 
 class TaskSummary(ApiModel):

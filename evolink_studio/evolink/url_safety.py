@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 import httpx
 
 from evolink_studio.evolink.errors import ServiceUnavailableError, UnsafeUrlError
-from evolink_studio.evolink.types import is_link
+from evolink_studio.evolink.result_links import is_link
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 

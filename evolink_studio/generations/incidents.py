@@ -62,6 +62,8 @@ class IncidentName(StrEnum):
     CREDITS_NOT_RETURNED = "unreturned"
     UNSENDABLE = "unsendable"
     CALLBACKS_REJECTED = "callbacks"
+    NO_RESULT = "no_result"
+    END_UNCLEAR = "end_unclear"
     STALLED = "stalled"
     NOT_SAVED = "unsaved"
     LONG_RESERVED = "held"
@@ -182,6 +184,27 @@ INCIDENT_TYPES = (
         ),
         _rejected_callbacks_filter,
         (IncidentAction.CALLBACKS, IncidentAction.REFRESH),
+    ),
+    IncidentType(
+        IncidentName.NO_RESULT,
+        _("Finished at EvoLink, without a film"),
+        _(
+            "EvoLink says that it is finished, but gives no link that can be used. It may be "
+            "charged. We go on asking for 26 hours, and take the film as soon as there is a link; "
+            "look for it in your EvoLink account meanwhile."
+        ),
+        lambda now: Q(state=State.RUNNING, error_code=ErrorCode.NO_RESULT),
+        alert_delay=timedelta(minutes=3),  # the links may come with the next answer
+    ),
+    IncidentType(
+        IncidentName.END_UNCLEAR,
+        _("An error, and a state that nobody knows"),
+        _(
+            "EvoLink reports an error beside a word that does not say whether the task has ended. "
+            "Both stand on its page. Look at the task in your EvoLink account; we go on asking, "
+            "and its credits stay reserved until EvoLink says how it ends."
+        ),
+        lambda now: Q(state=State.RUNNING, error_code=ErrorCode.END_UNCLEAR),
     ),
     IncidentType(
         IncidentName.STALLED,

@@ -65,6 +65,9 @@ class ErrorCode(StrEnum):
     ANSWER_UNCLEAR = "answer_unclear"  # an answer came, but it does not prove a refusal
     TASK_ALREADY_LINKED = "task_already_linked"
     RESTORED = "restored"  # from a backup that does not know whether it was sent
+    # Running: EvoLink's answer is not one that a task may end with.
+    NO_RESULT = "no_result"  # completed, and no link that can be used; also failed for that
+    END_UNCLEAR = "end_unclear"  # an error beside a status that nobody knows
     # Saving: the film is made, but not in the library yet.
     DOWNLOAD_FAILED = "download_failed"
     LINK_DEAD = "link_dead"
@@ -75,6 +78,10 @@ class ErrorCode(StrEnum):
     # An admin decided.
     NEVER_TAKEN = "never_taken"
     CHARGED_WITHOUT_FILM = "charged_without_film"
+
+
+# What may stand in `error_code` of a running generation because of EvoLink's answer.
+RUNNING_PROBLEMS = frozenset({ErrorCode.NO_RESULT, ErrorCode.END_UNCLEAR})
 
 
 def source_states(target: State) -> frozenset[State]:

@@ -179,7 +179,7 @@ RESULTS_CASES = [
     ("https://a/b.mp4", ("https://a/b.mp4",)),
     ([], ()),
     (None, ()),
-    ({"url": "https://a/b.mp4"}, ()),
+    ({"url": "javascript:alert(1)"}, ()),
     (["javascript:alert(1)", "ftp://a/b", "//a/b", "data:text/html,x", 5, None], ()),
     (["https://a/b c", "https://a/\x00", "https://a/<b>", 'https://a/"', "https://"], ()),
     (["https://a/" + "x" * 5000], ()),

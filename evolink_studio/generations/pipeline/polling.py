@@ -19,11 +19,12 @@ from evolink_studio.evolink.errors import (
     RateLimitError,
     ServiceUnavailableError,
 )
-from evolink_studio.evolink.types import Task
+from evolink_studio.evolink.outcomes import FAILED_OUTCOMES, Outcome
+from evolink_studio.evolink.types import Task, TaskBilling
 from evolink_studio.generations.models import Charge, Generation
 from evolink_studio.generations.pipeline import schedule, unexpected_errors
 from evolink_studio.generations.pipeline.provider import Clock, Provider
-from evolink_studio.generations.states import ErrorCode, State
+from evolink_studio.generations.states import RUNNING_PROBLEMS, ErrorCode, State
 from evolink_studio.generations.transitions import (
     StateUpdate,
     bulk_update_in_state,
@@ -34,10 +35,11 @@ from evolink_studio.generations.transitions import (
 log = structlog.get_logger(__name__)
 
 RESULT_LINK_LIFETIME = timedelta(hours=24)
-FAILED_STATUSES = frozenset({"failed", "cancelled"})
-# Statuses in the undocumented `billing` that leave no doubt about the charge of a failed task.
+MAX_STATUS_LENGTH = 20
+# Statuses in the undocumented `billing` that leave no doubt about the charge of a failed task. A
+# refund that is "completed" counts only beside a charge that is "released".
 SETTLED_BILLING_STATUSES = frozenset(
-    {"", "none", "refunded", "returned", "released", "not_charged"}
+    {"", "none", "refunded", "returned", "released", "not_charged", "not_required"}
 )
 BATCH_WAIT_SECONDS = 1.0  # how long fast answers of a batch wait for slow ones
 
@@ -50,7 +52,8 @@ def apply_task(
     An end is stored at once; while the task runs, the update to store is returned. Ended states are
     final: a late or repeated answer changes nothing.
     """
-    if task.status == "completed" and task.results:
+    outcome = task.outcome
+    if outcome == Outcome.COMPLETED and task.results:
         transition(
             generation,
             State.SAVING,
@@ -59,10 +62,39 @@ def apply_task(
             **_completed_changes(generation, task, now),
         )
         return None
-    if task.status in FAILED_STATUSES:
+    if outcome == Outcome.COMPLETED and _is_result_overdue(generation, now):
+        transition(
+            generation,
+            State.FAILED,
+            now=now,
+            lease_id=lease_id,
+            **_no_result_changes(generation, task),
+        )
+        return None
+    if outcome in FAILED_OUTCOMES:
         transition(generation, State.FAILED, now=now, lease_id=lease_id, **_failed_changes(task))
         return None
-    return _build_running_update(generation, task, now=now, is_sandbox=is_sandbox)
+    return _build_running_update(
+        generation, task, _find_problem(task, outcome), now=now, is_sandbox=is_sandbox
+    )
+
+
+def _find_problem(task: Task, outcome: Outcome) -> ErrorCode | None:
+    """Why the answer cannot be the end that it seems to be; None while the task is working."""
+    if outcome == Outcome.COMPLETED:
+        return ErrorCode.NO_RESULT
+    if outcome == Outcome.UNRECOGNIZED and task.has_error:
+        return ErrorCode.END_UNCLEAR
+    return None
+
+
+def _is_result_overdue(generation: Generation, now: datetime) -> bool:
+    """Whether it has been completed without a usable link for RESULT_WAIT_PERIOD."""
+    return (
+        generation.error_code == ErrorCode.NO_RESULT
+        and generation.progressed_at is not None
+        and now - generation.progressed_at > schedule.RESULT_WAIT_PERIOD
+    )
 
 
 def find_charged_credits(task: Task) -> Decimal | None:
@@ -87,13 +119,34 @@ def find_charged_credits(task: Task) -> Decimal | None:
     )
 
 
-def _completed_changes(generation: Generation, task: Task, now: datetime) -> dict[str, Any]:
-    # The documented answer names only the reservation; then that is the charge.
+def _completed_charge(generation: Generation, task: Task) -> Decimal:
+    """What a completed task costs. The documented answer names only the reservation; then it is
+    that."""
     credits_charged = find_charged_credits(task)
     for fallback in (generation.credits_reserved, generation.credits_estimated, Decimal(0)):
         credits_charged = fallback if credits_charged is None else credits_charged
+    return credits_charged or Decimal(0)
+
+
+def _no_result_changes(generation: Generation, task: Task) -> dict[str, Any]:
+    credits_charged = _completed_charge(generation, task)
     return {
+        "error_code": ErrorCode.NO_RESULT,
+        "error_text": task.error.message if task.error else "",
         "credits_charged": credits_charged,
+        "charge": Charge.CHARGED if credits_charged else Charge.RETURNED,
+        "last_status": _shorten_status(task),
+        "last_reply": task.to_json(),
+    }
+
+
+def _shorten_status(task: Task) -> str:
+    return task.status[:MAX_STATUS_LENGTH]
+
+
+def _completed_changes(generation: Generation, task: Task, now: datetime) -> dict[str, Any]:
+    return {
+        "credits_charged": _completed_charge(generation, task),
         "charge": Charge.CHARGED,
         "result_urls": list(task.results),
         "results_expire_at": now + RESULT_LINK_LIFETIME,
@@ -101,8 +154,9 @@ def _completed_changes(generation: Generation, task: Task, now: datetime) -> dic
         "stalled_since": None,
         "attempts": 0,
         "error_code": "",
+        "error_text": "",
         "next_attempt_at": now,
-        "last_status": task.status[:20],
+        "last_status": _shorten_status(task),
         "last_reply": task.to_json(),
     }
 
@@ -112,32 +166,48 @@ def _failed_changes(task: Task) -> dict[str, Any]:
     unsettled billing status, such as a pending refund, the charge is UNCLEAR."""
     error = task.error
     credits_charged = find_charged_credits(task)
-    billing_statuses = {task.billing.charge_status.lower(), task.billing.refund_status.lower()}
-    if is_unclear := credits_charged is None and not billing_statuses <= SETTLED_BILLING_STATUSES:
+    if is_unclear := credits_charged is None and not _is_billing_settled(task.billing):
         charge = Charge.UNCLEAR
     else:
         charge = Charge.CHARGED if credits_charged else Charge.RETURNED
     return {
-        "error_code": error.code[:100] if error else f"task_{task.status}"[:100],
+        "error_code": error.code[:100] if error and error.is_real else f"task_{task.outcome}",
         "error_text": error.message if error else "",
         "credits_charged": None if is_unclear else credits_charged or Decimal(0),
         "charge": charge,
-        "last_status": task.status[:20],
+        "last_status": _shorten_status(task),
         "last_reply": task.to_json(),
     }
 
 
+def _is_billing_settled(billing: TaskBilling) -> bool:
+    charge_status, refund_status = billing.charge_status.lower(), billing.refund_status.lower()
+    if (charge_status, refund_status) == ("released", "completed"):
+        return billing.refunded_credits in (None, billing.reserved_credits)
+    return {charge_status, refund_status} <= SETTLED_BILLING_STATUSES
+
+
 def _build_running_update(
-    generation: Generation, task: Task, *, now: datetime, is_sandbox: bool
+    generation: Generation,
+    task: Task,
+    problem: ErrorCode | None,
+    *,
+    now: datetime,
+    is_sandbox: bool,
 ) -> StateUpdate:
     # EvoLink's progress may go backwards; the stored one does not.
     progress = min(max(generation.progress, task.progress or 0), 99)
-    if progress > generation.progress or (generation.last_status != task.status):
+    last_status = _shorten_status(task)
+    is_moving = progress > generation.progress or generation.last_status != last_status
+    stored_problem = generation.error_code if generation.error_code in RUNNING_PROBLEMS else None
+    # A problem is as old as its first sight, whatever else is said meanwhile.
+    if problem != stored_problem or (is_moving and problem is None):
         generation.progressed_at, generation.stalled_since = now, None
         visible_changes = {
             "progress": progress,
             "progressed_at": now,
             "stalled_since": None,
+            "error_text": task.error.message if problem and task.error else "",
             "last_reply": task.to_json(),
         }
     else:
@@ -149,8 +219,8 @@ def _build_running_update(
         "next_attempt_at": now
         + schedule.compute_next_poll_delay(generation, now=now, is_sandbox=is_sandbox),
         "attempts": 0,
-        "error_code": "",
-        "last_status": task.status[:20],
+        "error_code": problem or "",
+        "last_status": last_status,
     }
     return StateUpdate(
         generation, is_visible=bool(visible_changes), changes=common_changes | visible_changes

@@ -14,6 +14,9 @@ QUIET_POLL_INTERVAL_SECONDS = 20
 STALL_THRESHOLD = timedelta(minutes=15)
 STALLED_POLL_INTERVAL_SECONDS = 120
 MAX_BACKOFF_SECONDS = 300
+# A task that EvoLink calls completed is read for its links for so long: they may come late, and end
+# 24 h after completion.
+RESULT_WAIT_PERIOD = timedelta(hours=26)
 DISPATCH_RETRY_SECONDS = (2, 5, 15, 30, 60)
 DISPATCH_RETRY_PERIOD = timedelta(hours=1)
 MAX_RATE_LIMITED_TRIES = 3

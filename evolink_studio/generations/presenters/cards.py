@@ -26,7 +26,7 @@ from evolink_studio.generations.presenters.timers import (
     build_time_left,
     build_time_without_progress,
 )
-from evolink_studio.generations.states import DISMISSIBLE_STATES, State
+from evolink_studio.generations.states import DISMISSIBLE_STATES, RUNNING_PROBLEMS, State
 from evolink_studio.library.models import Asset
 
 NO_POSITIONS: Mapping[int, QueuePosition] = MappingProxyType({})
@@ -101,16 +101,18 @@ class Card(ProgressBar):
 def present_progress(generation: Generation, *, now: datetime) -> ProgressBar:
     """Prepare the progress bar of a card. No query."""
     is_running = generation.state == State.RUNNING
-    is_stalled = generation.stalled_since is not None
+    has_problem = is_running and generation.error_code in RUNNING_PROBLEMS
+    is_stalled = generation.stalled_since is not None and not has_problem
     is_watched = not generation.is_dismissed
+    has_timers = is_watched and not has_problem
     return ProgressBar(
         id=generation.pk,
         is_steady=is_running and is_watched and not is_stalled and not generation.error_code,
         is_stalled=is_stalled,
         progress=generation.progress,
         progress_text=_progress_text(generation),
-        time_left=build_time_left(generation, now) if is_watched else None,
-        time_without_progress=build_time_without_progress(generation, now) if is_watched else None,
+        time_left=build_time_left(generation, now) if has_timers else None,
+        time_without_progress=build_time_without_progress(generation, now) if has_timers else None,
     )
 
 

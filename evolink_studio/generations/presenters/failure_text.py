@@ -58,6 +58,9 @@ _MEDIA_UNREADABLE = FailureText(
     _("Use another picture, or save it again as JPEG or PNG."),
 )
 _TASK_CANCELLED = FailureText(_("EvoLink cancelled this task."), CHANGE_INPUT_ADVICE)
+_TOO_SLOW = FailureText(
+    _("The model took too long and gave up."), RETRY_LATER_ADVICE, is_retryable=True
+)
 _INVALID_PARAMETERS = FailureText(
     _("EvoLink does not accept one of the settings."),
     _("Change it in the form; the details below may say which one it is."),
@@ -85,6 +88,11 @@ FAILURE_TEXTS: dict[str, FailureText] = {
     ),
     "request_cancelled": _TASK_CANCELLED,
     "task_cancelled": _TASK_CANCELLED,
+    "task_expired": FailureText(
+        _("EvoLink gave this up before it was made."), RETRY_LATER_ADVICE, is_retryable=True
+    ),
+    "task_timeout": _TOO_SLOW,
+    "task_rejected": FailureText(_("EvoLink refused to make this."), CHANGE_INPUT_ADVICE),
     "resource_not_found": FailureText(
         _("EvoLink no longer has one of the files it needs."),
         CHOOSE_FILE_ADVICE,
@@ -93,9 +101,7 @@ FAILURE_TEXTS: dict[str, FailureText] = {
     "internal_error": _PROVIDER_ERROR,
     "upstream_error": _PROVIDER_ERROR,
     "service_unavailable": _PROVIDER_ERROR,
-    "generation_timeout": FailureText(
-        _("The model took too long and gave up."), RETRY_LATER_ADVICE, is_retryable=True
-    ),
+    "generation_timeout": _TOO_SLOW,
     "resource_exhausted": _PROVIDER_BUSY,
     "quota_exceeded": _PROVIDER_BUSY,
     ErrorCode.RATE_LIMIT_EXCEEDED: _PROVIDER_BUSY,
@@ -155,6 +161,11 @@ FAILURE_TEXTS: dict[str, FailureText] = {
     ErrorCode.CHARGED_WITHOUT_FILM: FailureText(
         _("EvoLink charged this, but there is no film, as an admin found out."),
         "",
+    ),
+    ErrorCode.NO_RESULT: FailureText(
+        _("EvoLink called it finished, but never gave a film."),
+        RETRY_ONCE_ADVICE,
+        is_retryable=True,
     ),
     ErrorCode.FILM_LOST: FailureText(
         _("The film was made, but its link ended before it could be copied here."),

@@ -129,6 +129,7 @@ class StatusText:
 
 
 _NEVER_RESENT = gettext_lazy("We never send it again by ourselves, so it cannot be paid twice.")
+_ADMINS_KNOW = gettext_lazy("The owner of this studio has it in the list of money to check.")
 _RETRIED_AUTOMATICALLY = gettext_lazy("We try again by ourselves; you can leave this page.")
 
 
@@ -211,6 +212,19 @@ def _unknown_text(generation: Generation, now: datetime) -> StatusText:
 
 
 def _running_text(generation: Generation, now: datetime) -> StatusText:
+    problem_texts: Mapping[str, tuple[str, str]] = {
+        ErrorCode.NO_RESULT: (
+            _("EvoLink says that it is finished, but gave no film."),
+            _("It may be charged. We keep asking, and take the film as soon as it is there."),
+        ),
+        ErrorCode.END_UNCLEAR: (
+            _("EvoLink reports an error, but does not say whether this has ended."),
+            _("We keep asking. Its credits stay reserved until EvoLink says how it ends."),
+        ),
+    }
+    if problem := problem_texts.get(generation.error_code):
+        message, advice = problem
+        return StatusText(_("Unclear"), message, f"{advice} {_ADMINS_KNOW} {_NEVER_RESENT}")
     timer = build_time_without_progress(generation, now)
     if not generation.stalled_since or timer is None:
         return StatusText(State.RUNNING.label)
@@ -296,7 +310,7 @@ def _failed_text(generation: Generation, now: datetime) -> StatusText:
 
 def _refund_text(generation: Generation) -> LazyText:
     if is_refund_unclear(generation):
-        return _("The owner of this studio has it in the list of money to check.")
+        return _ADMINS_KNOW
     if generation.charge == Charge.CHARGED:
         return _("Ask the owner of this studio about a refund.")
     return ""

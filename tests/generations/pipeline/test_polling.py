@@ -5,7 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from evolink_studio.generations.incidents import claim_new_alerts, list_open_incidents
 from evolink_studio.generations.models import ChangeFeed, Generation
+from evolink_studio.generations.presenters.cards import present_card
 from tests.factories import NOW, GenerationFactory
 from tests.generations.conftest import seconds_until_due, update_task
 from tests.provider_replies import make_dropped_reply, make_error_reply, make_reply
@@ -32,7 +34,7 @@ def test_only_what_can_be_seen_is_news_for_the_page(fake_provider, worker, runni
     assert ChangeFeed.objects.get().version == version + 1
 
 
-@pytest.mark.parametrize("status", ["queued_upstream", "", None, 7, "x" * 500, "COMPLETED"])
+@pytest.mark.parametrize("status", ["queued_upstream", "", None, 7, "x" * 500, "painting"])
 def test_a_status_that_nobody_knows_keeps_running(
     fake_provider, worker, running_generation, status
 ):
@@ -48,15 +50,148 @@ def test_a_status_may_go_backwards_without_harm(fake_provider, worker, running_g
         assert (current.state, current.progress) == ("running", 30)
 
 
-def test_completed_without_a_film_is_not_completed_yet(fake_provider, worker, running_generation):
-    for results in ([], None, ["javascript:alert(1)"], [7], "nothing"):
+@pytest.mark.parametrize("status", ["succeeded", "SUCCESS", " Completed ", "done", "finished"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda url: {"results": [url]},
+        lambda url: {"results": [{"url": url}], "progress": 40},
+        lambda url: {"results": [], "result_data": {"videos": [{"url": f" {url} "}]}},
+    ],
+    ids=["links", "objects", "result_data alone"],
+)
+def test_another_word_for_the_end_and_another_shape_of_the_film_are_understood(
+    fake_provider, worker, running_generation, status, shape
+):
+    url = f"{fake_provider.url}/film.mp4"
+    update_task(fake_provider, running_generation, status=status, **shape(url))
+    current = worker.poll_when_due(running_generation)
+    assert (current.state, current.result_urls) == ("saving", [url])
+    assert (current.charge, current.credits_charged) == ("charged", Decimal("25.7"))
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        *(("FAILED", "task_failed"), ("failure", "task_failed"), ("error", "task_failed")),
+        *(
+            ("errored", "task_failed"),
+            ("canceled", "task_cancelled"),
+            ("ABORTED", "task_cancelled"),
+        ),
+        *(("expired", "task_expired"), ("Expired ", "task_expired"), ("timeout", "task_timeout")),
+        *(("timed_out", "task_timeout"), ("rejected", "task_rejected")),
+    ],
+)
+def test_another_word_for_a_failure_ends_it_and_keeps_the_care_about_its_charge(
+    fake_provider, worker, running_generation, status, code
+):
+    update_task(fake_provider, running_generation, status=status)
+    current = worker.poll_when_due(running_generation)
+    assert (current.state, current.error_code, current.charge) == ("failed", code, "returned")
+
+    unclear = GenerationFactory(next_attempt_at=worker.clock())
+    worker.dispatch_due()
+    unclear.refresh_from_db()
+    update_task(fake_provider, unclear, status=status, billing={"refund_status": "pending"})
+    current = worker.poll_when_due(unclear)
+    assert (current.state, current.charge, current.credits_charged) == ("failed", "unclear", None)
+
+
+NO_FILMS = [[], None, ["javascript:alert(1)"], [7], "nothing", {"element_id": "1"}]
+
+
+def list_incident_names(worker) -> list[str]:
+    return [incident.type.name for incident in list_open_incidents(now=worker.clock(), limit=9)]
+
+
+def test_completed_without_a_film_is_told_and_the_film_is_taken_when_it_comes(
+    fake_provider, worker, running_generation
+):
+    for results in NO_FILMS:
         update_task(
             fake_provider, running_generation, status="completed", progress=100, results=results
         )
         current = worker.poll_when_due(running_generation)
         assert (current.state, current.progress) == ("running", 99)
+        assert (current.error_code, current.charge) == ("no_result", "reserved")
+        card = present_card(current, now=worker.clock())
+        assert card.message == "EvoLink says that it is finished, but gave no film."
+        assert list_incident_names(worker) == ["no_result"]
+    worker.clock.advance(minutes=14)
+    assert [it.type.name for it in claim_new_alerts(now=worker.clock())] == ["no_result"]
+    assert claim_new_alerts(now=worker.clock()) == []
+
     fake_provider.complete_task(running_generation.task_id, f"{fake_provider.url}/film.mp4")
-    assert worker.poll_when_due(running_generation).state == "saving"
+    current = worker.poll_when_due(running_generation)
+    assert (current.state, current.error_code) == ("saving", "")
+    assert list_incident_names(worker) == []
+
+
+@pytest.mark.parametrize(
+    ("usage", "charge", "charged_amount"),
+    [
+        ({"credits_reserved": 25.7}, "charged", "25.7"),
+        ({"credits_reserved": 25.7, "credits_used": 12}, "charged", "12"),
+        ({"credits_reserved": 25.7, "credits_used": 0}, "returned", "0"),
+    ],
+    ids=str,
+)
+def test_a_film_that_never_comes_is_booked_as_evolink_says(
+    fake_provider, worker, running_generation, usage, charge, charged_amount
+):
+    update_task(fake_provider, running_generation, status="success", usage=usage)
+    start = worker.poll_when_due(running_generation).progressed_at
+    while worker.clock() <= start + timedelta(hours=26):
+        worker.clock.advance(hours=1)
+        assert worker.poll_when_due(running_generation).state in ("running", "failed")
+    current = worker.poll_when_due(running_generation) if running_generation.is_live else None
+    current = current or running_generation
+    assert (current.state, current.error_code, current.charge) == ("failed", "no_result", charge)
+    assert current.credits_charged == Decimal(charged_amount)
+    assert current.finished_at > start + timedelta(hours=26)
+
+
+@pytest.mark.parametrize("status", ["painting", "", None, 7])
+def test_an_error_beside_a_word_that_nobody_knows_is_told(
+    fake_provider, worker, running_generation, status
+):
+    error = {"code": "E17", "message": "The paint is dry."}
+    for number in range(3):  # whatever else moves
+        update_task(
+            fake_provider,
+            running_generation,
+            **{"status": status and f"{status}{number}", "error": error, "progress": number * 10},
+        )
+        current = worker.poll_when_due(running_generation)
+        assert (current.state, current.error_code, current.charge) == (
+            *("running", "end_unclear"),
+            "reserved",
+        )
+    card = present_card(current, now=worker.clock())
+    assert card.message.startswith("EvoLink reports an error")
+    assert ("EvoLink's own words", "The paint is dry.") in card.details
+    assert [it.type.name for it in claim_new_alerts(now=worker.clock())] == ["end_unclear"]
+
+    update_task(fake_provider, running_generation, status="failed")
+    current = worker.poll_when_due(running_generation)
+    assert (current.state, current.error_code, current.charge) == ("failed", "E17", "returned")
+
+
+def test_a_known_word_outweighs_an_error_beside_it(fake_provider, worker, running_generation):
+    error = {"code": "W1", "message": "A warning."}
+    update_task(fake_provider, running_generation, status="in_progress", error=error)
+    current = worker.poll_when_due(running_generation)
+    assert (current.state, current.error_code) == ("running", "")
+    assert list_incident_names(worker) == []
+
+
+def test_a_long_word_that_stays_the_same_is_no_news(fake_provider, worker, running_generation):
+    update_task(fake_provider, running_generation, status="y" * 500)
+    first = worker.poll_when_due(running_generation).progressed_at
+    worker.clock.advance(minutes=20)
+    assert worker.poll_when_due(running_generation).progressed_at == first
+    assert running_generation.stalled_since == first
 
 
 def test_a_made_film_is_charged_as_reserved_unless_evolink_says_otherwise(
@@ -118,7 +253,21 @@ def test_a_failed_task_is_free_and_keeps_its_reason(
 
 
 @pytest.mark.parametrize(
-    "billing", [{"refund_status": "pending"}, {"charge_status": "charged"}, {"refund_status": "?"}]
+    "billing",
+    [
+        {"refund_status": "pending"},
+        {"charge_status": "charged"},
+        {"refund_status": "?"},
+        {"charge_status": "unknown"},
+        {"refund_status": "completed"},
+        {"charge_status": "released", "refund_status": "failed"},
+        {
+            "charge_status": "released",
+            "refund_status": "completed",
+            "reserved_credits": 25.7,
+            "refunded_credits": 5,
+        },
+    ],
 )
 def test_a_failed_task_with_a_hint_of_a_charge_and_no_amount_is_unclear(
     fake_provider, worker, running_generation, billing
@@ -134,6 +283,13 @@ def test_a_failed_task_with_a_hint_of_a_charge_and_no_amount_is_unclear(
     [
         {"refund_status": "refunded", "charge_status": "none"},
         {"refund_status": "pending", "charged_credits": 0},
+        {"charge_status": "released", "refund_status": "not_required"},
+        {
+            "charge_status": "released",
+            "refund_status": "completed",
+            "reserved_credits": 25.7,
+            "refunded_credits": 25.7,
+        },
         None,
     ],
 )

@@ -32,6 +32,11 @@ IS_RETRYABLE_BY_CODE = {
     "quota_exceeded": True,
     "generation_failed_no_content": True,
     "unknown_error": True,
+    # Added to 2026-11-29.
+    "invalid_audio": False,
+    "task_expired": True,
+    "task_timeout": True,
+    "task_rejected": False,
 }
 REJECTION_CODES = [
     "invalid_request",
@@ -48,6 +53,10 @@ REJECTION_CODES = [
     "model_access_denied",
     "request_too_large_error",
     "rate_limit_exceeded",
+    *("ip_restricted", "invalid_media_url", "invalid_token", "user_disabled"),
+    *("content_filter", "sensitive_content", "moderation_blocked", "input_moderation_failed"),
+    *("quota_not_enough", "account_balance_insufficient"),
+    *("token_daily_quota_exceeded", "key_daily_quota_exhausted"),
 ]
 
 
@@ -114,6 +123,13 @@ def test_every_documented_code_has_its_own_sentence_and_advice(ada, code):
     assert card.message not in ("", str(UNKNOWN_FAILURE_TEXT.message))
     assert card.advice
     assert code not in card.message
+
+
+@pytest.mark.parametrize("code", ["channel_selection_failed", "channel_quota", "channel_banned"])
+def test_trouble_of_evolinks_own_account_may_be_over_later(ada, code):
+    card = present_failed_card(ada, code)
+    assert card.message == str(FAILURE_TEXTS["service_unavailable"].message)
+    assert card.reuse_text == "Try again"
 
 
 @pytest.mark.parametrize(("code", "is_retry_offered"), IS_RETRYABLE_BY_CODE.items())
