@@ -11,12 +11,20 @@ ROTATION_MATRIX = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 48 << 16, 0, 1 <
 
 
 def make_video(
-    path, *, seconds=2, width=64, height=48, codec="libx264", has_audio=False, **options
+    path,
+    *,
+    seconds=2,
+    width=64,
+    height=48,
+    codec="libx264",
+    has_audio=False,
+    pix_fmt="yuv420p",
+    **options,
 ):
     """A film at 12 pictures a second, a key picture every half second. Returns its path."""
     with av.open(str(path), "w", options=options) as file:
         video_stream = file.add_stream(codec, rate=12)
-        video_stream.width, video_stream.height, video_stream.pix_fmt = width, height, "yuv420p"
+        video_stream.width, video_stream.height, video_stream.pix_fmt = width, height, pix_fmt
         video_stream.gop_size = 6
         audio_stream = file.add_stream("aac", rate=48000) if has_audio else None
         for number in range(int(seconds * 12)):
@@ -26,6 +34,45 @@ def make_video(
         file.mux(video_stream.encode(None))
         if audio_stream:
             _encode_audio(file, audio_stream, seconds)
+    return path
+
+
+def make_covered_video(path, *, cover="mjpeg", is_first=True, has_audio=False, **options):
+    """A film with a cover picture as a video stream of its own. Returns its path."""
+    plain = make_video(path.with_name("plain.mp4"), has_audio=has_audio)
+    with av.open(str(plain)) as source, av.open(str(path), "w", options=options) as file:
+        film = source.streams.video[0]
+        order = [None, *source.streams] if is_first else [*source.streams, None]
+        copies = {
+            stream.index if stream else None: file.add_stream_from_template(stream)
+            if stream
+            else _add_cover(file, cover)
+            for stream in order
+        }
+        picture = av.VideoFrame.from_image(draw_test_image(320, 200))
+        picture = picture.reformat(format=copies[None].pix_fmt)
+        picture.pts, picture.time_base = 0, film.time_base
+        for packet in (*copies[None].encode(picture), *copies[None].encode(None)):
+            file.mux(packet)
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream_index]
+                file.mux(packet)
+    plain.unlink()
+    return path
+
+
+def _add_cover(file, codec):
+    stream = file.add_stream(codec, rate=12)
+    stream.width, stream.height = 320, 200
+    stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "rgb24"
+    return stream
+
+
+def move_index_first(path):
+    """A QuickTime film without "ftyp": its index begins the file. Returns its path."""
+    content = path.read_bytes()
+    path.write_bytes(content[int.from_bytes(content[:4], "big") :])
     return path
 
 

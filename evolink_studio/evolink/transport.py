@@ -19,6 +19,8 @@ from evolink_studio.evolink.redaction import redact
 from evolink_studio.evolink.timestamps import utc_now
 
 MAX_BODY_BYTES = 1_000_000  # EvoLink's answers have a few hundred
+# A task with thousands of results is read whole, or none of them would ever be saved.
+MAX_READ_BODY_BYTES = 8_000_000
 MAX_IDLE_SECONDS = 30.0  # longer than the pause between reads, shorter than servers keep it open
 
 
@@ -87,15 +89,19 @@ async def send_once(
 
 
 async def read_body(
-    headers: Mapping[str, str], chunks: AsyncIterable[bytes], *, buffer: bytearray
+    headers: Mapping[str, str],
+    chunks: AsyncIterable[bytes],
+    *,
+    buffer: bytearray,
+    max_bytes: int = MAX_BODY_BYTES,
 ) -> str:
-    """Read a body into `buffer`, up to MAX_BODY_BYTES. Returns what is wrong with it, or ""."""
+    """Read a body into `buffer`, up to `max_bytes`. Returns what is wrong with it, or ""."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         return "encoded although identity was asked for"  # could decompress to gigabytes
     async for chunk in chunks:
-        buffer.extend(chunk[: MAX_BODY_BYTES - len(buffer)])
-        if len(buffer) >= MAX_BODY_BYTES:
+        buffer.extend(chunk[: max_bytes - len(buffer)])
+        if len(buffer) >= max_bytes:
             return "longer than the limit"
     return ""
 
@@ -130,7 +136,10 @@ class Connection:
                 status, response_headers = response.status, httpx.Headers(response.headers)
                 try:
                     error_text = await read_body(
-                        response_headers, response.aiter_stream(), buffer=body
+                        response_headers,
+                        response.aiter_stream(),
+                        buffer=body,
+                        max_bytes=MAX_READ_BODY_BYTES,
                     )
                 finally:
                     await response.aclose()

@@ -77,6 +77,10 @@ class Generation(models.Model):
     model_used = models.CharField(_("model used"), max_length=100, blank=True)
     expected_seconds = models.PositiveIntegerField(_("expected seconds"), default=0)
     result_urls = models.JSONField(default=list)
+    failed_results = models.JSONField(
+        default=dict,
+        help_text=_("By position: how often a result was tried, and whether it is given up."),
+    )
     results_expire_at = models.DateTimeField(_("links valid until"), null=True)
     local_copy_seen_at = models.DateTimeField(
         _("copy seen here"),

@@ -21,6 +21,8 @@ from evolink_studio.generations.pipeline.queue import QueuePosition, get_queue_p
 from evolink_studio.generations.states import LIVE_STATES, State
 
 RECENT_LIMIT = 12
+SHOWN_RESULTS_LIMIT = 12  # on a card; the rest stands on a page of its own
+STATES_WITH_RESULTS = frozenset({State.SAVING, State.COMPLETED})
 
 
 def get_generation_or_404(user: User, pk: int) -> Generation:
@@ -39,17 +41,27 @@ def is_owner_of(user: User, pk: int) -> bool:
 
 
 def build_results_prefetch() -> Prefetch[str]:
-    """Prefetch of the saved videos of generations, in one query for all."""
-    return Prefetch("results", GeneratedVideo.objects.select_related("asset"))
+    """Prefetch of the saved results of generations, in one query for all.
+
+    Of each only the first `SHOWN_RESULTS_LIMIT`, and one more where there are more.
+    """
+    results = GeneratedVideo.objects.select_related("asset").order_by("position")
+    return Prefetch("results", results[: SHOWN_RESULTS_LIMIT + 1])
 
 
 def load_results(rows: Iterable[Generation]) -> list[Generation]:
-    """These generations with `results` prefetched for completed ones. One more query."""
+    """These generations with `results` prefetched where there may be some. One more query."""
     generations = list(rows)
     prefetch_related_objects(
-        [row for row in generations if row.state == State.COMPLETED], build_results_prefetch()
+        [row for row in generations if row.state in STATES_WITH_RESULTS], build_results_prefetch()
     )
     return generations
+
+
+def list_results(generation: Generation, *, first: int, limit: int) -> list[GeneratedVideo]:
+    """Saved results of a generation from position `first` on, with their assets. One query."""
+    results = GeneratedVideo.objects.filter(generation=generation, position__gte=first)
+    return list(results.select_related("asset").order_by("position")[:limit])
 
 
 def list_recent_generations(user: User, limit: int = RECENT_LIMIT) -> list[Generation]:

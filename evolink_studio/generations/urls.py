@@ -15,5 +15,6 @@ urlpatterns = [
     path("generations/<int:pk>/put-away/", workspace.dismiss, name="put_away"),
     path("generations/<int:pk>/watch-again/", workspace.restore, name="watch_again"),
     path("films/", gallery.gallery, name="films"),
+    path("films/<int:pk>/", gallery.results, name="results"),
     path("callbacks/<str:token>/", callbacks.callback, name="callback"),
 ]

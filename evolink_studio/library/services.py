@@ -1,6 +1,6 @@
 """All writes to the library. Nothing here starts a generation, so nothing costs credits."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,16 +24,20 @@ from evolink_studio.library.exceptions import (
     EditFailed,
     FileRejected,
     FileTooLarge,
+    ImageTooLarge,
+    InvalidAudio,
     InvalidImage,
     InvalidVideo,
     StorageUnavailable,
 )
-from evolink_studio.library.media import audio, containers, images, video
+from evolink_studio.library.media import audio, containers, images, repackaging, video
 from evolink_studio.library.media.images import EncodedImage
+from evolink_studio.library.media.video import VideoInfo
 from evolink_studio.library.models import Asset
 
 log = structlog.get_logger(__name__)
 
+MAX_PICTURE_BYTES = 64 * 1024**2  # of a result: it is opened in memory
 RESULT_DAMAGED = _("The film that arrived does not play, or part of it is missing.")
 RESULT_NOT_STORED = _("The film is here, but the studio's library could not take it yet.")
 RESULT_NO_SPACE = _("The studio's disk is full, so the film could not be copied here yet.")
@@ -132,7 +136,8 @@ def add_image(
 def add_video(
     *, owner: User, content: BinaryIO, name: str, origin: str = Origin.UPLOAD, now: datetime
 ) -> Asset:
-    """Store a person's film unchanged. Raises InvalidVideo, FileTooLarge or DiskFull."""
+    """Store a person's film, unchanged where browsers play it. Raises InvalidVideo, FileTooLarge or
+    DiskFull."""
     with storage.create_temporary_folder() as folder:
         path = folder / "film"
         storage.copy_limited(content, path)
@@ -146,17 +151,7 @@ def add_audio(
     with storage.create_temporary_folder() as folder:
         path = folder / "sound"
         storage.copy_limited(content, path)
-        info = audio.probe_audio(path)
-        new_asset = NewAsset(
-            owner_id=owner.pk,
-            origin=origin,
-            name=name,
-            kind=Kind.AUDIO,
-            format=info.format,
-            mime=info.mime,
-            seconds=info.seconds,
-        )
-        return store_asset(path, new_asset, now)
+        return _store_audio(path, owner.pk, name, origin, now)
 
 
 _ADDER_BY_KIND: dict[str, _Adder] = {
@@ -193,20 +188,24 @@ def add_from_url(*, owner: User, url: str, kind: str = Kind.IMAGE, now: datetime
 
 
 def add_result(*, owner_id: int, path: Path, name: str, now: datetime) -> Asset:
-    """Check that a downloaded film plays, and move it into the library.
+    """Check that a downloaded film or sound plays or a picture opens, and move it into the library.
 
     `path` is removed on success only. `name` is unique for the result, so that a second call
-    after a crash finds the first one's asset. Raises InvalidVideo; DiskFull or StorageUnavailable
-    (OSErrors) while the storage cannot take it.
+    after a crash finds the first one's asset. Raises InvalidVideo for anything else; DiskFull or
+    StorageUnavailable (OSErrors) while the storage cannot take it.
     """
+    with path.open("rb") as file:
+        kind = containers.detect_kind(file.read(containers.HEAD_BYTES))
     try:
-        return _store_video(path, owner_id, name, Origin.RESULT, now)
-    except InvalidVideo as error:
+        asset = _STORER_BY_KIND[kind](path, owner_id, name, Origin.RESULT, now)
+    except (InvalidVideo, InvalidImage, InvalidAudio, ImageTooLarge) as error:
         raise InvalidVideo(RESULT_DAMAGED) from error
     except DiskFull as error:
         raise DiskFull(RESULT_NO_SPACE) from error
     except OSError as error:
         raise StorageUnavailable(RESULT_NOT_STORED) from error
+    path.unlink(missing_ok=True)
+    return asset
 
 
 def add_frame(*, asset: Asset, second: Decimal, now: datetime) -> Asset:
@@ -306,8 +305,39 @@ def _store_image(
         return store_asset(path, new_asset, now)
 
 
+def _store_picture(path: Path, owner_id: int, name: str, origin: str, now: datetime) -> Asset:
+    if path.stat().st_size > MAX_PICTURE_BYTES:
+        raise InvalidImage
+    return _store_image(images.normalize_image(path.read_bytes()), owner_id, name, origin, now)
+
+
+def _store_audio(path: Path, owner_id: int, name: str, origin: str, now: datetime) -> Asset:
+    info = audio.probe_audio(path)
+    new_asset = NewAsset(
+        owner_id=owner_id,
+        origin=origin,
+        name=name,
+        kind=Kind.AUDIO,
+        format=info.format,
+        mime=info.mime,
+        seconds=info.seconds,
+    )
+    return store_asset(path, new_asset, now)
+
+
 def _store_video(path: Path, owner_id: int, name: str, origin: str, now: datetime) -> Asset:
     info = video.probe_video(path)
+    is_mov_kept = origin != Origin.RESULT  # for a model that takes one
+    with storage.create_temporary_folder() as folder:
+        copy_path = repackaging.repackage(path, folder / "film", is_mov_kept=is_mov_kept)
+        if copy_path is not None:
+            path, info = copy_path, video.probe_video(copy_path)
+        return _store_probed_video(path, info, owner_id, name, origin, now)
+
+
+def _store_probed_video(
+    path: Path, info: VideoInfo, owner_id: int, name: str, origin: str, now: datetime
+) -> Asset:
     new_asset = NewAsset(
         owner_id=owner_id,
         origin=origin,
@@ -321,3 +351,11 @@ def _store_video(path: Path, owner_id: int, name: str, origin: str, now: datetim
         seconds=info.seconds,
     )
     return store_asset(path, new_asset, now)
+
+
+_Storer = Callable[[Path, int, str, str, datetime], Asset]
+_STORER_BY_KIND: dict[str, _Storer] = {
+    Kind.IMAGE: _store_picture,
+    Kind.VIDEO: _store_video,
+    Kind.AUDIO: _store_audio,
+}

@@ -2,12 +2,19 @@
 
 from decimal import Decimal
 
+import av
 import pytest
 
 from evolink_studio.library.exceptions import InvalidAudio, InvalidVideo
-from evolink_studio.library.media import audio, video
+from evolink_studio.library.media import audio, repackaging, video
 from tests.sample_images import decode_image, make_image
-from tests.sample_videos import make_audio, make_video, rotate_video
+from tests.sample_videos import (
+    make_audio,
+    make_covered_video,
+    make_video,
+    move_index_first,
+    rotate_video,
+)
 
 HLS_PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:1/secret.ts\n"
 
@@ -97,6 +104,125 @@ def test_what_is_no_film_is_refused(tmp_path, content):
         video.probe_video(path)
     with pytest.raises(InvalidVideo):
         video.render_poster(path)
+
+
+def repackage(path, is_mov_kept=False):
+    return repackaging.repackage(path, path.with_name("repackaged"), is_mov_kept=is_mov_kept)
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["before", "behind"])
+@pytest.mark.parametrize(
+    ("name", "cover"),
+    [
+        ("a.mp4", "mjpeg"),
+        ("a.mp4", "png"),
+        ("a.mov", "mjpeg"),
+        ("a.mov", "png"),
+        ("a.mkv", "mjpeg"),
+    ],
+)
+def test_a_cover_picture_is_not_taken_for_the_film(tmp_path, name, cover, is_first):
+    path = make_covered_video(tmp_path / name, cover=cover, is_first=is_first, has_audio=True)
+
+    facts = video.probe_video(path)
+    assert (facts.width, facts.height, facts.codec, facts.has_audio) == (64, 48, "h264", True)
+    assert decode_image(video.render_poster(path)).size == (64, 48)
+    assert video.extract_frame(path, Decimal(1)).width == 64
+
+    playable = repackage(path)
+    with av.open(str(playable)) as file:
+        assert [stream.type for stream in file.streams] == ["video", "audio"]
+        assert file.streams.video[0].codec_context.name == "h264"
+    assert playable.read_bytes()[4:8] == b"ftyp"
+    assert abs(video.probe_video(playable).seconds - facts.seconds) < Decimal("0.1")
+
+
+FRAGMENTS = "frag_keyframe+empty_moov+default_base_moof"  # counts no byte from the beginning
+LEADING_BOXES = {
+    "free": b"\0\0\0\x08free",
+    "a long free": b"\0\0\x10\0free" + bytes(4088),
+    "skip": b"\0\0\0\x10skip" + bytes(8),
+    "wide": b"\0\0\0\x08wide",
+    "uuid": b"\0\0\0\x20uuid" + bytes(24),
+    "two": b"\0\0\0\x08free\0\0\0\x08wide",
+    "64 bits": b"\0\0\0\x01free\0\0\0\0\0\0\0\x18" + bytes(8),
+    "styp": b"\0\0\0\x18stypmsdh\0\0\0\0msdhmsix",
+}
+
+
+@pytest.mark.parametrize("box", LEADING_BOXES.values(), ids=LEADING_BOXES)
+def test_a_film_may_begin_with_another_box_and_gets_a_plain_beginning(tmp_path, box):
+    path = make_video(tmp_path / "a.mp4", movflags=FRAGMENTS)
+    path.write_bytes(box + path.read_bytes())
+
+    assert video.probe_video(path).format == "mp4"
+    playable = repackage(path)
+    assert playable.read_bytes()[4:8] == b"ftyp"
+    facts = video.probe_video(playable)
+    assert (facts.format, facts.mime) == ("mp4", "video/mp4")
+    assert abs(facts.seconds - 2) < Decimal("0.1")
+
+
+@pytest.mark.parametrize("name", [b"free", b"skip", b"wide", b"styp", b"uuid"])
+def test_a_film_whose_first_box_was_renamed_plays(tmp_path, name):
+    path = make_video(tmp_path / "a.mp4")
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + name + content[8:])
+    assert video.probe_video(path).seconds == 2
+    assert video.probe_video(repackage(path)).format == "mp4"
+
+
+def test_a_film_whose_first_two_boxes_changed_places_plays(tmp_path):
+    path = make_video(tmp_path / "a.mp4")
+    content = path.read_bytes()
+    end = int.from_bytes(content[:4], "big")
+    assert content[end : end + 8] == b"\0\0\0\x08free"
+    path.write_bytes(content[end : end + 8] + content[:end] + content[end + 8 :])
+    assert video.probe_video(path).format == "mp4"
+    assert repackage(path).read_bytes()[4:8] == b"ftyp"
+
+
+def test_a_film_without_a_type_of_its_own_gets_one(tmp_path):
+    path = move_index_first(make_video(tmp_path / "a.mp4", movflags=FRAGMENTS))
+    assert path.read_bytes()[4:8] == b"moov"
+    assert video.probe_video(path).format == "mov"
+    assert video.probe_video(repackage(path)).format == "mp4"
+    assert video.probe_video(repackage(path, is_mov_kept=True)).format == "mp4"
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "stored_format"),
+    [
+        *(("a.mov", "libx264", "mp4"), ("a.mkv", "libx264", "mp4"), ("a.mkv", "libx265", "mp4")),
+        *(("a.mkv", "libvpx", "webm"), ("a.mkv", "libvpx-vp9", "webm")),
+    ],
+)
+def test_a_container_that_not_every_browser_plays_is_replaced(tmp_path, name, codec, stored_format):
+    path = make_video(tmp_path / name, codec=codec, has_audio=codec == "libx264")
+    path = path.rename(tmp_path / "called.mp4")
+    facts = video.probe_video(repackage(path))
+    assert (facts.format, facts.has_audio) == (stored_format, codec == "libx264")
+    assert abs(facts.seconds - 2) < Decimal("0.1")
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.webm", "libvpx-vp9")])
+def test_a_film_that_plays_everywhere_stays_as_it_is(tmp_path, name, codec):
+    assert repackage(make_video(tmp_path / name, codec=codec)) is None
+
+
+def test_a_persons_mov_stays_one(tmp_path):
+    assert repackage(make_video(tmp_path / "a.mov"), is_mov_kept=True) is None
+
+
+def test_a_film_recorded_sideways_is_upright_in_its_new_container_too(tmp_path):
+    path = repackage(rotate_video(make_video(tmp_path / "a.mov")))
+    assert (video.probe_video(path).width, video.probe_video(path).height) == (48, 64)
+
+
+def test_what_fits_into_no_other_container_stays_as_it_is(tmp_path):
+    path = make_video(tmp_path / "a.mov", codec="prores_ks", pix_fmt="yuv422p10le")
+    assert repackage(path) is None
+    assert video.probe_video(path).codec == "prores"
 
 
 def test_a_sound_is_no_film_and_a_film_no_sound(tmp_path):

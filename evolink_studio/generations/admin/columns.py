@@ -19,9 +19,11 @@ from evolink_studio.core.admin import badge_column
 from evolink_studio.core.formatting import format_clock, format_credits
 from evolink_studio.generations.models import CallbackDelivery, Generation
 from evolink_studio.generations.presenters.cards import present_card
+from evolink_studio.generations.queries import SHOWN_RESULTS_LIMIT
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
 
+MAX_SHOWN_URLS = 50
 WEB_SCHEMES = ("http", "https")
 
 
@@ -46,8 +48,9 @@ def build_asset_links(asset: Asset) -> AssetLinks:
 
 
 def build_result_links(generation: Generation) -> list[AssetLinks]:
-    """The saved films of a generation, in their order."""
-    return [build_asset_links(result.asset) for result in generation.results.all()]
+    """The first saved films of a generation, in their order."""
+    results = generation.results.all()[:SHOWN_RESULTS_LIMIT]
+    return [build_asset_links(result.asset) for result in results]
 
 
 def render_thumbnail(generation: Generation) -> SafeString:
@@ -74,8 +77,10 @@ def render_urls(values: Iterable[object]) -> SafeString | str:
     texts = [str(value) for value in values]
     urls = [text for text in texts if _url_scheme(text) in WEB_SCHEMES]
     hidden_count = len(texts) - len(urls)
+    more_count = max(0, len(urls) - MAX_SHOWN_URLS)
     lines = [
-        *urls,
+        *urls[:MAX_SHOWN_URLS],
+        *([_("and {n} more").format(n=more_count)] if more_count else []),
         *([_("{n} hidden: not a web address").format(n=hidden_count)] if hidden_count else []),
     ]
     if not lines:

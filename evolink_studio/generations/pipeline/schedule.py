@@ -24,6 +24,8 @@ RATE_LIMIT_WAIT_SECONDS = 20
 FIRST_SEARCH_DELAY = timedelta(seconds=5)
 SEARCH_RETRY_SECONDS = (10, 30, 60, 120, 300, 600, 1800, 3600)
 SEARCH_PERIOD = timedelta(hours=48)
+# A lone result that is no film is looked at so seldom until its link has ended.
+UNREADABLE_RETRY_DELAY = timedelta(hours=1)
 DOWNLOAD_RETRY_SECONDS = (2, 5, 15, 60, 120, 300, 600)
 
 

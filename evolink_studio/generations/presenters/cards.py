@@ -12,7 +12,7 @@ from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.fields import Control
 from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.formatting import format_approx_duration, format_clock
-from evolink_studio.generations.models import Generation
+from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.generations.pipeline.queue import QueuePosition
 from evolink_studio.generations.presenters.failure_text import build_failure_text, field_from_error
 from evolink_studio.generations.presenters.status_text import (
@@ -26,6 +26,7 @@ from evolink_studio.generations.presenters.timers import (
     build_time_left,
     build_time_without_progress,
 )
+from evolink_studio.generations.queries import SHOWN_RESULTS_LIMIT, STATES_WITH_RESULTS
 from evolink_studio.generations.states import DISMISSIBLE_STATES, RUNNING_PROBLEMS, State
 from evolink_studio.library.models import Asset
 
@@ -35,8 +36,12 @@ CHIP_FIELDS = ("aspect_ratio", "duration", "quality", "sound", "mode")
 
 @dataclass(frozen=True)
 class ResultVideo:
-    """A saved film: its URLs, its size in pixels, and its length in seconds as text."""
+    """A saved film, picture or sound: its URLs, its size in pixels, its length in seconds as text.
 
+    `kind` is that of its asset; `poster_url` is "" for a sound, `frame_url` for all but a film.
+    """
+
+    kind: str
     url: str
     poster_url: str
     download_url: str
@@ -68,7 +73,8 @@ class ProgressBar:
 class Card(ProgressBar):
     """The texts, links and allowed actions of one generation's card.
 
-    `is_ticking`: its elapsed time is running, and the page polls for it.
+    `is_ticking`: its elapsed time is running, and the page polls for it. `videos_note` says what is
+    missing beside the shown results; `more_videos_url` leads to those beyond the first.
     """
 
     state: str
@@ -90,6 +96,8 @@ class Card(ProgressBar):
     charge_text: str
     credit_history_text: str
     videos: tuple[ResultVideo, ...]
+    videos_note: str
+    more_videos_url: str
     details: tuple[tuple[str, str], ...]
     can_cancel: bool
     can_dismiss: bool
@@ -128,6 +136,7 @@ def present_card(
     text = build_status_text(generation, now, positions.get(generation.pk))
     is_watched = not generation.is_dismissed
     form_url = reverse("create", args=[generation.model_id])
+    results = _list_results(generation)
     return Card(
         **vars(present_progress(generation, now=now)),
         state=state.value,
@@ -148,7 +157,11 @@ def present_card(
         storage_badge=build_storage_badge(generation, now),
         charge_text=build_charge_text(generation),
         credit_history_text=build_credit_history_text(generation),
-        videos=_present_videos(generation),
+        videos=tuple(present_video(result.asset) for result in results[:SHOWN_RESULTS_LIMIT]),
+        videos_note=str(text.message) if results and _has_gaps(generation) else "",
+        more_videos_url=reverse("results", args=[generation.pk])
+        if len(results) > SHOWN_RESULTS_LIMIT
+        else "",
         details=_support_details(generation),
         can_cancel=state == State.QUEUED,
         can_dismiss=state in DISMISSIBLE_STATES and is_watched,
@@ -193,18 +206,27 @@ def _prompt_text(generation: Generation) -> str:
     return " / ".join(str(row.get("prompt", "")) for row in rows)
 
 
-def _present_videos(generation: Generation) -> tuple[ResultVideo, ...]:
-    if generation.state != State.COMPLETED:
-        return ()
-    return tuple(_present_video(result.asset) for result in generation.results.all())
+def _list_results(generation: Generation) -> list[GeneratedVideo]:
+    """The first saved results, and one more than are shown where there are more."""
+    if generation.state not in STATES_WITH_RESULTS:
+        return []
+    return list(generation.results.all()[: SHOWN_RESULTS_LIMIT + 1])
 
 
-def _present_video(asset: Asset) -> ResultVideo:
+def _has_gaps(generation: Generation) -> bool:
+    """Whether results are missing: not saved yet, or not to be had."""
+    return generation.state == State.SAVING or bool(generation.error_code)
+
+
+def present_video(asset: Asset) -> ResultVideo:
+    """A saved result as cards and pages show it."""
+    is_film = asset.kind == Asset.Kind.VIDEO
     return ResultVideo(
+        kind=asset.kind,
         url=reverse("asset", args=[asset.pk]),
-        poster_url=reverse("asset_poster", args=[asset.pk]),
+        poster_url=reverse("asset_poster", args=[asset.pk]) if asset.poster else "",
         download_url=reverse("asset_download", args=[asset.pk]),
-        frame_url=reverse("frame", args=[asset.pk]),
+        frame_url=reverse("frame", args=[asset.pk]) if is_film else "",
         mime=asset.mime,
         width=asset.width,
         height=asset.height,

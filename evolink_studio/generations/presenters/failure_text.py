@@ -167,6 +167,11 @@ FAILURE_TEXTS: dict[str, FailureText] = {
         RETRY_ONCE_ADVICE,
         is_retryable=True,
     ),
+    ErrorCode.NOT_A_FILM: FailureText(
+        _("EvoLink called it finished, but what it gave is no film, picture or sound."),
+        RETRY_ONCE_ADVICE,
+        is_retryable=True,
+    ),
     ErrorCode.FILM_LOST: FailureText(
         _("The film was made, but its link ended before it could be copied here."),
         _("You can make it again with the same settings."),

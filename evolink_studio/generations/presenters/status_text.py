@@ -128,6 +128,8 @@ class StatusText:
     advice: LazyText = ""
 
 
+MAX_NAMED_RESULTS = 10
+
 _NEVER_RESENT = gettext_lazy("We never send it again by ourselves, so it cannot be paid twice.")
 _ADMINS_KNOW = gettext_lazy("The owner of this studio has it in the list of money to check.")
 _RETRIED_AUTOMATICALLY = gettext_lazy("We try again by ourselves; you can leave this page.")
@@ -298,7 +300,25 @@ def _completed_text(generation: Generation, now: datetime) -> StatusText:
             "Saved in your library, except for a film whose link ended before it was copied."
         )
         return StatusText(State.COMPLETED.label, message)
+    if generation.error_code == ErrorCode.NOT_A_FILM:
+        return StatusText(State.COMPLETED.label, _unreadable_results_text(generation))
     return StatusText(State.COMPLETED.label, _("Saved in your library."))
+
+
+def _unreadable_results_text(generation: Generation) -> str:
+    """Names the results that arrived and are nothing that can be kept."""
+    failures = generation.failed_results
+    numbers = sorted(int(position) + 1 for position, it in failures.items() if it.get("final"))
+    shown_numbers = ", ".join(str(number) for number in numbers[:MAX_NAMED_RESULTS])
+    text = ngettext(
+        "Saved in your library, except for result {numbers}: what EvoLink gave there is no film, "
+        "picture or sound.",
+        "Saved in your library, except for {n} results ({numbers}): what EvoLink gave there is no "
+        "film, picture or sound.",
+        len(numbers),
+    )
+    has_more = len(numbers) > MAX_NAMED_RESULTS
+    return text.format(n=len(numbers), numbers=f"{shown_numbers} …" if has_more else shown_numbers)
 
 
 def _failed_text(generation: Generation, now: datetime) -> StatusText:

@@ -19,7 +19,7 @@ from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.core.database import parse_id
 from evolink_studio.generations import queries
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.presenters.cards import present_card
+from evolink_studio.generations.presenters.cards import present_card, present_video
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 
 PAGE_SIZE = 24
@@ -82,6 +82,23 @@ def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
     is_fragment = request.htmx and request.GET.get("before")
     template = "generations/_gallery_items.html" if is_fragment else "generations/gallery.html"
     return render(request, template, context)
+
+
+@login_required
+@require_GET
+def results(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
+    """All saved results of one generation, page by page; cards show only the first."""
+    generation = queries.get_generation_or_404(request.user, pk)
+    first = parse_id(request.GET.get("from", "")) or 0
+    rows = queries.list_results(generation, first=first, limit=PAGE_SIZE + 1)
+    page_url = reverse("results", args=[pk])
+    context = {
+        "card": present_card(generation, now=timezone.now()),
+        "results": [(row.position + 1, present_video(row.asset)) for row in rows[:PAGE_SIZE]],
+        "next_url": f"{page_url}?from={rows[PAGE_SIZE].position}" if len(rows) > PAGE_SIZE else "",
+        "first_url": page_url if first else "",
+    }
+    return render(request, "generations/results.html", context)
 
 
 def _parse_cursor(request: AuthenticatedHttpRequest) -> tuple[datetime, int] | None:

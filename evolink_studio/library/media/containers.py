@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import structlog
 
@@ -46,6 +46,7 @@ class ContainerFormat:
 MP4 = ContainerFormat("video", "mp4", "video/mp4", "mov")
 MOV = ContainerFormat("video", "mov", "video/quicktime", "mov")
 WEBM = ContainerFormat("video", "webm", "video/webm", "matroska")
+MKV = ContainerFormat("video", "mkv", "video/x-matroska", "matroska")
 M4A = ContainerFormat("audio", "m4a", "audio/mp4", "mov")
 MP3 = ContainerFormat("audio", "mp3", "audio/mpeg", "mp3")
 WAV = ContainerFormat("audio", "wav", "audio/wav", "wav")
@@ -66,6 +67,10 @@ _IMAGE_BRANDS = {
 }
 _FORMAT_BY_BRAND = {b"qt  ": MOV, b"M4A ": M4A, b"M4B ": M4A}
 _QUICKTIME_ATOMS = {b"moov", b"mdat", b"wide", b"skip", b"pnot"}
+# Boxes that may stand before "ftyp", or where there is none.
+_LEADING_BOXES = {b"free", b"styp", b"uuid", b"sidx", b"moof", b"junk", b"udta", b"emsg", b"prft"}
+_MAX_LEADING_BOX_BYTES = 1 << 28  # else it is a text with such a word in it
+_MAX_LEADING_BOXES = 64
 _FORMAT_BY_PREFIX = {b"ID3": MP3, b"OggS": OGG}
 
 
@@ -76,8 +81,10 @@ def match_signature(head: bytes) -> ContainerFormat | None:
         return None if brand in _IMAGE_BRANDS else _FORMAT_BY_BRAND.get(brand, MP4)
     if head[4:8] in _QUICKTIME_ATOMS:
         return MOV
+    if head[4:8] in _LEADING_BOXES and _read_box_size(head) < _MAX_LEADING_BOX_BYTES:
+        return MP4
     if head.startswith(b"\x1a\x45\xdf\xa3"):
-        return WEBM if b"webm" in head[:HEAD_BYTES] else None
+        return _match_doctype(head[:HEAD_BYTES])
     if head.startswith(b"RIFF") and head[8:12] == b"WAVE":
         return WAV
     if _is_mp3_frame(head):
@@ -90,6 +97,15 @@ def match_signature(head: bytes) -> ContainerFormat | None:
         ),
         None,
     )
+
+
+def _match_doctype(head: bytes) -> ContainerFormat | None:
+    formats = ((b"webm", WEBM), (b"matroska", MKV))
+    return next((container_format for name, container_format in formats if name in head), None)
+
+
+def _read_box_size(head: bytes) -> int:
+    return int.from_bytes(head[:4], "big")
 
 
 def detect_kind(head: bytes) -> MediaKind:
@@ -133,10 +149,35 @@ def detect_container(
 ) -> ContainerFormat:
     """The format by the first bytes. Raises `error_class` if it is not of this kind."""
     with path.open("rb") as file:
-        container_format = match_signature(file.read(HEAD_BYTES))
+        head = file.read(HEAD_BYTES)
+        container_format = match_signature(head)
+        if container_format in (MP4, MOV) and not is_plain(head):
+            container_format = match_signature(_find_file_type_box(file)) or container_format
     if container_format is None or container_format.kind != kind:
         raise error_class
     return container_format
+
+
+def is_plain(head: bytes) -> bool:
+    """Whether a file of the MP4 family begins as all players expect it."""
+    return head[4:8] == b"ftyp"
+
+
+def _find_file_type_box(file: BinaryIO) -> bytes:
+    """The "ftyp" box behind other boxes; b"" without one."""
+    offset = 0
+    for _ in range(_MAX_LEADING_BOXES):
+        file.seek(offset)
+        head = file.read(HEAD_BYTES)
+        size = _read_box_size(head)
+        if size == 1:  # the real size follows, in 64 bits
+            size = int.from_bytes(head[8:16], "big")
+        if head[4:8] == b"ftyp":
+            return head
+        if size < 8:
+            return b""
+        offset += size
+    return b""
 
 
 @contextmanager

@@ -44,7 +44,7 @@ _TRANSPOSE_BY_ROTATION = {
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """`width` and `height` in pixels as the film is shown; `format` is mp4, webm or mov."""
+    """`width` and `height` in pixels as the film is shown; `format` is mp4, webm, mov or mkv."""
 
     width: int
     height: int
@@ -94,10 +94,23 @@ def extract_frame(path: Path, second: Decimal) -> EncodedImage:
     )
 
 
-def _get_video_stream(file: InputContainer) -> VideoStream:
-    stream = next(iter(file.streams.video), None)
-    if stream is None or stream.codec_context.codec.canonical_name not in _ALLOWED_CODECS:
+def find_video_stream(file: InputContainer) -> VideoStream:
+    """The stream with the film: a cover picture may stand before it. Raises InvalidVideo."""
+    from av.stream import Disposition
+
+    streams = [
+        stream
+        for stream in file.streams.video
+        if stream.codec_context.codec.canonical_name in _ALLOWED_CODECS
+        and not stream.disposition & Disposition.attached_pic
+    ]
+    if not streams:
         raise InvalidVideo
+    return max(streams, key=lambda stream: stream.frames)  # the first where none says
+
+
+def _get_video_stream(file: InputContainer) -> VideoStream:
+    stream = find_video_stream(file)
     configure_decoder(stream)
     return stream
 

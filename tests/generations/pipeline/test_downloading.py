@@ -7,13 +7,17 @@ from datetime import timedelta
 import pytest
 
 from evolink_studio.evolink.errors import DiskFullError
+from evolink_studio.generations.incidents import list_open_incidents
 from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.generations.pipeline import downloading
 from evolink_studio.generations.pipeline.leases import LEASE_DURATION, lease_due
+from evolink_studio.generations.presenters.cards import present_card
+from evolink_studio.generations.queries import SHOWN_RESULTS_LIMIT, load_results
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
-from tests.factories import NOW
+from tests.factories import NOW, VEO, GenerationFactory
 from tests.fake_provider import FakeProvider
+from tests.form_pages import ParsedPage
 from tests.generations.conftest import reload
 from tests.generations.pipeline.conftest import (
     create_saving_generation,
@@ -29,6 +33,8 @@ from tests.provider_replies import (
     make_redirect_reply,
     make_reply,
 )
+from tests.sample_images import make_image
+from tests.sample_videos import make_audio, make_covered_video
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -82,7 +88,8 @@ INVALID_VIDEO_REPLIES = {
         b"<!doctype html><title>Sign in</title>" * 50, content_type="text/html"
     ),
     "a page called a film": make_reply(b"<html>" * 99, content_type="video/mp4"),
-    "a picture": make_reply(b"\x89PNG\r\n\x1a\n" + bytes(500)),
+    "a broken picture": make_reply(b"\x89PNG\r\n\x1a\n" + bytes(500)),
+    "a broken sound": make_reply(b"ID3" + bytes(500)),
 }
 
 
@@ -205,20 +212,206 @@ def test_two_equal_films_of_one_task_are_two_results(fake_provider, worker, vide
     assert read_stored_videos(reload(generation)) == [video, video]
 
 
-def test_it_is_not_done_before_all_films_are_here(fake_provider, worker, video, other_video):
-    fake_provider.files["/2.mp4"] = make_error_reply(500, "x")
+def test_it_is_not_done_before_all_films_are_here_but_shows_those_that_are(
+    fake_provider, worker, video, other_video
+):
+    fake_provider.files["/1.mp4"] = make_error_reply(500, "x")
+    generation = create_saving_generation(
+        fake_provider, fake_provider.url + "/1.mp4", fake_provider.serve_file("/2.mp4", other_video)
+    )
+    worker.download_due()
+    assert (reload(generation).state, reload(generation).error_code) == (
+        "saving",
+        "download_failed",
+    )
+    assert read_stored_videos(generation) == [other_video]
+    (shown,) = load_results([reload(generation)])
+    card = present_card(shown, now=worker.clock())
+    assert len(card.videos) == 1
+    assert card.videos_note == "The film is made, but copying it was interrupted."
+
+    fake_provider.serve_file("/1.mp4", video)
+    worker.advance_until_due(generation)
+    worker.download_due()
+    assert reload(generation).state == "completed"
+    assert [result.position for result in generation.results.all()] == [0, 1]
+    assert read_stored_videos(reload(generation)) == [video, other_video]
+    assert Asset.objects.count() == 2
+
+
+UNREADABLE = {
+    "a web page": b"<!doctype html><title>Almost there</title>",
+    "JSON": b'{"error": {"code": "internal_error"}}',
+    "text": b"Not found",
+    "a film cut short": None,
+    "a broken picture": b"\x89PNG\r\n\x1a\n" + bytes(500),
+    "bytes": bytes(range(256)) * 9,
+}
+
+
+@pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("position", [0, 1])
+def test_an_unreadable_result_beside_a_film_is_read_twice_and_named_once(
+    fake_provider, worker, video, content, position
+):
+    bad_content = video[: len(video) // 2] if content is None else content
+    urls = [fake_provider.serve_file("/good.mp4", video)]
+    urls.insert(position, fake_provider.serve_file("/bad.mp4", bad_content))
+    generation = create_saving_generation(fake_provider, *urls)
+    for _ in range(9):
+        worker.download_due()
+        assert read_stored_videos(generation) == [video]
+        if reload(generation).is_ended:
+            break
+        worker.advance_until_due(generation)
+    current = reload(generation)
+    assert (current.state, current.error_code, current.charge) == (
+        *("completed", "not_a_film"),
+        "charged",
+    )
+    paths = [request.path for request in fake_provider.media.requests]
+    assert (paths.count("/good.mp4"), paths.count("/bad.mp4")) == (1, 2)
+    assert worker.clock() - NOW < timedelta(minutes=1)
+    (shown,) = load_results([current])
+    card = present_card(shown, now=worker.clock())
+    assert [film.kind for film in card.videos] == ["video"]
+    assert f"except for result {position + 1}:" in card.videos_note
+    assert current.result_urls == urls  # an admin can still look at it
+
+
+def test_content_that_changes_is_read_once_more(fake_provider, worker, video):
+    numbers = iter(range(99))
+    fake_provider.files["/page"] = lambda _: make_reply(b"<p>You are number %d" % next(numbers))
+    generation = create_saving_generation(
+        fake_provider, fake_provider.url + "/page", fake_provider.serve_file("/1.mp4", video)
+    )
+    while reload(generation).is_live:
+        worker.advance_until_due(generation)
+        worker.download_due()
+    assert reload(generation).error_code == "not_a_film"
+    assert next(numbers) == 3
+
+
+def test_a_page_that_becomes_a_film_is_taken(fake_provider, worker, video, other_video):
+    fake_provider.files["/2.mp4"] = make_reply(b"<p>One moment")
     generation = create_saving_generation(
         fake_provider, fake_provider.serve_file("/1.mp4", video), fake_provider.url + "/2.mp4"
     )
     worker.download_due()
-    assert reload(generation).state == "saving"
-    assert not generation.results.exists()
-
     fake_provider.serve_file("/2.mp4", other_video)
     worker.advance_until_due(generation)
     worker.download_due()
+    assert (reload(generation).state, reload(generation).error_code) == ("completed", "")
     assert read_stored_videos(reload(generation)) == [video, other_video]
-    assert Asset.objects.count() == 2
+    assert reload(generation).failed_results == {}
+
+
+def test_a_lone_result_that_is_no_film_is_looked_at_seldom_until_its_link_ends(
+    fake_provider, worker
+):
+    fake_provider.files["/film.mp4"] = make_reply(b"<p>Sorry")
+    generation = create_saving_generation(fake_provider, fake_provider.url + "/film.mp4")
+    while worker.clock() < NOW + timedelta(minutes=50):
+        worker.download_due()
+        worker.clock.advance(minutes=5)
+    assert (reload(generation).state, reload(generation).error_code) == ("saving", "not_a_film")
+    assert len(fake_provider.media.requests) == 2
+    (incident,) = list_open_incidents(now=worker.clock(), limit=9)
+    assert incident.type.name == "unsaved"
+
+    while reload(generation).is_live:
+        worker.advance_until_due(generation)
+        worker.download_due()
+    current = reload(generation)
+    assert (current.state, current.error_code, current.charge) == (
+        *("failed", "not_a_film"),
+        "charged",
+    )
+    assert len(fake_provider.media.requests) < 35
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
+def test_a_result_that_is_a_picture_is_kept_as_one(fake_provider, worker, video, format, settings):
+    picture = make_image(format, width=400, height=300)
+    generation = create_saving_generation(
+        fake_provider,
+        fake_provider.serve_file("/1", picture, mime="video/mp4"),
+        fake_provider.serve_file("/2.mp4", video),
+    )
+    worker.download_due()
+    current = reload(generation)
+    assert (current.state, current.error_code) == ("completed", "")
+    kept = current.results.get(position=0).asset
+    assert (kept.kind, kept.origin, kept.mime) == ("image", "result", f"image/{format.lower()}")
+    assert (kept.width, kept.height, bool(kept.poster)) == (400, 300, True)
+    assert list_leftover_files(settings) == []
+    (shown,) = load_results([current])
+    assert [film.kind for film in present_card(shown, now=NOW).videos] == ["image", "video"]
+
+
+def test_a_result_that_is_a_sound_is_kept_as_one(fake_provider, worker, tmp_path):
+    sound = make_audio(tmp_path / "a.mp3").read_bytes()
+    generation = create_saving_generation(fake_provider, fake_provider.serve_file("/a", sound))
+    worker.download_due()
+    (result,) = reload(generation).results.all()
+    assert (result.asset.kind, result.asset.mime) == ("audio", "audio/mpeg")
+    assert read_stored_videos(generation) == [sound]
+
+
+def test_a_film_that_browsers_stumble_over_is_kept_so_that_they_play_it(
+    fake_provider, worker, tmp_path, settings
+):
+    film = make_covered_video(tmp_path / "a.mov").read_bytes()
+    generation = create_saving_generation(fake_provider, fake_provider.serve_file("/a.mp4", film))
+    worker.download_due()
+    (result,) = reload(generation).results.all()
+    assert (result.asset.format, result.asset.mime) == ("mp4", "video/mp4")
+    assert (result.asset.width, result.asset.height) == (64, 48)
+    assert result.asset.file.read()[4:8] == b"ftyp"
+    assert list_leftover_files(settings) == []
+
+
+def test_of_very_many_results_all_are_kept_a_few_at_a_time(fake_provider, worker, ada_client, ada):
+    count = 45
+    picture = make_image("PNG", width=20, height=20)
+    urls = [fake_provider.serve_file(f"/{number}", picture) for number in range(count)]
+    fake_provider.files["/0"] = make_error_reply(500, "x")  # holds nothing back
+    generation = create_saving_generation(fake_provider, *urls)
+    Generation.objects.update(owner=ada)
+
+    turns = 0
+    while generation.results.count() < count - 1:
+        before = generation.results.count()
+        worker.download_due()
+        turns += 1
+        assert generation.results.count() - before <= downloading.MAX_RESULTS_PER_TURN
+        assert worker.clock() == NOW  # the next turn is due at once
+    assert turns == 3
+    fake_provider.serve_file("/0", picture)
+    worker.advance_until_due(generation)
+    worker.download_due()
+    assert reload(generation).state == "completed"
+    assert len({request.path for request in fake_provider.media.requests}) == count
+    assert len(fake_provider.media.requests) == count + 1
+
+    page = ada_client.get(f"/create/{VEO}/?show={generation.pk}").content.decode()
+    assert page.count('class="result-picture"') == SHOWN_RESULTS_LIMIT
+    assert f'href="/films/{generation.pk}/"' in page
+    numbers, url = [], f"/films/{generation.pk}/"
+    while url:
+        page = ParsedPage(ada_client.get(url))
+        numbers += [int(it.attrs["data-result"]) for it in page.all("article", "data-result")]
+        links = [it.attrs["href"] for it in page.all("a", "href")]
+        url = next((link for link in links if "?from=" in link), "")
+        url = url if url and len(numbers) < count else ""
+    assert numbers == list(range(1, count + 1))
+
+
+@pytest.mark.parametrize("first", ["0", "-1", "x", "9" * 18, "9" * 40, "1e3", "", "44"])
+def test_the_page_of_all_results_takes_any_query(ada_client, ada, first):
+    generation = GenerationFactory(owner=ada, state=State.COMPLETED)
+    answer = ada_client.get(f"/films/{generation.pk}/", {"from": first})
+    assert answer.status_code == 200
 
 
 def test_a_full_disk_is_said_and_waited_for(
