@@ -7,9 +7,10 @@ from decimal import Decimal
 from django.db.models import (
     Prefetch,
     Sum,
+    Window,
     prefetch_related_objects,
 )
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, RowNumber
 from django.http import Http404
 
 from evolink_studio.accounts.models import User
@@ -45,8 +46,11 @@ def build_results_prefetch() -> Prefetch[str]:
 
     Of each only the first `SHOWN_RESULTS_LIMIT`, and one more where there are more.
     """
-    results = GeneratedVideo.objects.select_related("asset").order_by("position")
-    return Prefetch("results", results[: SHOWN_RESULTS_LIMIT + 1])
+    rank = Window(RowNumber(), partition_by="generation", order_by="position")
+    results = GeneratedVideo.objects.select_related("asset").annotate(rank=rank)
+    return Prefetch(
+        "results", results.filter(rank__lte=SHOWN_RESULTS_LIMIT + 1).order_by("position")
+    )
 
 
 def load_results(rows: Iterable[Generation]) -> list[Generation]:
