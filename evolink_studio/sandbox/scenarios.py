@@ -31,6 +31,8 @@ class DownloadMode(StrEnum):
     COMPLETE = "whole"
     TRUNCATED = "cut"
     WEB_PAGE = "web page"
+    SECOND_WEB_PAGE = "second web page"
+    REDIRECT = "redirect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Behaviour:
     failure          (code, message) of the failed task
     outcome          final status of a task with `failure`
     charge_share     share of the reservation that is charged; None: all for a film, else nothing
+    has_other_words  ends as SUCCEEDED, with objects as results
+    is_unclear       reports an error beside a status that nobody knows, until it ends
     is_small         a small film with few frames a second, rendered quickly
     is_shared_video  one film for many tasks
     """
@@ -60,6 +64,8 @@ class Behaviour:
     dead_link_seconds: float = 0
     link_count: int = 1
     download_mode: DownloadMode = DownloadMode.COMPLETE
+    has_other_words: bool = False
+    is_unclear: bool = False
     is_small: bool = False
     is_shared_video: bool = False
     callback_count: int = 1
@@ -130,6 +136,22 @@ SCENARIOS: tuple[Scenario, ...] = (
             "outcome": "cancelled",
         },
     ),
+    Scenario(
+        "expired",
+        "ends as EXPIRED, a word nobody documented; nothing is charged",
+        {"failure": ("task_expired", "The task has expired."), "outcome": "EXPIRED"},
+    ),
+    Scenario(
+        "succeeded",
+        "ends as SUCCEEDED, with objects where links are documented",
+        {"has_other_words": True},
+    ),
+    Scenario(
+        "muddle",
+        "shows an error beside a status nobody knows for a minute, then finishes",
+        {"is_unclear": True, "work_seconds": 60.0},
+    ),
+    Scenario("no-links", "ends as completed and gives no result link", {"link_count": 0}),
     Scenario("cheaper", "charges half of what was reserved", {"charge_share": "0.5"}),
     Scenario("dearer", "charges a tenth more than was reserved", {"charge_share": "1.1"}),
     Scenario(
@@ -185,6 +207,17 @@ SCENARIOS: tuple[Scenario, ...] = (
         {"dead_link_seconds": 20.0},
     ),
     Scenario("two-links", "gives two result links", {"link_count": 2}),
+    Scenario("many-links", "gives 500 result links", {"link_count": 500}),
+    Scenario(
+        "one-bad",
+        "gives two result links, and the second leads to a web page",
+        {"link_count": 2, "download_mode": DownloadMode.SECOND_WEB_PAGE},
+    ),
+    Scenario(
+        "redirect",
+        "gives a result link that leads on to another one",
+        {"download_mode": DownloadMode.REDIRECT},
+    ),
     Scenario(
         "cut", "breaks the first download off half way", {"download_mode": DownloadMode.TRUNCATED}
     ),

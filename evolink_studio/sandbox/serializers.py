@@ -41,12 +41,21 @@ def serialize_task(task: TaskRow, now: float) -> dict[str, Any]:
         "billing": _serialize_billing(task),
     }
     if task.outcome == "completed":
-        payload["results"] = build_result_urls(task)
+        urls = build_result_urls(task)
+        if task.behaviour.has_other_words:
+            payload |= {"status": "SUCCEEDED", "result_data": [{"url": url} for url in urls]}
+        else:
+            payload["results"] = urls
     elif task.outcome is not None:
         payload["error"] = {
             "code": task.error_code,
             "message": task.error_message,
             "type": "task_error",
+        }
+    elif task.behaviour.is_unclear:
+        payload |= {
+            "status": "stuck_upstream",
+            "error": {"code": "E_LIMBO", "message": "The upstream does not know.", "type": "?"},
         }
     elif task.behaviour.has_undocumented_fields and get_status(task, now) != "pending":
         payload |= {"progress": None, "moderation": {"stage": 2, "labels": []}, "queue": "b-17"}
@@ -88,7 +97,8 @@ def calculate_progress(task: TaskRow, now: float) -> int:
 
 def build_result_urls(task: TaskRow) -> list[str]:
     suffixes = [".mp4", *(f"-{n}.mp4" for n in range(2, task.behaviour.link_count + 1))]
-    return [f"{task.base_url}/media/{task.token}/{task.id}{suffix}" for suffix in suffixes]
+    base = f"{task.base_url}/media/{task.token}/{task.id}"
+    return [f"{base}{suffix}" for suffix in suffixes[: task.behaviour.link_count]]
 
 
 def _serialize_head(task: TaskRow) -> dict[str, Any]:

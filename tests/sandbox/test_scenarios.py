@@ -161,6 +161,49 @@ def test_two_links_lead_to_the_same_film(sandbox):
     assert sandbox.http.get(first).content == sandbox.http.get(second).content
 
 
+def test_no_links_ends_without_a_link(sandbox):
+    task = sandbox.create_finished("[no-links]")
+    assert (task["status"], task["results"]) == ("completed", [])
+
+
+def test_many_links_gives_five_hundred(sandbox):
+    assert len(set(sandbox.create_finished("[many-links]")["results"])) == 500
+
+
+def test_succeeded_ends_in_other_words_and_another_shape(sandbox):
+    task = sandbox.create_finished("[succeeded]")
+    assert task["status"] == "SUCCEEDED"
+    assert "results" not in task
+    assert sandbox.http.get(task["result_data"][0]["url"]).status_code == 200
+
+
+def test_expired_is_a_word_of_its_own(sandbox):
+    task = sandbox.create_finished("[expired]")
+    assert (task["status"], task["error"]["code"]) == ("EXPIRED", "task_expired")
+
+
+def test_muddle_shows_an_error_until_it_finishes(sandbox):
+    task_id = sandbox.create_task("[muddle]")
+    sandbox.advance(30)
+    task = sandbox.get_task(task_id)
+    assert (task["status"], task["error"]["code"]) == ("stuck_upstream", "E_LIMBO")
+    sandbox.advance(40)
+    assert sandbox.get_task(task_id)["status"] == "completed"
+
+
+def test_one_bad_link_stands_beside_a_good_one(sandbox):
+    first, second = sandbox.create_finished("[one-bad]")["results"]
+    assert sandbox.http.get(first).headers["content-type"] == "video/mp4"
+    assert sandbox.http.get(second).headers["content-type"].startswith("text/html")
+
+
+def test_redirect_leads_on_to_the_film(sandbox):
+    (url,) = sandbox.create_finished("[redirect]")["results"]
+    answer = sandbox.http.get(url, follow_redirects=False)
+    assert answer.status_code == 302
+    assert sandbox.http.get(answer.headers["location"]).headers["content-type"] == "video/mp4"
+
+
 def test_notafilm_gives_a_web_page(sandbox):
     task = sandbox.create_finished("[notafilm]")
     answer = sandbox.http.get(task["results"][0])

@@ -1,7 +1,7 @@
 """Serves films and pictures. Their links need no key; they are unguessable and expire."""
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from evolink_studio.sandbox import errors
 from evolink_studio.sandbox.database import Database
@@ -38,11 +38,13 @@ class MediaEndpoints:
         path = self._settings.videos_dir / task.video_name
         if not path.exists():
             raise errors.not_found_error()
-        if task.behaviour.download_mode == DownloadMode.WEB_PAGE:
+        mode = task.behaviour.download_mode
+        if mode == DownloadMode.REDIRECT and "on" not in request.query_params:
+            return RedirectResponse(f"{request.url.path}?on=1", 302)
+        is_second = not request.url.path.endswith(f"{task.id}.mp4")
+        if mode == DownloadMode.WEB_PAGE or (mode == DownloadMode.SECOND_WEB_PAGE and is_second):
             return HTMLResponse("<!doctype html><title>Almost there</title><p>One moment.")
-        if task.behaviour.download_mode == DownloadMode.TRUNCATED and self._is_first_full_read(
-            request, task.id
-        ):
+        if mode == DownloadMode.TRUNCATED and self._is_first_full_read(request, task.id):
             content = path.read_bytes()
             return DroppedConnectionResponse(
                 content[: len(content) // 2], content_length=len(content), media_type="video/mp4"
