@@ -1,22 +1,39 @@
 // @ts-check
-/** The form: counters, sliders, Ctrl+Enter, and what its submit and refresh requests may change on the page. */
+/** The form: counters, sliders, and what its submit and refresh requests may change on the page. */
 
 const messages = /** @type {HTMLTemplateElement} */ (document.getElementById("messages")).dataset;
+const announcer = /** @type {HTMLElement} */ (document.getElementById("announcer"));
 
 /** @param {string} selector */
 const find = (selector) => /** @type {HTMLElement | null} */ (document.querySelector(selector));
 
 /* --- While typing ----------------------------------------------------------------------------- */
 
-/** Counts code points, as the server does. @param {HTMLInputElement | HTMLTextAreaElement} field */
+/** As the server counts: code points, without blanks around the text. @param {string} text */
+const countCharacters = (text) => [...text.replaceAll("\0", "").trim()].length;
+
+/** Shows the length of a text beside its limit, and how much is too much. @param {HTMLInputElement | HTMLTextAreaElement} field */
 function updateCounter(field) {
   const counter = find(`[data-count-for="${field.id}"]`);
   if (!counter) return;
-  const length = [...field.value].length;
-  const limit = counter.dataset.limit;
-  counter.textContent = limit ? `${length} / ${limit}` : String(length);
-  counter.toggleAttribute("data-over-limit", limit !== undefined && length > Number(limit));
+  const length = countCharacters(field.value);
+  const { limit } = counter.dataset;
+  const excess = Math.max(0, length - Number(limit ?? Infinity));
+  const excessText = excess ? (messages.tooLong ?? "").replace("{count}", String(excess)) : "";
+  const text = `${length}${limit ? ` / ${limit}` : ""}${excessText && ` · ${excessText}`}`;
+  if (counter.textContent !== text) counter.textContent = text;
+  if (excess && !counter.hasAttribute("data-over-limit")) announcer.textContent = excessText;
+  counter.toggleAttribute("data-over-limit", excess > 0);
 }
+
+function updateCounters() {
+  for (const counter of document.querySelectorAll("[data-count-for]")) {
+    const field = document.getElementById(counter.getAttribute("data-count-for") ?? "");
+    if (field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement) updateCounter(field);
+  }
+}
+updateCounters();
+document.addEventListener("htmx:afterSwap", updateCounters);
 
 /** A slider and its number field show the same value; only the field is submitted. @param {HTMLInputElement} field */
 function syncSlider(field) {
@@ -30,19 +47,6 @@ document.addEventListener("input", ({ target }) => {
   if (!(target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement)) return;
   updateCounter(target);
   if (target instanceof HTMLInputElement) syncSlider(target);
-});
-
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-  const button = /** @type {HTMLButtonElement | null} */ (find("#generate [data-action=generate]"));
-  if (!button || button.disabled || event.repeat) return;
-  event.preventDefault();
-  button.form?.requestSubmit(button);
-});
-
-// The second click of a double click is no second order.
-document.addEventListener("click", (event) => {
-  if (event.detail > 1 && event.target instanceof Element && event.target.closest("[data-action=generate]")) event.preventDefault();
 });
 
 document.addEventListener("click", ({ target }) => {
@@ -59,10 +63,10 @@ const TEXT_FIELDS = "textarea, input:not([type=radio], [type=checkbox])";
 /** @returns {Control[]} */
 const listControls = () => /** @type {Control[]} */ ([...(/** @type {HTMLFormElement | null} */ (find("#generate"))?.elements ?? [])]);
 
-/** What the form would send now. @returns {Entry[]} */
+/** What the form would send now; uploads under way change nothing yet. @returns {Entry[]} */
 function readEntries() {
   return listControls()
-    .filter(({ name, disabled, type }) => name && !disabled && !["button", "submit", "file"].includes(type))
+    .filter(({ name, disabled, type }) => name && name !== "_pending" && !disabled && !["button", "submit", "file"].includes(type))
     .filter((element) => !(element instanceof HTMLInputElement && ["radio", "checkbox"].includes(element.type) && !element.checked))
     .map((element) => ({ element, name: element.name, text: element.value }));
 }
@@ -86,9 +90,9 @@ const sentEntries = new WeakMap();
 /** Elements that the present morph leaves as they are. @type {Set<Element>} */
 let keptElements = new Set();
 /**
- * A form being submitted, what had the focus, and whether something was changed since. The form leaves the
- * page when another model is chosen meanwhile.
- * @typedef {{form: Element, focus: Element | null, isRefreshNeeded: boolean}} Submit
+ * A form being submitted, what it sent, what had the focus, and whether something was changed since (null
+ * without an answer). The form leaves the page when another model is chosen meanwhile.
+ * @typedef {{form: Element, sent: Entry[], focus: Element | null, isRefreshNeeded: boolean | null}} Submit
  */
 /** @type {Submit | null} */
 let submit = null;
@@ -112,8 +116,9 @@ const isRefresh = ({ requestConfig, target }) => requestConfig.elt.id !== "gener
 document.addEventListener("htmx:beforeRequest", (event) => {
   const { detail } = /** @type {CustomEvent} */ (event);
   const { elt } = detail.requestConfig;
+  if (event.defaultPrevented) return;
   if (elt.id === "generate") {
-    const started = { form: elt, focus: document.activeElement, isRefreshNeeded: false };
+    const started = { form: elt, sent: readEntries(), focus: document.activeElement, isRefreshNeeded: null };
     submit = started;
     // The request itself says its end: htmx has no event on the page for a form that left it.
     detail.xhr.addEventListener("loadend", () => finishSubmit(started));
@@ -157,18 +162,9 @@ function keepChangesOfSubmit(sent) {
 /** @param {Submit} finished */
 function finishSubmit(finished) {
   if (submit === finished) submit = null;
-  if (finished.isRefreshNeeded) triggerRefresh();
+  if (!finished.form.isConnected) return;
+  if (finished.isRefreshNeeded ?? findChangedNames(finished.sent, readEntries()).size > 0) triggerRefresh();
 }
-
-/** @param {Event} event */
-function showRequestError(event) {
-  const element = /** @type {CustomEvent} */ (event).detail.elt;
-  const line = find("#submit-error");
-  if (!line || !element.closest("#generate")) return;
-  line.textContent = (element.id === "generate" ? messages.submitFailed : messages.refreshFailed) ?? "";
-  line.hidden = false;
-}
-for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) document.addEventListener(name, showRequestError);
 
 /* --- Focus after an answer ---------------------------------------------------------------------- */
 

@@ -14,16 +14,53 @@ const pageAlert = /** @type {HTMLElement} */ (document.getElementById("page-aler
 const closestControl = (element) => (element instanceof Element ? element.closest("[data-media]") : null);
 /** The current control of a parameter: a refresh may have replaced the element that a request began with. @param {string | undefined} name */
 const findControl = (name) => /** @type {HTMLElement | null} */ (document.querySelector(`[data-media="${CSS.escape(name ?? "")}"]`));
-/** The first control that takes another file. */
-const findControlWithRoom = () => /** @type {HTMLElement | null} */ (document.querySelector("[data-media][data-has-room]"));
+const listControls = () => /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-media]")]);
+/** How many more files a control takes, those under way counted in. @param {HTMLElement} control */
+function countRoom(control) {
+  const used = control.querySelectorAll("[data-media-items] input:checked, [data-uploading]:not([data-replacing])").length;
+  return control.hasAttribute("data-disabled") ? 0 : Number(control.dataset.maxItems || Infinity) - used;
+}
+/** The first control that takes another file. @param {string} [kind] */
+const findControlWithRoom = (kind) =>
+  listControls().find((control) => countRoom(control) > 0 && (!kind || control.dataset.mediaKind === kind));
 
-/** Shows an error at a control; "" removes it. @param {HTMLElement} control @param {string} text */
-function showError(control, text) {
-  const line = control.querySelector("[data-error-for]");
-  if (!line) return;
-  line.textContent = text;
-  line.toggleAttribute("role", false);
-  if (text) line.setAttribute("role", "alert");
+/** Tells at the top of the page what has no place of its own; "" removes it. @param {string | undefined} text */
+function showPageAlert(text) {
+  pageAlert.textContent = text ?? "";
+  pageAlert.hidden = !text;
+}
+/** Why no control of the page takes a file. */
+function explainNoRoom() {
+  const reason = document.querySelector("[data-media][data-disabled] > .disabled-reason")?.textContent;
+  return listControls().length ? (reason ?? messages.mediaFull) : messages.noMediaControl;
+}
+
+/** What is wrong with files, by parameter. It stays until something else is done there. @type {Map<string, string[]>} */
+const errors = new Map();
+
+/** Shows the errors of a control beside those that the server found. @param {HTMLElement | null} control */
+function showErrors(control) {
+  const line = control?.querySelector(":scope > [data-error-for]");
+  if (!control || !line) return;
+  for (const shown of line.querySelectorAll("[data-upload-error]")) shown.remove();
+  for (const text of errors.get(control.dataset.media ?? "") ?? []) {
+    const span = Object.assign(document.createElement("span"), { textContent: text });
+    span.setAttribute("data-upload-error", "");
+    line.append(span);
+  }
+  if (line.children.length) line.setAttribute("role", "alert");
+  else line.removeAttribute("role");
+}
+/** @param {HTMLElement} control @param {string} text */
+function addError(control, text) {
+  const name = control.dataset.media ?? "";
+  errors.set(name, [...(errors.get(name) ?? []), text]);
+  showErrors(control);
+}
+/** @param {HTMLElement} control */
+function clearErrors(control) {
+  errors.delete(control.dataset.media ?? "");
+  showErrors(control);
 }
 
 /** Adds a file to the form; the refresh that follows renders it. @param {HTMLElement} control @param {string} ref */
@@ -39,17 +76,22 @@ function insertAsset(control, ref) {
 
 /** The form refreshes itself on a change event. @param {Element} element */
 const triggerRefresh = (element) => element.dispatchEvent(new Event("change", { bubbles: true }));
+/** Something of the form was changed by hand: a press that waits was not meant for that. */
+const announceEdit = () => document.dispatchEvent(new Event("studio:edit"));
 
 /* --- Uploads ----------------------------------------------------------------------------------------- */
+
+/** A new token for this page; whether there is one. @returns {Promise<string>} */
+const renewToken = () => new Promise((resolve) => document.dispatchEvent(new CustomEvent("studio:renew-token", { detail: resolve })));
 
 /**
  * Sends values by POST and resolves with the new asset. XMLHttpRequest, because fetch reports no upload progress.
  * @param {string} url
  * @param {Record<string, string | File>} values
- * @param {(event: ProgressEvent) => void} [onProgress]
+ * @param {{signal: AbortSignal, onProgress?: (event: ProgressEvent) => void, isRepeated?: boolean}} options
  * @returns {Promise<UploadedAsset>} rejects with an Error whose message can be shown
  */
-function postForAsset(url, values, onProgress) {
+function postForAsset(url, values, options) {
   const body = new FormData();
   for (const [name, value] of Object.entries(values)) body.append(name, value);
   const token = /** @type {HTMLInputElement | null} */ (document.querySelector("[name=csrfmiddlewaretoken]"));
@@ -58,55 +100,133 @@ function postForAsset(url, values, onProgress) {
     request.open("POST", url);
     request.responseType = "json";
     request.setRequestHeader("X-CSRFToken", token?.value ?? "");
-    if (onProgress) request.upload.addEventListener("progress", onProgress);
-    request.addEventListener("load", () => {
-      if (request.status === 200 && request.response?.ref) resolve(request.response);
-      else reject(new Error(request.response?.error ?? messages.fileRefused));
+    if (options.onProgress) request.upload.addEventListener("progress", options.onProgress);
+    request.addEventListener("load", async () => {
+      if (request.status === 200 && request.response?.ref) return resolve(request.response);
+      // The token of a page that was open for long, or of an earlier sign-in, is not valid any more.
+      const isRenewed = request.status === 403 && !options.isRepeated && (await renewToken()) === "renewed";
+      if (isRenewed) return resolve(postForAsset(url, values, { ...options, isRepeated: true }));
+      const isSignedOut = new URL(request.responseURL).pathname !== new URL(url, location.href).pathname;
+      reject(new Error(request.response?.error ?? (isSignedOut ? messages.fileSignedOut : messages.fileRefused)));
     });
     request.addEventListener("error", () => reject(new Error(messages.fileRefused)));
-    request.send(body);
+    options.signal.addEventListener("abort", () => request.abort());
+    if (!options.signal.aborted) request.send(body);
   });
 }
 
-/** Shows a progress bar during an upload, then adds the asset. @param {HTMLElement} control @param {string} name @param {(bar: HTMLProgressElement) => Promise<UploadedAsset>} upload */
-async function addAsset(control, name, upload) {
-  const row = document.createElement("li");
-  const bar = document.createElement("progress");
-  const label = (messages.adding ?? "{name}").replace("{name}", name);
-  row.className = "upload";
-  row.dataset.uploading = "";
-  bar.setAttribute("aria-label", label);
-  row.append(label, bar);
-  showError(control, "");
-  control.querySelector("[data-uploads]")?.append(row);
-  try {
-    const { ref } = await upload(bar);
-    row.remove();
-    const currentControl = findControl(control.dataset.media);
-    if (currentControl) insertAsset(currentControl, ref);
-    return true;
-  } catch (error) {
-    row.remove();
-    showError(findControl(control.dataset.media) ?? control, error instanceof Error ? error.message : "");
-    return false;
+/** An upload under way: its file goes to the control `name` of the form that the page shows by then. */
+class Upload {
+  /** @param {HTMLElement} control @param {string} label */
+  constructor(control, label) {
+    this.name = control.dataset.media ?? "";
+    this.kind = control.dataset.mediaKind ?? "";
+    this.abortion = new AbortController();
+    const template = /** @type {HTMLTemplateElement} */ (document.getElementById("upload-row"));
+    this.row = /** @type {HTMLElement} */ (/** @type {Element} */ (template.content.firstElementChild).cloneNode(true));
+    this.bar = /** @type {HTMLProgressElement} */ (this.row.querySelector("progress"));
+    this.bar.setAttribute("aria-label", label);
+    /** @type {Element} */ (this.row.querySelector(".upload-name")).textContent = label;
+    this.row.querySelector("[data-cancel-upload]")?.addEventListener("click", () => this.cancel());
+    this.placeIn(control);
+    uploads.add(this);
+  }
+
+  /** The form says which control still waits for a file, so that no press goes out without it. @param {HTMLElement} control */
+  placeIn(control) {
+    this.name = control.dataset.media ?? "";
+    /** @type {HTMLInputElement} */ (this.row.querySelector("[name=_pending]")).value = this.name;
+    control.querySelector("[data-uploads]")?.append(this.row);
+  }
+
+  cancel() {
+    this.abortion.abort();
+    const control = findControl(this.name);
+    announceEdit();
+    this.end();
+    control?.focus({ preventScroll: true });
+  }
+
+  end({ isFailed = false } = {}) {
+    if (!uploads.delete(this)) return;
+    this.row.remove();
+    document.dispatchEvent(new CustomEvent("studio:upload-ended", { detail: { isFailed } }));
   }
 }
 
-/** @param {HTMLElement} control @param {File} file */
-function uploadFile(control, file) {
-  const kind = control.dataset.mediaKind ?? "";
-  return addAsset(control, file.name, (bar) =>
-    postForAsset(control.dataset.uploadUrl ?? "", { file, kind }, (event) => {
-      if (event.lengthComputable) bar.value = event.loaded / event.total;
-    }),
+/** @type {Set<Upload>} */
+const uploads = new Set();
+/** Files arrive in the form in the order in which they were given: each waits for those before it. @type {Map<string, Promise<unknown>>} */
+const turns = new Map();
+/** Ends when no other model is being loaded, whose form would not know of a file that arrives now. */
+let modelSwitch = Promise.resolve();
+
+/**
+ * Shows that a file is on its way, and hands it over in its turn.
+ * @param {HTMLElement} control
+ * @param {string} label
+ * @param {(upload: Upload) => Promise<UploadedAsset>} request
+ * @param {{describeError?: (text: string) => string, onArrival?: (control: HTMLElement, ref: string) => void}} [options]
+ * @returns {Promise<boolean>} whether the file came
+ */
+function runUpload(control, label, request, { describeError = (text) => text, onArrival = insertAsset } = {}) {
+  const upload = new Upload(control, label);
+  const { name } = upload;
+  const isNew = onArrival === insertAsset;
+  const turn = isNew ? turns.get(name) : null;
+  const arrival = (async () => {
+    try {
+      const { ref, name: fileName } = await request(upload);
+      await turn;
+      await modelSwitch;
+      if (upload.abortion.signal.aborted) return false;
+      const currentControl = upload.row.isConnected ? findControl(upload.name) : null;
+      // First in, then no longer under way: no press can fall between.
+      if (currentControl) onArrival(currentControl, ref);
+      else showPageAlert(messages.fileKept?.replace("{name}", fileName));
+      upload.end();
+      return true;
+    } catch (error) {
+      const currentControl = findControl(upload.name);
+      if (!upload.abortion.signal.aborted && currentControl) addError(currentControl, describeError(error instanceof Error ? error.message : ""));
+      upload.end({ isFailed: true });
+      return false;
+    }
+  })();
+  if (isNew) turns.set(name, arrival);
+  return arrival;
+}
+
+/** @param {HTMLElement} control @param {File} file @param {boolean} isNamed whether an error names the file */
+function uploadFile(control, file, isNamed) {
+  const values = { file, kind: control.dataset.mediaKind ?? "" };
+  const url = control.dataset.uploadUrl ?? "";
+  const label = (messages.adding ?? "{name}").replace("{name}", file.name);
+  void runUpload(
+    control,
+    label,
+    ({ bar, abortion }) =>
+      postForAsset(url, values, {
+        signal: abortion.signal,
+        onProgress: (event) => {
+          if (event.lengthComputable) bar.value = event.loaded / event.total;
+        },
+      }),
+    { describeError: (text) => (isNamed ? `${file.name}: ${text}` : text) },
   );
 }
 
-/** @param {HTMLElement} control @param {Iterable<File>} files */
+/** Takes as many files as there is room for, and names the others. @param {HTMLElement} control @param {Iterable<File>} files */
 function uploadFiles(control, files) {
-  if (!control.hasAttribute("data-has-room")) return showError(control, messages.mediaFull ?? "");
-  const accepted = control.hasAttribute("data-multiple") ? [...files] : [...files].slice(0, 1);
-  for (const file of accepted) void uploadFile(control, file);
+  const all = [...files];
+  const room = countRoom(control);
+  announceEdit();
+  showPageAlert("");
+  clearErrors(control);
+  if (room < 1) return addError(control, control.querySelector(":scope > .disabled-reason")?.textContent ?? messages.mediaFull ?? "");
+  const names = all.slice(room).map(({ name }) => name);
+  if (names.length) addError(control, (messages.mediaLeftOut ?? "{names}").replace("{names}", names.join(", ")));
+  for (const file of all.slice(0, room)) uploadFile(control, file, all.length > 1);
 }
 
 /** Imports a file from a URL; if that fails, the URL is put back, to be corrected. @param {HTMLElement} control */
@@ -114,12 +234,44 @@ async function importFromUrl(control) {
   const field = /** @type {HTMLInputElement | null} */ (control.querySelector("input[type=url]"));
   const url = field?.value.trim();
   if (!field || !url) return;
+  clearErrors(control);
+  if (countRoom(control) < 1) return addError(control, messages.mediaFull ?? "");
   field.value = "";
-  const kind = control.dataset.mediaKind ?? "";
-  const isAdded = await addAsset(control, url, () => postForAsset(control.dataset.importUrl ?? "", { url, kind }));
+  const values = { url, kind: control.dataset.mediaKind ?? "" };
+  const label = (messages.adding ?? "{name}").replace("{name}", url);
+  const importUrl = control.dataset.importUrl ?? "";
+  const isAdded = await runUpload(control, label, ({ abortion }) => postForAsset(importUrl, values, { signal: abortion.signal }));
   const currentField = document.getElementById(field.id);
   if (!isAdded && currentField instanceof HTMLInputElement && !currentField.value) currentField.value = url;
 }
+
+// An address that was typed and not added yet goes along with a press, once it is seen as a picture.
+document.addEventListener("studio:press", () => {
+  for (const control of listControls()) void importFromUrl(control);
+});
+
+// Uploads follow to the form of another model, if it has a place for them.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const { target, xhr } = /** @type {CustomEvent} */ (event).detail;
+  if (target.id === "editor" && !event.defaultPrevented) modelSwitch = new Promise((resolve) => xhr.addEventListener("loadend", () => resolve()));
+});
+document.addEventListener("htmx:afterSwap", ({ target }) => {
+  if (!(target instanceof Element)) return;
+  if (target.id === "editor") {
+    errors.clear();
+    for (const upload of uploads) {
+      const control = findControl(upload.name);
+      const place = control?.dataset.mediaKind === upload.kind && countRoom(control) > 0 ? control : findControlWithRoom(upload.kind);
+      if (!upload.row.isConnected && place) upload.placeIn(place);
+    }
+  }
+  for (const name of errors.keys()) showErrors(findControl(name));
+});
+
+// Leaving the page would give the uploads up.
+addEventListener("beforeunload", (event) => {
+  if (document.querySelector("[data-uploading]")) event.preventDefault();
+});
 
 /* --- Choosing, dropping, pasting ----------------------------------------------------------------------- */
 
@@ -138,8 +290,20 @@ document.addEventListener(
   true,
 );
 
+const TEXT_FIELDS = "textarea, input:is([type=text], [type=url], [type=number], [type=search])";
+/** @param {EventTarget | null} target @returns {target is HTMLInputElement | HTMLTextAreaElement} */
+const isTextField = (target) => target instanceof Element && target.matches(TEXT_FIELDS) && !target.matches(":disabled, :read-only");
+/** Whether something of this page itself is dragged: its pictures are here already. */
+let isOwnDrag = false;
+document.addEventListener("dragstart", () => (isOwnDrag = true));
+document.addEventListener("dragend", () => (isOwnDrag = false));
+
+/** @param {DragEvent} event @param {string} type */
+const hasType = (event, type) => !isOwnDrag && (event.dataTransfer?.types.includes(type) ?? false);
 /** @param {DragEvent} event */
-const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
+const hasFiles = (event) => hasType(event, "Files");
+/** An address that would be opened in place of this page; a text field takes it as text. @param {DragEvent} event */
+const hasAddress = (event) => hasType(event, "text/uri-list") && !isTextField(event.target);
 /** @param {HTMLElement | null} control */
 function markDropTarget(control) {
   for (const marked of document.querySelectorAll("[data-dropping]")) marked.removeAttribute("data-dropping");
@@ -147,33 +311,67 @@ function markDropTarget(control) {
 }
 
 document.addEventListener("dragover", (event) => {
-  if (!hasFiles(event)) return;
+  if (!hasFiles(event) && !hasAddress(event)) return;
   event.preventDefault();
-  markDropTarget(closestControl(event.target) ?? findControlWithRoom());
+  markDropTarget(closestControl(event.target) ?? findControlWithRoom() ?? null);
 });
 document.addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) markDropTarget(null);
 });
 document.addEventListener("drop", (event) => {
-  if (!hasFiles(event)) return;
+  if (!hasFiles(event) && !hasAddress(event)) return;
   event.preventDefault();
   markDropTarget(null);
-  const control = closestControl(event.target) ?? findControlWithRoom();
-  if (control && event.dataTransfer) uploadFiles(control, event.dataTransfer.files);
+  const { files } = /** @type {DataTransfer} */ (event.dataTransfer);
+  const control = closestControl(event.target);
+  if (files.length) return takeFiles(control, files);
+  const address = event.dataTransfer?.getData("text/uri-list").split(/\r?\n/).find((line) => /^https?:/.test(line));
+  const field = control?.querySelector("input[type=url]");
+  if (!control || !address || !(field instanceof HTMLInputElement)) return;
+  announceEdit();
+  field.value = address;
+  void importFromUrl(control);
 });
+
+/** Files without a place of their own go to the first control with room. @param {HTMLElement | null | undefined} control @param {FileList} files */
+function takeFiles(control, files) {
+  const place = control ?? findControlWithRoom();
+  if (place) uploadFiles(place, files);
+  else showPageAlert(explainNoRoom());
+}
+
+/** Whether a text is only the names of the files that came with it, as some file managers add them. @param {string} text @param {FileList} files */
+function namesOnly(text, files) {
+  const names = new Set([...files].map(({ name }) => name));
+  return text.split(/\r?\n/).every((line) => names.has(decodeName(line.trim().split(/[\\/]/).at(-1) ?? "")));
+}
+/** @param {string} name */
+function decodeName(name) {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
+
 document.addEventListener("paste", (event) => {
   const files = event.clipboardData?.files;
-  const focused = closestControl(document.activeElement);
-  const control = focused?.hasAttribute("data-has-room") ? focused : findControlWithRoom();
-  if (!files?.length || !control) return;
+  const text = event.clipboardData?.getData("text/plain").trim();
+  if (!files?.length) return;
+  // Word and Excel bring a picture along with every text.
+  if (text && isTextField(event.target) && !namesOnly(text, files)) return;
   event.preventDefault();
-  uploadFiles(control, files);
+  const focused = closestControl(document.activeElement);
+  takeFiles(focused && countRoom(focused) > 0 ? focused : null, files);
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement) || event.target.type !== "url") return;
   const control = closestControl(event.target);
-  if (!control) return;
+  // With Ctrl it is a press of Generate, and an input method takes Enter for itself.
+  if (!control || event.ctrlKey || event.metaKey || event.isComposing || event.keyCode === 229) return;
   event.preventDefault();
+  if (event.repeat) return;
+  announceEdit();
   void importFromUrl(control);
 });
 
@@ -183,6 +381,8 @@ document.addEventListener("keydown", (event) => {
 function removeItem(button) {
   const control = closestControl(button);
   if (!control) return;
+  announceEdit();
+  clearErrors(control);
   button.closest("[data-media-item]")?.remove();
   control.setAttribute("data-has-room", "");
   control.focus({ preventScroll: true });
@@ -194,37 +394,55 @@ function moveItem(button) {
   const item = button.closest("[data-media-item]");
   const other = button.dataset.move === "up" ? item?.previousElementSibling : item?.nextElementSibling;
   if (!item || !other) return;
+  announceEdit();
   if (button.dataset.move === "up") other.before(item);
   else other.after(item);
   button.focus();
   triggerRefresh(item);
 }
 
-/** Crops or converts a picture; the copy replaces it in the form. @param {HTMLElement} button */
-async function editPicture(button) {
+/** Crops or converts a picture; the copy takes its place in the form. @param {HTMLElement} button */
+function editPicture(button) {
   const control = closestControl(button);
-  const checkbox = /** @type {HTMLInputElement | null | undefined} */ (button.closest("[data-media-item]")?.querySelector("[type=checkbox]"));
-  if (!control || !checkbox) return;
+  const item = button.closest("[data-media-item]");
+  const ref = /** @type {HTMLInputElement | null | undefined} */ (item?.querySelector("[type=checkbox]"))?.value;
+  if (!control || !ref) return;
   const [width, height] = (button.dataset.fit ?? "").split("x");
   /** @type {Record<string, string>} */
   const edit = height ? { action: "fit", width: width ?? "", height } : { action: "jpeg" };
-  try {
-    checkbox.value = (await postForAsset(button.dataset.editUrl ?? "", edit)).ref;
-    triggerRefresh(checkbox);
-  } catch (error) {
-    showError(control, error instanceof Error ? error.message : "");
-  }
+  const label = (messages.changing ?? "{name}").replace("{name}", item?.querySelector(".media-item-name")?.textContent?.trim() ?? "");
+  announceEdit();
+  clearErrors(control);
+  void runUpload(
+    control,
+    label,
+    ({ row, abortion }) => {
+      row.setAttribute("data-replacing", "");
+      return postForAsset(button.dataset.editUrl ?? "", edit, { signal: abortion.signal });
+    },
+    { onArrival: (currentControl, newRef) => replaceAsset(currentControl, ref, newRef) },
+  );
+}
+
+/** @param {HTMLElement} control @param {string} oldRef @param {string} newRef */
+function replaceAsset(control, oldRef, newRef) {
+  const checkbox = /** @type {HTMLInputElement | null} */ (control.querySelector(`[type=checkbox][value="${CSS.escape(oldRef)}"]`));
+  if (!checkbox) return; // removed meanwhile
+  checkbox.value = newRef;
+  triggerRefresh(checkbox);
 }
 
 /** Adds the present frame of a video to the form. @param {HTMLElement} button */
-async function addFrame(button) {
+function addFrame(button) {
   const video = document.getElementById(button.dataset.video ?? "");
-  const control = findControlWithRoom();
-  pageAlert.hidden = control !== null;
-  pageAlert.textContent = (document.querySelector("[data-media]") ? messages.mediaFull : messages.noMediaControl) ?? "";
+  const control = findControlWithRoom("image");
+  showPageAlert(control ? "" : explainNoRoom());
   if (!control || !(video instanceof HTMLVideoElement)) return;
   const second = video.currentTime.toFixed(3);
-  await addAsset(control, `${second} s`, () => postForAsset(button.dataset.frameUrl ?? "", { second }));
+  const label = (messages.adding ?? "{name}").replace("{name}", `${second} s`);
+  announceEdit();
+  clearErrors(control);
+  void runUpload(control, label, ({ abortion }) => postForAsset(button.dataset.frameUrl ?? "", { second }, { signal: abortion.signal }));
 }
 
 /** @param {HTMLElement} button */
@@ -232,7 +450,19 @@ function pickAsset(button) {
   const picker = /** @type {HTMLElement | null} */ (button.closest("[data-asset-picker]"));
   const control = findControl(picker?.dataset.param);
   assetPicker.close();
-  if (control) insertAsset(control, button.dataset.assetRef ?? "");
+  if (!control) return;
+  const name = button.querySelector(".asset-picker-name")?.textContent ?? "";
+  announceEdit();
+  clearErrors(control);
+  if (countRoom(control) < 1) return addError(control, messages.mediaFull ?? "");
+  const label = (messages.adding ?? "{name}").replace("{name}", name);
+  void runUpload(control, label, async () => ({ ref: button.dataset.assetRef ?? "", name }));
+}
+
+/** @param {HTMLElement} button */
+function addAddress(button) {
+  announceEdit();
+  void importFromUrl(/** @type {HTMLElement} */ (closestControl(button)));
 }
 
 /** @type {[string, (button: HTMLElement) => void][]} */
@@ -242,7 +472,7 @@ const BUTTON_HANDLERS = [
   ["[data-fit]", editPicture],
   ["[data-frame-url]", addFrame],
   ["[data-asset-ref]", pickAsset],
-  ["[data-fetch]", (button) => importFromUrl(/** @type {HTMLElement} */ (closestControl(button)))],
+  ["[data-fetch]", addAddress],
 ];
 
 document.addEventListener("click", ({ target }) => {

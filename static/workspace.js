@@ -13,6 +13,7 @@ const getRequestElement = (event) => /** @type {CustomEvent} */ (event).detail.r
 /* --- The poller --------------------------------------------------------------------------------- */
 
 let lastSuccessAt = new Date();
+let isOfflineShown = false;
 
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (getRequestElement(event).id === "poller" && document.hidden) event.preventDefault();
@@ -25,6 +26,9 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const { successful } = /** @type {CustomEvent} */ (event).detail;
   if (successful) lastSuccessAt = new Date();
   const time = lastSuccessAt.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+  // The line may say something else, which an answer does not take away.
+  if (successful && !isOfflineShown) return;
+  isOfflineShown = !successful;
   const text = successful ? "" : (messages.offline ?? "").replace("{time}", time);
   if (pageAlert.textContent !== text) pageAlert.textContent = text;
   pageAlert.hidden = successful;

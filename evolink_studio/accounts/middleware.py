@@ -1,8 +1,10 @@
 """Middleware for a person's language and for sessions that ended."""
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils import translation
@@ -36,7 +38,8 @@ class UserLocaleMiddleware:
 class ExpiredSessionMiddleware:
     """Answer an htmx request after the session ended with 204 and `HX-Redirect` to sign-in.
 
-    Otherwise htmx would swap the sign-in page into a card.
+    Otherwise htmx would swap the sign-in page into a card. Signing in leads back to the page that
+    asked, not to the address of the fragment.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -50,5 +53,8 @@ class ExpiredSessionMiddleware:
             and request.htmx
             and redirect_url.startswith(reverse(settings.LOGIN_URL))
         ):
-            return HttpResponse(status=204, headers={"HX-Redirect": reverse(settings.LOGIN_URL)})
+            page = request.htmx.current_url_abs_path
+            query = f"?{urlencode({REDIRECT_FIELD_NAME: page}, safe='/')}" if page else ""
+            sign_in_url = f"{reverse(settings.LOGIN_URL)}{query}"
+            return HttpResponse(status=204, headers={"HX-Redirect": sign_in_url})
         return response

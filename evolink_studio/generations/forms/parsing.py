@@ -21,6 +21,9 @@ from evolink_studio.library.models import Asset
 MAX_ROWS = 20
 File: TypeAlias = "UploadedFile[bytes]"
 Files: TypeAlias = "MultiValueDict[str, File]"
+FILE_PENDING = Message(
+    _("A file is still being added here, so nothing was sent. Press Generate again when it is in.")
+)
 FILE_NOT_IN_LIBRARY = Message(_("This file is no longer in your library. Choose another one."))
 
 
@@ -46,6 +49,19 @@ def parse_form(
             if value is not None:
                 form_data.values[field.name] = value
     return form_data
+
+
+def build_pending_errors(spec: ModelSpec, data: QueryDict) -> list[FieldError]:
+    """Errors of files that the page still shows as being added, by `_pending`: a parameter each.
+
+    They keep a form from being sent with less than it shows.
+    """
+    media_fields = [field.name for field in spec.fields if field.control == Control.MEDIA]
+    fallback = (media_fields or [spec.fields[0].name])[0]
+    names = dict.fromkeys(data.getlist("_pending"))
+    return [
+        FieldError(name if name in media_fields else fallback, FILE_PENDING) for name in names
+    ]
 
 
 def build_upload_aborted_error(spec: ModelSpec, error: FileRejected) -> FieldError:

@@ -32,7 +32,11 @@ from evolink_studio.generations.forms.form import (
     swap_frames,
 )
 from evolink_studio.generations.forms.initial import build_initial_data, strip_initial_query
-from evolink_studio.generations.forms.parsing import build_upload_aborted_error, parse_form
+from evolink_studio.generations.forms.parsing import (
+    build_pending_errors,
+    build_upload_aborted_error,
+    parse_form,
+)
 from evolink_studio.generations.forms.rows import edit_rows
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.params import FormData, serialize_params
@@ -164,7 +168,9 @@ def _open_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpRespon
 def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResponse:
     """Store a generation, or show the form with the reason why not."""
     now = timezone.now()
-    evaluated_form = _evaluate_form(spec, _parse_form_data(request, spec, now), now)
+    form_data = _parse_form_data(request, spec, now)
+    form_data.field_errors.extend(build_pending_errors(spec, request.POST))
+    evaluated_form = _evaluate_form(spec, form_data, now)
     quote = _quote_price(request, evaluated_form, now)
     form_key = _parse_form_key(request)
     render_rejected = partial(_render_rejected, request, evaluated_form, quote)
