@@ -193,7 +193,8 @@ function runUpload(control, label, request, { describeError = (text) => text, on
       return false;
     }
   })();
-  if (isNew) turns.set(name, arrival);
+  // A file that failed or was given up lets nobody pass those before it.
+  if (isNew) turns.set(name, Promise.all([turn, arrival]));
   return arrival;
 }
 
@@ -260,8 +261,7 @@ document.addEventListener("htmx:afterSwap", ({ target }) => {
   if (target.id === "editor") {
     errors.clear();
     for (const upload of uploads) {
-      const control = findControl(upload.name);
-      const place = control?.dataset.mediaKind === upload.kind && countRoom(control) > 0 ? control : findControlWithRoom(upload.kind);
+      const place = findControlWithRoom(upload.kind);
       if (!upload.row.isConnected && place) upload.placeIn(place);
     }
   }

@@ -56,6 +56,30 @@ def hold_requests(page: Page, pattern: str | re.Pattern[str]) -> Iterator[None]:
     page.unroute(pattern)
 
 
+def collect_requests(page: Page, pattern: str) -> list[Route]:
+    """Requests to these addresses from now on, in their order: under way until released."""
+    routes: list[Route] = []
+
+    def collect(
+        route: Route,
+    ) -> None:  # not the list's own method, on which Playwright cannot write
+        routes.append(route)
+
+    page.route(pattern, collect)
+    return routes
+
+
+def release_requests(page: Page, routes: list[Route], numbers: list[int]) -> None:
+    """Let the collected requests with these numbers go on, one after another's answer."""
+    for _ in range(1000):
+        if len(routes) > max(numbers):
+            break
+        page.evaluate("0")  # lets Playwright hear of further requests
+    for number in numbers:
+        with page.expect_response(lambda r, n=number: r.request == routes[n].request):
+            routes[number].continue_()
+
+
 def fill_field(page: Page, name: str, value: str) -> None:
     """Type into a field and see it there. On a busy machine the browser takes typed text in so
     late that a key pressed right after it would leave the field first."""

@@ -59,9 +59,7 @@ def build_pending_errors(spec: ModelSpec, data: QueryDict) -> list[FieldError]:
     media_fields = [field.name for field in spec.fields if field.control == Control.MEDIA]
     fallback = (media_fields or [spec.fields[0].name])[0]
     names = dict.fromkeys(data.getlist("_pending"))
-    return [
-        FieldError(name if name in media_fields else fallback, FILE_PENDING) for name in names
-    ]
+    return [FieldError(name if name in media_fields else fallback, FILE_PENDING) for name in names]
 
 
 def build_upload_aborted_error(spec: ModelSpec, error: FileRejected) -> FieldError:
