@@ -165,8 +165,8 @@ GENERATIONS_MAY_IMPORT = {
     "pipeline": {"transitions", "params", "models", "states"},
     "queries": {"pipeline", "models", "states"},
     "change_feed": {"queries", "models", "states"},
-    "services": {"transitions", "models", "states"},
-    "resolutions": {"services", "transitions", "models", "states"},
+    "services": {"pipeline", "transitions", "models", "states"},
+    "resolutions": {"services", "pipeline", "transitions", "models", "states"},
     "presenters": {"change_feed", "queries", "usage_report", "pipeline", "models", "states"},
     "forms": {"presenters", "queries", "params", "models", "states"},
     "views": {

@@ -20,6 +20,7 @@ from evolink_studio.credits.models import AllowanceBalance, LedgerEntry, Reserva
 from evolink_studio.credits.usage_source import get_usage_source
 
 IS_CLOSING_ENTRY = Q(kind__in=[LedgerEntry.Kind.SETTLE, LedgerEntry.Kind.RELEASE])
+IS_REOPENING_ENTRY = Q(kind=LedgerEntry.Kind.REOPEN)
 
 # By generation id: what its entries must sum to; None while its credits are reserved.
 ExpectedCharges = Mapping[int, Decimal | None]
@@ -163,12 +164,13 @@ def _check_running_totals() -> Iterator[Finding]:
 
 @dataclass
 class _EntrySums:
-    """Totals of a generation's entries in one balance; `reservation` is its (state, credits)."""
+    """Totals of a generation's entries in one balance; `reservation` is (state, credits, round)."""
 
     reserved: Decimal = ZERO_CREDITS
     charged: Decimal = ZERO_CREDITS
     closing_count: int = 0
-    reservation: tuple[str, Decimal] | None = None
+    reopening_count: int = 0
+    reservation: tuple[str, Decimal, int] | None = None
 
     @property
     def total(self) -> Decimal:
@@ -210,31 +212,34 @@ def _read_entry_sums() -> Iterator[tuple[int, int, _EntrySums]]:
         r=Sum("credits_reserved_delta"),
         c=Sum("credits_charged_delta"),
         n=Count("pk", filter=IS_CLOSING_ENTRY),
+        again=Count("pk", filter=IS_REOPENING_ENTRY),
     )
-    columns = totals.values_list("generation_id", "balance", "r", "c", "n")
-    for generation_id, balance_id, reserved, charged, closing_count in columns.iterator():
-        yield generation_id, balance_id, _EntrySums(reserved, charged, closing_count)
+    columns = totals.values_list("generation_id", "balance", "r", "c", "n", "again")
+    for generation_id, balance_id, *sums in columns.iterator():
+        yield generation_id, balance_id, _EntrySums(*sums)
 
 
 def _read_reservations() -> Iterator[tuple[int, int, _EntrySums]]:
     rows = Reservation.objects.order_by("generation_id", "balance")
-    columns = rows.values_list("generation_id", "balance", "state", "credits")
-    for generation_id, balance_id, state, amount in columns.iterator():
-        yield generation_id, balance_id, _EntrySums(reservation=(state, amount))
+    columns = rows.values_list("generation_id", "balance", "state", "credits", "round")
+    for generation_id, balance_id, state, amount, round_number in columns.iterator():
+        yield generation_id, balance_id, _EntrySums(reservation=(state, amount, round_number))
 
 
 def _find_mismatches(sums: _EntrySums) -> Iterator[tuple[str, Decimal]]:
     if sums.reservation is None:
         yield "entries without a reservation", sums.total
         return
-    state, amount = sums.reservation
+    state, amount, round_number = sums.reservation
     reserved = amount if state == Reservation.State.RESERVED else ZERO_CREDITS
     charged = amount if state == Reservation.State.SETTLED else ZERO_CREDITS
     if (reserved, charged) != (sums.reserved, sums.charged):
         stored_text = f"{reserved} held and {charged} charged"
         entries_text = f"{sums.reserved} held and {sums.charged} charged"
         yield f"says {stored_text}, its entries sum to {entries_text}", amount - sums.total
-    expected_count = 0 if state == Reservation.State.RESERVED else 1
+    if sums.reopening_count != round_number:
+        yield f"opened again {sums.reopening_count} times instead of {round_number}", ZERO_CREDITS
+    expected_count = round_number + (0 if state == Reservation.State.RESERVED else 1)
     if sums.closing_count != expected_count:
         yield (
             f"charged or returned {sums.closing_count} times instead of {expected_count}",

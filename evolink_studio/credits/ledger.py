@@ -7,6 +7,8 @@ Change one generation per transaction: on PostgreSQL, two transactions that chan
 several people each may deadlock.
 
 reserve | record_external ─→ adjust* ─→ settle | release ─→ correct*
+            ↑                                                  │
+            └─────────────────── reopen ───────────────────────┘
 
 The entries of a generation in a balance sum to what is reserved for it, in the end to what EvoLink
 charged. Only `reserve` refuses for lack of credits: what EvoLink reports is recorded even where it
@@ -239,6 +241,56 @@ def correct(*, generation_id: int, charged: Decimal, actor: User, note: str, now
     return bool(outdated_reservations)
 
 
+def reopen(*, generation_id: int, actor: User, note: str, now: datetime) -> bool:
+    """Take back what was charged or returned, and reserve what was reserved at first again.
+
+    For a decision that turned out wrong: what became of the request is open again. Never refuses.
+    False when its credits are reserved already, or it is not in the ledger.
+    """
+    with transaction.atomic():
+        closed_reservations = [
+            reservation
+            for reservation in _lock_reservations(generation_id)
+            if reservation.state != Reservation.State.RESERVED
+        ]
+        for reservation in closed_reservations:
+            reserved = _get_first_reserved(reservation)
+            entry = LedgerEntry(
+                kind=LedgerEntry.Kind.REOPEN,
+                credits_reserved_delta=reserved,
+                created_at=now,
+                actor=actor,
+                note=note,
+            )
+            entry.credits_charged_delta = -reservation.credits
+            next_round = reservation.round + 1
+            _post_entry(reservation, entry, Reservation.State.RESERVED, reserved, next_round)
+    return bool(closed_reservations)
+
+
+def restore_reserved(*, generation_id: int, actor: User, note: str, now: datetime) -> bool:
+    """Reserve what was reserved at first again, where EvoLink's task changed it and was wrong.
+
+    False when that is what is reserved, or nothing is.
+    """
+    with transaction.atomic():
+        changed_reservations = [
+            (reservation, reserved)
+            for reservation in _open_reservations(generation_id)
+            if (reserved := _get_first_reserved(reservation)) != reservation.credits
+        ]
+        for reservation, reserved in changed_reservations:
+            entry = LedgerEntry(
+                kind=LedgerEntry.Kind.ADJUST,
+                credits_reserved_delta=reserved - reservation.credits,
+                created_at=now,
+                actor=actor,
+                note=note,
+            )
+            _post_entry(reservation, entry, Reservation.State.RESERVED, reserved)
+    return bool(changed_reservations)
+
+
 def record_external(
     *,
     generation_id: int,
@@ -347,14 +399,32 @@ def _lock_reservations(generation_id: int) -> list[Reservation]:
     return list(reservations.order_by("balance__allowance_id", "pk"))
 
 
+def _get_first_reserved(reservation: Reservation) -> Decimal:
+    """What the press reserved; 0 for a task that came from outside."""
+    entries = LedgerEntry.objects.filter(
+        generation_id=reservation.generation_id,
+        balance_id=reservation.balance_id,
+        kind=LedgerEntry.Kind.RESERVE,
+    )
+    return entries.values_list("credits_reserved_delta", flat=True).first() or ZERO_CREDITS
+
+
 def _post_entry(
-    reservation: Reservation, entry: LedgerEntry, state: Reservation.State, amount: Decimal
+    reservation: Reservation,
+    entry: LedgerEntry,
+    state: Reservation.State,
+    amount: Decimal,
+    next_round: int | None = None,
 ) -> None:
     """Write one entry, apply it to the balance, and set state and credits of the reservation."""
+    entry.round = reservation.round if next_round is None else next_round
     unchanged_reservation = Reservation.objects.filter(
-        pk=reservation.pk, state=reservation.state, credits=reservation.credits
+        pk=reservation.pk,
+        state=reservation.state,
+        credits=reservation.credits,
+        round=reservation.round,
     )
-    if not unchanged_reservation.update(state=state, credits=amount):
+    if not unchanged_reservation.update(state=state, credits=amount, round=entry.round):
         raise RuntimeError(f"reservation {reservation.pk} was changed without its lock")
     balance = change_balance(
         reservation.balance_id,

@@ -235,6 +235,9 @@ class Reservation(models.Model):
     )
     credits = CreditsField(_("credits"))
     state = models.CharField(max_length=8, choices=State.choices, default=State.RESERVED)
+    round = models.PositiveSmallIntegerField(
+        default=0, help_text=_("How often it was opened again after its end.")
+    )
 
     class Meta:
         verbose_name = _("reservation")
@@ -278,7 +281,8 @@ class LedgerEntry(models.Model):
 
     The entries of a generation in a balance sum to what is reserved; in the end to what EvoLink
     charged, or to 0. `credits_used_after` is what the balance had used after this entry,
-    `credits_limit` its limit then.
+    `credits_limit` its limit then. A decision that was taken back opens the reservation again: the
+    next `round` begins, which ends by a settlement or a release of its own.
     """
 
     class Kind(models.TextChoices):
@@ -287,6 +291,7 @@ class LedgerEntry(models.Model):
         SETTLE = "settle", _("charged")
         RELEASE = "release", _("returned")
         CORRECT = "correct", _("corrected")
+        REOPEN = "reopen", _("opened again")
 
     generation_id = models.PositiveBigIntegerField(_("generation"))
     balance = models.ForeignKey(
@@ -307,6 +312,9 @@ class LedgerEntry(models.Model):
         help_text=_("The person who decided it; empty when the studio did."),
     )
     note = models.CharField(_("note"), max_length=300, blank=True)
+    round = models.PositiveSmallIntegerField(
+        default=0, help_text=_("How often it had been opened again by then.")
+    )
 
     objects = LedgerEntryQuerySet.as_manager()
 
@@ -321,9 +329,14 @@ class LedgerEntry(models.Model):
                 name="entry_reserves_once",
             ),
             models.UniqueConstraint(
-                fields=["generation_id", "balance"],
+                fields=["generation_id", "balance", "round"],
                 condition=Q(kind__in=["settle", "release"]),
-                name="entry_ends_once",
+                name="entry_ends_once_a_round",
+            ),
+            models.UniqueConstraint(
+                fields=["generation_id", "balance", "round"],
+                condition=Q(kind="reopen"),
+                name="entry_reopens_once_a_round",
             ),
             # Nothing is ever reserved beyond the limit, whichever code writes the entry.
             models.CheckConstraint(
@@ -349,7 +362,13 @@ class LedgerEntry(models.Model):
                     credits_charged_delta=ZERO_CREDITS,
                     credits_reserved_delta__lte=ZERO_CREDITS,
                 )
-                | Q(kind="correct", credits_reserved_delta=ZERO_CREDITS),
+                | Q(kind="correct", credits_reserved_delta=ZERO_CREDITS)
+                | Q(
+                    kind="reopen",
+                    round__gt=0,
+                    credits_reserved_delta__gte=ZERO_CREDITS,
+                    credits_charged_delta__lte=ZERO_CREDITS,
+                ),
                 name="entry_kind_matches_deltas",
             ),
         ]
@@ -445,3 +464,23 @@ class ProviderAccount(models.Model):
 
     def __str__(self) -> str:
         return self.provider_key
+
+
+class BalanceReading(models.Model):
+    """The account at EvoLink at one moment of the last days, to hold decisions against.
+
+    `credits_used` is what EvoLink says was ever used, by this key where it says so.
+    """
+
+    provider_key = models.CharField(max_length=200)
+    read_at = models.DateTimeField()
+    credits_available = CreditsField()
+    credits_used = CreditsField(null=True)
+
+    class Meta:
+        verbose_name = _("reading of the balance")
+        verbose_name_plural = _("readings of the balance")
+        indexes = [models.Index(fields=["provider_key", "read_at"], name="reading_by_moment")]
+
+    def __str__(self) -> str:
+        return f"{self.read_at:%Y-%m-%d %H:%M:%S}: {self.credits_available}"

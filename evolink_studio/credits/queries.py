@@ -1,13 +1,21 @@
 """Reads of prices, accounts, owners and the ledger."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import ExpressionWrapper, F, Q, QuerySet
 
 from evolink_studio.accounts.models import User
-from evolink_studio.credits.fields import CreditsField
-from evolink_studio.credits.models import AllowanceBalance, ProviderAccount, RateCard, Reservation
+from evolink_studio.credits.fields import ZERO_CREDITS, CreditsField
+from evolink_studio.credits.models import (
+    AllowanceBalance,
+    BalanceReading,
+    LedgerEntry,
+    ProviderAccount,
+    RateCard,
+    Reservation,
+)
 from evolink_studio.credits.periods import build_current_period_filter
 
 MAX_OWNER_NAMES = 3
@@ -32,21 +40,56 @@ def get_provider_account(*, provider_key: str) -> ProviderAccount:
     )
 
 
+def measure_use_since(*, provider_key: str, moment: datetime) -> tuple[datetime, Decimal] | None:
+    """When the account was last read before a moment, and what EvoLink has taken since then.
+
+    Taken is the rise of what was ever used, or the fall of what is left, whichever is more: a
+    top-up hides the second. None without a reading before it. Two queries.
+    """
+    readings = BalanceReading.objects.filter(provider_key=provider_key).order_by("-read_at")
+    newest, baseline = readings.first(), readings.filter(read_at__lt=moment).first()
+    if newest is None or baseline is None:
+        return None
+    figures = [baseline.credits_available - newest.credits_available]
+    if newest.credits_used is not None and baseline.credits_used is not None:
+        figures.append(newest.credits_used - baseline.credits_used)
+    return baseline.read_at, max(figures)
+
+
 def list_owner_names() -> tuple[str, ...]:
     """Names of up to three people who can raise an allowance, oldest account first. One query."""
     owners = User.objects.filter(is_superuser=True, is_active=True).order_by("pk")
     return tuple(owner.get_full_name() or owner.username for owner in owners[:MAX_OWNER_NAMES])
 
 
-def get_ledger_amount(generation_id: int) -> Decimal | None:
-    """Credits reserved for a generation or charged for it, by the ledger.
+@dataclass(frozen=True)
+class LedgerAmounts:
+    """Credits of one generation by the ledger; `first_reserved`: what its press reserved."""
 
-    None when it is not in the ledger. One query.
+    reserved: Decimal
+    charged: Decimal
+    first_reserved: Decimal
+
+
+def get_ledger_amounts(generation_id: int) -> LedgerAmounts | None:
+    """What is reserved for a generation and what was charged; None without entries. Two queries.
+
+    Every allowance that applies has the same, so one of them is read.
     """
-    return (
-        Reservation.objects.filter(generation_id=generation_id)
-        .values_list("credits", flat=True)
-        .first()
+    reservation = Reservation.objects.filter(generation_id=generation_id).order_by("pk").first()
+    if reservation is None:
+        return None
+    is_open = reservation.state == Reservation.State.RESERVED
+    first_entries = LedgerEntry.objects.filter(
+        generation_id=generation_id,
+        balance_id=reservation.balance_id,
+        kind=LedgerEntry.Kind.RESERVE,
+    )
+    return LedgerAmounts(
+        reserved=reservation.credits if is_open else ZERO_CREDITS,
+        charged=ZERO_CREDITS if is_open else reservation.credits,
+        first_reserved=first_entries.values_list("credits_reserved_delta", flat=True).first()
+        or ZERO_CREDITS,
     )
 
 

@@ -1,7 +1,7 @@
 """All writes to the provider account and to allowances; `ledger` writes entries."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
@@ -11,12 +11,37 @@ from django.utils.translation import gettext as _
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.availability import find_reached_thresholds
 from evolink_studio.credits.fields import to_credits
-from evolink_studio.credits.models import Allowance, AllowanceBalance, BalanceError, ProviderAccount
+from evolink_studio.credits.models import (
+    Allowance,
+    AllowanceBalance,
+    BalanceError,
+    BalanceReading,
+    ProviderAccount,
+)
 from evolink_studio.credits.periods import build_current_period_filter
 
+BALANCE_READING_RETENTION = timedelta(days=7)
 
-def record_balance(*, provider_key: str, credits_available: Decimal, now: datetime) -> None:
-    """Store the balance that EvoLink returned; it also accepted the key."""
+
+def record_balance(
+    *,
+    provider_key: str,
+    credits_available: Decimal,
+    credits_used: Decimal | None = None,
+    now: datetime,
+) -> None:
+    """Store the balance that EvoLink returned; it also accepted the key.
+
+    Its readings are kept for BALANCE_READING_RETENTION. `credits_used`: ever, as far as it is said.
+    """
+    readings = BalanceReading.objects.filter(provider_key=provider_key)
+    readings.filter(read_at__lt=now - BALANCE_READING_RETENTION).delete()
+    BalanceReading.objects.create(
+        provider_key=provider_key,
+        read_at=now,
+        credits_available=to_credits(credits_available) or Decimal(0),
+        credits_used=to_credits(credits_used),
+    )
     ProviderAccount.objects.update_or_create(
         provider_key=provider_key,
         defaults={

@@ -178,6 +178,7 @@ class Task(ApiModel):
     billing: Annotated[TaskBilling, BeforeValidator(_parse_object)] = TaskBilling()  # seen
     duration: Count = None  # seen: processing time in seconds
     request_id: Text = ""  # seen
+    prompt: Text = ""  # not documented; compared where an answer has it
 
     @model_validator(mode="before")
     @classmethod

@@ -15,6 +15,7 @@ from evolink_studio.generations.models import (
     Alert,
     CallbackDelivery,
     Charge,
+    Decision,
     Generation,
 )
 from evolink_studio.generations.states import ErrorCode, State
@@ -33,12 +34,23 @@ LOCAL_COPY_INCIDENT_DELAY = timedelta(days=1)
 UNSENDABLE_FILTER = Q(
     state=State.QUEUED, next_attempt_at__isnull=False, error_code=ErrorCode.INTERNAL
 )
+
+
+def _build_decision_filter(*kinds: Decision.Kind) -> Q:
+    """Rows with a decision to look at. With its kinds named, the query takes their index."""
+    decisions = Decision.objects.filter(needs_look=True, kind__in=kinds).order_by()
+    return Q(pk__in=decisions.values("generation"))
+
+
+CONTRADICTABLE_KINDS = frozenset(Decision.Kind) - {Decision.Kind.UNLINK}
+
 # Every row that an incident type may fit. Each part uses an index; SQLite takes the one on (state,
 # next_attempt_at) only where the query says that the latter is set, as it is in these states.
 UNSETTLED_FILTER = (
     Q(charge__in=OPEN_CHARGES)
     | Q(state=State.SAVING, next_attempt_at__isnull=False)
     | UNSENDABLE_FILTER
+    | _build_decision_filter(*Decision.Kind)
 )
 MAX_ALERTS = 200
 
@@ -55,6 +67,8 @@ class IncidentAction(Enum):
 class IncidentName(StrEnum):
     """The types of incidents as URLs, alerts and metrics name them."""
 
+    DECISION_CONTRADICTED = "contradicted"
+    TASK_UNLINKED = "unlinked"
     ANSWER_LOST = "unknown"
     LOCAL_COPY_AWAY = "astray"
     LOCAL_COPY_ONLY = "parked"
@@ -110,6 +124,26 @@ def _long_saving_filter(now: datetime) -> Q:
 
 # In order: the first type that fits is shown.
 INCIDENT_TYPES = (
+    IncidentType(
+        IncidentName.DECISION_CONTRADICTED,
+        _("Decided, and EvoLink says otherwise"),
+        _(
+            "It was settled by hand, and what EvoLink said afterwards speaks against that. Its "
+            "page says what. Take the decision back there and link the task, or keep it."
+        ),
+        lambda now: _build_decision_filter(*CONTRADICTABLE_KINDS),
+        (IncidentAction.RESOLVE,),
+    ),
+    IncidentType(
+        IncidentName.TASK_UNLINKED,
+        _("A task without a place"),
+        _(
+            "A task was unlinked from it, and nobody has it now, though EvoLink may have charged "
+            "it. Link it where it belongs, or bring it into a library; its film is kept."
+        ),
+        lambda now: _build_decision_filter(Decision.Kind.UNLINK),
+        (IncidentAction.RESOLVE,),
+    ),
     IncidentType(
         IncidentName.ANSWER_LOST,
         _("Answer lost"),

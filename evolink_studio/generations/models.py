@@ -242,6 +242,120 @@ class Alert(models.Model):
         return f"{self.generation_id} {self.incident_type}"
 
 
+class TaskLookup(models.Model):
+    """A task that an admin named: the worker reads it, and the admin sees what it is.
+
+    Without `generation` it is to be brought into somebody's library.
+    """
+
+    class Outcome(models.TextChoices):
+        """What EvoLink answered; empty until then."""
+
+        FOUND = "found", _("EvoLink knows this task")
+        NOT_FOUND = (
+            "not_found",
+            _("EvoLink knows no such task, or it belongs to the key of another account"),
+        )
+        REFUSED = "refused", _("EvoLink refuses to show this task to the studio's key")
+        UNANSWERED = "unanswered", _("EvoLink could not be reached")
+
+    task_id = models.CharField(_("task at EvoLink"), max_length=128)
+    generation = models.ForeignKey(
+        Generation, on_delete=models.CASCADE, null=True, related_name="lookups"
+    )
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
+    )
+    requested_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
+    reply = models.JSONField(null=True)
+
+    class Meta:
+        verbose_name = _("task lookup")
+        verbose_name_plural = _("task lookups")
+        indexes = [
+            models.Index(
+                fields=["requested_at"],
+                name="lookup_waiting",
+                condition=Q(answered_at__isnull=True),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.task_id
+
+
+class DecisionQuerySet(models.QuerySet["Decision"]):
+    """Decisions, and what speaks against them."""
+
+    def contradict(self, by: "Decision.Contradiction", *, now: datetime, task_id: str = "") -> int:
+        """Mark those that still stand as contradicted, once. Returns how many. One query."""
+        standing_decisions = self.filter(closed_at=None, contradicted_at=None)
+        return standing_decisions.update(
+            contradiction=by, contradicted_at=now, contradicting_task_id=task_id, needs_look=True
+        )
+
+
+class Decision(models.Model):
+    """What was decided about the task of a generation, by an admin or (without `actor`) the search.
+
+    It stands until `closed_at`: then it was taken back. `needs_look`: it left something to settle,
+    or EvoLink said otherwise later (`contradiction`), so that it is an incident.
+    """
+
+    class Kind(models.TextChoices):
+        """What was decided."""
+
+        LINK = "link", _("task linked")
+        UNLINK = "unlink", _("task unlinked")
+        NEVER_TAKEN = "never", _("EvoLink never took it")
+        CHARGED = "charged", _("charged without a film")
+
+    class Contradiction(models.TextChoices):
+        """What said otherwise afterwards."""
+
+        CALLBACK = "callback", _("a callback on its secret address names a task")
+        ANSWER = "answer", _("EvoLink's own answer came late and names a task")
+        TASK = "task", _("the task list has a task of that model and moment")
+        BALANCE = "balance", _("the balance fell by more than the book explains")
+
+    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="decisions")
+    kind = models.CharField(max_length=7, choices=Kind.choices)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    reason = models.CharField(max_length=300, blank=True)
+    decided_at = models.DateTimeField()
+    task_id = models.CharField(max_length=128, blank=True)
+    films = models.ManyToManyField(Asset, related_name="+", blank=True)
+    credits_charged = CreditsField(null=True, help_text=_("What the unlinked task cost."))
+    contradiction = models.CharField(max_length=8, choices=Contradiction.choices, blank=True)
+    contradicted_at = models.DateTimeField(null=True)
+    contradicting_task_id = models.CharField(max_length=128, blank=True)
+    needs_look = models.BooleanField(default=False)
+    closed_at = models.DateTimeField(null=True)
+
+    objects = DecisionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("decision")
+        verbose_name_plural = _("decisions")
+        ordering = ["pk"]
+        indexes = [
+            models.Index(
+                fields=["kind", "generation"],
+                name="decision_to_look_at",
+                condition=Q(needs_look=True),
+            ),
+            models.Index(fields=["kind", "decided_at"], name="decision_by_kind"),
+            models.Index(fields=["task_id"], name="decision_by_task"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.generation_id} {self.kind}"
+
+
 class ChangeFeed(models.Model):
     """Counts the changes of one person's generations; a page asks for those since version N."""
 

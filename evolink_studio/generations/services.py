@@ -23,6 +23,7 @@ from evolink_studio.generations.models import (
     Generation,
     Heartbeat,
 )
+from evolink_studio.generations.pipeline.contradictions import record_contradicting_callback
 from evolink_studio.generations.states import (
     DISMISSIBLE_STATES,
     REFRESHABLE_STATES,
@@ -188,6 +189,8 @@ def record_callback(
         reported_task_id=task_id[:128],
         rejection=rejection,
     )
+    if task_id and rejection in ("", CallbackDelivery.Rejection.OTHER_TASK):
+        record_contradicting_callback(generation.pk, status=status, task_id=task_id, now=now)
     if rejection:
         return
     rows = Generation.objects.filter(pk=generation.pk, next_attempt_at__gt=now)

@@ -97,6 +97,7 @@ class DistributedWorker(Worker):
     def _duties(self) -> Mapping[str, Callable[[], Awaitable[bool]]]:
         return {
             "sweep": self._recover_interrupted_sends,
+            "look-up": self._read_named_tasks,
             "balance": self._refresh_balance,
             "tell": self._notify_admins,
             "daily": self._run_daily,

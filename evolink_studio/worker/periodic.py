@@ -16,6 +16,7 @@ from evolink_studio.evolink.errors import (
     RateLimitError,
     RequestRejected,
 )
+from evolink_studio.generations.pipeline.contradictions import check_decisions
 from evolink_studio.generations.pipeline.downloading import filter_needed_files
 from evolink_studio.generations.pipeline.provider import Provider
 from evolink_studio.library.services import delete_orphans
@@ -29,7 +30,10 @@ MAX_SHOWN_FINDINGS = 20
 
 
 async def refresh_balance(provider: Provider, *, now: datetime) -> None:
-    """Read and store the balance: one free call that also checks the key."""
+    """Read and store the balance: one free call that also checks the key.
+
+    Recent decisions about lost answers are held against it.
+    """
     try:
         balance = await provider.client.get_balance()
     except AuthenticationError:
@@ -42,8 +46,13 @@ async def refresh_balance(provider: Provider, *, now: datetime) -> None:
         )
     else:
         await sync_to_async(services.record_balance)(
-            provider_key=provider.provider_key, credits_available=balance.credits_available, now=now
+            provider_key=provider.provider_key,
+            credits_available=balance.credits_available,
+            # What this key used, where EvoLink says it: others may use the account, too.
+            credits_used=balance.user_used if balance.token_used is None else balance.token_used,
+            now=now,
         )
+        await check_decisions(provider, now=now)
 
 
 def _balance_error(error: EvoLinkError) -> BalanceError:

@@ -130,6 +130,7 @@ async def run_duty_job(context: JobContext, timestamp: int, duty: str) -> None:
 
 CRON_BY_DUTY = {
     "sweep": "* * * * * */15",
+    "look-up": "* * * * * */2",
     "balance": "* * * * *",
     "tell": "* * * * *",
     "daily": "*/10 * * * *",  # a check; it runs once a day

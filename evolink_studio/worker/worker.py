@@ -19,6 +19,7 @@ from evolink_studio.generations.models import MIN_FREE_DISK_BYTES, Generation
 from evolink_studio.generations.pipeline.dispatch import dispatch
 from evolink_studio.generations.pipeline.downloading import download_results
 from evolink_studio.generations.pipeline.leases import lease_due, renew_leases
+from evolink_studio.generations.pipeline.lookups import read_named_tasks
 from evolink_studio.generations.pipeline.polling import poll_batch
 from evolink_studio.generations.pipeline.provider import Clock, Provider
 from evolink_studio.generations.pipeline.queue import (
@@ -39,6 +40,7 @@ log = structlog.get_logger(__name__)
 
 QUEUE_INTERVAL_SECONDS = 0.3  # between two queries for due rows
 SEARCH_INTERVAL_SECONDS = 2.0
+LOOKUP_INTERVAL_SECONDS = 1.0  # an admin is waiting for it
 RENEW_INTERVAL_SECONDS = 30.0
 RECOVERY_INTERVAL_SECONDS = 15.0
 HEARTBEAT_INTERVAL_SECONDS = 5.0
@@ -96,6 +98,7 @@ class Worker:
             self._run_every("start_polls", QUEUE_INTERVAL_SECONDS, self._start_polls),
             self._run_every("start_downloads", QUEUE_INTERVAL_SECONDS, self._start_downloads),
             self._run_every("start_searches", SEARCH_INTERVAL_SECONDS, self._start_searches),
+            self._run_every("read_named_tasks", LOOKUP_INTERVAL_SECONDS, self._read_named_tasks),
             self._run_every("renew_leases", RENEW_INTERVAL_SECONDS, self._renew_leases),
             self._run_every(
                 "recover_interrupted_sends",
@@ -176,6 +179,10 @@ class Worker:
     async def _start_searches(self) -> bool:
         # With max_searches = 1, as two searches at once could both find the same task.
         return await self._start_stage(State.UNKNOWN, self.capacity.max_searches, reconcile)
+
+    async def _read_named_tasks(self) -> bool:
+        await read_named_tasks(provider=self.provider, clock=self.clock)
+        return False
 
     async def _start_stage(self, state: State, limit: int, stage: PipelineStep) -> bool:
         free_slots = limit - self._count_running(state)

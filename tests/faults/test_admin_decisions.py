@@ -5,9 +5,8 @@ from decimal import Decimal
 import pytest
 
 from evolink_studio.credits.audit import audit_ledger_with_generations
-from evolink_studio.evolink.errors import ServiceUnavailableError
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.resolutions import import_task, mark_charged, mark_not_charged
+from evolink_studio.generations.resolutions import mark_charged, mark_not_charged
 from evolink_studio.generations.services import record_callback
 from evolink_studio.generations.states import State
 from tests.faults.lifecycle import idempotency_key_of
@@ -79,21 +78,3 @@ def test_the_task_of_a_neighbour_that_was_settled_by_hand_is_not_taken(history):
         State.UNKNOWN,
         None,
     )
-
-
-def test_a_task_that_was_named_is_asked_for_again_when_evolink_did_not_answer(history):
-    """A day old, so that the task list does not show it as one of this moment."""
-    history.submit_form(1, VEO, TEN)
-    history.assert_all()
-    history.run_dispatch("answer cut", TEN)
-    task_id = next(iter(history.provider.task_versions))
-    mark_charged(generation=history.pick_generation(0), amount=TEN, now=history.clock())
-    history.clock.advance(days=1)
-    imported = import_task(
-        owner=history.users[1], model_id=VEO, task_id=task_id, now=history.clock()
-    )
-    history.rows = [imported]
-    history.run_busy_stage(0, ServiceUnavailableError("away"), 0)
-    history.run_busy_stage(0, None, 0)
-    imported.refresh_from_db()
-    assert (imported.state, imported.task_id) == (State.RUNNING, task_id)

@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import QuerySet
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -21,15 +22,22 @@ from evolink_studio.core.admin import ReadOnlyAdmin, is_owner
 from evolink_studio.core.database import parse_id
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.admin import ledger
-from evolink_studio.generations import queries
-from evolink_studio.generations.admin import columns, resolution_forms, usage_page
+from evolink_studio.generations import queries, resolutions
+from evolink_studio.generations.admin import (
+    columns,
+    resolution_forms,
+    task_lookups,
+    usage_page,
+)
 from evolink_studio.generations.admin.actions import cancel_selected, refresh_selected
 from evolink_studio.generations.admin.changelist import CountingPaginator, GenerationChangeList
 from evolink_studio.generations.admin.columns import GenerationColumns
 from evolink_studio.generations.admin.filters import DateRangeFilter, IncidentFilter, ModelFilter
-from evolink_studio.generations.models import Generation
+from evolink_studio.generations.models import Generation, TaskLookup
 from evolink_studio.generations.presenters.cards import present_card
 from evolink_studio.generations.states import REFRESHABLE_STATES, State
+
+MAX_SHOWN_LOOKUPS = 5
 
 
 @admin.register(Generation)
@@ -131,6 +139,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
         custom_urls = [
             path("usage/", view(self.usage_view), name="generations_usage"),
             path("rescue/", view(self.import_task_view), name="generations_rescue"),
+            path("lookup/<int:pk>/", view(self.lookup_view), name="generations_lookup"),
             path("<int:pk>/settle/", view(self.resolve_view), name="generations_settle"),
         ]
         return [*custom_urls, *super().get_urls()]
@@ -140,37 +149,112 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
         context = self.admin_site.each_context(request)
         return usage_page.render_usage_page(request, context)
 
-    def resolve_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """POST: the owner resolves an `unknown` generation, or corrects an ended one's charge."""
+    def resolve_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """POST: the owner decides. First the page shows what that changes, then it is done."""
         generation = Generation.objects.filter(pk=pk).first()
         if generation is None:
             raise Http404
         if request.method != "POST" or not is_owner(request):
             raise PermissionDenied
         try:
+            if request.POST.get("decision") == "task":
+                return self._look_up_task(request, generation)
+            decision = resolution_forms.find_decision(generation, request.POST.dict())
+            if "confirm" not in request.POST:
+                return self._render_decision(request, generation, decision)
             with transaction.atomic():
-                data, actor = request.POST.dict(), _get_actor(request)
-                message = resolution_forms.resolve_generation(
-                    generation, data, actor, timezone.now()
+                text = resolution_forms.carry_out(
+                    generation, decision, _get_actor(request), timezone.now()
                 )
-                self.log_change(request, generation, message)
+                self.log_change(request, generation, text)
         except resolution_forms.ResolutionError as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
-            self.message_user(request, message, messages.SUCCESS)
-        return HttpResponseRedirect(Generation(pk=pk).get_admin_url())
+            self.message_user(request, text, messages.SUCCESS)
+        return HttpResponseRedirect(generation.get_admin_url())
 
-    def import_task_view(self, request: HttpRequest) -> HttpResponseBase:
-        """The owner imports the film of a task that no generation here has."""
+    def _render_decision(
+        self,
+        request: HttpRequest,
+        generation: Generation,
+        decision: resolution_forms.DecisionForm,
+    ) -> TemplateResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": decision.type.title,
+            "generation": generation,
+            "decision": decision,
+            "changes": resolution_forms.preview_decision(generation, decision),
+            "hidden_fields": [
+                (name, decision.form.data[name])
+                for name in decision.form.fields
+                if name in decision.form.data
+            ],
+            "note": decision.form.cleaned_data["note"],
+        }
+        return TemplateResponse(request, "generations/admin/decide.html", context)
+
+    def _look_up_task(
+        self, request: HttpRequest, generation: Generation | None
+    ) -> HttpResponseRedirect:
+        """Have the worker read the task that was named. Raises ResolutionError."""
+        form = resolution_forms.TaskForm(request.POST)
+        if not form.is_valid():
+            raise resolution_forms.ResolutionError(
+                " ".join(str(error) for error in form.errors["task_id"])
+            )
+        lookup = resolutions.request_lookup(
+            task_id=form.cleaned_data["task_id"],
+            generation=generation,
+            actor=_get_actor(request),
+            now=timezone.now(),
+        )
+        return HttpResponseRedirect(reverse("admin:generations_lookup", args=[lookup.pk]))
+
+    def lookup_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """What a named task is; POST links it, or imports it. It renews itself while it waits."""
         if not is_owner(request):
             raise PermissionDenied
-        form = resolution_forms.ImportTaskForm(request.POST or None)
+        lookup = TaskLookup.objects.select_related("generation__owner").filter(pk=pk).first()
+        if lookup is None:
+            raise Http404
+        context = task_lookups.build_lookup_context(
+            lookup, request.POST.dict() if request.method == "POST" else None
+        )
+        form = context.get("form")
+        if request.method == "POST" and form is not None and form.is_valid():
+            try:
+                return self._apply_lookup(request, lookup, form)
+            except resolution_forms.ResolutionError as error:
+                self.message_user(request, str(error), messages.ERROR)
+                return HttpResponseRedirect(request.path)
+        context |= self.admin_site.each_context(request)
+        context["title"] = _("Task {task}").format(task=lookup.task_id)
+        response = TemplateResponse(request, "generations/admin/lookup.html", context)
+        if lookup.answered_at is None:
+            response.headers["Refresh"] = str(task_lookups.REFRESH_SECONDS)
+        return response
+
+    def _apply_lookup(
+        self, request: HttpRequest, lookup: TaskLookup, form: Form
+    ) -> HttpResponseRedirect:
+        is_import = lookup.generation is None
+        with transaction.atomic():
+            text = task_lookups.apply_lookup(lookup, form, _get_actor(request), timezone.now())
+            generation = lookup.generation
+            assert generation is not None
+            log = self.log_addition if is_import else self.log_change
+            log(request, generation, text)
+        self.message_user(request, text, messages.SUCCESS)
+        return HttpResponseRedirect(generation.get_admin_url())
+
+    def import_task_view(self, request: HttpRequest) -> HttpResponseBase:
+        """The owner names a task that no generation here has, to import its film."""
+        if not is_owner(request):
+            raise PermissionDenied
+        form = resolution_forms.TaskForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            generation = form.import_task(_get_actor(request), timezone.now())
-            self.log_addition(request, generation, _("Film of a task brought in."))
-            text = _("The worker asks EvoLink about this task, then copies its film.")
-            self.message_user(request, text, messages.SUCCESS)
-            return HttpResponseRedirect(generation.get_admin_url())
+            return self._look_up_task(request, None)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Bring in the film of a task"),
@@ -190,7 +274,8 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
             ],
             "can_refresh": generation.state in REFRESHABLE_STATES,
             "can_cancel": generation.state == State.QUEUED and is_owner(request),
-            **(resolution_forms.build_decision_forms(generation) if is_owner(request) else {}),
+            **(_build_decision_context(generation) if is_owner(request) else {}),
+            "contradictions": generation.decisions.filter(needs_look=True),
             "estimated": format_credits(generation.credits_estimated),
             "reserved": format_credits(generation.credits_reserved),
             "charged": format_credits(generation.credits_charged),
@@ -220,6 +305,18 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """Whether this person may cancel other people's generations."""
         return is_owner(request)
+
+
+def _build_decision_context(generation: Generation) -> dict[str, object]:
+    """The decisions that the owner may make, and the tasks that were looked up."""
+    return {
+        "can_resolve": generation.state == State.UNKNOWN,
+        "task_form": resolution_forms.TaskForm(
+            initial={"task_id": generation.candidate_task_id}, auto_id="task_%s"
+        ),
+        "lookups": generation.lookups.order_by("-pk")[:MAX_SHOWN_LOOKUPS],
+        "decisions": resolution_forms.build_decision_forms(generation),
+    }
 
 
 def _redirect_back(request: HttpRequest) -> HttpResponse | None:

@@ -35,7 +35,7 @@ from evolink_studio.evolink.errors import (
     ServiceUnavailableError,
 )
 from evolink_studio.evolink.types import Task
-from evolink_studio.generations.models import Charge, Generation
+from evolink_studio.generations.models import Charge, Decision, Generation
 from evolink_studio.generations.params import AssetMissing, load_params_for_dispatch
 from evolink_studio.generations.pipeline import schedule, unexpected_errors
 from evolink_studio.generations.pipeline.provider import Clock, Provider
@@ -89,6 +89,12 @@ def record_accepted(
         # Another generation has this task id: a person has to decide.
         is_linked = False
         _mark_unknown(generation, ErrorCode.TASK_ALREADY_LINKED, task.id, lease_id, now)
+    if not is_linked:
+        # A paused worker brings the answer after a person has decided without it.
+        decisions = Decision.objects.filter(generation=generation).exclude(task_id=task.id)
+        decisions.exclude(kind=Decision.Kind.UNLINK).contradict(
+            Decision.Contradiction.ANSWER, now=now, task_id=task.id
+        )
     log.info("dispatch recorded", generation=generation.pk, task=task.id, linked=is_linked)
 
 

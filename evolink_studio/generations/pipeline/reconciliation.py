@@ -14,14 +14,16 @@ from asgiref.sync import sync_to_async
 from django.db import OperationalError
 from django.db.models import Q
 
+from evolink_studio.accounts.models import User
 from evolink_studio.evolink.errors import EvoLinkError, NotFoundError
 from evolink_studio.evolink.types import Task, TaskSummary
-from evolink_studio.generations.models import CallbackDelivery, Charge, Generation
+from evolink_studio.generations.models import CallbackDelivery, Charge, Decision, Generation
 from evolink_studio.generations.pipeline import schedule, unexpected_errors
 from evolink_studio.generations.pipeline.dispatch import record_accepted
 from evolink_studio.generations.pipeline.provider import Clock, Provider
 from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import transition, update_in_state
+from evolink_studio.library.models import Asset
 
 log = structlog.get_logger(__name__)
 
@@ -50,10 +52,45 @@ async def reconcile(
         unexpected_errors.log_unexpected_error(generation, error, step="search")
         is_answered = False
     if task is not None:
-        await sync_to_async(record_accepted)(generation, task, lease_id, provider, clock())
+        await sync_to_async(_record_found)(generation, task, lease_id, provider, clock())
     # A candidate stays until EvoLink has answered about it.
     candidate_task_id = "" if is_answered else named_task_id
     await sync_to_async(_search_later)(generation, candidate_task_id, lease_id, clock())
+
+
+def _record_found(
+    generation: Generation, task: Task, lease_id: uuid.UUID, provider: Provider, now: datetime
+) -> None:
+    """Link it, and note that the search did, so that an admin can unlink it."""
+    record_accepted(generation, task, lease_id, provider, now)
+    if Generation.objects.filter(pk=generation.pk, task_id=task.id).exists():
+        record_link(generation, task.id, now=now)
+
+
+def record_link(
+    generation: Generation,
+    task_id: str,
+    *,
+    actor: User | None = None,
+    reason: str = "",
+    now: datetime,
+) -> list[Asset]:
+    """Note who linked a task, without `actor` the search, so that it can be unlinked.
+
+    Where it was unlinked before, it has a place now. Returns the films that were kept of it.
+    """
+    decisions = Decision.objects.filter(task_id=task_id, kind=Decision.Kind.UNLINK, needs_look=True)
+    films = list(Asset.objects.filter(pk__in=decisions.values("films")).order_by("pk"))
+    decisions.update(needs_look=False, closed_at=now)
+    Decision.objects.create(
+        generation=generation,
+        kind=Decision.Kind.LINK,
+        actor=actor,
+        reason=reason,
+        decided_at=now,
+        task_id=task_id,
+    )
+    return films
 
 
 def _find_early_callback(generation: Generation) -> str:
@@ -79,21 +116,32 @@ async def _find_by_callback(
         generation, task.created
     ):
         return None
-    return task if await sync_to_async(_filter_unlinked)([task.id]) else None
+    return task if await sync_to_async(filter_unlinked)([task.id], generation.pk) else None
 
 
 async def _find_in_list(generation: Generation, provider: Provider) -> Task | None:
     """The only unlinked task of that model and time, unless another generation could own it."""
-    matches: list[TaskSummary] = []
+    tasks = await list_tasks_since(provider, generation.sent_at)
+    task_id = await sync_to_async(find_only_match)(generation, tasks)
+    return await provider.client.get_task(task_id) if task_id else None
+
+
+async def list_tasks_since(provider: Provider, moment: datetime | None) -> list[TaskSummary]:
+    """The newest tasks of the account, up to MAX_LIST_PAGES, at least back to this moment."""
+    found_tasks: list[TaskSummary] = []
     for page in range(1, MAX_LIST_PAGES + 1):
         tasks = await provider.client.list_tasks(page, 50)
-        matches += [task for task in tasks or () if _matches_generation(generation, task)]
-        if not tasks or _reaches_before_send(generation, tasks):
+        found_tasks += tasks or ()
+        if not tasks or _reaches_before(moment, tasks):
             break
-    unlinked_ids = await sync_to_async(_filter_unlinked)([task.id for task in matches])
-    if len(unlinked_ids) != 1 or await sync_to_async(_has_rival)(generation):
-        return None
-    return await provider.client.get_task(unlinked_ids[0])
+    return found_tasks
+
+
+def find_only_match(generation: Generation, tasks: Iterable[TaskSummary]) -> str:
+    """The id of the only unlinked task of that model and time; "" without, or with a rival."""
+    matches = [task.id for task in tasks if _matches_generation(generation, task)]
+    unlinked_ids = filter_unlinked(matches, generation.pk)
+    return unlinked_ids[0] if len(unlinked_ids) == 1 and not _has_rival(generation) else ""
 
 
 def _matches_generation(generation: Generation, task: TaskSummary) -> bool:
@@ -134,18 +182,24 @@ def _can_be_named_task(generation: Generation, created_at: datetime | None) -> b
     )
 
 
-def _reaches_before_send(generation: Generation, tasks: Iterable[TaskSummary]) -> bool:
-    sent_at = generation.sent_at
-    return sent_at is None or any(
-        task.created_at and task.created_at < sent_at - MAX_CREATED_BEFORE_SENT for task in tasks
+def _reaches_before(moment: datetime | None, tasks: Iterable[TaskSummary]) -> bool:
+    return moment is None or any(
+        task.created_at and task.created_at < moment - MAX_CREATED_BEFORE_SENT for task in tasks
     )
 
 
-def _filter_unlinked(task_ids: list[str]) -> list[str]:
-    """The task ids that no generation has. One query."""
+def filter_unlinked(task_ids: list[str], generation_id: int) -> list[str]:
+    """The task ids that no generation has, and that were not unlinked from this one. Two queries.
+
+    What an admin unlinked is not found again by the search.
+    """
     linked_ids = set(
         Generation.objects.filter(task_id__in=task_ids).values_list("task_id", flat=True)
     )
+    unlinked_decisions = Decision.objects.filter(
+        kind=Decision.Kind.UNLINK, generation=generation_id, task_id__in=task_ids
+    )
+    linked_ids |= set(unlinked_decisions.values_list("task_id", flat=True))
     return [task_id for task_id in dict.fromkeys(task_ids) if task_id not in linked_ids]
 
 

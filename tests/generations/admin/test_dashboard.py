@@ -16,7 +16,7 @@ from evolink_studio.generations.incidents import (
     get_unsettled_totals,
     list_open_incidents,
 )
-from evolink_studio.generations.models import CallbackDelivery, Generation
+from evolink_studio.generations.models import CallbackDelivery, Decision, Generation
 from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.states import State
 from tests.factories import NOW, GenerationFactory
@@ -194,6 +194,11 @@ def test_the_count_of_a_reason_is_that_of_the_list_it_leads_to(staff_client, rea
             state=State.SAVING, created_at=created, local_copy_seen_at=NOW - 25 * HOUR
         )
         GenerationFactory(error_code="internal", created_at=created)
+        for kind in ("never", "unlink"):
+            decided_row = GenerationFactory(state=State.FAILED, created_at=created)
+            Decision.objects.create(
+                generation=decided_row, kind=kind, decided_at=NOW, needs_look=True
+            )
         CallbackDelivery.objects.create(
             generation=called_row, received_at=NOW, size_bytes=1, rejection="too_many"
         )

@@ -4,15 +4,16 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.generations.models import Charge, Generation
+from evolink_studio.generations.models import Charge, Generation, TaskLookup
 from evolink_studio.generations.states import State
-from tests.factories import GenerationFactory, UserFactory
+from tests.factories import GenerationFactory
 from tests.generations.admin.conftest import GENERATIONS_URL, generation_url
 
 IMPORT_TASK_URL = f"{GENERATIONS_URL}rescue/"
 
 
 def post_resolution(browser, generation, **data):
+    data = {"note": "Seen in my account", "version": 0, "confirm": "1"} | data
     return browser.post(f"{GENERATIONS_URL}{generation.pk}/settle/", data, follow=True)
 
 
@@ -28,23 +29,6 @@ def test_the_decisions_are_offered_to_the_owner_where_an_answer_is_lost(
     assert words in owner_client.get(generation_url(unknown_generation)).content.decode()
     assert words not in staff_client.get(generation_url(unknown_generation)).content.decode()
     assert words not in owner_client.get(generation_url(GenerationFactory())).content.decode()
-
-
-def test_a_named_task_is_only_read_by_the_worker(owner_client, unknown_generation):
-    answer = post_resolution(
-        owner_client, unknown_generation, decision="task", task_id="task-unified-7"
-    )
-    assert "links it if it fits" in answer.content.decode()
-    unknown_generation.refresh_from_db()
-    assert (
-        unknown_generation.state,
-        unknown_generation.candidate_task_id,
-        unknown_generation.task_id,
-    ) == (
-        State.UNKNOWN,
-        "task-unified-7",
-        None,
-    )
 
 
 def test_resolved_as_never_accepted_it_has_failed_and_is_not_charged(
@@ -80,7 +64,15 @@ def test_resolved_as_charged_it_keeps_the_amount(owner_client, unknown_generatio
         {"decision": "other"},
         {"decision": "task", "task_id": ""},
         {"decision": "task", "task_id": "../../v1/credits"},
-        {"decision": "task", "task_id": "a\n"},
+        {"decision": "task", "task_id": "a b"},
+        {"decision": "never", "note": ""},
+        {"decision": "never", "note": " "},
+        {"decision": "never", "version": ""},
+        {"decision": "never", "version": "9" * 30},
+        {"decision": "never", "version": "7"},
+        {"decision": "unlink"},
+        {"decision": "reopen"},
+        {"decision": "keep"},
         {"decision": "charged", "amount": "-1"},
         {"decision": "charged", "amount": "NaN"},
         {"decision": "charged", "amount": ""},
@@ -89,12 +81,8 @@ def test_resolved_as_charged_it_keeps_the_amount(owner_client, unknown_generatio
 def test_a_decision_that_makes_no_sense_changes_nothing(owner_client, unknown_generation, fields):
     before = Generation.objects.values().get(pk=unknown_generation.pk)
     assert post_resolution(owner_client, unknown_generation, **fields).status_code == 200
-    after = Generation.objects.values().get(pk=unknown_generation.pk)
-    if fields.get("task_id") == "a\n":
-        # A form takes off white space around a text.
-        assert after["candidate_task_id"] == "a"
-    else:
-        assert after == before
+    assert Generation.objects.values().get(pk=unknown_generation.pk) == before
+    assert not TaskLookup.objects.exists()
 
 
 def test_a_task_of_another_generation_is_refused(owner_client, unknown_generation):
@@ -102,9 +90,8 @@ def test_a_task_of_another_generation_is_refused(owner_client, unknown_generatio
     answer = post_resolution(
         owner_client, unknown_generation, decision="task", task_id=other_row.task_id
     )
-    assert "A generation here has this task already." in answer.content.decode()
-    unknown_generation.refresh_from_db()
-    assert unknown_generation.candidate_task_id == ""
+    assert f"A generation here has this task already: {other_row}." in answer.content.decode()
+    assert not TaskLookup.objects.exists()
 
 
 def test_what_has_ended_is_not_resolved_again(owner_client):
@@ -123,15 +110,3 @@ def test_staff_decide_nothing_and_a_refresh_decides_nothing(
     assert staff_client.get(IMPORT_TASK_URL).status_code == 403
     unknown_generation.refresh_from_db()
     assert unknown_generation.state == State.UNKNOWN
-
-
-def test_the_film_of_a_task_is_imported_into_a_users_library(owner_client):
-    ada = UserFactory(username="ada")
-    fields = {"task_id": "task-unified-9", "owner": ada.pk, "model": "veo3.1-pro"}
-    answer = owner_client.post(IMPORT_TASK_URL, fields, follow=True)
-    generation = Generation.objects.get(owner=ada)
-    assert answer.redirect_chain[-1][0] == generation_url(generation)
-    assert (generation.state, generation.candidate_task_id) == (State.UNKNOWN, "task-unified-9")
-    second_reply = owner_client.post(IMPORT_TASK_URL, fields)
-    assert "A generation here has this task already." in second_reply.content.decode()
-    assert Generation.objects.count() == 1
