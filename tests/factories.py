@@ -10,7 +10,7 @@ from django.core.files.storage import default_storage
 from factory.django import DjangoModelFactory
 
 from evolink_studio.accounts.models import User
-from evolink_studio.generations.models import Charge, Generation
+from evolink_studio.generations.models import OPEN_CHARGES, Charge, Generation
 from evolink_studio.generations.services import compute_fingerprint
 from evolink_studio.generations.states import ENDED_STATES, State
 from evolink_studio.library.models import Asset
@@ -100,6 +100,7 @@ class GenerationFactory(DjangoModelFactory):
     )
     credits_charged = factory.LazyAttribute(lambda it: _CREDITS_CHARGED.get(it.state))
     charge = factory.LazyAttribute(lambda it: _CHARGE_BY_STATE[it.state])
+    credits_held = factory.LazyAttribute(lambda it: _find_held_credits(it))
     finished_at = factory.LazyAttribute(
         lambda it: it.created_at + timedelta(minutes=3) if it.state in ENDED_STATES else None
     )
@@ -123,6 +124,14 @@ _CHARGE_BY_STATE = {
     State.FAILED: Charge.RETURNED,
     State.CANCELLED: Charge.NONE,
 }
+
+
+def _find_held_credits(it) -> Decimal | None:
+    """What a press reserved and EvoLink has neither charged nor returned."""
+    is_open = it.state in (State.QUEUED, State.SENDING) or it.charge in OPEN_CHARGES
+    if not is_open:
+        return None
+    return it.credits_estimated if it.credits_reserved is None else it.credits_reserved
 
 
 def _is_never_due(state: str) -> bool:

@@ -24,14 +24,14 @@ def format_usd(amount: Decimal) -> str:
     return f"≈ {number_format(credits_to_usd(amount), decimal_pos=2, force_grouping=True)} $"
 
 
-def format_credits(amount: Decimal | None, *, is_exact: bool = False) -> str:
+def format_credits(amount: Decimal | None, *, is_exact: bool = True) -> str:
     """25.7, 162, 1 095.4: in the active language, without trailing zeros; "–" for None.
 
-    Rounded to two decimals, unless `is_exact`, as the ledger needs it.
+    As exactly as it is booked, to four decimals, everywhere; not `is_exact`: to two.
     """
     if amount is None:
         return "–"
-    displayed_amount = amount if is_exact else amount.quantize(Decimal("0.01"))
+    displayed_amount = amount.quantize(Decimal("0.0001") if is_exact else Decimal("0.01"))
     return number_format(f"{displayed_amount.normalize():f}", force_grouping=True)
 
 

@@ -69,16 +69,22 @@ def audit_ledger_with_generations() -> AuditReport:
     """The same, compared with the generations if a usage source is registered."""
     source = get_usage_source()
     with consistent_snapshot():
-        return _run_audit(dict(source.list_expected_charges()) if source else None)
+        if source is None:
+            return _run_audit(None)
+        return _run_audit(
+            dict(source.list_expected_charges()), held=dict(source.list_held_credits())
+        )
 
 
-def _run_audit(expected: ExpectedCharges | None) -> AuditReport:
+def _run_audit(
+    expected: ExpectedCharges | None, held: Mapping[int, Decimal] | None = None
+) -> AuditReport:
     generation_ids: set[int] = set()
     findings = (
         *_check_triggers(),
         *_check_balance_totals(),
         *_check_running_totals(),
-        *_check_generations(expected, generation_ids),
+        *_check_generations(expected, held, generation_ids),
         *(_find_missing(expected, generation_ids) if expected is not None else ()),
     )
     return AuditReport(
@@ -178,7 +184,7 @@ class _EntrySums:
 
 
 def _check_generations(
-    expected: ExpectedCharges | None, generation_ids: set[int]
+    expected: ExpectedCharges | None, held: Mapping[int, Decimal] | None, generation_ids: set[int]
 ) -> Iterator[Finding]:
     for generation_id, sums_by_balance in _group_by_generation():
         generation_ids.add(generation_id)
@@ -187,6 +193,10 @@ def _check_generations(
                 yield Finding(description, generation_id, balance_id, credits)
         if len({(sums.reservation, sums.total) for sums in sums_by_balance.values()}) > 1:
             yield Finding("its purses do not agree", generation_id)
+        reserved = next(iter(sums_by_balance.values())).reserved
+        if held is not None and (row_amount := held.get(generation_id, ZERO_CREDITS)) != reserved:
+            description = f"its row says {row_amount} held, its entries sum to {reserved}"
+            yield Finding(description, generation_id, credits=row_amount - reserved)
         if expected is not None:
             for balance_id, sums in sums_by_balance.items():
                 for description, credits in _compare_with_expected(sums, expected, generation_id):

@@ -3,7 +3,7 @@
 `credits` must not import `generations`: that app registers a `UsageSource` when it is ready.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -32,6 +32,12 @@ class UsageSource(Protocol):
     def list_expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
         """(generation id, what its entries must sum to; None while its credits are reserved)."""
 
+    def list_held_credits(self) -> Iterable[tuple[int, Decimal]]:
+        """(generation id, credits that its row says are reserved) of those that have any."""
+
+    def get_usernames(self, generation_ids: Collection[int]) -> Mapping[int, str]:
+        """The person of each of these generations. One query."""
+
     def get_admin_url(self, generation_id: int) -> str:
         """The URL of its admin page."""
 
@@ -59,3 +65,9 @@ def generation_admin_url(generation_id: int) -> str:
     """The URL of a generation's admin page; "" without a source."""
     source = get_usage_source()
     return source.get_admin_url(generation_id) if source else ""
+
+
+def get_usernames(generation_ids: Collection[int]) -> Mapping[int, str]:
+    """The person of each of these generations; {} without a source. One query."""
+    source = get_usage_source()
+    return source.get_usernames(generation_ids) if source else {}

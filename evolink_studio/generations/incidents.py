@@ -273,7 +273,10 @@ class Incident:
 
 @dataclass(frozen=True)
 class UnsettledTotals:
-    """Credits reserved, films not saved yet, and the number of generations per incident type."""
+    """Credits reserved now, films not saved yet, and the number of generations per incident type.
+
+    Reserved is what the ledger says, also of what is not sent yet or was lost.
+    """
 
     credits_reserved: Decimal
     reserved_count: int
@@ -282,11 +285,11 @@ class UnsettledTotals:
 
 
 def get_unsettled_totals(*, now: datetime) -> UnsettledTotals:
-    """Totals of all unsettled generations. One query."""
-    is_reserved = Q(charge=Charge.RESERVED)
+    """Totals of all unsettled generations, and of all credits that are reserved. Two queries."""
+    held = Generation.objects.filter(credits_held__isnull=False).aggregate(
+        credits_reserved=Sum("credits_held"), reserved_count=Count("pk")
+    )
     totals = Generation.objects.filter(UNSETTLED_FILTER).aggregate(
-        credits_reserved=Sum("credits_reserved", filter=is_reserved),
-        reserved_count=Count("pk", filter=is_reserved),
         saving=Count("pk", filter=Q(state=State.SAVING)),
         **{
             f"n_{incident_type.name}": Count("pk", filter=incident_type.build_filter(now))
@@ -294,8 +297,8 @@ def get_unsettled_totals(*, now: datetime) -> UnsettledTotals:
         },
     )
     return UnsettledTotals(
-        credits_reserved=totals["credits_reserved"] or Decimal(0),
-        reserved_count=totals["reserved_count"],
+        credits_reserved=held["credits_reserved"] or Decimal(0),
+        reserved_count=held["reserved_count"],
         unsaved_count=totals["saving"],
         counts_by_type={
             incident_type.name: totals[f"n_{incident_type.name}"]

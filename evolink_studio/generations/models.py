@@ -92,8 +92,14 @@ class Generation(models.Model):
     last_reply = models.JSONField(_("last reply"), null=True)
 
     credits_estimated = CreditsField(_("estimated credits"), null=True)
-    credits_reserved = CreditsField(_("reserved credits"), null=True)
-    credits_charged = CreditsField(_("used credits"), null=True)
+    credits_reserved = CreditsField(_("credits reserved by EvoLink"), null=True)
+    credits_charged = CreditsField(_("charged credits"), null=True)
+    # `credits_reserved` stays when it has ended; this is empty by then.
+    credits_held = CreditsField(
+        _("reserved now"),
+        null=True,
+        help_text=_("What the ledger reserves for it now; empty once nothing is reserved."),
+    )
     charge = models.CharField(_("money"), max_length=8, choices=Charge.choices, default=Charge.NONE)
     error_code = models.CharField(_("error code"), max_length=100, blank=True)
     error_text = models.TextField(_("EvoLink's own words"), blank=True)
@@ -138,6 +144,11 @@ class Generation(models.Model):
                 name="generation_spending",
             ),
             models.Index(fields=["charge", "accepted_at"], name="generation_by_charge"),
+            models.Index(
+                fields=["owner", "credits_held"],
+                name="generation_held",
+                condition=Q(credits_held__isnull=False),
+            ),
             # SQLite uses a partial index only when the query repeats its condition word for word:
             # `next_attempt_at <= now` implies not null, but no query lists the states.
             models.Index(

@@ -17,7 +17,8 @@ from django.db.models import QuerySet
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits import ledger
-from evolink_studio.credits.fields import to_credits
+from evolink_studio.credits.fields import ZERO_CREDITS, to_credits
+from evolink_studio.credits.queries import get_ledger_amounts
 from evolink_studio.evolink.types import Task
 from evolink_studio.generations.models import (
     Alert,
@@ -298,6 +299,8 @@ def _open_again(row: Generation, *, actor: User, reason: str, now: datetime) -> 
     Alert.objects.filter(generation=row).delete()
     if not ledger.reopen(generation_id=row.pk, actor=actor, note=reason, now=now):
         ledger.restore_reserved(generation_id=row.pk, actor=actor, note=reason, now=now)
+    amounts = get_ledger_amounts(row.pk)
+    Generation.objects.filter(pk=row.pk).update(credits_held=amounts and amounts.reserved)
 
 
 def mark_not_charged(
@@ -391,6 +394,7 @@ def import_task(
         form_key=uuid.uuid4(),
         state=State.UNKNOWN,
         charge=Charge.UNCLEAR,
+        credits_held=ZERO_CREDITS,
         created_at=now,
         accounted_at=now,
         sent_at=now,

@@ -114,7 +114,7 @@ def create_generation(
                     next_attempt_at=now,
                 )
                 generation.inputs.set(assets)
-                ledger.reserve(
+                generation.credits_held = ledger.reserve(
                     generation_id=generation.pk,
                     user=owner,
                     model_id=spec.id,
@@ -122,6 +122,7 @@ def create_generation(
                     max_credits=max_credits,
                     now=now,
                 )
+                generation.save(update_fields=["credits_held"])
                 Draft.objects.filter(owner=owner, model_id=spec.id).delete()
                 generation_queued.send(Generation, generation=generation)
             return CreateResult(generation, is_new=True)

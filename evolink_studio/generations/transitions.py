@@ -65,6 +65,18 @@ def apply_to_ledger(
         )
 
 
+def _held_changes(target: State, changes: Mapping[str, Any]) -> dict[str, Decimal | None]:
+    """What becomes of the reserved credits of the row by what `apply_to_ledger` will book."""
+    charge = changes.get("charge")
+    if charge == Charge.CHARGED:
+        return {"credits_held": None} if changes.get("credits_charged") is not None else {}
+    if charge == Charge.RESERVED:
+        reserved = changes.get("credits_reserved")
+        return {} if reserved is None else {"credits_held": reserved}
+    is_released = target in ENDED_STATES and target != State.COMPLETED and charge != Charge.UNCLEAR
+    return {"credits_held": None} if is_released else {}
+
+
 def increment_feed_version(owner_id: int, *, affects_credits: bool = True) -> int:
     """Count one more change of this person's generations and return its number.
 
@@ -122,6 +134,7 @@ def transition(
             changed_version=version,
             progressed_at=now,
             lease_id=lease_id if target == State.SENDING else None,
+            **_held_changes(target, changes),
             **changes,
         )
         if updated_count:
@@ -247,6 +260,7 @@ def correct_charge(
         updated_count = unchanged_rows.filter(state__in=CORRECTABLE_STATES).update(
             changed_version=version,
             credits_charged=credits_charged,
+            credits_held=None,
             charge=Charge.CHARGED if credits_charged else Charge.RETURNED,
             accounted_at=Case(
                 When(charge=Charge.CHARGED, then=F("accounted_at")), default=Value(now)

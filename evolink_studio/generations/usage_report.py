@@ -34,7 +34,11 @@ MAX_DAILY_BARS = 92  # a longer period is shown by months
 
 @dataclass(frozen=True)
 class UsageTotals:
-    """Number of generations, how many of them failed, and their credits."""
+    """Number of generations, how many of them failed, and their credits.
+
+    Everywhere in the studio *reserved* is what the ledger reserves for them now, and *charged* what
+    EvoLink charged for them in the end: `Generation.credits_held` and `Generation.credits_charged`.
+    """
 
     count: int = 0
     failed_count: int = 0
@@ -157,7 +161,7 @@ _SUMS: dict[str, Any] = {
     "count_": Count("pk"),
     "failed_": Count("pk", filter=Q(state=State.FAILED)),
     "estimated_": Sum("credits_estimated"),
-    "reserved_": Sum("credits_reserved"),
+    "reserved_": Sum("credits_held"),
     "charged_": Sum("credits_charged"),
 }
 
@@ -287,12 +291,12 @@ _DAY, _MONTH = datetime(1, 1, 2, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)
 def _spending_query() -> PreparedQuery:
     generations = Generation.objects.filter(owner_id=_OWNER)
     reserved_rows, charged_rows = (
-        generations.filter(charge=Charge.RESERVED),
+        generations.filter(credits_held__isnull=False),
         generations.filter(charge=Charge.CHARGED),
     )
     return PreparedQuery(
         User.objects.filter(pk=_OWNER).values_list(
-            _sum_column(reserved_rows, "credits_reserved"),
+            _sum_column(reserved_rows, "credits_held"),
             _sum_column(charged_rows.filter(accounted_at__gte=_DAY), "credits_charged"),
             _sum_column(charged_rows.filter(accounted_at__gte=_MONTH), "credits_charged"),
         )

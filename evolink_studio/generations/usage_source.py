@@ -1,6 +1,6 @@
 """What `credits` reads of generations: usage samples for prices, charges for the audit."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
 from evolink_studio.credits.usage_source import UsageSample
@@ -48,6 +48,15 @@ class GenerationUsage:
 
     def list_expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
         return list_expected_charges()
+
+    def list_held_credits(self) -> Iterable[tuple[int, Decimal]]:
+        rows = Generation.objects.filter(credits_held__isnull=False)
+        for pk, credits_held in rows.values_list("pk", "credits_held").iterator():
+            yield pk, credits_held or Decimal(0)
+
+    def get_usernames(self, generation_ids: Collection[int]) -> Mapping[int, str]:
+        rows = Generation.objects.filter(pk__in=generation_ids)
+        return dict(rows.values_list("pk", "owner__username"))
 
     def get_admin_url(self, generation_id: int) -> str:
         return Generation(pk=generation_id).get_admin_url()

@@ -131,7 +131,7 @@ def _collect_credits(now: datetime) -> MetricFamilies:
     today = get_day(now)
     today_totals = sum_usage(filter_generations(UsageFilter(today, today)))
     yield _build_gauge(
-        "credits_reserved", "Credits reserved at EvoLink.", unsettled.credits_reserved
+        "credits_reserved", "Credits that the ledger reserves now.", unsettled.credits_reserved
     )
     yield _build_gauge(
         "credits_charged_today",

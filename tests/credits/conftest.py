@@ -1,7 +1,7 @@
 """People, allowances and a clock for the tests of money."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -45,6 +45,13 @@ class FakeUsageSource:
 
     def list_expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
         return self.charges
+
+    def list_held_credits(self) -> Iterable[tuple[int, Decimal]]:
+        reservations = Reservation.objects.filter(state=Reservation.State.RESERVED)
+        return reservations.values_list("generation_id", "credits").distinct()
+
+    def get_usernames(self, generation_ids: Collection[int]) -> Mapping[int, str]:
+        return {}
 
     def get_admin_url(self, generation_id: int) -> str:
         return f"/somewhere/{generation_id}/"

@@ -57,6 +57,7 @@ class AdminActions:
     rows: list[Generation]
     decided_charges: dict[int, Decimal]
     opened_pages: dict[int, Generation]
+    ended_values: dict[int, tuple[object, ...]]
 
     @history_event(
         condition=lambda self: State.UNKNOWN in self.busy_states(),
@@ -114,6 +115,7 @@ class AdminActions:
             now=self.clock(),
         )
         del self.decided_charges[row.pk]
+        self.ended_values.pop(row.pk, None)  # an end that a person opened again
         self.assert_stale(row)
 
     @history_event(
@@ -129,6 +131,7 @@ class AdminActions:
             reason="Seen the film",
             now=self.clock(),
         )
+        self.ended_values.pop(row.pk, None)
         self.assert_stale(row)
         lost_row = Generation.objects.get(pk=row.pk)
         assert (lost_row.state, lost_row.task_id) == (State.UNKNOWN, None)

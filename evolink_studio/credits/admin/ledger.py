@@ -1,9 +1,12 @@
 """The ledger in the admin pages: view, filter and export as CSV."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import TypeVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet, Window
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
@@ -23,24 +26,45 @@ from evolink_studio.core.admin import ReadOnlyAdmin, badge_column
 from evolink_studio.core.csv_export import build_csv_response
 from evolink_studio.core.formatting import format_credits, format_signed_credits
 from evolink_studio.credits.admin.price_accuracy import ReportLine
+from evolink_studio.credits.fields import ZERO_CREDITS
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry
-from evolink_studio.credits.usage_source import generation_admin_url
+from evolink_studio.credits.usage_source import generation_admin_url, get_usernames
 
+Row = TypeVar("Row")
+
+# A generation of several allowances has its lines once in each: "reserved" and "charged" count them
+# once, so that they sum to what is reserved and what was charged; the columns beside them name the
+# change of that one allowance.
 CSV_COLUMNS = (
     "at",
     "generation",
     "kind",
     "person",
+    "allowance",
     "group",
     "period",
     "since",
     "reserved",
     "charged",
+    "reserved in allowance",
+    "charged to allowance",
     "used afterwards",
     "limit",
     "by",
     "note",
 )
+GENERATION_CSV_COLUMNS = (
+    "generation",
+    "person",
+    "allowances",
+    "reserved at first",
+    "reserved",
+    "charged",
+    "first at",
+    "last at",
+    "last kind",
+)
+CSV_CHUNK_ROWS = 2000
 
 
 @admin.register(AllowanceBalance)
@@ -144,7 +168,12 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     )
     list_filter_submit = True
     list_fullwidth = True
-    list_select_related = ("balance__user", "balance__allowance__group", "actor")
+    list_select_related = (
+        "balance__user",
+        "balance__allowance__user",
+        "balance__allowance__group",
+        "actor",
+    )
     list_before_template = "credits/admin/_export_link.html"
     search_fields = ("=generation_id", "note")
     search_help_text = gettext_lazy("Number of a generation, or a note")
@@ -157,8 +186,17 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         return [path("csv/", view(self.export_csv), name="credits_entry_csv"), *super().get_urls()]
 
     def export_csv(self, request: HttpRequest) -> HttpResponseBase:
-        """All entries that match the filters in the query string, as in the list."""
+        """All entries that match the filters in the query string, as in the list.
+
+        `lines=generations` gives one line a generation, with what those entries sum to.
+        """
+        parameters = request.GET.copy()
+        is_by_generation = parameters.pop("lines", None) == ["generations"]
+        request.GET = parameters  # type: ignore[assignment]  # the list would not know `lines`
         entries = self.get_changelist_instance(request).get_queryset(request)
+        if is_by_generation:
+            rows = _generation_csv_rows(entries)
+            return build_csv_response("credits-generations.csv", GENERATION_CSV_COLUMNS, rows)
         return build_csv_response("credits.csv", CSV_COLUMNS, _csv_rows(entries))
 
     @admin.display(description=gettext_lazy("at"), ordering="created_at")
@@ -180,6 +218,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
             "settle": "success",
             "release": "default",
             "correct": "warning",
+            "reopen": "warning",
         },
         "kind",
     )
@@ -253,20 +292,59 @@ def _holder_name(balance: AllowanceBalance) -> str:
 
 
 def _csv_rows(entries: QuerySet[LedgerEntry]) -> Iterator[tuple[object, ...]]:
-    for entry in entries.iterator(chunk_size=2000):
-        balance = entry.balance
-        yield (
-            entry.created_at,
-            entry.generation_id,
-            entry.kind,
-            balance.user,
-            balance.allowance.group,
-            balance.period,
-            balance.period_start,
-            entry.credits_reserved_delta,
-            entry.credits_charged_delta,
-            entry.credits_used_after,
-            entry.credits_limit,
-            entry.actor,
-            entry.note,
-        )
+    # Of the allowances that are among these entries, the first counts.
+    counted = entries.annotate(
+        counted_balance=Window(Min("balance_id"), partition_by="generation_id")
+    )
+    for chunk in _chunks(counted.iterator(chunk_size=CSV_CHUNK_ROWS)):
+        usernames = get_usernames({entry.generation_id for entry in chunk})
+        for entry in chunk:
+            balance = entry.balance
+            is_counted = entry.balance_id == entry.counted_balance
+            yield (
+                entry.created_at,
+                entry.generation_id,
+                entry.kind,
+                usernames.get(entry.generation_id, balance.user),
+                balance.allowance,
+                balance.allowance.group,
+                balance.period,
+                balance.period_start,
+                entry.credits_reserved_delta if is_counted else ZERO_CREDITS,
+                entry.credits_charged_delta if is_counted else ZERO_CREDITS,
+                entry.credits_reserved_delta,
+                entry.credits_charged_delta,
+                entry.credits_used_after,
+                entry.credits_limit,
+                entry.actor,
+                entry.note,
+            )
+
+
+def _generation_csv_rows(entries: QuerySet[LedgerEntry]) -> Iterator[tuple[object, ...]]:
+    """One line a generation, in the order of their numbers; streamed."""
+    ordered = entries.order_by("generation_id", "pk").iterator(chunk_size=CSV_CHUNK_ROWS)
+    groups = (list(group) for _pk, group in groupby(ordered, attrgetter("generation_id")))
+    for chunk in _chunks(groups):
+        usernames = get_usernames({lines[0].generation_id for lines in chunk})
+        for lines in chunk:
+            first, last = lines[0], lines[-1]
+            counted_balance = min(line.balance_id for line in lines)
+            counted = [line for line in lines if line.balance_id == counted_balance]
+            yield (
+                first.generation_id,
+                usernames.get(first.generation_id, first.balance.user),
+                "; ".join(dict.fromkeys(str(line.balance.allowance) for line in lines)),
+                counted[0].credits_reserved_delta,
+                sum((line.credits_reserved_delta for line in counted), ZERO_CREDITS),
+                sum((line.credits_charged_delta for line in counted), ZERO_CREDITS),
+                first.created_at,
+                last.created_at,
+                last.kind,
+            )
+
+
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    iterator = iter(rows)
+    while chunk := list(islice(iterator, CSV_CHUNK_ROWS)):
+        yield chunk

@@ -150,11 +150,11 @@ class GenerationColumns:
     def estimated_text(self, generation: Generation) -> str:
         return format_credits(generation.credits_estimated)
 
-    @admin.display(description=gettext_lazy("reserved"), ordering="credits_reserved")
+    @admin.display(description=gettext_lazy("reserved"), ordering="credits_held")
     def reserved_text(self, generation: Generation) -> str:
-        return format_credits(generation.credits_reserved)
+        return format_credits(generation.credits_held)
 
-    @admin.display(description=gettext_lazy("used"), ordering="credits_charged")
+    @admin.display(description=gettext_lazy("charged"), ordering="credits_charged")
     def charged_text(self, generation: Generation) -> str:
         return format_credits(generation.credits_charged)
 

@@ -74,7 +74,7 @@ class IncidentRow:
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Context of the admin index. Five queries."""
+    """Context of the admin index. Six queries."""
     now = timezone.now()
     unsettled = get_unsettled_totals(now=now)
     tiles = (
@@ -156,7 +156,7 @@ def _money_tiles(
                 "Credits held for {n} generations.",
                 unsettled.reserved_count,
             ).format(n=unsettled.reserved_count),
-            url=_generations_url(charge__exact="reserved"),
+            url=_generations_url(held="1"),
         ),
         Tile(
             _("Charged today"),
@@ -242,9 +242,9 @@ def _incident_row(incident: Incident, now: datetime) -> IncidentRow:
         reason=str(incident.type.label),
         advice=str(incident.type.advice),
         credits=format_credits(
-            generation.credits_estimated
-            if generation.credits_reserved is None
-            else generation.credits_reserved
+            generation.credits_charged
+            if generation.credits_held is None
+            else generation.credits_held
         ),
         age=timesince(generation.created_at, now, depth=1),
         can_refresh=IncidentAction.REFRESH in actions,

@@ -4,7 +4,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib.admin import ModelAdmin
+from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest
@@ -74,6 +74,19 @@ class IncidentFilter(CheckboxFilter):  # type: ignore[misc]  # unfold has no typ
             raise IncorrectLookupParameters
         incident_types = [INCIDENT_TYPE_BY_NAME[name] for name in self.value()]
         return queryset.filter(build_incident_filter(incident_types, timezone.now()))
+
+
+class HeldFilter(SimpleListFilter):
+    """Those for which the ledger reserves credits now."""
+
+    title = _("reserved credits")
+    parameter_name = "held"
+
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Generation]") -> Choices:
+        return [("1", str(_("reserved now")))]
+
+    def queryset(self, request: HttpRequest, queryset: GenerationQuerySet) -> GenerationQuerySet:
+        return queryset.filter(credits_held__isnull=False) if self.value() == "1" else queryset
 
 
 class DateRangeForm(forms.Form):

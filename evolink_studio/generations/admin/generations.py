@@ -32,7 +32,12 @@ from evolink_studio.generations.admin import (
 from evolink_studio.generations.admin.actions import cancel_selected, refresh_selected
 from evolink_studio.generations.admin.changelist import CountingPaginator, GenerationChangeList
 from evolink_studio.generations.admin.columns import GenerationColumns
-from evolink_studio.generations.admin.filters import DateRangeFilter, IncidentFilter, ModelFilter
+from evolink_studio.generations.admin.filters import (
+    DateRangeFilter,
+    HeldFilter,
+    IncidentFilter,
+    ModelFilter,
+)
 from evolink_studio.generations.models import Generation, TaskLookup
 from evolink_studio.generations.presenters.cards import present_card
 from evolink_studio.generations.states import REFRESHABLE_STATES, State
@@ -60,6 +65,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
         IncidentFilter,
         ("state", ChoicesCheckboxFilter),
         ("charge", ChoicesCheckboxFilter),
+        HeldFilter,
         ModelFilter,
         ("owner", AutocompleteSelectFilter),
         ("created_at", DateRangeFilter),
@@ -277,7 +283,7 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
             **(_build_decision_context(generation) if is_owner(request) else {}),
             "contradictions": generation.decisions.filter(needs_look=True),
             "estimated": format_credits(generation.credits_estimated),
-            "reserved": format_credits(generation.credits_reserved),
+            "reserved": format_credits(generation.credits_held),
             "charged": format_credits(generation.credits_charged),
             "ledger_rows": ledger.ledger_lines(generation.pk),
             "ledger_head": ledger.ledger_header(),

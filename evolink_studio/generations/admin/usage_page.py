@@ -42,13 +42,14 @@ CSV_COLUMNS = (
     "state",
     "charge",
     "credits_estimated",
-    "credits_reserved",
+    "credits_held",
     "credits_charged",
     "task_id",
     "error_code",
     "prompt",
+    "credits_reserved",
 )
-# Scripts read these names: they stay, whatever the columns of the table are called.
+# Scripts read these names: they stay. "reserved" and "charged" are those of every page.
 CSV_HEADER = (
     "id",
     "created",
@@ -59,10 +60,11 @@ CSV_HEADER = (
     "charge",
     "estimated",
     "reserved",
-    "used",
+    "charged",
     "task_id",
     "error_code",
     "prompt",
+    "reserved_by_evolink",
 )
 CSV_CHUNK_ROWS = 2000
 MAX_PERIOD = timedelta(days=3660)

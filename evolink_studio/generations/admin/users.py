@@ -111,7 +111,7 @@ class UserUsageAdmin(UserAdmin):
         )
         return format_html('<a class="studio-link" href="{}">{}</a>', allowance_url, text)
 
-    @admin.display(description=gettext_lazy("used"))
+    @admin.display(description=gettext_lazy("charged"))
     def used_credits(self, user: User) -> str:
         status = _shown_status(user)
         return format_credits(status.charged) if status else "–"

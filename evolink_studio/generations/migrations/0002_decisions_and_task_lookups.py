@@ -1,4 +1,7 @@
-"""Decisions about lost answers can be seen, held against EvoLink's figures and taken back."""
+"""Decisions about lost answers can be seen, held against EvoLink's figures and taken back.
+
+What the ledger reserves for a generation stands on its row, for pages that sum over many of them.
+"""
 
 import django.db.models.deletion
 import evolink_studio.credits.fields
@@ -6,9 +9,17 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+def copy_reserved_credits(apps, schema_editor):
+    reservations = apps.get_model("credits", "Reservation").objects.filter(state="reserved")
+    rows = apps.get_model("generations", "Generation").objects
+    for generation_id, amount in reservations.values_list("generation_id", "credits").iterator():
+        rows.filter(pk=generation_id).update(credits_held=amount)
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
+        ('credits', '0005_reopened_reservations'),
         ('generations', '0001_initial'),
         ('library', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
@@ -29,15 +40,11 @@ class Migration(migrations.Migration):
                 ('contradicting_task_id', models.CharField(blank=True, max_length=128)),
                 ('needs_look', models.BooleanField(default=False)),
                 ('closed_at', models.DateTimeField(null=True)),
-                ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('films', models.ManyToManyField(blank=True, related_name='+', to='library.asset')),
-                ('generation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='generations.generation')),
             ],
             options={
                 'verbose_name': 'decision',
                 'verbose_name_plural': 'decisions',
                 'ordering': ['pk'],
-                'indexes': [models.Index(condition=models.Q(('needs_look', True)), fields=['kind', 'generation'], name='decision_to_look_at'), models.Index(fields=['kind', 'decided_at'], name='decision_by_kind'), models.Index(fields=['task_id'], name='decision_by_task')],
             },
         ),
         migrations.CreateModel(
@@ -49,13 +56,71 @@ class Migration(migrations.Migration):
                 ('answered_at', models.DateTimeField(null=True)),
                 ('outcome', models.CharField(blank=True, choices=[('found', 'EvoLink knows this task'), ('not_found', 'EvoLink knows no such task, or it belongs to the key of another account'), ('refused', "EvoLink refuses to show this task to the studio's key"), ('unanswered', 'EvoLink could not be reached')], max_length=10)),
                 ('reply', models.JSONField(null=True)),
-                ('generation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='lookups', to='generations.generation')),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'task lookup',
                 'verbose_name_plural': 'task lookups',
-                'indexes': [models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['requested_at'], name='lookup_waiting')],
             },
         ),
+        migrations.AddField(
+            model_name='generation',
+            name='credits_held',
+            field=evolink_studio.credits.fields.CreditsField(help_text='What the ledger reserves for it now; empty once nothing is reserved.', null=True, verbose_name='reserved now'),
+        ),
+        migrations.AlterField(
+            model_name='generation',
+            name='credits_charged',
+            field=evolink_studio.credits.fields.CreditsField(null=True, verbose_name='charged credits'),
+        ),
+        migrations.AlterField(
+            model_name='generation',
+            name='credits_reserved',
+            field=evolink_studio.credits.fields.CreditsField(null=True, verbose_name='credits reserved by EvoLink'),
+        ),
+        migrations.AddIndex(
+            model_name='generation',
+            index=models.Index(condition=models.Q(('credits_held__isnull', False)), fields=['owner', 'credits_held'], name='generation_held'),
+        ),
+        migrations.AddField(
+            model_name='decision',
+            name='actor',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='decision',
+            name='films',
+            field=models.ManyToManyField(blank=True, related_name='+', to='library.asset'),
+        ),
+        migrations.AddField(
+            model_name='decision',
+            name='generation',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='generations.generation'),
+        ),
+        migrations.AddField(
+            model_name='tasklookup',
+            name='generation',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='lookups', to='generations.generation'),
+        ),
+        migrations.AddField(
+            model_name='tasklookup',
+            name='requested_by',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddIndex(
+            model_name='decision',
+            index=models.Index(condition=models.Q(('needs_look', True)), fields=['kind', 'generation'], name='decision_to_look_at'),
+        ),
+        migrations.AddIndex(
+            model_name='decision',
+            index=models.Index(fields=['kind', 'decided_at'], name='decision_by_kind'),
+        ),
+        migrations.AddIndex(
+            model_name='decision',
+            index=models.Index(fields=['task_id'], name='decision_by_task'),
+        ),
+        migrations.AddIndex(
+            model_name='tasklookup',
+            index=models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['requested_at'], name='lookup_waiting'),
+        ),
+        migrations.RunPython(copy_reserved_credits, migrations.RunPython.noop),
     ]

@@ -54,20 +54,21 @@ def test_the_totals_are_those_of_exactly_what_is_filtered(staff_client):
             state=State.COMPLETED, credits_charged=Decimal(amount), credits_reserved=Decimal(amount)
         )
     GenerationFactory(state=State.FAILED, credits_charged=0, credits_reserved=Decimal(40))
+    GenerationFactory(state=State.RUNNING, credits_reserved=Decimal("5.0025"))
     all_totals = parse_totals(staff_client.get(GENERATIONS_URL).content.decode())
     assert all_totals == {
         "Charged": "30.5",
-        "Generations": "3",
+        "Generations": "4",
         "Failed": "1",
-        "Estimated": "486",
-        "Reserved": "70.5",
+        "Estimated": "648",
+        "Reserved": "5.0025",
     }
     completed_totals = parse_totals(
         staff_client.get(f"{GENERATIONS_URL}?state__exact=completed").content.decode()
     )
     assert completed_totals["Charged"] == "30.5"
     assert completed_totals["Generations"] == "2"
-    assert completed_totals["Reserved"] == "30.5"
+    assert completed_totals["Reserved"] == "0"
 
 
 def test_the_totals_count_rows_that_are_on_other_pages_too(staff_client):

@@ -176,14 +176,15 @@ def test_the_csv_has_exactly_the_rows_that_are_filtered(staff_client):
     assert row["id"] == str(own_row.pk)
     assert row["person"] == "ada"
     assert row["created"] == "2026-11-20T12:00:00+00:00"
-    assert (row["estimated"], row["reserved"], row["used"]) == ("30.0000", "25.7000", "25.7000")
+    assert (row["estimated"], row["reserved"], row["charged"]) == ("30.0000", "", "25.7000")
+    assert row["reserved_by_evolink"] == "25.7000"
 
 
 def test_the_csv_and_the_page_say_the_same_sum(staff_client):
     for amount in ("0.0001", "25.7", "162"):
         GenerationFactory(state=State.COMPLETED, credits_charged=Decimal(amount))
     head, *rows = read_csv_rows(staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&as=csv"))
-    assert sum(Decimal(row[head.index("used")]) for row in rows) == Decimal("187.7001")
+    assert sum(Decimal(row[head.index("charged")]) for row in rows) == Decimal("187.7001")
     assert build_usage_report(november_filter()).totals.credits_charged == Decimal("187.7001")
 
 
