@@ -86,8 +86,8 @@ def assert_runnable(command: str) -> None:
     command_class.create_parser("manage.py", words[2]).parse_args(words[3:])
 
 
-def test_the_file_has_web_two_workers_a_migration_a_database_and_a_store():
-    assert set(SERVICES) == {"web", "worker", "migrate", "database", "store"}
+def test_the_file_has_a_proxy_web_two_workers_a_migration_a_database_and_a_store():
+    assert set(SERVICES) == {"proxy", "web", "worker", "migrate", "database", "store"}
     assert set(STUDIO_SERVICES) == {"web", "worker", "migrate"}
     assert int(SERVICES["worker"]["deploy"]["replicas"]) == 2
 
@@ -129,6 +129,40 @@ def test_the_question_whether_web_lives_has_an_answer(client):
     path = re.search(r"http://127\.0\.0\.1:8000(/\w+)", command)
     assert path is not None
     assert client.get(path[1]).status_code == 200
+
+
+PROXY_LINES = [
+    line.strip().removesuffix(";")
+    for line in re.sub(r"#.*", "", (ROOT / "nginx.conf").read_text()).splitlines()
+]
+
+
+def test_people_reach_web_through_the_proxy_alone():
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy", "store"]
+    assert SERVICES["proxy"]["volumes"] == ["./nginx.conf:/etc/nginx/conf.d/default.conf:ro"]
+    (bind,) = re.findall(r"--bind 0\.0\.0\.0:(\d+) ", SERVICES["web"]["command"])
+    assert f"proxy_pass http://web:{bind}" in PROXY_LINES
+    assert SERVICES["proxy"]["depends_on"]["web"]["condition"] == "service_healthy"
+    assert SERVICES["proxy"]["healthcheck"]["test"][-1].endswith("/healthz")
+
+
+def test_the_proxy_takes_slow_connections_off_web():
+    assert {"proxy_request_buffering on", "proxy_buffering on"} <= set(PROXY_LINES)
+    assert {"client_header_timeout 20s", "client_body_timeout 30s"} <= set(PROXY_LINES)
+
+
+def test_what_the_proxy_lets_through_is_more_than_an_upload():
+    """Else people would read the proxy's own page instead of the studio's sentence."""
+    (size,) = (line.split()[1] for line in PROXY_LINES if line.startswith("client_max_body_size"))
+    default = Environment.model_fields["max_upload_mb"].default
+    assert int(size.removesuffix("m")) > default
+
+
+def test_the_address_that_is_believed_is_the_one_the_proxy_saw():
+    trusted_count = service_environment(SERVICES["web"])["TRUSTED_PROXIES"]
+    assert trusted_count == "1", "the last of X-Forwarded-For, which the proxy adds"
+    assert "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for" in PROXY_LINES
+    assert "proxy_set_header X-Forwarded-Proto $scheme" in PROXY_LINES
 
 
 def test_both_sides_have_the_same_passwords_and_the_same_bucket():

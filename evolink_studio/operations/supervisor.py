@@ -135,7 +135,7 @@ def _exit_with_parent(parent_pid: int) -> None:
 
 
 def build_web_command(env: Environment) -> list[str]:
-    """gunicorn with threads. `--reuse-port` spreads kept-alive connections over the processes."""
+    """gunicorn. `--reuse-port` spreads kept-alive connections over the processes."""
     return [
         sys.executable,
         "-m",
@@ -148,14 +148,12 @@ def build_web_command(env: Environment) -> list[str]:
         "--workers",
         str(env.web_workers),
         "--worker-class",
-        "gthread",
+        "evolink_studio.operations.web_worker.WebWorker",
         "--threads",
         str(WEB_THREADS),
         "--preload",
         "--reuse-port",
         "--no-control-socket",
-        "--keep-alive",
-        "30",
         "--graceful-timeout",
         "20",
         "--log-level",
