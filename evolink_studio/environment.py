@@ -6,19 +6,54 @@ Every name here is in the README's settings table; a test compares the two.
 import contextlib
 import os
 import secrets
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import dj_database_url
-from pydantic import Field, SecretStr, field_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from evolink_studio.setting_values import (
+    parse_allowed_hosts,
+    parse_bind,
+    parse_data_folder,
+    parse_email,
+    parse_mail_url,
+    parse_public_url,
+    parse_service_url,
+    parse_webhook_url,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_API_URL = "https://api.evolink.ai"
 DEFAULT_FILES_URL = "https://files-api.evolink.ai"
 DATABASE_ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
+MAX_RUNNING = 1_000_000
+_PARSERS: dict[str, Callable[[Any], Any]] = {
+    "evolink_api_url": parse_service_url,
+    "evolink_files_url": parse_service_url,
+    "public_url": parse_public_url,
+    "allowed_hosts": lambda value: ",".join(parse_allowed_hosts(value)),
+    "bind": parse_bind,
+    "studio_data": parse_data_folder,
+    "s3_endpoint_url": parse_service_url,
+    "s3_public_url": parse_service_url,
+    "alert_email": parse_email,
+    "alert_webhook": parse_webhook_url,
+    "email_url": parse_mail_url,
+    "email_from": parse_email,
+}
 
 
 class Environment(BaseSettings):
@@ -85,6 +120,7 @@ class Environment(BaseSettings):
     )
     s3_bucket: str = Field(
         "",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{1,254})?$",
         validation_alias="S3_BUCKET",
         description="Keeps the media in this bucket of an S3 store instead of `STUDIO_DATA`.",
     )
@@ -100,6 +136,7 @@ class Environment(BaseSettings):
     )
     s3_region: str = Field(
         "us-east-1",
+        pattern=r"^[A-Za-z0-9-]+$",
         validation_alias="S3_REGION",
         description="Region of the S3 store.",
     )
@@ -130,18 +167,21 @@ class Environment(BaseSettings):
     running_at_once: int = Field(
         100,
         ge=0,
+        le=MAX_RUNNING,
         validation_alias="RUNNING_AT_ONCE",
         description="How many generations may be at EvoLink at once, in all. `0`: no limit.",
     )
     running_per_person: int = Field(
         10,
         ge=0,
+        le=MAX_RUNNING,
         validation_alias="RUNNING_PER_PERSON",
         description="How many of one person. The others wait their turn. `0`: no limit.",
     )
     running_per_model: int = Field(
         0,
         ge=0,
+        le=MAX_RUNNING,
         validation_alias="RUNNING_PER_MODEL",
         description="How many of one model. `0`: no limit.",
     )
@@ -180,7 +220,8 @@ class Environment(BaseSettings):
     )
     credits_per_usd: Decimal = Field(
         Decimal(68),
-        gt=0,
+        ge=Decimal("0.01"),
+        le=1_000_000,
         validation_alias="CREDITS_PER_USD",
         description="How many credits are one US dollar, for figures in money.",
     )
@@ -190,17 +231,21 @@ class Environment(BaseSettings):
         description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.",
     )
 
-    @field_validator(
-        "evolink_api_url", "evolink_files_url", "public_url", "s3_endpoint_url", "s3_public_url"
-    )
+    @model_validator(mode="before")
     @classmethod
-    def _validate_url(cls, value: str) -> str:
-        if not value:
-            return value
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("must be a full address such as https://example.org")
-        return value.rstrip("/")
+    def _drop_blanks(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """A blank value is as good as none."""
+        return {
+            name: value
+            for name, value in values.items()
+            if not isinstance(value, str) or value.strip()
+        }
+
+    @field_validator(*_PARSERS, mode="after")
+    @classmethod
+    def _parse(cls, value: Any, info: ValidationInfo) -> Any:
+        value = value.strip() if isinstance(value, str) else value
+        return _PARSERS[info.field_name or ""](value) if value else value
 
     @field_validator("database_url")
     @classmethod
@@ -209,35 +254,29 @@ class Environment(BaseSettings):
             engine = dj_database_url.parse(value)["ENGINE"] if value else DATABASE_ENGINES[0]
         except ValueError:
             engine = ""
-        if engine not in DATABASE_ENGINES:
+        is_in_memory = value == "sqlite://" or value.endswith(":memory:")  # one for each process
+        if engine not in DATABASE_ENGINES or is_in_memory:
             # The message must not quote the address: the mistyped part may be its password.
             raise ValueError("must be postgres://user:password@host:port/name, or sqlite:///path")
         return value
 
-    @field_validator("evolink_api_key")
+    @field_validator("evolink_api_key", "metrics_token")
     @classmethod
-    def _validate_api_key(cls, value: SecretStr) -> SecretStr:
+    def _validate_token(cls, value: SecretStr) -> SecretStr:
         key = value.get_secret_value().strip()
         if not all("!" <= char <= "~" for char in key):
             raise ValueError("must be one word of plain letters, digits and signs")
         return SecretStr(key)
 
-    @field_validator("public_url")
-    @classmethod
-    def _validate_public_url(cls, value: str) -> str:
-        if value and not value.startswith("https://"):
-            raise ValueError("must start with https://, because EvoLink only calls https addresses")
-        return value
-
-    @field_validator("studio_data")
-    @classmethod
-    def _resolve_path(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
-
     @property
     def is_sandbox(self) -> bool:
         """True when no key was given: nothing costs real money."""
         return not self.evolink_api_key.get_secret_value()
+
+    @property
+    def bind_host(self) -> str:
+        """Where the web server listens, as it stands in an address."""
+        return f"[{self.bind}]" if ":" in self.bind else self.bind
 
     @property
     def sandbox_port(self) -> int:
@@ -281,14 +320,12 @@ class Environment(BaseSettings):
     @property
     def hosts(self) -> list[str]:
         """Host names for Django's check of the Host header."""
-        configured = [host.strip() for host in self.allowed_hosts.split(",") if host.strip()]
-        public_host = urlsplit(self.public_url).hostname
         return [
             "localhost",
             "127.0.0.1",
             "[::1]",
-            *configured,
-            *([public_host] if public_host else []),
+            *parse_allowed_hosts(self.allowed_hosts),
+            *_list_host(self.public_url),
         ]
 
     def load_secret_key(self) -> str:
@@ -297,10 +334,36 @@ class Environment(BaseSettings):
         return configured or _load_or_create_secret(self.studio_data / "secret_key")
 
 
+def read_environment() -> Environment:
+    """The settings. A value that makes no sense ends the process, with one line for each."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        lines = [f"{_name_of(item)} {_reason_of(item)}." for item in error.errors()]
+        raise SystemExit("\n".join(lines)) from None
+
+
+def _name_of(error: ErrorDetails) -> str:
+    return str(error["loc"][0]) if error["loc"] else "The environment"
+
+
+def _reason_of(error: ErrorDetails) -> str:
+    """Without the value, which may be a secret."""
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    return f"is not valid: {error['msg'][:1].lower()}{error['msg'][1:]}"
+
+
+def _list_host(url: str) -> list[str]:
+    """The host of a URL as Django compares it, with the brackets of an IPv6 address."""
+    host = urlsplit(url).hostname
+    return [f"[{host}]" if ":" in host else host] if host else []
+
+
 def _load_or_create_secret(path: Path) -> str:
     # Web and worker may start at the same moment: a hard link makes the complete file appear.
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary_path = path.with_name(f".secret_key.{os.getpid()}")
         temporary_path.touch(mode=0o600)
         temporary_path.write_text(secrets.token_urlsafe(50), encoding="ascii")

@@ -1,5 +1,6 @@
 """Django settings. Everything an operator may change comes from `environment.py`."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -10,17 +11,23 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from evolink_studio.admin_theme import UNFOLD as UNFOLD
-from evolink_studio.environment import ROOT, Environment
+from evolink_studio.core import private_files
+from evolink_studio.environment import ROOT, read_environment
 from evolink_studio.operations import logging
 
 django_stubs_ext.monkeypatch()  # makes generic classes such as `ModelAdmin[…]` subscriptable
+private_files.use_private_umask()  # here, because every process of the studio comes by
 
-ENV = Environment()  # values come from the process environment
+ENV = read_environment()
 
 BASE_DIR = ROOT
 DATA_DIR = ENV.studio_data
 DEBUG = False
-SECRET_KEY = ENV.load_secret_key()
+try:
+    SECRET_KEY = ENV.load_secret_key()
+except OSError as _error:
+    raise SystemExit(f"STUDIO_DATA cannot be written to: {_error.strerror}.") from None
+private_files.make_data_private(DATA_DIR)
 ALLOWED_HOSTS = ENV.hosts
 CSRF_TRUSTED_ORIGINS = [ENV.public_url] if ENV.public_url else []
 ROOT_URLCONF = "evolink_studio.urls"
@@ -116,6 +123,8 @@ _POSTGRES_OPTIONS = {
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = _SQLITE_OPTIONS
+    for _suffix in ("", "-wal", "-shm"):  # it may lie outside the data folder
+        private_files.make_private(Path(f"{DATABASES['default']['NAME']}{_suffix}"))
     DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}
 else:
     _url_options = DATABASES["default"].get("OPTIONS", {})  # from the URL; these override ours
@@ -217,9 +226,13 @@ STATIC_URL = "static/"
 STATIC_ROOT = ROOT / "staticfiles"
 STATICFILES_DIRS = [ROOT / "static"]
 MEDIA_ROOT = DATA_DIR / "media"
+FILE_UPLOAD_PERMISSIONS = 0o600
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage",
+        "OPTIONS": {"file_permissions_mode": 0o644, "directory_permissions_mode": 0o755},
+    },
 }
 if ENV.s3_bucket:
     STORAGES["default"] = {

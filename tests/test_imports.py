@@ -30,10 +30,11 @@ ALLOWED_IMPORTS = {
         "sandbox",
     },
     # The files beside the folders that say what the studio is made of.
-    "settings": {"admin_theme", "environment", "operations"},
+    "settings": {"admin_theme", "core", "environment", "operations"},
     "admin_theme": set(),
     "urls": {"accounts", "library", "generations", "operations"},
-    "environment": set(),
+    "environment": {"setting_values"},
+    "setting_values": {"evolink"},
     "formats": set(),
     "wsgi": set(),
 }

@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from pydantic import ValidationError
 
 from evolink_studio.environment import DEFAULT_API_URL, DEFAULT_FILES_URL, ROOT, Environment
+from evolink_studio.setting_values import CALLBACK_PATH_LENGTH, MAX_CALLBACK_URL_LENGTH
 
 README = (ROOT / "README.md").read_text("utf-8")
 FIELDS = Environment.model_fields
@@ -75,6 +78,36 @@ INVALID_VALUES = [
     ("EVOLINK_API_KEY", "sk evo two words"),
     ("EVOLINK_API_KEY", "sk-évo"),
     ("LOG_LEVEL", "LOUD"),
+    ("BIND", "127.0.0.1:8000"),
+    ("BIND", "http://127.0.0.1"),
+    ("BIND", "127.1"),
+    ("WEB_WORKERS", "-1"),
+    ("RUNNING_AT_ONCE", "9" * 30),
+    ("RUNNING_PER_PERSON", "1.5"),
+    ("CREDITS_PER_USD", "0"),
+    ("CREDITS_PER_USD", "NaN"),
+    ("CREDITS_PER_USD", "1e99"),
+    ("MAX_UPLOAD_MB", "9" * 30),
+    ("TRUSTED_PROXIES", "one"),
+    ("STUDIO_DATA", __file__),
+    ("STUDIO_DATA", "~nobody-of-this-name/studio"),
+    ("S3_BUCKET", "films; script-src *"),
+    ("S3_REGION", "eu west"),
+    ("METRICS_TOKEN", "schlüssel"),
+    ("ALLOWED_HOSTS", "https://studio.example.org"),
+    ("ALLOWED_HOSTS", "studio.example.org:8000"),
+    ("ALLOWED_HOSTS", "a.org b.org"),
+    ("EMAIL_URL", "mail.example.org"),
+    ("EMAIL_URL", "smtp://user:pass/word@mail.example.org"),
+    ("EMAIL_URL", "smtp://mail.example.org:smtp"),
+    ("EMAIL_URL", "https://mail.example.org"),
+    ("ALERT_EMAIL", "ada"),
+    ("ALERT_EMAIL", "ada@example.org, bob@example.org"),
+    ("EMAIL_FROM", "Studio\nBcc: all@example.org"),
+    ("ALERT_WEBHOOK", "example.org/hook"),
+    ("ALERT_WEBHOOK", "https://example.org:99999/hook"),
+    ("DATABASE_URL", "sqlite://"),
+    ("DATABASE_URL", "sqlite://:memory:"),
     ("DATABASE_URL", "studio.sqlite3"),
     ("DATABASE_URL", "mysql://studio:word@127.0.0.1/studio"),
     ("DATABASE_URL", "postgres://studio:word@127.0.0.1:port/studio"),
@@ -97,6 +130,228 @@ def test_such_a_value_stops_the_start(tmp_path):
     assert result.returncode != 0
     assert "PORT" in result.stderr
     assert not (tmp_path / "studio.sqlite3").exists()
+
+
+SERVICE_NAMES = ["EVOLINK_API_URL", "EVOLINK_FILES_URL", "S3_ENDPOINT_URL", "S3_PUBLIC_URL"]
+BROKEN_URLS = [
+    "https://user@a.example.org",
+    "https://user:word@a.example.org",
+    "https://@a.example.org",
+    "https://a.example.org?x=1",
+    "https://a.example.org/?",
+    "https://a.example.org/#part",
+    "https://a.example.org#",
+    "https://a.example.org:0",
+    "https://a.example.org:",
+    "https://a.example.org:70000",
+    "https://a.example.org:-1",
+    "https://a.example.org:port",
+    "https://a.exam ple.org",
+    "https://a.example.org\tb",
+    "https://a.example.org\\b",
+    "https:///a.example.org",
+    "https:a.example.org",
+    "https://:443",
+    "https://[::1",
+    "https://[fe80::1%25eth0]",
+    "https://[::g]",
+    "//a.example.org",
+    "a.example.org",
+    "a.example.org:443",
+    "ftp://a.example.org",
+    "javascript:alert(1)",
+]
+
+
+@pytest.mark.parametrize("name", [*SERVICE_NAMES, "PUBLIC_URL"])
+@pytest.mark.parametrize("url", BROKEN_URLS)
+def test_an_address_that_is_none_is_refused_wherever_one_is_set(monkeypatch, name, url):
+    with pytest.raises(ValidationError) as exc_info:
+        environment_with(monkeypatch, **{name: url})
+    assert name in str(exc_info.value)
+    assert url not in str(exc_info.value), "it may hold a password"
+
+
+# --- the studio's own address -----------------------------------------------------------------
+
+INTERNAL_HOSTS = [
+    "localhost",
+    "localhost.",
+    "LOCALHOST",
+    "studio.localhost",
+    "studio",
+    "studio.local",
+    "studio.internal",
+    "studio.lan",
+    "router.home.arpa",
+    "127.0.0.1",
+    "127.0.0.1.",
+    "127.8.8.8",
+    "10.0.0.5",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.168.1.20",
+    "169.254.169.254",
+    "100.64.0.1",
+    "0.0.0.0",
+    "224.0.0.1",
+    "255.255.255.255",
+    "198.18.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.0.0.1",
+    "0177.0.0.1",
+    "017700000001",
+    "127.0.0.0x1",
+    "\uff11\uff12\uff17.\uff10.\uff10.\uff11",
+    "\u24db\u24de\u24d2\u24d0\u24db\u24d7\u24de\u24e2\u24e3",
+    "[::1]",
+    "[::]",
+    "[fe80::1]",
+    "[fc00::1]",
+    "[fd12:3456:789a::1]",
+    "[ff02::1]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:8.8.8.8]",
+    "[::ffff:c0a8:0101]",
+    "[64:ff9b::7f00:1]",
+    "[2002:7f00:1::]",
+]
+
+
+@pytest.mark.parametrize("host", INTERNAL_HOSTS)
+def test_the_studios_own_address_is_none_that_only_this_network_knows(monkeypatch, host):
+    for url in (f"https://{host}", f"https://{host}:8443/"):
+        with pytest.raises(ValidationError) as exc_info:
+            environment_with(monkeypatch, PUBLIC_URL=url)
+        assert "PUBLIC_URL" in str(exc_info.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("https://192.168.1.20", "that EvoLink can reach"),
+        ("https://2130706433", "four decimal numbers"),
+        ("https://me:word@studio.example.org", "no user name or password"),
+        ("https://studio.example.org/studio", "no path"),
+        ("https://studio.example.org//", "no path"),
+        ("https://studio.example.org?a=b", "without ? and #"),
+        ("https://studio.example.org:0", "port from 1 to 65535"),
+        ("http://studio.example.org", "EvoLink only calls https"),
+        ("https://my_studio.example.org", "valid host name"),
+        ("https://-studio.example.org", "valid host name"),
+        ("https://studio..example.org", "valid host name"),
+        ("https://xn--zzzzzz\u00fc.example.org", "valid host name"),
+        (f"https://{'a' * 64}.example.org", "valid host name"),
+        (f"https://{'a.' * 127}example.org", "valid host name"),
+        (f"https://studio.example.org/{'a' * 2048}", "too long"),
+    ],
+)
+def test_the_reason_why_it_is_refused_is_said(monkeypatch, url, reason):
+    with pytest.raises(ValidationError) as exc_info:
+        environment_with(monkeypatch, PUBLIC_URL=url)
+    assert reason in str(exc_info.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "public_url", "host"),
+    [
+        ("https://studio.example.org/", "https://studio.example.org", "studio.example.org"),
+        (" HTTPS://Studio.Example.ORG. ", "https://studio.example.org", "studio.example.org"),
+        ("https://studio.example.org:443", "https://studio.example.org", "studio.example.org"),
+        (
+            "https://studio.example.org:8443",
+            "https://studio.example.org:8443",
+            "studio.example.org",
+        ),
+        ("https://m\u00fcller.de", "https://xn--mller-kva.de", "xn--mller-kva.de"),
+        ("https://mu\u0308ller.de:8443", "https://xn--mller-kva.de:8443", "xn--mller-kva.de"),
+        ("https://xn--mller-kva.de", "https://xn--mller-kva.de", "xn--mller-kva.de"),
+        ("https://8.8.8.8", "https://8.8.8.8", "8.8.8.8"),
+        (
+            "https://[2606:4700:0:0::1111]:8443",
+            "https://[2606:4700::1111]:8443",
+            "[2606:4700::1111]",
+        ),
+    ],
+)
+def test_it_is_kept_as_browsers_write_it(monkeypatch, url, public_url, host):
+    env = environment_with(monkeypatch, PUBLIC_URL=url)
+    assert env.public_url == public_url
+    assert env.hosts[-1] == host
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("url", ["https://m\u00fcller.de", "https://[2606:4700::1111]:8443"])
+def test_umlauts_and_ipv6_work_as_host_as_origin_and_in_callbacks(monkeypatch, settings, url):
+    env = environment_with(monkeypatch, PUBLIC_URL=url)
+    settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS = env.hosts, [env.public_url]
+    client = Client(enforce_csrf_checks=True)
+    headers = {"Host": env.public_url.removeprefix("https://"), "Origin": env.public_url}
+    page = client.get("/account/login/", headers=headers)
+    assert page.status_code == 200
+    form = {"login": "a", "password": "b", "csrfmiddlewaretoken": page.context["csrf_token"]}
+    assert client.post("/account/login/", form, headers=headers).status_code == 200
+    callback_url = env.public_url + reverse("callback", args=["x" * 64])
+    assert len(callback_url) <= MAX_CALLBACK_URL_LENGTH
+    assert len(reverse("callback", args=["x" * 64])) <= CALLBACK_PATH_LENGTH
+    assert callback_url.isascii()
+
+
+def test_what_else_has_umlauts_or_ipv6(monkeypatch):
+    env = environment_with(
+        monkeypatch,
+        ALLOWED_HOSTS="M\u00fcller.de, ::1, [::1], .example.org, *",
+        BIND="[::]",
+        S3_ENDPOINT_URL="http://my_store:8333/path/",
+        EVOLINK_API_URL="https://m\u00fcller.de/v2/",
+    )
+    assert env.hosts[3:] == ["xn--mller-kva.de", "[::1]", "[::1]", ".example.org", "*"]
+    assert (env.bind, env.bind_host) == ("::", "[::]")
+    assert env.s3_endpoint_url == "http://my_store:8333/path"
+    assert env.evolink_api_url == "https://xn--mller-kva.de/v2"
+
+
+@pytest.mark.parametrize("command", [["manage.py", "studio"], ["-m", "evolink_studio.wsgi"]])
+def test_a_refused_address_ends_every_process_with_one_line(tmp_path, command):
+    env = {**os.environ, "STUDIO_DATA": str(tmp_path), "PUBLIC_URL": "https://me:word@10.0.0.1"}
+    env["DJANGO_SETTINGS_MODULE"] = "evolink_studio.settings"
+    result = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    assert result.stderr == "PUBLIC_URL must have no user name or password.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_value_that_makes_no_sense_has_its_line(tmp_path):
+    env = {**os.environ, "STUDIO_DATA": str(tmp_path), "PORT": "abc", "PUBLIC_URL": "https://a"}
+    env["DJANGO_SETTINGS_MODULE"] = "evolink_studio.settings"
+    result = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+    names = [line.split()[0] for line in result.stderr.splitlines()]
+    assert sorted(names) == ["PORT", "PUBLIC_URL"]
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    env = {**os.environ, "STUDIO_DATA": str(tmp_path / "file" / "data"), "SECRET_KEY": ""}
+    env["DJANGO_SETTINGS_MODULE"] = "evolink_studio.settings"
+    result = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    assert result.stderr == "STUDIO_DATA cannot be written to: Not a directory.\n"
+
+
+@pytest.mark.parametrize("value", [" ", "\t", "\n "])
+def test_a_blank_value_is_as_good_as_none(monkeypatch, value):
+    names = ["PORT", "PUBLIC_URL", "STUDIO_DATA", "SECRET_KEY", "LOG_LEVEL", "EVOLINK_API_KEY"]
+    env = environment_with(monkeypatch, **dict.fromkeys(names, value))
+    assert (env.port, env.public_url, env.studio_data) == (8000, "", ROOT / "var")
+    assert (env.secret_key.get_secret_value(), env.log_level, env.is_sandbox) == ("", "INFO", True)
 
 
 @pytest.mark.parametrize("key", ["sk evo two secret words", "sk-evo-\nsecret", "sk-secret-é"])

@@ -4,6 +4,7 @@ Migrating an empty SQLite takes longer than everything else at a first start. `s
 does it once at installation: a new studio begins with a copy of that empty database.
 """
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -39,7 +40,7 @@ def _copy_template() -> Path | None:
 
 def _is_template_usable() -> bool:
     """Whether there is a template, and no migration file is newer than it."""
-    if not TEMPLATE_DATABASE.is_file():
+    if not os.access(TEMPLATE_DATABASE, os.R_OK):  # none, or another account installed it
         return False
     made_at = TEMPLATE_DATABASE.stat().st_mtime
     return all(path.stat().st_mtime <= made_at for path in PACKAGE.glob("*/migrations/*.py"))

@@ -144,7 +144,7 @@ def build_web_command(env: Environment) -> list[str]:
         "--chdir",
         str(ROOT),
         "--bind",
-        f"{env.bind}:{env.port}",
+        f"{env.bind_host}:{env.port}",
         "--workers",
         str(env.web_workers),
         "--worker-class",

@@ -306,7 +306,7 @@ class WebWorker(Worker):
         stopped_at = time.monotonic()
         for server in self._servers:
             server.stop_accepting()
-        while (elapsed := time.monotonic() - stopped_at) < self.cfg.graceful_timeout - 1:
+        while (elapsed := time.monotonic() - stopped_at) < self.cfg.graceful_timeout - 4:
             for server in self._servers:
                 server.maintenance(time.time())
                 if elapsed > STOPPING_SECONDS:

@@ -1,5 +1,6 @@
 """`python -m evolink_studio.sandbox`: runs the sandbox alone, without the studio."""
 
+import os
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="Folder for tasks and films.")
     parser.add_argument("--pace", type=float, default=1.0)
     options = parser.parse_args()
+    os.umask(0o077)  # its films and tasks are the studio's account's alone
     server.run_server(
         host=options.host, port=options.port, data_dir=options.data, pace=options.pace
     )

@@ -14,6 +14,7 @@ from typing import IO, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from evolink_studio.core.private_files import make_private
 from evolink_studio.operations.backup.database_tools import BackupError
 
 MANIFEST_FILE = "manifest.json"
@@ -97,6 +98,8 @@ class BackupRepository:
         """Create the folders, and remove what killed runs left more than a day ago."""
         for folder in (self.root, self.media_folder, self.backups_folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.media_folder, self.backups_folder):
+            make_private(folder)
         for leftover in [
             *self.media_folder.glob(f"{_DRAFT_PREFIX}*"),
             *self.backups_folder.glob(f"{_DRAFT_PREFIX}*"),

@@ -31,7 +31,7 @@ class Command(BaseCommand):
         Supervisor(build_processes(env)).run(on_start=lambda: self._print_welcome(env, owner))
 
     def _print_welcome(self, env: Environment, owner: User | None) -> None:
-        base_url = env.public_url or f"http://{_format_host(env.bind)}:{env.port}"
+        base_url = env.public_url or f"http://{_format_host(env)}:{env.port}"
         token = None if owner else create_first_owner_link(now=timezone.now())
         lines = [f"EvoLink Studio is at {base_url}/"]
         if env.is_sandbox:
@@ -52,14 +52,17 @@ def _create_owner() -> User | None:
         raise CommandError(f"DJANGO_SUPERUSER_PASSWORD: {' '.join(error.messages)}") from None
 
 
-def _format_host(bind: str) -> str:
-    return "127.0.0.1" if bind in {"0.0.0.0", "::"} else bind  # noqa: S104  # compared, not bound
+def _format_host(env: Environment) -> str:
+    """Where this machine itself finds the web server."""
+    loopbacks = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # compared, not bound
+    return loopbacks.get(env.bind, env.bind_host)
 
 
 def _require_free_ports(env: Environment) -> None:
     ports = [env.port, *([env.sandbox_port] if env.is_sandbox else [])]
     for port in ports:
-        with socket.socket() as probe:
+        family = socket.AF_INET6 if ":" in env.bind else socket.AF_INET
+        with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((env.bind, port))
