@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "evolink_studio.operations.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "evolink_studio.core.middleware.CacheControlMiddleware",
     "evolink_studio.core.middleware.HtmlGZipMiddleware",
     "evolink_studio.core.middleware.ContentSecurityPolicyMiddleware",
     "evolink_studio.operations.middleware.ProbeMiddleware",
@@ -197,6 +198,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.trusted_pro
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+REVISITED_PAGES = frozenset({"create", "films"})  # by URL name; see CacheControlMiddleware
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -291,7 +293,19 @@ LOGGING: dict[str, Any] = {
             ],
         }
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "filters": {
+        "no_refused_head": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": logging.is_worth_a_line,
+        }
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "json",
+            "filters": ["no_refused_head"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": ENV.log_level},
     "loggers": {
         "django": {"level": "WARNING"},

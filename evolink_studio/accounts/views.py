@@ -63,7 +63,7 @@ def _build_password_hint() -> SafeString:
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def preferences(request: AuthenticatedHttpRequest) -> HttpResponse:
     """Language and appearance."""
     user = request.user

@@ -1,9 +1,10 @@
-"""Middleware for the content security policy and for compression."""
+"""Middleware for the content security policy, for caches and for compression."""
 
 from collections.abc import Callable
 
 from csp.constants import HEADER, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.utils import build_policy
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.urls import reverse
@@ -32,6 +33,33 @@ class ContentSecurityPolicyMiddleware:
         response.headers.setdefault(
             HEADER, self.admin_policy if is_admin_page else self.site_policy
         )
+        return response
+
+
+class CacheControlMiddleware:
+    """Say of every response that has no word on it who may keep it: nobody.
+
+    The pages that people come back to with Back may be kept by their browser, so that it shows them
+    as they were left; it asks again before it shows them anew. Who loses the session, by signing
+    out or otherwise, loses what the browser kept (over https, and on this machine).
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        match = request.resolver_match
+        is_revisited = match is not None and match.view_name in settings.REVISITED_PAGES
+        response.headers.setdefault(
+            "Cache-Control",
+            "private, no-cache"
+            if is_revisited and request.method in ("GET", "HEAD") and response.status_code == 200
+            else "private, no-store",
+        )
+        session_cookie = response.cookies.get(settings.SESSION_COOKIE_NAME)
+        if session_cookie is not None and not session_cookie.value:
+            response.headers["Clear-Site-Data"] = '"cache"'
         return response
 
 

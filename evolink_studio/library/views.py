@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.library import services, upload_handlers
@@ -107,7 +107,7 @@ def frame(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def picker(request: AuthenticatedHttpRequest) -> HttpResponse:
     """The dialog "From my library"; with `after`, only its next files."""
     form = PickerForm(request.GET)

@@ -1,6 +1,8 @@
 """Log processors for requests and exceptions. Lines are JSON, so no value can forge a line."""
 
+import logging
 import re
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -20,6 +22,13 @@ def add_request_fields(_logger: WrappedLogger, _name: str, event: EventDict) -> 
     if match:
         event["event"] = str(event["event"]).replace(request.path, f"/{match.route}")
     return {**event, "method": request.method, "status": getattr(record, "status_code", None)}
+
+
+def is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Monitors ask for the head of anything, and are told which methods there are."""
+    request = getattr(record, "request", None)
+    is_refused = getattr(record, "status_code", None) == HTTPStatus.METHOD_NOT_ALLOWED
+    return not (is_refused and request is not None and request.method == "HEAD")
 
 
 def format_exception(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.catalog import SPECS
@@ -74,7 +74,7 @@ class EvaluatedForm:
 
 
 @login_required
-@require_GET
+@require_safe
 def home(request: AuthenticatedHttpRequest) -> HttpResponse:
     """Redirect to the model the person used last, else to the first active one."""
     last_model = queries.get_last_model_id(request.user)
@@ -83,7 +83,7 @@ def home(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def create(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     """GET: the page. POST: submit the form, which spends credits."""
     spec = get_spec_or_404(model_id)

@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.core.database import parse_id
@@ -63,7 +63,7 @@ TABS: Mapping[str, GalleryTab] = {
 
 
 @login_required
-@require_GET
+@require_safe
 def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
     """A page of cards; `of` names the tab, `before` and `id` are the cursor."""
     now = timezone.now()

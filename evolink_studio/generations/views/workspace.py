@@ -5,7 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.core.database import parse_id
@@ -22,7 +22,7 @@ from evolink_studio.generations.presenters.workspace import (
 
 
 @login_required
-@require_GET
+@require_safe
 def live(request: AuthenticatedHttpRequest) -> HttpResponse:
     """What changed since `since`; 204 with an empty body when nothing did."""
     response = _render_changes(request)
@@ -61,7 +61,7 @@ def _steady_bar_ids(request: AuthenticatedHttpRequest) -> set[int | None]:
 
 
 @login_required
-@require_GET
+@require_safe
 def show(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The workspace with this generation selected."""
     now = timezone.now()
