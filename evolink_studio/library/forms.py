@@ -3,7 +3,7 @@
 from django import forms
 
 from evolink_studio.library.media.containers import MAX_DURATION_SECONDS
-from evolink_studio.library.media.images import MAX_SIDE_PIXELS
+from evolink_studio.library.media.decoding import MAX_SIDE_PIXELS
 from evolink_studio.library.models import Asset
 
 
