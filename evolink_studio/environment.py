@@ -192,6 +192,19 @@ class Environment(BaseSettings):
         validation_alias="MAX_UPLOAD_MB",
         description="Largest picture a person may upload, in MB.",
     )
+    uploads_per_hour: int = Field(
+        300,
+        ge=0,
+        validation_alias="UPLOADS_PER_HOUR",
+        description="How many files a person may add within an hour. `0`: no limit.",
+    )
+    library_mb_per_person: int = Field(
+        5000,
+        ge=0,
+        validation_alias="LIBRARY_MB_PER_PERSON",
+        description="How much the files a person adds may take, in MB; films made here are not "
+        "counted. `0`: no limit.",
+    )
     alert_email: str = Field(
         "",
         validation_alias="ALERT_EMAIL",

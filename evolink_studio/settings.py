@@ -222,6 +222,8 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 MAX_UPLOAD_BYTES = ENV.max_upload_mb * 1024 * 1024
+UPLOADS_PER_HOUR = ENV.uploads_per_hour
+LIBRARY_BYTES_PER_PERSON = ENV.library_mb_per_person * 1024 * 1024
 
 # --- Files ----------------------------------------------------------------------------------
 STATIC_URL = "static/"

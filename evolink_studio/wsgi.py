@@ -6,7 +6,9 @@ from importlib import import_module
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from evolink_studio.core.chunked_bodies import read_chunked_bodies
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evolink_studio.settings")
-application = get_wsgi_application()
+application = read_chunked_bodies(get_wsgi_application())
 # Import all views before gunicorn forks; otherwise each process does so at its first request.
 import_module(settings.ROOT_URLCONF)

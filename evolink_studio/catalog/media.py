@@ -19,6 +19,8 @@ MIME_TYPES = {
     "webp": "image/webp",
     "gif": "image/gif",
     "bmp": "image/bmp",
+    "heic": "image/heic",
+    "avif": "image/avif",
     "mp4": "video/mp4",
     "mov": "video/quicktime",
     "webm": "video/webm",
@@ -29,6 +31,11 @@ MIME_TYPES = {
     "ogg": "audio/ogg",
     "flac": "audio/flac",
 }
+
+# Formats of pictures that become JPEG as soon as they are added, so that models take them too.
+FORMATS_MADE_JPEG = ("heic", "avif")
+# For systems that do not know the types of these.
+EXTENSIONS_MADE_JPEG = (".heic", ".heif", ".avif")
 
 WRONG_MEDIA_KIND: dict[MediaKind, Message] = {
     "image": Message(_("This needs a picture.")),
@@ -94,16 +101,30 @@ class MediaConstraints:
         return tuple(name.upper() for name in self.formats)
 
     @property
+    def addable_formats(self) -> tuple[str, ...]:
+        """The formats, and those of files that have one of them once they are added."""
+        is_converted = self.kind == "image" and "jpeg" in self.formats
+        added_formats = FORMATS_MADE_JPEG if is_converted else ()
+        return (*self.formats, *(name for name in added_formats if name not in self.formats))
+
+    @property
     def mime_types(self) -> tuple[str, ...]:
-        """For the `accept` attribute of a file input."""
+        """The MIME types of the formats."""
         return tuple(MIME_TYPES[name] for name in self.formats)
+
+    @property
+    def accept(self) -> tuple[str, ...]:
+        """MIME types and extensions for the `accept` attribute of a file input."""
+        extensions = EXTENSIONS_MADE_JPEG if self.addable_formats != self.formats else ()
+        return (*(MIME_TYPES[name] for name in self.addable_formats), *extensions)
 
     @property
     def summary(self) -> Message:
         """One line for an empty field: formats and maximum size."""
+        formats = tuple(name.upper() for name in self.addable_formats)
         if self.max_bytes is None:
-            return Message("{formats}", {"formats": self.format_names})
-        values = {"formats": self.format_names, "limit": self.max_bytes / MEGABYTE}
+            return Message("{formats}", {"formats": formats})
+        values = {"formats": formats, "limit": self.max_bytes / MEGABYTE}
         return Message(_("{formats}, up to {limit} MB"), values)
 
     def find_violations(self, media: MediaFile) -> tuple[Message, ...]:

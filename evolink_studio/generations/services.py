@@ -3,7 +3,7 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -36,6 +36,7 @@ from evolink_studio.generations.transitions import (
     update_flags,
 )
 from evolink_studio.library.models import Asset
+from evolink_studio.library.services import Deletion, delete_assets
 
 MAX_CALLBACK_BYTES = 64 * 1024  # a larger body is not read
 MAX_CALLBACKS_PER_GENERATION = 20
@@ -57,6 +58,10 @@ def find_callback_rejection(
 
 # Sent inside the transaction that stores a new generation, with the argument `generation`.
 generation_queued = Signal()
+
+
+class FilesDeleted(Exception):
+    """A file of the request was deleted after the form was read: nothing is stored."""
 
 
 class IdempotencyConflict(Exception):
@@ -87,9 +92,10 @@ def create_generation(
     `max_credits` is the worst case where there is no estimate, because price or length is open.
 
     The form key is unique per owner: submitting the same form again returns the same generation.
-    Raises IdempotencyConflict when the form key comes with other content, and SpendingDenied when
-    an allowance refuses; nothing is stored then. Raises CommitUnclear when the answer to the commit
-    was lost: submitting the same form again returns what was stored, or stores it.
+    Raises IdempotencyConflict when the form key comes with other content, SpendingDenied when an
+    allowance refuses, and FilesDeleted when one of `assets` is gone; nothing is stored then. Raises
+    CommitUnclear when the answer to the commit was lost: submitting the same form again returns
+    what was stored, or stores it.
     """
     fingerprint = compute_fingerprint(spec.id, params)
     existing_generation = Generation.objects.filter(owner=owner, form_key=form_key).first()
@@ -113,7 +119,7 @@ def create_generation(
                     progressed_at=now,
                     next_attempt_at=now,
                 )
-                generation.inputs.set(assets)
+                _set_inputs(generation, assets)
                 generation.credits_held = ledger.reserve(
                     generation_id=generation.pk,
                     user=owner,
@@ -131,6 +137,31 @@ def create_generation(
     if existing_generation.fingerprint != fingerprint:
         raise IdempotencyConflict
     return CreateResult(existing_generation, is_new=False)
+
+
+def _set_inputs(generation: Generation, assets: Sequence[Asset]) -> None:
+    """Locks the files, so that `delete_files` either sees this generation or was first."""
+    if assets:
+        asset_ids = {asset.pk for asset in assets}
+        locked_assets = list(
+            Asset.objects.select_for_update().filter(pk__in=asset_ids).order_by("pk")
+        )
+        if len(locked_assets) < len(asset_ids):
+            raise FilesDeleted
+        generation.inputs.set(locked_assets)
+
+
+def delete_files(*, owner: User, asset_ids: Collection[int]) -> Deletion | None:
+    """Delete files that a person added, except those of generations that are not sent yet.
+
+    None when there is none of these.
+    """
+    return delete_assets(owner=owner, asset_ids=asset_ids, find_needed=_find_unsent_inputs)
+
+
+def _find_unsent_inputs(asset_ids: Collection[int]) -> Collection[int]:
+    unsent_generations = Generation.objects.filter(state__in=[State.QUEUED, State.SENDING])
+    return unsent_generations.filter(inputs__in=asset_ids).values_list("inputs", flat=True)
 
 
 def compute_fingerprint(model_id: str, params: Mapping[str, object]) -> str:

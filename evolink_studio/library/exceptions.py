@@ -5,6 +5,8 @@ FileRejected
 ├── InvalidImage         not a picture, or damaged
 ├── ImageTooLarge        a picture too large to open
 ├── FileTooLarge         over the limit for uploads
+├── TooManyUploads       more files within an hour than a person may add
+├── LibraryFull          more bytes than a person's files may take
 ├── InvalidVideo         not a film, damaged, or cut short
 ├── InvalidAudio         not a sound file, or damaged
 ├── FetchFailed          the URL gave no file
@@ -57,8 +59,9 @@ class InvalidImage(FileRejected):
 
 class ImageTooLarge(FileRejected):
     msgid = _(
-        "This picture has more than {limit} million pixels, or a side longer than {side}: too "
-        "large to open safely. Nothing was sent or charged. Make it smaller and add it again."
+        "This picture is too large to open safely: a file of its kind may have {limit} million "
+        "pixels, and {side} on a side. Nothing was sent or charged. Make it smaller and add it "
+        "again."
     )
 
 
@@ -73,6 +76,23 @@ class FileTooLarge(FileRejected):
     def for_limit(cls) -> Self:
         """With the limit of the setting `MAX_UPLOAD_BYTES`, in MB."""
         return cls(limit=settings.MAX_UPLOAD_BYTES // 1024**2)
+
+
+class TooManyUploads(FileRejected):
+    msgid = _(
+        "You added {limit} files within an hour, the most that one person may. Nothing was sent "
+        "or charged. Add this one again in {minutes} min."
+    )
+    status = 429
+
+
+class LibraryFull(FileRejected):
+    msgid = _(
+        "There is no room for this file: what one person adds may take {limit} MB. Nothing was "
+        "sent or charged. Delete what you no longer need under “From my library”, then add it "
+        "again."
+    )
+    status = 413
 
 
 class InvalidVideo(FileRejected):

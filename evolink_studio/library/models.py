@@ -55,6 +55,10 @@ class Asset(models.Model):
     sha256 = models.CharField(max_length=64)
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
+    source_width = models.PositiveIntegerField(
+        null=True, help_text=_("Before the picture was scaled down on arrival.")
+    )
+    source_height = models.PositiveIntegerField(null=True)
     seconds = models.DecimalField(max_digits=9, decimal_places=3, null=True)
     created_at = models.DateTimeField()
 
@@ -66,6 +70,7 @@ class Asset(models.Model):
         indexes = [
             models.Index(fields=["owner", "-created_at", "-id"], name="asset_by_owner"),
             models.Index(fields=["sha256"], name="asset_by_content"),
+            models.Index(fields=["owner", "origin", "size_bytes"], name="asset_space"),
         ]
         constraints = [
             # Two generations may give equal films; anything else is kept once per person.
@@ -95,6 +100,36 @@ class Asset(models.Model):
             "height": self.height,
             "seconds": None if self.seconds is None else float(self.seconds),
         }
+
+
+class UploadUsage(models.Model):
+    """How many files a person added in the present hour, which begins with its first one."""
+
+    owner = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="upload_usage"
+    )
+    hour_started_at = models.DateTimeField()
+    upload_count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("upload usage")
+        verbose_name_plural = _("upload usage")
+
+    def __str__(self) -> str:
+        return f"{self.owner_id}: {self.upload_count}"
+
+
+class DeletedFile(models.Model):
+    """The name of a stored file whose row was deleted, until the file is deleted, too."""
+
+    name = models.CharField(max_length=200)
+
+    class Meta:
+        verbose_name = _("deleted file")
+        verbose_name_plural = _("deleted files")
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class RemoteCopy(models.Model):

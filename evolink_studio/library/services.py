@@ -1,9 +1,9 @@
 """All writes to the library. Nothing here starts a generation, so nothing costs credits."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q, Sum
 from django.utils.translation import gettext_noop as _
 
 from evolink_studio.accounts.models import User
@@ -28,16 +28,19 @@ from evolink_studio.library.exceptions import (
     InvalidAudio,
     InvalidImage,
     InvalidVideo,
+    LibraryFull,
     StorageUnavailable,
+    TooManyUploads,
 )
 from evolink_studio.library.media import audio, containers, images, repackaging, video
 from evolink_studio.library.media.images import EncodedImage
 from evolink_studio.library.media.video import VideoInfo
-from evolink_studio.library.models import Asset
+from evolink_studio.library.models import Asset, DeletedFile, UploadUsage
 
 log = structlog.get_logger(__name__)
 
 MAX_PICTURE_BYTES = 64 * 1024**2  # of a result: it is opened in memory
+UPLOAD_HOUR = timedelta(hours=1)
 RESULT_DAMAGED = _("The film that arrived does not play, or part of it is missing.")
 RESULT_NOT_STORED = _("The film is here, but the studio's library could not take it yet.")
 RESULT_NO_SPACE = _("The studio's disk is full, so the film could not be copied here yet.")
@@ -56,6 +59,7 @@ class NewAsset:
     poster: bytes | None = None
     width: int | None = None
     height: int | None = None
+    source_size: tuple[int, int] | None = None
     seconds: Decimal | None = None
 
 
@@ -63,7 +67,7 @@ def store_asset(path: Path, new_asset: NewAsset, now: datetime) -> Asset:
     """Move the file into the storage and write its row. Equal content gives the existing asset.
 
     A result is the same only under the same name: two generations may give equal films.
-    Raises DiskFull.
+    Raises DiskFull or LibraryFull.
     """
     name = filenames.replace_extension(filenames.clean_name(new_asset.name), new_asset.format)
     sha256 = storage.compute_sha256(path)
@@ -86,6 +90,9 @@ def _create_asset(path: Path, new_asset: NewAsset, name: str, sha256: str, now: 
         storage.store_files(path, extension, new_asset.poster, now) as (file, poster),
         transaction.atomic(),
     ):
+        if new_asset.origin != Asset.Origin.RESULT:  # films were paid for and always fit
+            _reserve_space(new_asset.owner_id, size_bytes, now)
+        source_width, source_height = new_asset.source_size or (None, None)
         return Asset.objects.create(
             owner_id=new_asset.owner_id,
             kind=new_asset.kind,
@@ -99,9 +106,58 @@ def _create_asset(path: Path, new_asset: NewAsset, name: str, sha256: str, now: 
             sha256=sha256,
             width=new_asset.width,
             height=new_asset.height,
+            source_width=source_width,
+            source_height=source_height,
             seconds=new_asset.seconds,
             created_at=now,
         )
+
+
+def _count_upload(owner_id: int, now: datetime) -> None:
+    """Count one more file of this person, before anything is spent on opening it.
+
+    Raises TooManyUploads beyond UPLOADS_PER_HOUR, LibraryFull when there is no room left at all.
+    """
+    if settings.LIBRARY_BYTES_PER_PERSON:
+        _check_space(owner_id, 1)
+    limit = settings.UPLOADS_PER_HOUR
+    if not limit:
+        return
+    _ensure_usage(owner_id, now)
+    usage = UploadUsage.objects.filter(owner_id=owner_id)
+    # Two uploads at once are counted one after the other: each is one conditional update.
+    this_hour = Q(hour_started_at__gt=now - UPLOAD_HOUR)
+    if usage.filter(this_hour, upload_count__lt=limit).update(upload_count=F("upload_count") + 1):
+        return
+    if usage.exclude(this_hour).update(hour_started_at=now, upload_count=1):
+        return
+    started_at = usage.values_list("hour_started_at", flat=True).get()
+    minutes = -(-(started_at + UPLOAD_HOUR - now) // timedelta(minutes=1))
+    raise TooManyUploads(limit=limit, minutes=max(minutes, 1))
+
+
+def _reserve_space(owner_id: int, size_bytes: int, now: datetime) -> None:
+    """Inside the transaction that adds a file of this size. Raises LibraryFull.
+
+    The lock makes two files at once see each other.
+    """
+    if settings.LIBRARY_BYTES_PER_PERSON:
+        _ensure_usage(owner_id, now)
+        UploadUsage.objects.select_for_update().get(owner_id=owner_id)
+        _check_space(owner_id, size_bytes)
+
+
+def _check_space(owner_id: int, size_bytes: int) -> None:
+    added_files = Asset.objects.filter(
+        owner_id=owner_id, origin__in=[*set(Asset.Origin) - {Asset.Origin.RESULT}]
+    )
+    used_bytes = added_files.aggregate(total=Sum("size_bytes"))["total"] or 0
+    if used_bytes + size_bytes > settings.LIBRARY_BYTES_PER_PERSON:
+        raise LibraryFull(limit=settings.LIBRARY_BYTES_PER_PERSON // 1024**2)
+
+
+def _ensure_usage(owner_id: int, now: datetime) -> None:
+    UploadUsage.objects.get_or_create(owner_id=owner_id, defaults={"hour_started_at": now})
 
 
 Kind = Asset.Kind
@@ -163,6 +219,8 @@ _ADDER_BY_KIND: dict[str, _Adder] = {
 
 def add_upload(*, owner: User, file: "UploadedFile[Any]", kind: str = "", now: datetime) -> Asset:
     """Store an uploaded file of this kind, by default the detected one. Raises FileRejected."""
+    with _reject_on_outage():
+        _count_upload(owner.pk, now)
     kind = kind or containers.detect_kind(file.read(containers.HEAD_BYTES))
     file.seek(0)
     content: BinaryIO = file  # type: ignore[assignment]  # Django's File reads like one
@@ -178,6 +236,8 @@ def add_from_url(*, owner: User, url: str, kind: str = Kind.IMAGE, now: datetime
     Raises FetchFailed for a URL that may not be opened or gives no file; any other FileRejected
     like `add_upload`.
     """
+    with _reject_on_outage():
+        _count_upload(owner.pk, now)
     with _reject_on_outage(), storage.create_temporary_folder() as folder:
         path = url_import.fetch_url(url, folder / "fetched")
         name = filenames.name_from_url(url)
@@ -214,6 +274,7 @@ def add_frame(*, asset: Asset, second: Decimal, now: datetime) -> Asset:
         raise InvalidVideo
     name = f"{filenames.strip_extension(asset.name)} {second:.2f} s"
     with _reject_on_outage():
+        _count_upload(asset.owner_id, now)
         with storage.open_local_copy(str(asset.file)) as path:
             image = video.extract_frame(path, second)
         return _store_image(image, asset.owner_id, name, Origin.FRAME, now)
@@ -229,6 +290,7 @@ def edit_image(
     if asset.kind != Kind.IMAGE:
         raise InvalidImage
     with _reject_on_outage():
+        _count_upload(asset.owner_id, now)
         content = storage.read_content(str(asset.file))
     image = EncodedImage(content, asset.format, asset.width or 0, asset.height or 0)
     if action == "fit":
@@ -241,12 +303,57 @@ def edit_image(
         return _store_image(edited_image, asset.owner_id, asset.name, Origin.EDIT, now)
 
 
+@dataclass(frozen=True)
+class Deletion:
+    """How many files were deleted, and how many stay because something still needs them."""
+
+    deleted_count: int
+    kept_count: int
+
+
+def delete_assets(
+    *,
+    owner: User,
+    asset_ids: Collection[int],
+    find_needed: Callable[[Collection[int]], Collection[int]],
+) -> Deletion | None:
+    """Delete those of these files that the person added; films made here stay.
+
+    `find_needed` picks the ids that must stay, while all are locked. The stored files are deleted
+    once the rows are: if the storage is away then, by `delete_orphans` later. None when the person
+    added none of these.
+    """
+    with transaction.atomic():
+        assets = list(
+            Asset.objects.select_for_update()
+            .filter(owner_id=owner.pk, pk__in=asset_ids)
+            .exclude(origin=Asset.Origin.RESULT)
+            .order_by("pk")
+        )
+        if not assets:
+            return None
+        needed_ids = set(find_needed([asset.pk for asset in assets]))
+        deleted_assets = [asset for asset in assets if asset.pk not in needed_ids]
+        names = {str(name) for a in deleted_assets for name in (a.file, a.poster) if name}
+        DeletedFile.objects.bulk_create(DeletedFile(name=name) for name in sorted(names))
+        Asset.objects.filter(pk__in=[asset.pk for asset in deleted_assets]).delete()
+    _delete_files_of_deleted_rows()
+    return Deletion(len(deleted_assets), len(assets) - len(deleted_assets))
+
+
+def _delete_files_of_deleted_rows() -> None:
+    for deleted_file in DeletedFile.objects.order_by("pk")[:1000]:
+        if storage.delete_file(deleted_file.name):
+            deleted_file.delete()
+
+
 def delete_orphans(*, now: datetime, still_needed: storage.NeededFilter) -> int:
     """Remove files that a killed process left without a row. Returns how many.
 
     `still_needed` picks the names of unfinished files that must stay.
     """
     storage.remove_stale_temporary_files(now, still_needed)
+    _delete_files_of_deleted_rows()
     try:
         return _delete_orphan_files(now)
     except OSError as error:  # the next run tries again
@@ -298,6 +405,7 @@ def _store_image(
         poster=images.render_poster(image),
         width=image.width,
         height=image.height,
+        source_size=image.source_size,
     )
     with storage.create_temporary_folder() as folder:
         path = folder / "picture"

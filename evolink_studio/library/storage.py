@@ -83,8 +83,18 @@ def store_files(
 def delete_files(names: Collection[str]) -> None:
     """Delete stored files; failures are ignored."""
     for name in names:
-        with suppress(OSError):
-            default_storage.delete(name)
+        delete_file(name)
+
+
+def delete_file(name: str) -> bool:
+    """Delete a stored file. False when the storage could not; a missing file counts as deleted."""
+    try:
+        default_storage.delete(name)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -110,7 +110,14 @@ def frame(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
 @require_safe
 def picker(request: AuthenticatedHttpRequest) -> HttpResponse:
     """The dialog "From my library"; with `after`, only its next files."""
-    form = PickerForm(request.GET)
+    return render_picker(request, request.GET)
+
+
+def render_picker(
+    request: AuthenticatedHttpRequest, data: QueryDict, message: str = ""
+) -> HttpResponse:
+    """The dialog as `data` asks for it, with what just happened."""
+    form = PickerForm(data)
     form.is_valid()
     params = {"kind": Asset.Kind.IMAGE.value, "param": "", "after": ""}
     params |= {name: value for name, value in form.cleaned_data.items() if value}
@@ -118,9 +125,8 @@ def picker(request: AuthenticatedHttpRequest) -> HttpResponse:
     template = (
         "library/_asset_picker_items.html" if params["after"] else "library/_asset_picker.html"
     )
-    return render(
-        request, template, {"page": page, "kind": params["kind"], "param": params["param"]}
-    )
+    context = {"page": page, "kind": params["kind"], "param": params["param"], "message": message}
+    return render(request, template, context)
 
 
 def _asset_response(add: Callable[[], Asset]) -> JsonResponse:

@@ -126,19 +126,30 @@ def _build_media_item(
         if error.field == param.name
         and error.index in ((position,) if param.is_multiple else (position, None))
     ]
-    dimensions = f"{asset.width} × {asset.height}" if asset.width else ""
     return MediaItem(
         ref=media.ref,
         asset_id=asset.pk,
         name=asset.name,
         url=reverse("asset", args=[asset.pk]),
         thumbnail_url=reverse("asset_poster", args=[asset.pk]),
-        dimensions=dimensions,
+        dimensions=_describe_dimensions(asset),
         file_size=format_size(asset.size_bytes),
         kind=asset.kind,
         checks=tuple(MediaCheck(False, line) for line in dict.fromkeys(errors))
         or (MediaCheck(True, gettext("Fits this model")),),
         suggested_edits=_suggest_edits(param, media, context),
+    )
+
+
+def _describe_dimensions(asset: Asset) -> str:
+    """ "" for a sound; says so when the picture was scaled down on arrival."""
+    if not asset.width:
+        return ""
+    if not asset.source_width:
+        return f"{asset.width} × {asset.height}"
+    return gettext("{size}, scaled down from {source_size}").format(
+        size=f"{asset.width} × {asset.height}",
+        source_size=f"{asset.source_width} × {asset.source_height}",
     )
 
 
@@ -253,7 +264,7 @@ def build_control(param: Field, context: FormContext) -> FormControl:
         unit=translate_label(param.unit),
         example=translate_label(param.example),
         media_kind=param.media_kind,
-        accept=",".join(param.media_constraints.mime_types) if param.media_constraints else "",
+        accept=",".join(param.media_constraints.accept) if param.media_constraints else "",
         accept_summary=translate(param.media_constraints.summary)
         if param.media_constraints
         else "",

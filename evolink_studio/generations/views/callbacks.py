@@ -38,7 +38,7 @@ def callback(request: HttpRequest, token: str) -> HttpResponse:
 
     Always 204, so that a caller learns nothing about tokens.
     """
-    size = parse_id(request.headers.get("Content-Length") or "0")  # a chunked body is not read
+    size = parse_id(request.headers.get("Content-Length") or "0")
     if size is not None:
         status, task_id = parse_callback(request.body) if size <= MAX_CALLBACK_BYTES else ("", "")
         services.record_callback(

@@ -33,6 +33,7 @@ from evolink_studio.generations.forms.form import (
 )
 from evolink_studio.generations.forms.initial import build_initial_data, strip_initial_query
 from evolink_studio.generations.forms.parsing import (
+    FILE_NOT_IN_LIBRARY,
     build_pending_errors,
     build_upload_aborted_error,
     parse_form,
@@ -181,6 +182,8 @@ def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResp
         generation = _create_generation(request, evaluated_form, quote, form_key, now)
     except SpendingDenied as denial:
         return render_rejected(denial.full_text, form_key)
+    except services.FilesDeleted:
+        return render_rejected(FILE_NOT_IN_LIBRARY.render(_), form_key)
     except services.IdempotencyConflict:
         return render_rejected(_already_sent_text(), None)
     except UNAVAILABLE_ERRORS as error:

@@ -85,7 +85,7 @@ def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def results(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """All saved results of one generation, page by page; cards show only the first."""
     generation = queries.get_generation_or_404(request.user, pk)

@@ -27,6 +27,7 @@ MAX_SIDE_PIXELS = 16_383  # the maximum of WebP, the format of the posters
 MAX_SOURCE_PIXELS = 100_000_000
 MAX_JPEG_SOURCE_PIXELS = 200_000_000  # is scaled while it is decoded, and telephones make them
 MAX_JPEG_SCANS = 100  # a progressive JPEG has about 10
+_SCALES = (1, 2, 4, 8)  # what libjpeg can do
 DECODE_MEMORY_BYTES = 640_000_000  # of one process, for all pictures it decodes at the same time
 _ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF", "AVIF")
 _JPEG_FORMATS = {"JPEG", "MPO"}  # MPO is a JPEG with further pictures in it
@@ -105,7 +106,7 @@ def open_image(content: bytes) -> Iterator[DecodedImage]:
             image = _load(readable_content, factor)
             # The container may state another size than the picture in it.
             if image.size != source_size and (factor == 1 or format not in _JPEG_FORMATS):
-                compute_scale(image.size, can_scale=False)
+                compute_scale(image.size, can_scale=False)  # raises if it is too large
             exif = png.exif if png else image.info.get("exif") or b""
             profiles = png.profiles if png else tuple(_find_profiles(image, content))
             yield DecodedImage(
@@ -118,7 +119,7 @@ def open_image(content: bytes) -> Iterator[DecodedImage]:
     except FileRejected:
         raise
     except Image.DecompressionBombError as error:
-        raise build_size_error(MAX_JPEG_SOURCE_PIXELS) from error
+        raise _build_size_error(MAX_JPEG_SOURCE_PIXELS) from error
     except Exception as error:  # a decoder can fail in any way on a file made to break it
         log.info("image rejected", reason=type(error).__name__, bytes=len(content))
         raise InvalidImage from error
@@ -127,16 +128,18 @@ def open_image(content: bytes) -> Iterator[DecodedImage]:
 def compute_scale(size: tuple[int, int], *, can_scale: bool = True) -> int:
     """By which of 1, 2, 4 and 8 both sides must be divided to be kept. Raises ImageTooLarge."""
     width, height = size
-    for factor in (1, 2, 4, 8) if can_scale else (1,):
+    for factor in _SCALES if can_scale else _SCALES[:1]:
         fits_area = width * height <= MAX_IMAGE_PIXELS * factor**2
         if fits_area and max(width, height) <= MAX_SIDE_PIXELS * factor:
             return factor
-    raise build_size_error(MAX_IMAGE_PIXELS)
+    raise _build_size_error(MAX_IMAGE_PIXELS * factor**2, MAX_SIDE_PIXELS * factor)
 
 
-def build_size_error(max_pixels: int) -> ImageTooLarge:
-    """With the number of pixels that files of this kind may have."""
-    return ImageTooLarge(limit=max_pixels // 1_000_000, side=MAX_SIDE_PIXELS)
+def _build_size_error(
+    max_pixels: int, max_side: int = MAX_SIDE_PIXELS * _SCALES[-1]
+) -> ImageTooLarge:
+    """With the size that files of this kind may have."""
+    return ImageTooLarge(limit=max_pixels // 1_000_000, side=max_side)
 
 
 def _estimate_memory(header: Image.Image, factor: int) -> int:
@@ -156,7 +159,7 @@ def _estimate_memory(header: Image.Image, factor: int) -> int:
         pixels * DECODE_MEMORY_BYTES // max(needed_bytes, 1),
     )
     if pixels > max_pixels:
-        raise build_size_error(max_pixels)
+        raise _build_size_error(max_pixels)
     return needed_bytes
 
 
