@@ -385,20 +385,29 @@ class ChangeFeed(models.Model):
         return f"{self.owner_id}: {self.version}"
 
 
+UNNAMED_PAGE = uuid.UUID(int=0)  # a form that says no key of its page
+
+
 class Draft(models.Model):
-    """What a person typed for one AI model and has not submitted."""
+    """What a person typed for one AI model on one page and has not submitted.
+
+    Each open page has a draft of its own; a later visit begins with the newest.
+    """
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="drafts"
     )
     model_id = models.CharField(max_length=100)
+    page_key = models.UUIDField(default=UNNAMED_PAGE)
     values = models.JSONField()
     saved_at = models.DateTimeField()
 
     class Meta:
         verbose_name = _("draft")
         constraints = [
-            models.UniqueConstraint(fields=["owner", "model_id"], name="one_draft_per_model")
+            models.UniqueConstraint(
+                fields=["owner", "model_id", "page_key"], name="one_draft_per_page"
+            )
         ]
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ Stored values are plain JSON; a file in them is the text `asset:<pk>`. The catal
 `MediaFile` in its place; only files of the same owner are looked up.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
@@ -22,16 +22,32 @@ from evolink_studio.library.models import Asset
 ASSET_REF_PREFIX = "asset:"
 
 
+@dataclass(frozen=True)
+class RestingValues:
+    """What the form of another model held and the present one does not take. It is never sent.
+
+    `values` by field as stored; `stand_ins`: what the present form shows in their place.
+    """
+
+    model_id: str
+    values: Mapping[str, object]
+    stand_ins: Mapping[str, object] = field(default_factory=dict)
+
+
 @dataclass
 class FormData:
-    """What a person entered: `values` by field, `assets` by reference, errors of refused files."""
+    """What a person entered: `values` by field, `assets` by reference, errors of refused files.
+
+    `resting`: what waits for a model that takes it.
+    """
 
     values: dict[str, object] = field(default_factory=dict)
     assets: dict[str, Asset] = field(default_factory=dict)
     field_errors: list[FieldError] = field(default_factory=list)
+    resting: Sequence[RestingValues] = ()
 
     def to_json(self) -> dict[str, object]:
-        """The values as JSON, to store."""
+        """The values as JSON, to store. What rests is not among them."""
         return {name: to_json(value) for name, value in self.values.items()}
 
 

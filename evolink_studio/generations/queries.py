@@ -1,5 +1,6 @@
 """Reads for the pages. Each docstring says how many queries it makes."""
 
+import uuid
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -90,13 +91,17 @@ def sum_credits_taken_since(moment: datetime) -> Decimal:
     return taken_credits or Decimal(0)
 
 
-def get_draft(user: User, model_id: str) -> dict[str, object] | None:
-    """The stored draft of a person for this model, or None. One query."""
-    return (
-        Draft.objects.filter(owner_id=user.pk, model_id=model_id)
-        .values_list("values", flat=True)
-        .first()
-    )
+def get_draft(user: User, model_id: str, page_key: uuid.UUID | None = None) -> Draft | None:
+    """A person's newest draft for this model, or that of the page `page_key`. One query."""
+    drafts = Draft.objects.filter(owner_id=user.pk, model_id=model_id)
+    if page_key is not None:
+        drafts = drafts.filter(page_key=page_key)
+    return drafts.order_by("-saved_at", "-pk").first()
+
+
+def list_drafts(user: User) -> list[Draft]:
+    """All drafts of a person, newest first: a few for each model. One query."""
+    return list(Draft.objects.filter(owner_id=user.pk).order_by("-saved_at", "-pk"))
 
 
 def get_last_model_id(user: User) -> str | None:

@@ -17,6 +17,7 @@ from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.database import durable_transaction
 from evolink_studio.credits import ledger
 from evolink_studio.generations.models import (
+    UNNAMED_PAGE,
     CallbackDelivery,
     ChangeFeed,
     Draft,
@@ -40,6 +41,7 @@ from evolink_studio.library.services import Deletion, delete_assets
 
 MAX_CALLBACK_BYTES = 64 * 1024  # a larger body is not read
 MAX_CALLBACKS_PER_GENERATION = 20
+MAX_DRAFTS_PER_MODEL = 5
 MAX_RECORDED_BYTES = 2**31 - 1  # the limit of `CallbackDelivery.size_bytes`
 
 
@@ -85,11 +87,13 @@ def create_generation(
     form_key: uuid.UUID,
     credits_estimated: Decimal | None,
     max_credits: Decimal | None = None,
+    page_keys: Sequence[uuid.UUID] = (UNNAMED_PAGE,),
     now: datetime,
 ) -> CreateResult:
     """Store one generation and reserve its credits; the worker sends it. `params` is valid.
 
     `max_credits` is the worst case where there is no estimate, because price or length is open.
+    The draft of the first of `page_keys` that has one is deleted; other pages keep theirs.
 
     The form key is unique per owner: submitting the same form again returns the same generation.
     Raises IdempotencyConflict when the form key comes with other content, SpendingDenied when an
@@ -129,7 +133,7 @@ def create_generation(
                     now=now,
                 )
                 generation.save(update_fields=["credits_held"])
-                Draft.objects.filter(owner=owner, model_id=spec.id).delete()
+                _delete_draft(owner, spec.id, page_keys)
                 generation_queued.send(Generation, generation=generation)
             return CreateResult(generation, is_new=True)
         except IntegrityError:
@@ -250,11 +254,35 @@ def refresh_now(*, queryset: QuerySet[Generation], now: datetime) -> int:
         return Generation.objects.filter(pk__in=lock_available(rows)).update(next_attempt_at=now)
 
 
-def save_draft(*, owner: User, model_id: str, values: Mapping[str, object], now: datetime) -> None:
-    """Store what a person typed for one AI model, replacing the previous draft."""
-    Draft.objects.update_or_create(
-        owner=owner, model_id=model_id, defaults={"values": dict(values), "saved_at": now}
-    )
+def save_draft(
+    *,
+    owner: User,
+    model_id: str,
+    values: Mapping[str, object],
+    page_keys: Sequence[uuid.UUID] = (UNNAMED_PAGE,),
+    now: datetime,
+) -> None:
+    """Store what a person typed for one AI model on one page.
+
+    `page_keys`: the page's own key, then that of the draft it was opened from, which becomes its
+    own. Drafts of other pages stay, up to MAX_DRAFTS_PER_MODEL.
+    """
+    drafts = Draft.objects.filter(owner=owner, model_id=model_id)
+    changes = {"page_key": page_keys[0], "values": dict(values), "saved_at": now}
+    for key in page_keys:
+        if drafts.filter(page_key=key).update(**changes):
+            return
+    draft = Draft(owner=owner, model_id=model_id, **changes)
+    Draft.objects.bulk_create([draft], ignore_conflicts=True)  # its page may have been quicker
+    newest_ids = drafts.order_by("-saved_at", "-pk").values("pk")[:MAX_DRAFTS_PER_MODEL]
+    drafts.exclude(pk__in=newest_ids).delete()
+
+
+def _delete_draft(owner: User, model_id: str, page_keys: Sequence[uuid.UUID]) -> None:
+    """Delete the draft of the first key that has one."""
+    for key in page_keys:
+        if Draft.objects.filter(owner=owner, model_id=model_id, page_key=key).delete()[0]:
+            return
 
 
 def ensure_feed(*, owner: User) -> None:

@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -20,6 +20,12 @@ from evolink_studio.generations.forms.controls import (
     translate,
     translate_label,
 )
+from evolink_studio.generations.forms.resting import (
+    describe_resting,
+    drop_stand_ins,
+    dump_resting,
+    wake_resting,
+)
 from evolink_studio.generations.forms.rows import is_filled_in
 from evolink_studio.generations.params import FormData
 from evolink_studio.generations.presenters.quotes import PriceQuote
@@ -34,6 +40,7 @@ class GenerationForm:
     """Everything the template of the form needs, in the person's language.
 
     `swap_control`: the control with the button that swaps first and last frame; "" without both.
+    `page_keys`: of this page, and of the draft that it was opened from.
     """
 
     model_id: str
@@ -49,6 +56,9 @@ class GenerationForm:
     undo_url: str = ""
     start_over_url: str = ""
     defaults_json: str = "{}"
+    resting_json: str = ""
+    resting_text: str = ""
+    page_keys: tuple[uuid.UUID, ...] = ()
     swap_control: str = ""
 
     @property
@@ -74,7 +84,8 @@ def build_form(
     notes: Sequence[str] = (),
     errors: Sequence[str] = (),
     undo_url: str = "",
-    is_draft: bool = False,
+    start_over_url: str = "",
+    page_keys: Sequence[uuid.UUID] = (),
 ) -> GenerationForm:
     """Prepare the form. `field_errors=None` (not submitted yet) shows only `find_live_errors`."""
     if field_errors is None:
@@ -102,10 +113,13 @@ def build_form(
         notes=tuple(notes),
         errors=tuple(errors),
         undo_url=undo_url,
-        start_over_url=f"{reverse('create', args=[spec.id])}?afresh" if is_draft else "",
+        start_over_url=start_over_url,
         defaults_json=json.dumps(
             {name: to_form_value(value) for name, value in context.defaults.items()}
         ),
+        resting_json=dump_resting(form_data.resting),
+        resting_text=describe_resting(form_data.resting),
+        page_keys=tuple(page_keys),
         swap_control=frame_fields[-1]
         if frame_fields and all(form_data.values.get(name) for name in frame_fields)
         else "",
@@ -160,19 +174,25 @@ def find_submit_errors(form_data: FormData, evaluation: FormEvaluation) -> list[
 
 
 def convert_form_data(
-    form_data: FormData, old_spec: ModelSpec, new_spec: ModelSpec
+    form_data: FormData, old_spec: ModelSpec, new_spec: ModelSpec, owner_id: int
 ) -> tuple[FormData, list[str]]:
     """Form data for another model, and notes for the person: what moved, what was dropped.
 
-    A prompt is kept whole, even one too long for the new model.
+    A prompt is kept whole, even one too long for the new model. What is dropped rests until a model
+    takes it, and what rested comes back.
     """
+    form_data = drop_stand_ins(form_data, old_spec)
     conversion = convert_values(old_spec, form_data.values, new_spec)
-    values: dict[str, object] = dict(conversion.values)
     prompt_names = {field.name for field in new_spec.fields if field.control is Kind.PROMPT}
-    values.update({name: form_data.values[name] for name in prompt_names & form_data.values.keys()})
-    dropped_texts = [
-        _dropped_text(item) for item in conversion.dropped_values if item.field not in prompt_names
-    ]
+    prompts = {name: form_data.values[name] for name in prompt_names & form_data.values.keys()}
+    conversion = replace(
+        conversion,
+        values={**conversion.values, **prompts},
+        dropped_values=tuple(
+            item for item in conversion.dropped_values if item.field not in prompt_names
+        ),
+    )
+    dropped_texts = [_dropped_text(item) for item in conversion.dropped_values]
     moved_labels = [translate_label(label) for label in conversion.moved_labels]
     sentences = [
         _("Your pictures are now here: {list}.").format(list=", ".join(moved_labels))
@@ -183,7 +203,8 @@ def convert_form_data(
         else "",
     ]
     note = " ".join(sentence for sentence in sentences if sentence)
-    return FormData(values, form_data.assets), [note] if note else []
+    new_data = wake_resting(form_data, old_spec, new_spec, conversion, owner_id)
+    return new_data, [note] if note else []
 
 
 def _dropped_text(dropped_value: DroppedValue) -> str:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from django.http import QueryDict
@@ -10,11 +10,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from evolink_studio.accounts.models import User
+from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.messages import FieldError, Message
 from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.database import parse_id
 from evolink_studio.generations import queries
-from evolink_studio.generations.models import Generation
+from evolink_studio.generations.forms.resting import RESTING_NAME, dump_resting, parse_resting
+from evolink_studio.generations.models import Draft, Generation
 from evolink_studio.generations.params import FormData, load_params
 from evolink_studio.generations.presenters.failure_text import (
     NEW_CHARGE_NOTICE,
@@ -24,38 +26,91 @@ from evolink_studio.generations.presenters.failure_text import (
 from evolink_studio.generations.presenters.model_picker import EXAMPLES
 from evolink_studio.generations.states import State
 
-INITIAL_QUERY_PARAMS = frozenset({"from", "recipe", "afresh"})
+INITIAL_QUERY_PARAMS = frozenset({"from", "recipe", "afresh", "draft", "unsent"})
 
 
 @dataclass(frozen=True)
 class InitialData:
     """What a form shows first. `field_errors=None`: nothing was submitted yet.
 
-    `is_draft`: it comes from the stored draft, so the form offers to start over.
+    `draft_key`: the page key of the draft that this page goes on with, or begins in place of.
+    `start_over_url` and `undo_url` belong to the notes; "" without.
     """
 
     form_data: FormData
-    form_key: uuid.UUID | None = None
     field_errors: Sequence[FieldError] | None = None
     notes: Sequence[str] = field(default_factory=tuple)
-    is_draft: bool = False
+    draft_key: uuid.UUID | None = None
+    start_over_url: str = ""
+    undo_url: str = ""
 
 
 def build_initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) -> InitialData:
-    """From `?from=<pk>`, `?recipe=<example>`, `?afresh` (empty), else the draft.
+    """From `?from=<pk>`, `?recipe=<example>`, `?afresh=<draft>` (empty), else a draft: that of
+    `?draft=<page key>`, or the newest.
 
     Raises Http404 for a foreign generation.
     """
     generation_id, example_id = parse_id(query.get("from", "")), query.get("recipe", "")
     if generation_id is not None:
-        return _from_generation(spec, queries.get_generation_or_404(user, generation_id))
+        generation = queries.get_generation_or_404(user, generation_id)
+        return _offer_unsent_text(user, query, _from_generation(spec, generation))
     if example_id in EXAMPLES:
-        return InitialData(FormData(dict(EXAMPLES[example_id].to_form_values())))
-    draft = None if "afresh" in query else queries.get_draft(user, spec.id)
-    if not draft or all(value in (None, "", []) for value in draft.values()):
+        form_data = FormData(dict(EXAMPLES[example_id].to_form_values()))
+        return _offer_unsent_text(user, query, InitialData(form_data))
+    if "afresh" in query:
+        return InitialData(FormData(), draft_key=parse_page_key(query["afresh"]))
+    return _from_draft(user, spec, parse_page_key(query.get("draft", "")))
+
+
+def parse_page_key(text: str) -> uuid.UUID | None:
+    """The key of a page; None for anything else."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def build_draft_values(form_data: FormData) -> dict[str, object]:
+    """What a draft stores of a form: its values, and what rests."""
+    resting = dump_resting(form_data.resting)
+    return {**form_data.to_json(), **({RESTING_NAME: resting} if resting else {})}
+
+
+def _from_draft(user: User, spec: ModelSpec, page_key: uuid.UUID | None) -> InitialData:
+    draft = queries.get_draft(user, spec.id, page_key) if page_key else None
+    draft = draft or queries.get_draft(user, spec.id)
+    if draft is None or _is_empty(draft):
         return InitialData(FormData())
-    notes = [_("Restored from your last visit.")]
-    return InitialData(load_params(spec, draft, user.pk), notes=notes, is_draft=True)
+    values = dict(draft.values)
+    resting = parse_resting(str(values.pop(RESTING_NAME, "")))
+    return InitialData(
+        replace(load_params(spec, values, user.pk), resting=resting),
+        notes=[_("Restored from your last visit.")],
+        draft_key=draft.page_key,
+        start_over_url=f"{reverse('create', args=[spec.id])}?afresh={draft.page_key}",
+    )
+
+
+def _is_empty(draft: Draft) -> bool:
+    return all(value in (None, "", []) for value in draft.values.values())
+
+
+def _offer_unsent_text(user: User, query: Mapping[str, str], initial: InitialData) -> InitialData:
+    """Offers the way back to what was typed and not sent: on the page that the person came from
+    (`?unsent=<page key>`), else the newest."""
+    page_key = parse_page_key(query.get("unsent", ""))
+    drafts = [
+        draft
+        for draft in queries.list_drafts(user)
+        if draft.model_id in SPECS and not _is_empty(draft)
+    ]
+    drafts.sort(key=lambda draft: draft.page_key != page_key)
+    if not drafts or drafts[0].values == build_draft_values(initial.form_data):
+        return initial
+    url = f"{reverse('create', args=[drafts[0].model_id])}?draft={drafts[0].page_key}"
+    text = _("What you had typed and not sent is kept.")
+    return replace(initial, notes=[*initial.notes, text], undo_url=url)
 
 
 def strip_initial_query(spec: ModelSpec, url: str) -> str:

@@ -31,15 +31,21 @@ from evolink_studio.generations.forms.form import (
     find_submit_errors,
     swap_frames,
 )
-from evolink_studio.generations.forms.initial import build_initial_data, strip_initial_query
+from evolink_studio.generations.forms.initial import (
+    build_draft_values,
+    build_initial_data,
+    parse_page_key,
+    strip_initial_query,
+)
 from evolink_studio.generations.forms.parsing import (
     FILE_NOT_IN_LIBRARY,
     build_pending_errors,
     build_upload_aborted_error,
     parse_form,
 )
+from evolink_studio.generations.forms.resting import RESTING_NAME, parse_resting
 from evolink_studio.generations.forms.rows import edit_rows
-from evolink_studio.generations.models import Generation
+from evolink_studio.generations.models import UNNAMED_PAGE, Generation
 from evolink_studio.generations.params import FormData, serialize_params
 from evolink_studio.generations.presenters import model_picker
 from evolink_studio.generations.presenters.quotes import (
@@ -104,7 +110,7 @@ def refresh(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     command = request.POST.get("_do", "")
     edit_rows(spec, form_data.values, command)
     swap_frames(spec, form_data.values, command)
-    services.save_draft(owner=request.user, model_id=spec.id, values=form_data.to_json(), now=now)
+    _save_draft(request, spec, form_data, now)
     evaluated_form = _evaluate_form(spec, form_data, now)
     form = _build_form(request, evaluated_form, now=now, form_key=_parse_form_key(request))
     if not request.htmx:
@@ -124,10 +130,10 @@ def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     now = timezone.now()
     form_data = _parse_form_data(request, old_spec, now)
     drop_untouched_defaults(form_data, request.POST.get("_defaults", ""))
-    services.save_draft(
-        owner=request.user, model_id=old_spec.id, values=form_data.to_json(), now=now
-    )
-    converted_data, notes = convert_form_data(form_data, old_spec, new_spec)
+    _save_draft(request, old_spec, form_data, now)
+    converted_data, notes = convert_form_data(form_data, old_spec, new_spec, request.user.pk)
+    if any(build_draft_values(converted_data).values()):
+        _save_draft(request, new_spec, converted_data, now)
     undo_url = reverse("create", args=[old_spec.id]) if notes else ""
     evaluated_form = _evaluate_form(new_spec, converted_data, now)
     form = _build_form(request, evaluated_form, now=now, notes=notes, undo_url=undo_url)
@@ -158,10 +164,11 @@ def _open_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpRespon
         request,
         evaluated_form,
         now=now,
-        form_key=initial.form_key,
+        page_keys=(uuid.uuid4(), *([initial.draft_key] if initial.draft_key else [])),
         field_errors=initial.field_errors,
         notes=initial.notes,
-        is_draft=initial.is_draft,
+        undo_url=initial.undo_url,
+        start_over_url=initial.start_over_url,
     )
     return _render_page(request, form, evaluated_form.account)
 
@@ -212,6 +219,7 @@ def _create_generation(
         form_key=form_key,
         credits_estimated=quote.estimate.credits,
         max_credits=quote.estimate.max_credits,
+        page_keys=_parse_page_keys(request),
         now=now,
     )
     return result.generation
@@ -237,6 +245,7 @@ def _render_rejected(
         form_key=form_key,
         field_errors=field_errors,
         errors=[text] if text else [],
+        page_keys=_parse_page_keys(request),
     )
     if request.htmx:
         return _render_form(request, form)  # 200: htmx swaps no other status in
@@ -290,7 +299,8 @@ def _render_page(
     status: int = 200,
 ) -> HttpResponse:
     now = timezone.now()
-    selected_id = parse_id(request.GET.get("show", ""))
+    # The settings of an earlier film come with the film they speak of.
+    selected_id = parse_id(request.GET.get("show", "") or request.GET.get("from", ""))
     workspace = build_workspace_context(
         request.user, selected_id=selected_id, account=account, now=now
     )
@@ -308,6 +318,7 @@ def _parse_form_data(request: AuthenticatedHttpRequest, spec: ModelSpec, now: da
     form_data = parse_form(
         spec, owner=request.user, data=request.POST, files=request.FILES, now=now
     )
+    form_data.resting = parse_resting(request.POST.get(RESTING_NAME, ""))
     if (error := get_upload_error(request)) is not None:
         form_data.field_errors.append(build_upload_aborted_error(spec, error))
     return form_data
@@ -319,6 +330,24 @@ def _parse_form_key(request: AuthenticatedHttpRequest) -> uuid.UUID:
         return uuid.UUID(request.POST.get("form_key", ""))
     except ValueError:
         return uuid.uuid4()
+
+
+def _parse_page_keys(request: AuthenticatedHttpRequest) -> list[uuid.UUID]:
+    """The key of the page, and that of the draft it was opened from."""
+    keys = map(parse_page_key, request.POST.get("_page", "").split()[:2])
+    return [key for key in keys if key is not None] or [UNNAMED_PAGE]
+
+
+def _save_draft(
+    request: AuthenticatedHttpRequest, spec: ModelSpec, form_data: FormData, now: datetime
+) -> None:
+    services.save_draft(
+        owner=request.user,
+        model_id=spec.id,
+        values=build_draft_values(form_data),
+        page_keys=_parse_page_keys(request),
+        now=now,
+    )
 
 
 def _evaluate_form(spec: ModelSpec, form_data: FormData, now: datetime) -> EvaluatedForm:
@@ -355,11 +384,12 @@ def _build_form(
     now: datetime,
     form_key: uuid.UUID | None = None,
     field_errors: Sequence[FieldError] | None = None,
+    page_keys: Sequence[uuid.UUID] | None = None,
     notes: Sequence[str] = (),
     undo_url: str = "",
-    is_draft: bool = False,
+    start_over_url: str = "",
 ) -> GenerationForm:
-    """The form with its current price."""
+    """The form with its current price. `page_keys=None`: those that the request names."""
     return build_form(
         evaluated_form.spec,
         evaluated_form.form_data,
@@ -369,7 +399,8 @@ def _build_form(
         field_errors=field_errors,
         notes=notes,
         undo_url=undo_url,
-        is_draft=is_draft,
+        start_over_url=start_over_url,
+        page_keys=_parse_page_keys(request) if page_keys is None else page_keys,
     )
 
 
