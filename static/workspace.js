@@ -12,14 +12,32 @@ const getRequestElement = (event) => /** @type {CustomEvent} */ (event).detail.r
 
 /* --- The poller --------------------------------------------------------------------------------- */
 
+// Other pages of this person may start something while nothing runs here.
+const IDLE_POLL_MS = 15_000;
+const otherTabs = new BroadcastChannel("studio-submitted");
+
 let lastSuccessAt = new Date();
 let isOfflineShown = false;
+
+/** Asks at once what changed, also while nothing runs. */
+function pollOnce() {
+  const poller = document.getElementById("poller");
+  if (!poller) return;
+  if (poller.hasAttribute("hx-get")) htmx.trigger(poller, "poll");
+  else htmx.ajax("GET", poller.dataset.url, { source: poller, target: poller, swap: "outerHTML" });
+}
+
+setInterval(() => {
+  if (!document.hidden && !document.querySelector("#poller[hx-get]")) pollOnce();
+}, IDLE_POLL_MS);
+otherTabs.addEventListener("message", pollOnce);
+document.addEventListener("studio:submitted", () => otherTabs.postMessage(""));
 
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (getRequestElement(event).id === "poller" && document.hidden) event.preventDefault();
 });
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) htmx.trigger("#poller", "poll");
+  if (!document.hidden) pollOnce();
 });
 document.addEventListener("htmx:afterRequest", (event) => {
   if (getRequestElement(event).id !== "poller") return;
@@ -59,7 +77,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const { detail } = /** @type {CustomEvent} */ (event);
   if (getRequestElement(event).id !== "poller" || !detail.shouldSwap) return;
   // The workspace was replaced while this request ran: the new poller asks for itself.
-  const currentPath = document.getElementById("poller")?.getAttribute("hx-get");
+  const currentPath = document.getElementById("poller")?.dataset.url;
   if (currentPath !== detail.requestConfig.path) detail.shouldSwap = false;
   else detail.serverResponse = removeDuplicateCards(detail.serverResponse);
 });

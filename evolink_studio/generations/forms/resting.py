@@ -30,7 +30,12 @@ def parse_resting(text: str) -> list[RestingValues]:
         return []
     try:
         entries = json.loads(text)
+        # What no draft can store and no page can show: infinite numbers, lone surrogates, NUL.
+        plain_text = json.dumps(entries, allow_nan=False, ensure_ascii=False)
+        is_storable = "\\u0000" not in plain_text and bool(plain_text.encode())
     except (ValueError, RecursionError):
+        return []
+    if not is_storable:
         return []
     return [
         RestingValues(entry["model"], _only_fields(entry, "values"), _only_fields(entry, "now"))

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('generations', '0001_initial'),
+        ("generations", "0003_failed_results"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
