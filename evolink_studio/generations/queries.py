@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.db.models import (
     Prefetch,
+    QuerySet,
     Sum,
     Window,
     prefetch_related_objects,
@@ -149,14 +150,29 @@ def get_gallery_page(
 
     `created_at__lte` beside the exclusion lets the index start at the cursor, at any depth.
     """
-    rows = Generation.objects.filter(owner_id=user.pk, state__in=states)
-    if LIVE_STATES.issuperset(states):
-        # Few of very many: selected by state first, or the whole library would be read.
-        rows = Generation.objects.filter(pk__in=rows.values("pk"))
+    rows = _filter_gallery(user, states)
     if cursor:
         moment, pk = cursor
         rows = rows.filter(created_at__lte=moment).exclude(created_at=moment, id__gte=pk)
     return load_results(rows.defer("last_reply").order_by("-created_at", "-id")[:limit])
+
+
+def get_gallery_page_through(
+    user: User, *, cursor: tuple[datetime, int], limit: int, states: Collection[State]
+) -> list[Generation]:
+    """The cursor's generation and the next newer ones, newest first. Two queries."""
+    moment, pk = cursor
+    rows = _filter_gallery(user, states).filter(created_at__gte=moment)
+    rows = rows.exclude(created_at=moment, id__lt=pk).defer("last_reply")
+    return load_results(reversed(rows.order_by("created_at", "id")[:limit]))
+
+
+def _filter_gallery(user: User, states: Collection[State]) -> QuerySet[Generation]:
+    rows = Generation.objects.filter(owner_id=user.pk, state__in=states)
+    if LIVE_STATES.issuperset(states):
+        # Few of very many: selected by state first, or the whole library would be read.
+        rows = Generation.objects.filter(pk__in=rows.values("pk"))
+    return rows
 
 
 def get_current_provider_account() -> ProviderAccount:

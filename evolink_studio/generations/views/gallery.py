@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -22,7 +22,10 @@ from evolink_studio.generations.models import Generation
 from evolink_studio.generations.presenters.cards import present_card, present_video
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 
+FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
+LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 PAGE_SIZE = 24
+MAX_DEPTH = 20 * PAGE_SIZE  # more would make a page that a phone cannot hold
 
 
 @dataclass(frozen=True)
@@ -62,26 +65,41 @@ TABS: Mapping[str, GalleryTab] = {
 }
 
 
+@dataclass(frozen=True)
+class GalleryPage:
+    """Some films of a tab, newest first. URLs are "" where nothing more follows."""
+
+    rows: list[Generation]
+    newer_url: str = ""
+    next_url: str = ""
+
+
 @login_required
 @require_safe
 def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """A page of cards; `of` names the tab, `before` and `id` are the cursor."""
+    """A page of cards; `of` names the tab, `before` and `id` are the cursor.
+
+    `through` and `id` instead: everything from the newest to that one, as far as MAX_DEPTH. It is
+    the address of a list that was lengthened, so that Back leads to the same films.
+    """
     now = timezone.now()
     tab = TABS.get(request.GET.get("of", ""), COMPLETED_TAB)
-    rows = queries.get_gallery_page(
-        request.user, cursor=_parse_cursor(request), limit=PAGE_SIZE + 1, states=tab.states
-    )
-    positions = queries.get_queue_positions_for(request.user, rows)
+    page = _load_page(request, tab)
+    positions = queries.get_queue_positions_for(request.user, page.rows)
     context = {
-        "cards": [present_card(row, now=now, positions=positions) for row in rows[:PAGE_SIZE]],
-        "next_url": _next_url(tab, rows[PAGE_SIZE - 1]) if len(rows) > PAGE_SIZE else "",
+        "cards": [present_card(row, now=now, positions=positions) for row in page.rows],
+        "newer_url": page.newer_url,
+        "next_url": page.next_url,
         "tab": tab,
         "tabs": TABS.values(),
         "now": now,
     }
-    is_fragment = request.htmx and request.GET.get("before")
-    template = "generations/_gallery_items.html" if is_fragment else "generations/gallery.html"
-    return render(request, template, context)
+    if not (request.htmx and request.GET.get("before")):
+        return render(request, "generations/gallery.html", context)
+    response = render(request, "generations/_gallery_items.html", context)
+    if page.rows:
+        response["HX-Replace-Url"] = tab.url_after(_cursor_of(page.rows[-1], "through"))
+    return response
 
 
 @login_required
@@ -101,16 +119,56 @@ def results(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     return render(request, "generations/results.html", context)
 
 
-def _parse_cursor(request: AuthenticatedHttpRequest) -> tuple[datetime, int] | None:
+def _load_page(request: AuthenticatedHttpRequest, tab: GalleryTab) -> GalleryPage:
+    """Two queries, or four with `through`."""
+    cursor = _parse_cursor(request, "through")
+    if cursor is not None:
+        newest_rows = queries.get_gallery_page_through(
+            request.user, cursor=cursor, limit=MAX_DEPTH + 1, states=tab.states
+        )
+        rows = newest_rows[-MAX_DEPTH:]
+        more_rows = queries.get_gallery_page(
+            request.user, cursor=cursor, limit=1, states=tab.states
+        )
+        return GalleryPage(
+            rows,
+            newer_url=tab.url if len(newest_rows) > MAX_DEPTH else "",
+            next_url=_next_url(tab, rows[-1]) if more_rows and rows else "",
+        )
+    rows = queries.get_gallery_page(
+        request.user,
+        cursor=_parse_cursor(request, "before"),
+        limit=PAGE_SIZE + 1,
+        states=tab.states,
+    )
+    has_more = len(rows) > PAGE_SIZE
+    return GalleryPage(
+        rows[:PAGE_SIZE], next_url=_next_url(tab, rows[PAGE_SIZE - 1]) if has_more else ""
+    )
+
+
+def _parse_cursor(request: AuthenticatedHttpRequest, name: str) -> tuple[datetime, int] | None:
     try:
-        moment = parse_datetime(request.GET.get("before", ""))
+        moment = parse_datetime(request.GET.get(name, ""))
     except ValueError:
         return None
     generation_id = parse_id(request.GET.get("id", ""))
     if moment is None or timezone.is_naive(moment) or generation_id is None:
         return None
-    return moment, generation_id
+    return _to_utc(moment), generation_id
+
+
+def _to_utc(moment: datetime) -> datetime:
+    """In UTC; the first or last moment there is for one beyond it."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return FIRST_MOMENT if moment.year == FIRST_MOMENT.year else LAST_MOMENT
 
 
 def _next_url(tab: GalleryTab, last_row: Generation) -> str:
-    return tab.url_after({"before": last_row.created_at.isoformat(), "id": str(last_row.pk)})
+    return tab.url_after(_cursor_of(last_row, "before"))
+
+
+def _cursor_of(row: Generation, name: str) -> dict[str, str]:
+    return {name: row.created_at.isoformat(), "id": str(row.pk)}

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.generations import queries
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
+from evolink_studio.generations.views import gallery
 from evolink_studio.generations.views.gallery import PAGE_SIZE
 from tests.factories import NOW, GenerationFactory
 from tests.form_pages import ParsedPage, element_text
@@ -107,6 +108,85 @@ def test_a_place_that_makes_no_sense_is_the_beginning(ada_client, ada, query):
 def test_who_asks_for_more_never_gets_a_page_inside_the_page(ada_client, query):
     response = ada_client.get(f"/films/?{query}", headers=HTMX_HEADERS)
     assert "<html" not in response.content.decode()
+
+
+@pytest.mark.parametrize("name", ["before", "through"])
+@pytest.mark.parametrize(
+    ("moment", "is_found"),
+    [
+        ("0001-01-01T00:00:00+14:00", {"before": False, "through": True}),
+        ("0001-01-01T00:00:00Z", {"before": False, "through": True}),
+        ("9999-12-31T23:59:59.999999-14:00", {"before": True, "through": False}),
+        ("9999-12-31T23:59:59.999999Z", {"before": True, "through": False}),
+    ],
+)
+def test_a_place_beyond_all_time_is_before_or_after_every_film(
+    ada_client, ada, name, moment, is_found
+):
+    film = GenerationFactory(owner=ada, state=State.COMPLETED)
+    response = ada_client.get("/films/", {name: moment, "id": str(film.pk + 1)})
+    assert bool(list_film_ids(ParsedPage(response))) == is_found[name]
+
+
+# --- the way back -----------------------------------------------------------------------------
+
+
+def lengthen(client, page: ParsedPage, times: int) -> tuple[list[int], str]:
+    """What stands on the page after pressing "Load more" so often, and its address then."""
+    film_ids, address = list_film_ids(page), ""
+    for _ in range(times):
+        response = client.get(next_page_url(page), headers=HTMX_HEADERS)
+        page, address = ParsedPage(response), response["HX-Replace-Url"]
+        film_ids += list_film_ids(page)
+    return film_ids, address
+
+
+@pytest.mark.parametrize("tab", ["", "?of=ended"])
+def test_the_address_of_a_lengthened_list_opens_the_same_list(ada_client, ada, tab):
+    state = State.FAILED if tab else State.COMPLETED
+    for n in range(3 * PAGE_SIZE + 5):
+        moment = NOW - timedelta(hours=n // 5)
+        GenerationFactory(owner=ada, state=state, created_at=moment)
+    film_ids, address = lengthen(ada_client, ParsedPage(ada_client.get(f"/films/{tab}")), 2)
+    assert len(film_ids) == 3 * PAGE_SIZE
+    page = ParsedPage(ada_client.get(address))
+    assert list_film_ids(page) == film_ids
+    assert page.find_all("p[@class='load-more']/a[@href='/films/']") == []
+    last_ids = list_film_ids(ParsedPage(ada_client.get(next_page_url(page))))
+    assert len(last_ids) == 5
+    assert not set(last_ids) & set(film_ids)
+
+
+def test_a_film_made_meanwhile_stands_before_the_others_on_the_way_back(ada_client, ada):
+    for n in range(2 * PAGE_SIZE):
+        GenerationFactory(owner=ada, state=State.COMPLETED, created_at=NOW - timedelta(hours=n))
+    film_ids, address = lengthen(ada_client, ParsedPage(ada_client.get("/films/")), 1)
+    newest = GenerationFactory(
+        owner=ada, state=State.COMPLETED, created_at=NOW + timedelta(hours=1)
+    )
+    page = ParsedPage(ada_client.get(address))
+    assert list_film_ids(page) == [newest.pk, *film_ids]
+    assert next_page_url(page) is None
+
+
+def test_a_very_long_list_comes_back_from_its_end(ada_client, ada, monkeypatch):
+    monkeypatch.setattr(gallery, "MAX_DEPTH", PAGE_SIZE + 2)
+    for n in range(3 * PAGE_SIZE):
+        GenerationFactory(owner=ada, state=State.COMPLETED, created_at=NOW - timedelta(hours=n))
+    film_ids, address = lengthen(ada_client, ParsedPage(ada_client.get("/films/")), 2)
+    with CaptureQueriesContext(connection) as queries:
+        page = ParsedPage(ada_client.get(address))
+    assert list_film_ids(page) == film_ids[-PAGE_SIZE - 2 :]
+    assert page.find_one("p[@class='load-more']/a").get("href") == "/films/"
+    assert len(queries) <= 6
+
+
+def test_a_tile_says_its_generation_and_state_like_a_card(ada_client, ada):
+    rows = {state: GenerationFactory(owner=ada, state=state) for state in State}
+    for address in ("/films/", "/films/?of=making", "/films/?of=ended"):
+        for pk, status in ParsedPage(ada_client.get(address)).card_states().items():
+            assert rows.pop(State(status)).pk == pk
+    assert not rows
 
 
 # --- what is not kept -------------------------------------------------------------------------

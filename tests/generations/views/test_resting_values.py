@@ -1,4 +1,4 @@
-"""What a model does not take rests on a detour, is never sent, and comes back with one that does."""
+"""What a model does not take rests on a detour, is never sent, and comes back later."""
 
 import json
 
