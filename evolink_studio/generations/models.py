@@ -12,6 +12,7 @@ from django.db.models import (
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from evolink_studio.core.json_field import TolerantJSONField
 from evolink_studio.credits.fields import CreditsField
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 from evolink_studio.library.models import Asset
@@ -47,7 +48,7 @@ class Generation(models.Model):
     )
     model_id = models.CharField(_("model"), max_length=100)
     prompt = models.TextField(_("prompt"), blank=True)
-    params = models.JSONField(
+    params = TolerantJSONField(
         _("parameters"), help_text=_("What the person chose; pictures as asset:<number>.")
     )
     inputs = models.ManyToManyField(Asset, related_name="used_by", blank=True)
@@ -76,7 +77,7 @@ class Generation(models.Model):
     )
     model_used = models.CharField(_("model used"), max_length=100, blank=True)
     expected_seconds = models.PositiveIntegerField(_("expected seconds"), default=0)
-    result_urls = models.JSONField(default=list)
+    result_urls = TolerantJSONField(default=list)
     results_expire_at = models.DateTimeField(_("links valid until"), null=True)
     local_copy_seen_at = models.DateTimeField(
         _("copy seen here"),
@@ -85,7 +86,7 @@ class Generation(models.Model):
             "When a worker last saw its film, whole, on its own disk and not in the library."
         ),
     )
-    last_reply = models.JSONField(_("last reply"), null=True)
+    last_reply = TolerantJSONField(_("last reply"), null=True)
 
     credits_estimated = CreditsField(_("estimated credits"), null=True)
     credits_reserved = CreditsField(_("reserved credits"), null=True)
@@ -263,7 +264,7 @@ class Draft(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="drafts"
     )
     model_id = models.CharField(max_length=100)
-    values = models.JSONField()
+    values = TolerantJSONField()
     saved_at = models.DateTimeField()
 
     class Meta:

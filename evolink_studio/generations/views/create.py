@@ -28,6 +28,7 @@ from evolink_studio.generations.forms.form import (
     build_form,
     convert_form_data,
     drop_untouched_defaults,
+    find_live_errors,
     find_submit_errors,
     swap_frames,
 )
@@ -68,6 +69,13 @@ class EvaluatedForm:
         """Whether a rule is broken or a file was refused."""
         return self.evaluation.request is None or bool(self.form_data.field_errors)
 
+    @property
+    def has_invalid_values(self) -> bool:
+        """Whether something entered is refused, as against something that is still missing."""
+        return bool(
+            self.form_data.field_errors or find_live_errors(self.form_data, self.evaluation)
+        )
+
 
 @login_required
 @require_GET
@@ -95,7 +103,6 @@ def refresh(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     spec = get_spec_or_404(model_id)
     now = timezone.now()
     form_data = _parse_form_data(request, spec, now)
-    drop_untouched_defaults(form_data, request.POST.get("_defaults", ""))
     command = request.POST.get("_do", "")
     edit_rows(spec, form_data.values, command)
     swap_frames(spec, form_data.values, command)
@@ -118,7 +125,6 @@ def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     old_spec = get_spec_or_404(request.POST.get("from_model", ""))
     now = timezone.now()
     form_data = _parse_form_data(request, old_spec, now)
-    drop_untouched_defaults(form_data, request.POST.get("_defaults", ""))
     services.save_draft(
         owner=request.user, model_id=old_spec.id, values=form_data.to_json(), now=now
     )
@@ -149,12 +155,13 @@ def _open_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpRespon
     now = timezone.now()
     initial = build_initial_data(request.user, spec, request.GET)
     evaluated_form = _evaluate_form(spec, initial.form_data, now)
+    live_errors = find_live_errors(initial.form_data, evaluated_form.evaluation)
     form = _build_form(
         request,
         evaluated_form,
         now=now,
         form_key=initial.form_key,
-        field_errors=initial.field_errors,
+        field_errors=[*initial.field_errors, *live_errors],
         notes=initial.notes,
         is_draft=initial.is_draft,
     )
@@ -296,11 +303,13 @@ def _render_page(
 
 
 def _parse_form_data(request: AuthenticatedHttpRequest, spec: ModelSpec, now: datetime) -> FormData:
+    """What was entered, without the defaults that were left as they were shown."""
     form_data = parse_form(
         spec, owner=request.user, data=request.POST, files=request.FILES, now=now
     )
     if (error := get_upload_error(request)) is not None:
         form_data.field_errors.append(build_upload_aborted_error(spec, error))
+    drop_untouched_defaults(spec, form_data, request.POST.get("_defaults", ""))
     return form_data
 
 
@@ -335,6 +344,7 @@ def _quote_price(
         evaluation=evaluated_form.evaluation,
         account=evaluated_form.account,
         service_problem=evaluated_form.service_problem,
+        has_invalid_values=evaluated_form.has_invalid_values,
         now=now,
     )
 
