@@ -2,11 +2,11 @@
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
-from types import MappingProxyType
 from typing import Any
 
 from evolink_studio.catalog.base import VideoRequest
@@ -88,7 +88,7 @@ class ModelSpec:
     checked_on: date
     request_class: type[VideoRequest]
     rules: tuple[Rule, ...] = ()
-    references: References = MappingProxyType({})
+    references: References = dataclass_field(default_factory=dict)
 
     def __post_init__(self) -> None:
         field_names = self.request_class.model_fields.keys()
