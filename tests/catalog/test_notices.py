@@ -153,10 +153,8 @@ def test_a_long_prompt_of_brackets_is_read_in_linear_steps():
 def test_a_reference_picture_beyond_the_frames_limits_is_warned_of(
     width, height, format, sentences
 ):
-    raw = {
-        "prompt": "x",
-        "image_urls": [make_image_file(), make_image_file("b", width, height, format)],
-    }
+    media = make_image_file("b", width, height, format)
+    raw = {"prompt": "x", "image_urls": [make_image_file(), media]}
     notices = find_notices(KLING, raw)
     assert [(field, index) for field, index, _column, _text in notices] == [
         ("image_urls", 1) for _ in sentences

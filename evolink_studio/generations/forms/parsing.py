@@ -143,7 +143,7 @@ def _keep_last_group(
 
 
 def _store_group(
-    items: Sequence[str | File],
+    items: "Sequence[str | File]",
     known_assets: Mapping[str, Asset],
     field: Field,
     form_data: FormData,
