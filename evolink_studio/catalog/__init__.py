@@ -5,9 +5,10 @@
     spec.build_payload(evaluation.request, urls={})
 
 `fields` what a parameter is · `introspection` types to fields · `parsing` strings to values ·
-`validation` one value against its field · `rules` what depends on other fields · `serialization`
-the JSON body · `conversion` values of one model for another · `media` facts of files · `messages`
-translatable sentences · `spec` all of it for one AI model · `specs/` one module per AI model.
+`text` what counts as a text · `validation` one value against its field · `rules` what depends on
+other fields · `notices` what is worth a look but may be sent · `serialization` the JSON body ·
+`conversion` values of one model for another · `media` facts of files · `messages` translatable
+sentences · `spec` all of it for one AI model · `specs/` one module per AI model.
 
 To add an AI model, write its module in `specs/`, name it below, and add its cases to the tests.
 """

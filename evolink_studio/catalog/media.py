@@ -55,6 +55,15 @@ RATIO_TOO_NARROW = Message(
 RATIO_TOO_WIDE = Message(
     _("This is {width} × {height} pixels, which is too wide: at most {limit} to 1 fits.")
 )
+FORMAT_NOT_NAMED = Message(
+    _("{format} may be refused: for this model EvoLink only names {formats}.")
+)
+SIDES_BELOW_RECOMMENDATION = Message(
+    _("This is {width} × {height} pixels. With a side below {limit} it may be refused.")
+)
+RATIO_BEYOND_RECOMMENDATION = Message(
+    _("This is {width} × {height} pixels. Longer than {limit} to 1 it may be refused.")
+)
 DURATION_TOO_SHORT = Message(_("This runs for {seconds} s; at least {limit} s are needed."))
 DURATION_TOO_LONG = Message(_("This runs for {seconds} s; at most {limit} s are accepted."))
 
@@ -85,7 +94,11 @@ class MediaFile(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaConstraints:
-    """What a field accepts: size in bytes, sides in pixels, ratio as width / height, seconds."""
+    """What a field accepts: size in bytes, sides in pixels, ratio as width / height, seconds.
+
+    `recommended_*` are limits of which it is not documented that they hold here: a file beyond
+    them is warned of, not refused. The ratio is that of the longer side to the shorter.
+    """
 
     kind: MediaKind
     formats: tuple[str, ...]
@@ -95,6 +108,9 @@ class MediaConstraints:
     max_ratio: float | None = None
     min_seconds: float | None = None
     max_seconds: float | None = None
+    recommended_formats: tuple[str, ...] = ()
+    recommended_min_side: int | None = None
+    recommended_max_ratio: float | None = None
 
     @property
     def format_names(self) -> tuple[str, ...]:
@@ -139,6 +155,25 @@ class MediaConstraints:
             *self._check_dimensions(media),
             *self._check_duration(media),
         )
+
+    def find_warnings(self, media: MediaFile) -> tuple[Message, ...]:
+        """Every reason why EvoLink may refuse this file, which is accepted here."""
+        return (*self._compare_format(media), *self._compare_dimensions(media))
+
+    def _compare_format(self, media: MediaFile) -> Iterator[Message]:
+        if self.recommended_formats and media.format not in self.recommended_formats:
+            names = tuple(name.upper() for name in self.recommended_formats)
+            yield FORMAT_NOT_NAMED.with_values(format=media.format.upper(), formats=names)
+
+    def _compare_dimensions(self, media: MediaFile) -> Iterator[Message]:
+        if not media.width or not media.height:
+            return
+        size = {"width": media.width, "height": media.height}
+        shorter, longer = sorted(size.values())
+        if self.recommended_min_side is not None and shorter < self.recommended_min_side:
+            yield SIDES_BELOW_RECOMMENDATION.with_values(**size, limit=self.recommended_min_side)
+        if self.recommended_max_ratio is not None and longer / shorter > self.recommended_max_ratio:
+            yield RATIO_BEYOND_RECOMMENDATION.with_values(**size, limit=self.recommended_max_ratio)
 
     def _check_size(self, media: MediaFile) -> Iterator[Message]:
         if self.max_bytes is not None and media.bytes > self.max_bytes:

@@ -47,3 +47,16 @@ class FieldError:
     message: Message
     index: int | None = None
     column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldNotice:
+    """What is worth a look before paying, and where the message is shown; it may be sent.
+
+    `index` and `column` as in `FieldError`.
+    """
+
+    field: str
+    message: Message
+    index: int | None = None
+    column: str | None = None

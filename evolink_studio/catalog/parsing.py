@@ -6,10 +6,11 @@ it cannot read becomes `UNREADABLE`, which `validation` refuses.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from evolink_studio.catalog.fields import Control, Field
 from evolink_studio.catalog.media import MediaFile
+from evolink_studio.catalog.text import is_unicode, is_visible, normalize_text
 
 INTEGER_PATTERN = re.compile(r"[+-]?[0-9]{1,19}")
 DECIMAL_PATTERN = re.compile(r"[+-]?[0-9]{0,19}\.[0-9]{1,19}")
@@ -30,24 +31,21 @@ UNREADABLE = UnreadableValue()
 
 
 def parse_value(field: Field, raw: object) -> Any:
-    """The value entered for a field, or None when nothing was."""
-    if raw is None or (isinstance(raw, str) and not raw.strip()):
+    """The value entered for a field, or None when nothing was.
+
+    A text of which nothing can be seen is nothing.
+    """
+    if raw is None or (isinstance(raw, str) and not is_visible(raw) and is_unicode(raw)):
         return None
     value = PARSER_BY_CONTROL[field.control](field, raw)
     return None if value == [] or value == "" else value
 
 
 def _parse_text(_field: Field, raw: object) -> object:
-    """Line ends as \\n, stripped, and without NUL bytes, which PostgreSQL cannot store."""
-    if not isinstance(raw, str):
+    """As `normalize_text` writes it; "" if nothing of it can be seen."""
+    if not isinstance(raw, str) or not is_unicode(raw):
         return UNREADABLE
-    text = raw.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").strip()
-    return text if text.isascii() or _is_unicode(text) else UNREADABLE
-
-
-def _is_unicode(text: str) -> bool:
-    """False for lone surrogates, which no UTF-8 body can carry."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)
+    return normalize_text(raw) if is_visible(raw) else ""
 
 
 def _parse_choice(field: Field, raw: object) -> object:
@@ -58,14 +56,14 @@ def _parse_choice(field: Field, raw: object) -> object:
 
 
 def _is_same_value(value: object, raw: object) -> bool:
-    if isinstance(raw, str):
-        text = raw.strip()
-        return (
-            SWITCH_VALUES.get(text.lower()) is value
-            if isinstance(value, bool)
-            else text == str(value)
+    if isinstance(value, bool):
+        return raw is value or (
+            isinstance(raw, str) and SWITCH_VALUES.get(raw.strip().lower()) is value
         )
-    return type(raw) is type(value) and raw == value
+    if isinstance(value, int | float):
+        number = _parse_numeral(raw.strip()) if isinstance(raw, str) else raw
+        return _is_number(number) and number == value
+    return isinstance(raw, str) and raw.strip() == value
 
 
 def _parse_number(field: Field, raw: object) -> object:
@@ -75,9 +73,13 @@ def _parse_number(field: Field, raw: object) -> object:
     number = _parse_numeral(raw.strip()) if isinstance(raw, str) else raw
     if isinstance(number, float) and field.is_integer and number.is_integer():
         number = int(number)
-    if not isinstance(number, int | float) or isinstance(number, bool):
+    if not _is_number(number):
         return UNREADABLE
     return number if -MAX_NUMBER <= number <= MAX_NUMBER else UNREADABLE
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _parse_numeral(text: str) -> int | float | None:

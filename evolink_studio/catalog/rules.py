@@ -84,6 +84,11 @@ class Rule:
         """Every field it reads or reports errors for."""
         raise NotImplementedError
 
+    @property
+    def presets(self) -> Mapping[str, object]:
+        """The defaults that it may give, by field name, under whatever condition."""
+        return {}
+
     def disabled_options(self, values: FieldValues) -> Iterable[DisabledOption]:
         return ()
 
@@ -149,10 +154,12 @@ class OptionsWhen(Rule):
         if not self.when.is_met(values):
             yield from (DisabledOption(self.field, option, self.message) for option in self.options)
 
+    @property
+    def presets(self) -> Mapping[str, object]:
+        return {} if self.preset is None else {self.field: self.preset}
+
     def defaults(self, values: FieldValues) -> Mapping[str, object]:
-        if self.preset is None or not self.when.is_met(values):
-            return {}
-        return {self.field: self.preset}
+        return self.presets if self.when.is_met(values) else {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,9 +223,9 @@ class AtLeastOne(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class AtMostTogether(Rule):
-    """`counted_fields` hold at most `limit` values in all; the error is shown at `error_field`.
+    """`counted_fields` hold at most `limit` values in all. Fills {limit} and {count}.
 
-    Fills {limit} and {count}.
+    The error is shown at `error_field`, or where that is empty at the last field that is not.
     """
 
     counted_fields: tuple[str, ...]
@@ -232,9 +239,9 @@ class AtMostTogether(Rule):
     def find_errors(self, values: FieldValues) -> Iterable[FieldError]:
         count = _count_total(self.counted_fields, values)
         if count > self.limit:
-            yield FieldError(
-                self.error_field, self.message.with_values(limit=self.limit, count=count)
-            )
+            filled_fields = [name for name in self.counted_fields if count_values(values.get(name))]
+            name = self.error_field if self.error_field in filled_fields else filled_fields[-1]
+            yield FieldError(name, self.message.with_values(limit=self.limit, count=count))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -9,9 +10,10 @@ from itertools import chain
 from typing import Any
 
 from evolink_studio.catalog.base import VideoRequest
-from evolink_studio.catalog.fields import Control, Field
+from evolink_studio.catalog.fields import Field
 from evolink_studio.catalog.introspection import build_fields
-from evolink_studio.catalog.messages import FieldError, Message
+from evolink_studio.catalog.messages import FieldError, FieldNotice, Message
+from evolink_studio.catalog.notices import References, find_notices
 from evolink_studio.catalog.parsing import parse_value
 from evolink_studio.catalog.rules import DisabledOption, FieldValues, PixelSizes, Rule
 from evolink_studio.catalog.serialization import serialize_request
@@ -39,23 +41,24 @@ class Lifecycle(StrEnum):
 class FormEvaluation:
     """The result of evaluating one form against a spec.
 
-    `raw` is the input; `values` the valid values, with defaults for empty fields and without
-    ignored fields. Either `request` is set, or there are `errors`, in the order of the form.
+    `raw` is the input, `parsed_values` what `parse_value` read of it; `values` the valid values,
+    with defaults for empty and invalid fields and without `ignored_fields`, which are neither
+    checked nor sent. Either `request` is set, or there are `errors`, in the order of the form.
     `disabled_options` cannot be chosen with these values; `required_fields` must be filled in.
     `required_sizes` are the (width, height) in pixels that pictures may have, for fields where
-    the size must be exact. `defaults` has the value of each empty field that has one. `settings`,
-    for the price, is the raw input over the defaults, without prompts.
+    the size must be exact. `defaults` has the value of each empty field that has one.
     """
 
     raw: Mapping[str, object]
+    parsed_values: Mapping[str, Any]
     values: FieldValues
+    ignored_fields: frozenset[str]
     request: VideoRequest | None
     errors: tuple[FieldError, ...]
     disabled_options: tuple[DisabledOption, ...]
     required_fields: frozenset[str]
     required_sizes: Mapping[str, PixelSizes]
     defaults: Mapping[str, object]
-    settings: Mapping[str, object]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,6 +71,7 @@ class ModelSpec:
 
     `fixed_seconds` is the length of every video where no `duration` can be chosen.
     `documentation` is the title of the page the facts come from, `checked_on` the day they were.
+    `references`: the fields whose values a prompt names as <<<image_1>>> and <<<element_1>>>.
     """
 
     id: str
@@ -84,6 +88,7 @@ class ModelSpec:
     checked_on: date
     request_class: type[VideoRequest]
     rules: tuple[Rule, ...] = ()
+    references: References = dataclass_field(default_factory=dict)
 
     def __post_init__(self) -> None:
         field_names = self.request_class.model_fields.keys()
@@ -123,10 +128,14 @@ class ModelSpec:
 
     def evaluate(self, raw: Mapping[str, object]) -> FormEvaluation:
         """Parse and check a form; an invalid value counts as absent. Never raises."""
-        valid_values, value_errors = self._parse_values(raw)
+        parsed_values = {
+            field.name: parse_value(field, raw.get(field.name)) for field in self.fields
+        }
+        valid_values, value_errors = self._validate_values(parsed_values)
         defaults = self._compute_defaults(valid_values)
         values = defaults | valid_values
-        for name in self._find_ignored_fields(values):
+        ignored_fields = self._find_ignored_fields(values)
+        for name in ignored_fields:
             values.pop(name, None)
             value_errors.pop(name, None)
         errors = self._sort_errors(
@@ -137,7 +146,9 @@ class ModelSpec:
         )
         return FormEvaluation(
             raw=raw,
+            parsed_values=parsed_values,
             values=values,
+            ignored_fields=ignored_fields,
             request=None if errors else self.request_class(**values),
             errors=errors,
             disabled_options=tuple(
@@ -150,8 +161,20 @@ class ModelSpec:
                 for name, sizes in rule.required_sizes(values).items()
             },
             defaults=defaults,
-            settings=self._collect_settings(raw, defaults),
         )
+
+    def find_notices(self, evaluation: FormEvaluation) -> tuple[FieldNotice, ...]:
+        """What is worth a look before paying, in the order of the form."""
+        return tuple(
+            find_notices(
+                self.fields, self.references, evaluation.parsed_values, evaluation.ignored_fields
+            )
+        )
+
+    def list_defaults(self, name: str) -> frozenset[object]:
+        """Every value that can be a field's default, whatever the other fields hold."""
+        presets = (rule.presets.get(name) for rule in self.rules)
+        return frozenset({self.get_field(name).default, *presets} - {None})
 
     def allows_value(self, evaluation: FormEvaluation, name: str, value: object) -> bool:
         """Whether this value of a field would add no new error to the form."""
@@ -172,14 +195,14 @@ class ModelSpec:
     def _field_positions(self) -> Mapping[str, int]:
         return {field.name: position for position, field in enumerate(self.fields)}
 
-    def _parse_values(
-        self, raw: Mapping[str, object]
+    def _validate_values(
+        self, parsed_values: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Sequence[FieldError]]]:
         """The valid, typed values, and the errors of the other fields, by field name."""
         values: dict[str, Any] = {}
         errors: dict[str, Sequence[FieldError]] = {}
         for field in self.fields:
-            value = parse_value(field, raw.get(field.name))
+            value = parsed_values[field.name]
             if value is None:
                 if field.is_required:
                     errors[field.name] = [FieldError(field.name, required_message(field))]
@@ -200,17 +223,6 @@ class ModelSpec:
 
     def _find_ignored_fields(self, values: FieldValues) -> frozenset[str]:
         return frozenset(name for rule in self.rules for name in rule.ignored_fields(values))
-
-    def _collect_settings(
-        self, raw: Mapping[str, object], defaults: Mapping[str, object]
-    ) -> dict[str, object]:
-        entered_values = {name: value for name, value in raw.items() if value not in (None, "", [])}
-        prompt_names = {field.name for field in self.fields if field.control is Control.PROMPT}
-        return {
-            name: value
-            for name, value in {**defaults, **entered_values}.items()
-            if name not in prompt_names
-        }
 
     def _find_rule_errors(
         self, values: FieldValues, invalid_names: Container[str]

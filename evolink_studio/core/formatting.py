@@ -24,21 +24,16 @@ def format_usd(amount: Decimal) -> str:
     return f"≈ {number_format(credits_to_usd(amount), decimal_pos=2, force_grouping=True)} $"
 
 
-def format_credits(amount: Decimal | None, *, is_exact: bool = True) -> str:
-    """25.7, 162, 1 095.4: in the active language, without trailing zeros; "–" for None.
-
-    As exactly as it is booked, to four decimals, everywhere; not `is_exact`: to two.
-    """
-    if amount is None:
-        return "–"
-    displayed_amount = amount.quantize(Decimal("0.0001") if is_exact else Decimal("0.01"))
-    return number_format(f"{displayed_amount.normalize():f}", force_grouping=True)
+def format_credits(amount: Decimal | None) -> str:
+    """25.7, 162, 2.025, 1 095.3996: in the active language, as exact as it is booked, without
+    trailing zeros; "–" for None."""
+    return "–" if amount is None else number_format(f"{amount.normalize():f}", force_grouping=True)
 
 
 def format_signed_credits(amount: Decimal | None) -> str:
-    """An exact change of an amount: +25.7, -12, 0; "–" when not known."""
+    """A change of an amount: +25.7, -12, 0; "–" when not known."""
     sign = "+" if amount is not None and amount > 0 else ""
-    return sign + format_credits(amount, is_exact=True)
+    return sign + format_credits(amount)
 
 
 def format_size(byte_count: int) -> str:

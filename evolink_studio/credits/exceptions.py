@@ -111,8 +111,8 @@ class GenerationLimitExceeded(SpendingDenied):
     @property
     def reason(self) -> str:
         return _("This needs {needed} credits, and one generation may cost {cap} at most.").format(
-            needed=format_credits(self.credits_needed, is_exact=True),
-            cap=format_credits(self.limit, is_exact=True),
+            needed=format_credits(self.credits_needed),
+            cap=format_credits(self.limit),
         )
 
 
@@ -138,8 +138,8 @@ class AllowanceExceeded(SpendingDenied):
     @property
     def reason(self) -> str:
         return _(_REASON_BY_SCOPE[self.scope]).format(
-            needed=format_credits(self.credits_needed, is_exact=True),
-            available=format_credits(self.available, is_exact=True),
+            needed=format_credits(self.credits_needed),
+            available=format_credits(self.available),
             group=self.group_name,
         )
 

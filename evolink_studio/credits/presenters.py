@@ -82,10 +82,10 @@ def _line_title(status: AllowanceStatus) -> str:
 
 def _remaining_text(status: AllowanceStatus) -> str:
     if status.limit is None or status.available is None:
-        return _("{used} used, no limit").format(used=format_credits(status.used, is_exact=True))
+        return _("{used} used, no limit").format(used=format_credits(status.used))
     return _("{left} of {limit} left").format(
-        left=format_credits(status.available, is_exact=True),
-        limit=format_credits(status.limit, is_exact=True),
+        left=format_credits(status.available),
+        limit=format_credits(status.limit),
     )
 
 

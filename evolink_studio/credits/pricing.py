@@ -1,6 +1,7 @@
 """Prices in credits, from a rate card and parameters. Decimals only."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -8,17 +9,22 @@ from django.utils.translation import gettext_noop as _
 
 from evolink_studio.catalog import SPECS, ModelSpec
 from evolink_studio.catalog.fields import Control, Field
-from evolink_studio.credits.fields import CREDITS_QUANTUM
+from evolink_studio.credits.fields import CREDITS_QUANTUM, to_credits
 from evolink_studio.credits.models import RateCard
+from evolink_studio.credits.validators import find_factor_errors
+
+PRICED_SETTINGS = ("duration", "quality", "sound")  # shown beside a price
+DURATION_FIELD = "duration"
+SECONDS_PATTERN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 def calculate_price(rate_card: RateCard, params: Mapping[str, object]) -> Decimal:
     """Credits for one generation with these parameters (`duration` in seconds).
 
     A price per second needs a `duration`; where it is missing or automatic, the guess is the
-    minimum charge.
+    minimum charge. `params` may be anything that was stored: what is no number is no duration.
     """
-    amount = rate_card.credits_per_unit * _find_multiplier(rate_card.factors, params)
+    amount = rate_card.credits_per_unit * _find_multiplier(rate_card, params)
     if rate_card.unit == RateCard.Unit.SECOND:
         amount *= _duration_seconds(params)
     return max(amount, rate_card.minimum_credits).quantize(CREDITS_QUANTUM, ROUND_HALF_UP)
@@ -37,17 +43,20 @@ class Estimate:
 
 
 def estimate_price(rate_card: RateCard | None, params: Mapping[str, object]) -> Estimate:
-    """The estimate; `credits` is None, never a guess, without a rate card or a known length."""
+    """The estimate; `credits` is None, never a guess, without a rate card or a known length.
+
+    A price beyond what can be booked is none.
+    """
     if rate_card is None:
         return Estimate(None)
     if is_length_known(rate_card, params):
-        return Estimate(calculate_price(rate_card, params))
-    return Estimate(None, max_credits=find_highest_price(rate_card))
+        return Estimate(to_credits(calculate_price(rate_card, params)))
+    return Estimate(None, max_credits=to_credits(find_highest_price(rate_card)))
 
 
 def find_lowest_unit_price(rate_card: RateCard) -> Decimal:
     """The lowest price of one unit, for "from … credits"."""
-    multipliers = [Decimal(1), *(Decimal(str(factor["times"])) for factor in rate_card.factors)]
+    multipliers = [Decimal(1), *(times for _when, times in _list_factors(rate_card))]
     return (rate_card.credits_per_unit * min(multipliers)).quantize(CREDITS_QUANTUM, ROUND_HALF_UP)
 
 
@@ -56,7 +65,7 @@ def find_highest_price(rate_card: RateCard) -> Decimal | None:
 
     None when it is priced per second and the longest film is unknown.
     """
-    multipliers = [Decimal(1), *(Decimal(str(factor["times"])) for factor in rate_card.factors)]
+    multipliers = [Decimal(1), *(times for _when, times in _list_factors(rate_card))]
     amount = rate_card.credits_per_unit * max(multipliers)
     if rate_card.unit == RateCard.Unit.SECOND:
         spec = SPECS.get(rate_card.model_id)
@@ -72,23 +81,29 @@ def is_length_known(rate_card: RateCard, params: Mapping[str, object]) -> bool:
 
 
 def _duration_seconds(params: Mapping[str, object]) -> Decimal:
-    value = str(params.get("duration") or "")
-    return Decimal(value) if value.isdecimal() else Decimal(0)
+    """The duration, of a form or a stored row; 0 for anything that is no number of seconds."""
+    text = _to_text(params.get(DURATION_FIELD))
+    return Decimal(text) if SECONDS_PATTERN.fullmatch(text) else Decimal(0)
 
 
-def _find_multiplier(
-    factors: Iterable[Mapping[str, object]], params: Mapping[str, object]
-) -> Decimal:
-    for factor in factors:
-        when = factor["when"]
-        assert isinstance(when, Mapping)
-        if all(str(params.get(name)) == str(value) for name, value in when.items()):
-            return Decimal(str(factor["times"]))
+def _find_multiplier(rate_card: RateCard, params: Mapping[str, object]) -> Decimal:
+    for when, times in _list_factors(rate_card):
+        if all(_to_text(params.get(name)) == str(value) for name, value in when.items()):
+            return times
     return Decimal(1)
 
 
-PRICED_SETTINGS = ("duration", "quality", "sound")  # shown beside a price
-DURATION_FIELD = "duration"
+def _to_text(value: object) -> str:
+    """A plain value as a rate card writes it; "" for a list or an object, which is no setting."""
+    return str(value) if isinstance(value, str | int | float | Decimal) else ""
+
+
+def _list_factors(rate_card: RateCard) -> Iterator[tuple[Mapping[str, object], Decimal]]:
+    """The factors as (settings, multiplier). One that `find_factor_errors` refuses is left out."""
+    factors: object = rate_card.factors
+    for factor in factors if isinstance(factors, list) else []:
+        if not find_factor_errors([factor], ""):
+            yield factor["when"], Decimal(factor["times"])
 
 
 @dataclass(frozen=True)
@@ -147,7 +162,7 @@ def _priced_options(
 def _priced_alternatives(
     rate_card: RateCard, spec: ModelSpec, params: Mapping[str, object]
 ) -> Iterator[tuple[Field, object, str]]:
-    priced_names = {name for factor in rate_card.factors for name in factor["when"]}
+    priced_names = {name for when, _times in _list_factors(rate_card) for name in when}
     if rate_card.unit == RateCard.Unit.SECOND and is_length_known(rate_card, params):
         priced_names.add(DURATION_FIELD)
     for field in spec.fields:

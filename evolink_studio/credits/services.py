@@ -101,7 +101,7 @@ class ThresholdAlert:
         return _("{who}: {percent} % of {limit} credits are used ({period}).").format(
             who=self.balance.user or self.balance.allowance.holder_name,
             percent=self.percent,
-            limit=format_credits(self.balance.allowance.credits_limit or Decimal(0), is_exact=True),
+            limit=format_credits(self.balance.allowance.credits_limit or Decimal(0)),
             period=self.balance.get_period_display(),
         )
 

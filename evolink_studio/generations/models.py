@@ -12,6 +12,7 @@ from django.db.models import (
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from evolink_studio.core.json_field import TolerantJSONField
 from evolink_studio.credits.fields import CreditsField
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 from evolink_studio.library.models import Asset
@@ -47,7 +48,7 @@ class Generation(models.Model):
     )
     model_id = models.CharField(_("model"), max_length=100)
     prompt = models.TextField(_("prompt"), blank=True)
-    params = models.JSONField(
+    params = TolerantJSONField(
         _("parameters"), help_text=_("What the person chose; pictures as asset:<number>.")
     )
     inputs = models.ManyToManyField(Asset, related_name="used_by", blank=True)
@@ -76,7 +77,7 @@ class Generation(models.Model):
     )
     model_used = models.CharField(_("model used"), max_length=100, blank=True)
     expected_seconds = models.PositiveIntegerField(_("expected seconds"), default=0)
-    result_urls = models.JSONField(default=list)
+    result_urls = TolerantJSONField(default=list)
     failed_results = models.JSONField(
         default=dict,
         help_text=_("By position: how often a result was tried, and whether it is given up."),
@@ -89,7 +90,7 @@ class Generation(models.Model):
             "When a worker last saw its film, whole, on its own disk and not in the library."
         ),
     )
-    last_reply = models.JSONField(_("last reply"), null=True)
+    last_reply = TolerantJSONField(_("last reply"), null=True)
 
     credits_estimated = CreditsField(_("estimated credits"), null=True)
     credits_reserved = CreditsField(_("credits reserved by EvoLink"), null=True)
@@ -399,7 +400,7 @@ class Draft(models.Model):
     )
     model_id = models.CharField(max_length=100)
     page_key = models.UUIDField(default=UNNAMED_PAGE)
-    values = models.JSONField()
+    values = TolerantJSONField()
     saved_at = models.DateTimeField()
 
     class Meta:

@@ -4,22 +4,25 @@ Stored values are plain JSON; a file in them is the text `asset:<pk>`. The catal
 `MediaFile` in its place; only files of the same owner are looked up.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
 from evolink_studio.catalog import get_spec
 from evolink_studio.catalog.base import VideoRequest
-from evolink_studio.catalog.fields import Control
+from evolink_studio.catalog.fields import Control, Field
 from evolink_studio.catalog.media import MediaFile
-from evolink_studio.catalog.messages import FieldError
+from evolink_studio.catalog.messages import FieldError, FieldNotice
 from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.database import parse_id
 from evolink_studio.generations.models import Generation
 from evolink_studio.library.models import Asset
 
 ASSET_REF_PREFIX = "asset:"
+MAX_ROWS = 20  # of a list such as the shots, as a form or a stored value may have them
+MAX_FILES = 20  # of one field, likewise
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,14 @@ class FormData:
     """What a person entered: `values` by field, `assets` by reference, errors of refused files.
 
     `resting`: what waits for a model that takes it.
+    `notices`: what was entered, but does not count.
     """
 
     values: dict[str, object] = field(default_factory=dict)
     assets: dict[str, Asset] = field(default_factory=dict)
     field_errors: list[FieldError] = field(default_factory=list)
     resting: Sequence[RestingValues] = ()
+    notices: list[FieldNotice] = field(default_factory=list)
 
     def to_json(self) -> dict[str, object]:
         """The values as JSON, to store. What rests is not among them."""
@@ -80,6 +85,62 @@ def load_params(spec: ModelSpec, stored_params: Mapping[str, object], owner_id: 
     for name in media_names & stored_params.keys():
         values[name] = [build_media_file(assets[ref]) for ref in refs[name] if ref in assets]
     return FormData(values, assets)
+
+
+def load_form_data(spec: ModelSpec, stored_values: object, owner_id: int) -> FormData:
+    """What a form shows of stored values, whatever they are. One query.
+
+    What its field cannot show is left out: a value of another type, a field of another model.
+    """
+    stored_values = stored_values if isinstance(stored_values, Mapping) else {}
+    values = {
+        field.name: value
+        for field in spec.fields
+        if (value := _READERS.get(field.control, _read_plain)(field, stored_values.get(field.name)))
+        not in (None, "", [])
+    }
+    return load_params(spec, values, owner_id)
+
+
+def get_param(params: object, name: str) -> object:
+    """One stored parameter; None where `params` is no object of parameters."""
+    return params.get(name) if isinstance(params, Mapping) else None
+
+
+def _read_plain(_field: Field, value: object) -> object:
+    """A text, a number or a switch; None for anything else."""
+    is_finite = isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+    return value if is_finite else None
+
+
+def _read_texts(field: Field, value: object) -> object:
+    if isinstance(value, str):
+        return value
+    return [text for text in _as_items(value) if isinstance(text, str)]
+
+
+def _read_refs(_field: Field, value: object) -> object:
+    return _list_refs(value)[:MAX_FILES]
+
+
+def _read_rows(field: Field, value: object) -> object:
+    rows = [row for row in _as_items(value) if isinstance(row, Mapping)]
+    return [
+        {column.name: _read_plain(column, row.get(column.name)) for column in field.columns}
+        for row in rows[:MAX_ROWS]
+    ]
+
+
+def _as_items(value: object) -> list[object]:
+    """A list as it is; nothing for anything else."""
+    return value if isinstance(value, list) else []
+
+
+_READERS: Mapping[Control, Callable[[Field, object], object]] = {
+    Control.MEDIA: _read_refs,
+    Control.ROWS: _read_rows,
+    Control.TEXTS: _read_texts,
+}
 
 
 class AssetMissing(Exception):

@@ -10,7 +10,6 @@ from evolink_studio.library.models import Asset
 from tests.browser.steps import (
     choose_option,
     collect_requests,
-    fill_field,
     fill_prompt,
     hold_requests,
     open_model,

@@ -49,7 +49,7 @@ DOCUMENTED = {
         ("aspect_ratio", Control.CHOICE, None, ["16:9", "9:16", "1280x720", "720x1280"]),
     ],
     "grok-imagine-text-to-video": [
-        ("prompt", Control.PROMPT, None, None),
+        ("prompt", Control.PROMPT, None, 10_000),  # the studio's own limit
         ("duration", Control.CHOICE, 6, [6, 10]),
         ("mode", Control.CHOICE, "normal", ["normal", "fun", "spicy"]),
         ("aspect_ratio", Control.CHOICE, "16:9", ["16:9", "9:16", "1:1", "3:2", "2:3"]),
@@ -77,7 +77,11 @@ DOCUMENTED_FIELDS = [
 def field_limits(field):
     if field.control is Control.NUMBER:
         return field.minimum, field.maximum, field.step
-    return [option.value for option in field.options] or field.max_length or field.max_items
+    return (
+        [option.value for option in field.options]
+        or (not field.is_multiple and field.max_length)
+        or field.max_items
+    )
 
 
 @pytest.mark.parametrize(("spec", "name", "control", "default", "limit"), DOCUMENTED_FIELDS)

@@ -3,11 +3,25 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from evolink_studio.catalog.base import ASPECT_RATIO_TEXTS, PROMPT, VideoRequest
-from evolink_studio.catalog.fields import Param
+from annotated_types import MaxLen
+
+from evolink_studio.catalog.base import ASPECT_RATIO_TEXTS, VideoRequest
+from evolink_studio.catalog.fields import Control, Param
 from evolink_studio.catalog.messages import _
 from evolink_studio.catalog.spec import Capability, ModelSpec
 
+# No limit is documented. This one is the studio's: twice the longest of another model here.
+MAX_PROMPT_CHARACTERS = 10_000
+
+PROMPT = Param(
+    label=_("Prompt"),
+    help=_(
+        "Describe the video: who or what is seen, what happens, and how the camera moves. "
+        "EvoLink states no limit for this model; the studio takes at most 10000 characters."
+    ),
+    control=Control.PROMPT,
+    example=_("A cat playing piano"),
+)
 DURATION = Param(
     label=_("Duration"),
     help=_("How long the video runs. Longer costs more."),
@@ -34,7 +48,9 @@ ASPECT_RATIO = Param(
 
 
 class GrokImagineText(VideoRequest):
-    prompt: Annotated[str, PROMPT]  # no limit is stated
+    """The limit of the prompt is the studio's own; the others are documented."""
+
+    prompt: Annotated[str, MaxLen(MAX_PROMPT_CHARACTERS), PROMPT]
     duration: Annotated[Literal[6, 10], DURATION] = 6
     mode: Annotated[Literal["normal", "fun", "spicy"], MOOD] = "normal"
     aspect_ratio: Annotated[Literal["16:9", "9:16", "1:1", "3:2", "2:3"], ASPECT_RATIO] = "16:9"

@@ -31,10 +31,18 @@ FRAME_CONSTRAINTS = MediaConstraints(
     min_ratio=1 / 2.5,
     max_ratio=2.5,
 )
-# Nothing is stated for reference pictures; format and size are assumed to be those of frames.
+# Formats and pixels are documented for the first frame alone, and nothing for reference pictures.
+# Their size in bytes is assumed to be that of frames.
 REFERENCE_CONSTRAINTS = MediaConstraints(
-    kind="image", formats=("jpeg", "png"), max_bytes=10 * MEGABYTE
+    kind="image",
+    formats=("jpeg", "png", "webp"),
+    max_bytes=10 * MEGABYTE,
+    recommended_formats=("jpeg", "png"),
+    recommended_min_side=300,
+    recommended_max_ratio=2.5,
 )
+# Nothing is documented about the text of an id; this limit is the studio's.
+MAX_ELEMENT_ID_CHARACTERS = 128
 
 PROMPT = Param(
     label=_("Prompt"),
@@ -113,7 +121,10 @@ SHOT_DURATION = Param(
 )
 ELEMENTS = Param(
     label=_("Elements"),
-    help=_("IDs of elements made earlier, like a person or a product; at most 3 with a frame."),
+    help=_(
+        "IDs of elements made earlier, like a person or a product; at most 3 with a frame. "
+        "The studio takes at most 128 characters each."
+    ),
     is_advanced=True,
     encoding=JsonEncoding("model_params.element_list[].element_id"),
 )
@@ -131,6 +142,8 @@ class Shot(RequestRow):
 
 
 class KlingO3Image(VideoRequest):
+    """The length of an element's id is limited by the studio; all else is documented."""
+
     prompt: Annotated[str, MaxLen(2500), PROMPT] = ""
     image_start: Annotated[MediaFile, FRAME_CONSTRAINTS, FIRST_FRAME] | None = None
     image_end: Annotated[MediaFile, FRAME_CONSTRAINTS, LAST_FRAME] | None = None
@@ -141,7 +154,9 @@ class KlingO3Image(VideoRequest):
     sound: Annotated[Literal["off", "on"], SOUND] = "off"
     multi_shot: Annotated[bool, MULTI_SHOT] = False
     shots: Annotated[list[Shot], MaxLen(6), SHOTS] = []
-    element_ids: Annotated[list[str], MaxLen(7), ELEMENTS] = []
+    element_ids: Annotated[
+        list[Annotated[str, MaxLen(MAX_ELEMENT_ID_CHARACTERS)]], MaxLen(7), ELEMENTS
+    ] = []
     watermark: Annotated[bool, WATERMARK] = False
 
 
@@ -217,4 +232,8 @@ SPEC = ModelSpec(
     checked_on=date(2026, 11, 20),
     request_class=KlingO3Image,
     rules=RULES,
+    references={
+        "image": ("image_start", "image_end", "image_urls"),
+        "element": ("element_ids",),
+    },
 )

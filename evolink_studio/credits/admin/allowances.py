@@ -94,11 +94,11 @@ class AllowanceAdmin(StaffReadAdmin):
 
     @admin.display(description=gettext_lazy("reserved"), ordering="reserved_now")
     def reserved_credits(self, allowance: Allowance) -> str:
-        return format_credits(_annotated_credits(allowance, "reserved_now"), is_exact=True)
+        return format_credits(_annotated_credits(allowance, "reserved_now"))
 
     @admin.display(description=gettext_lazy("charged"), ordering="charged_now")
     def charged_credits(self, allowance: Allowance) -> str:
-        return format_credits(_annotated_credits(allowance, "charged_now"), is_exact=True)
+        return format_credits(_annotated_credits(allowance, "charged_now"))
 
     @badge_column(
         gettext_lazy("left"), {"some": "success", "none": "warning", "over": "danger", "": "info"}
@@ -113,10 +113,8 @@ class AllowanceAdmin(StaffReadAdmin):
         )
         remaining = allowance.credits_limit - used
         if remaining < 0:
-            return "over", _("{amount} too much").format(
-                amount=format_credits(-remaining, is_exact=True)
-            )
-        return ("some" if remaining else "none"), format_credits(remaining, is_exact=True)
+            return "over", _("{amount} too much").format(amount=format_credits(-remaining))
+        return ("some" if remaining else "none"), format_credits(remaining)
 
     @admin.display(description=gettext_lazy("starts afresh"))
     def next_reset(self, allowance: Allowance) -> str:
@@ -151,8 +149,8 @@ class AllowanceAdmin(StaffReadAdmin):
         allowances = raise_allowances(queryset=queryset, credits_added=credits_added)
         for allowance in allowances:
             text = _("Raised by {by} to {amount}.").format(
-                by=format_credits(credits_added, is_exact=True),
-                amount=format_credits(allowance.credits_limit or ZERO_CREDITS, is_exact=True),
+                by=format_credits(credits_added),
+                amount=format_credits(allowance.credits_limit or ZERO_CREDITS),
             )
             self.log_change(request, allowance, text)
         confirmation = ngettext(
@@ -181,7 +179,7 @@ def _balances_link(allowance: Allowance) -> SafeString | str:
 def _rule_texts(allowance: Allowance) -> list[str]:
     texts = []
     if allowance.max_credits_per_generation is not None:
-        amount = format_credits(allowance.max_credits_per_generation, is_exact=True)
+        amount = format_credits(allowance.max_credits_per_generation)
         texts.append(_("at most {amount} each").format(amount=amount))
     if allowance.max_concurrent is not None:
         texts.append(_("{n} at once").format(n=allowance.max_concurrent))

@@ -122,15 +122,15 @@ class AllowanceBalanceAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("limit"))
     def limit_text(self, balance: AllowanceBalance) -> str:
         limit = balance.effective_limit(timezone.now())
-        return _("no limit") if limit is None else format_credits(limit, is_exact=True)
+        return _("no limit") if limit is None else format_credits(limit)
 
     @admin.display(description=gettext_lazy("reserved"), ordering="credits_reserved")
     def reserved_credits(self, balance: AllowanceBalance) -> str:
-        return format_credits(balance.credits_reserved, is_exact=True)
+        return format_credits(balance.credits_reserved)
 
     @admin.display(description=gettext_lazy("charged"), ordering="credits_charged")
     def charged_credits(self, balance: AllowanceBalance) -> str:
-        return format_credits(balance.credits_charged, is_exact=True)
+        return format_credits(balance.credits_charged)
 
     @badge_column(gettext_lazy("left"), {"some": "success", "none": "warning", "over": "danger"})
     def remaining_credits(self, balance: AllowanceBalance) -> tuple[str, str]:
@@ -139,10 +139,8 @@ class AllowanceBalanceAdmin(ReadOnlyAdmin):
             return "some", _("no limit")
         remaining = limit - balance.credits_used
         if remaining < 0:
-            return "over", _("{amount} too much").format(
-                amount=format_credits(-remaining, is_exact=True)
-            )
-        return ("some" if remaining else "none"), format_credits(remaining, is_exact=True)
+            return "over", _("{amount} too much").format(amount=format_credits(-remaining))
+        return ("some" if remaining else "none"), format_credits(remaining)
 
 
 @admin.register(LedgerEntry)
@@ -240,10 +238,10 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("used afterwards"))
     def used_after_text(self, entry: LedgerEntry) -> str:
         if entry.credits_limit is None:
-            return format_credits(entry.credits_used_after, is_exact=True)
+            return format_credits(entry.credits_used_after)
         return _("{used} of {limit}").format(
-            used=format_credits(entry.credits_used_after, is_exact=True),
-            limit=format_credits(entry.credits_limit, is_exact=True),
+            used=format_credits(entry.credits_used_after),
+            limit=format_credits(entry.credits_limit),
         )
 
 

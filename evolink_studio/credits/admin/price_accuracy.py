@@ -102,8 +102,8 @@ def _preview_line(preview: PricePreview) -> ReportLine:
         cells=(
             date_format(preview.sample.created_at, "SHORT_DATETIME_FORMAT"),
             _settings_text(preview.sample),
-            format_credits(preview.price, is_exact=True),
-            format_credits(preview.actual, is_exact=True),
+            format_credits(preview.price),
+            format_credits(preview.actual),
             format_signed_credits(preview.difference),
         ),
     )
@@ -121,8 +121,8 @@ def _model_line(accuracy: ModelAccuracy) -> ReportLine:
         cells=(
             number_format(accuracy.count),
             number_format(accuracy.differing_count),
-            format_credits(accuracy.estimated, is_exact=True),
-            format_credits(accuracy.actual, is_exact=True),
+            format_credits(accuracy.estimated),
+            format_credits(accuracy.actual),
             format_signed_credits(accuracy.difference),
             percent,
             format_usd(accuracy.difference),
@@ -138,9 +138,9 @@ def _sample_line(sample: UsageSample) -> ReportLine:
             get_label(sample.model_id),
             date_format(sample.created_at, "SHORT_DATETIME_FORMAT"),
             _settings_text(sample),
-            format_credits(sample.estimated, is_exact=True),
-            format_credits(sample.reserved, is_exact=True),
-            format_credits(sample.charged, is_exact=True),
+            format_credits(sample.estimated),
+            format_credits(sample.reserved),
+            format_credits(sample.charged),
         ),
     )
 
@@ -152,9 +152,9 @@ def _overdrawn_line(balance: AllowanceBalance, now: datetime) -> ReportLine:
         url="",
         cells=(
             date_format(balance.period_start, "SHORT_DATE_FORMAT") if balance.resets_at else "–",
-            format_credits(limit, is_exact=True),
-            format_credits(balance.credits_used, is_exact=True),
-            format_credits(balance.credits_used - limit, is_exact=True),
+            format_credits(limit),
+            format_credits(balance.credits_used),
+            format_credits(balance.credits_used - limit),
         ),
     )
 

@@ -396,7 +396,7 @@ def describe_changes(confirmation: str, changes: Iterable[Change], reason: str) 
 
 
 def _exact_credits(amount: Decimal) -> str:
-    return format_credits(amount, is_exact=True)
+    return format_credits(amount)
 
 
 def _changed_text() -> str:

@@ -222,10 +222,10 @@ def _list_facts(task: Task, generation: Generation | None) -> list[TaskFact]:
         TaskFact(_("State"), task.status or _("not said"), _here(generation, "state")),
         TaskFact(
             _("Reserved"),
-            format_credits(task.usage.credits_reserved, is_exact=True),
+            format_credits(task.usage.credits_reserved),
             _here(generation, "estimate"),
         ),
-        TaskFact(_("Charged"), format_credits(charged, is_exact=True)),
+        TaskFact(_("Charged"), format_credits(charged)),
         *([TaskFact(_("Error"), f"{task.error.code} {task.error.message}")] if task.error else []),
     ]
 
@@ -236,9 +236,7 @@ def _here(generation: Generation | None, what: str) -> str:
     return {
         "model": generation.model_id,
         "state": str(generation.get_state_display()),
-        "estimate": _("{n} estimated").format(
-            n=format_credits(generation.credits_estimated, is_exact=True)
-        ),
+        "estimate": _("{n} estimated").format(n=format_credits(generation.credits_estimated)),
     }[what]
 
 

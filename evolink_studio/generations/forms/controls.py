@@ -1,7 +1,8 @@
 """Controls of the form as the template renders them: every text ready."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -9,8 +10,10 @@ from django.utils.translation import gettext
 from evolink_studio.catalog.fields import Control as Kind
 from evolink_studio.catalog.fields import Field
 from evolink_studio.catalog.media import MediaFile
-from evolink_studio.catalog.messages import FieldError, Message
+from evolink_studio.catalog.messages import FieldError, FieldNotice, Message
+from evolink_studio.catalog.parsing import INTEGER_PATTERN
 from evolink_studio.catalog.rules import DisabledOption, PixelSizes
+from evolink_studio.catalog.text import normalize_text
 from evolink_studio.core.formatting import format_size
 from evolink_studio.generations.forms.rows import list_row_positions
 from evolink_studio.library.models import Asset
@@ -34,6 +37,7 @@ class FormContext:
     defaults: Mapping[str, object]
     disabled_options: Sequence[DisabledOption]
     field_errors: Sequence[FieldError]
+    field_notices: Sequence[FieldNotice] = ()
     assets: Mapping[str, Asset] = field(default_factory=dict)
     required_fields: frozenset[str] = frozenset()
     required_sizes: Mapping[str, PixelSizes] = field(default_factory=dict)
@@ -62,11 +66,16 @@ class FormContext:
 
     def get_errors(self, name: str) -> tuple[str, ...]:
         """Error texts of the whole control, including those of single files and cells."""
-        return tuple(
-            dict.fromkeys(
-                translate(error.message) for error in self.field_errors if error.field == name
-            )
-        )
+        return translate_distinct(error for error in self.field_errors if error.field == name)
+
+    def get_notices(self, name: str) -> tuple[str, ...]:
+        """Texts of what is worth a look, those of single files and cells included."""
+        return translate_distinct(notice for notice in self.field_notices if notice.field == name)
+
+
+def translate_distinct(items: Iterable[FieldError | FieldNotice]) -> tuple[str, ...]:
+    """The texts of errors or notices, each once."""
+    return tuple(dict.fromkeys(translate(item.message) for item in items))
 
 
 def to_form_value(value: object) -> str:
@@ -83,9 +92,9 @@ def as_list(value: object) -> list[object]:
 
 @dataclass(frozen=True)
 class MediaCheck:
-    """Whether a file fits, and a text that says so or what is wrong."""
+    """Whether a file fits, perhaps fits or does not, and a text that says so."""
 
-    is_ok: bool
+    verdict: Literal["good", "warn", "bad"]
     text: str
 
 
@@ -119,13 +128,14 @@ def _build_media_item(
     param: Field, position: int, media: MediaFile, context: FormContext
 ) -> MediaItem:
     asset = context.assets[media.ref]
-    # The errors of a field with a single file have no index.
-    errors = [
-        translate(error.message)
-        for error in context.field_errors
-        if error.field == param.name
-        and error.index in ((position,) if param.is_multiple else (position, None))
-    ]
+    # The errors and notices of a field with a single file have no index.
+    indexes = (position,) if param.is_multiple else (position, None)
+
+    def select(items: Sequence[FieldError] | Sequence[FieldNotice]) -> tuple[str, ...]:
+        return translate_distinct(
+            item for item in items if item.field == param.name and item.index in indexes
+        )
+
     return MediaItem(
         ref=media.ref,
         asset_id=asset.pk,
@@ -135,8 +145,9 @@ def _build_media_item(
         dimensions=_describe_dimensions(asset),
         file_size=format_size(asset.size_bytes),
         kind=asset.kind,
-        checks=tuple(MediaCheck(False, line) for line in dict.fromkeys(errors))
-        or (MediaCheck(True, gettext("Fits this model")),),
+        checks=tuple(MediaCheck("bad", text) for text in select(context.field_errors))
+        or tuple(MediaCheck("warn", text) for text in select(context.field_notices))
+        or (MediaCheck("good", gettext("Fits this model")),),
         suggested_edits=_suggest_edits(param, media, context),
     )
 
@@ -160,7 +171,8 @@ def _suggest_edits(
     constraints = param.media_constraints
     if media.kind != "image" or constraints is None:
         return ()
-    if media.format not in constraints.formats and "jpeg" in constraints.formats:
+    formats = constraints.recommended_formats or constraints.formats
+    if media.format not in formats and "jpeg" in formats:
         return ((gettext("Convert to JPEG"), "jpeg"),)
     sizes = context.required_sizes.get(param.name, ())
     if not sizes or (media.width, media.height) in sizes:
@@ -206,6 +218,7 @@ class FormControl:
     is_required: bool
     value: str
     errors: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
     disabled_reason: str = ""
     choices: tuple[FormChoice, ...] = ()
     media_items: tuple[MediaItem, ...] = ()
@@ -232,6 +245,15 @@ class FormControl:
         return f"{self.id}-error"
 
     @property
+    def notice_id(self) -> str:
+        return f"{self.id}-notice"
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether a text is longer than `max_length`."""
+        return self.max_length is not None and self.length > self.max_length
+
+    @property
     def help_id(self) -> str:
         return f"{self.id}-help"
 
@@ -249,6 +271,7 @@ def build_control(param: Field, context: FormContext) -> FormControl:
         is_required=param.is_required or param.name in context.required_fields,
         value=value_text if param.control not in (Kind.MEDIA, Kind.ROWS) else "",
         errors=context.get_errors(param.name),
+        notices=context.get_notices(param.name),
         disabled_reason=context.get_disabled_reason(param.name),
         choices=_build_choices(param, to_form_value(value), context.get_option_reasons(param.name)),
         media_items=build_media_items(param, value, context),
@@ -259,7 +282,7 @@ def build_control(param: Field, context: FormContext) -> FormControl:
         maximum=to_form_value(param.maximum),
         step=to_form_value(param.step) if param.step is not None else "any",
         max_length=param.max_length,
-        length=len(value_text.replace("\r\n", "\n")),
+        length=len(normalize_text(value_text)),
         max_items=param.max_items if param.is_multiple else 1,
         unit=translate_label(param.unit),
         example=translate_label(param.example),
@@ -332,18 +355,27 @@ def _build_cell(
     context: FormContext,
 ) -> FormControl:
     name = f"{param.name}-{number}-{column.name}"
-    errors = tuple(
-        translate(error.message)
-        for error in context.field_errors
-        if error.field == param.name
-        and error.index == position is not None
-        and error.column == column.name
-    )
+
+    def select(items: Sequence[FieldError] | Sequence[FieldNotice]) -> tuple[str, ...]:
+        return translate_distinct(
+            item
+            for item in items
+            if item.field == param.name
+            and item.index == position is not None
+            and item.column == column.name
+        )
+
     cell_context = FormContext(
         {column.name: row.get(column.name)}, {column.name: column.default}, (), ()
     )
     control = build_control(column, cell_context)
-    return FormControl(**{**vars(control), "name": name, "id": f"field-{name}", "errors": errors})
+    own_values = {
+        "name": name,
+        "id": f"field-{name}",
+        "errors": select(context.field_errors),
+        "notices": select(context.field_notices),
+    }
+    return FormControl(**{**vars(control), **own_values})
 
 
 def _has_room(param: Field, value: object) -> bool:
@@ -354,8 +386,8 @@ def _has_room(param: Field, value: object) -> bool:
 def _total_seconds_text(value: object, duration: str) -> str:
     """The total seconds of all rows and the duration, as "9 of 10 s"; "" without rows."""
     rows = [row for row in as_list(value) if isinstance(row, Mapping)]
-    seconds = [str(row.get("duration", "")) for row in rows]
     if not rows:
         return ""
-    total = sum(int(text) for text in seconds if text.isdecimal())
+    seconds = [to_form_value(row.get("duration")).strip() for row in rows]
+    total = sum(int(text) for text in seconds if INTEGER_PATTERN.fullmatch(text))
     return gettext("{sum} of {total} s").format(sum=total, total=duration)

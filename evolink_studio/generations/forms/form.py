@@ -30,8 +30,6 @@ from evolink_studio.generations.forms.rows import is_filled_in
 from evolink_studio.generations.params import FormData
 from evolink_studio.generations.presenters.quotes import PriceQuote
 
-# Controls whose errors are shown before submitting; empty fields are reported on submit.
-LIVE_ERROR_CONTROLS = frozenset({Kind.MEDIA, Kind.ROWS, Kind.TEXTS, Kind.NUMBER})
 SWAP_FRAMES_ACTION = "frames:swap"
 
 
@@ -63,14 +61,21 @@ class GenerationForm:
 
     @property
     def is_advanced_open(self) -> bool:
-        """Whether the advanced part is open: when a control in it has an error."""
-        return any(control.errors for control in self.advanced_controls)
+        """Whether the advanced part is open: when a control in it has an error or a notice."""
+        return any(control.errors or control.notices for control in self.advanced_controls)
 
     @property
     def has_errors(self) -> bool:
         return bool(self.errors) or any(
             control.errors for control in (*self.main_controls, *self.advanced_controls)
         )
+
+    @property
+    def noticed_controls(self) -> list[FormControl]:
+        """The controls with something that is worth a look before paying."""
+        return [
+            control for control in (*self.main_controls, *self.advanced_controls) if control.notices
+        ]
 
 
 def build_form(
@@ -89,12 +94,13 @@ def build_form(
 ) -> GenerationForm:
     """Prepare the form. `field_errors=None` (not submitted yet) shows only `find_live_errors`."""
     if field_errors is None:
-        field_errors = find_live_errors(spec, form_data, evaluation)
+        field_errors = find_live_errors(form_data, evaluation)
     context = FormContext(
         values=form_data.values,
         defaults=evaluation.defaults,
         disabled_options=evaluation.disabled_options,
         field_errors=[*form_data.field_errors, *field_errors],
+        field_notices=[*form_data.notices, *spec.find_notices(evaluation)],
         assets=form_data.assets,
         required_fields=evaluation.required_fields,
         required_sizes=evaluation.required_sizes,
@@ -115,7 +121,11 @@ def build_form(
         undo_url=undo_url,
         start_over_url=start_over_url,
         defaults_json=json.dumps(
-            {name: to_form_value(value) for name, value in context.defaults.items()}
+            {
+                name: to_form_value(value)
+                for name, value in evaluation.defaults.items()
+                if form_data.values.get(name) in (None, "", [])
+            }
         ),
         resting_json=dump_resting(form_data.resting),
         resting_text=describe_resting(form_data.resting),
@@ -140,30 +150,31 @@ def _frame_fields(spec: ModelSpec) -> list[str]:
     return names if len(names) > 1 else []
 
 
-def drop_untouched_defaults(form_data: FormData, shown_defaults: str) -> None:
-    """Remove values equal to the defaults that the page showed (`shown_defaults`, JSON).
+def drop_untouched_defaults(spec: ModelSpec, form_data: FormData, shown_defaults: str) -> None:
+    """Remove the defaults that the page showed and the person left as they were.
 
-    A default that depends on another field then follows it, as the ratio follows a picture.
+    `shown_defaults` is the `defaults_json` of that page: the defaults of the fields in which
+    nothing had been chosen. A default that depends on another field then follows it, as the ratio
+    follows a picture. What can no longer be a default of its field is sent as it was shown.
     """
     try:
         defaults = json.loads(shown_defaults)
     except (ValueError, RecursionError):
         return
-    if isinstance(defaults, dict):
-        for name, value in defaults.items():
-            if form_data.values.get(name) == value:
-                del form_data.values[name]
+    for name in defaults if isinstance(defaults, dict) else ():
+        value = form_data.values.get(name)
+        if not isinstance(value, str) or value != defaults[name]:
+            continue
+        if value in {to_form_value(default) for default in spec.list_defaults(name)}:
+            del form_data.values[name]
 
 
-def find_live_errors(
-    spec: ModelSpec, form_data: FormData, evaluation: FormEvaluation
-) -> list[FieldError]:
-    """Errors to show before submitting: of entered values in LIVE_ERROR_CONTROLS."""
+def find_live_errors(form_data: FormData, evaluation: FormEvaluation) -> list[FieldError]:
+    """Errors to show before submitting: of what was entered, not of what is missing."""
     return [
         error
         for error in evaluation.errors
-        if spec.get_field(error.field).control in LIVE_ERROR_CONTROLS
-        and is_filled_in(error, form_data.values.get(error.field))
+        if is_filled_in(error, form_data.values.get(error.field))
     ]
 
 

@@ -17,7 +17,7 @@ from evolink_studio.core.database import parse_id
 from evolink_studio.generations import queries
 from evolink_studio.generations.forms.resting import RESTING_NAME, dump_resting, parse_resting
 from evolink_studio.generations.models import Draft, Generation
-from evolink_studio.generations.params import FormData, load_params
+from evolink_studio.generations.params import FormData, get_param, load_form_data
 from evolink_studio.generations.presenters.failure_text import (
     NEW_CHARGE_NOTICE,
     build_failure_text,
@@ -31,14 +31,14 @@ INITIAL_QUERY_PARAMS = frozenset({"from", "recipe", "afresh", "draft", "unsent"}
 
 @dataclass(frozen=True)
 class InitialData:
-    """What a form shows first. `field_errors=None`: nothing was submitted yet.
+    """What a form shows first. `field_errors`: those that EvoLink named.
 
     `draft_key`: the page key of the draft that this page goes on with, or begins in place of.
     `start_over_url` and `undo_url` belong to the notes; "" without.
     """
 
     form_data: FormData
-    field_errors: Sequence[FieldError] | None = None
+    field_errors: Sequence[FieldError] = ()
     notes: Sequence[str] = field(default_factory=tuple)
     draft_key: uuid.UUID | None = None
     start_over_url: str = ""
@@ -56,7 +56,7 @@ def build_initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) ->
         generation = queries.get_generation_or_404(user, generation_id)
         return _offer_unsent_text(user, query, _from_generation(spec, generation))
     if example_id in EXAMPLES:
-        form_data = FormData(dict(EXAMPLES[example_id].to_form_values()))
+        form_data = _drop_defaults(spec, FormData(EXAMPLES[example_id].to_form_values()))
         return _offer_unsent_text(user, query, InitialData(form_data))
     if "afresh" in query:
         return InitialData(FormData(), draft_key=parse_page_key(query["afresh"]))
@@ -80,12 +80,14 @@ def build_draft_values(form_data: FormData) -> dict[str, object]:
 def _from_draft(user: User, spec: ModelSpec, page_key: uuid.UUID | None) -> InitialData:
     draft = queries.get_draft(user, spec.id, page_key) if page_key else None
     draft = draft or queries.get_draft(user, spec.id)
-    if draft is None or _is_empty(draft):
+    if draft is None:
         return InitialData(FormData())
-    values = dict(draft.values)
-    resting = parse_resting(str(values.pop(RESTING_NAME, "")))
+    resting = parse_resting(str(get_param(draft.values, RESTING_NAME)))
+    form_data = replace(load_form_data(spec, draft.values, user.pk), resting=resting)
+    if not form_data.values and not resting:
+        return InitialData(FormData())
     return InitialData(
-        replace(load_params(spec, values, user.pk), resting=resting),
+        form_data,
         notes=[_("Restored from your last visit.")],
         draft_key=draft.page_key,
         start_over_url=f"{reverse('create', args=[spec.id])}?afresh={draft.page_key}",
@@ -93,7 +95,8 @@ def _from_draft(user: User, spec: ModelSpec, page_key: uuid.UUID | None) -> Init
 
 
 def _is_empty(draft: Draft) -> bool:
-    return all(value in (None, "", []) for value in draft.values.values())
+    values = draft.values.values() if isinstance(draft.values, Mapping) else ()
+    return all(value in (None, "", []) for value in values)
 
 
 def _offer_unsent_text(user: User, query: Mapping[str, str], initial: InitialData) -> InitialData:
@@ -118,7 +121,10 @@ def strip_initial_query(spec: ModelSpec, url: str) -> str:
 
     A reload then shows the draft instead of the initial data.
     """
-    query = QueryDict(urlsplit(url).query, mutable=True)
+    try:
+        query = QueryDict(urlsplit(url).query, mutable=True)
+    except ValueError:  # no URL at all
+        return ""
     if INITIAL_QUERY_PARAMS.isdisjoint(query):
         return ""
     for name in INITIAL_QUERY_PARAMS:
@@ -127,7 +133,7 @@ def strip_initial_query(spec: ModelSpec, url: str) -> str:
 
 
 def _from_generation(spec: ModelSpec, generation: Generation) -> InitialData:
-    form_data = load_params(spec, generation.params, generation.owner_id)
+    form_data = _drop_defaults(spec, load_form_data(spec, generation.params, generation.owner_id))
     if generation.state != State.FAILED:
         return InitialData(form_data)
     return InitialData(
@@ -137,10 +143,19 @@ def _from_generation(spec: ModelSpec, generation: Generation) -> InitialData:
     )
 
 
-def _provider_field_errors(spec: ModelSpec, generation: Generation) -> list[FieldError] | None:
-    """An error at the field that EvoLink named; None if the form has no such field."""
+def _drop_defaults(spec: ModelSpec, form_data: FormData) -> FormData:
+    """Without the values that are the defaults: as in an empty form, they follow the others."""
+    defaults = spec.evaluate(form_data.values).defaults
+    values = {
+        name: value for name, value in form_data.values.items() if value != defaults.get(name)
+    }
+    return FormData(values, form_data.assets)
+
+
+def _provider_field_errors(spec: ModelSpec, generation: Generation) -> list[FieldError]:
+    """An error at the field that EvoLink named; none if the form has no such field."""
     name = field_from_error(generation.error_field, {field.name for field in spec.fields})
     if not name:
-        return None
+        return []
     text = generation.error_text or str(build_failure_text(generation.error_code).message)
     return [FieldError(name, Message("{text}", {"text": text}))]

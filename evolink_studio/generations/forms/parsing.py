@@ -1,7 +1,8 @@
 """Parses a posted form by the kind of its controls, and stores its files in the library."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import TypeAlias
 
 from django.core.files.uploadedfile import UploadedFile
@@ -11,18 +12,30 @@ from django.utils.translation import gettext_noop as _
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog.fields import Control, Field
-from evolink_studio.catalog.messages import FieldError, Message
+from evolink_studio.catalog.messages import FieldError, FieldNotice, Message
 from evolink_studio.catalog.spec import ModelSpec
-from evolink_studio.generations.params import FormData, build_media_file, get_assets_by_ref
+from evolink_studio.catalog.text import strip_nul
+from evolink_studio.catalog.validation import TOO_MANY_ITEMS
+from evolink_studio.generations.params import (
+    MAX_FILES,
+    MAX_ROWS,
+    FormData,
+    build_media_file,
+    get_assets_by_ref,
+)
 from evolink_studio.library import services as library
-from evolink_studio.library.exceptions import FileRejected
+from evolink_studio.library.exceptions import FetchFailed, FileRejected
 from evolink_studio.library.models import Asset
 
-MAX_ROWS = 20
+MAX_URL_CHARACTERS = 2048
 File: TypeAlias = "UploadedFile[bytes]"
 Files: TypeAlias = "MultiValueDict[str, File]"
 FILE_PENDING = Message(
     _("A file is still being added here, so nothing was sent. Press Generate again when it is in.")
+)
+URL_SCHEMES = ("http://", "https://")
+ONE_FILE_FITS = Message(
+    _("Only one file fits here, and the last one counts: {name}. Left out: {dropped_names}.")
 )
 FILE_NOT_IN_LIBRARY = Message(_("This file is no longer in your library. Choose another one."))
 
@@ -78,11 +91,6 @@ def _parse_text(field: Field, data: QueryDict) -> object:
     return None if text is None else strip_nul(text)
 
 
-def strip_nul(text: str) -> str:
-    """Without NUL, which PostgreSQL refuses in text and JSON."""
-    return text.replace("\0", "")
-
-
 def _parse_rows(field: Field, data: QueryDict) -> object:
     rows = [
         {
@@ -106,10 +114,58 @@ def _parse_media(
     files: Files,
     now: datetime,
 ) -> None:
-    references = [text.strip() for text in data.getlist(field.name) if text.strip()]
+    """Files in the order of the form: those it held, those chosen on the device, addresses."""
+    texts = [text.strip() for text in data.getlist(field.name) if text.strip()]
+    urls = [text for text in texts if text.startswith(URL_SCHEMES)]
+    references = [text for text in texts if text not in urls]
+    groups: list[list[str | File]] = [[*references], [*files.getlist(field.name)], [*urls]]
+    item_count = sum(map(len, groups))
+    if item_count > MAX_FILES:
+        message = TOO_MANY_ITEMS.with_values(limit=_count_slots(field), count=item_count)
+        form_data.field_errors.append(FieldError(field.name, message))
+        return
     known_assets = get_assets_by_ref(references, owner.pk)
+    asset_groups = [
+        _store_group(group, known_assets, field, form_data, owner, now) for group in groups
+    ]
+    if _count_slots(field) == 1:
+        asset_groups = _keep_last_group(field, asset_groups, form_data)
+    assets = list(chain.from_iterable(asset_groups))
+    form_data.assets.update({asset.ref: asset for asset in assets})
+    if assets:
+        form_data.values[field.name] = [build_media_file(asset) for asset in assets]
+
+
+def _count_slots(field: Field) -> int:
+    """How many files fit."""
+    return (field.max_items or MAX_FILES) if field.is_multiple else 1
+
+
+def _keep_last_group(
+    field: Field, groups: list[list[Asset]], form_data: FormData
+) -> list[list[Asset]]:
+    """Of a file that was there, one chosen and an address, the last counts, which is said."""
+    *dropped_groups, kept_group = [group for group in groups if group] or [[]]
+    dropped_names = [asset.name for group in dropped_groups for asset in group]
+    if dropped_names:
+        message = ONE_FILE_FITS.with_values(
+            name=", ".join(asset.name for asset in kept_group),
+            dropped_names=", ".join(dropped_names),
+        )
+        form_data.notices.append(FieldNotice(field.name, message))
+    return [kept_group]
+
+
+def _store_group(
+    items: "Sequence[str | File]",
+    known_assets: Mapping[str, Asset],
+    field: Field,
+    form_data: FormData,
+    owner: User,
+    now: datetime,
+) -> list[Asset]:
+    """The files in the library; a refused one becomes an error of its field."""
     assets: list[Asset] = []
-    items: list[str | File] = [*references, *files.getlist(field.name)]
     for item in items:
         try:
             asset = known_assets.get(item) if isinstance(item, str) else None
@@ -118,14 +174,14 @@ def _parse_media(
             form_data.field_errors.append(
                 FieldError(field.name, Message(error.msgid, error.values))
             )
-    form_data.assets.update({asset.ref: asset for asset in assets})
-    if assets:
-        form_data.values[field.name] = [build_media_file(asset) for asset in assets]
+    return assets
 
 
 def _store_media(item: "str | File", field: Field, owner: User, now: datetime) -> Asset:
     if isinstance(item, UploadedFile):
         return library.add_upload(owner=owner, file=item, kind=field.media_kind, now=now)
-    if item.startswith(("http://", "https://")):
+    if item.startswith(URL_SCHEMES):
+        if len(item) > MAX_URL_CHARACTERS:
+            raise FetchFailed
         return library.add_from_url(owner=owner, url=item, kind=field.media_kind, now=now)
     raise FileRejected(FILE_NOT_IN_LIBRARY.msgid)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from evolink_studio.catalog.fields import Control
 from evolink_studio.catalog.messages import FieldError
 from evolink_studio.catalog.spec import ModelSpec
+from evolink_studio.catalog.text import is_visible
 
 Rows = list[object]
 
@@ -77,4 +78,4 @@ def _cell_values(row: object) -> list[object]:
 
 
 def _is_blank(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, str) and not is_visible(value))

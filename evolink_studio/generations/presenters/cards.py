@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from django.urls import reverse
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from evolink_studio.catalog import SPECS
@@ -13,6 +14,7 @@ from evolink_studio.catalog.fields import Control
 from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.formatting import format_approx_duration, format_clock
 from evolink_studio.generations.models import GeneratedVideo, Generation
+from evolink_studio.generations.params import get_param
 from evolink_studio.generations.pipeline.queue import QueuePosition
 from evolink_studio.generations.presenters.failure_text import build_failure_text, field_from_error
 from evolink_studio.generations.presenters.status_text import (
@@ -32,6 +34,7 @@ from evolink_studio.library.models import Asset
 
 NO_POSITIONS: Mapping[int, QueuePosition] = MappingProxyType({})
 CHIP_FIELDS = ("aspect_ratio", "duration", "quality", "sound", "mode")
+MAX_CHIP_CHARACTERS = 40
 
 
 @dataclass(frozen=True)
@@ -185,14 +188,17 @@ def _present_chips(generation: Generation) -> tuple[str, ...]:
     fields_by_name = {field.name: field for field in spec.fields} if spec else {}
     chips = []
     for name in CHIP_FIELDS:
-        value = generation.params.get(name)
+        value = get_param(generation.params, name)
         if value in (None, "", False) or name not in fields_by_name:
+            continue
+        if not isinstance(value, str | int | float):  # no setting: stored by something else
             continue
         field = fields_by_name[name]
         label = next(
             (_(option.label) for option in field.options if option.value == value), f"{value}"
         )
         is_labelled = field.control == Control.CHOICE and name in ("sound", "mode")
+        label = Truncator(label).chars(MAX_CHIP_CHARACTERS)
         unit = field.unit if not field.options else ""
         chips.append(f"{_(field.label)}: {label}" if is_labelled else f"{label} {unit}".strip())
     return tuple(chips)
@@ -201,9 +207,10 @@ def _present_chips(generation: Generation) -> tuple[str, ...]:
 def _prompt_text(generation: Generation) -> str:
     if generation.prompt:
         return generation.prompt
-    shots = generation.params.get("shots")
+    shots = get_param(generation.params, "shots")
     rows = shots if isinstance(shots, list) else []
-    return " / ".join(str(row.get("prompt", "")) for row in rows)
+    prompts = [get_param(row, "prompt") for row in rows]
+    return " / ".join(prompt for prompt in prompts if isinstance(prompt, str))
 
 
 def _list_results(generation: Generation) -> list[GeneratedVideo]:

@@ -14,6 +14,7 @@ from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits import pricing
 from evolink_studio.credits.availability import Availability, check_availability
 from evolink_studio.credits.exceptions import SpendingDenied
+from evolink_studio.credits.fields import ZERO_CREDITS
 from evolink_studio.credits.models import ProviderAccount, RateCard
 from evolink_studio.credits.presenters import AllowanceSummary, summarize_allowances
 from evolink_studio.credits.pricing import (
@@ -55,6 +56,7 @@ class PriceQuote:
     estimate: Estimate
     availability: Availability
     service_problem: str  # why nobody can send anything now; "" if they can
+    has_invalid_values: bool = False  # something entered is refused: then there is no price
 
     @property
     def denial(self) -> SpendingDenied | None:
@@ -85,12 +87,14 @@ class PriceQuote:
     @property
     def note(self) -> str:
         """How certain the price is."""
+        if self.has_invalid_values:
+            return _("No price yet: what is marked above cannot be sent as it is.")
         return _note_text(self.rate_card, self.estimate, self.availability)
 
     @cached_property
     def warning(self) -> str:
         """That credits are running low; "" if not."""
-        return _warning_text(self.account, self.availability)
+        return "" if self.has_invalid_values else _warning_text(self.account, self.availability)
 
     @cached_property
     def cheaper_hint(self) -> str:
@@ -119,15 +123,23 @@ def quote_price(
     evaluation: FormEvaluation,
     account: ProviderAccount,
     service_problem: str,
+    has_invalid_values: bool,
     now: datetime,
 ) -> PriceQuote:
-    """The price of a form, and whether this person may spend it. Three to four queries."""
+    """The price of a form, and whether this person may spend it. Three to four queries.
+
+    With `has_invalid_values` there is no price, and nothing to compare with the allowances.
+    """
     rate_card = get_current_rate_card(model_id=spec.id, now=now)
-    estimate = pricing.estimate_price(rate_card, evaluation.settings)
+    estimate = (
+        Estimate(None)
+        if has_invalid_values
+        else pricing.estimate_price(rate_card, evaluation.values)
+    )
     availability = check_availability(
         user=user,
         model_id=spec.id,
-        amount=estimate.credits,
+        amount=ZERO_CREDITS if has_invalid_values else estimate.credits,
         max_credits=estimate.max_credits,
         now=now,
     )
@@ -139,6 +151,7 @@ def quote_price(
         estimate=estimate,
         availability=availability,
         service_problem=service_problem,
+        has_invalid_values=has_invalid_values,
     )
 
 
@@ -201,13 +214,13 @@ def _cheaper_hint(
         best_option = find_best_cheaper_option(
             rate_card,
             spec,
-            evaluation.settings,
+            evaluation.values,
             is_allowed,
             max_credits=availability.max_allowed_credits,
         )
         return _cheaper_option_text(best_option)
     if availability.alert_percents:
-        options = list_cheaper_options(rate_card, spec, evaluation.settings, is_allowed)
+        options = list_cheaper_options(rate_card, spec, evaluation.values, is_allowed)
         return _cheaper_option_text(options[-1] if options else None)
     return ""
 

@@ -28,6 +28,7 @@ from evolink_studio.generations.forms.form import (
     build_form,
     convert_form_data,
     drop_untouched_defaults,
+    find_live_errors,
     find_submit_errors,
     swap_frames,
 )
@@ -79,6 +80,13 @@ class EvaluatedForm:
         """Whether a rule is broken or a file was refused."""
         return self.evaluation.request is None or bool(self.form_data.field_errors)
 
+    @property
+    def has_invalid_values(self) -> bool:
+        """Whether something entered is refused, as against something that is still missing."""
+        return bool(
+            self.form_data.field_errors or find_live_errors(self.form_data, self.evaluation)
+        )
+
 
 @login_required
 @require_safe
@@ -106,7 +114,6 @@ def refresh(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     spec = get_spec_or_404(model_id)
     now = timezone.now()
     form_data = _parse_form_data(request, spec, now)
-    drop_untouched_defaults(form_data, request.POST.get("_defaults", ""))
     command = request.POST.get("_do", "")
     edit_rows(spec, form_data.values, command)
     swap_frames(spec, form_data.values, command)
@@ -129,7 +136,6 @@ def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     old_spec = get_spec_or_404(request.POST.get("from_model", ""))
     now = timezone.now()
     form_data = _parse_form_data(request, old_spec, now)
-    drop_untouched_defaults(form_data, request.POST.get("_defaults", ""))
     _save_draft(request, old_spec, form_data, now)
     converted_data, notes = convert_form_data(form_data, old_spec, new_spec, request.user.pk)
     if any(build_draft_values(converted_data).values()):
@@ -160,12 +166,13 @@ def _open_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpRespon
     now = timezone.now()
     initial = build_initial_data(request.user, spec, request.GET)
     evaluated_form = _evaluate_form(spec, initial.form_data, now)
+    live_errors = find_live_errors(initial.form_data, evaluated_form.evaluation)
     form = _build_form(
         request,
         evaluated_form,
         now=now,
         page_keys=(uuid.uuid4(), *([initial.draft_key] if initial.draft_key else [])),
-        field_errors=initial.field_errors,
+        field_errors=[*initial.field_errors, *live_errors],
         notes=initial.notes,
         undo_url=initial.undo_url,
         start_over_url=initial.start_over_url,
@@ -315,12 +322,14 @@ def _render_page(
 
 
 def _parse_form_data(request: AuthenticatedHttpRequest, spec: ModelSpec, now: datetime) -> FormData:
+    """What was entered, without the defaults that were left as they were shown."""
     form_data = parse_form(
         spec, owner=request.user, data=request.POST, files=request.FILES, now=now
     )
     form_data.resting = parse_resting(request.POST.get(RESTING_NAME, ""))
     if (error := get_upload_error(request)) is not None:
         form_data.field_errors.append(build_upload_aborted_error(spec, error))
+    drop_untouched_defaults(spec, form_data, request.POST.get("_defaults", ""))
     return form_data
 
 
@@ -373,6 +382,7 @@ def _quote_price(
         evaluation=evaluated_form.evaluation,
         account=evaluated_form.account,
         service_problem=evaluated_form.service_problem,
+        has_invalid_values=evaluated_form.has_invalid_values,
         now=now,
     )
 

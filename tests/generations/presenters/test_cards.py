@@ -167,8 +167,8 @@ def test_estimated_reserved_and_charged_stand_side_by_side(ada):
         owner=ada, state=State.COMPLETED, credits_charged=Decimal("12.3456")
     )
     card = present_card(completed, now=NOW)
-    assert card.credit_history_text == "estimated 162 → reserved 25.7 → charged 12.35"
-    assert card.charge_text == "12.35 credits were charged."
+    assert card.credit_history_text == "estimated 162 → reserved 25.7 → charged 12.3456"
+    assert card.charge_text == "12.3456 credits were charged."
 
 
 def test_a_failure_that_was_charged_says_so_and_whom_to_ask(ada):
