@@ -220,7 +220,7 @@ class SecurityEvent(models.Model):
 
     class Meta:
         verbose_name = _("security event")
-        verbose_name_plural = _("security log")
+        verbose_name_plural = _("security events")
         indexes = (
             models.Index(fields=["-created_at", "-id"], name="security_event_newest"),
             models.Index(fields=["kind", "-created_at"], name="security_event_kind"),

@@ -10,7 +10,7 @@ from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from evolink_studio.accounts.models import SecurityEvent, SecurityEventKind, SignInLink, User
@@ -132,6 +132,21 @@ def bind_session_to_stamp(*, request: HttpRequest, user: User, **_: object) -> N
         request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()
 
 
+def lock_people(*, actor: User, users: Iterable[User]) -> bool:
+    """Lock whom `actor` is about to change. Returns whether `actor` still may.
+
+    Until the end of the transaction nobody takes the rights of `actor` away, or the other way
+    round. The owners are locked as well, all in one order, so that two who change each other wait
+    and do not stop each other.
+    """
+    ids = {actor.pk, *(user.pk for user in users)}
+    people = User.objects.filter(Q(pk__in=ids) | Q(is_superuser=True)).select_for_update()
+    stored = {user.pk: user for user in people.order_by("pk")}.get(actor.pk)
+    if stored is None or not (stored.is_active and stored.is_staff):
+        return False
+    return stored.is_superuser or not actor.is_superuser
+
+
 def require_other_owner(users: Iterable[User]) -> None:
     """Raise `LastOwnerError` if no active owner would be left without `users`.
 
@@ -139,8 +154,9 @@ def require_other_owner(users: Iterable[User]) -> None:
     takes anything from an owner, so that two owners cannot do it to each other.
     """
     with transaction.atomic():
-        owners = User.objects.active_owners().select_for_update().order_by("pk")
-        owner_ids = {owner.pk for owner in owners}
+        # The same rows in the same order as in `lock_people`.
+        people = User.objects.filter(is_superuser=True).select_for_update().order_by("pk")
+        owner_ids = {user.pk for user in people if user.is_active_owner}
     if owner_ids and owner_ids <= {user.pk for user in users}:
         raise LastOwnerError
 

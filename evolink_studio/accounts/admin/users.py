@@ -1,6 +1,6 @@
 """People in the admin pages. `generations.admin.users` adds the columns about their work."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -28,6 +28,7 @@ from evolink_studio.accounts.services import (
     LastOwnerError,
     create_sign_in_link,
     end_sessions,
+    lock_people,
     require_other_owner,
 )
 from evolink_studio.core.admin import StaffReadAdmin, is_owner
@@ -110,6 +111,33 @@ class UserAdmin(DjangoUserAdmin, StaffReadAdmin):  # type: ignore[type-arg, misc
         except LastOwnerError:
             protected = [*protected, str(LAST_OWNER_TEXT)]
         return to_delete, model_count, perms_needed, protected
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        _lock_people(request, [obj] if change else [])
+        super().save_model(request, obj, form, change)
+
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
+        if request.method != "POST":
+            return super().user_change_password(request, id, form_url)
+        with transaction.atomic():
+            _lock_people(request, [])
+            return super().user_change_password(request, id, form_url)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """An action is done as a whole or not at all."""
+        if request.method != "POST":
+            return super().changelist_view(request, extra_context)
+        with transaction.atomic():
+            return super().changelist_view(request, extra_context)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """The first step of a deletion, in its transaction."""
+        _lock_people(request, queryset)
+        return super().log_deletions(request, queryset)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         self.delete_queryset(request, User.objects.filter(pk=obj.pk))
@@ -195,7 +223,13 @@ def _may_touch(request: HttpRequest, user: User | None) -> bool:
     return is_owner(request) or user is None or not user.is_privileged
 
 
+def _lock_people(request: HttpRequest, users: Iterable[User]) -> None:
+    """Refuse what an actor may no longer do who was switched off, demoted or deleted meanwhile."""
+    if not lock_people(actor=_get_actor(request), users=users):
+        raise PermissionDenied
+
+
 def _get_actor(request: HttpRequest) -> User:
-    """The signed-in user; call it only after `is_owner`."""
+    """The signed-in user; call it only after a permission was checked."""
     assert isinstance(request.user, User)
     return request.user

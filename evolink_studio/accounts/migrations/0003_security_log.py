@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'security event',
-                'verbose_name_plural': 'security log',
+                'verbose_name_plural': 'security events',
             },
         ),
         migrations.AlterModelManagers(
