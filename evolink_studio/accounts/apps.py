@@ -11,7 +11,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("People")
 
     def ready(self) -> None:
-        from evolink_studio.accounts import security_log, services
+        from evolink_studio.accounts import security_log, sessions
 
-        user_logged_in.connect(services.bind_session_to_stamp, dispatch_uid="security_stamp")
+        user_logged_in.connect(sessions.bind_session_to_stamp, dispatch_uid="security_stamp")
         security_log.connect_signals()

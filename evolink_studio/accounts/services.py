@@ -6,12 +6,10 @@ import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
 
 from evolink_studio.accounts.models import SecurityEvent, SecurityEventKind, SignInLink, User
 from evolink_studio.accounts.security_log import record_event
@@ -119,17 +117,6 @@ def end_sessions(*, user: User) -> None:
     user.renew_security_stamp()
     user.save(update_fields=["security_stamp"])
     record_event(SecurityEventKind.SESSIONS_ENDED, user=user)
-
-
-def bind_session_to_stamp(*, request: HttpRequest, user: User, **_: object) -> None:
-    """Receiver of Django's `user_logged_in`: the session is good for the stamp as it is stored now.
-
-    A person who was switched off since their password was checked gets no session.
-    """
-    stored = User.objects.filter(pk=user.pk, is_active=True).only("security_stamp").first()
-    if stored is not None:
-        user.security_stamp = stored.security_stamp
-        request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()
 
 
 def lock_people(*, actor: User, users: Iterable[User]) -> bool:

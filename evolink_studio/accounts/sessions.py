@@ -4,10 +4,14 @@ import hashlib
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import connection
+from django.http import HttpRequest
 from django.utils import timezone
+
+from evolink_studio.accounts.models import User
 
 _LOAD_SQL = "SELECT session_data FROM django_session WHERE session_key = %s AND expire_date > %s"
 
@@ -61,3 +65,14 @@ class SessionStore(db.SessionStore):
 
     async def adelete(self, session_key: str | None = None) -> None:
         await sync_to_async(self.delete)(session_key)
+
+
+def bind_session_to_stamp(*, request: HttpRequest, user: User, **_: object) -> None:
+    """Receiver of Django's `user_logged_in`: the session is good for the stamp as it is stored now.
+
+    A person who was switched off since their password was checked gets no session.
+    """
+    stored = User.objects.filter(pk=user.pk, is_active=True).only("security_stamp").first()
+    if stored is not None:
+        user.security_stamp = stored.security_stamp
+        request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()
