@@ -2,11 +2,23 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.admin.actions import delete_selected
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, ProtectedError, QuerySet
+from django.forms import BaseForm, ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
+
+from evolink_studio.core.change_history import describe_form_changes
+from evolink_studio.core.deletion import DeletionObstacle, find_deletion_obstacles
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -79,7 +91,102 @@ class DeclaredFiltersAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no t
             yield name if isinstance(name, str) else str(name.parameter_name)
 
 
-class StaffReadAdmin(DeclaredFiltersAdmin):
+@dataclass(frozen=True)
+class ProtectedRow:
+    """A row that cannot be deleted, why not, and the addresses of what works instead."""
+
+    name: str
+    obstacles: list[DeletionObstacle]
+    links: list[tuple[str, str]]
+
+
+class ExplainingAdmin(DeclaredFiltersAdmin):
+    """Its history says what each field was before; what cannot be deleted says the true reason."""
+
+    max_explained_rows = 20
+    deletion_advice: "StrOrPromise" = gettext_lazy("It stays, with all that stands on it.")
+
+    def construct_change_message(
+        self, request: HttpRequest, form: BaseForm, formsets: Any, add: bool = False
+    ) -> Any:
+        """“Credits: 10 → 20.” instead of the names of the fields alone."""
+        text = "" if add or not isinstance(form, ModelForm) else describe_form_changes(form)
+        return text or super().construct_change_message(request, form, formsets, add)
+
+    def find_obstacles(self, row: Model) -> list[DeletionObstacle]:
+        """What keeps this row from being deleted; [] if nothing does."""
+        return find_deletion_obstacles(row)
+
+    def get_deletion_links(self, row: Model) -> list[tuple[str, str]]:
+        """(text, URL) of what works instead of deleting it."""
+        return []
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        if row is None or not self.has_delete_permission(request, row):
+            response: HttpResponse = super().delete_view(request, object_id, extra_context)
+            return response
+        protected_rows = self._explain([row])
+        if protected_rows:
+            return self._render_protected(request, protected_rows)
+        try:
+            response = super().delete_view(request, object_id, extra_context)
+        except ProtectedError:  # something came to stand on it in this moment
+            return self._render_protected(request, self._explain([row]))
+        return response
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions: dict[str, Any] = super().get_actions(request)
+        if "delete_selected" in actions:
+            _function, name, description = actions["delete_selected"]
+            actions["delete_selected"] = (_delete_or_explain, name, description)
+        return actions
+
+    def explain_selected(
+        self, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> HttpResponse | None:
+        """A page about those of the selected rows that cannot be deleted; None if all can."""
+        protected_rows = self._explain(queryset[: self.max_explained_rows])
+        return self._render_protected(request, protected_rows) if protected_rows else None
+
+    def _explain(self, rows: Any) -> list[ProtectedRow]:
+        return [
+            ProtectedRow(str(row), obstacles, self.get_deletion_links(row))
+            for row in rows
+            if (obstacles := self.find_obstacles(row))
+        ]
+
+    def _render_protected(
+        self, request: HttpRequest, protected_rows: list[ProtectedRow]
+    ) -> TemplateResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("This cannot be deleted"),
+            "rows": protected_rows,
+            "advice": self.deletion_advice,
+            "kind": capfirst(self.opts.verbose_name_plural),
+        }
+        return TemplateResponse(request, "admin/cannot_delete.html", context)
+
+
+def _delete_or_explain(
+    model_admin: ExplainingAdmin, request: HttpRequest, queryset: QuerySet[Any]
+) -> HttpResponse | None:
+    """Delete what is selected, or say what keeps some of it from being deleted."""
+    if not model_admin.has_delete_permission(request):
+        raise PermissionDenied
+    try:
+        return model_admin.explain_selected(request, queryset) or delete_selected(
+            model_admin, request, queryset
+        )
+    except ProtectedError:  # something came to stand on it in this moment
+        return model_admin.explain_selected(request, queryset)
+
+
+class StaffReadAdmin(ExplainingAdmin):
     """Staff may view without a Django permission; changes need Django's usual permissions."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -100,3 +207,9 @@ class ReadOnlyAdmin(StaffReadAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def strip_number_sign(term: str) -> str:
+    """“#246” as “246”: how pages name a generation is how it is searched."""
+    stripped = term.strip()
+    return stripped[1:] if stripped[:1] == "#" and stripped[1:].isdecimal() else term

@@ -117,7 +117,7 @@ _STATE_COLUMNS = (
 # Columns that no card shows.
 _HIDDEN_COLUMNS = {
     *("form_key", "fingerprint", "callback_token", "candidate_task_id", "candidate_confirmed"),
-    *("last_reply", "result_urls", "lease_id"),
+    *("last_reply", "result_urls", "lease_id", "search_text", "credits_held"),
 }
 _CARD_COLUMNS = [
     field.attname

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from evolink_studio.core.json_field import TolerantJSONField
+from evolink_studio.core.search import FoldedTextField
 from evolink_studio.credits.fields import CreditsField
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 from evolink_studio.library.models import Asset
@@ -48,6 +49,7 @@ class Generation(models.Model):
     )
     model_id = models.CharField(_("model"), max_length=100)
     prompt = models.TextField(_("prompt"), blank=True)
+    search_text = FoldedTextField(source="prompt")
     params = TolerantJSONField(
         _("parameters"), help_text=_("What the person chose; pictures as asset:<number>.")
     )

@@ -42,7 +42,14 @@ class AssetAdmin(ReadOnlyAdmin):
     list_display_links = ("name",)
     list_filter = ("kind", "origin", "format", "created_at")
     list_select_related = ("owner",)
-    search_fields = ("name", "owner__username", "owner__email", "sha256")
+    search_fields = (
+        "name__folded",
+        "owner__username__folded",
+        "owner__first_name__folded",
+        "owner__last_name__folded",
+        "owner__email__folded",
+        "sha256",
+    )
     search_help_text = _("Name, person or checksum")
     ordering = ("-created_at", "-id")
     show_full_result_count = False

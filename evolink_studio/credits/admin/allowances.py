@@ -1,10 +1,11 @@
 """Allowances in the admin pages: view, edit in the list, raise several at once."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Model, QuerySet, Sum
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -46,7 +47,17 @@ class AllowanceAdmin(StaffReadAdmin):
     list_editable = ("credits_limit",)
     list_filter = ("is_active", "period", "is_shared", "group")
     list_select_related = ("user", "group")
-    search_fields = ("user__username", "user__email", "group__name")
+    search_fields = (
+        "user__username__folded",
+        "user__first_name__folded",
+        "user__last_name__folded",
+        "user__email__folded",
+        "group__name__folded",
+    )
+    deletion_advice = gettext_lazy(
+        "An allowance that was spent from stays, because the book of credits stands on it. Take "
+        "away “in force” on its page instead: then nobody spends from it."
+    )
     search_help_text = gettext_lazy("Person or group")
     autocomplete_fields = ("user", "group")
     ordering = ("user__username", "group__name", "pk")
@@ -73,6 +84,18 @@ class AllowanceAdmin(StaffReadAdmin):
             request, **{"form": AllowanceAmountForm, **kwargs}
         )
         return form
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Whose it is, and for which period, stays once it was spent from: its purses say so."""
+        is_used = obj is not None and obj.balances.exists()
+        return ("user", "group", "is_shared", "period") if is_used else ()
+
+    def get_deletion_links(self, row: Model) -> list[tuple[str, str]]:
+        balances_url = reverse("admin:credits_allowancebalance_changelist")
+        return [
+            (_("Switch it off"), reverse("admin:credits_allowance_change", args=[row.pk])),
+            (_("Its purses"), f"{balances_url}?{urlencode({'allowance__id__exact': row.pk})}"),
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Allowance]:
         allowances: QuerySet[Allowance] = super().get_queryset(request)
@@ -129,17 +152,24 @@ class AllowanceAdmin(StaffReadAdmin):
     def raise_amounts(
         self, request: HttpRequest, queryset: QuerySet[Allowance]
     ) -> TemplateResponse | None:
-        """Ask for the amount first, then raise every selected allowance."""
+        """Ask for the amount, show what each has now and then, and raise them when confirmed."""
         form = RaiseAllowancesForm(request.POST if "by" in request.POST else None)
-        if form.is_valid():
-            self._raise_selected(request, queryset, form.cleaned_data["by"])
-            return None
+        credits_added = form.cleaned_data["by"] if form.is_valid() else None
+        seen_limits = request.POST.get("seen")
+        if credits_added is not None and seen_limits is not None:
+            if seen_limits == _list_limits(queryset):
+                self._raise_selected(request, queryset, credits_added)
+                return None
+            notice = _("An amount has changed in the meantime, so nothing was raised. Look again.")
+            self.message_user(request, notice, messages.WARNING)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Raise allowances"),
             "opts": self.opts,
             "form": form,
-            "allowances": queryset,
+            "raises": [_describe_raise(allowance, credits_added) for allowance in queryset],
+            "credits_added": credits_added,
+            "seen_limits": _list_limits(queryset),
         }
         return TemplateResponse(request, "credits/admin/raise_allowances.html", context)
 
@@ -148,9 +178,11 @@ class AllowanceAdmin(StaffReadAdmin):
     ) -> None:
         allowances = raise_allowances(queryset=queryset, credits_added=credits_added)
         for allowance in allowances:
-            text = _("Raised by {by} to {amount}.").format(
+            limit = allowance.credits_limit or ZERO_CREDITS
+            text = _("Raised by {by}: {before} → {after}.").format(
                 by=format_credits(credits_added),
-                amount=format_credits(allowance.credits_limit or ZERO_CREDITS),
+                before=format_credits(limit - credits_added),
+                after=format_credits(limit),
             )
             self.log_change(request, allowance, text)
         confirmation = ngettext(
@@ -159,6 +191,39 @@ class AllowanceAdmin(StaffReadAdmin):
         notice = _("Nothing was raised: what you chose has no limit.")
         level = messages.SUCCESS if allowances else messages.WARNING
         self.message_user(request, confirmation if allowances else notice, level)
+
+
+@dataclass(frozen=True)
+class AllowanceRaise:
+    """What raising does to one allowance: its amount now and then, and who may spend it.
+
+    `after` is "" as long as no amount is named.
+    """
+
+    allowance: Allowance
+    sharing: str
+    before: str
+    after: str
+
+
+def _describe_raise(allowance: Allowance, credits_added: Decimal | None) -> AllowanceRaise:
+    if allowance.user_id:
+        sharing = _("for this person alone")
+    elif allowance.is_shared:
+        sharing = _("one pot, which all of them share")
+    else:
+        sharing = _("for each of them, this amount apiece")
+    limit = allowance.credits_limit
+    if limit is None:
+        return AllowanceRaise(allowance, sharing, _("no limit"), _("no limit"))
+    after = "" if credits_added is None else format_credits(limit + credits_added)
+    return AllowanceRaise(allowance, sharing, format_credits(limit), after)
+
+
+def _list_limits(allowances: QuerySet[Allowance]) -> str:
+    """The amounts as a page shows them, to notice one that another admin has changed since."""
+    limits = allowances.order_by("pk").values_list("pk", "credits_limit")
+    return " ".join(f"{pk}:{limit}" for pk, limit in limits)
 
 
 def _annotated_credits(allowance: Allowance, name: str) -> Decimal:

@@ -22,7 +22,7 @@ from unfold.contrib.filters.admin import (
     RangeDateTimeFilter,
 )
 
-from evolink_studio.core.admin import ReadOnlyAdmin, badge_column
+from evolink_studio.core.admin import ReadOnlyAdmin, badge_column, strip_number_sign
 from evolink_studio.core.csv_export import build_csv_response
 from evolink_studio.core.formatting import format_credits, format_signed_credits
 from evolink_studio.credits.admin.price_accuracy import ReportLine
@@ -89,7 +89,13 @@ class AllowanceBalanceAdmin(ReadOnlyAdmin):
     list_filter_submit = True
     linked_filters = ("allowance",)
     list_select_related = ("user", "allowance__user", "allowance__group")
-    search_fields = ("user__username", "user__email", "allowance__group__name")
+    search_fields = (
+        "user__username__folded",
+        "user__first_name__folded",
+        "user__last_name__folded",
+        "user__email__folded",
+        "allowance__group__name__folded",
+    )
     search_help_text = gettext_lazy("Person or group")
     ordering = ("-period_start", "pk")
     show_full_result_count = False
@@ -173,11 +179,19 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         "actor",
     )
     list_before_template = "credits/admin/_export_link.html"
-    search_fields = ("=generation_id", "note")
+    search_fields = ("=generation_id", "note__folded")
     search_help_text = gettext_lazy("Number of a generation, or a note")
     ordering = ("-pk",)
     show_full_result_count = False
     list_per_page = 100
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[LedgerEntry], search_term: str
+    ) -> tuple[QuerySet[LedgerEntry], bool]:
+        found: tuple[QuerySet[LedgerEntry], bool] = super().get_search_results(
+            request, queryset, strip_number_sign(search_term)
+        )
+        return found
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -4,17 +4,20 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from evolink_studio.catalog import SPECS, ModelSpec, get_label
 from evolink_studio.core.admin import ReadOnlyAdmin, StaffReadAdmin, badge_column
+from evolink_studio.core.database import parse_id
+from evolink_studio.core.deletion import DeletionObstacle
 from evolink_studio.credits.admin import price_accuracy
 from evolink_studio.credits.forms import RateCardForm
 from evolink_studio.credits.models import ProviderAccount, RateCard
@@ -23,12 +26,23 @@ from evolink_studio.credits.pricing import PRICED_SETTINGS, calculate_price
 from evolink_studio.credits.usage_source import list_recent_samples
 
 PREVIEW_PARAM = "_try"
+REPLACED_FIELDS = (
+    "model_id",
+    "unit",
+    "credits_per_unit",
+    "minimum_credits",
+    "factors",
+    "source",
+)
 MAX_PREVIEW_SAMPLES = 20
 
 
 @admin.register(RateCard)
 class RateCardAdmin(StaffReadAdmin):
-    """The newest card in effect sets the price; older ones explain older estimates."""
+    """The newest card in effect sets the price; older ones explain older estimates.
+
+    So only one whose time has not come is edited or deleted; any other is replaced by a new one.
+    """
 
     form = RateCardForm
     list_display = (
@@ -42,7 +56,12 @@ class RateCardAdmin(StaffReadAdmin):
         "source",
     )
     list_filter = ("model_id", "unit")
-    search_fields = ("model_id", "source")
+    search_fields = ("model_id", "source__folded")
+    change_form_before_template = "credits/admin/_replace_price.html"
+    deletion_advice = gettext_lazy(
+        "A price that counts or has counted explains the estimates of its time. Enter a new one, "
+        "which replaces it from its own date on."
+    )
     search_help_text = gettext_lazy("Model or source")
     ordering = ("-effective_at", "model_id")
     list_per_page = 50
@@ -66,7 +85,37 @@ class RateCardAdmin(StaffReadAdmin):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, object]:
         initial: dict[str, object] = super().get_changeform_initial_data(request)
-        return {"effective_at": timezone.now(), **initial}
+        replaced_pk = parse_id(request.GET.get("replaces", ""))
+        replaced = RateCard.objects.filter(pk=replaced_pk).first() if replaced_pk else None
+        values = {name: getattr(replaced, name) for name in REPLACED_FIELDS} if replaced else {}
+        return {"effective_at": timezone.now(), **values, **initial}
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_coming(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_coming(obj) and super().has_delete_permission(request, obj)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        rate_card = self.get_object(request, object_id)
+        if rate_card is not None and super().has_delete_permission(request, rate_card):
+            response = self.explain_selected(request, RateCard.objects.filter(pk=rate_card.pk))
+            if response is not None:
+                return response
+        response = super().delete_view(request, object_id, extra_context)
+        return response
+
+    def find_obstacles(self, row: Model) -> list[DeletionObstacle]:
+        assert isinstance(row, RateCard)
+        text = _("It has counted since {moment}").format(
+            moment=date_format(timezone.localtime(row.effective_at), "SHORT_DATETIME_FORMAT")
+        )
+        return [] if _is_coming(row) else [DeletionObstacle(text, 1)]
+
+    def get_deletion_links(self, row: Model) -> list[tuple[str, str]]:
+        return [(_("Replace it by a new price…"), build_replace_url(row))]
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -86,6 +135,9 @@ class RateCardAdmin(StaffReadAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         form = context["adminform"].form
+        rate_card = context.get("original")
+        if rate_card is not None and not _is_coming(rate_card) and self.has_add_permission(request):
+            context["replace_url"] = build_replace_url(rate_card)
         if PREVIEW_PARAM in request.POST and not form.errors:
             usage_samples = list_recent_samples(form.instance.model_id, MAX_PREVIEW_SAMPLES)
             context |= price_accuracy.preview_context(preview_prices(form.instance, usage_samples))
@@ -115,6 +167,17 @@ class RateCardAdmin(StaffReadAdmin):
     def example_text(self, rate_card: RateCard) -> str:
         spec = SPECS.get(rate_card.model_id)
         return _example_text(rate_card, spec) if spec else "–"
+
+
+def _is_coming(rate_card: RateCard | None) -> bool:
+    """Whether its time has not come; True for none in particular."""
+    return rate_card is None or rate_card.effective_at > timezone.now()
+
+
+def build_replace_url(rate_card: Model) -> str:
+    """The form for a new price, filled in with this one."""
+    query = urlencode({"replaces": rate_card.pk})
+    return f"{reverse('admin:credits_ratecard_add')}?{query}"
 
 
 def _preview_only_form(form: type[RateCardForm]) -> type[RateCardForm]:

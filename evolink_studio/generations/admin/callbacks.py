@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesCheckboxFilter, RangeDateTimeFilter
 
-from evolink_studio.core.admin import ReadOnlyAdmin, badge_column
+from evolink_studio.core.admin import ReadOnlyAdmin, badge_column, strip_number_sign
 from evolink_studio.generations.admin.actions import refresh_selected
 from evolink_studio.generations.admin.columns import STATE_COLOURS
 from evolink_studio.generations.models import CallbackDelivery, Generation
@@ -39,6 +39,15 @@ class CallbackDeliveryAdmin(ReadOnlyAdmin):
     list_fullwidth = True
     list_select_related = ("generation",)
     search_fields = ("=generation__pk", "=reported_task_id", "=generation__task_id")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[CallbackDelivery], search_term: str
+    ) -> tuple[QuerySet[CallbackDelivery], bool]:
+        found: tuple[QuerySet[CallbackDelivery], bool] = super().get_search_results(
+            request, queryset, strip_number_sign(search_term)
+        )
+        return found
+
     search_help_text = gettext_lazy("Number of a generation, or a task id")
     ordering = ("-received_at", "-pk")
     show_full_result_count = False

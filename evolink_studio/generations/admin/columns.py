@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -19,6 +20,7 @@ from evolink_studio.core.admin import badge_column
 from evolink_studio.core.formatting import format_clock, format_credits
 from evolink_studio.generations.models import CallbackDelivery, Generation
 from evolink_studio.generations.presenters.cards import present_card
+from evolink_studio.generations.presenters.failure_text import build_failure_text
 from evolink_studio.generations.queries import SHOWN_RESULTS_LIMIT
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
@@ -109,8 +111,23 @@ STATE_COLOURS: dict[str, str] = {
 }
 
 
+MAX_PROMPT_LENGTH = 80  # in the list; the page of a generation has all of it
+
+
 class GenerationColumns:
     """Mixed into the admin of generations."""
+
+    @admin.display(description=gettext_lazy("prompt"))
+    def prompt_text(self, generation: Generation) -> str:
+        return Truncator(" ".join(generation.prompt.split())).chars(MAX_PROMPT_LENGTH) or "–"
+
+    @admin.display(description=gettext_lazy("why"))
+    def failure_text(self, generation: Generation) -> SafeString | str:
+        """Why it failed, in words, and EvoLink's code for it."""
+        if generation.state != State.FAILED:
+            return "–"
+        text = build_failure_text(generation.error_code).message
+        return format_html('<span title="{}">{}</span>', generation.error_code, text)
 
     @admin.display(description=gettext_lazy("generation"))
     def thumbnail(self, generation: Generation) -> SafeString:

@@ -38,6 +38,7 @@ from evolink_studio.generations.admin.filters import (
     IncidentFilter,
     ModelFilter,
 )
+from evolink_studio.generations.admin.search import search_generations
 from evolink_studio.generations.models import Generation, TaskLookup
 from evolink_studio.generations.presenters.cards import present_card
 from evolink_studio.generations.states import REFRESHABLE_STATES, State
@@ -51,9 +52,11 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
 
     list_display = (
         "thumbnail",
+        "prompt_text",
         "owner",
         "model_label",
         "state_badge",
+        "failure_text",
         "settings_text",
         "estimated_text",
         "reserved_text",
@@ -83,8 +86,8 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
     show_facets = admin.ShowFacets.NEVER
     date_hierarchy = "created_at"
     ordering = ("-created_at", "-id")
-    search_fields = ("prompt", "task_id")
-    search_help_text = gettext_lazy("Prompt or task id")
+    search_fields = ("prompt",)  # shows the field; `get_search_results` searches
+    search_help_text = gettext_lazy("Words of a prompt, a number (#246), a person or a task id")
     actions = ("refresh_generations", "cancel_unsent")
     change_form_outer_before_template = "generations/admin/_summary.html"
     fieldsets = (
@@ -127,8 +130,15 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Generation]:
-        rows: QuerySet[Generation] = super().get_queryset(request).defer("last_reply")
+        rows: QuerySet[Generation] = (
+            super().get_queryset(request).defer("last_reply", "search_text")
+        )
         return rows.prefetch_related(queries.build_results_prefetch(), "owner")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Generation], search_term: str
+    ) -> tuple[QuerySet[Generation], bool]:
+        return search_generations(queryset, search_term), False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[GenerationChangeList]:
         return GenerationChangeList

@@ -4,7 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value
+from django.contrib.admin.models import LogEntry
+from django.db.models import Count, IntegerField, Model, OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
@@ -21,6 +22,7 @@ from evolink_studio.accounts.admin import UserAdmin
 from evolink_studio.accounts.models import User
 from evolink_studio.core.admin import badge_column
 from evolink_studio.core.calendar import get_day, get_month_start
+from evolink_studio.core.deletion import MAX_COUNT, DeletionObstacle
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.allowances import find_concurrency_limit
 from evolink_studio.credits.availability import (
@@ -62,6 +64,17 @@ class UserUsageAdmin(UserAdmin):
         *UserAdmin.list_display[1:],
     )
     list_fullwidth = True
+    search_fields = (
+        "username__folded",
+        "first_name__folded",
+        "last_name__folded",
+        "email__folded",
+    )
+    deletion_advice = gettext_lazy(
+        "A person with films or lines in the book stays, because both are kept for good. Take away "
+        "“Active” on their page instead: they cannot sign in any more, and spend nothing; their "
+        "films and what they cost stay where they are."
+    )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[UserChangeList]:
         return UserChangeList
@@ -83,6 +96,23 @@ class UserUsageAdmin(UserAdmin):
             generation_total=Coalesce(generation_count, 0),
             charged_credits=Coalesce(charged_credits, Value(Decimal(0), CreditsField())),
         )
+
+    def find_obstacles(self, row: Model) -> list[DeletionObstacle]:
+        # Django would delete what this person did in the admin pages along with them.
+        entries = LogEntry.objects.filter(user=row.pk).order_by().values_list("pk", flat=True)
+        count = len(entries[: MAX_COUNT + 1])
+        history = [DeletionObstacle(_("Changes they made in the admin pages"), count)]
+        return [*super().find_obstacles(row), *(history if count else [])]
+
+    def get_deletion_links(self, row: Model) -> list[tuple[str, str]]:
+        films_url = reverse("admin:generations_generation_changelist")
+        return [
+            (
+                _("Switch {person} off").format(person=row),
+                reverse("admin:accounts_user_change", args=[row.pk]),
+            ),
+            (_("Their generations"), f"{films_url}?{urlencode({'owner__id__exact': row.pk})}"),
+        ]
 
     @admin.display(description=gettext_lazy("generations"), ordering="generation_total")
     def generation_count(self, user: User) -> SafeString | str:

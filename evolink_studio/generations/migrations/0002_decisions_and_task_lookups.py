@@ -1,12 +1,19 @@
 """Decisions about lost answers can be seen, held against EvoLink's figures and taken back.
 
-What the ledger reserves for a generation stands on its row, for pages that sum over many of them.
+What the ledger reserves for a generation stands on its row, for pages that sum over many of them,
+and so does its prompt as the search compares it.
 """
 
 import django.db.models.deletion
+import evolink_studio.core.search
 import evolink_studio.credits.fields
 from django.conf import settings
 from django.db import migrations, models
+
+from evolink_studio.core.search import fold_text
+
+
+BATCH_SIZE = 1000
 
 
 def copy_reserved_credits(apps, schema_editor):
@@ -14,6 +21,16 @@ def copy_reserved_credits(apps, schema_editor):
     rows = apps.get_model("generations", "Generation").objects
     for generation_id, amount in reservations.values_list("generation_id", "credits").iterator():
         rows.filter(pk=generation_id).update(credits_held=amount)
+
+
+def fold_prompts(apps, schema_editor):
+    rows = apps.get_model("generations", "Generation").objects.order_by("pk").only("prompt")
+    last_pk = 0
+    while batch := list(rows.filter(pk__gt=last_pk)[:BATCH_SIZE]):
+        for row in batch:
+            row.search_text = fold_text(row.prompt)
+        rows.bulk_update(batch, ["search_text"])
+        last_pk = batch[-1].pk
 
 
 class Migration(migrations.Migration):
@@ -66,6 +83,11 @@ class Migration(migrations.Migration):
             model_name='generation',
             name='credits_held',
             field=evolink_studio.credits.fields.CreditsField(help_text='What the ledger reserves for it now; empty once nothing is reserved.', null=True, verbose_name='reserved now'),
+        ),
+        migrations.AddField(
+            model_name='generation',
+            name='search_text',
+            field=evolink_studio.core.search.FoldedTextField(blank=True, default='', editable=False, source='prompt'),
         ),
         migrations.AlterField(
             model_name='generation',
@@ -123,4 +145,5 @@ class Migration(migrations.Migration):
             index=models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['requested_at'], name='lookup_waiting'),
         ),
         migrations.RunPython(copy_reserved_credits, migrations.RunPython.noop),
+        migrations.RunPython(fold_prompts, migrations.RunPython.noop),
     ]

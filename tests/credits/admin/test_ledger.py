@@ -181,12 +181,32 @@ def test_several_are_raised_in_one_go(root_client, ada, ben, ledger_driver, now)
     assert "ada: a month" in page_text(reply)
     rejected_page = root_client.post(ALLOWANCES_URL, {**action_data, "by": "-5"})
     assert "greater than or equal to" in page_text(rejected_page)
-    done_page = root_client.post(ALLOWANCES_URL, {**action_data, "by": "7.5"}, follow=True)
+    preview = page_text(root_client.post(ALLOWANCES_URL, {**action_data, "by": "7.5"}))
+    assert "ada: a month for this person alone 10 17.5 ben: a month" in preview
+    assert "everybody: a month for each of them, this amount apiece no limit no limit" in preview
+    assert not LogEntry.objects.exists()
+    limits = Allowance.objects.order_by("pk").values_list("pk", "credits_limit")
+    seen = " ".join(f"{pk}:{limit}" for pk, limit in limits)
+    confirmed = {**action_data, "by": "7.5", "seen": seen}
+    done_page = root_client.post(ALLOWANCES_URL, confirmed, follow=True)
     assert "2 allowances were raised." in page_text(done_page)
     amounts = Allowance.objects.order_by("pk").values_list("credits_limit", flat=True)
     assert list(amounts) == [None, Decimal("17.5"), Decimal("27.5")]
-    assert "Raised by 7.5 to 17.5." in LogEntry.objects.values_list("change_message", flat=True)
+    assert "Raised by 7.5: 10 → 17.5." in LogEntry.objects.values_list("change_message", flat=True)
     ledger_driver.reserve(ada, "7.5")
+    late_page = root_client.post(ALLOWANCES_URL, confirmed, follow=True)
+    assert "An amount has changed in the meantime" in page_text(late_page)
+    amounts = Allowance.objects.order_by("pk").values_list("credits_limit", flat=True)
+    assert list(amounts) == [None, Decimal("17.5"), Decimal("27.5")]
+
+
+def test_a_pot_is_told_from_what_each_may_spend_before_it_is_raised(root_client):
+    Allowance.objects.all().delete()
+    rows = [create_allowance(10), create_allowance(20, is_shared=True)]
+    data = {"action": "raise_amounts", "_selected_action": [row.pk for row in rows], "by": "0.0001"}
+    text = page_text(root_client.post(ALLOWANCES_URL, data))
+    assert "for each of them, this amount apiece 10 10.0001" in text
+    assert "one pot, which all of them share 20 20.0001" in text
 
 
 def test_an_allowance_that_was_used_is_switched_off_instead_of_deleted(

@@ -118,13 +118,67 @@ def test_the_list_shows_what_the_models_defaults_would_cost(staff_client):
 
 def test_a_price_of_a_model_that_left_the_catalogue_can_still_be_read_and_saved(owner_client):
     card = RateCard.objects.create(
-        model_id="gone-model", effective_at=timezone.now(), unit="call", credits_per_unit=1
+        model_id="gone-model",
+        effective_at=timezone.now() + timedelta(days=1),
+        unit="call",
+        credits_per_unit=1,
     )
     assert "gone-model" in owner_client.get(RATE_CARDS_URL).content.decode()
     answer = owner_client.post(
         f"{RATE_CARDS_URL}{card.pk}/change/", rate_card_form(model_id="gone-model")
     )
     assert answer.status_code == 302
+
+
+def create_rate_card(days: int) -> RateCard:
+    return RateCard.objects.create(
+        model_id=KLING,
+        effective_at=timezone.now() + timedelta(days=days),
+        unit="second",
+        credits_per_unit=Decimal("5.4321"),
+        factors=[{"when": {"sound": "on"}, "times": "1.3"}],
+    )
+
+
+@pytest.mark.parametrize("days", [-9, -1], ids=["replaced", "in force"])
+def test_a_price_that_counts_is_replaced_and_not_edited_or_deleted(owner_client, days):
+    cards = [create_rate_card(-9), create_rate_card(-1)]
+    card = cards[0] if days == -9 else cards[1]
+    before = list(RateCard.objects.order_by("pk").values())
+    url = f"{RATE_CARDS_URL}{card.pk}"
+    page = owner_client.get(f"{url}/change/").content.decode()
+    assert owner_client.post(f"{url}/change/", rate_card_form()).status_code == 403
+    deletion = owner_client.post(f"{url}/delete/", {"post": "yes"}).content.decode()
+    selected = {"action": "delete_selected", "_selected_action": [card.pk], "post": "yes"}
+    bulk_deletion = owner_client.post(RATE_CARDS_URL, selected).content.decode()
+    replace_url = f"{RATE_CARDS_URL}add/?replaces={card.pk}"
+    for text in (page, deletion, bulk_deletion):
+        assert f'href="{replace_url}"' in text
+    assert "It has counted since" in deletion
+    assert "It has counted since" in bulk_deletion
+    assert list(RateCard.objects.order_by("pk").values()) == before
+    initial = owner_client.get(replace_url).context["adminform"].form.initial
+    assert (initial["credits_per_unit"], initial["factors"], initial["model_id"]) == (
+        Decimal("5.4321"),
+        [{"when": {"sound": "on"}, "times": "1.3"}],
+        KLING,
+    )
+
+
+@pytest.mark.parametrize("pk", ["", "0", "x", "9" * 30, "-1"])
+def test_a_price_that_is_not_there_replaces_nothing(owner_client, pk):
+    assert owner_client.get(f"{RATE_CARDS_URL}add/?replaces={pk}").status_code == 200
+
+
+def test_a_price_whose_time_has_not_come_is_edited_and_its_history_says_from_what(owner_client):
+    card = create_rate_card(9)
+    url = f"{RATE_CARDS_URL}{card.pk}"
+    assert owner_client.post(f"{url}/change/", rate_card_form()).status_code == 302
+    assert "Credits: 5.4321 → 6." in owner_client.get(f"{url}/history/").content.decode()
+    card.effective_at = timezone.now() + timedelta(days=9)
+    card.save()
+    owner_client.post(f"{url}/delete/", {"post": "yes"})
+    assert not RateCard.objects.filter(pk=card.pk).exists()
 
 
 def test_the_account_at_evolink_is_only_read(owner_client):

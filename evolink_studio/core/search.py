@@ -1,0 +1,83 @@
+"""Search that ignores upper and lower case in every script, on SQLite too.
+
+SQLite compares only the letters A to Z without their case. A small table is folded row by row, by
+the lookup `folded`; a table that grows keeps its folded text in a column, which is searched as it
+is and may get an index of its own.
+"""
+
+import unicodedata
+from sqlite3 import Connection
+from typing import Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.db.models import Lookup
+from django.db.models.lookups import IContains
+
+FOLD_FUNCTION = "studio_fold"
+
+
+def fold_text(text: str) -> str:
+    """The text as it is compared: without case, and with one spelling of each letter."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+class FoldedContains(IContains):
+    """The lookup `folded`: “ärger” finds “ÄRGER”. PostgreSQL knows the case of every script."""
+
+    lookup_name = "folded"
+
+    def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+        column, parameters = compiler.compile(self.lhs)
+        text = fold_text(str(self.rhs))
+        return f"INSTR({FOLD_FUNCTION}({column}), %s) > 0", [*parameters, text]
+
+
+class HoldsText(Lookup[Any]):
+    """The lookup `holds`: the column has exactly these characters somewhere."""
+
+    lookup_name = "holds"
+    prepare_rhs = False
+
+    def as_sql(
+        self, compiler: Any, connection: BaseDatabaseWrapper
+    ) -> tuple[str, tuple[str | int, ...]]:
+        column, parameters = compiler.compile(self.lhs)
+        function = "INSTR" if connection.vendor == "sqlite" else "STRPOS"
+        return f"{function}({column}, %s) > 0", (*parameters, str(self.rhs))
+
+
+class FoldedTextField(models.TextField[str, str]):
+    """The folded text of another column, which is written with it: `source` is its name."""
+
+    def __init__(self, *args: Any, source: str, **kwargs: Any) -> None:
+        self.source = source
+        super().__init__(*args, **{**kwargs, "editable": False, "blank": True, "default": ""})
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, {**kwargs, "source": self.source}
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        text = fold_text(getattr(model_instance, self.source))
+        setattr(model_instance, self.attname, text)
+        return text
+
+
+def register_search() -> None:
+    """Make the lookups known, and the function on every SQLite connection. Called once."""
+    for field in (models.CharField, models.TextField):
+        field.register_lookup(FoldedContains)
+    models.TextField.register_lookup(HoldsText)
+    connection_created.connect(_add_fold_function, dispatch_uid=FOLD_FUNCTION)
+
+
+def _add_fold_function(connection: BaseDatabaseWrapper, **kwargs: object) -> None:
+    if connection.vendor == "sqlite":
+        database: Connection = connection.connection
+        database.create_function(FOLD_FUNCTION, 1, _fold_value, deterministic=True)
+
+
+def _fold_value(value: object) -> str | None:
+    return None if value is None else fold_text(str(value))
