@@ -24,7 +24,7 @@ from evolink_studio.generations.pipeline.queue import QueuePosition, get_queue_p
 from evolink_studio.generations.states import LIVE_STATES, State
 
 RECENT_LIMIT = 12
-SHOWN_RESULTS_LIMIT = 12  # on a card; the rest stands on a page of its own
+SHOWN_RESULTS_LIMIT = 4  # on a card; the rest stands on a page of its own
 STATES_WITH_RESULTS = frozenset({State.SAVING, State.COMPLETED})
 
 

@@ -153,6 +153,8 @@ def test_an_incident_is_listed_once_with_its_reason_and_a_link(staff_client):
         local_copy_seen_at=NOW - 25 * HOUR,
     )
     unsendable = GenerationFactory(error_code="internal")
+    without_film = GenerationFactory(state=State.RUNNING, error_code="no_result")
+    unclear_row = GenerationFactory(state=State.RUNNING, error_code="end_unclear")
     GenerationFactory(error_code="unreachable")
     GenerationFactory(state=State.SAVING, local_copy_seen_at=NOW)
     GenerationFactory(state=State.FAILED)
@@ -172,6 +174,8 @@ def test_an_incident_is_listed_once_with_its_reason_and_a_link(staff_client):
         copied_row.pk: "parked",
         astray_row.pk: "astray",
         unsendable.pk: "unsendable",
+        without_film.pk: "no_result",
+        unclear_row.pk: "end_unclear",
     }
     page = staff_client.get("/admin/").content.decode()
     for generation in map(Generation, incidents):
@@ -189,6 +193,8 @@ def test_the_count_of_a_reason_is_that_of_the_list_it_leads_to(staff_client, rea
             state=State.SAVING, created_at=created, results_expire_at=expires_at
         )
         GenerationFactory(state=State.FAILED, created_at=created, charge="reserved")
+        GenerationFactory(state=State.RUNNING, created_at=created, error_code="no_result")
+        GenerationFactory(state=State.RUNNING, created_at=created, error_code="end_unclear")
         GenerationFactory(state=State.SAVING, created_at=created, local_copy_seen_at=NOW)
         GenerationFactory(
             state=State.SAVING, created_at=created, local_copy_seen_at=NOW - 25 * HOUR
