@@ -1,6 +1,7 @@
 """Pictures for tests, sound and hostile."""
 
 import io
+import random
 import struct
 import zlib
 
@@ -83,3 +84,85 @@ def make_jpeg_with_scans(scan_count):
 
 def _png_chunk(name, data):
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+# --- PNG files, chunk by chunk ----------------------------------------------------------------
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6  # colour types
+
+
+def make_png_chunk(name, data, checksum=None):
+    """A chunk, with a wrong checksum if one is given."""
+    right_checksum = zlib.crc32(name + data)
+    return (
+        struct.pack(">I", len(data))
+        + name
+        + data
+        + struct.pack(">I", right_checksum if checksum is None else checksum)
+    )
+
+
+def make_png(
+    pixel=bytes(RED), *chunks, colour_type=RGB, bits=8, width=64, height=48, after=(), rows=None
+):
+    """A PNG of that one pixel, bit for bit, with these chunks before the pixels.
+
+    `after` are chunks behind them; `rows` is how many rows there really are.
+    """
+    row = b"\0" + (pixel * width if bits >= 8 else pixel * (width * bits // 8))
+    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
+    data = zlib.compress(row * (height if rows is None else rows))
+    return b"".join(
+        [
+            PNG_SIGNATURE,
+            make_png_chunk(b"IHDR", header),
+            *chunks,
+            make_png_chunk(b"IDAT", data),
+            *after,
+            make_png_chunk(b"IEND", b""),
+        ]
+    )
+
+
+def make_palette(*colours):
+    return make_png_chunk(b"PLTE", bytes(value for colour in colours for value in colour))
+
+
+def make_gamma(value):
+    """A gAMA chunk; 1.0 is linear light."""
+    return make_png_chunk(b"gAMA", struct.pack(">I", round(value * 100_000)))
+
+
+def make_primaries(*points):
+    """A cHRM chunk of white, red, green and blue as (x, y)."""
+    values = [round(value * 100_000) for point in points for value in point]
+    return make_png_chunk(b"cHRM", struct.pack(">8I", *values))
+
+
+def make_icc_chunk(profile, name=b"icc"):
+    return make_png_chunk(b"iCCP", name + b"\0\0" + zlib.compress(profile))
+
+
+def make_exif(orientation):
+    """The content of an EXIF block that says only how the camera was held."""
+    return struct.pack(
+        ">2sHIHHHIHHI", b"MM", 42, 8, 1, EXIF_ORIENTATION_TAG, 3, 1, orientation, 0, 0
+    )
+
+
+def add_jpeg_segment(jpeg, marker, data):
+    """The JPEG with one more segment in front."""
+    return jpeg[:2] + struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data + jpeg[2:]
+
+
+XMP_SIDEWAYS = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+    b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
+    b'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+def draw_noise(width=256, height=192):
+    """Every part of it looks different, so that a missing one is seen. The same at every call."""
+    return Image.frombytes("RGB", (width, height), random.Random(1).randbytes(width * height * 3))

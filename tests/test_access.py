@@ -65,6 +65,7 @@ ACCESS_TABLE = {
     "upload": AccessRow(post=400),
     "from_address": AccessRow(post=400),
     "picker": AccessRow(get=200),
+    "delete_files": AccessRow(post=200),
     "account_login": AccessRow(
         get=200,
         post=200,

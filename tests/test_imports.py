@@ -36,7 +36,7 @@ ALLOWED_IMPORTS = {
     "environment": {"setting_values"},
     "setting_values": {"evolink"},
     "formats": set(),
-    "wsgi": set(),
+    "wsgi": {"core"},
 }
 DJANGO_FREE_PACKAGES = {"catalog", "evolink", "sandbox"}
 ALLOWED_MODULES = {

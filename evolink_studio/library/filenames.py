@@ -60,6 +60,11 @@ def get_extension(format: str) -> str:
     return _EXTENSION_BY_FORMAT.get(format, format)
 
 
+def is_joiner_or_tag(char: str) -> bool:
+    """Whether it is invisible, but may be a part of a sign: of an emoji, a flag, a word."""
+    return char in _JOINERS or "\U000e0061" <= char <= "\U000e007f"
+
+
 def _keep_visible(text: str) -> Iterator[str]:
     """What can be seen, and the joiners and tags between that make it look as it does."""
     tag_positions = {

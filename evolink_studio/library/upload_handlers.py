@@ -1,5 +1,6 @@
 """Receiving files: a request that is too large is stopped before its file is read."""
 
+import html
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,9 @@ from django.core.files.uploadhandler import (
     TemporaryFileUploadHandler,
 )
 from django.http import HttpRequest
+from django.http.multipartparser import MultiPartParser
 
+from evolink_studio.library import filenames
 from evolink_studio.library.exceptions import (
     DiskFull,
     FileRejected,
@@ -23,6 +26,17 @@ from evolink_studio.library.exceptions import (
 _UPLOAD_ERROR_ATTRIBUTE = "upload_stopped"
 
 
+class _NameKeepingParser(MultiPartParser):
+    """Django's parser takes the joiners out of names, and with them emoji and letters apart."""
+
+    def sanitize_file_name(self, file_name: str) -> str | None:
+        basename = html.unescape(file_name).replace("\\", "/").rsplit("/", 1)[-1]
+        name = "".join(
+            char for char in basename if char.isprintable() or filenames.is_joiner_or_tag(char)
+        )
+        return None if name in {"", ".", ".."} else name
+
+
 class CappedUploadHandler(TemporaryFileUploadHandler):
     """Receives files up to `MAX_UPLOAD_BYTES` from signed-in people; stops everything else.
 
@@ -30,11 +44,24 @@ class CappedUploadHandler(TemporaryFileUploadHandler):
     stored on the request for `get_upload_error`, because Django has no way to pass it on.
     """
 
+    _is_parsing = False
+
     def handle_raw_input(
-        self, input_data: Any, META: dict[str, str], content_length: int, *args: Any, **kwargs: Any
-    ) -> None:
+        self,
+        input_data: Any,
+        META: dict[str, str],
+        content_length: int,
+        boundary: str,
+        encoding: str | None = None,
+    ) -> Any:
+        """The fields and files of the form; None while they are parsed."""
+        if self._is_parsing:
+            return None
+        self._is_parsing = True
         self._content_length = content_length
         self._received_bytes = 0
+        assert self.request is not None
+        return _NameKeepingParser(META, input_data, self.request.upload_handlers, encoding).parse()
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         if not _is_signed_in(self.request):

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpResponse, JsonResponse, QueryDict
+from django.http import Http404, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -18,9 +17,10 @@ from evolink_studio.library.file_responses import (
     build_file_response,
     serve_asset_file,
 )
-from evolink_studio.library.forms import EditForm, FrameForm, KindForm, PickerForm, UrlImportForm
+from evolink_studio.library.forms import EditForm, FrameForm, KindForm, UrlImportForm
 from evolink_studio.library.models import Asset
-from evolink_studio.library.queries import get_asset_or_404, list_recent_assets
+from evolink_studio.library.picker import render_picker
+from evolink_studio.library.queries import get_asset_or_404
 
 
 @login_required
@@ -111,22 +111,6 @@ def frame(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
 def picker(request: AuthenticatedHttpRequest) -> HttpResponse:
     """The dialog "From my library"; with `after`, only its next files."""
     return render_picker(request, request.GET)
-
-
-def render_picker(
-    request: AuthenticatedHttpRequest, data: QueryDict, message: str = ""
-) -> HttpResponse:
-    """The dialog as `data` asks for it, with what just happened."""
-    form = PickerForm(data)
-    form.is_valid()
-    params = {"kind": Asset.Kind.IMAGE.value, "param": "", "after": ""}
-    params |= {name: value for name, value in form.cleaned_data.items() if value}
-    page = list_recent_assets(request.user, kind=params["kind"], cursor=params["after"])
-    template = (
-        "library/_asset_picker_items.html" if params["after"] else "library/_asset_picker.html"
-    )
-    context = {"page": page, "kind": params["kind"], "param": params["param"], "message": message}
-    return render(request, template, context)
 
 
 def _asset_response(add: Callable[[], Asset]) -> JsonResponse:

@@ -91,9 +91,14 @@ def test_a_format_has_one_name():
 
 
 def test_the_empty_slot_says_what_it_takes():
-    assert str(IMAGE_CONSTRAINTS.summary) == "JPEG, PNG, up to 10 MB"
+    assert str(IMAGE_CONSTRAINTS.summary) == "JPEG, PNG, HEIC, AVIF, up to 10 MB"
     assert str(AUDIO_CONSTRAINTS.summary) == "MP3"
     assert IMAGE_CONSTRAINTS.mime_types == ("image/jpeg", "image/png")
+    assert set(IMAGE_CONSTRAINTS.accept) == {
+        *("image/jpeg", "image/png", "image/heic", "image/avif"),
+        *(".heic", ".heif", ".avif"),
+    }
+    assert AUDIO_CONSTRAINTS.accept == ("audio/mpeg",)
 
 
 def test_a_browser_can_be_told_of_every_format_of_the_catalogue():

@@ -1,13 +1,9 @@
 """What becomes of a picture that somebody gives."""
 
-import subprocess
-import sys
-import textwrap
-
 import pytest
 from PIL import Image, ImageCms
 
-from evolink_studio.library.exceptions import EditFailed, ImageTooLarge, InvalidImage
+from evolink_studio.library.exceptions import EditFailed, InvalidImage
 from evolink_studio.library.media import images
 from tests.sample_images import (
     BLUE,
@@ -20,7 +16,6 @@ from tests.sample_images import (
     make_image,
     make_jpeg_with_scans,
     make_photo,
-    make_png_bomb,
 )
 
 CAMERA_NAME = b"Secret Camera"
@@ -60,7 +55,7 @@ def test_the_place_where_a_photo_was_taken_is_not_kept(format):
     assert not decode_image(stored_content).getexif()
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "AVIF"])
 def test_a_photo_taken_sideways_is_turned_upright(format):
     image = images.normalize_image(make_photo(orientation=6, format=format))
     decoded = decode_image(image.content).convert("RGB")
@@ -163,31 +158,6 @@ def test_what_is_no_picture_or_not_whole_is_refused(content):
     with pytest.raises(InvalidImage) as exc_info:
         images.normalize_image(content)
     assert "Nothing was sent or charged" in str(exc_info.value)
-
-
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-@pytest.mark.parametrize("size", [(6400, 6400), (16384, 8), (8, 16384), (13_000, 13_000)])
-def test_too_many_pixels_are_refused(size):
-    with pytest.raises(ImageTooLarge, match="40 million"):
-        images.normalize_image(make_png_bomb(*size))
-
-
-def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded():
-    script = """
-        import resource
-        from evolink_studio.library.media import images
-        from evolink_studio.library.exceptions import ImageTooLarge
-        from tests.sample_images import make_png_bomb
-        bomb = make_png_bomb(13_000, 13_000)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        try:
-            images.normalize_image(bomb)
-        except ImageTooLarge:
-            print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
-    """
-    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)]
-    memory_growth = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert int(memory_growth) < 20  # decoding takes 169 MB or more
 
 
 def test_of_ten_thousand_frames_one_is_kept():

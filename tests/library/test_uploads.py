@@ -139,9 +139,9 @@ def test_what_is_not_what_it_says_is_refused_and_nothing_is_kept(
 
 
 def test_a_flood_of_pixels_is_refused(owner_client):
-    reply = post_upload(owner_client, make_png_bomb(8000, 8000))
+    reply = post_upload(owner_client, make_png_bomb(13_000, 13_000))
     assert reply.status_code == 400
-    assert "40 million pixels" in reply.json()["error"]
+    assert "100 million pixels" in reply.json()["error"]
 
 
 def test_refusals_speak_the_persons_language(owner_client, settings, monkeypatch):

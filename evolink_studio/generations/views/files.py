@@ -8,8 +8,8 @@ from django.views.decorators.http import require_POST
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.core.database import parse_id
 from evolink_studio.generations import services
+from evolink_studio.library.picker import render_picker
 from evolink_studio.library.services import Deletion
-from evolink_studio.library.views import render_picker
 
 
 @login_required
