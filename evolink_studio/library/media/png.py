@@ -52,6 +52,7 @@ def read_png(content: bytes) -> PngContent:
     """Take a PNG apart. Raises InvalidImage for a wrong checksum where it matters."""
     chunks = _Chunks()
     header = b""
+    is_cut = False
     for name, data, chunk, is_intact in _iterate_chunks(content):
         if name in {b"IHDR", b"PLTE"} and not is_intact:
             raise InvalidImage
@@ -65,6 +66,7 @@ def read_png(content: bytes) -> PngContent:
             chunks.parts.append(chunk)
         elif name == b"IDAT":
             chunks.has_pixels = True
+            is_cut = len(chunk) < 12 + int.from_bytes(chunk[:4], "big")
             chunks.parts.append(chunk)
         elif name == b"IEND":
             break
@@ -72,7 +74,8 @@ def read_png(content: bytes) -> PngContent:
             _add_transparency(chunks, header, bytes(data))
         elif name not in _CRITICAL and is_intact and not chunks.has_pixels:
             chunks.ancillary.setdefault(name, bytes(data))
-    chunks.parts.append(_pack_chunk(b"IEND", b""))
+    if not is_cut:  # else the end would be read as pixels
+        chunks.parts.append(_pack_chunk(b"IEND", b""))
     return PngContent(
         b"".join(chunks.parts),
         tuple(_build_profiles(chunks.ancillary)),
@@ -92,7 +95,11 @@ def _iterate_chunks(content: bytes) -> Iterator[tuple[bytes, memoryview, memoryv
         else:
             checksum = bytes(view[end - 4 : end])
             is_intact = checksum == struct.pack(">I", zlib.crc32(view[offset + 4 : end - 4]))
-        yield name, data, view[offset:end], is_intact
+        is_only_checksum_cut = len(content) < end and len(data) == length
+        chunk = view[offset:end]
+        if is_only_checksum_cut:
+            chunk = memoryview(_pack_chunk(name, bytes(data)))
+        yield name, data, chunk, is_intact
         offset = end
 
 
