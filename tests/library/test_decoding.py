@@ -92,6 +92,16 @@ def test_a_wrong_checksum_beside_the_pixels_is_as_harmless_as_in_a_browser():
     assert images.normalize_image(content).width == 64
 
 
+def test_a_wrong_checksum_of_the_pixels_is_read_over_as_well():
+    png = encode_image(draw_noise(), "PNG")
+    end = png.index(b"IEND") - 8
+    content = png[: end - 4] + bytes(4) + png[end:]
+    assert images.normalize_image(content) == images.normalize_image(png)
+    with pytest.raises(InvalidImage):  # but not pixels that cannot be unpacked
+        start = png.index(b"IDAT") + 6
+        images.normalize_image(png[:start] + b"\xff" + png[start + 1 :])
+
+
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 4}])
 def test_a_jpeg_without_its_end_marker_is_whole(options):
     content = encode_image(draw_noise(), "JPEG", quality=90, **options)

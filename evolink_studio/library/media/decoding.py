@@ -18,7 +18,7 @@ from PIL import ExifTags, Image
 
 from evolink_studio.library.exceptions import FileRejected, ImageTooLarge, InvalidImage
 from evolink_studio.library.media.colour_profiles import build_coded_profile, decode_srgb
-from evolink_studio.library.media.png import SIGNATURE, read_png
+from evolink_studio.library.media.png import SIGNATURE, mend_pixel_checksum, read_png
 
 log = structlog.get_logger(__name__)
 
@@ -227,7 +227,15 @@ def _draft(image: Image.Image, factor: int) -> None:
 
 def _load_png(content: bytes, image: Image.Image) -> Image.Image:
     """Pillow takes pixels that end early for whole: the last rows then stay as they were."""
-    _load_over(image, _FRESH_PIXELS[0])
+    try:
+        _load_over(image, _FRESH_PIXELS[0])
+    except OSError:
+        mended_content = mend_pixel_checksum(content)
+        if mended_content is None:
+            raise
+        with _open_file(mended_content) as mended_image:
+            _load_over(mended_image, _FRESH_PIXELS[0])
+        content, image = mended_content, mended_image
     if _is_end_fresh(image, _FRESH_PIXELS[0]):
         with _open_file(content) as second_image:
             _load_over(second_image, _FRESH_PIXELS[1])

@@ -20,6 +20,7 @@ from evolink_studio.library.media.colour_profiles import (
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PROFILE_BYTES = 16 * 1024 * 1024  # unpacked; printers' profiles have about 1 MB
+_CHUNK_BYTES = 1024 * 1024
 _CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _GREY, _RGB, _PALETTE = 0, 2, 3  # colour types
 _TRANSPARENCY_BYTES = {_GREY: 2, _RGB: 6}
@@ -161,3 +162,30 @@ def _parse_primaries(data: bytes) -> Primaries:
 def _pack_chunk(name: bytes, data: bytes) -> bytes:
     checksum = zlib.crc32(name + data)
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", checksum)
+
+
+def mend_pixel_checksum(content: bytes) -> bytes | None:
+    """The PNG of `read_png` with the right checksum behind its pixels, which browsers do not check.
+
+    None if that is not what is wrong with them.
+    """
+    head, data = [SIGNATURE], bytearray()
+    for name, chunk_data, chunk, _ in _iterate_chunks(content):
+        if name == b"IDAT":
+            data += chunk_data
+        elif name != b"IEND":
+            head.append(bytes(chunk))
+    decompressor, checksum = zlib.decompressobj(wbits=-zlib.MAX_WBITS), 1
+    pending = bytes(data[2:])  # behind the header of zlib
+    try:
+        while pending and not decompressor.eof:
+            pixels = decompressor.decompress(pending, _CHUNK_BYTES)
+            pending = decompressor.unconsumed_tail
+            checksum = zlib.adler32(pixels, checksum)
+    except zlib.error:
+        return None
+    if not decompressor.eof:
+        return None
+    end = len(data) - len(decompressor.unused_data)
+    mended_data = bytes(data[:end]) + struct.pack(">I", checksum)
+    return b"".join([*head, _pack_chunk(b"IDAT", mended_data), _pack_chunk(b"IEND", b"")])
