@@ -35,7 +35,7 @@ class StudioInstance:
     def run_command(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end; what it says is text."""
         return subprocess.run(
-            _build_command(arguments), env=self.env, capture_output=True, text=True, timeout=120
+            _build_command(arguments), env=self.env, capture_output=True, text=True, timeout=600
         )
 
     def start_command(self, *arguments: object) -> "subprocess.Popen[bytes]":

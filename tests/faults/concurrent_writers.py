@@ -8,6 +8,7 @@ of JSON: what it did, what its provider accepted, and every error of the databas
 
 import asyncio
 import json
+import multiprocessing
 import os
 import random
 import sys
@@ -37,8 +38,13 @@ from evolink_studio.generations.pipeline.reconciliation import recover_interrupt
 from evolink_studio.generations.services import cancel, create_generation, record_heartbeat
 from evolink_studio.generations.states import State
 from tests.faults.in_memory_provider import BILL_BUILDERS, InMemoryClient, InMemoryProvider
+from tests.faults.short_timeout_worker import short_timeout_options
 
 MODEL_ID = "veo3.1-pro"
+MIN_TASKS = 3  # of each writer, however little time the processor has for it
+# SQLite does not queue those who wait for its lock: on a busy machine one may be out of luck for
+# longer than the studio waits. That is another test's matter.
+LOCK_TIMEOUT_SECONDS = 300
 
 
 class Writer:
@@ -63,7 +69,7 @@ class Writer:
             self.poll_own_task,
             self.cancel_row,
         )
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline or len(self.provider.task_ids_by_key) < MIN_TASKS:
             action = self.random.choice((*actions, self.maintain))
             try:
                 action()
@@ -145,13 +151,17 @@ class Writer:
 
 def main(seconds: float, writers: int) -> None:
     connections.close_all()
+    connections.settings["default"]["OPTIONS"] = short_timeout_options(LOCK_TIMEOUT_SECONDS)
+    report_lock = multiprocessing.get_context("fork").Lock()
     children = []
     for number in range(writers):
         child = os.fork()
         if not child:
             writer = Writer(number)
             writer.run_until(seconds)
-            os.write(1, f"{writer.report()}\n".encode())
+            with report_lock:  # a long line is not written at once: two would mix
+                sys.stdout.write(f"{writer.report()}\n")
+                sys.stdout.flush()
             os._exit(0)
         children.append(child)
     for child in children:

@@ -51,9 +51,9 @@ def test_the_answer_is_the_same_whoever_asks_and_costs_about_the_same(lifecycle)
         for number in range(60):
             is_known = bool(number % 2)
             token = GenerationFactory(owner=lifecycle.ada).callback_token if is_known else "A" * 22
-            started_at = time.perf_counter()
+            started_at = time.thread_time()  # of the processor, whoever else uses it
             post_callback(lifecycle.callback_client, token, body)
-            durations[is_known].append(time.perf_counter() - started_at)
+            durations[is_known].append(time.thread_time() - started_at)
         assert abs(statistics.median(durations[True]) - statistics.median(durations[False])) < 0.05
 
 

@@ -13,7 +13,7 @@ from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry
 from evolink_studio.generations.models import Generation
 from tests.factories import UserFactory
-from tests.faults.conftest import FAULTS_SIZE, start_script
+from tests.faults.conftest import FAULTS_SIZE, TIMEOUT_SECONDS, start_script
 from tests.faults.lifecycle import idempotency_key_of
 from tests.faults.report import count_cases
 
@@ -31,7 +31,9 @@ def test_eight_writers_at_once_get_through_and_the_ledger_is_right(instance):
         with start_script(instance, *words) as writers:
             reports = [
                 json.loads(line)
-                for line in writers.communicate(timeout=WRITE_SECONDS + 120)[0].splitlines()
+                for line in writers.communicate(timeout=WRITE_SECONDS + TIMEOUT_SECONDS)[
+                    0
+                ].splitlines()
             ]
         assert len(reports) == WRITER_COUNT
         case_counter.cases = sum(sum(report["did"].values()) for report in reports)

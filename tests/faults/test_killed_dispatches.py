@@ -6,6 +6,7 @@ import pytest
 
 from tests.factories import AssetFactory
 from tests.faults.conftest import (
+    TIMEOUT_SECONDS,
     assert_nothing_paid_twice_or_hidden,
     count_states,
     create_generations,
@@ -29,7 +30,7 @@ FROZEN_AREA = "Worker: two at work, one of them frozen for a while"
 def kill_at_each_moment(instance, stage) -> list[str]:
     """Let workers die at every moment of a step. Returns the moments."""
     with start_script(instance, "tests.faults.self_killing_worker", "steps", stage) as script:
-        lines = script.communicate(timeout=240)[0].splitlines()
+        lines = script.communicate(timeout=4 * TIMEOUT_SECONDS)[0].splitlines()
     assert lines[-1] == "came through"
     return [line.removeprefix("died ") for line in lines[:-1]]
 

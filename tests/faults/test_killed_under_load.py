@@ -15,6 +15,7 @@ import pytest
 from evolink_studio.generations.models import GeneratedVideo, Generation
 from tests.faults.conftest import (
     FAULTS_SIZE,
+    TIMEOUT_SECONDS,
     assert_nothing_paid_twice_or_hidden,
     count_states,
     create_generations,
@@ -86,7 +87,7 @@ def test_workers_killed_at_random_under_load_lose_and_double_nothing(
                 assert_nothing_paid_twice_or_hidden(fake_provider)
             make_due_earlier(minutes=10)
         script.stdin.close()
-        assert script.wait(60) == 0
+        assert script.wait(TIMEOUT_SECONDS) == 0
         assert_next_worker_ends_all(instance, fake_provider)
 
 

@@ -284,13 +284,13 @@ def test_a_drip_gives_its_place_away_and_comes_whole_in_the_end(
     full_script = make_media_script(clip)
 
     def pause(reply: Reply) -> Reply:
-        return drip_reply(reply, byte_pause_seconds=1.2 / len(clip))
+        return drip_reply(reply, byte_pause_seconds=20 / len(clip))
 
     with count_cases("Provider: floods and drips") as case_counter:
         (row,) = create_saving_generations(lifecycle)
         fake_provider.files[video_path_of(row)] = lambda request: pause(full_script(request))
         with monkeypatch.context() as patch:
-            patch.setattr(downloading, "DOWNLOAD_DEADLINE_SECONDS", 0.5)
+            patch.setattr(downloading, "DOWNLOAD_DEADLINE_SECONDS", 4)
             for _ in range(2):
                 lifecycle.worker.download_due()
                 assert reload(row).error_code == "download_failed"

@@ -13,9 +13,9 @@ from django.urls import reverse
 from evolink_studio.environment import Environment
 from evolink_studio.operations.supervisor import build_web_command
 from tests.factories import VEO, AssetFactory, UserFactory
-from tests.fake_provider import find_closed_port
 from tests.faults.conftest import TIMEOUT_SECONDS, wait_until
 from tests.faults.report import count_cases
+from tests.operations.test_studio_command import find_two_free_ports
 from tests.worker_processes import StudioInstance
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
@@ -38,7 +38,7 @@ def session_key() -> str:
 @contextmanager
 def run_web_server(instance: StudioInstance, worker_class: str = "") -> Iterator[int]:
     """The port of a web server with two processes, as `manage.py studio` starts them."""
-    port = find_closed_port()
+    port = find_two_free_ports()
     command = build_web_command(Environment(PORT=port, WEB_WORKERS=2))
     if worker_class:
         command[command.index("--worker-class") + 1] = worker_class

@@ -15,7 +15,7 @@ from django.utils import timezone
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 from tests.factories import GenerationFactory, UserFactory
-from tests.fake_provider import find_closed_port
+from tests.operations.test_studio_command import find_two_free_ports
 from tests.provider_replies import Reply, drip_reply, make_silent_reply, make_task_reply
 from tests.sample_videos import make_video
 from tests.worker_processes import StudioInstance, instance_on_test_database
@@ -60,7 +60,7 @@ def run_studio(instance: StudioInstance) -> Iterator["subprocess.Popen[bytes]"]:
 
 def open_connection(port: int) -> http.client.HTTPConnection:
     """An open connection, once the web server answers."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while True:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
@@ -94,7 +94,7 @@ def test_what_is_in_progress_is_finished(fake_provider, generations, tmp_path):
     fake_provider.create.reply_always(post)
     fake_provider.media.reply_always(download)
     Generation.objects.filter(pk=saving.pk).update(result_urls=[f"{fake_provider.url}/film.mp4"])
-    port = find_closed_port()
+    port = find_two_free_ports()
     with run_studio(
         instance_on_test_database(tmp_path, fake_provider, PORT=str(port), WEB_WORKERS="1")
     ) as running:
@@ -124,7 +124,7 @@ def test_what_hangs_is_left_as_it_is_known(fake_provider, generations, tmp_path)
     fake_provider.media.reply_always(download)
     fake_provider.credits.reply_always(make_silent_reply())
     Generation.objects.filter(pk=saving.pk).update(result_urls=[f"{fake_provider.url}/film.mp4"])
-    port = find_closed_port()
+    port = find_two_free_ports()
     with run_studio(
         instance_on_test_database(tmp_path, fake_provider, PORT=str(port), WEB_WORKERS="1")
     ) as running:
