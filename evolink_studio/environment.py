@@ -88,7 +88,8 @@ class Environment(BaseSettings):
     public_url: str = Field(
         "",
         validation_alias="PUBLIC_URL",
-        description="The studio's own https address. Without it EvoLink is given no callback.",
+        description="The studio's own https address, as the internet knows it, without a path. "
+        "Without it EvoLink is given no callback.",
     )
     secret_key: SecretStr = Field(
         SecretStr(""),

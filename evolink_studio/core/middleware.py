@@ -15,8 +15,8 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 class ContentSecurityPolicyMiddleware:
     """Set the strict content security policy, or the looser one that the admin theme needs.
 
-    The admin theme evaluates Alpine expressions and sets style attributes. Scripts still come
-    only from our own files there: an injected `<script>` does not run. Both policies are built once
+    The admin theme evaluates Alpine expressions and sets style attributes (why: README, "Security
+    notes"). Scripts still come only from our own files there: an injected `<script>` does not run. Both policies are built once
     per process; a response that has a policy of its own keeps it.
     """
 
