@@ -193,6 +193,7 @@ DEFAULT_FROM_EMAIL = ENV.email_from
 _HTTPS = bool(ENV.public_url)
 SESSION_COOKIE_SECURE = _HTTPS
 CSRF_COOKIE_SECURE = _HTTPS
+CSRF_FAILURE_VIEW = "evolink_studio.core.error_views.csrf_failure"
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.trusted_proxies else None
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -121,6 +121,22 @@ def test_a_fragment_after_the_session_ended_redirects_the_whole_page_to_sign_in(
     assert answer["HX-Redirect"] == "/account/login/"
 
 
+@pytest.mark.parametrize(
+    ("current_url", "sign_in_url"),
+    [
+        (
+            f"http://testserver/create/{VEO}/?show=7",
+            f"/account/login/?next=/create/{VEO}/%3Fshow%3D7",
+        ),
+        ("https://elsewhere.test/create/", "/account/login/"),
+    ],
+)
+def test_signing_in_leads_back_to_the_page_that_asked(ada_client, current_url, sign_in_url):
+    ada_client.logout()
+    headers = {"HX-Request": "true", "HX-Current-URL": current_url}
+    assert ada_client.get("/live/", headers=headers)["HX-Redirect"] == sign_in_url
+
+
 def test_a_page_after_the_session_ended_leads_there_and_back(ada_client):
     ada_client.logout()
     assert ada_client.get("/films/")["Location"] == "/account/login/?next=/films/"

@@ -182,6 +182,8 @@ def test_a_press_stops_when_the_price_cannot_be_read(form_page):
     form_page.locator("label", has_text="1080p").first.click()
     expect(form_page.locator("#press-status")).to_contain_text("could not be brought up to date")
     form_page.click("[data-action=generate]")
-    expect(form_page.locator("#press-status")).to_contain_text("Nothing was sent, because the price")
+    expect(form_page.locator("#press-status")).to_contain_text(
+        "Nothing was sent, because the price"
+    )
     assert Generation.objects.count() == 0
     form_page.unroute("**/refresh/")
