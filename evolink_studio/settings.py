@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "evolink_studio.accounts.middleware.ExpiredSessionMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "evolink_studio.core.middleware.MeaninglessQueryMiddleware",
 ]
 
 TEMPLATES: list[dict[str, Any]] = [

@@ -1,15 +1,23 @@
-"""Middleware for the content security policy, for caches and for compression."""
+"""Middleware for the content policy, caches, compression, and requests without meaning."""
 
+import logging
 from collections.abc import Callable
 
 from csp.constants import HEADER, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.utils import build_policy
 from django.conf import settings
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import FieldDoesNotExist
+from django.db import DataError
 from django.http import HttpRequest, HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.urls import reverse
+from django.views.defaults import bad_request
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+logger = logging.getLogger(__name__)
+# What a database or a list of the admin says to a number, a date or a column that there cannot be.
+MEANINGLESS_QUERY_ERRORS = (DataError, OverflowError, IncorrectLookupParameters, FieldDoesNotExist)
 
 
 class ContentSecurityPolicyMiddleware:
@@ -76,3 +84,25 @@ class HtmlGZipMiddleware(GZipMiddleware):
         if not response.headers.get("Content-Type", "").startswith("text/html"):
             return response
         return super().process_response(request, response)
+
+
+class MeaninglessQueryMiddleware:
+    """400 for an address whose query names what no row can hold, such as a number of 30 digits.
+
+    Only for reading requests with a query: elsewhere such an error is a mistake of ours.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        is_read = request.method in ("GET", "HEAD") and bool(request.META.get("QUERY_STRING"))
+        if not is_read or not isinstance(exception, MEANINGLESS_QUERY_ERRORS):
+            return None
+        logger.warning("Meaningless query: %s", type(exception).__name__)
+        return bad_request(request, exception)
