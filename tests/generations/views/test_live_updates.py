@@ -257,3 +257,15 @@ def test_versions_never_hide_a_change_that_was_written_between(ada_client, ada):
     assert ParsedPage(poll_page(ada_client, poller_url(page))).card_states() == {
         generation.pk: "failed"
     }
+
+
+def test_an_idle_page_can_ask_what_others_started_and_that_costs_little(ada_client, ada):
+    url = open_workspace(ada_client).find_one("*[@id='poller']").get("data-url")
+    with CaptureQueriesContext(connection) as idle_queries:
+        response = poll_page(ada_client, url)
+    assert (response.status_code, response.content) == (204, b"")
+    assert len(idle_queries) <= 3
+    generation = create_running_generation(ada)
+    page = ParsedPage(poll_page(ada_client, url))
+    assert page.card_states() == {generation.pk: "running"}
+    assert poller_url(page)
