@@ -89,7 +89,8 @@ class HtmlGZipMiddleware(GZipMiddleware):
 class MeaninglessQueryMiddleware:
     """400 for an address whose query names what no row can hold, such as a number of 30 digits.
 
-    Only for reading requests with a query: elsewhere such an error is a mistake of ours.
+    Only for a query that is read, and for the admin's forms, whose writes are undone by then:
+    elsewhere such an error is a mistake of ours.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -102,7 +103,8 @@ class MeaninglessQueryMiddleware:
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponseBase | None:
         is_read = request.method in ("GET", "HEAD") and bool(request.META.get("QUERY_STRING"))
-        if not is_read or not isinstance(exception, MEANINGLESS_QUERY_ERRORS):
+        is_admin_page = request.path.startswith(reverse("admin:index"))
+        if not (is_read or is_admin_page) or not isinstance(exception, MEANINGLESS_QUERY_ERRORS):
             return None
         logger.warning("Meaningless query: %s", type(exception).__name__)
         return bad_request(request, exception)
