@@ -1,4 +1,4 @@
-"""Which page may run what. `unsafe-eval` stays on the admin pages, and only while their theme needs it."""
+"""Which page may run what. `unsafe-eval` is for admin pages, while their theme needs it."""
 
 from pathlib import Path
 

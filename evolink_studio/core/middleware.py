@@ -24,8 +24,8 @@ class ContentSecurityPolicyMiddleware:
     """Set the strict content security policy, or the looser one that the admin theme needs.
 
     The admin theme evaluates Alpine expressions and sets style attributes (why: README, "Security
-    notes"). Scripts still come only from our own files there: an injected `<script>` does not run. Both policies are built once
-    per process; a response that has a policy of its own keeps it.
+    notes"). Scripts still come only from our own files there: an injected `<script>` does not run.
+    Both policies are built once per process; a response that has a policy of its own keeps it.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
