@@ -42,7 +42,7 @@ HOSTILE_TEXTS = [
     "http://[",
 ]
 # For every field by itself; the whole list goes into all fields at once.
-WORST_TEXTS = ["9" * 30, "9" * 10_000, "NaN", "５", "x" * 20_000, "\0"]
+WORST_TEXTS = ["9" * 30, "５", "x" * 20_000]
 
 _DEPTH = 400
 # What the database can hold where a value, or all values of a row, should be. As JSON text.

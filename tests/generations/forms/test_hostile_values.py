@@ -48,13 +48,13 @@ def assert_pages_open(client, model_id) -> None:
 
 
 def press_everything(client, model_id, data) -> None:
-    """Refresh, switch and press, as a page and as a fragment; and the pages open after each."""
-    for action in ("refresh", "switch", ""):
-        for headers in ({}, HTMX_HEADERS):
-            path = f"/create/{model_id}/" + (f"{action}/" if action else "")
-            response = client.post(path, data, headers=headers)
-            assert response.status_code in (200, 302), (action, data)
-        assert_pages_open(client, model_id)
+    """Refresh, switch and press; and the pages open after that."""
+    for action, headers in (("refresh", HTMX_HEADERS), ("switch", HTMX_HEADERS), ("", {})):
+        path = f"/create/{model_id}/" + (f"{action}/" if action else "")
+        response = client.post(path, data, headers=headers)
+        assert response.status_code in (200, 302), (action, data)
+        if action == "refresh":
+            assert_pages_open(client, model_id)
 
 
 @each_spec
@@ -69,8 +69,8 @@ def test_nor_does_one_in_any_single_control(ada_client, spec, text):
     for field in spec.fields:
         data = {"prompt": "A cat", **fill_control(field, text)}
         assert post_form(ada_client, spec.id, data, action="refresh").status_code == 200
-        assert_pages_open(ada_client, spec.id)
-        assert post_form(ada_client, spec.id, data).status_code in (200, 302)
+        assert open_create_page(ada_client, spec.id).error_texts().keys() <= data.keys() | {"shots"}
+        assert post_form(ada_client, spec.id, data, is_htmx=True).status_code == 200
 
 
 @pytest.mark.parametrize(("model_id", "name"), NUMBER_FIELDS)
@@ -108,14 +108,14 @@ def test_the_seconds_of_a_shot_likewise(ada_client, seconds):
 @each_spec
 @pytest.mark.parametrize("kind", HOSTILE_JSON)
 def test_no_stored_draft_keeps_a_page_from_opening(ada_client, ada, spec, kind):
-    draft = Draft.objects.create(owner=ada, model_id=spec.id, values={}, saved_at=NOW)
     for json_text in (HOSTILE_JSON[kind], fill_every_field(spec, HOSTILE_JSON[kind])):
+        Draft.objects.all().delete()
+        draft = Draft.objects.create(owner=ada, model_id=spec.id, values={}, saved_at=NOW)
         store_json(draft, "values", json_text)
         page = open_create_page(ada_client, spec.id)
-        press_everything(ada_client, spec.id, page.form_values())
-        Draft.objects.filter(owner=ada).exclude(pk=draft.pk).delete()
-        if not Draft.objects.filter(pk=draft.pk).exists():  # sent after all: nothing was wrong
-            return
+        for action in ("", "refresh"):
+            response = post_form(ada_client, spec.id, page.form_values(), action=action)
+            assert response.status_code in (200, 302)
 
 
 @each_spec
@@ -127,7 +127,7 @@ def test_no_stored_parameters_keep_a_page_from_opening(ada_client, ada, spec, ki
         for column in ("params", "result_urls", "last_reply"):
             store_json(row, column, json_text)
         page = open_create_page(ada_client, spec.id, f"?from={row.pk}")
-        press_everything(ada_client, spec.id, page.form_values())
+        assert post_form(ada_client, spec.id, page.form_values()).status_code in (200, 302)
         for path in (
             f"/create/{spec.id}/?show={row.pk}",
             f"/show/{row.pk}/",
