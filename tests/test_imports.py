@@ -168,7 +168,9 @@ GENERATIONS_MAY_IMPORT = {
     "change_feed": {"queries", "models", "states"},
     "services": {"pipeline", "transitions", "models", "states"},
     "resolutions": {"services", "pipeline", "transitions", "models", "states"},
-    "presenters": {"change_feed", "queries", "usage_report", "pipeline", "models", "states"},
+    "presenters": {
+        *("change_feed", "queries", "usage_report", "pipeline", "params", "models", "states"),
+    },
     "forms": {"presenters", "queries", "params", "models", "states"},
     "views": {
         *("forms", "presenters", "services", "change_feed", "queries", "pipeline", "params"),

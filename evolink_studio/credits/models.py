@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from evolink_studio.core.json_field import TolerantJSONField
 from evolink_studio.credits.fields import CREDITS_QUANTUM, ZERO_CREDITS, CreditsField
 from evolink_studio.credits.periods import Period, get_period_end, get_period_start
 
@@ -409,7 +410,7 @@ class RateCard(models.Model):
     unit = models.CharField(_("counted by"), max_length=6, choices=Unit.choices)
     credits_per_unit = CreditsField(_("credits"))
     minimum_credits = CreditsField(_("at least"), default=Decimal(0))
-    factors = models.JSONField(
+    factors = TolerantJSONField(
         _("factors"),
         default=list,
         blank=True,

@@ -17,7 +17,7 @@ def list_usage_samples(model_id: str | None, limit: int) -> Iterable[UsageSample
         UsageSample(
             generation_id=row.pk,
             model_id=row.model_id,
-            params=row.params,
+            params=_list_settings(row.params),
             created_at=row.created_at,
             estimated=row.credits_estimated,
             reserved=row.credits_reserved,
@@ -25,6 +25,12 @@ def list_usage_samples(model_id: str | None, limit: int) -> Iterable[UsageSample
         )
         for row in rows.defer("last_reply", "result_urls")[:limit]
     ]
+
+
+def _list_settings(params: object) -> dict[str, object]:
+    """The plain values among stored parameters: texts, numbers and switches."""
+    items = params.items() if isinstance(params, Mapping) else ()
+    return {name: value for name, value in items if isinstance(value, str | int | float)}
 
 
 def list_expected_charges() -> Iterable[tuple[int, Decimal | None]]:

@@ -66,7 +66,10 @@ def render_thumbnail(generation: Generation) -> SafeString:
 
 def build_collapsible(title: str, value: object) -> SafeString:
     """JSON or text in a closed `<details>`."""
-    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    except RecursionError:
+        text = _("Too deeply nested to be shown.")
     return format_html(
         '<details class="studio-collapsible"><summary>{}</summary><pre>{}</pre></details>',
         title,
@@ -204,7 +207,8 @@ class GenerationColumns:
 
     @admin.display(description=gettext_lazy("addresses of the films"))
     def result_url_list(self, generation: Generation) -> SafeString | str:
-        return render_urls(generation.result_urls)
+        urls: object = generation.result_urls
+        return render_urls(urls if isinstance(urls, list) else [])
 
 
 def _callback_line(delivery: CallbackDelivery) -> str:

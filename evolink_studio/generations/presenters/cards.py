@@ -138,7 +138,8 @@ def present_card(
     spec = SPECS.get(generation.model_id)
     text = build_status_text(generation, now, positions.get(generation.pk))
     is_watched = not generation.is_dismissed
-    form_url = reverse("create", args=[generation.model_id])
+    # A model that left the catalogue has no form of its own.
+    form_url = reverse("create", args=[spec.id if spec else next(iter(SPECS))])
     results = _list_results(generation)
     return Card(
         **vars(present_progress(generation, now=now)),

@@ -131,7 +131,7 @@ def test_a_reference_picture_that_may_be_refused_says_so_and_can_be_converted(ad
     assert page.error_texts() == {}
     assert "WEBP may be refused" in notices(page)["image_urls"]
     assert "side below 300" in notices(page)["image_urls"]
-    (check, _other) = page.find_all("*[@data-check]")
+    check = page.find_one("*[@data-check]")
     assert (check.get("data-check"), element_text(check)) == ("warn", "May be refused")
     assert page.find_all("button[@data-fit='jpeg']")
     assert post_form(ada_client, KLING, fields).status_code == 302

@@ -1,11 +1,13 @@
 """What the button says it will cost, and why it may not be pressed."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.utils import timezone
 
+from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.models import (
     Allowance,
     BalanceError,
@@ -261,3 +263,43 @@ def test_no_page_ever_asks_evolink(ada_client, fake_provider, settings):
     post_form(ada_client, VEO)
     post_form(ada_client, VEO, action="refresh")
     assert fake_provider.received_requests == []
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("2.025", "2.025"),
+        ("2.0250", "2.025"),
+        ("0.0001", "0.0001"),
+        ("1095.3996", "1,095.3996"),
+        ("162", "162"),
+        ("1000.0000", "1,000"),
+        ("0", "0"),
+        ("-0.5000", "-0.5"),
+        ("999999999999.9999", "999,999,999,999.9999"),
+    ],
+)
+def test_an_amount_is_shown_as_exactly_as_it_is_booked(amount, text):
+    assert format_credits(Decimal(amount)) == text
+
+
+def test_a_price_is_the_same_to_the_last_digit_wherever_it_stands(ada_client, ada, client):
+    set_balance("1095.3996")
+    fields = {"duration": "5", "quality": "480p", "prompt": "A cat"}
+    page = refresh_form(ada_client, SEEDANCE, **fields)
+    assert "Generate · 2.025 credits" in button_text(page)
+    assert "1,093.3746 left" in button_text(page)
+    assert post_form(ada_client, SEEDANCE, fields).status_code == 302
+    generation = Generation.objects.get()
+    assert generation.credits_estimated == reserved_credits() == Decimal("2.025")
+    assert "2.025" in element_text(open_create_page(ada_client, SEEDANCE).find_card(generation.pk))
+    assert "from 0.405 credits a second" in open_create_page(ada_client, SEEDANCE).text
+    client.force_login(UserFactory(owner=True))
+    for path in (
+        "/admin/generations/generation/",
+        f"/admin/generations/generation/{generation.pk}/change/",
+        "/admin/generations/generation/usage/",
+    ):
+        text = client.get(path).content.decode()
+        assert "2.025" in text, path
+        assert not re.search(r"\b2\.0[23]\b", text), path
