@@ -70,7 +70,7 @@ def _add_cover(file, codec):
 
 
 def move_index_first(path):
-    """A QuickTime film without "ftyp": its index begins the file. Returns its path."""
+    """A film without "ftyp": its index begins the file. Returns its path."""
     content = path.read_bytes()
     path.write_bytes(content[int.from_bytes(content[:4], "big") :])
     return path

@@ -48,6 +48,7 @@ READING_PATH = [
     "evolink/types.py",
     "evolink/transport.py",
     "evolink/responses.py",
+    "evolink/result_links.py",
     "generations/pipeline/schedule.py",
     "generations/transitions.py",
     "generations/change_feed.py",
@@ -63,6 +64,7 @@ READING_HELPERS = {
     "core/formatting.py",
     "core/prepared_query.py",
     "credits/fields.py",
+    "evolink/outcomes.py",
     "evolink/redaction.py",
     "evolink/timestamps.py",
 }
