@@ -39,6 +39,8 @@ def welcome(request: HttpRequest, token: str) -> HttpResponse:
         if user is not None:
             return _sign_in_by_link(request, user)
     link = services.find_sign_in_link(token=token)
+    if request.method == "POST" and link is not None and link.user == request.user:
+        return redirect("home")  # the button was pressed twice
     if link is None or not link.is_open(now):
         return render(request, "accounts/link_used.html", status=410)
     return render(request, "accounts/welcome.html", {"person": link.user})

@@ -202,6 +202,13 @@ def test_who_is_signed_in_already_is_not_told_so(ada_client, ada):
     assert press_sign_in_link(token, ada_client)["Location"] == "/"
 
 
+def test_a_button_pressed_twice_leads_to_the_studio(ada):
+    token, browser = create_sign_in_link(user=ada, now=NOW), Client()
+    assert [press_sign_in_link(token, browser).status_code for _ in range(2)] == [302, 302]
+    assert open_sign_in_link(token, browser).status_code == 410
+    assert press_sign_in_link(token).status_code == 410
+
+
 # --- what ends a link -------------------------------------------------------------------------
 
 

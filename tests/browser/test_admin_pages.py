@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from evolink_studio.accounts.services import create_sign_in_link
 from evolink_studio.credits import ledger
 from evolink_studio.generations.models import CallbackDelivery
 from evolink_studio.generations.states import State
@@ -86,7 +87,9 @@ def test_no_admin_page_is_blocked_breaks_a_rule_or_is_too_wide(
         ),
         *(people, f"{people}add/", prices, f"{prices}add/", "/admin/credits/provideraccount/"),
         *(f"{prices}off/", "/admin/generations/callbackdelivery/", "/admin/credits/allowance/"),
+        *("/admin/accounts/signinlink/", "/admin/accounts/securityevent/"),
     )
+    create_sign_in_link(user=UserFactory(), now=timezone.now())
     with open_watched_page(context, live_server.url) as page:
         sign_in_owner(page, live_server.url)
         for path in paths:

@@ -4,7 +4,14 @@ from playwright.sync_api import expect
 
 from evolink_studio.credits.models import Allowance
 from tests.browser.conftest import open_watched_page, sign_in
-from tests.browser.steps import fill_prompt, open_model, press_generate, selected_card, video_plays
+from tests.browser.steps import (
+    axe_violations,
+    fill_prompt,
+    open_model,
+    press_generate,
+    selected_card,
+    video_plays,
+)
 
 
 def test_a_playing_film_is_not_swapped_away_by_the_next_one(page, studio):
@@ -101,6 +108,7 @@ def test_signing_in_by_the_first_link_and_out_again(browser, studio):
     context = browser.new_context()
     with open_watched_page(context, studio.base_url) as page:
         page.goto(studio.build_url(reverse("welcome", args=[token])))
+        assert axe_violations(page) == []
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url("**/create/**")
         page.locator("[popovertarget=account-menu]").click()

@@ -115,7 +115,7 @@ class SignInLinkAdmin(ReadOnlyAdmin):
     def maker(self, link: SignInLink) -> str:
         return link.created_by.username if link.created_by else _("the start of the studio")
 
-    @admin.display(description="")
+    @admin.display(description=gettext_lazy("Revoke"))
     def revoke_button(self, link: SignInLink) -> SafeString | str:
         """A button of the form around the list, which sends its CSRF token."""
         if not link.is_open(timezone.now()):
