@@ -2,9 +2,6 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -14,18 +11,18 @@ from evolink_studio.credits import ledger
 from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import Allowance, LedgerEntry
 from evolink_studio.generations.incidents import list_open_incidents
-from evolink_studio.generations.models import Decision, Generation, TaskLookup
+from evolink_studio.generations.models import Decision, GeneratedVideo, Generation, TaskLookup
 from evolink_studio.generations.pipeline.lookups import read_named_tasks
 from evolink_studio.generations.services import record_callback
 from evolink_studio.generations.states import State
+from evolink_studio.generations.transitions import transition
 from evolink_studio.library.models import Asset
 from evolink_studio.worker.periodic import refresh_balance
-from tests.factories import NOW, VEO, GenerationFactory, UserFactory
+from tests.factories import NOW, VEO, AssetFactory, GenerationFactory, UserFactory
 from tests.fake_provider import FakeProvider
 from tests.generations.admin.conftest import GENERATIONS_URL, client_of, generation_url
 from tests.manual_worker import FakeClock, ManualWorker
 from tests.provider_replies import make_error_reply, make_reply
-from tests.sample_videos import make_video
 
 TASK = "task-unified-7"
 CREATED = int(NOW.timestamp()) + 3
@@ -58,16 +55,8 @@ def add_task(provider: FakeProvider, task_id=TASK, **fields) -> None:
     }
 
 
-@cache
-def read_sample_video() -> bytes:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "film.mp4"
-        make_video(path)
-        return path.read_bytes()
-
-
 def complete_task(provider: FakeProvider, task_id=TASK, charged=25.7, **fields) -> None:
-    url = provider.serve_file(f"/{task_id}.mp4", read_sample_video(), mime="video/mp4")
+    url = f"{provider.url}/{task_id}.mp4"
     usage = {"credits_reserved": 25.7, "credits_used": charged}
     add_task(provider, task_id, status="completed", results=[url], usage=usage, **fields)
 
@@ -130,10 +119,11 @@ def link_and_finish(client, worker, provider, lost) -> Generation:
 
 
 def finish(worker, generation) -> None:
-    """The pages decide at the present time, so the worker waits for it."""
+    """The task ends and its film is saved, at the present time at which the pages decide."""
     worker.poll_when_due(generation)
-    worker.advance_until_due(generation)
-    worker.download_due()
+    film = AssetFactory(owner=generation.owner, kind=Asset.Kind.VIDEO, origin=Asset.Origin.RESULT)
+    GeneratedVideo.objects.create(generation=generation, asset=film, position=0)
+    assert transition(generation, State.COMPLETED, now=worker.clock())
     generation.refresh_from_db()
 
 
@@ -343,7 +333,6 @@ def test_the_kept_film_goes_to_whom_it_belongs_also_when_its_link_is_dead(
 ):
     link_and_finish(owner_client, worker, fake_provider, lost)
     decide(owner_client, lost, "unlink")
-    fake_provider.files.clear()
     bob = create_lost(UserFactory(username="bob"))
     url = name_task(owner_client, bob, worker)
     assert "kept here" in owner_client.get(url).content.decode()
