@@ -343,8 +343,9 @@ def delete_assets(
 
 def _delete_files_of_deleted_rows() -> None:
     for deleted_file in DeletedFile.objects.order_by("pk")[:1000]:
-        if storage.delete_file(deleted_file.name):
-            deleted_file.delete()
+        if not storage.delete_file(deleted_file.name):
+            return  # the storage is away; `delete_orphans` goes on
+        deleted_file.delete()
 
 
 def delete_orphans(*, now: datetime, still_needed: storage.NeededFilter) -> int:
