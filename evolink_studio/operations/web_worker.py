@@ -71,7 +71,7 @@ class RequestParser(HTTPRequestParser):
     body_rcv: Any
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Raises ParsingError and others of waitress, which answers with them."""
+        """Raises what waitress answers a broken head with."""
         super().parse_header(header_plus)
         if self.content_length > get_max_body_bytes():
             self.is_cut = True
@@ -201,7 +201,7 @@ class Channel(HTTPChannel):
         return self.request is None and not self.requests and not self.total_outbufs_len
 
     def write_soon(self, data: Any) -> int:
-        """The number of bytes taken. Called in a thread. Raises ClientDisconnected of waitress."""
+        """The number of bytes taken. Called in a thread; raises when the client has gone."""
         self._sendable_bytes = MAX_SENT_AT_ONCE_BYTES
         taken: int = super().write_soon(data)
         return taken
