@@ -63,10 +63,10 @@ const TEXT_FIELDS = "textarea, input:not([type=radio], [type=checkbox])";
 /** @returns {Control[]} */
 const listControls = () => /** @type {Control[]} */ ([...(/** @type {HTMLFormElement | null} */ (find("#generate"))?.elements ?? [])]);
 
-/** What the form would send now; uploads under way change nothing yet. @returns {Entry[]} */
+/** What the form would send now; uploads under way and addresses being typed change nothing yet. @returns {Entry[]} */
 function readEntries() {
   return listControls()
-    .filter(({ name, disabled, type }) => name && name !== "_pending" && !disabled && !["button", "submit", "file"].includes(type))
+    .filter(({ name, disabled, type }) => name && name !== "_pending" && !disabled && !["button", "submit", "file", "url"].includes(type))
     .filter((element) => !(element instanceof HTMLInputElement && ["radio", "checkbox"].includes(element.type) && !element.checked))
     .map((element) => ({ element, name: element.name, text: element.value }));
 }
@@ -133,7 +133,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const sent = sentEntries.get(detail.xhr);
   if (!sent) return;
   const field = getFocusedField();
-  keptElements = new Set(field ? [field] : []);
+  keptElements = new Set([...(field ? [field] : []), ...document.querySelectorAll("#generate input[type=url]")]);
   if (isRefresh(detail)) dropOutdatedRefresh(detail, sent, field);
   else keepChangesOfSubmit(sent);
   // Notes speak of how the form was opened; a press that failed leaves them.

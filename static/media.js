@@ -251,6 +251,17 @@ document.addEventListener("studio:press", () => {
   for (const control of listControls()) void importFromUrl(control);
 });
 
+// Until then no request of the form takes half an address along.
+document.addEventListener("htmx:configRequest", (event) => {
+  const { target, formData } = /** @type {CustomEvent} */ (event).detail;
+  if (!["generate", "quote"].includes(target?.id)) return;
+  for (const { name, value } of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("#generate input[type=url]"))) {
+    const others = formData.getAll(name).filter((/** @type {unknown} */ text) => text !== value);
+    formData.delete(name);
+    for (const other of others) formData.append(name, other);
+  }
+});
+
 // Uploads follow to the form of another model, if it has a place for them.
 document.addEventListener("htmx:beforeRequest", (event) => {
   const { target, xhr } = /** @type {CustomEvent} */ (event).detail;

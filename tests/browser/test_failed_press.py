@@ -19,6 +19,7 @@ from tests.browser.steps import (
     upload_image,
     wait_until_idle,
 )
+from tests.sample_images import make_image
 
 VEO, KLING = "veo3.1-pro", "kling-o3-image-to-video"
 
@@ -144,17 +145,35 @@ def test_a_page_of_somebody_else_sends_nothing(form_page, idle_studio):
     assert Generation.objects.count() == 0
 
 
-def test_after_signing_in_again_everything_is_back(form_page):
+def sign_in_again(page: Page) -> None:
+    page.fill("[name=login]", "ada")
+    page.fill("[name=password]", "a-long-secret")
+    page.press("[name=password]", "Enter")
+    page.wait_for_url("**/create/**")
+    expect(page.locator("#press-status")).to_contain_text("here again")
+
+
+def test_after_signing_in_again_everything_is_back(form_page, tmp_path):
     form_page.context.clear_cookies(name="sessionid")
     form_page.click("[data-action=generate]")
     expect(form_page.locator("#press-status")).to_contain_text("signed out, so nothing was sent")
     expect_everything_kept(form_page)
+    picture = tmp_path / "second.png"
+    picture.write_bytes(make_image(width=640, height=360))
+    form_page.set_input_files("input[type=file][name=image_urls]", picture)
+    error = form_page.locator("[data-error-for=image_urls]")
+    expect(error).to_contain_text("You are signed out")
     form_page.click(".press-sign-in")
-    form_page.fill("[name=login]", "ada")
-    form_page.fill("[name=password]", "a-long-secret")
-    form_page.press("[name=password]", "Enter")
-    form_page.wait_for_url(f"**/create/{VEO}/")
-    expect(form_page.locator("#press-status")).to_contain_text("here again")
+    sign_in_again(form_page)
+    press_again_and_expect_one_film(form_page)
+
+
+def test_a_page_that_leads_to_sign_in_by_itself_keeps_everything_too(form_page):
+    form_page.context.clear_cookies(name="sessionid")
+    form_page.locator("[popovertarget=model-picker]").first.click()
+    form_page.locator("#model-picker a[href='/create/grok-imagine-text-to-video/']").click()
+    form_page.wait_for_url("**/account/login/**")
+    sign_in_again(form_page)
     press_again_and_expect_one_film(form_page)
 
 
@@ -169,10 +188,7 @@ def test_shots_are_back_after_signing_in_again(form_page, idle_studio):
     form_page.context.clear_cookies()
     form_page.press("[name=shots-1-prompt]", "Control+Enter")
     form_page.click(".press-sign-in")
-    form_page.fill("[name=login]", "ada")
-    form_page.fill("[name=password]", "a-long-secret")
-    form_page.press("[name=password]", "Enter")
-    form_page.wait_for_url(f"**/create/{KLING}/")
+    sign_in_again(form_page)
     for number in range(2):
         expect(form_page.locator(f"[name=shots-{number}-prompt]")).to_have_value(f"Shot {number}")
 

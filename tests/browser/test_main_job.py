@@ -15,6 +15,7 @@ from tests.browser.steps import (
     selected_card,
     upload_image,
     video_plays,
+    wait_until_idle,
 )
 
 
@@ -55,6 +56,7 @@ def test_the_keyboard_alone_is_enough(page, studio):
     page.keyboard.press("Tab")
     with page.expect_response("**/refresh/"):
         page.keyboard.press("ArrowRight")
+    wait_until_idle(page)
     assert page.evaluate("document.activeElement.name") == "duration"
     page.keyboard.press("Control+Enter")
 

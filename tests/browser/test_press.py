@@ -204,6 +204,26 @@ def test_an_address_that_was_typed_is_a_picture_before_it_is_sent(veo_page):
     assert Generation.objects.count() == 0
 
 
+def test_an_address_is_left_alone_until_it_is_added(veo_page):
+    veo_page.locator("[data-media=image_urls] .url-import summary").click()
+    address = veo_page.locator("[data-media=image_urls] input[type=url]")
+    address.fill("https://127.0.0.1/half-an-addr")
+    veo_page.focus("textarea[name=prompt]")
+    choose_option(veo_page, "aspect_ratio", "9:16")
+    expect(address).to_have_value("https://127.0.0.1/half-an-addr")
+    expect(veo_page.locator("[data-error-for=image_urls]")).to_be_empty()
+
+
+def test_leaving_the_page_during_an_upload_is_asked_about(veo_page, tmp_path):
+    ask = """() => !window.dispatchEvent(new Event("beforeunload", {cancelable: true}))"""
+    assert not veo_page.evaluate(ask)
+    with hold_requests(veo_page, UPLOAD):
+        choose_files(veo_page, write_images(tmp_path, "cat.png"))
+        assert veo_page.evaluate(ask)
+    expect(veo_page.locator("[data-media-item]")).to_have_count(1)
+    assert not veo_page.evaluate(ask)
+
+
 def test_an_upload_follows_to_another_model(veo_page, tmp_path):
     with hold_requests(veo_page, UPLOAD):
         choose_files(veo_page, write_images(tmp_path, "cat.png"))
