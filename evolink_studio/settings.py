@@ -59,6 +59,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "evolink_studio.operations.middleware.RequestIdMiddleware",
+    "evolink_studio.core.middleware.Utf8Middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "evolink_studio.core.middleware.CacheControlMiddleware",

@@ -86,6 +86,18 @@ class HtmlGZipMiddleware(GZipMiddleware):
         return super().process_response(request, response)
 
 
+class Utf8Middleware:
+    """Read every request as UTF-8, whatever charset it claims: some would decode to no text."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.encoding:
+            request.encoding = "utf-8"
+        return self.get_response(request)
+
+
 class MeaninglessQueryMiddleware:
     """400 for an address whose query names what no row can hold, such as a number of 30 digits.
 

@@ -101,15 +101,20 @@ class Attacker:
         self.counter = counter
         self.broken: list[str] = []
 
-    def send(self, method: str, path: str, **options) -> int:
+    def post_bytes(self, path: str, body: bytes, content_type: str) -> int:
+        """A body as it is: the client's own `post` would encode it anew."""
+        return self.send("generic", "POST", path=path, data=body, content_type=content_type)
+
+    def send(self, method: str, *arguments: str, **options) -> int:
         """The status. What the request changed is undone."""
         with transaction.atomic():
-            response = getattr(self.client, method)(path, **options)
+            response = getattr(self.client, method)(*arguments, **options)
             transaction.set_rollback(True)
         self.counter.cases += 1
-        expected = EXPECTED_STATUS.get(path.partition("?")[0])
+        address = str(options.get("path", arguments[-1]))
+        expected = EXPECTED_STATUS.get(address.partition("?")[0])
         if response.status_code >= 500 and response.status_code != expected:
-            self.broken.append(f"{response.status_code} {method} {path[:300]} {options}"[:600])
+            self.broken.append(f"{response.status_code} {method} {address[:300]} {options}"[:600])
         return int(response.status_code)
 
 
@@ -268,16 +273,16 @@ def test_no_value_of_a_form_breaks_a_page(owner_client, example, monkeypatch, ar
 
 
 HEADERS = {
-    "HX-Current-URL": ("http://[", "x" * 3900, "http://a/\x7f", "//", "http://a:99999/?from=1"),
+    "HX-Current-URL": ("http://[", "x" * 3900, "http://a/%7f", "//", "http://a:99999/?from=1"),
     "Content-Type": (
         *("text/plain; charset=rot13", "text/plain; charset=utf-7", "x/y; charset=unicode_escape"),
-        *("multipart/form-data", "multipart/form-data; boundary=", "a/b; charset=\x00", "/", ""),
+        *("multipart/form-data", "multipart/form-data; boundary=", "a/b; charset=", "/", ""),
     ),
     "Range": ("bytes=9-", f"bytes={HUGE}-", "bytes=" + "9" * 3900 + "-", "bytes=-0", "items=1"),
     "If-None-Match": ("*", '"', "W/", "x" * 3900),
     "If-Modified-Since": ("x", "Fri, 31 Feb 0001 99:99:99 GMT", "Thu, 01 Jan 9999999 00:00:00 GMT"),
-    "Accept-Language": ("x" * 3900, "de;q=9" * 300, "*", "de-\x00"),
-    "Cookie": ("sessionid=\x00", "sessionid=" + "x" * 3900, "csrftoken=%00", "language=../.."),
+    "Accept-Language": ("x" * 3900, "de;q=9" * 300, "*", "de-"),
+    "Cookie": ("sessionid=", "sessionid=" + "x" * 3900, "csrftoken=%00", "language=../.."),
     "X-Forwarded-For": ("x", "1.1.1.1, " * 400, "::1%eth0"),
     "Content-Length": ("-1", "x", "", "1e3"),
     "Referer": ("http://[", "x" * 3900),
@@ -314,7 +319,7 @@ def test_no_encoding_of_a_form_breaks_a_page(owner_client, example, charset):
                 f"application/x-www-form-urlencoded; charset={charset}": b"prompt=%5Cud800",
             }
             for content_type, body in kinds.items():
-                attacker.send("post", path, data=body, content_type=content_type)
+                attacker.post_bytes(path, body, content_type)
             attacker.send("get", f"{path}?q=%5Cud800&before=%5Cud800", headers={
                 "Content-Type": f"text/plain; charset={charset}"})  # fmt: skip
         assert attacker.broken == []
