@@ -1,5 +1,6 @@
 """Middleware for the content policy, caches, compression, and requests without meaning."""
 
+import codecs
 import logging
 from collections.abc import Callable
 
@@ -87,14 +88,14 @@ class HtmlGZipMiddleware(GZipMiddleware):
 
 
 class Utf8Middleware:
-    """Read every request as UTF-8, whatever charset it claims: some would decode to no text."""
+    """400 for a request that claims another charset than UTF-8: some decode to no text at all."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.encoding:
-            request.encoding = "utf-8"
+        if request.encoding and codecs.lookup(request.encoding).name != "utf-8":
+            return bad_request(request, UnicodeError("Not UTF-8"))
         return self.get_response(request)
 
 
