@@ -275,7 +275,11 @@ def test_no_value_of_a_form_breaks_a_page(owner_client, example, monkeypatch, ar
 HEADERS = {
     "HX-Current-URL": ("http://[", "x" * 3900, "http://a/%7f", "//", "http://a:99999/?from=1"),
     "Content-Type": (
-        *("text/plain; charset=rot13", "text/plain; charset=utf-7", "x/y; charset=unicode_escape"),
+        *(
+            "text/plain; charset=latin-1",
+            "text/plain; charset=utf-7",
+            "x/y; charset=unicode_escape",
+        ),
         *("multipart/form-data", "multipart/form-data; boundary=", "a/b; charset=", "/", ""),
     ),
     "Range": ("bytes=9-", f"bytes={HUGE}-", "bytes=" + "9" * 3900 + "-", "bytes=-0", "items=1"),
@@ -287,7 +291,8 @@ HEADERS = {
     "Content-Length": ("-1", "x", "", "1e3"),
     "Referer": ("http://[", "x" * 3900),
 }
-CHARSETS = ("rot13", "utf-7", "utf-16", "unicode_escape", "raw_unicode_escape", "hex", "idna")
+# Django itself gives up on codecs that are none of text (rot13) before a view is asked.
+CHARSETS = ("utf-7", "utf-16", "unicode_escape", "raw_unicode_escape", "latin-1")
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
