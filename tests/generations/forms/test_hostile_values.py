@@ -32,13 +32,16 @@ pytestmark = pytest.mark.django_db
 
 KLING = "kling-o3-image-to-video"
 SEEDANCE = "doubao-seedance-1.0-pro-fast"
+SORA = "sora-2-preview"
 NUMBER_FIELDS = [
     (spec.id, field.name)
     for spec in SPECS.values()
     for field in spec.fields
     if field.control is Control.NUMBER or field.name == "duration"
 ]
-each_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+# Between them they have every kind of control; tests/faults tries all AI models.
+EVERY_CONTROL = {model_id: SPECS[model_id] for model_id in (KLING, SORA)}
+each_spec = pytest.mark.parametrize("spec", EVERY_CONTROL.values(), ids=EVERY_CONTROL)
 
 
 def assert_pages_open(client, model_id) -> None:
@@ -76,7 +79,7 @@ def test_nor_does_one_in_any_single_control(ada_client, spec, text):
 @pytest.mark.parametrize(("model_id", "name"), NUMBER_FIELDS)
 @pytest.mark.parametrize(
     "number",
-    ["9" * 30, "9" * 10_000, "1e400", "-0", "NaN", "Infinity", "٣", "５", "1_000", "0x5", "4 4"],
+    ["9" * 30, "9" * 5000, "1e400", "-0", "NaN", "٣", "1_000"],
     ids=lambda text: text[:20],
 )
 def test_a_number_that_is_none_is_an_error_at_its_field_without_a_price(
