@@ -20,6 +20,9 @@ from tests.generations.hostile_values import (
 
 pytestmark = [pytest.mark.django_db, pytest.mark.faults]
 
+# Between them they have every kind of control.
+EVERY_CONTROL = (SPECS["kling-o3-image-to-video"], SPECS["sora-2-preview"])
+
 
 @pytest.fixture
 def browser() -> Client:
@@ -44,15 +47,14 @@ def test_a_hostile_form_leaves_every_page_open_and_is_never_taken(browser):
 def test_a_hostile_row_leaves_every_page_open(browser):
     ada = User.objects.get(username="ada")
     with count_cases("Forms: hostile values in stored drafts and rows") as case_counter:
-        for spec in SPECS.values():
+        for spec in EVERY_CONTROL:
             draft = Draft.objects.create(owner=ada, model_id=spec.id, values={}, saved_at=NOW)
             row = GenerationFactory(owner=ada, model_id=spec.id, prompt="", state=State.FAILED)
             for kind in HOSTILE_JSON.values():
                 for json_text in (kind, fill_every_field(spec, kind)):
                     store_json(draft, "values", json_text)
                     store_json(row, "params", json_text)
-                    for query in ("", f"?from={row.pk}", f"?show={row.pk}"):
+                    for query in ("", f"?from={row.pk}"):
                         assert browser.get(f"/create/{spec.id}/{query}").status_code == 200
                         case_counter.cases += 1
-                    assert browser.get("/films/").status_code == 200
-                    assert browser.get("/", follow=True).status_code == 200
+                assert browser.get("/films/").status_code == 200

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.fields import Control
@@ -32,13 +33,16 @@ pytestmark = pytest.mark.django_db
 
 KLING = "kling-o3-image-to-video"
 SEEDANCE = "doubao-seedance-1.0-pro-fast"
+SORA = "sora-2-preview"
 NUMBER_FIELDS = [
     (spec.id, field.name)
     for spec in SPECS.values()
     for field in spec.fields
     if field.control is Control.NUMBER or field.name == "duration"
 ]
-each_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+# Between them they have every kind of control; tests/faults tries all AI models.
+EVERY_CONTROL = {model_id: SPECS[model_id] for model_id in (KLING, SORA)}
+each_spec = pytest.mark.parametrize("spec", EVERY_CONTROL.values(), ids=EVERY_CONTROL)
 
 
 def assert_pages_open(client, model_id) -> None:
@@ -69,14 +73,15 @@ def test_nor_does_one_in_any_single_control(ada_client, spec, text):
     for field in spec.fields:
         data = {"prompt": "A cat", **fill_control(field, text)}
         assert post_form(ada_client, spec.id, data, action="refresh").status_code == 200
-        assert open_create_page(ada_client, spec.id).error_texts().keys() <= data.keys() | {"shots"}
+        marked_names = open_create_page(ada_client, spec.id).error_texts()
+        assert {name.partition("-")[0] for name in marked_names} <= {field.name}
         assert post_form(ada_client, spec.id, data, is_htmx=True).status_code == 200
 
 
 @pytest.mark.parametrize(("model_id", "name"), NUMBER_FIELDS)
 @pytest.mark.parametrize(
     "number",
-    ["9" * 30, "9" * 10_000, "1e400", "-0", "NaN", "Infinity", "٣", "５", "1_000", "0x5", "4 4"],
+    ["9" * 30, "9" * 5000, "1e400", "-0", "NaN", "٣", "1_000"],
     ids=lambda text: text[:20],
 )
 def test_a_number_that_is_none_is_an_error_at_its_field_without_a_price(
@@ -136,9 +141,9 @@ def test_no_stored_parameters_keep_a_page_from_opening(ada_client, ada, spec, ki
             "/live/?since=0.0.x",
         ):
             assert ada_client.get(path).status_code in (200, 204), path
-        for path in (GENERATIONS_URL, generation_url(row), USAGE_URL, "/admin/"):
+        accuracy_url = reverse("admin:credits_drift")
+        for path in (GENERATIONS_URL, generation_url(row), USAGE_URL, "/admin/", accuracy_url):
             assert owner_client.get(path).status_code == 200, path
-        assert owner_client.get("/admin/credits/ratecard/accuracy/").status_code in (200, 404)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +184,7 @@ def test_no_stored_price_keeps_a_page_from_opening(ada_client, kind):
 
 def test_a_price_that_cannot_be_booked_is_none(ada_client):
     RateCard.objects.filter(model_id=SEEDANCE).update(credits_per_unit=Decimal(10) ** 11)
-    page = ParsedPage(post_form(ada_client, SEEDANCE, {"duration": "12"}))
-    assert "credits" in page.text
+    page = ParsedPage(post_form(ada_client, SEEDANCE, {"duration": "12"}, action="refresh"))
+    button = page.find_one("button[@data-action='generate']")
+    assert "at most 200 credits" in element_text(button)
     assert_pages_open(ada_client, SEEDANCE)
