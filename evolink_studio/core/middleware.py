@@ -117,7 +117,11 @@ class MeaninglessQueryMiddleware:
     ) -> HttpResponseBase | None:
         is_read = request.method in ("GET", "HEAD") and bool(request.META.get("QUERY_STRING"))
         is_admin_page = request.path.startswith(reverse("admin:index"))
-        if not (is_read or is_admin_page) or not isinstance(exception, MEANINGLESS_QUERY_ERRORS):
+        # Django's form fields of the admin say ValueError to a number that is none.
+        errors = (
+            (*MEANINGLESS_QUERY_ERRORS, ValueError) if is_admin_page else MEANINGLESS_QUERY_ERRORS
+        )
+        if not (is_read or is_admin_page) or not isinstance(exception, errors):
             return None
-        logger.warning("Meaningless query: %s", type(exception).__name__)
+        logger.warning("Meaningless query", exc_info=exception)
         return bad_request(request, exception)
