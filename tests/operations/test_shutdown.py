@@ -18,7 +18,7 @@ from evolink_studio.generations.states import State
 from evolink_studio.operations.supervisor import SHUTDOWN_TIMEOUT_SECONDS, build_web_command
 from tests.factories import GenerationFactory, UserFactory
 from tests.operations.test_studio_command import find_two_free_ports
-from tests.provider_replies import Reply, make_silent_reply, make_task_reply
+from tests.provider_replies import Reply, drip_reply, make_silent_reply, make_task_reply
 from tests.sample_videos import make_video
 from tests.worker_processes import StudioInstance, instance_on_test_database
 
@@ -40,16 +40,13 @@ def generations() -> tuple[Generation, Generation]:
 
 
 class ReplyWithEvent:
-    """Says when a request has come, and answers `reply`; with `is_held` once it is released."""
+    """Says when a request that is answered by `reply` has come."""
 
-    def __init__(self, reply: Reply, *, is_held: bool = False) -> None:
-        self._reply, self.received, self.released = reply, threading.Event(), threading.Event()
-        if not is_held:
-            self.released.set()
+    def __init__(self, reply: Reply) -> None:
+        self._reply, self.received = reply, threading.Event()
 
     def __call__(self, request) -> Reply:
         self.received.set()
-        assert self.released.wait(TIMEOUT_SECONDS)
         return self._reply
 
 
@@ -92,8 +89,10 @@ def send_half_form(port: int) -> socket.socket:
 def test_what_is_in_progress_is_finished(fake_provider, generations, tmp_path):
     waiting, saving = generations
     content = make_video(tmp_path / "film.mp4", seconds=1).read_bytes()
-    post = ReplyWithEvent(make_task_reply(), is_held=True)
-    download = ReplyWithEvent(Reply(200, content, {"content-type": "video/mp4"}), is_held=True)
+    post = ReplyWithEvent(drip_reply(make_task_reply(), byte_pause_seconds=0.004))
+    download = ReplyWithEvent(
+        drip_reply(Reply(200, content, {"content-type": "video/mp4"}), byte_pause_seconds=0.0001)
+    )
     fake_provider.create.reply_always(post)
     fake_provider.media.reply_always(download)
     Generation.objects.filter(pk=saving.pk).update(result_urls=[f"{fake_provider.url}/film.mp4"])
@@ -105,8 +104,6 @@ def test_what_is_in_progress_is_finished(fake_provider, generations, tmp_path):
         assert post.received.wait(TIMEOUT_SECONDS)
         assert download.received.wait(TIMEOUT_SECONDS)
         running.send_signal(signal.SIGTERM)
-        post.released.set()
-        download.released.set()
         form.sendall(FORM_BODY[5:])
         assert form.recv(100).startswith(b"HTTP/1.1 ")
         assert running.wait(TIMEOUT_SECONDS) == 0
