@@ -13,7 +13,6 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models import Lookup
-from django.db.models.lookups import IContains
 
 FOLD_FUNCTION = "studio_fold"
 
@@ -23,15 +22,21 @@ def fold_text(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
-class FoldedContains(IContains):
+class FoldedContains(Lookup[Any]):
     """The lookup `folded`: “ärger” finds “ÄRGER”. PostgreSQL knows the case of every script."""
 
     lookup_name = "folded"
 
-    def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+    def as_sql(
+        self, compiler: Any, connection: BaseDatabaseWrapper
+    ) -> tuple[str, tuple[str | int, ...]]:
         column, parameters = compiler.compile(self.lhs)
+        if connection.vendor != "sqlite":
+            # The collation knows every script, whatever the locale of the database is.
+            folded_column = f'LOWER({column}::text COLLATE "und-x-icu")'
+            return f"STRPOS({folded_column}, %s) > 0", (*parameters, str(self.rhs).lower())
         text = fold_text(str(self.rhs))
-        return f"INSTR({FOLD_FUNCTION}({column}), %s) > 0", [*parameters, text]
+        return f"INSTR({FOLD_FUNCTION}({column}), %s) > 0", (*parameters, text)
 
 
 class HoldsText(Lookup[Any]):
