@@ -97,8 +97,8 @@ def test_a_wrong_checksum_of_the_pixels_is_read_over_as_well():
     end = png.index(b"IEND") - 8
     content = png[: end - 4] + bytes(4) + png[end:]
     assert images.normalize_image(content) == images.normalize_image(png)
+    start = png.index(b"IDAT") + 6
     with pytest.raises(InvalidImage):  # but not pixels that cannot be unpacked
-        start = png.index(b"IDAT") + 6
         images.normalize_image(png[:start] + b"\xff" + png[start + 1 :])
 
 
