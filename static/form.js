@@ -1,5 +1,5 @@
 // @ts-check
-/** The form: counters, sliders, and what its submit and refresh requests may change on the page. */
+/** The form: counters, sliders, what its submit and refresh requests may change, and what stays in this tab until it is sent. */
 
 const messages = /** @type {HTMLTemplateElement} */ (document.getElementById("messages")).dataset;
 const announcer = /** @type {HTMLElement} */ (document.getElementById("announcer"));
@@ -184,4 +184,102 @@ document.addEventListener("htmx:afterSwap", (event) => {
   // Who went on meanwhile keeps the focus.
   if (document.activeElement === submit?.focus || document.activeElement === document.body) invalid?.focus();
   if (!invalid && !target.querySelector(".form-error:not([hidden])")) document.dispatchEvent(new Event("studio:submitted"));
+});
+
+/* --- What is entered stays this tab's own until it is sent --------------------------------------------- */
+
+// Over a reload, a way back and a new sign-in, whatever other tabs write: drafts are for coming back another day.
+
+/** @typedef {[name: string, text: string][]} Texts */
+
+/** What belongs to the page and not to what was entered. */
+const PAGE_FIELDS = ["csrfmiddlewaretoken", "_since", "_rail", "_pending", "_do", "from_model"];
+/** What says which form it is, not what it holds. */
+const FORM_FIELDS = ["form_key", "_page", "_defaults"];
+
+const getForm = () => /** @type {HTMLFormElement | null} */ (find("#generate"));
+const STORAGE_PREFIX = "form ";
+const storageName = () => `${STORAGE_PREFIX}${messages.person} ${getForm()?.dataset.model}`;
+
+/** What the form holds now. @returns {Texts} */
+function readTexts() {
+  const entries = /** @type {Texts} */ ([...new FormData(getForm() ?? undefined)]);
+  return entries.filter(([name, value]) => typeof value === "string" && !PAGE_FIELDS.includes(name));
+}
+
+/** Without session storage the draft is what comes back. @param {() => any} use */
+function tryStorage(use) {
+  try {
+    return use();
+  } catch {}
+}
+/** @returns {Texts} */
+const loadTexts = () => tryStorage(() => JSON.parse(sessionStorage.getItem(storageName()) ?? "[]")) ?? [];
+const storeTexts = () => tryStorage(() => sessionStorage.setItem(storageName(), JSON.stringify(readTexts())));
+/** Nobody finds here what somebody else entered. */
+function forgetOthers() {
+  const own = `${STORAGE_PREFIX}${messages.person} `;
+  for (const name of Object.keys(sessionStorage)) if (name.startsWith(STORAGE_PREFIX) && !name.startsWith(own)) sessionStorage.removeItem(name);
+}
+
+/** @param {EventTarget | null} target */
+const isInForm = (target) => target instanceof Element && target.closest("#generate") !== null;
+
+for (const name of ["input", "change"]) document.addEventListener(name, ({ target }) => isInForm(target) && storeTexts());
+// An answer may change what the form holds: rows, pictures, its keys.
+document.addEventListener("htmx:afterSettle", ({ target }) => {
+  if (target instanceof Element && (target.id === "editor" || (isInForm(target) && loadTexts().length))) storeTexts();
+});
+document.addEventListener("studio:signed-out", storeTexts);
+document.addEventListener("studio:submitted", () => tryStorage(() => sessionStorage.removeItem(storageName())));
+
+/** @param {Texts} texts without the names of FORM_FIELDS, as one text to compare */
+const describe = (texts) => JSON.stringify(texts.filter(([name]) => !FORM_FIELDS.includes(name)));
+
+/** What has no control yet is sent along, and the answer shows it. @param {HTMLFormElement} form @param {Texts} texts */
+function writeTexts(form, texts) {
+  const left = [...texts];
+  /** @param {(entry: Texts[number]) => boolean} isWanted */
+  const take = (isWanted) => left.splice(left.findIndex(isWanted), left.some(isWanted) ? 1 : 0)[0];
+  for (const control of /** @type {HTMLInputElement[]} */ ([...form.elements])) {
+    const { name, type } = control;
+    if (!name || PAGE_FIELDS.includes(name) || ["file", "submit"].includes(type)) continue;
+    if (["radio", "checkbox"].includes(type)) control.checked = take((entry) => entry[0] === name && entry[1] === control.value) !== undefined;
+    else control.value = take((entry) => entry[0] === name)?.[1] ?? "";
+  }
+  for (const [name, value] of left) form.querySelector("#fields")?.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+}
+
+/** An address that says what the form begins with: an earlier film, an example, nothing. */
+const hasInitialQuery = () => /[?&](from|recipe|afresh|draft)\b/.test(location.search);
+
+// htmx is ready then: its own listener stands first.
+document.addEventListener("DOMContentLoaded", () => {
+  const form = getForm();
+  tryStorage(forgetOthers);
+  const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
+  const texts = loadTexts();
+  if (!form || !texts.length || (navigation?.type === "navigate" && hasInitialQuery())) return;
+  const isSame = describe(texts) === describe(readTexts());
+  // One form is never sent twice, also when the page is loaded again before the answer to a press.
+  writeTexts(form, isSame ? readTexts().map((entry) => (entry[0] === "form_key" ? (texts.find(([name]) => name === "form_key") ?? entry) : entry)) : texts);
+  if (isSame) return;
+  // They speak of what the server began with.
+  for (const note of form.querySelectorAll("[data-note]")) note.remove();
+  triggerRefresh();
+  if (navigation?.type === "navigate") document.dispatchEvent(new Event("studio:restored"));
+});
+
+// On the way to the settings of an earlier film: the draft must hold the last letters before the next page offers it.
+document.addEventListener("click", (event) => {
+  const link = event.target instanceof Element && event.target.closest("a[href*='?from='], a[href*='?recipe=']");
+  const form = getForm();
+  const isPlain = event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+  if (!(link instanceof HTMLAnchorElement) || !form || !isPlain || event.defaultPrevented || !loadTexts().length) return;
+  event.preventDefault();
+  const url = new URL(link.href);
+  const body = new FormData(form);
+  url.searchParams.set("unsent", String(body.get("_page")).split(" ")[0] ?? "");
+  const goOn = () => location.assign(url);
+  fetch(form.querySelector("#fields")?.getAttribute("hx-post") ?? "", { method: "POST", body, headers: { "HX-Request": "true" } }).then(goOn, goOn);
 });

@@ -267,42 +267,10 @@ async function renewToken() {
 }
 document.addEventListener("studio:renew-token", async (event) => /** @type {CustomEvent} */ (event).detail(await renewToken()));
 
-/* --- Signing in again brings everything back ------------------------------------------------------------ */
-
-const KEPT_FORM = "kept-form";
-/** What belongs to the page and not to what was entered. */
-const PAGE_FIELDS = ["csrfmiddlewaretoken", "_rail", "_since", "_pending", "_do"];
-
-/** @returns {[string, string][]} what was entered, as the form sends it */
-const collectEntered = () =>
-  [...new FormData(getForm() ?? undefined)].flatMap(([name, value]) =>
-    typeof value === "string" && !PAGE_FIELDS.includes(name) ? [/** @type {[string, string]} */ ([name, value])] : [],
-  );
-
-/** For this tab only, and only until it is signed in again. */
-function keepForm() {
-  const kept = { person: messages.person, path: getForm()?.getAttribute("action"), entered: collectEntered() };
-  sessionStorage.setItem(KEPT_FORM, JSON.stringify(kept));
-}
-
-function restoreForm() {
-  const kept = JSON.parse(sessionStorage.getItem(KEPT_FORM) ?? "null");
-  if (!kept || (kept.person === messages.person && kept.path !== getForm()?.getAttribute("action"))) return;
-  sessionStorage.removeItem(KEPT_FORM);
-  if (kept.person !== messages.person) return;
-  const values = new FormData();
-  const keptNames = new Set(kept.entered.map((/** @type {[string, string]} */ [name]) => name));
-  for (const [name] of collectEntered()) if (!keptNames.has(name)) values.set(name, "");
-  for (const [name, value] of kept.entered) values.append(name, value);
-  const url = document.getElementById("fields")?.getAttribute("hx-post");
-  /** @type {any} */ (window).htmx
-    .ajax("POST", url, { source: "#fields", target: "#generate", swap: "morph", values })
-    .then(() => showStatus(messages.formRestored));
-}
-document.addEventListener("DOMContentLoaded", restoreForm);
+/* --- Signed out meanwhile: the tab keeps what was entered, and signing in leads back to it ---------------- */
 
 function showSignedOut() {
-  keepForm();
+  document.dispatchEvent(new Event("studio:signed-out"));
   waitingPress = null;
   showStatus(messages.signedOut, "signed-out");
 }
@@ -310,12 +278,10 @@ function showSignedOut() {
 document.addEventListener("htmx:beforeOnLoad", (event) => {
   const { elt, xhr } = /** @type {CustomEvent} */ (event).detail;
   if (!xhr.getResponseHeader("HX-Redirect")) return;
-  keepForm();
+  document.dispatchEvent(new Event("studio:signed-out"));
   // What is not a request of the form, like the poller, leads to the sign-in page by itself.
   if (!elt.closest("#generate")) return;
   event.preventDefault();
   showSignedOut();
 });
-document.addEventListener("click", ({ target }) => {
-  if (target instanceof Element && target.closest(".press-sign-in")) keepForm();
-});
+document.addEventListener("studio:restored", () => showStatus(messages.formRestored));

@@ -1,5 +1,5 @@
 // @ts-check
-/** Used by all pages: what a morph keeps, running timers, copying of details, a message when a request fails. */
+/** Used by all pages: what a morph keeps, running timers, copying of details, failed requests, signing out. */
 
 const messages = /** @type {HTMLTemplateElement} */ (document.getElementById("messages")).dataset;
 const language = document.documentElement.lang;
@@ -109,3 +109,15 @@ function showRequestError(event) {
   pageAlert.hidden = false;
 }
 for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) document.addEventListener(name, showRequestError);
+
+/* --- Signing out -------------------------------------------------------------------------------- */
+
+// What a tab keeps for its person is nothing for the next one.
+document.addEventListener("submit", ({ target }) => {
+  if (!(target instanceof Element) || !target.matches("[data-sign-out]")) return;
+  try {
+    sessionStorage.clear();
+  } catch {
+    // Without session storage nothing was kept.
+  }
+});
