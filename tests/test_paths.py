@@ -35,12 +35,13 @@ PROMPT_PATH = [
     "generations/presenters/quotes.py",
     "generations/params.py",
     "generations/services.py",
+    "core/search.py",
     "generations/pipeline/dispatch.py",
     "catalog/serialization.py",
     "evolink/client.py",
     "evolink/transport.py",
 ]
-MAX_PROMPT_FILES = 13
+MAX_PROMPT_FILES = 14
 # In the order in which they are entered. Whoever follows a reading reads these.
 READING_PATH = [
     "generations/pipeline/polling.py",
