@@ -12,6 +12,7 @@ from evolink_studio.evolink.errors import (
     RequestRejected,
     ServiceUnavailableError,
 )
+from evolink_studio.evolink.transport import MAX_READ_BODY_BYTES
 from tests.evolink.conftest import API_KEY, run_client
 from tests.fake_provider import FakeProvider, find_closed_port
 from tests.provider_replies import (
@@ -122,7 +123,8 @@ def test_a_read_has_a_deadline_in_all(fake_provider: FakeProvider, reply) -> Non
 
 
 def test_a_body_without_end_is_read_only_up_to_the_limit(fake_provider: FakeProvider) -> None:
-    fake_provider.read.reply_next(make_reply(b"x" * 1_100_000, content_length="9000000000"))
+    content = b"x" * (MAX_READ_BODY_BYTES + 1)
+    fake_provider.read.reply_next(make_reply(content, content_length="9000000000"))
 
     with pytest.raises(ServiceUnavailableError, match="longer than the limit"):
         read_task(fake_provider.url)

@@ -95,6 +95,10 @@ def assert_pixel(content, expected, tolerance=2):
         (make_png(b"\x80", LINEAR_GREY, colour_type=GREY), (188,) * 3),
         (make_png(b"\x80\x64", LINEAR_GREY, colour_type=GREY_ALPHA), (188, 188, 188, 100)),
         (make_png(b"\x80\x80", LINEAR_GREY, colour_type=GREY, bits=16), (188,) * 3),
+        (
+            make_png(b"\x80\x80\x64\x64", LINEAR_GREY, colour_type=GREY_ALPHA, bits=16),
+            (188, 188, 188, 100),
+        ),
         (make_png(b"\x55", LINEAR_GREY, colour_type=GREY, bits=2), (156,) * 3),
         (make_png(b"\x80", make_icc_chunk(build_gamma_profile(1)), colour_type=GREY), (188,) * 3),
     ],
@@ -121,6 +125,13 @@ def test_a_profile_does_not_move_the_transparent_colour():
     key = make_png_chunk(b"tRNS", WORDS.pack(*PIXEL))
     assert read_pixel(make_png(bytes(PIXEL), SWAP, key))[3] == 0
     assert_pixel(make_png(bytes((220, 30, 31)), SWAP, key), (30, 220, 31))
+
+
+def test_a_transparent_colour_of_sixteen_bits_is_transparent():
+    pixel, other_pixel = WORDS.pack(0xDC12, 0x1E34, 0x1E56), WORDS.pack(0xDC12, 0x1E34, 0x1F56)
+    key = make_png_chunk(b"tRNS", pixel)
+    assert read_pixel(make_png(pixel, key, bits=16))[3] == 0
+    assert_pixel(make_png(other_pixel, key, bits=16), (220, 30, 31))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import sys
 import textwrap
 import threading
 import zlib
+from contextlib import suppress
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.sample_images import (
     add_jpeg_segment,
     decode_image,
     draw_noise,
+    draw_test_image,
     encode_image,
     make_exif,
     make_gamma,
@@ -115,6 +117,19 @@ def test_a_jpeg_that_was_cut_is_refused(options, part):
     content = encode_image(draw_noise(), "JPEG", quality=90, **options)
     with pytest.raises(InvalidImage):
         images.normalize_image(content[: int(len(content) * part)])
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"restart_marker_blocks": 1}, {"optimize": True}]
+)
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_wherever_a_jpeg_was_cut_it_is_whole_or_refused(options, mode):
+    """Also between two scans, in the head of one, and at a restart marker."""
+    content = encode_image(draw_test_image(24, 16, mode), "JPEG", quality=90, **options)
+    picture = images.normalize_image(content)
+    for end in range(len(content) // 3, len(content)):
+        with suppress(InvalidImage):
+            assert images.normalize_image(content[:end]) == picture, end
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "GIF", "HEIF", "AVIF"])

@@ -87,7 +87,7 @@ def test_a_line_names_the_person_by_number(client, db, log_lines):
     ada = UserFactory(username="ada")
     client.force_login(ada)
     client.get("/test/fine/")
-    assert log_lines()[0]["user"] == ada.pk
+    assert log_lines()[-1]["user"] == ada.pk
 
 
 def test_the_next_request_of_a_thread_has_nothing_of_the_last_one(client, db, log_lines):

@@ -78,10 +78,12 @@ def drop_stand_ins(form_data: FormData, spec: ModelSpec) -> FormData:
         for field in spec.fields:
             if field.name not in kept_values:
                 continue
+            stand_in = entry.stand_ins.get(field.name)
+            # Files that came from another field are the person's own and stand in for nothing.
+            if not set(_list_refs(stand_in)) <= set(_list_refs(kept_values[field.name])):
+                continue
             shown_value = form_data.values.get(field.name, defaults.get(field.name))
-            if _comparable(field, shown_value) == _comparable(
-                field, entry.stand_ins.get(field.name)
-            ):
+            if _comparable(field, shown_value) == _comparable(field, stand_in):
                 values.pop(field.name, None)
             else:
                 del kept_values[field.name]

@@ -6,6 +6,7 @@ small file may claim a picture that fills the memory; a large photograph is scal
 
 import hashlib
 import io
+import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -39,6 +40,8 @@ _EDIT_BYTES_PER_PIXEL = 12  # of the picture that is kept: converted and turned 
 # A browser's picture without its end marker is whole if these, in its place, change nothing.
 _JPEG_FILLERS = (bytes(range(1, 255)) * 4, bytes(range(254, 0, -1)) * 4)
 _JPEG_END = b"\xff\xd9"
+_START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_START_OF_SCAN, _DEFINE_RESTARTS = 0xDA, 0xDD
 _FRESH_PIXELS = (0.31, 0.69)  # what an undecoded pixel shows, as part of the maximum
 
 # Our own limits are lower and have their own message.
@@ -195,7 +198,10 @@ def _load(content: bytes, factor: int) -> Image.Image:
         if image.format in _JPEG_FORMATS:
             return _load_jpeg(content, image, factor)
         if image.format == "PNG":
-            return _load_png(content, image)
+            loaded_image = _load_png(content, image)
+            is_deep_grey_alpha = content[24:26] == b"\x10\x04"  # bits and colour type
+            # Pillow opens those as colours, to which no profile of greys would apply.
+            return loaded_image.convert("LA") if is_deep_grey_alpha else loaded_image
         image.load()
         return image
 
@@ -206,8 +212,10 @@ def _load_jpeg(content: bytes, image: Image.Image, factor: int) -> Image.Image:
         image.load()
     except OSError:  # it stops before its end marker; is there still everything else?
         image.im = None  # type: ignore[assignment]  # gives its memory back
+        if not _has_all_scans(content):
+            raise InvalidImage from None
         digests = set()
-        for filler in _JPEG_FILLERS:
+        for filler in _build_fillers(content):
             mended_content = content.rstrip(b"\xff") + filler + _JPEG_END
             with _open_file(mended_content) as mended_image:
                 _draft(mended_image, factor)
@@ -319,9 +327,42 @@ def _read_orientation(format: str, exif_content: bytes) -> int:
     return 1
 
 
+def _build_fillers(content: bytes) -> Iterator[bytes]:
+    """In a picture with restart markers, what is missing may begin with the next one."""
+    yield from _JPEG_FILLERS
+    if any(marker == _DEFINE_RESTARTS for marker, _ in _iterate_segments(content)):
+        found_markers = re.findall(rb"\xff([\xd0-\xd7])", content)
+        next_number = (found_markers[-1][0] + 1) % 8 if found_markers else 0
+        for filler in _JPEG_FILLERS:
+            yield bytes((0xFF, 0xD0 + next_number)) + filler
+
+
+def _has_all_scans(content: bytes) -> bool:
+    """Whether every coefficient of every component was announced to its last bit.
+
+    A progressive JPEG that ends between two scans is a blurred picture, not a whole one.
+    """
+    missing: set[tuple[int, int]] = set()
+    for marker, body in _iterate_segments(content):
+        if marker in _START_OF_FRAME:
+            component_ids = body[6 : 6 + 3 * body[5] : 3]
+            missing = {(component, index) for component in component_ids for index in range(64)}
+        elif marker == _START_OF_SCAN:
+            first, last, bits = body[1 + 2 * body[0] :][:3]
+            if bits & 0x0F == 0:
+                component_ids = body[1 : 1 + 2 * body[0] : 2]
+                missing -= {(i, index) for i in component_ids for index in range(first, last + 1)}
+    return not missing
+
+
 def _count_scans(content: bytes) -> int:
     """The number of scans in a JPEG; each costs as much as decoding the picture once."""
-    offset, scan_count = 2, 0
+    return sum(marker == _START_OF_SCAN for marker, _ in _iterate_segments(content))
+
+
+def _iterate_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """The markers of a JPEG with what follows their length, up to its end."""
+    offset = 2
     while 0 <= (offset := content.find(b"\xff", offset)) < len(content) - 3:
         marker = content[offset + 1]
         if marker == 0xD9:  # end of image
@@ -331,6 +372,6 @@ def _count_scans(content: bytes) -> int:
         elif marker <= 0x01 or 0xD0 <= marker <= 0xD8:  # markers without a body
             offset += 2
         else:
-            scan_count += marker == 0xDA
-            offset += 2 + int.from_bytes(content[offset + 2 : offset + 4], "big")
-    return scan_count
+            end = offset + 2 + int.from_bytes(content[offset + 2 : offset + 4], "big")
+            yield marker, content[offset + 4 : end]
+            offset = end

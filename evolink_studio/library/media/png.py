@@ -115,6 +115,8 @@ def _add_transparency(chunks: _Chunks, header: bytes, data: bytes) -> None:
         # Pillow unpacks such pixels to 8 bits, but compares them with the value as it is here.
         maximum = 2**bit_depth - 1
         data = struct.pack(">H", (data[1] & maximum) * 255 // maximum)
+    if colour_type == _RGB and bit_depth == 16:  # of 16 bits it keeps the upper ones
+        data = struct.pack(">3H", *data[::2])
     chunks.parts.append(_pack_chunk(b"tRNS", data))
 
 

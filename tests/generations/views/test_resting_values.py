@@ -42,6 +42,49 @@ def test_pictures_come_back_after_a_detour_over_models_without(ada_client, ada, 
     assert page.find_all("*[@data-resting]") == []
 
 
+MEDIA_MODELS = [
+    (VEO, {"image_urls": 2}),
+    (KLING, {"image_start": 1, "image_end": 1}),
+    (KLING, {"image_start": 1, "image_urls": 1}),
+    (KLING, {"image_start": 1, "image_end": 1, "image_urls": 3}),
+    (KLING, {"image_urls": 3}),
+    (SEEDANCE, {"image_urls": 1}),
+    (SORA, {"image_urls": 1}),
+]
+WAYS = [
+    [VEO],
+    [KLING],
+    [SEEDANCE],
+    [SORA],
+    [GROK],
+    [SORA, GROK],
+    [SORA, SEEDANCE],
+    [SORA, VEO],
+    [VEO, SORA],
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=" ".join)
+@pytest.mark.parametrize(("model_id", "counts"), MEDIA_MODELS)
+def test_every_picture_of_every_model_comes_back_to_its_place(
+    ada_client, ada, model_id, counts, way
+):
+    refs = {
+        name: [AssetFactory(owner=ada).ref for _ in range(count)] for name, count in counts.items()
+    }
+    page = travel(ada_client, open_filled(ada_client, model_id, **refs), *way, model_id)
+    assert {name: page.control_value(name) for name in counts} == refs
+
+
+def test_a_picture_changed_on_the_way_replaces_none_of_another_field(ada_client, ada):
+    start, reference, other = (AssetFactory(owner=ada).ref for _ in range(3))
+    page = open_filled(ada_client, KLING, image_start=start, image_urls=reference)
+    page = switch_page(ada_client, page, SORA)
+    page = switch_page(ada_client, page, KLING, image_urls=other)
+    assert page.control_value("image_start") == [other]
+    assert page.control_value("image_urls") == [reference]
+
+
 @pytest.mark.parametrize(
     ("model_id", "fields", "way"),
     [
