@@ -53,8 +53,16 @@ class ExpiredSessionMiddleware:
             and request.htmx
             and redirect_url.startswith(reverse(settings.LOGIN_URL))
         ):
-            page = request.htmx.current_url_abs_path
+            page = _find_page(request)
             query = f"?{urlencode({REDIRECT_FIELD_NAME: page}, safe='/')}" if page else ""
             sign_in_url = f"{reverse(settings.LOGIN_URL)}{query}"
             return HttpResponse(status=204, headers={"HX-Redirect": sign_in_url})
         return response
+
+
+def _find_page(request: HtmxHttpRequest) -> str:
+    """The path of the page that asked; "" if the request names none of ours."""
+    try:
+        return request.htmx.current_url_abs_path or ""
+    except ValueError:  # the header is no URL at all
+        return ""

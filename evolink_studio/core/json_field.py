@@ -1,5 +1,6 @@
-"""A JSON column whose content never keeps a page from opening."""
+"""A JSON column whose content never keeps a page from opening, and how to read such content."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import models
@@ -21,3 +22,8 @@ class TolerantJSONField(models.JSONField):
         """As a JSONField: the column is the same, so migrations need not know."""
         name, _path, args, kwargs = super().deconstruct()
         return name, "django.db.models.JSONField", args, kwargs
+
+
+def get_member(document: object, name: str) -> object:
+    """What a JSON object holds under this name; None if it is another kind of JSON."""
+    return document.get(name) if isinstance(document, Mapping) else None

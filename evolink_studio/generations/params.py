@@ -102,11 +102,6 @@ def load_form_data(spec: ModelSpec, stored_values: object, owner_id: int) -> For
     return load_params(spec, values, owner_id)
 
 
-def get_param(params: object, name: str) -> object:
-    """One stored parameter; None where `params` is no object of parameters."""
-    return params.get(name) if isinstance(params, Mapping) else None
-
-
 def _read_plain(_field: Field, value: object) -> object:
     """A text, a number or a switch; None for anything else."""
     is_finite = isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))

@@ -150,25 +150,6 @@ def _frame_fields(spec: ModelSpec) -> list[str]:
     return names if len(names) > 1 else []
 
 
-def drop_untouched_defaults(spec: ModelSpec, form_data: FormData, shown_defaults: str) -> None:
-    """Remove the defaults that the page showed and the person left as they were.
-
-    `shown_defaults` is the `defaults_json` of that page: the defaults of the fields in which
-    nothing had been chosen. A default that depends on another field then follows it, as the ratio
-    follows a picture. What can no longer be a default of its field is sent as it was shown.
-    """
-    try:
-        defaults = json.loads(shown_defaults)
-    except (ValueError, RecursionError):
-        return
-    for name in defaults if isinstance(defaults, dict) else ():
-        value = form_data.values.get(name)
-        if not isinstance(value, str) or value != defaults[name]:
-            continue
-        if value in {to_form_value(default) for default in spec.list_defaults(name)}:
-            del form_data.values[name]
-
-
 def find_live_errors(form_data: FormData, evaluation: FormEvaluation) -> list[FieldError]:
     """Errors to show before submitting: of what was entered, not of what is missing."""
     return [

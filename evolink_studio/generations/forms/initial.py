@@ -14,10 +14,11 @@ from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.messages import FieldError, Message
 from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.database import parse_id
+from evolink_studio.core.json_field import get_member
 from evolink_studio.generations import queries
 from evolink_studio.generations.forms.resting import RESTING_NAME, dump_resting, parse_resting
 from evolink_studio.generations.models import Draft, Generation
-from evolink_studio.generations.params import FormData, get_param, load_form_data
+from evolink_studio.generations.params import FormData, load_form_data
 from evolink_studio.generations.presenters.failure_text import (
     NEW_CHARGE_NOTICE,
     build_failure_text,
@@ -82,7 +83,7 @@ def _from_draft(user: User, spec: ModelSpec, page_key: uuid.UUID | None) -> Init
     draft = draft or queries.get_draft(user, spec.id)
     if draft is None:
         return InitialData(FormData())
-    resting = parse_resting(str(get_param(draft.values, RESTING_NAME)))
+    resting = parse_resting(str(get_member(draft.values, RESTING_NAME)))
     form_data = replace(load_form_data(spec, draft.values, user.pk), resting=resting)
     if not form_data.values and not resting:
         return InitialData(FormData())

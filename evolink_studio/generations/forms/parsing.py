@@ -1,5 +1,6 @@
 """Parses a posted form by the kind of its controls, and stores its files in the library."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
@@ -16,6 +17,7 @@ from evolink_studio.catalog.messages import FieldError, FieldNotice, Message
 from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.catalog.text import strip_nul
 from evolink_studio.catalog.validation import TOO_MANY_ITEMS
+from evolink_studio.generations.forms.controls import to_form_value
 from evolink_studio.generations.params import (
     MAX_FILES,
     MAX_ROWS,
@@ -62,6 +64,25 @@ def parse_form(
             if value is not None:
                 form_data.values[field.name] = value
     return form_data
+
+
+def drop_untouched_defaults(spec: ModelSpec, form_data: FormData, shown_defaults: str) -> None:
+    """Remove the defaults that the page showed and the person left as they were.
+
+    `shown_defaults` is the `defaults_json` of that page: the defaults of the fields in which
+    nothing had been chosen. A default that depends on another field then follows it, as the ratio
+    follows a picture. What can no longer be a default of its field is sent as it was shown.
+    """
+    try:
+        defaults = json.loads(shown_defaults)
+    except (ValueError, RecursionError):
+        return
+    for name in defaults if isinstance(defaults, dict) else ():
+        value = form_data.values.get(name)
+        if not isinstance(value, str) or value != defaults[name]:
+            continue
+        if value in {to_form_value(default) for default in spec.list_defaults(name)}:
+            del form_data.values[name]
 
 
 def build_pending_errors(spec: ModelSpec, data: QueryDict) -> list[FieldError]:

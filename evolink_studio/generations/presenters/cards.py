@@ -13,8 +13,8 @@ from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.fields import Control
 from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.formatting import format_approx_duration, format_clock
+from evolink_studio.core.json_field import get_member
 from evolink_studio.generations.models import GeneratedVideo, Generation
-from evolink_studio.generations.params import get_param
 from evolink_studio.generations.pipeline.queue import QueuePosition
 from evolink_studio.generations.presenters.failure_text import build_failure_text, field_from_error
 from evolink_studio.generations.presenters.status_text import (
@@ -189,7 +189,7 @@ def _present_chips(generation: Generation) -> tuple[str, ...]:
     fields_by_name = {field.name: field for field in spec.fields} if spec else {}
     chips = []
     for name in CHIP_FIELDS:
-        value = get_param(generation.params, name)
+        value = get_member(generation.params, name)
         if value in (None, "", False) or name not in fields_by_name:
             continue
         if not isinstance(value, str | int | float):  # no setting: stored by something else
@@ -208,9 +208,9 @@ def _present_chips(generation: Generation) -> tuple[str, ...]:
 def _prompt_text(generation: Generation) -> str:
     if generation.prompt:
         return generation.prompt
-    shots = get_param(generation.params, "shots")
+    shots = get_member(generation.params, "shots")
     rows = shots if isinstance(shots, list) else []
-    prompts = [get_param(row, "prompt") for row in rows]
+    prompts = [get_member(row, "prompt") for row in rows]
     return " / ".join(prompt for prompt in prompts if isinstance(prompt, str))
 
 

@@ -27,7 +27,6 @@ from evolink_studio.generations.forms.form import (
     GenerationForm,
     build_form,
     convert_form_data,
-    drop_untouched_defaults,
     find_live_errors,
     find_submit_errors,
     swap_frames,
@@ -42,6 +41,7 @@ from evolink_studio.generations.forms.parsing import (
     FILE_NOT_IN_LIBRARY,
     build_pending_errors,
     build_upload_aborted_error,
+    drop_untouched_defaults,
     parse_form,
 )
 from evolink_studio.generations.forms.resting import RESTING_NAME, parse_resting
