@@ -87,9 +87,14 @@ document.addEventListener(
     if (!(form instanceof HTMLFormElement) || form.id !== "generate" || isSending || (submitter && submitter !== button)) return;
     const isPressed = waitingPress?.form === form || form.matches(".htmx-request");
     if (!isPressed) {
-      document.dispatchEvent(new Event("studio:press"));
-      commitChanges();
       showStatus("");
+      const isComplete = document.dispatchEvent(new Event("studio:press", { cancelable: true }));
+      commitChanges();
+      if (!isComplete) {
+        event.preventDefault();
+        event.stopPropagation();
+        return showStatus(messages.pressWithoutFile);
+      }
     }
     if (!isPressed && !isBusy(form)) return;
     event.preventDefault();
@@ -115,7 +120,7 @@ function continuePress() {
   if (!press) return;
   if (!press.form.isConnected || !button) return stopPress(messages.pressTakenBack);
   if (isBusy(press.form)) return showWaiting(press);
-  if (button.disabled) return stopPress(messages.pressBlocked);
+  if (button.disabled || press.form.querySelector(".error-summary")) return stopPress(messages.pressBlocked);
   if (button.dataset.price !== press.price) return stopPress(messages.pressPrice);
   waitingPress = null;
   showStatus("");
