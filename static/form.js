@@ -230,8 +230,24 @@ for (const name of ["input", "change"]) document.addEventListener(name, ({ targe
 document.addEventListener("htmx:afterSettle", ({ target }) => {
   if (target instanceof Element && (target.id === "editor" || (isInForm(target) && loadTexts().length))) storeTexts();
 });
-document.addEventListener("studio:signed-out", storeTexts);
-document.addEventListener("studio:submitted", () => tryStorage(() => sessionStorage.removeItem(storageName())));
+// A press under way at a reload is known again by its key.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (!event.defaultPrevented && /** @type {CustomEvent} */ (event).detail.requestConfig.elt.id === "generate") storeTexts();
+});
+const forgetTexts = () => tryStorage(() => sessionStorage.removeItem(storageName()));
+document.addEventListener("studio:submitted", forgetTexts);
+
+const signedOutName = () => `${STORAGE_PREFIX}${messages.person} signed out`;
+document.addEventListener("studio:signed-out", () => {
+  storeTexts();
+  tryStorage(() => sessionStorage.setItem(signedOutName(), "yes"));
+});
+/** Whether this page is the first one after its person was signed out of an earlier one. @returns {boolean} */
+function takeSignedOut() {
+  const isSignedOut = tryStorage(() => sessionStorage.getItem(signedOutName())) === "yes";
+  tryStorage(() => sessionStorage.removeItem(signedOutName()));
+  return isSignedOut;
+}
 
 /** @param {Texts} texts without the names of FORM_FIELDS, as one text to compare */
 const describe = (texts) => JSON.stringify(texts.filter(([name]) => !FORM_FIELDS.includes(name)));
@@ -258,8 +274,11 @@ document.addEventListener("DOMContentLoaded", () => {
   const form = getForm();
   tryStorage(forgetOthers);
   const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
+  const isBackAgain = takeSignedOut();
+  if (!isBackAgain && navigation?.type === "navigate" && hasInitialQuery()) return forgetTexts();
   const texts = loadTexts();
-  if (!form || !texts.length || (navigation?.type === "navigate" && hasInitialQuery())) return;
+  if (!form || !texts.length) return;
+  if (isBackAgain) document.dispatchEvent(new Event("studio:restored"));
   const isSame = describe(texts) === describe(readTexts());
   // One form is never sent twice, also when the page is loaded again before the answer to a press.
   writeTexts(form, isSame ? readTexts().map((entry) => (entry[0] === "form_key" ? (texts.find(([name]) => name === "form_key") ?? entry) : entry)) : texts);
@@ -267,7 +286,6 @@ document.addEventListener("DOMContentLoaded", () => {
   // They speak of what the server began with.
   for (const note of form.querySelectorAll("[data-note]")) note.remove();
   triggerRefresh();
-  if (navigation?.type === "navigate") document.dispatchEvent(new Event("studio:restored"));
 });
 
 // On the way to the settings of an earlier film: the draft must hold the last letters before the next page offers it.

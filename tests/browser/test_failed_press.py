@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from evolink_studio.accounts.models import User
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.states import State
 from tests.browser.steps import (
     SUBMIT_URL,
     choose_option,
@@ -19,6 +20,7 @@ from tests.browser.steps import (
     upload_image,
     wait_until_idle,
 )
+from tests.factories import GenerationFactory
 from tests.sample_images import make_image
 
 VEO, KLING = "veo3.1-pro", "kling-o3-image-to-video"
@@ -105,6 +107,29 @@ def test_a_lost_answer_is_no_second_film(form_page):
     expect(form_page.locator("#press-status")).to_be_visible()
     form_page.unroute(SUBMIT_URL)
     press_again_and_expect_one_film(form_page)
+
+
+def test_a_lost_answer_to_settings_left_as_they_are_is_no_second_film(form_page, idle_studio):
+    """Nothing was typed, and the page is loaded again. Nor does the next page say that nothing
+    was sent: nobody knows that."""
+    film = GenerationFactory(owner=idle_studio.owner, state=State.COMPLETED, prompt="A dog")
+    form_page.goto(idle_studio.build_url(f"/create/{VEO}/?from={film.pk}"))
+
+    def lose_answer(route):
+        route.fetch()
+        route.fulfill(status=502)
+
+    form_page.route(SUBMIT_URL, lose_answer)
+    form_page.click("[data-action=generate]")
+    expect(form_page.locator("#press-status")).to_contain_text("may have been taken or not")
+    form_page.unroute(SUBMIT_URL)
+    for load in (form_page.reload, lambda: open_model(form_page, idle_studio, VEO)):
+        load()
+        expect(form_page.locator("textarea[name=prompt]")).to_have_value("A dog")
+        wait_until_idle(form_page)
+        expect(form_page.locator("#press-status")).to_be_hidden()
+    press_generate(form_page)
+    assert Generation.objects.exclude(pk=film.pk).count() == 1
 
 
 def test_a_lost_csrf_cookie_costs_one_more_press(form_page):
