@@ -239,6 +239,7 @@ document.addEventListener("studio:submitted", forgetTexts);
 
 const signedOutName = () => `${STORAGE_PREFIX}${messages.person} signed out`;
 document.addEventListener("studio:signed-out", () => {
+  if (!loadTexts().length) return; // nothing that was not sent
   storeTexts();
   tryStorage(() => sessionStorage.setItem(signedOutName(), "yes"));
 });
@@ -299,5 +300,11 @@ document.addEventListener("click", (event) => {
   const body = new FormData(form);
   url.searchParams.set("unsent", String(body.get("_page")).split(" ")[0] ?? "");
   const goOn = () => location.assign(url);
-  fetch(form.querySelector("#fields")?.getAttribute("hx-post") ?? "", { method: "POST", body, headers: { "HX-Request": "true" } }).then(goOn, goOn);
+  /** @param {Response} answer */
+  const goOnIfKept = ({ status, headers }) => {
+    if (status === 403) return triggerRefresh(); // which brings a new token
+    if (headers.has("HX-Redirect")) document.dispatchEvent(new Event("studio:signed-out"));
+    goOn();
+  };
+  fetch(form.querySelector("#fields")?.getAttribute("hx-post") ?? "", { method: "POST", body, headers: { "HX-Request": "true" } }).then(goOnIfKept, goOn);
 });
