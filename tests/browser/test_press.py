@@ -173,6 +173,24 @@ def test_a_press_stops_at_a_picture_that_does_not_fit(ada_page, idle_studio, tmp
     assert Generation.objects.count() == 0
 
 
+def test_a_press_stops_at_a_notice_that_was_not_there_when_it_was_given(
+    ada_page, idle_studio, tmp_path
+):
+    open_model(ada_page, idle_studio, KLING)
+    fill_prompt(ada_page, "A cat")
+    picture = tmp_path / "long.png"
+    picture.write_bytes(make_image(width=1200, height=310))
+    with hold_requests(ada_page, UPLOAD):
+        choose_files(ada_page, [picture])
+        ada_page.click("[data-action=generate]")
+        expect(press_status(ada_page)).to_contain_text("Sending when the picture is in")
+    expect(ada_page.locator(".notice-summary")).to_contain_text("Reference pictures")
+    expect(press_status(ada_page).locator(".press-text")).to_have_text("Nothing was sent.")
+    assert Generation.objects.count() == 0
+    press_generate(ada_page)
+    assert sent_names() == ["long.png"]
+
+
 def test_an_address_without_a_place_stops_the_press(ada_page, idle_studio, tmp_path):
     """A file is on its way to the only place: the page shows both, and only one could be sent."""
     open_model(ada_page, idle_studio, SEEDANCE)
