@@ -230,8 +230,25 @@ for (const name of ["input", "change"]) document.addEventListener(name, ({ targe
 document.addEventListener("htmx:afterSettle", ({ target }) => {
   if (target instanceof Element && (target.id === "editor" || (isInForm(target) && loadTexts().length))) storeTexts();
 });
-document.addEventListener("studio:signed-out", storeTexts);
-document.addEventListener("studio:submitted", () => tryStorage(() => sessionStorage.removeItem(storageName())));
+// A press under way at a reload is known again by its key.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (!event.defaultPrevented && /** @type {CustomEvent} */ (event).detail.requestConfig.elt.id === "generate") storeTexts();
+});
+const forgetTexts = () => tryStorage(() => sessionStorage.removeItem(storageName()));
+document.addEventListener("studio:submitted", forgetTexts);
+
+const signedOutName = () => `${STORAGE_PREFIX}${messages.person} signed out`;
+document.addEventListener("studio:signed-out", () => {
+  if (!loadTexts().length) return; // nothing that was not sent
+  storeTexts();
+  tryStorage(() => sessionStorage.setItem(signedOutName(), "yes"));
+});
+/** Whether this page is the first one after its person was signed out of an earlier one. @returns {boolean} */
+function takeSignedOut() {
+  const isSignedOut = tryStorage(() => sessionStorage.getItem(signedOutName())) === "yes";
+  tryStorage(() => sessionStorage.removeItem(signedOutName()));
+  return isSignedOut;
+}
 
 /** @param {Texts} texts without the names of FORM_FIELDS, as one text to compare */
 const describe = (texts) => JSON.stringify(texts.filter(([name]) => !FORM_FIELDS.includes(name)));
@@ -258,8 +275,11 @@ document.addEventListener("DOMContentLoaded", () => {
   const form = getForm();
   tryStorage(forgetOthers);
   const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
+  const isBackAgain = takeSignedOut();
+  if (!isBackAgain && navigation?.type === "navigate" && hasInitialQuery()) return forgetTexts();
   const texts = loadTexts();
-  if (!form || !texts.length || (navigation?.type === "navigate" && hasInitialQuery())) return;
+  if (!form || !texts.length) return;
+  if (isBackAgain) document.dispatchEvent(new Event("studio:restored"));
   const isSame = describe(texts) === describe(readTexts());
   // One form is never sent twice, also when the page is loaded again before the answer to a press.
   writeTexts(form, isSame ? readTexts().map((entry) => (entry[0] === "form_key" ? (texts.find(([name]) => name === "form_key") ?? entry) : entry)) : texts);
@@ -267,7 +287,6 @@ document.addEventListener("DOMContentLoaded", () => {
   // They speak of what the server began with.
   for (const note of form.querySelectorAll("[data-note]")) note.remove();
   triggerRefresh();
-  if (navigation?.type === "navigate") document.dispatchEvent(new Event("studio:restored"));
 });
 
 // On the way to the settings of an earlier film: the draft must hold the last letters before the next page offers it.
@@ -281,5 +300,11 @@ document.addEventListener("click", (event) => {
   const body = new FormData(form);
   url.searchParams.set("unsent", String(body.get("_page")).split(" ")[0] ?? "");
   const goOn = () => location.assign(url);
-  fetch(form.querySelector("#fields")?.getAttribute("hx-post") ?? "", { method: "POST", body, headers: { "HX-Request": "true" } }).then(goOn, goOn);
+  /** @param {Response} answer */
+  const goOnIfKept = ({ status, headers }) => {
+    if (status === 403) return triggerRefresh(); // which brings a new token
+    if (headers.has("HX-Redirect")) document.dispatchEvent(new Event("studio:signed-out"));
+    goOn();
+  };
+  fetch(form.querySelector("#fields")?.getAttribute("hx-post") ?? "", { method: "POST", body, headers: { "HX-Request": "true" } }).then(goOnIfKept, goOn);
 });

@@ -230,10 +230,15 @@ function uploadFiles(control, files) {
   for (const file of all.slice(0, room)) uploadFile(control, file, all.length > 1);
 }
 
+/** @param {HTMLElement} control */
+const getAddressField = (control) => /** @type {HTMLInputElement | null} */ (control.querySelector("input[type=url]"));
+/** @param {HTMLElement} control */
+const getAddress = (control) => getAddressField(control)?.value.trim();
+
 /** Imports a file from a URL; if that fails, the URL is put back, to be corrected. @param {HTMLElement} control */
 async function importFromUrl(control) {
-  const field = /** @type {HTMLInputElement | null} */ (control.querySelector("input[type=url]"));
-  const url = field?.value.trim();
+  const field = getAddressField(control);
+  const url = getAddress(control);
   if (!field || !url) return;
   clearErrors(control);
   if (countRoom(control) < 1) return addError(control, messages.mediaFull ?? "");
@@ -246,9 +251,12 @@ async function importFromUrl(control) {
   if (!isAdded && currentField instanceof HTMLInputElement && !currentField.value) currentField.value = url;
 }
 
-// An address that was typed and not added yet goes along with a press, once it is seen as a picture.
-document.addEventListener("studio:press", () => {
-  for (const control of listControls()) void importFromUrl(control);
+// An address that was typed and not added yet goes along with a press, once it is seen as a picture. One without a place stops it.
+document.addEventListener("studio:press", (event) => {
+  for (const control of listControls()) {
+    if (getAddress(control) && countRoom(control) < 1) event.preventDefault();
+    void importFromUrl(control);
+  }
 });
 
 // Until then no request of the form takes half an address along.
@@ -496,4 +504,12 @@ document.addEventListener("click", ({ target }) => {
 });
 document.addEventListener("htmx:afterSwap", ({ target }) => {
   if (target instanceof Element && target.id === "asset-picker-content" && !assetPicker.open) assetPicker.showModal();
+});
+// The form says at once what was deleted there and is chosen here.
+document.addEventListener("htmx:afterSwap", (event) => {
+  const { target, requestConfig } = /** @type {CustomEvent} */ (event).detail;
+  if (target?.id !== "asset-picker-content" || requestConfig.verb !== "post") return;
+  announceEdit();
+  const fields = document.getElementById("fields");
+  if (fields) triggerRefresh(fields);
 });

@@ -39,7 +39,10 @@ function showStatus(text, kind = "stopped") {
 
 /* --- A press waits until the page shows what it sends ----------------------------------------------- */
 
-/** A press that has not gone out yet, and the price that its button named. @typedef {{form: HTMLFormElement, price: string | undefined}} Press */
+/**
+ * A press that has not gone out yet, the price that its button named, and what the page said to look at before paying.
+ * @typedef {{form: HTMLFormElement, price: string | undefined, notices: string[]}} Press
+ */
 /** @type {Press | null} */
 let waitingPress = null;
 let isSending = false;
@@ -50,6 +53,8 @@ let shownCount = 0;
 /** Refreshes under way, with the changes that each knows of; a queued one begins before the one ahead leaves. @type {Map<XMLHttpRequest, number>} */
 const refreshes = new Map();
 
+/** @param {HTMLFormElement} form */
+const readNotices = (form) => [...form.querySelectorAll("[data-notice-for] span")].map(({ textContent }) => textContent ?? "");
 /** @param {HTMLFormElement} form */
 const countUploads = (form) => form.querySelectorAll("[data-uploading]").length;
 /** Whether the form will still change by itself. @param {HTMLFormElement} form */
@@ -87,15 +92,20 @@ document.addEventListener(
     if (!(form instanceof HTMLFormElement) || form.id !== "generate" || isSending || (submitter && submitter !== button)) return;
     const isPressed = waitingPress?.form === form || form.matches(".htmx-request");
     if (!isPressed) {
-      document.dispatchEvent(new Event("studio:press"));
-      commitChanges();
       showStatus("");
+      const isComplete = document.dispatchEvent(new Event("studio:press", { cancelable: true }));
+      commitChanges();
+      if (!isComplete) {
+        event.preventDefault();
+        event.stopPropagation();
+        return showStatus(messages.pressWithoutFile);
+      }
     }
     if (!isPressed && !isBusy(form)) return;
     event.preventDefault();
     event.stopPropagation();
     if (isPressed) return;
-    waitingPress = { form, price: button?.dataset.price };
+    waitingPress = { form, price: button?.dataset.price, notices: readNotices(form) };
     showWaiting(waitingPress);
   },
   true,
@@ -108,14 +118,15 @@ function showWaiting({ form }) {
   showStatus(texts[Math.min(count, 2)], "waiting");
 }
 
-/** Lets the waiting press go out once nothing is under way; at another price than it was given, it is asked for again. */
+/** Lets the waiting press go out once nothing is under way; at another price, or with something new to look at, it is asked for again. */
 function continuePress() {
   const press = waitingPress;
   const button = getButton();
   if (!press) return;
   if (!press.form.isConnected || !button) return stopPress(messages.pressTakenBack);
   if (isBusy(press.form)) return showWaiting(press);
-  if (button.disabled) return stopPress(messages.pressBlocked);
+  if (button.disabled || press.form.querySelector(".error-summary")) return stopPress(messages.pressBlocked);
+  if (readNotices(press.form).some((text) => !press.notices.includes(text))) return stopPress(messages.pressBlocked);
   if (button.dataset.price !== press.price) return stopPress(messages.pressPrice);
   waitingPress = null;
   showStatus("");

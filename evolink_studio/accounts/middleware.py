@@ -4,11 +4,13 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
 
 from evolink_studio.core.http import HtmxHttpRequest
 
@@ -39,7 +41,8 @@ class ExpiredSessionMiddleware:
     """Answer an htmx request after the session ended with 204 and `HX-Redirect` to sign-in.
 
     Otherwise htmx would swap the sign-in page into a card. Signing in leads back to the page that
-    asked, not to the address of the fragment.
+    asked, not to the address of the fragment. A form sent without scripts gets the sign-in page,
+    which says that nothing came of it.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -48,15 +51,16 @@ class ExpiredSessionMiddleware:
     def __call__(self, request: HtmxHttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         redirect_url = response.headers.get("Location", "")
-        if (
-            response.status_code == 302
-            and request.htmx
-            and redirect_url.startswith(reverse(settings.LOGIN_URL))
-        ):
+        if response.status_code != 302 or not redirect_url.startswith(reverse(settings.LOGIN_URL)):
+            return response
+        if request.htmx:
             page = _find_page(request)
             query = f"?{urlencode({REDIRECT_FIELD_NAME: page}, safe='/')}" if page else ""
             sign_in_url = f"{reverse(settings.LOGIN_URL)}{query}"
             return HttpResponse(status=204, headers={"HX-Redirect": sign_in_url})
+        is_form = request.method == "POST" and "text/html" in request.headers.get("Accept", "")
+        if is_form and f"?{REDIRECT_FIELD_NAME}=" in redirect_url:
+            messages.warning(request, _("You are signed out, so nothing was sent."))
         return response
 
 

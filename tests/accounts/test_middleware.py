@@ -146,3 +146,13 @@ def test_other_ways_of_a_fragment_are_left_alone(ada_client):
     answer = ada_client.get("/", headers={"HX-Request": "true"})
     assert answer.status_code == 302
     assert "HX-Redirect" not in answer
+
+
+def test_a_form_sent_without_scripts_after_the_session_ended_came_to_nothing(client, ada_client):
+    words = "You are signed out, so nothing was sent."
+    headers = {"accept": "text/html,*/*"}
+    answer = client.post("/create/veo3.1-pro/", {"prompt": "A cat"}, headers=headers)
+    assert answer.status_code == 302
+    assert words in client.get(answer["Location"]).content.decode()
+    signed_out = ada_client.post("/account/logout/", headers=headers, follow=True)
+    assert words not in signed_out.content.decode()

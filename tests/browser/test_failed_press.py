@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from evolink_studio.accounts.models import User
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.states import State
 from tests.browser.steps import (
     SUBMIT_URL,
     choose_option,
@@ -19,6 +20,7 @@ from tests.browser.steps import (
     upload_image,
     wait_until_idle,
 )
+from tests.factories import GenerationFactory
 from tests.sample_images import make_image
 
 VEO, KLING = "veo3.1-pro", "kling-o3-image-to-video"
@@ -107,6 +109,29 @@ def test_a_lost_answer_is_no_second_film(form_page):
     press_again_and_expect_one_film(form_page)
 
 
+def test_a_lost_answer_to_settings_left_as_they_are_is_no_second_film(form_page, idle_studio):
+    """Nothing was typed, and the page is loaded again. Nor does the next page say that nothing
+    was sent: nobody knows that."""
+    film = GenerationFactory(owner=idle_studio.owner, state=State.COMPLETED, prompt="A dog")
+    form_page.goto(idle_studio.build_url(f"/create/{VEO}/?from={film.pk}"))
+
+    def lose_answer(route):
+        route.fetch()
+        route.fulfill(status=502)
+
+    form_page.route(SUBMIT_URL, lose_answer)
+    form_page.click("[data-action=generate]")
+    expect(form_page.locator("#press-status")).to_contain_text("may have been taken or not")
+    form_page.unroute(SUBMIT_URL)
+    for load in (form_page.reload, lambda: open_model(form_page, idle_studio, VEO)):
+        load()
+        expect(form_page.locator("textarea[name=prompt]")).to_have_value("A dog")
+        wait_until_idle(form_page)
+        expect(form_page.locator("#press-status")).to_be_hidden()
+    press_generate(form_page)
+    assert Generation.objects.exclude(pk=film.pk).count() == 1
+
+
 def test_a_lost_csrf_cookie_costs_one_more_press(form_page):
     form_page.context.clear_cookies(name="csrftoken")
     form_page.click("[data-action=generate]")
@@ -145,11 +170,15 @@ def test_a_page_of_somebody_else_sends_nothing(form_page, idle_studio):
     assert Generation.objects.count() == 0
 
 
-def sign_in_again(page: Page) -> None:
+def sign_in(page: Page) -> None:
     page.fill("[name=login]", "ada")
     page.fill("[name=password]", "a-long-secret")
     page.press("[name=password]", "Enter")
     page.wait_for_url("**/create/**")
+
+
+def sign_in_again(page: Page) -> None:
+    sign_in(page)
     expect(page.locator("#press-status")).to_contain_text("here again")
 
 
@@ -175,6 +204,36 @@ def test_a_page_that_leads_to_sign_in_by_itself_keeps_everything_too(form_page):
     form_page.wait_for_url("**/account/login/**")
     sign_in_again(form_page)
     press_again_and_expect_one_film(form_page)
+
+
+def test_what_was_sent_is_not_said_to_be_unsent_after_signing_in_again(form_page):
+    press_generate(form_page)
+    expect(selected_card(form_page)).to_be_visible()
+    form_page.context.clear_cookies(name="sessionid")
+    form_page.locator("[popovertarget=model-picker]").first.click()
+    form_page.locator("#model-picker a[href='/create/grok-imagine-text-to-video/']").click()
+    form_page.wait_for_url("**/account/login/**")
+    sign_in(form_page)
+    wait_until_idle(form_page)
+    expect(form_page.locator("#press-status")).to_be_hidden()
+    expect(selected_card(form_page)).to_be_visible()
+
+
+def test_on_the_way_to_the_settings_of_a_film_nothing_is_lost_either(form_page, idle_studio):
+    film = GenerationFactory(owner=idle_studio.owner, state=State.COMPLETED, prompt="A dog")
+    form_page.goto(idle_studio.build_url(f"/create/{VEO}/?show={film.pk}"))
+    link = form_page.locator("#stage a", has_text="Use these settings")
+    fill_prompt(form_page, "Half a thought")
+    form_page.context.clear_cookies(name="csrftoken")
+    with form_page.expect_response(lambda r: r.url.endswith("/refresh/") and r.status == 200):
+        link.click()
+    expect(form_page.locator("textarea[name=prompt]")).to_have_value("Half a thought")
+    form_page.context.clear_cookies(name="sessionid")
+    fill_prompt(form_page, "A whole thought")
+    link.click()
+    form_page.wait_for_url("**/account/login/**")
+    sign_in_again(form_page)
+    expect(form_page.locator("textarea[name=prompt]")).to_have_value("A whole thought")
 
 
 def test_shots_are_back_after_signing_in_again(form_page, idle_studio):

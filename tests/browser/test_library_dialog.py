@@ -41,6 +41,20 @@ def test_selected_pictures_are_deleted_with_the_keyboard_after_a_question(
     assert len(questions) == 2
 
 
+def test_a_deleted_picture_leaves_the_form_at_once(page: Page, studio: LiveStudio) -> None:
+    AssetFactory(owner=studio.owner, name="cat.png")
+    open_dialog(page, studio)
+    with page.expect_response("**/refresh/"):
+        page.click(".asset-picker-item")
+    expect(page.locator("[data-media-item]")).to_have_count(1)
+    page.get_by_role("button", name="From my library").first.click()
+    page.get_by_role("checkbox", name="Select cat.png").check()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Delete selected files").click()
+    expect(page.locator("[data-media-item]")).to_have_count(0)
+    expect(page.locator("[data-error-for=image_urls]")).to_contain_text("no longer in your library")
+
+
 def test_a_checkbox_says_which_picture_it_selects(page: Page, studio: LiveStudio) -> None:
     asset = AssetFactory(owner=studio.owner, name="cat.png")
     open_dialog(page, studio)

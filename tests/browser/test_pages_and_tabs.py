@@ -9,7 +9,12 @@ from evolink_studio.generations.models import Draft, Generation
 from evolink_studio.generations.states import State
 from evolink_studio.generations.views.gallery import PAGE_SIZE
 from tests.browser.conftest import open_watched_page
-from tests.browser.steps import choose_option, fill_prompt, open_model, wait_until_idle
+from tests.browser.steps import (
+    choose_option,
+    fill_prompt,
+    open_model,
+    wait_until_idle,
+)
 from tests.factories import NOW, VEO, GenerationFactory
 
 GROK = "grok-imagine-text-to-video"
@@ -78,6 +83,23 @@ def test_a_form_that_is_begun_afresh_stays_so(ada_page, idle_studio):
     save_prompt(ada_page, "Half a thought")
     ada_page.goto(idle_studio.build_url(f"/create/{GROK}/?afresh"))
     expect_prompt(ada_page, "")
+    ada_page.reload()
+    wait_until_idle(ada_page)
+    expect_prompt(ada_page, "")
+
+
+def test_the_settings_of_a_film_stay_over_a_reload(ada_page, idle_studio):
+    (film,) = make_films(idle_studio.owner, 1)
+    open_model(ada_page, idle_studio, VEO)
+    save_prompt(ada_page, "Half a thought")
+    ada_page.goto(idle_studio.build_url(f"/create/{VEO}/?from={film.pk}"))
+    for _ in range(2):
+        expect_prompt(ada_page, "Film 0")
+        expect(ada_page.locator("[data-note]")).to_contain_text("Undo")
+        ada_page.reload()
+        wait_until_idle(ada_page)
+    ada_page.locator("[data-note] a", has_text="Undo").click()
+    expect_prompt(ada_page, "Half a thought")
 
 
 def test_a_press_under_way_at_a_reload_is_not_sent_twice(ada_page, idle_studio):

@@ -153,8 +153,60 @@ def test_a_press_waits_for_a_picture_that_is_being_changed(ada_page, idle_studio
         ada_page.click("[data-fit='1280x720']")
         ada_page.click("[data-action=generate]")
         expect(press_status(ada_page)).to_contain_text("Sending when the picture is in")
+    # Until it fits there is no price, so that nobody has agreed to one.
+    expect(press_status(ada_page)).to_contain_text("shows another price now, so nothing was sent")
+    assert Generation.objects.count() == 0
+    press_generate(ada_page)
     expect(selected_card(ada_page)).to_be_visible()
     assert [asset.width for asset in Generation.objects.get().inputs.all()] == [1280]
+
+
+def test_a_press_stops_at_a_picture_that_does_not_fit(ada_page, idle_studio, tmp_path):
+    open_model(ada_page, idle_studio, "sora-2-preview")
+    fill_prompt(ada_page, "A cat")
+    with hold_requests(ada_page, UPLOAD):
+        choose_files(ada_page, write_images(tmp_path, "cat.png"))
+        ada_page.click("[data-action=generate]")
+        expect(press_status(ada_page)).to_contain_text("Sending when the picture is in")
+    expect(ada_page.locator("[data-error-for=image_urls]")).to_contain_text("must have exactly")
+    expect(press_status(ada_page).locator(".press-text")).to_have_text("Nothing was sent.")
+    assert Generation.objects.count() == 0
+
+
+def test_a_press_stops_at_a_notice_that_was_not_there_when_it_was_given(
+    ada_page, idle_studio, tmp_path
+):
+    open_model(ada_page, idle_studio, KLING)
+    fill_prompt(ada_page, "A cat")
+    picture = tmp_path / "long.png"
+    picture.write_bytes(make_image(width=1200, height=310))
+    with hold_requests(ada_page, UPLOAD):
+        choose_files(ada_page, [picture])
+        ada_page.click("[data-action=generate]")
+        expect(press_status(ada_page)).to_contain_text("Sending when the picture is in")
+    expect(ada_page.locator(".notice-summary")).to_contain_text("Reference pictures")
+    expect(press_status(ada_page).locator(".press-text")).to_have_text("Nothing was sent.")
+    assert Generation.objects.count() == 0
+    press_generate(ada_page)
+    assert sent_names() == ["long.png"]
+
+
+def test_an_address_without_a_place_stops_the_press(ada_page, idle_studio, tmp_path):
+    """A file is on its way to the only place: the page shows both, and only one could be sent."""
+    open_model(ada_page, idle_studio, SEEDANCE)
+    fill_prompt(ada_page, "A cat")
+    with hold_requests(ada_page, UPLOAD):
+        ada_page.click(".url-import summary")
+        ada_page.fill("input[type=url][name=image_urls]", "https://example.com/dog.png")
+        choose_files(ada_page, write_images(tmp_path, "cat.png"))
+        ada_page.click("[data-action=generate]")
+        expect(press_status(ada_page)).to_contain_text("Nothing was sent")
+        expect(ada_page.locator("[data-error-for=image_urls]")).to_contain_text("no room")
+    expect(ada_page.locator("[data-media-item]")).to_have_count(1)
+    wait_until_idle(ada_page)
+    assert Generation.objects.count() == 0
+    press_generate(ada_page)
+    assert sent_names() == ["cat.png"]
 
 
 def test_a_press_waits_for_a_command_that_is_under_way(ada_page, idle_studio, tmp_path):
