@@ -233,15 +233,17 @@ class Channel(HTTPChannel):
     def handle_write(self) -> None:
         """Send; after a request that was cut, say the end and go on reading for a while."""
         self._sendable_bytes = MAX_SENT_AT_ONCE_BYTES
-        if self.is_cut and self.close_when_flushed and not self.requests:
-            self._flush_exception(self._flush_some)
-            if not self.total_outbufs_len and not self.will_close:
-                self.close_when_flushed = False
-                self.lingering_since = time.time()
-                self.socket.shutdown(socket.SHUT_WR)
-            if not self.will_close:
-                return
-        super().handle_write()
+        if not self.is_cut or self.will_close:
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some_if_lockable)
+        is_answered = self.close_when_flushed and not self.requests and not self.total_outbufs_len
+        if self.will_close:
+            self.handle_close()
+        elif is_answered:
+            self.close_when_flushed = False
+            self.lingering_since = time.time()
+            self.socket.shutdown(socket.SHUT_WR)
 
     def readable(self) -> bool:
         return self.lingering_since is not None or bool(super().readable())
