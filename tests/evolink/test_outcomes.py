@@ -20,8 +20,10 @@ WORDS = {
     ],
     Outcome.EXPIRED: ["expired", "EXPIRED", " Expired ", "task-expired"],
     Outcome.TIMED_OUT: ["timeout", "time_out", "time-out", "Timed Out", "TIMEDOUT"],
-    Outcome.REJECTED: ["rejected", "REJECTED", "refused", "denied", "content_filtered", "blocked"]
-    + ["CONTENT_POLICY_VIOLATION"],
+    Outcome.REJECTED: [
+        *("rejected", "REJECTED", "refused", "denied", "content_filtered", "blocked"),
+        "CONTENT_POLICY_VIOLATION",
+    ],
     Outcome.RUNNING: [
         *("pending", "PENDING", "queued", "in_queue", "processing", "PROCESSING", "in_progress"),
         *("In Progress", "in-progress", "InProgress", "INPROGRESS", "running", "submitted"),
