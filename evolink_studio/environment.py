@@ -40,6 +40,8 @@ DEFAULT_API_URL = "https://api.evolink.ai"
 DEFAULT_FILES_URL = "https://files-api.evolink.ai"
 DATABASE_ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
 MAX_RUNNING = 1_000_000
+MAX_UPLOADS = 1_000_000
+MAX_LIBRARY_MB = 1_000_000_000
 _PARSERS: dict[str, Callable[[Any], Any]] = {
     "evolink_api_url": parse_service_url,
     "evolink_files_url": parse_service_url,
@@ -196,12 +198,14 @@ class Environment(BaseSettings):
     uploads_per_hour: int = Field(
         300,
         ge=0,
+        le=MAX_UPLOADS,
         validation_alias="UPLOADS_PER_HOUR",
         description="How many files a person may add within an hour. `0`: no limit.",
     )
     library_mb_per_person: int = Field(
         5000,
         ge=0,
+        le=MAX_LIBRARY_MB,
         validation_alias="LIBRARY_MB_PER_PERSON",
         description="How much the files a person adds may take, in MB; films made here are not "
         "counted. `0`: no limit.",

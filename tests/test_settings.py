@@ -83,6 +83,8 @@ INVALID_VALUES = [
     ("BIND", "127.1"),
     ("WEB_WORKERS", "-1"),
     ("RUNNING_AT_ONCE", "9" * 30),
+    ("UPLOADS_PER_HOUR", "9" * 30),
+    ("LIBRARY_MB_PER_PERSON", "9" * 30),
     ("RUNNING_PER_PERSON", "1.5"),
     ("CREDITS_PER_USD", "0"),
     ("CREDITS_PER_USD", "NaN"),

@@ -1,4 +1,8 @@
-"""Request bodies without a length (Transfer-Encoding: chunked), which Django takes for empty."""
+"""Request bodies without a length (Transfer-Encoding: chunked), which Django takes for empty.
+
+The studio's own web worker gives a body its length itself, and leaves only those whose end it
+cannot know. Other WSGI servers leave all to the application.
+"""
 
 import io
 from collections.abc import Callable, Iterable
@@ -70,7 +74,6 @@ def _refuse(start_response: StartResponse, status: str, text: str) -> Iterable[b
     headers = [
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Content-Length", str(len(content))),
-        ("Connection", "close"),  # what is left of the body is not read as the next request
     ]
     start_response(status, headers)
     return [content]

@@ -35,9 +35,11 @@ FAILED_OUTCOMES = frozenset(
 _WORDS_BY_OUTCOME: dict[Outcome, str] = {
     Outcome.COMPLETED: (
         "completed complete completion succeeded succeed succeeds success successful successfully"
-        " done finished finish ok ready"
+        " done finished finish fulfilled ok ready"
     ),
-    Outcome.FAILED: "failed fail fails failure error errored exception crashed unsuccessful",
+    Outcome.FAILED: (
+        "failed fail fails failure error errored exception crashed unsuccessful interrupted invalid"
+    ),
     Outcome.CANCELLED: (
         "cancelled canceled cancel aborted abort terminated stopped killed revoked deleted"
     ),
@@ -45,7 +47,8 @@ _WORDS_BY_OUTCOME: dict[Outcome, str] = {
     Outcome.TIMED_OUT: "timeout timedout time_out timed_out deadline_exceeded",
     Outcome.REJECTED: (
         "rejected reject refused denied declined blocked moderated nsfw content_filtered"
-        " content_moderated violation"
+        " content_moderated content_blocked safety_blocked"
+        " violation policy_violation content_policy_violation"
     ),
     Outcome.RUNNING: (
         "pending queued queue queueing queuing in_queue enqueued waiting wait submitted submitting"
@@ -54,6 +57,7 @@ _WORDS_BY_OUTCOME: dict[Outcome, str] = {
         " in_progress inprogress progress running run working active executing execute ongoing"
         " generating rendering encoding uploading upscaling postprocessing post_processing"
         " finalizing finishing saving retrying throttled moderating reviewing validating partial"
+        " paused suspended cancelling canceling"
     ),
 }
 _OUTCOME_BY_WORD = {

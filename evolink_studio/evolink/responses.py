@@ -87,8 +87,9 @@ _STATUS_BY_CODE = {
 }
 
 _REFUSAL_STATUSES = frozenset({400, 401, 402, 403, 404, 413, 422})
-# EvoLink says itself that it may have taken the request, whatever the status.
-_UNCLEAR_CODES = frozenset({"paid_outcome_unknown", "idempotency_conflict"})
+# EvoLink says itself that it may have taken the request, whatever the status. Letters alone: it
+# counts in any spelling and wherever it stands.
+_UNCLEAR_WORDS = (b"paidoutcomeunknown", b"idempotencyconflict")
 # What EvoLink adds to an error that helps to mend it (seen), in the order shown.
 _HELPFUL_FIELDS = (
     *("estimated_credits", "account_balance_credits", "used_credits", "remaining_credits"),
@@ -112,11 +113,6 @@ class _ErrorBody:
     def is_error(self) -> bool:
         """Whether it says anything: an HTML page or another JSON does not."""
         return bool(self.code or self.error_type or self.message)
-
-    @property
-    def is_unclear(self) -> bool:
-        """Whether EvoLink says that it may have taken the request."""
-        return not _UNCLEAR_CODES.isdisjoint({self.code.lower(), self.error_type.lower()})
 
     @property
     def full_message(self) -> str:
@@ -241,7 +237,7 @@ def _parse_success_body(
     document = parse_json(response.body)
     if not 200 <= response.status < 300:
         error_body = _parse_error_body(document)
-        if _is_refusal(response.status, document, error_body):
+        if _is_refusal(response, document, error_body):
             raise _build_rejection(response, error_body, response.status)
         raise _build_error(response, error_body, fallback_error)
     if not isinstance(document, expected_types):
@@ -251,18 +247,32 @@ def _parse_success_body(
     return document
 
 
-def _is_refusal(status: int, document: object, error_body: _ErrorBody) -> bool:
+def _is_refusal(response: RawResponse, document: object, error_body: _ErrorBody) -> bool:
     """Whether EvoLink itself says that it did not take the request.
 
     A body that names a task is no refusal, and neither is one that is cut or no error.
     """
-    names_task = isinstance(document, Mapping) and bool(document.get("id"))
     return (
-        (status in _REFUSAL_STATUSES or status == 429)
+        (response.status in _REFUSAL_STATUSES or response.status == 429)
         and error_body.is_error
-        and not error_body.is_unclear
-        and not names_task
+        and not _is_unclear(response.body)
+        and not _names_task(document)
     )
+
+
+def _is_unclear(body: bytes) -> bool:
+    """Whether EvoLink says that it may have taken the request."""
+    letters = re.sub(rb"[^a-z]", b"", body.lower())
+    return any(word in letters for word in _UNCLEAR_WORDS)
+
+
+def _names_task(document: object) -> bool:
+    """Whether the body speaks of a task, so that it may have been taken."""
+    if not isinstance(document, Mapping):
+        return False
+    parts = [document, *(document.get(name) for name in ("data", "task", "error", "result"))]
+    mappings = [part for part in parts if isinstance(part, Mapping)]
+    return any(part.get("id") or part.get("task_id") for part in mappings)
 
 
 def _parse_error_body(document: object) -> _ErrorBody:
@@ -308,10 +318,10 @@ def _format_fact(value: object) -> str:
 
 def _error_in_success(response: RawResponse, document: Mapping[str, Any]) -> EvoLinkError | None:
     """The rejection in the body of a 200; None if there is none or an id makes it uncertain."""
-    if document.get("id") or not (document.get("error") or document.get("success") is False):
+    if _names_task(document) or not (document.get("error") or document.get("success") is False):
         return None
     error_body = _parse_error_body(document)
-    if not error_body.implied_status or error_body.is_unclear:
+    if not error_body.implied_status or _is_unclear(response.body):
         return None
     return _build_rejection(response, error_body, error_body.implied_status)
 

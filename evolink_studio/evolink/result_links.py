@@ -6,6 +6,7 @@ objects with a `url`, and the shapes of the makers of the models.
 
 import json
 import re
+import string
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,13 +14,14 @@ from evolink_studio.evolink.redaction import is_clean_text
 
 _URL_PATTERN = re.compile(r"https?://[^\s<>\"\\]{1,4000}", re.IGNORECASE)
 _MAX_DEPTH = 8
+_BLANKS = string.whitespace + "\u00a0\u200b\u2060\ufeff"
 _MAX_EMBEDDED_JSON_LENGTH = 500_000  # characters
 
 # Fields of a task that hold results. The first with a link counts: the others repeat it.
 _RESULT_FIELDS = (
     *("results", "result", "result_urls", "result_url", "result_data", "task_result"),
     *("videos", "video", "video_urls", "video_url", "outputs", "output", "output_url"),
-    *("urls", "url", "files", "file_url", "download_url", "content", "data"),
+    *("urls", "url", "files", "file_url", "download_url", "content", "data", "response"),
 )
 # In one object the same result under several names: the first with a link counts.
 _LINK_FIELDS = (
@@ -35,6 +37,15 @@ _SIDE_FIELD_PATTERN = re.compile(
 )
 
 
+def _to_plain_name(name: str) -> str:
+    """ "videourl" for "video_url", "videoUrl" and "VIDEO-URL"."""
+    return name.replace("_", "").replace("-", "").lower()
+
+
+_PLAIN_RESULT_FIELDS = tuple(dict.fromkeys(map(_to_plain_name, _RESULT_FIELDS)))
+_PLAIN_LINK_FIELDS = tuple(dict.fromkeys(map(_to_plain_name, _LINK_FIELDS)))
+
+
 def is_link(value: object) -> bool:
     """Whether `value` is the text of an http(s) URL."""
     return isinstance(value, str) and bool(_URL_PATTERN.fullmatch(value)) and is_clean_text(value)
@@ -42,10 +53,19 @@ def is_link(value: object) -> bool:
 
 def find_result_links(task: Mapping[str, Any]) -> tuple[str, ...]:
     """The links of a task's results in their order, each once; () without any."""
-    for name in _RESULT_FIELDS:
-        if links := _unique(_find_links(task.get(name), _MAX_DEPTH)):
+    values_by_name = _index_by_plain_name(task)
+    for name in _PLAIN_RESULT_FIELDS:
+        if links := _unique(_find_links(values_by_name.get(name), _MAX_DEPTH)):
             return links
     return ()
+
+
+def _index_by_plain_name(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields; of several that are one name in another spelling, the first."""
+    values_by_name: dict[str, Any] = {}
+    for name, item in value.items():
+        values_by_name.setdefault(_to_plain_name(name), item)
+    return values_by_name
 
 
 def _unique(links: Iterable[str]) -> tuple[str, ...]:
@@ -65,21 +85,24 @@ def _find_links(value: object, depth: int) -> Iterator[str]:
 
 
 def _find_in_object(value: Mapping[str, Any], depth: int) -> Iterator[str]:
-    for name in _LINK_FIELDS:
-        if links := _unique(_find_links(value.get(name), depth - 1)):
+    values_by_name = _index_by_plain_name(value)
+    for name in _PLAIN_LINK_FIELDS:
+        if links := _unique(_find_links(values_by_name.get(name), depth - 1)):
             yield from links
             return
     for name, item in value.items():
-        if name not in _LINK_FIELDS and not _SIDE_FIELD_PATTERN.search(str(name)):
+        is_searched = _to_plain_name(name) in _PLAIN_LINK_FIELDS
+        if not is_searched and not _SIDE_FIELD_PATTERN.search(name):
             yield from _find_links(item, depth - 1)
 
 
 def _find_in_text(text: str, depth: int) -> Iterator[str]:
-    """A link with blanks around it, or JSON as text."""
-    stripped_text = text.strip()
-    if is_link(stripped_text):
-        yield stripped_text
-    elif stripped_text[:1] in ("[", "{") and len(text) <= _MAX_EMBEDDED_JSON_LENGTH:
+    """Links with blanks around them, also some that cannot be seen; or JSON as text."""
+    stripped_text = text.strip(_BLANKS)
+    words = stripped_text.split()
+    if words and all(is_link(word) for word in words):
+        yield from words
+    elif stripped_text[:1] in ("[", "{", '"') and len(text) <= _MAX_EMBEDDED_JSON_LENGTH:
         try:
             document = json.loads(stripped_text)
         except (ValueError, RecursionError):

@@ -221,9 +221,9 @@ def add_upload(*, owner: User, file: "UploadedFile[Any]", kind: str = "", now: d
     """Store an uploaded file of this kind, by default the detected one. Raises FileRejected."""
     with _reject_on_outage():
         _count_upload(owner.pk, now)
-    kind = kind or containers.detect_kind(file.read(containers.HEAD_BYTES))
-    file.seek(0)
     content: BinaryIO = file  # type: ignore[assignment]  # Django's File reads like one
+    kind = kind or containers.detect_kind(content)
+    content.seek(0)
     with _reject_on_outage():
         return _ADDER_BY_KIND[kind](
             owner=owner, content=content, name=file.name or "", origin=Origin.UPLOAD, now=now
@@ -255,7 +255,7 @@ def add_result(*, owner_id: int, path: Path, name: str, now: datetime) -> Asset:
     StorageUnavailable (OSErrors) while the storage cannot take it.
     """
     with path.open("rb") as file:
-        kind = containers.detect_kind(file.read(containers.HEAD_BYTES))
+        kind = containers.detect_kind(file)
     try:
         asset = _STORER_BY_KIND[kind](path, owner_id, name, Origin.RESULT, now)
     except (InvalidVideo, InvalidImage, InvalidAudio, ImageTooLarge) as error:

@@ -59,28 +59,38 @@ def get_beginning_bytes() -> int:
 
 
 class RequestParser(HTTPRequestParser):
-    """Receives one request. `is_cut` is true when its body is longer than what is received.
+    """Receives one request. `is_cut` is true when its body is not received to its end.
 
-    Then the application gets the beginning of the body and the announced length, so that it can
-    say in its own words that this is too much.
+    Of a body that is too long the application gets the beginning and the announced length, so that
+    it can say in its own words that this is too much. The other reasons are a request that is no
+    HTTP, and chunks in HTTP 1.0, which knows none (see `core.chunked_bodies`).
     """
 
     is_cut = False
     completed: bool
     content_length: int
     body_rcv: Any
+    error: Any
+    headers: dict[str, str]
 
     def parse_header(self, header_plus: bytes) -> None:
         """Raises what waitress answers a broken head with."""
         super().parse_header(header_plus)
+        self.is_cut = self.has_unknown_end
         if self.content_length > get_max_body_bytes():
             self.is_cut = True
             self.content_length = get_beginning_bytes()
             self.body_rcv = FixedStreamReceiver(self.content_length, self.body_rcv.getbuf())
 
+    @property
+    def has_unknown_end(self) -> bool:
+        """Whether it has a Transfer-Encoding that was not undone."""
+        return "TRANSFER_ENCODING" in self.headers
+
     def received(self, data: bytes) -> int:
         """The number of bytes used; of a body that is cut, also what is thrown away."""
         used: int = super().received(data)
+        self.is_cut = self.is_cut or self.error is not None
         if self.chunked and not self.completed and self.body_bytes_received > get_max_body_bytes():
             self.is_cut = self.completed = True
             self.headers["CONTENT_LENGTH"] = str(self.body_bytes_received)
@@ -122,6 +132,7 @@ class RequestTask(WSGITask):
         environ: dict[str, Any] = super().get_environment()
         environ["wsgi.file_wrapper"] = FileBody
         environ["wsgi.multiprocess"] = True
+        environ["wsgi.input_terminated"] = not self.request.has_unknown_end
         if self.request.command == "HEAD":
             del environ["wsgi.file_wrapper"]
         return environ
@@ -171,12 +182,15 @@ class Channel(HTTPChannel):
         self._sendable_bytes = MAX_SENT_AT_ONCE_BYTES
 
     def received(self, data: bytes) -> bool:
-        """Whether it was used. Notes when a request begins, and that its body was cut."""
+        """Whether it was used. Notes when a request begins."""
         if self.request is None:
             self.request_started_at = time.time()
-        is_used: bool = super().received(data)
-        self.is_cut = any(request.is_cut for request in self.requests)
-        return is_used
+        return bool(super().received(data))
+
+    def service(self) -> None:
+        """Answer a request, in a thread. Nothing follows one that was cut."""
+        self.is_cut = self.requests[0].is_cut
+        super().service()
 
     def is_overdue(self, now: float, deadlines: Deadlines) -> bool:
         """Whether this connection has had its time. `now` in seconds since 1970."""
@@ -219,15 +233,17 @@ class Channel(HTTPChannel):
     def handle_write(self) -> None:
         """Send; after a request that was cut, say the end and go on reading for a while."""
         self._sendable_bytes = MAX_SENT_AT_ONCE_BYTES
-        if self.is_cut and self.close_when_flushed and not self.requests:
-            self._flush_exception(self._flush_some)
-            if not self.total_outbufs_len and not self.will_close:
-                self.close_when_flushed = False
-                self.lingering_since = time.time()
-                self.socket.shutdown(socket.SHUT_WR)
-            if not self.will_close:
-                return
-        super().handle_write()
+        if not self.is_cut or self.will_close:
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some_if_lockable)
+        is_answered = self.close_when_flushed and not self.requests and not self.total_outbufs_len
+        if self.will_close:
+            self.handle_close()
+        elif is_answered:
+            self.close_when_flushed = False
+            self.lingering_since = time.time()
+            self.socket.shutdown(socket.SHUT_WR)
 
     def readable(self) -> bool:
         return self.lingering_since is not None or bool(super().readable())

@@ -56,6 +56,28 @@ UNKNOWN_OUTCOMES = {
     "same key": make_error_reply(409, "idempotency_conflict"),
     "a status without a meaning here": make_error_reply(418, "invalid_request"),
     "refused, and a task beside": make_error_reply(400, "invalid_request", id="task-1"),
+    **{
+        f"refused, and a task {where}": make_reply({"error": {"code": "x", **error}, **beside}, 400)
+        for where, error, beside in (
+            ("by its other name", {}, {"task_id": "task-1"}),
+            ("in the data", {}, {"data": {"id": "task-1"}}),
+            ("in the error", {"task_id": "task-1"}, {}),
+        )
+    },
+    **{
+        f"unknown to EvoLink, {where}": make_reply({"code": "x", "error": error, **beside}, 400)
+        for where, error, beside in (
+            ("as words", {"code": "paid-outcome-unknown"}, {}),
+            ("in the message", {"message": "paid_outcome_unknown: ask again"}, {}),
+            (
+                "in the details",
+                {"message": "No", "details": [{"reason": "idempotencyConflict"}]},
+                {},
+            ),
+            ("as text", "paid_outcome_unknown", {}),
+            ("beside the error", {"message": "No"}, {"code": "idempotency_conflict"}),
+        )
+    },
     "half a refusal": cut_reply_body(make_error_reply(400, "invalid_request"), 40),
     "half a limit": cut_reply_body(make_error_reply(429, "rate_limit_exceeded"), 40),
     "asked to wait by nobody": make_reply(b"", 429, retry_after="5"),

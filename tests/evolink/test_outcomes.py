@@ -20,12 +20,16 @@ WORDS = {
     ],
     Outcome.EXPIRED: ["expired", "EXPIRED", " Expired ", "task-expired"],
     Outcome.TIMED_OUT: ["timeout", "time_out", "time-out", "Timed Out", "TIMEDOUT"],
-    Outcome.REJECTED: ["rejected", "REJECTED", "refused", "denied", "content_filtered", "blocked"],
+    Outcome.REJECTED: [
+        *("rejected", "REJECTED", "refused", "denied", "content_filtered", "blocked"),
+        "CONTENT_POLICY_VIOLATION",
+    ],
     Outcome.RUNNING: [
         *("pending", "PENDING", "queued", "in_queue", "processing", "PROCESSING", "in_progress"),
         *("In Progress", "in-progress", "InProgress", "INPROGRESS", "running", "submitted"),
         *("accepted", "created", "scheduled", "not_started", "starting", "generating", "rendering"),
         *("TASK_STATUS_PROCESSING", "moderating", "retrying", "waiting", "preparing", "uploading"),
+        *("Cancelling", "paused"),
     ],
     Outcome.UNRECOGNIZED: ["", " ", "?", "painting", "waiting_for_paint", "7", "x" * 500, "task"],
 }

@@ -40,6 +40,13 @@ SHAPES = {
     "content": {"content": [{"video_url": {"url": A}}, {"video_url": {"url": B}}]},
     "JSON as text": {"results": json.dumps([{"url": A}, {"url": B}])},
     "JSON as text in a field": {"result_data": json.dumps({"videos": [A, B]})},
+    "names in another spelling": {"resultUrls": [{"videoUrl": A}, {"URL": B, "fileUrl": PICTURE}]},
+    "as Google's": {
+        "response": {"generatedVideos": [{"video": {"uri": A}}, {"video": {"uri": B}}]}
+    },
+    "a text with several": {"results": f"{A}\n{B}"},
+    "blanks that cannot be seen": {"results": [f"\ufeff{A}", f"\u00a0{B}\u200b"]},
+    "JSON of one text": {"results": [json.dumps(A), json.dumps(f" {B}")]},
     "several names of one": {
         "results": [{"url": A, "download_url": PICTURE}, {"video_url": B, "url": PICTURE}]
     },

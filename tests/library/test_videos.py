@@ -1,5 +1,6 @@
 """Which films and sounds are taken, and what is known of them."""
 
+import io
 from decimal import Decimal
 
 import av
@@ -7,6 +8,7 @@ import pytest
 
 from evolink_studio.library.exceptions import InvalidAudio, InvalidVideo
 from evolink_studio.library.media import audio, repackaging, video
+from evolink_studio.library.media.containers import detect_kind
 from tests.sample_images import decode_image, make_image
 from tests.sample_videos import (
     make_audio,
@@ -144,6 +146,7 @@ LEADING_BOXES = {
     "skip": b"\0\0\0\x10skip" + bytes(8),
     "wide": b"\0\0\0\x08wide",
     "uuid": b"\0\0\0\x20uuid" + bytes(24),
+    "one that nobody knows": b"\0\0\x10\0abcd" + bytes(4088),
     "two": b"\0\0\0\x08free\0\0\0\x08wide",
     "64 bits": b"\0\0\0\x01free\0\0\0\0\0\0\0\x18" + bytes(8),
     "styp": b"\0\0\0\x18stypmsdh\0\0\0\0msdhmsix",
@@ -163,13 +166,28 @@ def test_a_film_may_begin_with_another_box_and_gets_a_plain_beginning(tmp_path, 
     assert abs(facts.seconds - 2) < Decimal("0.1")
 
 
-@pytest.mark.parametrize("name", [b"free", b"skip", b"wide", b"styp", b"uuid"])
+@pytest.mark.parametrize("name", [b"free", b"skip", b"wide", b"styp", b"uuid", b"abcd"])
 def test_a_film_whose_first_box_was_renamed_plays(tmp_path, name):
     path = make_video(tmp_path / "a.mp4")
     content = path.read_bytes()
     path.write_bytes(content[:4] + name + content[8:])
     assert video.probe_video(path).seconds == 2
     assert video.probe_video(repackage(path)).format == "mp4"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"\0\0\x10\0abcd" + bytes(4088) + b"\0\0\0\x20ftypisom" + bytes(20), "video"),
+        (b"\0\0\0\x20ftypheic" + bytes(20) + b"\0\0\0\x10moov" + bytes(8), "image"),
+        (b"\0\0\x10\0abcd" + bytes(4088) + b"\0\0\0\x10efgh" + bytes(8), "image"),
+        (b"\0\0\0\x01abcd" + b"\xff" * 8, "image"),
+        (b"a moov is a box of a film", "image"),
+        (b"", "image"),
+    ],
+)
+def test_a_film_is_told_by_any_of_its_first_boxes(content, kind):
+    assert detect_kind(io.BytesIO(content)) == kind
 
 
 def test_a_film_whose_first_two_boxes_changed_places_plays(tmp_path):

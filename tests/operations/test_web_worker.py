@@ -13,6 +13,7 @@ import pytest
 from waitress import wasyncore
 from waitress.task import ThreadedTaskDispatcher
 
+from evolink_studio.core.chunked_bodies import read_chunked_bodies
 from evolink_studio.operations.web_worker import (
     MAX_HEAD_BYTES,
     Channel,
@@ -145,6 +146,29 @@ def read_to_end(client: socket.socket) -> bytes:
     while part := client.recv(65536):
         content += part
     return content
+
+
+def test_chunks_in_http_1_0_are_refused_by_the_application(small_limits):
+    """It knows none: the body would be taken for empty, or for the next request."""
+    hidden = b"GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n"
+    with serve(read_chunked_bodies(echo)) as running, running.connect() as client:
+        head = b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n"
+        client.sendall(head + b"5\r\nhello\r\n0\r\n\r\n" + hidden + b"x" * 1_000_000)
+        client.shutdown(socket.SHUT_WR)
+        answer = read_to_end(client)
+    assert answer.startswith(b"HTTP/1.0 411 Length Required\r\n")
+    assert answer.count(b"HTTP/1.") == 1
+    assert b"Nothing was sent or charged" in answer
+
+
+@pytest.mark.parametrize(
+    "head", [b"Transfer-Encoding: gzip, chunked", b"Content-Length: many", b"A:" + b"a" * 40_000]
+)
+def test_who_sends_much_after_a_broken_head_still_gets_the_answer(head):
+    with serve(echo) as running, running.connect() as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\n" + head + b"\r\n\r\n" + b"x" * 9_000_000)
+        client.shutdown(socket.SHUT_WR)
+        assert read_to_end(client).split()[1] in {b"400", b"431", b"501"}
 
 
 def test_a_head_has_a_limit():

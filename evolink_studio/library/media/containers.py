@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,11 +67,13 @@ _IMAGE_BRANDS = {
     b"msf1",
 }
 _FORMAT_BY_BRAND = {b"qt  ": MOV, b"M4A ": M4A, b"M4B ": M4A}
+_FILM_BOXES = {b"ftyp", b"moov", b"moof"}
 _QUICKTIME_ATOMS = {b"moov", b"mdat", b"wide", b"skip", b"pnot"}
 # Boxes that may stand before "ftyp", or where there is none.
 _LEADING_BOXES = {b"free", b"styp", b"uuid", b"sidx", b"moof", b"junk", b"udta", b"emsg", b"prft"}
 _MAX_LEADING_BOX_BYTES = 1 << 28  # else it is a text with such a word in it
 _MAX_LEADING_BOXES = 64
+_BOX_NAME_PATTERN = re.compile(rb"[\x20-\x7e\xa9]{4}")
 _FORMAT_BY_PREFIX = {b"ID3": MP3, b"OggS": OGG}
 
 
@@ -108,10 +111,21 @@ def _read_box_size(head: bytes) -> int:
     return int.from_bytes(head[:4], "big")
 
 
-def detect_kind(head: bytes) -> MediaKind:
+def detect_kind(file: BinaryIO) -> MediaKind:
     """The kind by the first bytes. Unknown content counts as an image, whose decoder rejects it."""
-    container_format = match_signature(head)
+    container_format = _match_file(file)
     return container_format.kind if container_format else "image"
+
+
+def _match_file(file: BinaryIO) -> ContainerFormat | None:
+    """`match_signature`; also where a box that nobody knows stands before those of a film."""
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    container_format = match_signature(head)
+    if container_format is not None or head[4:8] == b"ftyp":
+        return container_format
+    names = {box[4:8] for box in _iterate_boxes(file)}
+    return None if names.isdisjoint(_FILM_BOXES) else MP4
 
 
 def _is_mp3_frame(head: bytes) -> bool:
@@ -149,9 +163,9 @@ def detect_container(
 ) -> ContainerFormat:
     """The format by the first bytes. Raises `error_class` if it is not of this kind."""
     with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-        container_format = match_signature(head)
-        if container_format in (MP4, MOV) and not is_plain(head):
+        container_format = _match_file(file)
+        file.seek(0)
+        if container_format in (MP4, MOV) and not is_plain(file.read(HEAD_BYTES)):
             container_format = match_signature(_find_file_type_box(file)) or container_format
     if container_format is None or container_format.kind != kind:
         raise error_class
@@ -165,6 +179,11 @@ def is_plain(head: bytes) -> bool:
 
 def _find_file_type_box(file: BinaryIO) -> bytes:
     """The "ftyp" box behind other boxes; b"" without one."""
+    return next((box for box in _iterate_boxes(file) if box[4:8] == b"ftyp"), b"")
+
+
+def _iterate_boxes(file: BinaryIO) -> Iterator[bytes]:
+    """The beginnings of the first boxes of the MP4 family, as far as they are such."""
     offset = 0
     for _ in range(_MAX_LEADING_BOXES):
         file.seek(offset)
@@ -172,12 +191,10 @@ def _find_file_type_box(file: BinaryIO) -> bytes:
         size = _read_box_size(head)
         if size == 1:  # the real size follows, in 64 bits
             size = int.from_bytes(head[8:16], "big")
-        if head[4:8] == b"ftyp":
-            return head
-        if size < 8:
-            return b""
+        if size < 8 or not _BOX_NAME_PATTERN.fullmatch(head[4:8]) or size >= 1 << 62:
+            return
+        yield head
         offset += size
-    return b""
 
 
 @contextmanager
