@@ -1,5 +1,6 @@
 """Rate cards and the provider account in the admin pages."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -107,12 +108,12 @@ class RateCardAdmin(StaffReadAdmin):
         response = super().delete_view(request, object_id, extra_context)
         return response
 
-    def find_obstacles(self, row: Model) -> list[DeletionObstacle]:
+    def find_obstacles(self, row: Model, selected: Sequence[Model]) -> list[DeletionObstacle]:
         assert isinstance(row, RateCard)
         text = _("It has counted since {moment}").format(
             moment=date_format(timezone.localtime(row.effective_at), "SHORT_DATETIME_FORMAT")
         )
-        return [] if _is_coming(row) else [DeletionObstacle(text, 1)]
+        return [] if _is_coming(row) else [DeletionObstacle(text)]
 
     def get_deletion_links(self, row: Model) -> list[tuple[str, str]]:
         return [(_("Replace it by a new price…"), build_replace_url(row))]
