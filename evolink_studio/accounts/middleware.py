@@ -35,6 +35,14 @@ class UserLocaleMiddleware:
         return response
 
 
+def _find_current_path(request: HtmxHttpRequest) -> str:
+    """The path of the page that asked; "" if its address is another site's, or none at all."""
+    try:
+        return request.htmx.current_url_abs_path or ""
+    except ValueError:
+        return ""
+
+
 class ExpiredSessionMiddleware:
     """Answer an htmx request after the session ended with 204 and `HX-Redirect` to sign-in.
 
@@ -53,7 +61,7 @@ class ExpiredSessionMiddleware:
             and request.htmx
             and redirect_url.startswith(reverse(settings.LOGIN_URL))
         ):
-            page = request.htmx.current_url_abs_path
+            page = _find_current_path(request)
             query = f"?{urlencode({REDIRECT_FIELD_NAME: page}, safe='/')}" if page else ""
             sign_in_url = f"{reverse(settings.LOGIN_URL)}{query}"
             return HttpResponse(status=204, headers={"HX-Redirect": sign_in_url})
