@@ -37,6 +37,14 @@ class UserLocaleMiddleware:
         return response
 
 
+def _find_current_path(request: HtmxHttpRequest) -> str:
+    """The path of the page that asked; "" if its address is another site's, or none at all."""
+    try:
+        return request.htmx.current_url_abs_path or ""
+    except ValueError:
+        return ""
+
+
 class ExpiredSessionMiddleware:
     """Answer an htmx request after the session ended with 204 and `HX-Redirect` to sign-in.
 
@@ -54,7 +62,7 @@ class ExpiredSessionMiddleware:
         if response.status_code != 302 or not redirect_url.startswith(reverse(settings.LOGIN_URL)):
             return response
         if request.htmx:
-            page = _find_page(request)
+            page = _find_current_path(request)
             query = f"?{urlencode({REDIRECT_FIELD_NAME: page}, safe='/')}" if page else ""
             sign_in_url = f"{reverse(settings.LOGIN_URL)}{query}"
             return HttpResponse(status=204, headers={"HX-Redirect": sign_in_url})
@@ -62,11 +70,3 @@ class ExpiredSessionMiddleware:
         if is_form and f"?{REDIRECT_FIELD_NAME}=" in redirect_url:
             messages.warning(request, _("You are signed out, so nothing was sent."))
         return response
-
-
-def _find_page(request: HtmxHttpRequest) -> str:
-    """The path of the page that asked; "" if the request names none of ours."""
-    try:
-        return request.htmx.current_url_abs_path or ""
-    except ValueError:  # the header is no URL at all
-        return ""

@@ -1,8 +1,9 @@
 """Base classes for the admin pages: staff may view, only the owner (superuser) may change."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin
@@ -93,11 +94,12 @@ class DeclaredFiltersAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no t
 
 @dataclass(frozen=True)
 class ProtectedRow:
-    """A row that cannot be deleted, why not, and the addresses of what works instead."""
+    """A row that cannot be deleted, why not, and what works instead, with its addresses."""
 
     name: str
     obstacles: list[DeletionObstacle]
     links: list[tuple[str, str]]
+    advice: str
 
 
 class ExplainingAdmin(DeclaredFiltersAdmin):
@@ -113,9 +115,13 @@ class ExplainingAdmin(DeclaredFiltersAdmin):
         text = "" if add or not isinstance(form, ModelForm) else describe_form_changes(form)
         return text or super().construct_change_message(request, form, formsets, add)
 
-    def find_obstacles(self, row: Model) -> list[DeletionObstacle]:
-        """What keeps this row from being deleted; [] if nothing does."""
+    def find_obstacles(self, row: Model, selected: Sequence[Model]) -> list[DeletionObstacle]:
+        """What keeps `row` from being deleted together with all the `selected`; [] if nothing."""
         return find_deletion_obstacles(row)
+
+    def get_deletion_advice(self, row: Model) -> str:
+        """What to do instead of deleting it."""
+        return str(self.deletion_advice)
 
     def get_deletion_links(self, row: Model) -> list[tuple[str, str]]:
         """(text, URL) of what works instead of deleting it."""
@@ -148,15 +154,19 @@ class ExplainingAdmin(DeclaredFiltersAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any]
     ) -> HttpResponse | None:
         """A page about those of the selected rows that cannot be deleted; None if all can."""
-        protected_rows = self._explain(queryset[: self.max_explained_rows])
+        protected_rows = self._explain(list(queryset))
         return self._render_protected(request, protected_rows) if protected_rows else None
 
-    def _explain(self, rows: Any) -> list[ProtectedRow]:
-        return [
-            ProtectedRow(str(row), obstacles, self.get_deletion_links(row))
+    def _explain(self, rows: Sequence[Model]) -> list[ProtectedRow]:
+        """The first of these rows that cannot be deleted, whatever stands before them."""
+        protected_rows = (
+            ProtectedRow(
+                str(row), obstacles, self.get_deletion_links(row), self.get_deletion_advice(row)
+            )
             for row in rows
-            if (obstacles := self.find_obstacles(row))
-        ]
+            if (obstacles := self.find_obstacles(row, rows))
+        )
+        return list(islice(protected_rows, self.max_explained_rows))
 
     def _render_protected(
         self, request: HttpRequest, protected_rows: list[ProtectedRow]
@@ -166,7 +176,7 @@ class ExplainingAdmin(DeclaredFiltersAdmin):
             "opts": self.opts,
             "title": _("This cannot be deleted"),
             "rows": protected_rows,
-            "advice": self.deletion_advice,
+            "advice": list(dict.fromkeys(row.advice for row in protected_rows)),
             "kind": capfirst(self.opts.verbose_name_plural),
         }
         return TemplateResponse(request, "admin/cannot_delete.html", context)

@@ -1,4 +1,4 @@
-"""What keeps a row from being deleted: the rows that would lose what they stand on, counted."""
+"""What keeps a row from being deleted: for one, the rows that stand on it, counted."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,17 +14,22 @@ MAX_DEPTH = 3
 
 @dataclass(frozen=True)
 class DeletionObstacle:
-    """Rows of one kind that stand on it. `count` is at most MAX_COUNT + 1."""
+    """Rows of one kind that stand on it, or without a `count` another reason, as a sentence.
+
+    `count` is at most MAX_COUNT + 1.
+    """
 
     label: str
-    count: int
+    count: int | None = None
 
     @property
-    def count_text(self) -> str:
-        """The number, or that there are more than MAX_COUNT."""
-        if self.count > MAX_COUNT:
-            return _("more than {n}").format(n=number_format(MAX_COUNT, force_grouping=True))
-        return number_format(self.count, force_grouping=True)
+    def text(self) -> str:
+        """The reason; of rows their name and number, or that there are more than MAX_COUNT."""
+        if self.count is None:
+            return self.label
+        number = number_format(min(self.count, MAX_COUNT), force_grouping=True)
+        count_text = _("more than {n}").format(n=number) if self.count > MAX_COUNT else number
+        return f"{self.label}: {count_text}"
 
 
 def find_deletion_obstacles(row: Model) -> list[DeletionObstacle]:

@@ -28,7 +28,7 @@ from evolink_studio.credits.fields import CreditsField
 from evolink_studio.generations.models import Charge, Generation
 from evolink_studio.generations.states import State
 
-FAILURE_RATE_PERIOD = timedelta(days=7)
+FAILURE_RATE_DAYS = 7  # today is one of them
 MAX_DAILY_BARS = 92  # a longer period is shown by months
 
 
@@ -234,7 +234,7 @@ def _month_ranges(usage_filter: UsageFilter) -> list[tuple[date, date]]:
 
 @dataclass(frozen=True)
 class ChargedTotals:
-    """Credits charged today and this month (UTC), and failures in FAILURE_RATE_PERIOD."""
+    """Credits charged today and this month (UTC), and failures in FAILURE_RATE_DAYS."""
 
     today: Decimal
     month: Decimal
@@ -242,9 +242,14 @@ class ChargedTotals:
     ended_count: int
 
 
+def get_failure_rate_start(now: datetime) -> date:
+    """The first of FAILURE_RATE_DAYS (UTC), so that a list by days has the same rows."""
+    return get_day(now) - timedelta(days=FAILURE_RATE_DAYS - 1)
+
+
 def sum_recent_charges(*, now: datetime) -> ChargedTotals:
     """What everybody was charged, and how many failed. One query."""
-    today, week_start = get_day(now), now - FAILURE_RATE_PERIOD
+    today, week_start = get_day(now), get_day_start(get_failure_rate_start(now))
     month_start = get_day_start(get_month_start(today))
     is_recent = Q(created_at__gte=week_start)
     # No charge is older than its generation, so one range covers both conditions.

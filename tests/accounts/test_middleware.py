@@ -129,6 +129,7 @@ def test_a_fragment_after_the_session_ended_redirects_the_whole_page_to_sign_in(
             f"/account/login/?next=/create/{VEO}/%3Fshow%3D7",
         ),
         ("https://elsewhere.test/create/", "/account/login/"),
+        ("http://[", "/account/login/"),
     ],
 )
 def test_signing_in_leads_back_to_the_page_that_asked(ada_client, current_url, sign_in_url):

@@ -10,13 +10,13 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from evolink_studio.core.admin import ExplainingAdmin, is_owner
+from evolink_studio.core.admin import StaffReadAdmin, is_owner
 
 admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ExplainingAdmin):  # type: ignore[misc]  # our history is text
+class GroupAdmin(DjangoGroupAdmin, StaffReadAdmin):  # type: ignore[misc]  # our history is text
     """A group gives its people permissions and credits, so the owner alone changes one."""
 
     search_fields = ("name__folded",)

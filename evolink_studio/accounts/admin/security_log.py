@@ -51,8 +51,8 @@ class SecurityEventAdmin(ReadOnlyAdmin):
     )
     list_filter_submit = True
     list_fullwidth = True
-    search_fields = ("=username", "=ip_address")
-    search_help_text = gettext_lazy("A name or an address, in full")
+    search_fields = ("username__folded", "=ip_address")
+    search_help_text = gettext_lazy("A name, or an address in full")
     ordering = ("-created_at", "-id")
     show_full_result_count = False
     list_per_page = 100

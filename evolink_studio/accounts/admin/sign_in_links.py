@@ -63,7 +63,12 @@ class SignInLinkAdmin(ReadOnlyAdmin):
     list_filter = (OpenLinkFilter, ("user", AutocompleteSelectFilter))
     list_filter_submit = True
     list_select_related = ("user", "created_by")
-    search_fields = ("user__username", "user__email")
+    search_fields = (
+        "user__username__folded",
+        "user__first_name__folded",
+        "user__last_name__folded",
+        "user__email__folded",
+    )
     search_help_text = gettext_lazy("Name or email address")
     ordering = ("-created_at", "-id")
     show_full_result_count = False

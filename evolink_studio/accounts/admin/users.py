@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Field, QuerySet
+from django.db.models import Field, Model, QuerySet
 from django.forms import ChoiceField
 from django.forms import Field as FormField
 from django.http import HttpRequest, HttpResponse
@@ -32,6 +32,7 @@ from evolink_studio.accounts.services import (
     require_other_owner,
 )
 from evolink_studio.core.admin import StaffReadAdmin, is_owner
+from evolink_studio.core.deletion import DeletionObstacle
 
 MAX_SIGN_IN_LINKS = 20
 # Who somebody is to the studio: for the owner alone to say.
@@ -54,6 +55,11 @@ class UserAdmin(DjangoUserAdmin, StaffReadAdmin):  # type: ignore[type-arg, misc
     search_help_text = gettext_lazy("Name or email address")
     show_full_result_count = False
     actions = ("make_sign_in_link", "end_sessions")
+    deletion_advice = gettext_lazy(
+        "A person with films or lines in the book stays, because both are kept for good. Take away "
+        "“Active” on their page instead: they cannot sign in any more, and spend nothing; their "
+        "films and what they cost stay where they are."
+    )
     readonly_fields = ("last_login", "date_joined")
     filter_horizontal = ()
     autocomplete_fields = ("groups",)
@@ -106,11 +112,29 @@ class UserAdmin(DjangoUserAdmin, StaffReadAdmin):  # type: ignore[type-arg, misc
     ) -> tuple[list[Any], dict[Any, int], set[Any], list[Any]]:
         to_delete, model_count, perms_needed, protected = super().get_deleted_objects(objs, request)
         perms_needed.discard(SignInLink._meta.verbose_name)  # they go with their person
-        try:
-            require_other_owner(objs)
-        except LastOwnerError:
-            protected = [*protected, str(LAST_OWNER_TEXT)]
         return to_delete, model_count, perms_needed, protected
+
+    def find_obstacles(self, row: Model, selected: Sequence[Model]) -> list[DeletionObstacle]:
+        obstacles = super().find_obstacles(row, selected)
+        assert isinstance(row, User)
+        if not row.is_active_owner:
+            return obstacles
+        try:
+            require_other_owner(User.objects.filter(pk__in=[person.pk for person in selected]))
+        except LastOwnerError:
+            text = _("No owner who can sign in would be left. Keep one of them.")
+            text = str(LAST_OWNER_TEXT) if _is_last_owner(row) else text
+            return [DeletionObstacle(text), *obstacles]
+        return obstacles
+
+    def get_deletion_advice(self, row: Model) -> str:
+        return "" if _is_last_owner(row) else super().get_deletion_advice(row)
+
+    def get_deletion_links(self, row: Model) -> list[tuple[str, str]]:
+        if _is_last_owner(row):
+            return []
+        url = reverse("admin:accounts_user_change", args=[row.pk])
+        return [(_("Switch {person} off").format(person=row), url)]
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         _lock_people(request, [obj] if change else [])
@@ -221,6 +245,12 @@ def _refusal_text(count: int) -> str:
 def _may_touch(request: HttpRequest, user: User | None) -> bool:
     """Whether a person may be changed at all by who asks, permissions aside."""
     return is_owner(request) or user is None or not user.is_privileged
+
+
+def _is_last_owner(row: Model) -> bool:
+    """Whether somebody else must become an owner before this one may be switched off."""
+    owner_ids = User.objects.active_owners().values_list("pk", flat=True)
+    return list(owner_ids[:2]) == [row.pk]
 
 
 def _lock_people(request: HttpRequest, users: Iterable[User]) -> None:

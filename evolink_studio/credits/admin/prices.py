@@ -1,10 +1,12 @@
 """Rate cards and the provider account in the admin pages."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
@@ -81,7 +83,9 @@ class RateCardAdmin(StaffReadAdmin):
             is_effective, model_id=OuterRef("model_id"), effective_at__gt=OuterRef("effective_at")
         )
         rate_cards: QuerySet[RateCard] = super().get_queryset(request)
-        return rate_cards.annotate(is_replaced=Exists(newer_cards))
+        return rate_cards.annotate(
+            is_replaced=Exists(newer_cards), stored_effective_at=F("effective_at")
+        )
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, object]:
         initial: dict[str, object] = super().get_changeform_initial_data(request)
@@ -107,12 +111,12 @@ class RateCardAdmin(StaffReadAdmin):
         response = super().delete_view(request, object_id, extra_context)
         return response
 
-    def find_obstacles(self, row: Model) -> list[DeletionObstacle]:
+    def find_obstacles(self, row: Model, selected: Sequence[Model]) -> list[DeletionObstacle]:
         assert isinstance(row, RateCard)
         text = _("It has counted since {moment}").format(
             moment=date_format(timezone.localtime(row.effective_at), "SHORT_DATETIME_FORMAT")
         )
-        return [] if _is_coming(row) else [DeletionObstacle(text, 1)]
+        return [] if _is_coming(row) else [DeletionObstacle(text)]
 
     def get_deletion_links(self, row: Model) -> list[tuple[str, str]]:
         return [(_("Replace it by a new price…"), build_replace_url(row))]
@@ -170,8 +174,12 @@ class RateCardAdmin(StaffReadAdmin):
 
 
 def _is_coming(rate_card: RateCard | None) -> bool:
-    """Whether its time has not come; True for none in particular."""
-    return rate_card is None or rate_card.effective_at > timezone.now()
+    """Whether its time has not come, as it is stored; True for none in particular."""
+    if rate_card is None:
+        return True
+    # A form writes what was typed into the row before it is saved, or not.
+    effective_at: datetime = getattr(rate_card, "stored_effective_at", rate_card.effective_at)
+    return effective_at > timezone.now()
 
 
 def build_replace_url(rate_card: Model) -> str:

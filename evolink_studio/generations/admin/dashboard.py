@@ -33,8 +33,8 @@ from evolink_studio.generations.incidents import (
 )
 from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.usage_report import (
-    FAILURE_RATE_PERIOD,
     ChargedTotals,
+    get_failure_rate_start,
     sum_recent_charges,
 )
 
@@ -176,7 +176,7 @@ def _money_tiles(
             failed_of_ended,
             url=_generations_url(
                 state__exact="failed",
-                created_from=f"{today - FAILURE_RATE_PERIOD}",
+                created_from=f"{get_failure_rate_start(now)}",
                 created_to=f"{today}",
             ),
         ),

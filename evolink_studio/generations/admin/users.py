@@ -1,5 +1,6 @@
 """The user list with usage and allowances; `accounts` may not import either."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -70,11 +71,6 @@ class UserUsageAdmin(UserAdmin):
         "last_name__folded",
         "email__folded",
     )
-    deletion_advice = gettext_lazy(
-        "A person with films or lines in the book stays, because both are kept for good. Take away "
-        "“Active” on their page instead: they cannot sign in any more, and spend nothing; their "
-        "films and what they cost stay where they are."
-    )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[UserChangeList]:
         return UserChangeList
@@ -97,20 +93,17 @@ class UserUsageAdmin(UserAdmin):
             charged_credits=Coalesce(charged_credits, Value(Decimal(0), CreditsField())),
         )
 
-    def find_obstacles(self, row: Model) -> list[DeletionObstacle]:
+    def find_obstacles(self, row: Model, selected: Sequence[Model]) -> list[DeletionObstacle]:
         # Django would delete what this person did in the admin pages along with them.
         entries = LogEntry.objects.filter(user=row.pk).order_by().values_list("pk", flat=True)
         count = len(entries[: MAX_COUNT + 1])
         history = [DeletionObstacle(_("Changes they made in the admin pages"), count)]
-        return [*super().find_obstacles(row), *(history if count else [])]
+        return [*super().find_obstacles(row, selected), *(history if count else [])]
 
     def get_deletion_links(self, row: Model) -> list[tuple[str, str]]:
         films_url = reverse("admin:generations_generation_changelist")
         return [
-            (
-                _("Switch {person} off").format(person=row),
-                reverse("admin:accounts_user_change", args=[row.pk]),
-            ),
+            *super().get_deletion_links(row),
             (_("Their generations"), f"{films_url}?{urlencode({'owner__id__exact': row.pk})}"),
         ]
 

@@ -92,6 +92,16 @@ def test_the_share_of_failures_is_that_of_the_last_seven_days(staff_client):
     assert read_tiles(staff_client)["Failed in 7 days"][:2] == ("25.0 %", "1 of 4 that ended")
 
 
+def test_the_failures_of_the_last_seven_days_are_the_rows_of_their_list(staff_client):
+    first_day = NOW.replace(hour=0, minute=0) - timedelta(days=6)
+    for created_at in (first_day - timedelta(minutes=1), first_day, NOW - timedelta(days=6)):
+        GenerationFactory(state=State.FAILED, created_at=created_at)
+    tiles = {tile.label: tile for tile in staff_client.get("/admin/").context["tiles"]}
+    tile = tiles["Failed in 7 days"]
+    assert tile.note == "2 of 2 that ended"
+    assert staff_client.get(tile.url).context["cl"].result_count == 2
+
+
 def test_nothing_ended_yet_is_no_rate_of_zero(staff_client):
     assert read_tiles(staff_client)["Failed in 7 days"][0] == "–"
 

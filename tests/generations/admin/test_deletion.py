@@ -1,15 +1,18 @@
 """Deleting says the true reason why not, and offers what works; the history says before → after."""
 
+import re
 from decimal import Decimal
 
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 
 from evolink_studio.accounts.models import User
 from evolink_studio.core.deletion import MAX_COUNT
 from evolink_studio.credits import ledger
-from evolink_studio.credits.models import Allowance
+from evolink_studio.credits.models import Allowance, RateCard
 from evolink_studio.generations.models import Generation
 from tests.factories import NOW, VEO, GenerationFactory, UserFactory
+from tests.generations.admin.conftest import client_of
 
 USERS_URL, GROUPS_URL = "/admin/accounts/user/", "/admin/auth/group/"
 ALLOWANCES_URL = "/admin/credits/allowance/"
@@ -70,6 +73,53 @@ def test_a_person_who_changed_things_here_stays_for_the_history(owner_client):
     page = delete(owner_client, USERS_URL, other)
     assert "Changes they made in the admin pages: 1" in page
     assert User.objects.filter(pk=other.pk).exists()
+
+
+def test_of_many_who_are_selected_the_last_one_is_explained_too(owner_client):
+    people = [UserFactory(username=f"a{n:02}") for n in range(25)]
+    zoe = UserFactory(username="zoe")
+    GenerationFactory(owner=zoe)
+    page = delete_selected(owner_client, USERS_URL, *people, zoe)
+    assert "Generations: 1" in page
+    assert "Switch zoe off" in page
+
+
+def test_the_history_of_one_of_many_who_are_selected_is_not_deleted_with_them(owner_client):
+    people = [UserFactory(username=f"a{n:02}") for n in range(25)]
+    zoe = UserFactory(username="zoe", owner=True)
+    client_of(zoe).post(f"{GROUPS_URL}add/", {"name": "Editors"})
+    page = delete_selected(owner_client, USERS_URL, *people, zoe)
+    assert "Changes they made in the admin pages: 1" in page
+    assert LogEntry.objects.filter(user=zoe).count() == 1
+
+
+def test_the_last_owner_is_not_told_to_be_switched_off(owner_client):
+    olga = User.objects.get(username="olga")
+    GenerationFactory(owner=olga)
+    for page in (
+        delete(owner_client, USERS_URL, olga),
+        delete_selected(owner_client, USERS_URL, olga),
+    ):
+        assert "Make somebody else an owner first." in page
+        assert "Generations: 1" in page
+        assert "Switch olga off" not in page
+        assert "Take away “Active”" not in page
+
+
+def test_of_all_owners_together_one_is_to_be_kept(owner_client):
+    otto = UserFactory(owner=True, username="otto")
+    olga = User.objects.get(username="olga")
+    page = delete_selected(owner_client, USERS_URL, otto, olga)
+    assert page.count("No owner who can sign in would be left.") == 2
+    assert "Switch otto off" in page
+    delete(owner_client, USERS_URL, otto)
+    assert list(User.objects.filter(is_superuser=True)) == [olga]
+
+
+def test_a_price_in_force_says_since_when_it_counts(owner_client):
+    card = RateCard.objects.order_by("pk")[0]
+    page = delete(owner_client, "/admin/credits/ratecard/", card)
+    assert re.search(r"<li>It has counted since [^:<]+:\d\d</li>", page)
 
 
 def test_a_group_whose_allowance_was_spent_from_says_so(owner_client):

@@ -1,7 +1,9 @@
 """Who may look, and that nobody can rewrite what happened."""
 
 import pytest
+from django.contrib.auth.models import Group
 
+from evolink_studio.credits.models import Allowance
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 from tests.factories import GenerationFactory
@@ -25,6 +27,18 @@ ADMIN_URLS = [
 @pytest.mark.parametrize("path", ADMIN_URLS)
 def test_staff_may_read(staff_client, path):
     assert staff_client.get(path).status_code == 200
+
+
+def test_staff_may_follow_the_link_to_the_group_of_an_allowance(staff_client):
+    group = Group.objects.create(name="Editors")
+    allowance = Allowance.objects.create(group=group, period="day")
+    group_url = f"/admin/auth/group/{group.pk}/change/"
+    page = staff_client.get(f"/admin/credits/allowance/{allowance.pk}/change/").content.decode()
+    assert f'href="{group_url}"' in page
+    assert staff_client.get(group_url).status_code == 200
+    assert staff_client.post(group_url, {"name": "Mine"}).status_code == 403
+    group.refresh_from_db()
+    assert group.name == "Editors"
 
 
 @pytest.mark.parametrize("path", ADMIN_URLS)

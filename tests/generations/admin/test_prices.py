@@ -181,5 +181,14 @@ def test_a_price_whose_time_has_not_come_is_edited_and_its_history_says_from_wha
     assert not RateCard.objects.filter(pk=card.pk).exists()
 
 
+@pytest.mark.parametrize("mistake", [{"credits_per_unit": "-1"}, {"_try": "1"}])
+def test_a_coming_price_that_is_typed_with_a_past_date_stays_open(owner_client, mistake):
+    url = f"{RATE_CARDS_URL}{create_rate_card(9).pk}/change/"
+    page = owner_client.post(url, rate_card_form(effective_at_0="2020-01-01", **mistake))
+    assert page.status_code == 200
+    assert 'name="credits_per_unit"' in page.content.decode()
+    assert 'name="_try"' in page.content.decode()
+
+
 def test_the_account_at_evolink_is_only_read(owner_client):
     assert owner_client.get("/admin/credits/provideraccount/add/").status_code == 403

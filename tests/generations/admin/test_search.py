@@ -4,10 +4,11 @@ from decimal import Decimal
 
 import pytest
 
+from evolink_studio.accounts.services import create_sign_in_link
 from evolink_studio.credits.models import LedgerEntry
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
-from tests.factories import AssetFactory, GenerationFactory, UserFactory
+from tests.factories import NOW, AssetFactory, GenerationFactory, UserFactory
 from tests.generations.admin.conftest import GENERATIONS_URL
 from tests.generations.admin.test_corrections import create_settled_generation
 
@@ -95,3 +96,12 @@ def test_a_prompt_that_is_stored_in_bulk_is_found_too(staff_client):
         [GenerationFactory.build(owner=UserFactory(), prompt="ÖL")]
     )
     assert search(staff_client, "öl") == {rows[0].pk}
+
+
+@pytest.mark.parametrize("text", ["çelik", "ÇELIK", "Çelik"])
+@pytest.mark.parametrize("page", ["signinlink", "securityevent"])
+def test_who_came_in_is_found_whatever_the_case(owner_client, page, text):
+    create_sign_in_link(user=UserFactory(username="Çelik"), now=NOW)
+    create_sign_in_link(user=UserFactory(username="bob"), now=NOW)
+    rows = owner_client.get(f"/admin/accounts/{page}/", {"q": text}).context["cl"].result_list
+    assert [row.user.username for row in rows] == ["Çelik"]
