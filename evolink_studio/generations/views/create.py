@@ -83,7 +83,7 @@ class EvaluatedForm:
     @property
     def has_invalid_values(self) -> bool:
         """Whether something entered is refused, as against something that is still missing."""
-        return bool(
+        return self.has_errors and bool(
             self.form_data.field_errors or find_live_errors(self.form_data, self.evaluation)
         )
 
