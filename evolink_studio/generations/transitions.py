@@ -19,7 +19,7 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from evolink_studio.accounts.models import User
 from evolink_studio.credits import ledger
 from evolink_studio.generations.models import ChangeFeed, Charge, Generation
-from evolink_studio.generations.states import ENDED_STATES, State, source_states
+from evolink_studio.generations.states import ENDED_STATES, ErrorCode, State, source_states
 
 # States whose charge an admin may correct. What was never sent cannot have cost anything.
 CORRECTABLE_STATES = frozenset({State.COMPLETED, State.FAILED})
@@ -249,7 +249,8 @@ def correct_charge(
     """Correct what an ended generation cost, on its row and in the ledger; its state stays.
 
     It applies only to the version the person saw (`generation.changed_version`), so the same
-    decision sent twice is carried out once. A charge that existed keeps its day.
+    decision sent twice is carried out once. A charge that existed keeps its day. What was decided
+    as never taken was taken, once it cost something.
     Returns False when the row has changed since.
     """
     unchanged_rows = Generation.objects.filter(
@@ -266,6 +267,10 @@ def correct_charge(
                 When(charge=Charge.CHARGED, then=F("accounted_at")), default=Value(now)
             ),
         )
+        if updated_count and credits_charged:
+            Generation.objects.filter(pk=generation.pk, error_code=ErrorCode.NEVER_TAKEN).update(
+                error_code=ErrorCode.CHARGED_WITHOUT_FILM
+            )
         if updated_count:
             ledger.correct(
                 generation_id=generation.pk,

@@ -8,7 +8,7 @@ from evolink_studio.credits import ledger
 from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry
 from evolink_studio.generations.models import Charge, Generation
-from evolink_studio.generations.states import State
+from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import transition
 from tests.factories import NOW, VEO, GenerationFactory
 from tests.generations.admin.conftest import GENERATIONS_URL, generation_url
@@ -79,6 +79,18 @@ def test_its_page_and_its_history_say_what_it_was_before_who_changed_it_and_why(
         assert words in lines
     history = owner_client.get(f"{GENERATIONS_URL}{generation.pk}/history/").content.decode()
     assert f"Charged: 25.7 → 20. Reason: {NOTE}" in history
+
+
+def test_what_cost_something_is_no_longer_called_never_taken(owner_client):
+    generation = create_settled_generation(
+        State.FAILED, None, charge=Charge.NONE, error_code=ErrorCode.NEVER_TAKEN
+    )
+    post_correction(owner_client, generation, "12.5")
+    generation.refresh_from_db()
+    assert generation.error_code == ErrorCode.CHARGED_WITHOUT_FILM
+    page = owner_client.get(generation_url(generation)).content.decode()
+    assert "EvoLink never took this request" not in page
+    assert "Take it back…" in page
 
 
 def test_the_same_correction_sent_twice_counts_once(owner_client):
