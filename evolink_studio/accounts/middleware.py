@@ -12,6 +12,7 @@ from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
+from evolink_studio.core.error_views import signed_out
 from evolink_studio.core.http import HtmxHttpRequest
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -49,8 +50,8 @@ class ExpiredSessionMiddleware:
     """Answer an htmx request after the session ended with 204 and `HX-Redirect` to sign-in.
 
     Otherwise htmx would swap the sign-in page into a card. Signing in leads back to the page that
-    asked, not to the address of the fragment. A form sent without scripts gets the sign-in page,
-    which says that nothing came of it.
+    asked, not to the address of the fragment. A form sent without scripts is told that nothing came
+    of it: that of a film on a page that keeps what was entered, any other on the sign-in page.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -67,6 +68,9 @@ class ExpiredSessionMiddleware:
             sign_in_url = f"{reverse(settings.LOGIN_URL)}{query}"
             return HttpResponse(status=204, headers={"HX-Redirect": sign_in_url})
         is_form = request.method == "POST" and "text/html" in request.headers.get("Accept", "")
-        if is_form and f"?{REDIRECT_FIELD_NAME}=" in redirect_url:
-            messages.warning(request, _("You are signed out, so nothing was sent."))
+        if not is_form or f"?{REDIRECT_FIELD_NAME}=" not in redirect_url:
+            return response
+        if (page_with_entries := signed_out(request)) is not None:
+            return page_with_entries
+        messages.warning(request, _("You are signed out, so nothing was sent."))
         return response

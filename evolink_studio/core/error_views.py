@@ -1,4 +1,5 @@
-"""The pages for an unexpected error (500), an unavailable database (503), a stale form (403)."""
+"""The pages for an unexpected error (500), an unavailable database (503), a stale form
+and an ended session (403)."""
 
 import sys
 
@@ -39,17 +40,32 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     What was entered to make a film goes along on the page, chosen files aside, so that the form can
     be opened with it again; that sends nothing.
     """
-    context: dict[str, object] = {}
-    form_url = _find_form_url(request)
-    if form_url and getattr(request, "user", None) and request.user.is_authenticated:
-        entered = [
-            (name, value)
-            for name, values in request.POST.lists()
-            if name != "csrfmiddlewaretoken"
-            for value in values
-        ]
-        context = {"form_url": form_url, "entered": entered}
+    user = getattr(request, "user", None)
+    context = _collect_entered(request) if user and user.is_authenticated else {}
     return render(request, "403_csrf.html", context, status=403)
+
+
+def signed_out(request: HttpRequest) -> HttpResponse | None:
+    """What a film's form leads to when it was sent without scripts and without a session.
+
+    As after `csrf_failure`, what was entered goes along. None for any other form.
+    """
+    context = _collect_entered(request)
+    return render(request, "signed_out.html", context, status=403) if context else None
+
+
+def _collect_entered(request: HttpRequest) -> dict[str, object]:
+    """What `_entered_form.html` needs; {} where it was no form of a film."""
+    form_url = _find_form_url(request)
+    if not form_url:
+        return {}
+    entered = [
+        (name, value)
+        for name, values in request.POST.lists()
+        if name != "csrfmiddlewaretoken"
+        for value in values
+    ]
+    return {"form_url": form_url, "entered": entered}
 
 
 def _find_form_url(request: HttpRequest) -> str:

@@ -5,7 +5,9 @@ import re
 import pytest
 from django.test import Client
 
+from evolink_studio.generations.models import Generation
 from tests.factories import VEO, GenerationFactory, UserFactory
+from tests.form_pages import ParsedPage
 
 pytestmark = pytest.mark.django_db
 
@@ -149,11 +151,29 @@ def test_other_ways_of_a_fragment_are_left_alone(ada_client):
     assert "HX-Redirect" not in answer
 
 
-def test_a_form_sent_without_scripts_after_the_session_ended_came_to_nothing(client, ada_client):
+HTML_HEADERS = {"accept": "text/html,*/*"}
+
+
+def test_a_form_sent_without_scripts_after_the_session_ended_came_to_nothing(ada_client):
+    client = Client()
     words = "You are signed out, so nothing was sent."
-    headers = {"accept": "text/html,*/*"}
-    answer = client.post("/create/veo3.1-pro/", {"prompt": "A cat"}, headers=headers)
+    answer = client.post("/generations/1/cancel/", headers=HTML_HEADERS)
     assert answer.status_code == 302
     assert words in client.get(answer["Location"]).content.decode()
-    signed_out = ada_client.post("/account/logout/", headers=headers, follow=True)
+    signed_out = ada_client.post("/account/logout/", headers=HTML_HEADERS, follow=True)
     assert words not in signed_out.content.decode()
+
+
+def test_a_film_form_sent_without_scripts_after_the_session_ended_is_kept(client, ada):
+    fields = {"prompt": "A <b>cat</b>", "shots-0-prompt": "One", "form_key": "k"}
+    answer = client.post("/create/veo3.1-pro/", fields, headers=HTML_HEADERS)
+    page = ParsedPage(answer)
+    assert answer.status_code == 403
+    assert "Nothing was sent and nothing was charged" in answer.content.decode()
+    assert page.find_one("form[@action='/create/veo3.1-pro/refresh/']") is not None
+    for name, value in fields.items():
+        assert page.find_one(f"input[@name='{name}']").get("value") == value
+    client.force_login(ada)
+    opened = ParsedPage(client.post("/create/veo3.1-pro/refresh/", fields, headers=HTML_HEADERS))
+    assert opened.control_value("prompt") == fields["prompt"]
+    assert not Generation.objects.exists()
