@@ -60,11 +60,18 @@ const countUploads = (form) => form.querySelectorAll("[data-uploading]").length;
 /** Whether the form will still change by itself. @param {HTMLFormElement} form */
 const isBusy = (form) => countUploads(form) > 0 || shownCount < changeCount;
 
+/**
+ * Whether a text may name a picture or element that is not there.
+ * @param {Element | null} field @returns {field is HTMLTextAreaElement}
+ */
+const mayBringNotice = (field) => field instanceof HTMLTextAreaElement && /<|@|\{\{|\[(image|element|video)/i.test(field.value);
+
 document.addEventListener(
   "change",
   ({ target }) => {
     const isAddress = target instanceof HTMLInputElement && ["file", "url"].includes(target.type);
-    if (target instanceof Element && target.closest("#fields") && !target.matches("textarea") && !isAddress) changeCount += 1;
+    const isPlainText = target instanceof HTMLTextAreaElement && !mayBringNotice(target);
+    if (target instanceof Element && target.closest("#fields") && !isPlainText && !isAddress) changeCount += 1;
   },
   true,
 );
@@ -79,7 +86,8 @@ document.addEventListener(
 /** Brings the form up to date, if nothing does so already: a text typed into a line counts only when the line is left. */
 function commitChanges() {
   const field = document.activeElement;
-  const isTyped = field instanceof HTMLInputElement && ["text", "number"].includes(field.type) && field.form?.id === "generate" && field.value !== field.defaultValue;
+  const isLine = field instanceof HTMLInputElement && ["text", "number"].includes(field.type);
+  const isTyped = (isLine || mayBringNotice(field)) && field.form?.id === "generate" && field.value !== field.defaultValue;
   if (isTyped || (shownCount < changeCount && !refreshes.size)) triggerRefresh();
 }
 

@@ -191,6 +191,24 @@ def test_a_press_stops_at_a_notice_that_was_not_there_when_it_was_given(
     assert sent_names() == ["long.png"]
 
 
+@pytest.mark.parametrize("way", ["click", "keys"])
+def test_a_prompt_that_names_what_is_not_there_is_looked_at_before_it_is_sent(
+    ada_page, idle_studio, way
+):
+    """Typed and pressed at once: the notice has not been on the page yet."""
+    open_model(ada_page, idle_studio, GROK)
+    fill_prompt(ada_page, "A cat like <<<image_3>>>")
+    if way == "click":
+        ada_page.click("[data-action=generate]")
+    else:
+        ada_page.press("[name=prompt]", "Control+Enter")
+    expect(ada_page.locator("[data-notice-for=prompt]")).to_contain_text("<<<image_3>>>")
+    expect(press_status(ada_page).locator(".press-text")).to_have_text("Nothing was sent.")
+    assert Generation.objects.count() == 0
+    press_generate(ada_page)
+    assert Generation.objects.count() == 1
+
+
 def test_an_address_without_a_place_stops_the_press(ada_page, idle_studio, tmp_path):
     """A file is on its way to the only place: the page shows both, and only one could be sent."""
     open_model(ada_page, idle_studio, SEEDANCE)
