@@ -60,8 +60,9 @@ document.addEventListener("click", ({ target }) => {
 
 const TEXT_FIELDS = "textarea, input:not([type=radio], [type=checkbox])";
 
+const getForm = () => /** @type {HTMLFormElement | null} */ (find("#generate"));
 /** @returns {Control[]} */
-const listControls = () => /** @type {Control[]} */ ([...(/** @type {HTMLFormElement | null} */ (find("#generate"))?.elements ?? [])]);
+const listControls = () => /** @type {Control[]} */ ([...(getForm()?.elements ?? [])]);
 
 /** What the form would send now; uploads under way and addresses being typed change nothing yet. @returns {Entry[]} */
 function readEntries() {
@@ -197,7 +198,6 @@ const PAGE_FIELDS = ["csrfmiddlewaretoken", "_since", "_rail", "_pending", "_do"
 /** What says which form it is, not what it holds. */
 const FORM_FIELDS = ["form_key", "_page", "_defaults"];
 
-const getForm = () => /** @type {HTMLFormElement | null} */ (find("#generate"));
 const STORAGE_PREFIX = "form ";
 const storageName = () => `${STORAGE_PREFIX}${messages.person} ${getForm()?.dataset.model}`;
 

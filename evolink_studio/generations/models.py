@@ -80,7 +80,7 @@ class Generation(models.Model):
     model_used = models.CharField(_("model used"), max_length=100, blank=True)
     expected_seconds = models.PositiveIntegerField(_("expected seconds"), default=0)
     result_urls = TolerantJSONField(default=list)
-    failed_results = models.JSONField(
+    failed_results = TolerantJSONField(
         default=dict,
         help_text=_("By position: how often a result was tried, and whether it is given up."),
     )
@@ -283,7 +283,7 @@ class TaskLookup(models.Model):
     requested_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
-    reply = models.JSONField(null=True)
+    reply = TolerantJSONField(null=True)
 
     class Meta:
         verbose_name = _("task lookup")

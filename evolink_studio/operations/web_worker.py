@@ -36,7 +36,7 @@ STOPPING_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Deadlines:
+class ConnectionDeadlines:
     """How long a connection may take, in seconds. The defaults let 8 kbit/s through."""
 
     head: float = 20.0
@@ -192,7 +192,7 @@ class Channel(HTTPChannel):
         self.is_cut = self.requests[0].is_cut
         super().service()
 
-    def is_overdue(self, now: float, deadlines: Deadlines) -> bool:
+    def is_overdue(self, now: float, deadlines: ConnectionDeadlines) -> bool:
         """Whether this connection has had its time. `now` in seconds since 1970."""
         idle_seconds = now - self.last_activity
         if self.lingering_since is not None:
@@ -262,7 +262,7 @@ class Server(TcpWSGIServer):
     """One listening socket and its connections."""
 
     channel_class = Channel
-    deadlines = Deadlines()
+    deadlines = ConnectionDeadlines()
     is_stopping = False
 
     def maintenance(self, now: float) -> None:
@@ -285,7 +285,7 @@ class Server(TcpWSGIServer):
 class WebWorker(Worker):
     """One process of the web server. Ends on SIGTERM once what it has in hand is answered."""
 
-    deadlines = Deadlines()
+    deadlines = ConnectionDeadlines()
     _servers: list[Server]
 
     def init_process(self) -> None:
@@ -338,7 +338,7 @@ def build_server(
     listener: socket.socket,
     connections: dict[int, Any],
     dispatcher: ThreadedTaskDispatcher,
-    deadlines: Deadlines,
+    deadlines: ConnectionDeadlines,
 ) -> Server:
     """A server on a listening socket. `connections`, by file number, is what the loop looks at."""
     server = Server(

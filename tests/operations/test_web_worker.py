@@ -17,7 +17,7 @@ from evolink_studio.core.chunked_bodies import read_chunked_bodies
 from evolink_studio.operations.web_worker import (
     MAX_HEAD_BYTES,
     Channel,
-    Deadlines,
+    ConnectionDeadlines,
     FileBody,
     Server,
     build_server,
@@ -38,7 +38,7 @@ class RunningServer:
         self._dispatcher = ThreadedTaskDispatcher()
         self._dispatcher.set_thread_count(2)
         self.server: Server = build_server(
-            application, self._listener, self._connections, self._dispatcher, Deadlines()
+            application, self._listener, self._connections, self._dispatcher, ConnectionDeadlines()
         )
         self._is_ending = False
         self._thread = threading.Thread(target=self._run)
@@ -291,7 +291,9 @@ def channel() -> Iterator[Channel]:
     """A connection that was just made, in a loop that stands still."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         connections: dict[int, Any] = {}
-        server = build_server(echo, listener, connections, ThreadedTaskDispatcher(), Deadlines())
+        server = build_server(
+            echo, listener, connections, ThreadedTaskDispatcher(), ConnectionDeadlines()
+        )
         client, ours = socket.socketpair()
         opened = Channel(server, ours, ("127.0.0.1", 1), server.adj, map=connections)
         opened.last_activity = opened.request_started_at = NOW
@@ -307,16 +309,16 @@ def receive(channel: Channel, data: bytes, at: float, monkeypatch) -> None:
 
 
 def test_a_kept_connection_is_closed_when_nothing_comes(channel):
-    assert not channel.is_overdue(NOW + 30, Deadlines())
-    assert channel.is_overdue(NOW + 31, Deadlines())
+    assert not channel.is_overdue(NOW + 30, ConnectionDeadlines())
+    assert channel.is_overdue(NOW + 31, ConnectionDeadlines())
 
 
 def test_dripping_does_not_lengthen_the_time_for_a_head(channel, monkeypatch):
     for second in range(0, 21):
         receive(channel, b"G", NOW + second, monkeypatch)
-        assert not channel.is_overdue(NOW + second, Deadlines())
+        assert not channel.is_overdue(NOW + second, ConnectionDeadlines())
     receive(channel, b"G", NOW + 20.5, monkeypatch)
-    assert channel.is_overdue(NOW + 20.5, Deadlines())
+    assert channel.is_overdue(NOW + 20.5, ConnectionDeadlines())
 
 
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n"
@@ -327,34 +329,34 @@ def test_a_slow_but_honest_line_has_all_the_time_it_needs(channel, monkeypatch):
     receive(channel, HEAD, NOW, monkeypatch)
     for second in range(1, 600):
         receive(channel, b"x" * 2000, NOW + second, monkeypatch)
-        assert not channel.is_overdue(NOW + second, Deadlines())
+        assert not channel.is_overdue(NOW + second, ConnectionDeadlines())
 
 
 def test_a_body_that_drips_is_given_up(channel, monkeypatch):
     receive(channel, HEAD, NOW, monkeypatch)
     for second in range(1, 31):
         receive(channel, b"x" * 100, NOW + second, monkeypatch)
-        assert not channel.is_overdue(NOW + second, Deadlines())
-    assert channel.is_overdue(NOW + 40, Deadlines())
+        assert not channel.is_overdue(NOW + second, ConnectionDeadlines())
+    assert channel.is_overdue(NOW + 40, ConnectionDeadlines())
 
 
 def test_a_body_that_stops_is_given_up(channel, monkeypatch):
     receive(channel, HEAD, NOW, monkeypatch)
     receive(channel, b"x" * 60_000, NOW + 1, monkeypatch)
-    assert not channel.is_overdue(NOW + 80, Deadlines())
-    assert channel.is_overdue(NOW + 100, Deadlines())
+    assert not channel.is_overdue(NOW + 80, ConnectionDeadlines())
+    assert channel.is_overdue(NOW + 100, ConnectionDeadlines())
 
 
 def test_a_request_that_is_worked_on_is_left_alone(channel, monkeypatch):
     receive(channel, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", NOW, monkeypatch)
     assert len(channel.requests) == 1
-    assert not channel.is_overdue(NOW + 10_000, Deadlines())
+    assert not channel.is_overdue(NOW + 10_000, ConnectionDeadlines())
 
 
 def test_a_reader_who_takes_nothing_for_five_minutes_is_given_up(channel):
     channel.total_outbufs_len = 1
-    assert not channel.is_overdue(NOW + 300, Deadlines())
-    assert channel.is_overdue(NOW + 301, Deadlines())
+    assert not channel.is_overdue(NOW + 300, ConnectionDeadlines())
+    assert channel.is_overdue(NOW + 301, ConnectionDeadlines())
     channel.total_outbufs_len = 0
 
 

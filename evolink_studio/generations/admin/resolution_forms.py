@@ -95,7 +95,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DecisionEffect:
     """How a generation stands after a decision: its state, and its credits in the ledger."""
 
     state: State
@@ -119,7 +119,7 @@ class DecisionType:
     button: str | Promise
     advice: str | Promise
     is_offered: Callable[[Generation], bool]
-    predict: Callable[[Generation, LedgerAmounts, CleanedData], Outcome]
+    predict: Callable[[Generation, LedgerAmounts, CleanedData], DecisionEffect]
     decide: Callable[[Generation, CleanedData, User, datetime], object]
     confirmation: str | Promise
     form_class: type[ReasonForm] = ReasonForm
@@ -155,23 +155,27 @@ def _needs_look(generation: Generation) -> bool:
     return Decision.objects.filter(generation=generation, needs_look=True).exists()
 
 
-def _stay(generation: Generation, amounts: LedgerAmounts, data: CleanedData) -> Outcome:
+def _stay(generation: Generation, amounts: LedgerAmounts, data: CleanedData) -> DecisionEffect:
     state = State(generation.state)
-    return Outcome(state, amounts.reserved, amounts.charged, generation.task_id is not None)
+    return DecisionEffect(state, amounts.reserved, amounts.charged, generation.task_id is not None)
 
 
-def _fail_as_charged(generation: Generation, amounts: LedgerAmounts, data: CleanedData) -> Outcome:
-    return Outcome(State.FAILED, ZERO_CREDITS, data.get("amount") or ZERO_CREDITS, False)
+def _fail_as_charged(
+    generation: Generation, amounts: LedgerAmounts, data: CleanedData
+) -> DecisionEffect:
+    return DecisionEffect(State.FAILED, ZERO_CREDITS, data.get("amount") or ZERO_CREDITS, False)
 
 
-def _correct(generation: Generation, amounts: LedgerAmounts, data: CleanedData) -> Outcome:
-    return Outcome(
+def _correct(generation: Generation, amounts: LedgerAmounts, data: CleanedData) -> DecisionEffect:
+    return DecisionEffect(
         State(generation.state), ZERO_CREDITS, data["amount"], generation.task_id is not None
     )
 
 
-def _open_again(generation: Generation, amounts: LedgerAmounts, data: CleanedData) -> Outcome:
-    return Outcome(State.UNKNOWN, amounts.first_reserved, ZERO_CREDITS, False)
+def _open_again(
+    generation: Generation, amounts: LedgerAmounts, data: CleanedData
+) -> DecisionEffect:
+    return DecisionEffect(State.UNKNOWN, amounts.first_reserved, ZERO_CREDITS, False)
 
 
 def _mark_not_charged(
