@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -12,7 +13,7 @@ from django.db.models import (
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from evolink_studio.core.json_field import TolerantJSONField
+from evolink_studio.core.json_field import TolerantJSONField, get_member
 from evolink_studio.core.search import FoldedTextField
 from evolink_studio.credits.fields import CreditsField
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
@@ -36,6 +37,19 @@ class Charge(models.TextChoices):
 
 # The final cost is not known yet.
 OPEN_CHARGES = frozenset({Charge.RESERVED, Charge.UNCLEAR})
+
+
+def find_unreadable_positions(failed_results: object) -> set[int]:
+    """Positions of the results that are given up because of what they contain.
+
+    What is no `Generation.failed_results` names none.
+    """
+    items = failed_results.items() if isinstance(failed_results, Mapping) else ()
+    return {
+        int(position)
+        for position, failure in items
+        if position.isdecimal() and len(position) < 10 and get_member(failure, "final")
+    }
 
 
 class Generation(models.Model):

@@ -32,7 +32,12 @@ from evolink_studio.evolink.partial_file import (
     adopt_partial_file,
     completed_path,
 )
-from evolink_studio.generations.models import Charge, GeneratedVideo, Generation
+from evolink_studio.generations.models import (
+    Charge,
+    GeneratedVideo,
+    Generation,
+    find_unreadable_positions,
+)
 from evolink_studio.generations.pipeline import schedule, unexpected_errors
 from evolink_studio.generations.pipeline.provider import Clock, Provider
 from evolink_studio.generations.states import ErrorCode, State
@@ -173,7 +178,7 @@ class ResultProgress:
     @property
     def unreadable_positions(self) -> set[int]:
         """Those that are given up because of what they contain."""
-        return {int(position) for position, it in self.failures.items() if it.get("final")}
+        return find_unreadable_positions(self.failures)
 
     @property
     def pending_positions(self) -> list[int]:

@@ -9,7 +9,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from evolink_studio.core.formatting import format_credits
-from evolink_studio.generations.models import OPEN_CHARGES, Charge, Generation
+from evolink_studio.generations.models import (
+    OPEN_CHARGES,
+    Charge,
+    Generation,
+    find_unreadable_positions,
+)
 from evolink_studio.generations.pipeline import schedule
 from evolink_studio.generations.pipeline.queue import QueuePosition
 from evolink_studio.generations.presenters.failure_text import NEW_CHARGE_NOTICE, build_failure_text
@@ -307,8 +312,8 @@ def _completed_text(generation: Generation, now: datetime) -> StatusText:
 
 def _unreadable_results_text(generation: Generation) -> str:
     """Names the results that arrived and are nothing that can be kept."""
-    failures = generation.failed_results
-    numbers = sorted(int(position) + 1 for position, it in failures.items() if it.get("final"))
+    positions = find_unreadable_positions(generation.failed_results)
+    numbers = sorted(position + 1 for position in positions)
     shown_numbers = ", ".join(str(number) for number in numbers[:MAX_NAMED_RESULTS])
     text = ngettext(
         "Saved in your library, except for result {numbers}: what EvoLink gave there is no film, "

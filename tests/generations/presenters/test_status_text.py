@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from evolink_studio.credits.models import Allowance
+from evolink_studio.generations.models import find_unreadable_positions
 from evolink_studio.generations.pipeline import schedule
 from evolink_studio.generations.pipeline.queue import QueuePosition, get_queue_positions
 from evolink_studio.generations.presenters.cards import present_card
@@ -209,3 +210,12 @@ def test_a_film_that_is_not_here_yet_says_why_and_how_long_there_is_hope(ada, co
     card = present_card(saving, now=NOW)
     assert card.message.startswith("The film is made, but")
     assert "20 more hours" in card.advice
+
+
+@pytest.mark.parametrize(
+    "failed_results",
+    [None, 1, "x", [], [1], {"x": {"final": True}}, {"9" * 5000: {"final": True}}, {"0": 1}],
+)
+def test_unreadable_results_that_make_no_sense_name_none(failed_results):
+    assert find_unreadable_positions(failed_results) == set()
+    assert find_unreadable_positions({"0": {"final": True}, "2": {}}) == {0}
