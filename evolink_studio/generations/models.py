@@ -52,6 +52,18 @@ def find_unreadable_positions(failed_results: object) -> set[int]:
     }
 
 
+class GenerationQuerySet(models.QuerySet["Generation"]):
+    """Generations by what the worker does with them."""
+
+    def scheduled(self, *states: State) -> "GenerationQuerySet":
+        """Those in these live states that have a due time: all of them, but for some `unknown`.
+
+        The few among very many: the index of due rows has no others. SQLite uses it only for a
+        query that says that the time is set, so every query for live rows begins here.
+        """
+        return self.filter(state__in=states, next_attempt_at__isnull=False)
+
+
 class Generation(models.Model):
     """One request of one person for a film: at most one task at EvoLink, ever."""
 
@@ -139,6 +151,8 @@ class Generation(models.Model):
     next_attempt_at = models.DateTimeField(_("next look"), null=True)
     lease_id = models.UUIDField(null=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
+
+    objects = GenerationQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("generation")

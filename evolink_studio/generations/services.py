@@ -164,7 +164,7 @@ def delete_files(*, owner: User, asset_ids: Collection[int]) -> Deletion | None:
 
 
 def _find_unsent_inputs(asset_ids: Collection[int]) -> Collection[int]:
-    unsent_generations = Generation.objects.filter(state__in=[State.QUEUED, State.SENDING])
+    unsent_generations = Generation.objects.scheduled(State.QUEUED, State.SENDING)
     return unsent_generations.filter(inputs__in=asset_ids).values_list("inputs", flat=True)
 
 

@@ -6,13 +6,13 @@ EvoLink. So one person with a thousand generations delays nobody else by more th
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet, Window
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.functions import RowNumber
 
 from evolink_studio.credits.allowances import get_concurrency_limits_by_user
@@ -29,7 +29,6 @@ from evolink_studio.generations.transitions import (
     lock_feeds,
 )
 
-AT_PROVIDER_STATES = (State.SENDING, State.RUNNING)
 # A worker has leased it and uploads its files to EvoLink.
 PREPARING_FILTER = Q(state=State.QUEUED, lease_id__isnull=False)
 
@@ -39,15 +38,14 @@ def mark_waiting_for_disk(*, now: datetime) -> None:
     if Heartbeat.objects.alive(now).with_space().exists():
         clear_waiting_for_disk()
         return
-    queued_rows = Generation.objects.filter(state=State.QUEUED, lease_id=None)
+    queued_rows = Generation.objects.scheduled(State.QUEUED).filter(lease_id=None)
     _set_waiting_reason(queued_rows.exclude(error_code=ErrorCode.DISK_FULL), ErrorCode.DISK_FULL)
 
 
 def clear_waiting_for_disk() -> None:
     """Clear that mark: there is disk space again."""
-    _set_waiting_reason(
-        Generation.objects.filter(state=State.QUEUED, error_code=ErrorCode.DISK_FULL), ""
-    )
+    queued_rows = Generation.objects.scheduled(State.QUEUED)
+    _set_waiting_reason(queued_rows.filter(error_code=ErrorCode.DISK_FULL), "")
 
 
 def _set_waiting_reason(rows: "QuerySet[Generation]", error_code: str) -> None:
@@ -112,9 +110,7 @@ def lease_next(
 ) -> tuple[uuid.UUID, list[Generation]]:
     """Lease up to `limit` queued rows in fair order."""
     lease_id = uuid.uuid4()
-    queued_rows = list(
-        _first_queued_rows(Generation.objects.filter(next_attempt_at__lte=now), limit)
-    )
+    queued_rows = list(_first_queued_rows(Q(next_attempt_at__lte=now), limit))
     if not queued_rows:
         return lease_id, []
     limits = replace(
@@ -126,7 +122,7 @@ def lease_next(
     if not selected_ids:
         return lease_id, []
     with transaction.atomic():
-        owner_ids = Generation.objects.filter(state=State.QUEUED).order_by().values("owner_id")
+        owner_ids = Generation.objects.scheduled(State.QUEUED).order_by().values("owner_id")
         versions = lock_feeds(owner_ids)
         rows = Generation.objects.filter(
             pk__in=selected_ids, state=State.QUEUED, next_attempt_at__lte=now
@@ -136,7 +132,7 @@ def lease_next(
             lease_id=lease_id, next_attempt_at=now + LEASE_DURATION
         )
         if leased_ids:
-            _announce_positions(versions)
+            _announce_positions(versions.keys())
     return lease_id, list(Generation.objects.filter(pk__in=leased_ids, lease_id=lease_id))
 
 
@@ -171,7 +167,7 @@ def sort_fairly(
 def count_ahead(owner_id: int) -> dict[int, int]:
     """How many go before each queued generation of this person, by pk. Two queries."""
     ordered_rows = sort_fairly(
-        _first_queued_rows(Generation.objects.exclude(PREPARING_FILTER), 1000),
+        _first_queued_rows(Q(lease_id=None), 1000),
         count_active(PREPARING_FILTER).by_user,
     )
     return {
@@ -182,7 +178,8 @@ def count_ahead(owner_id: int) -> dict[int, int]:
 def count_active(preparing_filter: Q) -> ActiveCounts:
     """Count generations at EvoLink, and those that fit `preparing_filter`. One query."""
     counts = (
-        Generation.objects.filter(Q(state__in=AT_PROVIDER_STATES) | preparing_filter)
+        Generation.objects.scheduled(State.QUEUED, State.SENDING, State.RUNNING)
+        .filter(~Q(state=State.QUEUED) | preparing_filter)
         .values_list("owner_id", "model_id")
         .annotate(n=Count("pk"))
         .order_by()
@@ -195,23 +192,28 @@ def count_active(preparing_filter: Q) -> ActiveCounts:
     return ActiveCounts(by_user.total(), by_user, by_model)
 
 
-def _first_queued_rows(rows: "QuerySet[Generation]", per_user: int) -> Iterable[QueuedRow]:
+def _first_queued_rows(condition: Q, per_user: int) -> Iterable[QueuedRow]:
     """The first `per_user` queued rows of every person: no queue hides another. One query."""
     position = Window(RowNumber(), partition_by="owner", order_by=["created_at", "pk"])
     return (
-        rows.filter(state=State.QUEUED)
+        Generation.objects.scheduled(State.QUEUED)
+        .filter(condition)
         .annotate(position=position)
         .filter(position__lte=per_user)
         .values_list("pk", "owner_id", "model_id", "position", "created_at")
     )
 
 
-def _announce_positions(versions: Mapping[int, int]) -> None:
-    """Mark all queued generations as changed: their positions moved up."""
-    queued_rows = Generation.objects.filter(state=State.QUEUED)
-    for owner_id, version in versions.items():
-        ChangeFeed.objects.filter(pk=owner_id).update(version=F("version") + 1)
-        queued_rows.filter(owner_id=owner_id).update(changed_version=version + 1)
+def _announce_positions(owner_ids: Collection[int]) -> None:
+    """Mark these people's queued generations as changed: they moved up. Needs their feeds' locks.
+
+    Two queries.
+    """
+    ChangeFeed.objects.filter(pk__in=owner_ids).update(version=F("version") + 1)
+    new_version = ChangeFeed.objects.filter(pk=OuterRef("owner_id")).values("version")
+    Generation.objects.scheduled(State.QUEUED).filter(owner_id__in=owner_ids).update(
+        changed_version=Subquery(new_version)
+    )
 
 
 @dataclass(frozen=True)
