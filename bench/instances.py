@@ -23,6 +23,8 @@ STUDIO_VARIABLES = [
     *(f"DJANGO_SUPERUSER_{word}" for word in ("USERNAME", "EMAIL", "PASSWORD")),
 ]
 DATABASE_NAME = "studio.sqlite3"
+# Of the server for figures of PostgreSQL, as `scripts/with-postgres` names it; "" without one.
+POSTGRES_SERVER_URL = os.environ.get("DATABASE_URL", "")
 START_TIMEOUT_SECONDS = 30.0  # seconds that a process may take until it listens
 
 

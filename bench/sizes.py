@@ -18,6 +18,7 @@ class BenchSize:
     watcher_count: int
     watch_seconds: float
     library_size: int  # generations of one person
+    history_sizes: tuple[int, ...]  # generations of everybody, the smallest to compare with
 
 
 SMALL = BenchSize(
@@ -31,6 +32,7 @@ SMALL = BenchSize(
     watcher_count=200,
     watch_seconds=20,
     library_size=20_000,
+    history_sizes=(10_000,),
 )
 FULL = BenchSize(
     poll_rounds=9,
@@ -43,6 +45,7 @@ FULL = BenchSize(
     watcher_count=200,
     watch_seconds=40,
     library_size=100_000,
+    history_sizes=(10_000, 1_000_000),
 )
 
 

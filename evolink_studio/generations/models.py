@@ -52,16 +52,13 @@ def find_unreadable_positions(failed_results: object) -> set[int]:
     }
 
 
-class GenerationQuerySet(models.QuerySet["Generation"]):
-    """Generations by what the worker does with them."""
+def build_scheduled_filter(*states: State) -> Q:
+    """Rows in these live states with a due time: all of them, but for some `unknown` ones.
 
-    def scheduled(self, *states: State) -> "GenerationQuerySet":
-        """Those in these live states that have a due time: all of them, but for some `unknown`.
-
-        The few among very many: the index of due rows has no others. SQLite uses it only for a
-        query that says that the time is set, so every query for live rows begins here.
-        """
-        return self.filter(state__in=states, next_attempt_at__isnull=False)
+    They are few among very many, and the index of due rows has no others. SQLite uses it only where
+    the query says that the time is set, so whatever looks for live rows of all people says this.
+    """
+    return Q(state__in=states, next_attempt_at__isnull=False)
 
 
 class Generation(models.Model):
@@ -151,8 +148,6 @@ class Generation(models.Model):
     next_attempt_at = models.DateTimeField(_("next look"), null=True)
     lease_id = models.UUIDField(null=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
-
-    objects = GenerationQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("generation")

@@ -23,6 +23,7 @@ from evolink_studio.generations.models import (
     Draft,
     Generation,
     Heartbeat,
+    build_scheduled_filter,
 )
 from evolink_studio.generations.pipeline.contradictions import record_contradicting_callback
 from evolink_studio.generations.states import (
@@ -164,7 +165,9 @@ def delete_files(*, owner: User, asset_ids: Collection[int]) -> Deletion | None:
 
 
 def _find_unsent_inputs(asset_ids: Collection[int]) -> Collection[int]:
-    unsent_generations = Generation.objects.scheduled(State.QUEUED, State.SENDING)
+    unsent_generations = Generation.objects.filter(
+        build_scheduled_filter(State.QUEUED, State.SENDING)
+    )
     return unsent_generations.filter(inputs__in=asset_ids).values_list("inputs", flat=True)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from evolink_studio.generations.models import Generation
+from evolink_studio.generations.models import Generation, build_scheduled_filter
 from evolink_studio.generations.states import LIVE_STATES, State
 from evolink_studio.generations.transitions import lock_available
 
@@ -50,7 +50,9 @@ def renew_leases(lease_ids: Sequence[uuid.UUID], *, now: datetime) -> None:
     Rows locked at this moment are skipped: their lease is about to be released.
     """
     with transaction.atomic():
-        leased_rows = Generation.objects.scheduled(*LIVE_STATES).filter(lease_id__in=lease_ids)
+        leased_rows = Generation.objects.filter(
+            build_scheduled_filter(*LIVE_STATES), lease_id__in=lease_ids
+        )
         generation_ids = lock_available(leased_rows)
         Generation.objects.filter(pk__in=generation_ids).update(
             next_attempt_at=now + LEASE_DURATION
@@ -59,5 +61,5 @@ def renew_leases(lease_ids: Sequence[uuid.UUID], *, now: datetime) -> None:
 
 def find_next_due_at(states: Sequence[State]) -> datetime | None:
     """When the earliest row of these states is due; None without one. One query."""
-    rows = Generation.objects.scheduled(*states).order_by("next_attempt_at")
+    rows = Generation.objects.filter(build_scheduled_filter(*states)).order_by("next_attempt_at")
     return rows.values_list("next_attempt_at", flat=True).first()

@@ -20,6 +20,7 @@ from evolink_studio.generations.models import (
     ChangeFeed,
     Generation,
     Heartbeat,
+    build_scheduled_filter,
 )
 from evolink_studio.generations.pipeline.leases import LEASE_DURATION
 from evolink_studio.generations.states import ErrorCode, State
@@ -29,6 +30,7 @@ from evolink_studio.generations.transitions import (
     lock_feeds,
 )
 
+QUEUED_FILTER = build_scheduled_filter(State.QUEUED)
 # A worker has leased it and uploads its files to EvoLink.
 PREPARING_FILTER = Q(state=State.QUEUED, lease_id__isnull=False)
 
@@ -38,14 +40,15 @@ def mark_waiting_for_disk(*, now: datetime) -> None:
     if Heartbeat.objects.alive(now).with_space().exists():
         clear_waiting_for_disk()
         return
-    queued_rows = Generation.objects.scheduled(State.QUEUED).filter(lease_id=None)
+    queued_rows = Generation.objects.filter(QUEUED_FILTER, lease_id=None)
     _set_waiting_reason(queued_rows.exclude(error_code=ErrorCode.DISK_FULL), ErrorCode.DISK_FULL)
 
 
 def clear_waiting_for_disk() -> None:
     """Clear that mark: there is disk space again."""
-    queued_rows = Generation.objects.scheduled(State.QUEUED)
-    _set_waiting_reason(queued_rows.filter(error_code=ErrorCode.DISK_FULL), "")
+    _set_waiting_reason(
+        Generation.objects.filter(QUEUED_FILTER, error_code=ErrorCode.DISK_FULL), ""
+    )
 
 
 def _set_waiting_reason(rows: "QuerySet[Generation]", error_code: str) -> None:
@@ -122,7 +125,7 @@ def lease_next(
     if not selected_ids:
         return lease_id, []
     with transaction.atomic():
-        owner_ids = Generation.objects.scheduled(State.QUEUED).order_by().values("owner_id")
+        owner_ids = Generation.objects.filter(QUEUED_FILTER).order_by().values("owner_id")
         versions = lock_feeds(owner_ids)
         rows = Generation.objects.filter(
             pk__in=selected_ids, state=State.QUEUED, next_attempt_at__lte=now
@@ -178,8 +181,10 @@ def count_ahead(owner_id: int) -> dict[int, int]:
 def count_active(preparing_filter: Q) -> ActiveCounts:
     """Count generations at EvoLink, and those that fit `preparing_filter`. One query."""
     counts = (
-        Generation.objects.scheduled(State.QUEUED, State.SENDING, State.RUNNING)
-        .filter(~Q(state=State.QUEUED) | preparing_filter)
+        Generation.objects.filter(
+            build_scheduled_filter(State.QUEUED, State.SENDING, State.RUNNING),
+            ~Q(state=State.QUEUED) | preparing_filter,
+        )
         .values_list("owner_id", "model_id")
         .annotate(n=Count("pk"))
         .order_by()
@@ -196,8 +201,7 @@ def _first_queued_rows(condition: Q, per_user: int) -> Iterable[QueuedRow]:
     """The first `per_user` queued rows of every person: no queue hides another. One query."""
     position = Window(RowNumber(), partition_by="owner", order_by=["created_at", "pk"])
     return (
-        Generation.objects.scheduled(State.QUEUED)
-        .filter(condition)
+        Generation.objects.filter(QUEUED_FILTER, condition)
         .annotate(position=position)
         .filter(position__lte=per_user)
         .values_list("pk", "owner_id", "model_id", "position", "created_at")
@@ -211,7 +215,7 @@ def _announce_positions(owner_ids: Collection[int]) -> None:
     """
     ChangeFeed.objects.filter(pk__in=owner_ids).update(version=F("version") + 1)
     new_version = ChangeFeed.objects.filter(pk=OuterRef("owner_id")).values("version")
-    Generation.objects.scheduled(State.QUEUED).filter(owner_id__in=owner_ids).update(
+    Generation.objects.filter(QUEUED_FILTER, owner_id__in=owner_ids).update(
         changed_version=Subquery(new_version)
     )
 
