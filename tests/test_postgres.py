@@ -86,12 +86,12 @@ django.setup()
 from django.apps import apps
 from django.conf import settings
 from evolink_studio.worker.management.commands.worker import WORKER_CLASSES
-from evolink_studio.generations.services import generation_queued
+from evolink_studio.generations.signals import work_due
 kind = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2].rstrip("3")
 print(json.dumps({
     "jobs": apps.is_installed("procrastinate.contrib.django"),
     "loaded": "procrastinate" in sys.modules,
-    "has_listeners": generation_queued.has_listeners(),
+    "listeners": [key[0] for key, *_ in work_due.receivers],
     "worker": WORKER_CLASSES[kind].rpartition(".")[2],
     "options": str(settings.DATABASES["default"]["OPTIONS"].get("options", "")),
 }))
@@ -111,13 +111,15 @@ def read_studio_parts(folder: Path, database: str) -> dict[str, object]:
 
 def test_a_studio_on_sqlite_knows_nothing_of_jobs(tmp_path):
     parts = read_studio_parts(tmp_path, "")
-    assert (parts["jobs"], parts["loaded"], parts["has_listeners"]) == (False, False, False)
+    assert (parts["jobs"], parts["loaded"]) == (False, False)
+    assert parts["listeners"] == ["wake-up"]
     assert parts["worker"] == "Worker"
 
 
 def test_a_studio_on_postgresql_runs_its_stages_as_jobs(tmp_path):
     parts = read_studio_parts(tmp_path, "postgres://studio@nowhere.invalid/studio")
-    assert (parts["jobs"], parts["loaded"], parts["has_listeners"]) == (True, True, True)
+    assert (parts["jobs"], parts["loaded"]) == (True, True)
+    assert parts["listeners"] == ["send"]
     assert parts["worker"] == "DistributedWorker"
     assert "synchronous_commit=on" in str(parts["options"])
 

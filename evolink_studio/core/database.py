@@ -1,10 +1,10 @@
-"""Snapshots, durable transactions, row ids, and what an unavailable database is known by."""
+"""Snapshots, durable and volatile writes, row ids, and what an unavailable database is known by."""
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 
 @contextmanager
@@ -65,6 +65,43 @@ def durable_transaction() -> Iterator[None]:
     except UNAVAILABLE_ERRORS as error:
         if is_body_done:
             raise CommitUnclear("The answer to the commit was lost") from error
+        raise
+
+
+@contextmanager
+def volatile_writes() -> Iterator[None]:
+    """For what may be lost with the power: a commit inside does not wait for the disk.
+
+    What was committed before stays durable. Does nothing inside a transaction, which is as durable
+    as its other writes.
+    """
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "sqlite":
+        yield from _without_sync()
+    else:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL synchronous_commit = off")
+            yield
+
+
+def _without_sync() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA synchronous=NORMAL")
+    try:
+        yield
+    finally:
+        _sync_again()
+
+
+def _sync_again() -> None:
+    """Every commit waits for the disk again; a connection that cannot be told so is given up."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA synchronous=FULL")
+    except DatabaseError:
+        connection.close()
         raise
 
 

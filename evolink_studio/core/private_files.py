@@ -8,7 +8,7 @@ from pathlib import Path
 PRIVATE_UMASK = 0o077  # folders are made with mode 0700, files with 0600
 _ACCESS_OF_OTHERS = 0o077
 # What the studio itself lays into its data folder. Nothing else there is touched.
-_DATA_NAMES = ("studio.sqlite3*", "secret_key", "media", "sandbox")
+_DATA_NAMES = ("studio.sqlite3*", "secret_key", "media", "sandbox", "worker-wake-up")
 
 
 def use_private_umask() -> None:

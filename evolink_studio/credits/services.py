@@ -23,6 +23,7 @@ from evolink_studio.credits.periods import build_current_period_filter
 BALANCE_READING_RETENTION = timedelta(days=7)
 
 
+@transaction.atomic  # every minute: one commit, and one wait for the disk
 def record_balance(
     *,
     provider_key: str,

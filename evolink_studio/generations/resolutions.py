@@ -32,6 +32,7 @@ from evolink_studio.generations.models import (
 from evolink_studio.generations.pipeline.polling import apply_task
 from evolink_studio.generations.pipeline.reconciliation import record_link
 from evolink_studio.generations.services import compute_fingerprint
+from evolink_studio.generations.signals import work_due
 from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import (
     ChargeDecision,
@@ -86,9 +87,11 @@ def request_lookup(
 ) -> TaskLookup:
     """An admin names a task: the worker reads it with our key. Raises TaskAlreadyLinkedError."""
     _check_task_unlinked(task_id)
-    return TaskLookup.objects.create(
-        task_id=task_id, generation=generation, requested_by=actor, requested_at=now
-    )
+    with transaction.atomic():
+        work_due.send(TaskLookup, state=None)
+        return TaskLookup.objects.create(
+            task_id=task_id, generation=generation, requested_by=actor, requested_at=now
+        )
 
 
 def find_misfits(generation: Generation, task: Task) -> tuple[Misfit, ...]:
@@ -161,6 +164,7 @@ def _link(
                 last_reply=task.to_json(),
                 next_attempt_at=now,
             )
+            work_due.send(Generation, state=State.RUNNING)
     except IntegrityError:
         raise TaskAlreadyLinkedError from None
     if not is_linked:
@@ -294,6 +298,7 @@ def _open_again(row: Generation, *, actor: User, reason: str, now: datetime) -> 
         attempts=0,
         next_attempt_at=now,
     )
+    work_due.send(Generation, state=State.UNKNOWN)
     _standing_decisions(row).update(closed_at=now, needs_look=False)
     # What is lost again is announced again.
     Alert.objects.filter(generation=row).delete()

@@ -10,11 +10,10 @@ from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, QuerySet
-from django.dispatch import Signal
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog.spec import ModelSpec
-from evolink_studio.core.database import durable_transaction
+from evolink_studio.core.database import durable_transaction, volatile_writes
 from evolink_studio.credits import ledger
 from evolink_studio.generations.models import (
     UNNAMED_PAGE,
@@ -26,6 +25,7 @@ from evolink_studio.generations.models import (
     build_scheduled_filter,
 )
 from evolink_studio.generations.pipeline.contradictions import record_contradicting_callback
+from evolink_studio.generations.signals import work_due
 from evolink_studio.generations.states import (
     DISMISSIBLE_STATES,
     REFRESHABLE_STATES,
@@ -57,10 +57,6 @@ def find_callback_rejection(
         (names_other_task, CallbackDelivery.Rejection.OTHER_TASK),
     )
     return next((reason.value for is_applicable, reason in reasons if is_applicable), "")
-
-
-# Sent inside the transaction that stores a new generation, with the argument `generation`.
-generation_queued = Signal()
 
 
 class FilesDeleted(Exception):
@@ -135,7 +131,7 @@ def create_generation(
                 )
                 generation.save(update_fields=["credits_held"])
                 _delete_draft(owner, spec.id, page_keys)
-                generation_queued.send(Generation, generation=generation)
+                work_due.send(Generation, state=State.QUEUED)
             return CreateResult(generation, is_new=True)
         except IntegrityError:
             existing_generation = Generation.objects.get(owner=owner, form_key=form_key)
@@ -242,6 +238,7 @@ def record_callback(
         lost_rows.exclude(named_by_admin).update(
             next_attempt_at=now, candidate_task_id=task_id, candidate_confirmed=False, lease_id=None
         )
+    work_due.send(Generation, state=generation.state)
 
 
 def refresh_now(*, queryset: QuerySet[Generation], now: datetime) -> int:
@@ -254,6 +251,8 @@ def refresh_now(*, queryset: QuerySet[Generation], now: datetime) -> int:
         pk__in=queryset.order_by().values("pk"), state__in=REFRESHABLE_STATES, lease_id=None
     )
     with transaction.atomic():
+        for state in REFRESHABLE_STATES:
+            work_due.send(Generation, state=state)
         return Generation.objects.filter(pk__in=lock_available(rows)).update(next_attempt_at=now)
 
 
@@ -295,7 +294,8 @@ def ensure_feed(*, owner: User) -> None:
 
 def record_heartbeat(*, worker: str, disk_free_bytes: int, now: datetime) -> None:
     """Store that a worker is alive. Workers not seen for a day are deleted."""
-    Heartbeat.objects.update_or_create(
-        worker=worker, defaults={"seen_at": now, "disk_free_bytes": disk_free_bytes}
-    )
-    Heartbeat.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
+    values = {"seen_at": now, "disk_free_bytes": disk_free_bytes}
+    with volatile_writes():  # written time and again, and old as soon as it is read
+        if not Heartbeat.objects.filter(worker=worker).update(**values):
+            Heartbeat.objects.get_or_create(worker=worker, defaults=values)
+        Heartbeat.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()

@@ -12,3 +12,7 @@ class WorkerConfig(AppConfig):
             from evolink_studio.worker import tasks
 
             tasks.connect_signals()
+        else:
+            from evolink_studio.worker import wake_up
+
+            wake_up.connect_signals()

@@ -86,14 +86,6 @@ class DistributedWorker(Worker):
         self._draining_states: set[State] = set()
 
     @property
-    def _starters(self) -> Mapping[State, Callable[[], Awaitable[bool]]]:
-        return {
-            State.QUEUED: self._start_dispatches,
-            State.SAVING: self._start_downloads,
-            State.UNKNOWN: self._start_searches,
-        }
-
-    @property
     def _duties(self) -> Mapping[str, Callable[[], Awaitable[bool]]]:
         return {
             "sweep": self._recover_interrupted_sends,
@@ -139,7 +131,7 @@ class DistributedWorker(Worker):
                 state in self._requested_states or self._count_running(state)
             ):
                 self._requested_states.discard(state)
-                has_more = await self._starters[state]()
+                has_more = await self._loops[state].start()
                 await self._pause(0.01 if has_more else QUEUE_INTERVAL_SECONDS)
         finally:
             self._draining_states.discard(state)

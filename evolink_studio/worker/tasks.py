@@ -16,8 +16,8 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, Unique
 from procrastinate.jobs import Job, Status
 from procrastinate.tasks import Task
 
-from evolink_studio.generations.pipeline.leases import find_next_due_at
-from evolink_studio.generations.services import generation_queued
+from evolink_studio.generations.pipeline.leases import find_due_times
+from evolink_studio.generations.signals import work_due
 from evolink_studio.generations.states import State
 
 log = structlog.get_logger(__name__)
@@ -81,7 +81,7 @@ TASK_BY_STATE: dict[State, Task[Any, Any, Any]] = {
 
 async def defer_if_due(state: State) -> None:
     """Defer the job of this state if a row is due, unless one is queued already."""
-    due_at = await sync_to_async(find_next_due_at)([state])
+    due_at = (await sync_to_async(find_due_times)([state])).get(state)
     if due_at is not None and due_at <= timezone.now():
         await _defer_once(TASK_BY_STATE[state], queueing_lock=TASK_BY_STATE[state].name)
 
@@ -163,9 +163,10 @@ async def _defer_once(task: Task[Any, Any, Any], **options: Any) -> None:
 
 
 def connect_signals() -> None:
-    """Defer a dispatch job for every new generation. Not for SQLite, whose worker polls."""
-    generation_queued.connect(_defer_dispatch, dispatch_uid="send")
+    """Defer a dispatch job for every new generation. Not for SQLite, whose worker is woken."""
+    work_due.connect(_defer_dispatch, dispatch_uid="send")
 
 
-def _defer_dispatch(**kwargs: object) -> None:
-    run_dispatch_job.defer()
+def _defer_dispatch(state: State | None, **kwargs: object) -> None:
+    if state == State.QUEUED:
+        run_dispatch_job.defer()

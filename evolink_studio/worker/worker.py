@@ -1,12 +1,17 @@
-"""The worker on SQLite, one asyncio process, and the base of the one on PostgreSQL."""
+"""The worker on SQLite, one asyncio process, and the base of the one on PostgreSQL.
+
+It sleeps until the next row is due or it is woken (`wake_up`), so that it costs nothing while there
+is nothing to do. A wake-up that is lost costs at most MAX_SLEEP_SECONDS.
+"""
 
 import asyncio
 import shutil
 import socket
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
@@ -18,8 +23,8 @@ from structlog.contextvars import bound_contextvars
 from evolink_studio.generations.models import MIN_FREE_DISK_BYTES, Generation
 from evolink_studio.generations.pipeline.dispatch import dispatch
 from evolink_studio.generations.pipeline.downloading import download_results
-from evolink_studio.generations.pipeline.leases import lease_due, renew_leases
-from evolink_studio.generations.pipeline.lookups import read_named_tasks
+from evolink_studio.generations.pipeline.leases import find_due_times, lease_due, renew_leases
+from evolink_studio.generations.pipeline.lookups import has_waiting_lookups, read_named_tasks
 from evolink_studio.generations.pipeline.polling import poll_batch
 from evolink_studio.generations.pipeline.provider import Clock, Provider
 from evolink_studio.generations.pipeline.queue import (
@@ -35,15 +40,17 @@ from evolink_studio.generations.states import State
 from evolink_studio.worker.circuit_breaker import CircuitBreaker
 from evolink_studio.worker.notifications import notify_admins
 from evolink_studio.worker.periodic import refresh_balance, run_daily
+from evolink_studio.worker.wake_up import WakeUpListener, get_pipe_path
 
 log = structlog.get_logger(__name__)
 
-QUEUE_INTERVAL_SECONDS = 0.3  # between two queries for due rows
+QUEUE_INTERVAL_SECONDS = 0.3  # between two queries for due rows, at least
+MAX_SLEEP_SECONDS = 5.0  # between two queries for due rows, at most
 SEARCH_INTERVAL_SECONDS = 2.0
 LOOKUP_INTERVAL_SECONDS = 1.0  # an admin is waiting for it
 RENEW_INTERVAL_SECONDS = 30.0
 RECOVERY_INTERVAL_SECONDS = 15.0
-HEARTBEAT_INTERVAL_SECONDS = 5.0
+HEARTBEAT_INTERVAL_SECONDS = 10.0
 BALANCE_INTERVAL_SECONDS = 60.0
 NOTIFY_INTERVAL_SECONDS = 60.0
 DAILY_CHECK_INTERVAL_SECONDS = 300.0  # between two checks whether the daily run is due
@@ -69,6 +76,19 @@ class WorkerCapacity:
     max_searches: int = 1
 
 
+@dataclass(frozen=True)
+class WorkLoop:
+    """Starts what is due of one kind, at most every `interval` seconds.
+
+    `start` returns whether there is more to start at once. `name` is for the log.
+    """
+
+    name: str
+    interval: float
+    start: Callable[[], Awaitable[bool]]
+    due_event: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 @dataclass
 class Worker:
     """Runs until `stop()`; then leases nothing new and lets running tasks end."""
@@ -86,25 +106,46 @@ class Worker:
         self._lease_by_task: dict[asyncio.Task[None], uuid.UUID] = {}
         self._breaker = CircuitBreaker()
         self._has_disk_space = False
-
-    def stop(self) -> None:
-        """Begin to drain and end. May be called from a signal handler."""
-        self._stop_event.set()
-
-    async def run(self) -> None:
-        """Run all loops; after `stop()` wait for running tasks, at most DRAIN_TIMEOUT_SECONDS."""
-        loops = asyncio.gather(
-            self._run_every("start_dispatches", QUEUE_INTERVAL_SECONDS, self._start_dispatches),
-            self._run_every("start_polls", QUEUE_INTERVAL_SECONDS, self._start_polls),
-            self._run_every("start_downloads", QUEUE_INTERVAL_SECONDS, self._start_downloads),
-            self._run_every("start_searches", SEARCH_INTERVAL_SECONDS, self._start_searches),
-            self._run_every("read_named_tasks", LOOKUP_INTERVAL_SECONDS, self._read_named_tasks),
-            self._run_every("renew_leases", RENEW_INTERVAL_SECONDS, self._renew_leases),
-            self._run_every(
+        self._wake_event = asyncio.Event()
+        self._sleep_seconds = QUEUE_INTERVAL_SECONDS  # until the next look, unless woken
+        self._listener = WakeUpListener(get_pipe_path(), self.wake)
+        # By the state that becomes due; None for tasks that admins named.
+        self._loops: Mapping[State | None, WorkLoop] = {
+            State.QUEUED: WorkLoop(
+                "start_dispatches", QUEUE_INTERVAL_SECONDS, self._start_dispatches
+            ),
+            State.RUNNING: WorkLoop("start_polls", QUEUE_INTERVAL_SECONDS, self._start_polls),
+            State.SAVING: WorkLoop(
+                "start_downloads", QUEUE_INTERVAL_SECONDS, self._start_downloads
+            ),
+            State.UNKNOWN: WorkLoop(
+                "start_searches", SEARCH_INTERVAL_SECONDS, self._start_searches
+            ),
+            State.SENDING: WorkLoop(
                 "recover_interrupted_sends",
                 RECOVERY_INTERVAL_SECONDS,
                 self._recover_interrupted_sends,
             ),
+            None: WorkLoop("read_named_tasks", LOOKUP_INTERVAL_SECONDS, self._read_named_tasks),
+        }
+
+    def stop(self) -> None:
+        """Begin to drain and end. May be called from a signal handler of asyncio."""
+        self._stop_event.set()
+        self._wake_event.set()
+        for loop in self._loops.values():
+            loop.due_event.set()
+
+    def wake(self) -> None:
+        """Look for due rows now, or QUEUE_INTERVAL_SECONDS after the last look."""
+        self._wake_event.set()
+
+    async def run(self) -> None:
+        """Run all loops; after `stop()` wait for running tasks, at most DRAIN_TIMEOUT_SECONDS."""
+        loops = asyncio.gather(
+            self._look_for_work(),
+            *(self._run_when_due(loop) for loop in self._loops.values()),
+            self._run_every("renew_leases", RENEW_INTERVAL_SECONDS, self._renew_leases),
             self._run_every("record_heartbeat", HEARTBEAT_INTERVAL_SECONDS, self._record_heartbeat),
             self._run_every("refresh_balance", BALANCE_INTERVAL_SECONDS, self._refresh_balance),
             self._run_every("notify_admins", NOTIFY_INTERVAL_SECONDS, self._notify_admins),
@@ -114,6 +155,7 @@ class Worker:
         )
         stop_task: asyncio.Future[Any] = asyncio.create_task(self._stop_event.wait())
         await asyncio.wait({stop_task, loops}, return_when=asyncio.FIRST_COMPLETED)
+        self._listener.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_TIMEOUT_SECONDS):
                 await loops  # a loop may be in a slow read
@@ -132,16 +174,59 @@ class Worker:
         if not run_immediately:
             await self._pause(seconds)
         while not self._stop_event.is_set():
-            has_more = False
-            try:
-                has_more = await action()
-            except DatabaseError:
-                # The database is away or locked: the loop goes on.
-                log.exception("database unavailable", loop=name)
-                await sync_to_async(close_old_connections)()
-            except Exception:
-                log.exception("loop failed", loop=name)
+            has_more = await self._run_logged(name, action)
             await self._pause(0.01 if has_more else seconds)
+
+    async def _run_when_due(self, loop: WorkLoop) -> None:
+        """Start what is due, whenever something is, until stopped."""
+        while not self._stop_event.is_set():
+            await loop.due_event.wait()
+            loop.due_event.clear()
+            has_more = await self._run_logged(loop.name, loop.start)
+            if has_more:
+                loop.due_event.set()
+            await self._pause(0.01 if has_more else loop.interval)
+
+    async def _run_logged(self, name: str, action: Callable[[], Awaitable[bool]]) -> bool:
+        """The answer of `action`; False when it failed. No error of one loop stops a loop."""
+        try:
+            return await action()
+        except DatabaseError:
+            # The database is away or locked: the loop goes on.
+            log.exception("database unavailable", loop=name)
+            await sync_to_async(close_old_connections)()
+        except Exception:
+            log.exception("loop failed", loop=name)
+        return False
+
+    async def _look_for_work(self) -> None:
+        """Set off the loops of what is due; then sleep until something is, or until woken."""
+        while not self._stop_event.is_set():
+            self._listener.ensure_open()
+            self._wake_event.clear()
+            self._sleep_seconds = QUEUE_INTERVAL_SECONDS
+            await self._run_logged("look_for_work", self._announce_due)
+            await self._pause(QUEUE_INTERVAL_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(
+                    self._wake_event.wait(), self._sleep_seconds - QUEUE_INTERVAL_SECONDS
+                )
+
+    async def _announce_due(self) -> bool:
+        due_times, has_lookups = await sync_to_async(self._find_due)()
+        now = self.clock()
+        due_states = {state for state, due_at in due_times.items() if due_at <= now}
+        for state, loop in self._loops.items():
+            if state in due_states or (state is None and has_lookups):
+                loop.due_event.set()
+        if not due_states and not has_lookups:
+            seconds_left = ((due_at - now).total_seconds() for due_at in due_times.values())
+            self._sleep_seconds = min([MAX_SLEEP_SECONDS, *seconds_left])
+        return False
+
+    def _find_due(self) -> tuple[dict[State, datetime], bool]:
+        """When the earliest row of each state is due, and whether a named task is to be read."""
+        return find_due_times(state for state in self._loops if state), has_waiting_lookups()
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -227,7 +312,11 @@ class Worker:
     ) -> None:
         task = asyncio.create_task(self._run_guarded(coroutine), name=state.value)
         self._lease_by_task[task] = lease_id
-        task.add_done_callback(self._lease_by_task.pop)
+        task.add_done_callback(self._on_task_end)
+
+    def _on_task_end(self, task: asyncio.Task[None]) -> None:
+        del self._lease_by_task[task]
+        self.wake()  # a next step may be due
 
     async def _run_guarded(self, coroutine: Coroutine[None, None, None]) -> None:
         # One failing row must not stop the others: its lease runs out and it is tried again.

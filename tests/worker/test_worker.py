@@ -43,6 +43,12 @@ class FastClock:
         return NOW + timedelta(seconds=(time.monotonic() - self.started_at) * self.speed)
 
 
+@pytest.fixture(autouse=True)
+def _short_sleep(monkeypatch) -> None:
+    """The rows of these tests are stored without a wake-up, and their clock runs fast."""
+    monkeypatch.setattr(worker_module, "MAX_SLEEP_SECONDS", 0.3)
+
+
 @pytest.fixture
 def ada():
     return UserFactory(username="ada")

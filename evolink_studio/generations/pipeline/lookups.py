@@ -33,6 +33,11 @@ async def read_named_tasks(*, provider: Provider, clock: Clock) -> int:
     return len(lookups)
 
 
+def has_waiting_lookups() -> bool:
+    """Whether a task waits to be read. One query."""
+    return TaskLookup.objects.filter(answered_at__isnull=True).exists()
+
+
 async def _read(
     lookup: TaskLookup, provider: Provider, now: datetime
 ) -> tuple[TaskLookup.Outcome | None, Task | None]:
