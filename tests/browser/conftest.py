@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from evolink_studio.accounts.models import User
+from evolink_studio.core.static_storage import list_minified_sources, minify_source
 from evolink_studio.generations.pipeline.provider import build_provider
 from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.sandbox import server
@@ -23,6 +25,7 @@ from evolink_studio.sandbox.database import Database
 from evolink_studio.sandbox.settings import SandboxSettings
 from evolink_studio.worker.worker import Worker
 
+STATIC = Path(__file__).resolve().parents[2] / "static"
 CHROMIUM_PATH = Path("/usr/bin/chromium")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -59,6 +62,22 @@ def browser_type_launch_args() -> dict[str, object]:
         message = "Chromium is missing: apt-get install chromium"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     return {"executable_path": str(CHROMIUM_PATH), "args": CHROMIUM_ARGUMENTS}
+
+
+@pytest.fixture(scope="session")
+def minified_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`static/` as it is collected, but for the hashes in the names."""
+    folder = tmp_path_factory.mktemp("minified") / "static"
+    shutil.copytree(STATIC, folder)
+    for path in list_minified_sources(folder):
+        path.write_bytes(minify_source(path))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _serve_minified_files(settings, minified_folder: Path) -> None:
+    """Pages are tested with the styles and scripts that people get."""
+    settings.STATICFILES_DIRS = [minified_folder]
 
 
 class LiveStudio:
