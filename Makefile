@@ -6,7 +6,7 @@ AT_ONCE := --numprocesses auto --maxprocesses 4
 ON_POSTGRES := tests/accounts tests/credits tests/faults tests/generations tests/library \
 	tests/operations tests/worker tests/test_postgres_connection.py
 
-.PHONY: run test lint types unit postgres faults browser format messages lock bench screenshots clean
+.PHONY: run test lint types unit postgres faults browser format messages budgets lock bench screenshots clean
 
 run: ## Install, migrate and start everything on http://127.0.0.1:8000
 	@scripts/bootstrap $(PYTHON) requirements.lock
@@ -44,6 +44,9 @@ format:
 
 messages: ## Collect texts and compile the translations (needs gettext)
 	$(BIN)/python scripts/messages.py
+
+budgets: ## Write anew what each page may weigh
+	RENEW_BUDGETS=yes $(BIN)/pytest -q tests/test_page_budgets.py
 
 bench: ## Print the figures
 	@scripts/bootstrap $(PYTHON) requirements-dev.lock

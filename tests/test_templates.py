@@ -1,6 +1,5 @@
 """Templates and static files: no inline code, plain addresses under htmx, small, and complete."""
 
-import gzip
 import hashlib
 import re
 from collections import Counter
@@ -39,10 +38,6 @@ template_texts = {name: path.read_text(encoding="utf-8") for name, path in TEMPL
 def expand_includes(name: str) -> str:
     """A template with everything it includes."""
     return INCLUDE_PATTERN.sub(lambda match: expand_includes(match[1]), template_texts[name])
-
-
-def compressed_size(path: Path) -> int:
-    return len(gzip.compress(path.read_bytes(), compresslevel=9))
 
 
 @pytest.mark.parametrize("name", TEMPLATE_PATHS)
@@ -126,15 +121,3 @@ def test_vendored_files_are_the_ones_that_were_checked():
 def test_a_module_imports_nothing(module):
     # The names of collected files carry a hash, which an import could not know.
     assert re.findall(r"^\s*import\b|\bimport\(", module.read_text(), re.MULTILINE) == []
-
-
-def test_the_create_page_asks_for_few_and_small_files():
-    text = template_texts["base.html"] + template_texts["generations/create.html"]
-    names = set(re.findall(r"""(?:src|href)="{% static '([^']+)' %}""", text)) | {"icons.svg"}
-    kilobytes = sum(compressed_size(STATIC / name) for name in names) / 1000
-    assert len(names) <= 11  # and the page itself: 12
-    assert kilobytes <= 54, f"{kilobytes:.1f} KB leave too little for the page itself"
-
-
-def test_the_styles_of_the_create_page_stay_small():
-    assert sum(compressed_size(STATIC / name) for name in ("studio.css", "workspace.css")) <= 12_000

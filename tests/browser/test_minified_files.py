@@ -19,7 +19,7 @@ MEANINGLESS_BLANKS_PATTERN = re.compile(r"\s+(?=[,/])|(?<=[,/(])\s+")
 
 @pytest.mark.parametrize("path", STYLES, ids=lambda path: path.name)
 def test_a_minified_style_has_the_rules_of_its_source(ada_page, path):
-    """Inside of `@layer` the minifier takes `a :is(b)` for a declaration: it is `a > :is(b)` there."""
+    """In `@layer` the minifier takes `a :is(b)` for a declaration: write `a > :is(b)` there."""
     source, minified = path.read_text(), minify_source(path).decode()
     assert len(minified) < len(source)
     rules, minified_rules = (
