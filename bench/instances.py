@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.processes import BenchProcess, run_process
 from evolink_studio.environment import ROOT, Environment
-from evolink_studio.operations.supervisor import build_web_command
+from evolink_studio.operations.process_commands import build_web_command
 
 SECRET_KEY = "a-secret-for-the-bench-only-that-is-long-enough-for-everything"
 STUDIO_VARIABLES = [

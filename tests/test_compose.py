@@ -10,7 +10,7 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from evolink_studio.environment import ROOT, Environment
-from evolink_studio.operations.supervisor import build_web_command
+from evolink_studio.operations.process_commands import build_web_command
 
 STOP_GRACE_SECONDS = 25  # seconds for ending in good order
 ENVIRONMENT_NAMES = {field.validation_alias for field in Environment.model_fields.values()}

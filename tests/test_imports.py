@@ -157,6 +157,7 @@ def test_services_and_pipeline_know_no_request(path):
 # Inside `generations`, by the first name after the package: from the lowest layer to the highest.
 GENERATIONS_MAY_IMPORT = {
     "states": set(),
+    "signals": set(),
     "models": {"states"},
     "params": {"models", "states"},
     "transitions": {"models", "states"},
@@ -166,8 +167,8 @@ GENERATIONS_MAY_IMPORT = {
     "pipeline": {"transitions", "params", "models", "states"},
     "queries": {"pipeline", "models", "states"},
     "change_feed": {"queries", "models", "states"},
-    "services": {"pipeline", "transitions", "models", "states"},
-    "resolutions": {"services", "pipeline", "transitions", "models", "states"},
+    "services": {"pipeline", "transitions", "models", "signals", "states"},
+    "resolutions": {"services", "pipeline", "transitions", "models", "signals", "states"},
     "presenters": {
         *("change_feed", "queries", "usage_report", "pipeline", "params", "models", "states"),
     },

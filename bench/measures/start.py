@@ -17,7 +17,7 @@ from bench.instances import BenchInstance, InstanceFactory
 from bench.processes import BenchProcess, command_line_of, kill_and_wait, process_tree
 from bench.sizes import BenchSize
 from evolink_studio.generations.models import Heartbeat
-from evolink_studio.operations.supervisor import MANAGE_COMMAND
+from evolink_studio.operations.process_commands import MANAGE_COMMAND
 
 TIMEOUT_SECONDS = 60.0
 SIGN_IN_PATH = "/account/login/"

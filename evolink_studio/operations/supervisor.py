@@ -1,19 +1,21 @@
-"""The processes of a studio (the sandbox only without a key), started, restarted and stopped."""
+"""`manage.py studio`: the processes of a studio, prepared, started, restarted and stopped.
+
+It stays for as long as the studio runs and does next to nothing, so it imports next to nothing: no
+Django, no settings. Those are in the process that prepares the studio, which ends.
+"""
 
 import ctypes
+import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-import structlog
-
-from evolink_studio.environment import ROOT, Environment
-
-log = structlog.get_logger(__name__)
+from datetime import UTC, datetime
 
 PR_SET_PDEATHSIG = 1
 MIN_RESTART_DELAY_SECONDS = 0.2
@@ -21,8 +23,8 @@ MAX_RESTART_DELAY_SECONDS = 10.0
 HEAD_START_SECONDS = 0.6  # of the first child, before the others compete for the processor
 STABLE_UPTIME_SECONDS = 30.0  # a child that ran longer restarts after the shortest delay
 SHUTDOWN_TIMEOUT_SECONDS = 24.0  # above the 20 s that a child has to finish its work
-MANAGE_COMMAND = [sys.executable, str(ROOT / "manage.py")]
-WEB_THREADS = 8
+MAX_SLEEP_SECONDS = 60.0  # a child that ends, and a signal, wake us before
+INTERRUPTED_EXIT_CODE = 130
 
 
 @dataclass
@@ -39,28 +41,36 @@ class ManagedProcess:
 
 @dataclass
 class Supervisor:
-    """Keeps its child processes running until SIGTERM or SIGINT. `clock` in seconds."""
+    """Keeps its child processes running until SIGTERM or SIGINT. `clock` in seconds.
+
+    `sleep` is given the longest time to sleep; it returns earlier when a signal came.
+    `preparation` is the process that prepared the studio: if it fails, the studio ends.
+    """
 
     processes: list[ManagedProcess]
     clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] | None = None
+    preparation: "subprocess.Popen[bytes] | None" = None
     _is_stopping: bool = field(default=False, init=False)
+    _exit_code: int = field(default=0, init=False)
 
-    def run(self, *, on_start: Callable[[], None] = lambda: None) -> None:
+    def run(self) -> int:
         """Start and watch all processes; returns after a stop signal, when all have ended.
 
-        The first child has a head start, in which `on_start` is called.
+        The first child has a head start. Returns the exit code.
         """
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signal_number, self._on_signal)
         try:
-            self._start_first()
-            on_start()
-            while not self._is_stopping:
-                self._check_processes()
-                self.sleep(0.1)
+            with sleep_until_signal() as sleep:
+                self._start_first()
+                while not self._is_stopping:
+                    self._check_preparation()
+                    self._check_processes()
+                    (self.sleep or sleep)(self._compute_sleep())
         finally:
             self._shut_down()
+        return self._exit_code
 
     def _start_first(self) -> None:
         first_process, *other_processes = self.processes
@@ -70,6 +80,23 @@ class Supervisor:
 
     def _on_signal(self, signal_number: int, frame: object) -> None:
         self._is_stopping = True
+
+    def _check_preparation(self) -> None:
+        if self.preparation is not None and self.preparation.poll() is not None:
+            self._exit_code = self.preparation.returncode
+            self._is_stopping = self._exit_code != 0
+            self.preparation = None
+
+    def _compute_sleep(self) -> float:
+        """Seconds until the next restart; MAX_SLEEP_SECONDS while all run, 0 to stop."""
+        if self._is_stopping:
+            return 0.0
+        restarts = [
+            managed_process.restart_at - self.clock()
+            for managed_process in self.processes
+            if managed_process.process is None
+        ]
+        return max(0.0, min([MAX_SLEEP_SECONDS, *restarts]))
 
     def _check_processes(self) -> None:
         now = self.clock()
@@ -81,10 +108,7 @@ class Supervisor:
                 self._on_exit(managed_process, now)
 
     def _start_process(self, managed_process: ManagedProcess, now: float) -> None:
-        parent_pid = os.getpid()
-        managed_process.process = subprocess.Popen(  # noqa: S603  # our own commands, no shell
-            managed_process.command, preexec_fn=lambda: _exit_with_parent(parent_pid)
-        )
+        managed_process.process = _start(managed_process.command)
         managed_process.started_at = now
 
     def _on_exit(self, managed_process: ManagedProcess, now: float) -> None:
@@ -100,17 +124,11 @@ class Supervisor:
         )
         managed_process.restart_at = now + managed_process.restart_delay
         managed_process.process = None
-        log.warning(
-            "process exited",
-            child=managed_process.name,
-            code=exit_code,
-            again_in=managed_process.restart_delay,
-        )
+        _log_exit(managed_process, exit_code)
 
     def _shut_down(self) -> None:
-        running_processes = [
-            managed_process.process for managed_process in self.processes if managed_process.process
-        ]
+        candidates = [self.preparation, *(managed.process for managed in self.processes)]
+        running_processes = [process for process in candidates if process]
         for process in running_processes:
             process.terminate()
         deadline = self.clock() + SHUTDOWN_TIMEOUT_SECONDS
@@ -119,6 +137,70 @@ class Supervisor:
                 process.wait(max(0.1, deadline - self.clock()))
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def main(command: Sequence[str]) -> int:
+    """Prepare a studio with `command`, and run it. Returns the exit code.
+
+    The command is given the number of a pipe as its last argument. It writes the commands of the
+    studio's processes there, by name, once they can be started (see the command `studio`).
+    """
+    reader, writer = os.pipe()
+    preparation = _start([*command, str(writer)], pass_fds=(writer,))
+    os.close(writer)
+    try:
+        with os.fdopen(reader, "rb") as pipe:
+            commands: dict[str, list[str]] = json.loads(pipe.read() or b"{}")
+        if not commands:  # it has said why
+            return preparation.wait()
+    except KeyboardInterrupt:
+        preparation.wait()
+        return INTERRUPTED_EXIT_CODE
+    processes = [ManagedProcess(name, command) for name, command in commands.items()]
+    return Supervisor(processes, preparation=preparation).run()
+
+
+def _start(command: Sequence[str], pass_fds: Sequence[int] = ()) -> "subprocess.Popen[bytes]":
+    parent_pid = os.getpid()
+    return subprocess.Popen(  # noqa: S603  # our own commands, no shell
+        command, pass_fds=pass_fds, preexec_fn=lambda: _exit_with_parent(parent_pid)
+    )
+
+
+@contextmanager
+def sleep_until_signal() -> Iterator[Callable[[float], None]]:
+    """A sleep of at most so many seconds, which any handled signal and the end of a child end."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    earlier_handler = signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    earlier_writer = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+    def sleep(seconds: float) -> None:
+        if select.select([reader], [], [], seconds)[0]:
+            os.read(reader, select.PIPE_BUF)
+
+    try:
+        yield sleep
+    finally:
+        signal.set_wakeup_fd(earlier_writer)
+        signal.signal(signal.SIGCHLD, earlier_handler)
+        os.close(reader)
+        os.close(writer)
+
+
+def _log_exit(managed_process: ManagedProcess, exit_code: int) -> None:
+    """A line as all processes of the studio write them."""
+    event = {
+        "child": managed_process.name,
+        "code": exit_code,
+        "again_in": managed_process.restart_delay,
+        "event": "process exited",
+        "logger": __name__,
+        "level": "warning",
+        "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+    }
+    sys.stderr.write(json.dumps(event) + "\n")
 
 
 def _exit_with_parent(parent_pid: int) -> None:
@@ -132,49 +214,3 @@ def _exit_with_parent(parent_pid: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent_pid:
             os.kill(os.getpid(), signal.SIGTERM)
-
-
-def build_web_command(env: Environment) -> list[str]:
-    """gunicorn. `--reuse-port` spreads kept-alive connections over the processes."""
-    return [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "evolink_studio.wsgi",
-        "--chdir",
-        str(ROOT),
-        "--bind",
-        f"{env.bind_host}:{env.port}",
-        "--workers",
-        str(env.web_workers),
-        "--worker-class",
-        "evolink_studio.operations.web_worker.WebWorker",
-        "--threads",
-        str(WEB_THREADS),
-        "--preload",
-        "--reuse-port",
-        "--no-control-socket",
-        "--graceful-timeout",
-        "20",
-        "--log-level",
-        "warning",
-    ]
-
-
-def build_processes(env: Environment) -> list[ManagedProcess]:
-    """Web, worker and, without a key, the sandbox."""
-    processes = [
-        ManagedProcess("web", build_web_command(env)),
-        ManagedProcess("worker", [*MANAGE_COMMAND, "worker"]),
-    ]
-    return (
-        [*processes, ManagedProcess("sandbox", build_sandbox_command(env))]
-        if env.is_sandbox
-        else processes
-    )
-
-
-def build_sandbox_command(env: Environment) -> list[str]:
-    """The provider on this machine; it does not load Django, so it starts at once."""
-    options = ["--port", str(env.sandbox_port), "--data", str(env.studio_data / "sandbox")]
-    return [sys.executable, "-m", "evolink_studio.sandbox", *options]

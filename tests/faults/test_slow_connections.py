@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from evolink_studio.environment import Environment
-from evolink_studio.operations.supervisor import build_web_command
+from evolink_studio.operations.process_commands import build_web_command
 from tests.factories import VEO, AssetFactory, UserFactory
 from tests.faults.conftest import TIMEOUT_SECONDS, wait_until
 from tests.faults.report import count_cases

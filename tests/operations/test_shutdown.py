@@ -15,7 +15,8 @@ from django.utils import timezone
 from evolink_studio.environment import Environment
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
-from evolink_studio.operations.supervisor import SHUTDOWN_TIMEOUT_SECONDS, build_web_command
+from evolink_studio.operations.process_commands import build_web_command
+from evolink_studio.operations.supervisor import SHUTDOWN_TIMEOUT_SECONDS
 from tests.factories import GenerationFactory, UserFactory
 from tests.operations.test_studio_command import find_two_free_ports
 from tests.provider_replies import Reply, drip_reply, make_silent_reply, make_task_reply

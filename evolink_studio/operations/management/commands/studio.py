@@ -1,6 +1,13 @@
-"""`manage.py studio`: prepare the database and run all processes."""
+"""The first half of `manage.py studio`: prepares the studio and names its processes.
 
+The other half, `operations.supervisor`, runs this in a process that ends, and then runs those.
+"""
+
+import json
+import os
 import socket
+import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 from django.conf import settings
@@ -14,13 +21,24 @@ from evolink_studio.accounts.models import User
 from evolink_studio.accounts.services import create_first_owner_link, create_owner_from_environment
 from evolink_studio.environment import Environment
 from evolink_studio.operations.database_setup import ensure_database
-from evolink_studio.operations.supervisor import Supervisor, build_processes
+from evolink_studio.operations.process_commands import MANAGE_COMMAND, build_commands
 
 
 class Command(BaseCommand):
     help = "Prepare the database, then run web, worker and, without a key, the sandbox."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "pipe",
+            type=int,
+            nargs="?",
+            help="For the supervisor: the commands of all processes are written there.",
+        )
+
     def handle(self, *args: object, **options: object) -> None:
+        pipe = options["pipe"]
+        if pipe is None:  # called by another way than `manage.py studio`
+            os.execv(sys.executable, [*MANAGE_COMMAND, "studio"])  # noqa: S606  # no shell
         env: Environment = settings.ENV
         _require_free_ports(env)
         settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
@@ -28,7 +46,10 @@ class Command(BaseCommand):
         if _is_static_stale():
             call_command("collectstatic", interactive=False, verbosity=0)
         owner = _create_owner()
-        Supervisor(build_processes(env)).run(on_start=lambda: self._print_welcome(env, owner))
+        with os.fdopen(int(str(pipe)), "w") as supervisor:
+            json.dump(build_commands(env), supervisor)
+        # Meanwhile the web server starts.
+        self._print_welcome(env, owner)
 
     def _print_welcome(self, env: Environment, owner: User | None) -> None:
         base_url = env.public_url or f"http://{_format_host(env)}:{env.port}"
