@@ -376,6 +376,8 @@ class LedgerEntry(models.Model):
         indexes = [
             models.Index(fields=["generation_id"], name="entry_by_generation"),
             models.Index(fields=["-created_at"], name="entry_newest"),
+            # The audit reads purse by purse, each in the order of its entries.
+            models.Index(fields=["balance", "id"], name="entry_by_balance"),
         ]
 
     def __str__(self) -> str:

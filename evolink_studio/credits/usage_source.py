@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True)
@@ -23,17 +23,29 @@ class UsageSample:
     charged: Decimal | None
 
 
+class GenerationCharge(NamedTuple):
+    """What the ledger must say of one generation, in units (`credits.fields.as_units`).
+
+    `expected` is what its entries must sum to, None while its credits are reserved; `held` what its
+    row says is reserved.
+    """
+
+    generation_id: int
+    expected: int | None
+    held: int
+
+
 class UsageSource(Protocol):
     """Generation data that another app provides: `credits` must not import `generations`."""
 
     def list_recent_samples(self, model_id: str | None, limit: int) -> Iterable[UsageSample]:
         """Generations with a figure from EvoLink, newest first; `model_id` None means any."""
 
-    def list_expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
-        """(generation id, what its entries must sum to; None while its credits are reserved)."""
+    def list_charges(self, first_id: int, before_id: int | None) -> Iterable[GenerationCharge]:
+        """Every generation from `first_id` on, up to `before_id` without it. One query."""
 
-    def list_held_credits(self) -> Iterable[tuple[int, Decimal]]:
-        """(generation id, credits that its row says are reserved) of those that have any."""
+    def find_id(self, first_id: int, offset: int) -> int | None:
+        """The id that comes `offset` generations after `first_id`; None beyond the last."""
 
     def get_usernames(self, generation_ids: Collection[int]) -> Mapping[int, str]:
         """The person of each of these generations. One query."""

@@ -1,11 +1,11 @@
 """What `credits` reads of generations: usage samples for prices, charges for the audit."""
 
 from collections.abc import Collection, Iterable, Mapping
-from decimal import Decimal
 
-from evolink_studio.credits.usage_source import UsageSample
+from evolink_studio.credits.fields import as_units
+from evolink_studio.credits.usage_source import GenerationCharge, UsageSample
 from evolink_studio.generations.models import OPEN_CHARGES, Charge, Generation
-from evolink_studio.generations.states import ENDED_STATES, State
+from evolink_studio.generations.states import ENDED_STATES
 
 
 def list_usage_samples(model_id: str | None, limit: int) -> Iterable[UsageSample]:
@@ -33,17 +33,10 @@ def _list_settings(params: object) -> dict[str, object]:
     return {name: value for name, value in items if isinstance(value, str | int | float)}
 
 
-def list_expected_charges() -> Iterable[tuple[int, Decimal | None]]:
-    """Per generation: what its ledger entries must sum to; None while credits are reserved."""
-    rows = Generation.objects.values_list("pk", "state", "charge", "credits_charged")
-    for pk, state, charge, credits_charged in rows.iterator():
-        yield pk, _expected_charge(State(state), charge, credits_charged)
-
-
-def _expected_charge(state: State, charge: str, credits_charged: Decimal | None) -> Decimal | None:
+def _expected_charge(state: str, charge: str, charged: int | None) -> int | None:
     if charge == Charge.CHARGED:
-        return credits_charged
-    return Decimal(0) if state in ENDED_STATES and charge not in OPEN_CHARGES else None
+        return charged
+    return 0 if state in ENDED_STATES and charge not in OPEN_CHARGES else None
 
 
 class GenerationUsage:
@@ -52,13 +45,17 @@ class GenerationUsage:
     def list_recent_samples(self, model_id: str | None, limit: int) -> Iterable[UsageSample]:
         return list_usage_samples(model_id, limit)
 
-    def list_expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
-        return list_expected_charges()
+    def list_charges(self, first_id: int, before_id: int | None) -> Iterable[GenerationCharge]:
+        rows = Generation.objects.filter(pk__gte=first_id).order_by("pk")
+        if before_id is not None:
+            rows = rows.filter(pk__lt=before_id)
+        columns = ("pk", "state", "charge", as_units("credits_charged"), as_units("credits_held"))
+        for pk, state, charge, charged, held in rows.values_list(*columns):
+            yield GenerationCharge(pk, _expected_charge(state, charge, charged), held or 0)
 
-    def list_held_credits(self) -> Iterable[tuple[int, Decimal]]:
-        rows = Generation.objects.filter(credits_held__isnull=False)
-        for pk, credits_held in rows.values_list("pk", "credits_held").iterator():
-            yield pk, credits_held or Decimal(0)
+    def find_id(self, first_id: int, offset: int) -> int | None:
+        ids = Generation.objects.filter(pk__gte=first_id).order_by("pk")
+        return ids.values_list("pk", flat=True)[offset : offset + 1].first()
 
     def get_usernames(self, generation_ids: Collection[int]) -> Mapping[int, str]:
         rows = Generation.objects.filter(pk__in=generation_ids)

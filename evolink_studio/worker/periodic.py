@@ -1,5 +1,6 @@
-"""Periodic work: reading the balance, and once a day the ledger audit and cleaning up."""
+"""Periodic work: reading the balance, and once a day the proofs and cleaning up."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 
 import structlog
@@ -7,8 +8,9 @@ from asgiref.sync import sync_to_async
 from django.core.cache import cache
 
 from evolink_studio.accounts.services import delete_expired
+from evolink_studio.core.proof import Proof, ProofProgress
 from evolink_studio.credits import services
-from evolink_studio.credits.audit import audit_ledger_with_generations
+from evolink_studio.credits.audit import LEDGER_PROOF
 from evolink_studio.credits.models import BalanceError
 from evolink_studio.evolink.errors import (
     AuthenticationError,
@@ -21,12 +23,15 @@ from evolink_studio.generations.pipeline.downloading import filter_needed_files
 from evolink_studio.generations.pipeline.provider import Provider
 from evolink_studio.library.services import delete_orphans
 from evolink_studio.worker.notifications import send_notification
+from evolink_studio.worker.proofs import load_progress, run_proof, store_progress
 
 log = structlog.get_logger(__name__)
 
 DAILY_RUN_TIME = time(3, 20)  # UTC
 DONE_CACHE_KEY = "daily:done"  # the cache is a table that all workers share
 MAX_SHOWN_FINDINGS = 20
+# What is proved once a day, in this order.
+DAILY_PROOFS: tuple[Proof, ...] = (LEDGER_PROOF,)
 
 
 async def refresh_balance(provider: Provider, *, now: datetime) -> None:
@@ -63,14 +68,25 @@ def _balance_error(error: EvoLinkError) -> BalanceError:
     return BalanceError.UNAVAILABLE
 
 
-async def run_daily(*, now: datetime) -> bool:
+async def run_daily(*, now: datetime, is_stopping: Callable[[], bool] = lambda: False) -> bool:
     """Run the daily work if DAILY_RUN_TIME has passed since the last run. Returns whether it ran.
 
-    It has its own threads and connections, so that nothing waits for it.
+    It has its own threads and connections, and works in short slices, so that nothing waits for it.
+    When the process ends meanwhile, the next run goes on with the proof that was being made.
     """
     if not await sync_to_async(_is_due)(now):
         return False
-    await _audit_and_clean(now)
+    due_at = _get_last_due_at(now)
+    await _delete_what_nobody_needs(now)
+    for proof in DAILY_PROOFS:
+        progress = await sync_to_async(load_progress)(proof, due_at)
+        if progress.is_done:
+            continue
+        await run_proof(proof, progress, due_at=due_at, is_stopping=is_stopping)
+        if not progress.is_done:
+            return False
+        await _report(proof, progress)
+        await sync_to_async(store_progress)(proof, due_at, progress)
     # Stored only now: an interrupted run is repeated. Without the cache entry it runs once more.
     await sync_to_async(cache.set)(DONE_CACHE_KEY, now, timeout=None)
     return True
@@ -87,25 +103,24 @@ def _get_last_due_at(now: datetime) -> datetime:
     return due_today if due_today <= now else due_today - timedelta(days=1)
 
 
-async def _audit_and_clean(now: datetime) -> None:
-    """Delete what nobody needs, audit the ledger, and notify admins of its findings."""
+async def _delete_what_nobody_needs(now: datetime) -> None:
     deleted_count = await sync_to_async(delete_orphans, thread_sensitive=False)(
         now=now, still_needed=filter_needed_files
     )
     await sync_to_async(delete_expired, thread_sensitive=False)(now=now)
-    report = await sync_to_async(audit_ledger_with_generations, thread_sensitive=False)()
-    log.info(
-        "daily audit done",
-        files_swept=deleted_count,
-        entries=report.entry_count,
-        findings=len(report.findings),
-    )
-    if report.is_clean:
+    log.info("daily cleaning done", files_swept=deleted_count)
+
+
+async def _report(proof: Proof, progress: ProofProgress) -> None:
+    """Log how a proof ended, and notify admins of its findings."""
+    count = progress.finding_count
+    log.info("daily proof done", proof=proof.name, findings=count, **progress.counts)
+    if not count:
         return
-    lines = [str(finding) for finding in report.findings]
-    log.error("ledger audit failed", findings=lines[:MAX_SHOWN_FINDINGS])
+    lines = progress.findings[:MAX_SHOWN_FINDINGS]
+    log.error("daily proof failed", proof=proof.name, findings=lines)
     await send_notification(
-        f"EvoLink Studio: the book of credits does not add up ({len(lines)})",
-        "\n".join([*lines[:MAX_SHOWN_FINDINGS], "", "See `manage.py check_ledger`."]),
-        {"findings": lines[:MAX_SHOWN_FINDINGS]},
+        f"EvoLink Studio: {proof.failure} ({count})",
+        "\n".join([*lines, "", f"See `{proof.command}`."]),
+        {"findings": lines},
     )

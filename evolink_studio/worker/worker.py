@@ -349,7 +349,7 @@ class Worker:
         return False
 
     async def _run_daily(self) -> bool:
-        await run_daily(now=self.clock())
+        await run_daily(now=self.clock(), is_stopping=self._stop_event.is_set)
         return False
 
     async def _notify_admins(self) -> bool:

@@ -13,8 +13,9 @@ from django.db import connection
 
 from evolink_studio.accounts.models import User
 from evolink_studio.credits import ledger, usage_source
+from evolink_studio.credits.fields import units_from_credits
 from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry, Reservation
-from evolink_studio.credits.usage_source import UsageSample
+from evolink_studio.credits.usage_source import GenerationCharge, UsageSample
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
 VEO = "veo3.1-pro"
@@ -43,12 +44,17 @@ class FakeUsageSource:
         self.requests.append((model_id, limit))
         return self.samples
 
-    def list_expected_charges(self) -> Iterable[tuple[int, Decimal | None]]:
-        return self.charges
-
-    def list_held_credits(self) -> Iterable[tuple[int, Decimal]]:
+    def list_charges(self, first_id: int, before_id: int | None) -> Iterable[GenerationCharge]:
         reservations = Reservation.objects.filter(state=Reservation.State.RESERVED)
-        return reservations.values_list("generation_id", "credits").distinct()
+        held = dict(reservations.values_list("generation_id", "credits"))
+        for number, charge in sorted(self.charges):
+            if first_id <= number and (before_id is None or number < before_id):
+                expected = None if charge is None else units_from_credits(charge)
+                yield GenerationCharge(number, expected, units_from_credits(held.get(number, 0)))
+
+    def find_id(self, first_id: int, offset: int) -> int | None:
+        numbers = sorted(number for number, _charge in self.charges if number >= first_id)
+        return numbers[offset] if offset < len(numbers) else None
 
     def get_usernames(self, generation_ids: Collection[int]) -> Mapping[int, str]:
         return {}

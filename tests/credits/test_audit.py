@@ -1,10 +1,13 @@
 """A credit that nobody can explain is found, named, and stops the command."""
 
+import json
 from decimal import Decimal
 from io import StringIO
+from itertools import count
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from evolink_studio.credits import audit
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry, Reservation
@@ -12,6 +15,13 @@ from evolink_studio.credits.usage_source import register_usage_source
 from tests.credits.conftest import NOW, FakeUsageSource, create_allowance
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True, params=[1, 2, 3, audit.WINDOW_ROWS])
+def window_rows(request, monkeypatch) -> int:
+    """How many rows a window has: every finding is made across the borders of windows, too."""
+    monkeypatch.setattr(audit, "WINDOW_ROWS", request.param)
+    return int(request.param)
 
 
 @pytest.fixture
@@ -128,10 +138,10 @@ def test_the_ledger_agrees_with_the_generations(generation_ids):
 @pytest.mark.parametrize(
     ("state", "expected_charge", "words"),
     [
-        ("settled", Decimal("30"), "EvoLink charged 30, its entries sum to 25.7000 (-4.3000"),
+        ("settled", Decimal("30"), "EvoLink charged 30.0000, its entries sum to 25.7000 (-4.3000"),
         ("settled", None, "under way, and yet charged or returned (+25.7000"),
-        ("released", Decimal("12"), "EvoLink charged 12, its entries sum to 0.0000 (-12"),
-        ("reserved", Decimal(0), "ended with 0 credits, and yet held (+36.0000"),
+        ("released", Decimal("12"), "EvoLink charged 12.0000, its entries sum to 0.0000 (-12"),
+        ("reserved", Decimal(0), "ended with 0.0000 credits, and yet held (+36.0000"),
     ],
 )
 def test_a_generation_that_knows_better_is_found(generation_ids, state, expected_charge, words):
@@ -155,7 +165,7 @@ def test_a_generation_without_entries_and_entries_without_one_are_found(generati
             77: Decimal(9),
         }
     )
-    assert "generation 77: not in the book (-9 credits)" in findings
+    assert "generation 77: not in the book (-9.0000 credits)" in findings
     assert f"generation {generation_ids['released']}, " in findings
     assert "no such generation" in findings
 
@@ -164,3 +174,91 @@ def test_the_command_asks_the_generations_when_they_can_answer(generation_ids):
     register_usage_source(FakeUsageSource(charges=[(generation_ids["reserved"], None)]))
     with pytest.raises(CommandError, match="Findings: 4"):
         run_check_ledger()
+
+
+def test_nothing_of_the_ledger_is_read_twice_or_left_out(generation_ids):
+    """Whatever the windows are."""
+    report = audit.audit_ledger()
+    assert (report.balance_count, report.generation_count, report.entry_count) == (2, 3, 10)
+
+
+def plant_everything(generation_ids) -> None:
+    """One wrong thing of every kind that the database does not refuse."""
+    shared = AllowanceBalance.objects.filter(user=None).get()
+    AllowanceBalance.objects.filter(pk=shared.pk).update(credits_charged=77)
+    disagreeing = Reservation.objects.filter(generation_id=generation_ids["reserved"])
+    disagreeing.filter(balance=shared).update(credits=12)
+    Reservation.objects.filter(generation_id=generation_ids["released"]).delete()
+    LedgerEntry.objects.create(
+        generation_id=4711,
+        balance=shared,
+        kind="correct",
+        credits_charged_delta=7,
+        credits_used_after=0,
+        created_at=NOW,
+    )
+    charges = [(generation_ids["settled"], Decimal(1)), (generation_ids["reserved"], None)]
+    register_usage_source(FakeUsageSource(charges=[*charges, (10**12, Decimal(9))]))
+
+
+def run_in_pieces(steps_a_piece: int) -> list[str]:
+    """The proof, stopped after so many steps each time and begun again where it was."""
+    position, findings = None, []
+    for _ in count():
+        steps = audit.prove_ledger(position)
+        for number, step in enumerate(steps, start=1):
+            position = json.loads(json.dumps(step.position))
+            findings += [str(finding) for finding in step.findings]
+            if number == steps_a_piece:
+                break
+        else:
+            return findings
+    raise AssertionError
+
+
+@pytest.mark.parametrize("steps_a_piece", [1, 2, 5])
+def test_a_proof_that_was_stopped_goes_on_where_it_was(generation_ids, steps_a_piece):
+    plant_everything(generation_ids)
+    findings = [str(finding) for finding in audit.audit_ledger_with_generations().findings]
+    for words in ("77.0000 charged", "up to it sum to", "12.0000 held", "without a reservation"):
+        assert words in "\n".join(findings)
+    for words in (
+        "EvoLink charged 1.0000",
+        "no such generation",
+        "not in the book",
+        "do not agree",
+    ):
+        assert words in "\n".join(findings)
+    assert run_in_pieces(steps_a_piece) == findings
+
+
+def test_a_ledger_that_grows_meanwhile_is_consistent(generation_ids, ada, ledger_driver):
+    """Every purse gets further entries between any two windows."""
+    findings = []
+    for step_count, step in enumerate(audit.prove_ledger(None)):
+        findings += step.findings
+        if step_count < 40:
+            number = ledger_driver.reserve(ada, "3")
+            if step_count % 3:
+                ledger_driver.settle(number, "2.5")
+    assert findings == []
+    assert audit.audit_ledger().entry_count > 10
+    assert audit.audit_ledger().is_clean
+
+
+def test_a_limit_that_an_entry_exceeds_is_found(generation_ids, monkeypatch):
+    """The database refuses such an entry, so the proof is shown what it would read."""
+    read_entries = audit._read_entries
+
+    def read_lower_limits(cursor):
+        return [(*row[:-1], 10_0000) for row in read_entries(cursor)]
+
+    monkeypatch.setattr(audit, "_read_entries", read_lower_limits)
+    assert "reserved more than there was (+26.0000 credits)" in audit_findings()
+
+
+def test_triggers_that_are_gone_are_found(generation_ids):
+    drop = "DROP TRIGGER credits_ledgerentry_no_update"
+    with connection.cursor() as cursor:
+        cursor.execute(drop + ("" if connection.vendor == "sqlite" else " ON credits_ledgerentry"))
+    assert "book: the database no longer refuses to change entries" in audit_findings()
