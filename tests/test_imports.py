@@ -164,6 +164,7 @@ GENERATIONS_MAY_IMPORT = {
     "usage_source": {"models", "states"},
     "incidents": {"models", "states"},
     "usage_report": {"models", "states"},
+    "usage_rollup": {"models"},
     "pipeline": {"transitions", "params", "models", "states"},
     "queries": {"pipeline", "models", "states"},
     "change_feed": {"queries", "models", "states"},
@@ -182,7 +183,7 @@ GENERATIONS_MAY_IMPORT = {
         *("transitions", "queries", "pipeline", "params", "models", "states"),
     },
     "urls": {"views"},
-    "apps": {"usage_source"},
+    "apps": {"usage_source", "usage_rollup"},
 }
 
 

@@ -1,6 +1,10 @@
 """Generations: from a submitted form to a saved film."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -10,8 +14,16 @@ class GenerationsConfig(AppConfig):
     verbose_name = _("Generations")
 
     def ready(self) -> None:
-        """Register the source from which `credits` reads generations."""
+        """Register the source from which `credits` reads generations, and the roll-up's upkeep."""
         from evolink_studio.credits.usage_source import register_usage_source
         from evolink_studio.generations.usage_source import GenerationUsage
 
         register_usage_source(GenerationUsage())
+        post_migrate.connect(_ensure_rollup, sender=self)
+
+
+def _ensure_rollup(using: str, **_kwargs: Any) -> None:
+    from evolink_studio.generations.usage_rollup import ensure_rollup
+
+    if using == DEFAULT_DB_ALIAS:
+        ensure_rollup()

@@ -1,4 +1,4 @@
-"""Generations, their results, callbacks and alerts; change feeds, drafts and heartbeats."""
+"""Generations, their results, roll-up, callbacks, alerts; change feeds, drafts, heartbeats."""
 
 import secrets
 import uuid
@@ -210,6 +210,44 @@ class Generation(models.Model):
     def get_elapsed(self, now: datetime) -> timedelta:
         """From its creation to its end, or to `now`."""
         return (self.finished_at or now) - self.created_at
+
+
+class UsageRollup(models.Model):
+    """Counts and credits of the generations of one day or month (UTC of `accounted_at`).
+
+    The database keeps it by triggers (`usage_rollup`): no code writes it, and none can forget to.
+    """
+
+    class Period(models.TextChoices):
+        """What a row adds up. Days add up to their month: a long time is read from few rows."""
+
+        DAY = "day"
+        MONTH = "month"
+
+    period = models.CharField(max_length=5, choices=Period.choices)
+    starts_on = models.DateField()
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    model_id = models.CharField(max_length=100)
+    state = models.CharField(max_length=9, choices=State.choices)
+    generation_count = models.PositiveBigIntegerField()
+    credits_estimated = CreditsField()
+    credits_held = CreditsField()
+    credits_charged = CreditsField()
+
+    class Meta:
+        verbose_name = _("usage")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["period", "starts_on", "owner", "model_id", "state"],
+                name="one_rollup_per_key",
+            )
+        ]
+        indexes = [models.Index(fields=["owner", "period", "starts_on"], name="rollup_by_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.period} {self.starts_on} {self.owner_id} {self.model_id} {self.state}"
 
 
 class GeneratedVideo(models.Model):

@@ -390,6 +390,7 @@ def import_task(
     """
     _check_task_unlinked(task.id)
     ChangeFeed.objects.get_or_create(pk=owner.pk)
+    lock_feeds([owner.pk])
     generation = Generation.objects.create(
         owner=owner,
         model_id=model_id,

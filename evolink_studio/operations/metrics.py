@@ -27,7 +27,7 @@ from evolink_studio.generations.incidents import get_unsettled_totals
 from evolink_studio.generations.models import Generation, Heartbeat
 from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
-from evolink_studio.generations.usage_report import UsageFilter, filter_generations, sum_usage
+from evolink_studio.generations.usage_report import UsageFilter, sum_usage
 
 OUTCOME_PERIOD = timedelta(hours=24)
 MetricFamilies = Iterator[GaugeMetricFamily]
@@ -129,7 +129,7 @@ def _collect_outcomes(now: datetime) -> MetricFamilies:
 def _collect_credits(now: datetime) -> MetricFamilies:
     unsettled = get_unsettled_totals(now=now)
     today = get_day(now)
-    today_totals = sum_usage(filter_generations(UsageFilter(today, today)))
+    today_totals = sum_usage(UsageFilter(today, today))
     yield _build_gauge(
         "credits_reserved", "Credits that the ledger reserves now.", unsettled.credits_reserved
     )

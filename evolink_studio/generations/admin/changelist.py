@@ -1,28 +1,32 @@
 """Parts of the list that stay fast with a million rows: totals in one query, dates by index."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from django.core.paginator import Paginator
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 from unfold.views import ChangeList
 
+from evolink_studio.generations.admin.list_totals import MAX_COUNTED, ListTotals, sum_list
 from evolink_studio.generations.admin.usage_charts import label_totals
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.usage_report import UsageTotals, sum_usage
 
 
 class CountingPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Counts and sums the filtered rows in one query."""
+    """Counts and sums what is listed in one query. `query`: the query string of the list."""
+
+    query: Mapping[str, Sequence[str]]
 
     @cached_property
-    def totals(self) -> UsageTotals:
-        return sum_usage(self.object_list)  # type: ignore[arg-type]  # the admin gives a query set
+    def list_totals(self) -> ListTotals:
+        return sum_list(self.object_list, self.query)  # type: ignore[arg-type]  # a query set
 
     @cached_property
     def count(self) -> int:
-        return self.totals.count
+        return self.list_totals.totals.count
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,12 @@ class GenerationChangeList(ChangeList):  # type: ignore[misc]  # unfold has no t
 
     @cached_property
     def totals(self) -> list[tuple[str, str]]:
-        return label_totals(self.paginator.totals)
+        """(name, figure) pairs. Of a list too long to be added up only how long it is at least."""
+        list_totals: ListTotals = self.paginator.list_totals
+        if list_totals.is_complete:
+            return label_totals(list_totals.totals)
+        count = number_format(MAX_COUNTED, force_grouping=True)
+        return [(_("Generations"), _("more than {n}").format(n=count))]
 
     @cached_property
     def date_back(self) -> DateStep | None:

@@ -176,8 +176,8 @@ def _money_tiles(
             failed_of_ended,
             url=_generations_url(
                 state__exact="failed",
-                created_from=f"{get_failure_rate_start(now)}",
-                created_to=f"{today}",
+                accounted_from=f"{get_failure_rate_start(now)}",
+                accounted_to=f"{today}",
             ),
         ),
     )

@@ -147,8 +147,11 @@ class GenerationAdmin(GenerationColumns, ReadOnlyAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
     ) -> Paginator[Any]:
         # The history of a row uses this method too.
-        paginator_class = CountingPaginator if queryset.model is Generation else Paginator
-        return paginator_class(queryset, *args, **kwargs)
+        if queryset.model is not Generation:
+            return Paginator(queryset, *args, **kwargs)
+        paginator = CountingPaginator(queryset, *args, **kwargs)
+        paginator.query = dict(request.GET.lists())
+        return paginator
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

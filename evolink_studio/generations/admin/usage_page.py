@@ -126,8 +126,8 @@ class UsageForm(forms.Form):
             first_day=cleaned_data["created_from"],
             last_day=cleaned_data["created_to"],
             owner_id=user.pk if user else None,
-            model_id=cleaned_data["model"],
-            state=cleaned_data["state__exact"],
+            model_ids=[model_id for model_id in [cleaned_data["model"]] if model_id],
+            states=[state for state in [cleaned_data["state__exact"]] if state],
         )
 
 

@@ -1,0 +1,331 @@
+"""The roll-up of usage: how the database keeps it, how it is proved, and how it is counted afresh.
+
+Three triggers on the table of generations add every new row, and move a changed one from its old
+key to its new one, in the statement that changes it. So whatever writes (a transition, a bulk
+update, a restore, an admin at the database's prompt), the roll-up is right when it commits, and
+after a kill it is as the rows are. A row that would say zero is deleted, so the roll-up is exactly
+what GROUP BY says.
+
+On PostgreSQL a writer holds the rows of its owner's roll-up until it commits: lock the owner's feed
+before anything else, as `transitions` does, or two writers of one owner can wait for each other.
+
+Another dimension or sum is a name in `DIMENSIONS` or `SUMS`, a column of `UsageRollup` and a
+migration that first runs `drop_triggers`. The next `migrate` counts everything afresh.
+"""
+
+# ruff: noqa: S608  # The SQL is made of the names below and nothing else.
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from django.db import connection, transaction
+from django.db.models import Max, Min
+
+from evolink_studio.core.calendar import (
+    get_day,
+    get_day_start,
+    get_month_start,
+    get_next_month_start,
+)
+from evolink_studio.credits.fields import CREDITS_DECIMALS
+from evolink_studio.generations.models import Generation, UsageRollup
+
+# Columns of a generation that the roll-up counts by, and those it sums.
+DIMENSIONS = ("owner_id", "model_id", "state")
+SUMS = ("credits_estimated", "credits_held", "credits_charged")
+COUNTED_COLUMNS = ("accounted_at", *DIMENSIONS, *SUMS)
+
+_PERIODS = tuple(UsageRollup.Period)
+_KEY = ("period", "starts_on", *DIMENSIONS)
+_TOTALS = ("generation_count", *SUMS)
+_TABLE = UsageRollup._meta.db_table
+_SOURCE = Generation._meta.db_table
+_TRIGGERS = tuple(f"{_TABLE}_{event}" for event in ("insert", "update", "delete"))
+_FUNCTION = f"{_TABLE}_count"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What the two databases write differently. `starts`: the first day of the period of a row."""
+
+    starts: dict[str, str]
+    differs: str
+    drop: tuple[str, ...]
+
+
+_DIALECTS = {
+    "sqlite": Dialect(
+        {"day": "date({row}.accounted_at)", "month": "date({row}.accounted_at, 'start of month')"},
+        "IS NOT",
+        tuple(f"DROP TRIGGER IF EXISTS {name}" for name in _TRIGGERS),
+    ),
+    "postgresql": Dialect(
+        {
+            "day": "({row}.accounted_at AT TIME ZONE 'UTC')::date",
+            "month": "date_trunc('month', {row}.accounted_at AT TIME ZONE 'UTC')::date",
+        },
+        "IS DISTINCT FROM",
+        (
+            *(f"DROP TRIGGER IF EXISTS {name} ON {_SOURCE}" for name in _TRIGGERS),
+            f"DROP FUNCTION IF EXISTS {_FUNCTION}()",
+        ),
+    ),
+}
+
+
+def _dialect() -> Dialect:
+    return _DIALECTS[connection.vendor]
+
+
+# --- The triggers ---------------------------------------------------------------------------------
+
+
+def _key_of(row: str, period: str) -> list[str]:
+    """The SQL of each column of the key, from a row of generations."""
+    return [
+        f"'{period}'",
+        _dialect().starts[period].format(row=row),
+        *(f"{row}.{name}" for name in DIMENSIONS),
+    ]
+
+
+def _add(row: str) -> str:
+    """SQL that counts a row of generations in its day and its month."""
+    values = ", ".join(
+        "({})".format(
+            ", ".join(
+                [*_key_of(row, period), "1", *(f"coalesce({row}.{name}, 0)" for name in SUMS)]
+            )
+        )
+        for period in _PERIODS
+    )
+    updates = ", ".join(f"{name} = {_TABLE}.{name} + excluded.{name}" for name in _TOTALS)
+    return (
+        f"INSERT INTO {_TABLE} ({', '.join((*_KEY, *_TOTALS))}) VALUES {values} "
+        f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {updates};"
+    )
+
+
+def _subtract(row: str) -> str:
+    """SQL that takes a row of generations out of its day and its month."""
+    updates = ", ".join(
+        [
+            "generation_count = generation_count - 1",
+            *(f"{name} = {name} - coalesce({row}.{name}, 0)" for name in SUMS),
+        ]
+    )
+    statements = []
+    for period in _PERIODS:
+        key = " AND ".join(
+            f"{name} = {value}" for name, value in zip(_KEY, _key_of(row, period), strict=True)
+        )
+        statements += [
+            f"UPDATE {_TABLE} SET {updates} WHERE {key};",
+            f"DELETE FROM {_TABLE} WHERE {key} AND generation_count = 0;",
+        ]
+    return "\n".join(statements)
+
+
+def _build_triggers() -> dict[str, str]:
+    """The SQL that creates each trigger (and PostgreSQL's function), by name."""
+    is_moved = " OR ".join(
+        f"OLD.{name} {_dialect().differs} NEW.{name}" for name in COUNTED_COLUMNS
+    )
+    columns = ", ".join(COUNTED_COLUMNS)
+    events = {
+        "insert": ("INSERT", "", _add("NEW")),
+        # What the new key gains comes first: no count is ever below zero.
+        "update": (f"UPDATE OF {columns}", f"WHEN ({is_moved})", _add("NEW") + _subtract("OLD")),
+        "delete": ("DELETE", "", _subtract("OLD")),
+    }
+    if connection.vendor == "sqlite":
+        return {
+            f"{_TABLE}_{name}": f"CREATE TRIGGER {_TABLE}_{name} AFTER {event} ON {_SOURCE} "
+            f"{condition} BEGIN {body} END"
+            for name, (event, condition, body) in events.items()
+        }
+    branches = "\n".join(
+        f"IF TG_OP = '{name.upper()}' THEN {body} END IF;" for name, (*_, body) in events.items()
+    )
+    return {
+        _FUNCTION: f"CREATE FUNCTION {_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN {branches} RETURN NULL; END $$"
+    } | {
+        f"{_TABLE}_{name}": f"CREATE TRIGGER {_TABLE}_{name} AFTER {event} ON {_SOURCE} "
+        f"FOR EACH ROW {condition} EXECUTE FUNCTION {_FUNCTION}()"
+        for name, (event, condition, _body) in events.items()
+    }
+
+
+_STORED_SQL = {
+    "sqlite": f"SELECT name, sql FROM sqlite_master WHERE type = 'trigger' "
+    f"AND tbl_name = '{_SOURCE}' AND name LIKE '{_TABLE}%'",
+    "postgresql": f"SELECT tgname, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid "
+    f"WHERE tgrelid = '{_SOURCE}'::regclass AND tgname LIKE '{_TABLE}%' "
+    f"AND tgenabled IN ('O', 'A')",
+}
+
+
+def has_triggers() -> bool:
+    """Whether the database counts as this code says. One query."""
+    with connection.cursor() as cursor:
+        # Without parameters: a per cent sign is no placeholder.
+        cursor.execute(_STORED_SQL[connection.vendor], None)
+        stored_sql = dict(cursor.fetchall())
+    wanted_sql = _build_triggers()
+    return all(
+        name in stored_sql and stored_sql[name] in wanted_sql.get(_FUNCTION, wanted_sql[name])
+        for name in _TRIGGERS
+    )
+
+
+def drop_triggers() -> None:
+    """Stop counting: for a migration that changes what is counted."""
+    with connection.cursor() as cursor:
+        for statement in _dialect().drop:
+            cursor.execute(statement)
+
+
+def ensure_rollup() -> bool:
+    """Make the database count, if it does not, and count afresh what is there.
+
+    Everything in one transaction: after a kill it either counts rightly or not at all. False when
+    there was nothing to do, also where the table is not there (yet). `migrate` ends with it, as
+    SQLite loses the triggers of a table when a migration rebuilds that table.
+    """
+    if _TABLE not in connection.introspection.table_names() or has_triggers():
+        return False
+    with transaction.atomic():
+        drop_triggers()
+        with connection.cursor() as cursor:
+            for statement in _build_triggers().values():
+                cursor.execute(statement)
+        rebuild()
+    return True
+
+
+# --- The rows -------------------------------------------------------------------------------------
+
+
+def _group_generations(period: str) -> str:
+    """SQL: what the roll-up must say of the rows of a span. Two parameters: its moments."""
+    key = _key_of("g", period)
+    sums = [f"coalesce(sum(g.{name}), 0)" for name in SUMS]
+    names = zip((*_KEY, *_TOTALS), [*key, "count(*)", *sums], strict=True)
+    return (
+        f"SELECT {', '.join(f'{value} AS {name}' for name, value in names)} FROM {_SOURCE} g "
+        f"WHERE g.accounted_at >= %s AND g.accounted_at < %s "
+        f"GROUP BY {', '.join(str(number) for number in range(1, len(key) + 1))}"
+    )
+
+
+@dataclass(frozen=True)
+class Span:
+    """Days from the first up to `end`, which is not included: a month, the step of all work."""
+
+    first_day: date
+    end: date
+
+    @property
+    def moments(self) -> list[str | None]:
+        """The parameters of `_group_generations`."""
+        adapt = connection.ops.adapt_datetimefield_value
+        return [adapt(get_day_start(day)) for day in (self.first_day, self.end)]
+
+    @property
+    def days(self) -> list[str | None]:
+        """The same for `starts_on`."""
+        adapt = connection.ops.adapt_datefield_value
+        return [adapt(day) for day in (self.first_day, self.end)]
+
+
+def _list_months() -> Iterator[Span]:
+    """Every month that has a generation or a row of the roll-up, and those between. Two queries."""
+    moments = Generation.objects.aggregate(first=Min("accounted_at"), last=Max("accounted_at"))
+    days = UsageRollup.objects.aggregate(first=Min("starts_on"), last=Max("starts_on"))
+    ends = [get_day(moment) for moment in moments.values() if moment]
+    ends += [day for day in days.values() if day]
+    first_day = get_month_start(min(ends)) if ends else date.max
+    while ends and first_day <= max(ends):
+        end = get_next_month_start(first_day)
+        yield Span(first_day, end)
+        first_day = end
+
+
+def rebuild() -> None:
+    """Count everything afresh, month by month: each is right from its own commit on."""
+    for month in _list_months():
+        with transaction.atomic(), connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                # Who writes a generation now waits here with its trigger, and counts on top of it.
+                cursor.execute(f"LOCK TABLE {_TABLE} IN SHARE ROW EXCLUSIVE MODE")
+            cursor.execute(
+                f"DELETE FROM {_TABLE} WHERE starts_on >= %s AND starts_on < %s",
+                month.days,
+            )
+            for period in _PERIODS:
+                cursor.execute(
+                    f"INSERT INTO {_TABLE} ({', '.join((*_KEY, *_TOTALS))}) "
+                    f"{_group_generations(period)}",
+                    month.moments,
+                )
+
+
+@dataclass(frozen=True)
+class RollupDifference:
+    """One row of the roll-up that is not what its generations say; what it says too much."""
+
+    key: tuple[str, ...]
+    excess: tuple[int | Decimal, ...]
+
+    def __str__(self) -> str:
+        excess = ", ".join(
+            f"{name} {number:+}"
+            for name, number in zip(_TOTALS, self.excess, strict=True)
+            if number
+        )
+        return f"roll-up {' '.join(self.key)}: {excess} against its generations"
+
+
+def find_differences() -> Iterator[RollupDifference]:
+    """Compare the roll-up with the generations, month by month, while both are written.
+
+    Each month is one statement, and so sees one moment; the database compares, and hands over only
+    what differs.
+    """
+    totals = ", ".join(f"sum({name})" for name in _TOTALS)
+    is_different = " OR ".join(f"sum({name}) <> 0" for name in _TOTALS)
+    for month in _list_months():
+        for period in _PERIODS:
+            columns = ", ".join((*_KEY, *_TOTALS))
+            negated = ", ".join((*_KEY, *(f"-{name}" for name in _TOTALS)))
+            sql = (
+                f"SELECT {', '.join(_KEY)}, {totals} FROM ("
+                f"SELECT {columns} FROM {_TABLE} "
+                f"WHERE period = '{period}' AND starts_on >= %s AND starts_on < %s "
+                f"UNION ALL SELECT {negated} FROM ({_group_generations(period)}) AS counted"
+                f") AS both_sides GROUP BY {', '.join(_KEY)} HAVING {is_different} "
+                f"ORDER BY {', '.join(_KEY)}"
+            )
+            with connection.cursor() as cursor:
+                cursor.execute(sql, [*month.days, *month.moments])
+                yield from map(_build_difference, cursor.fetchall())
+
+
+def _build_difference(row: Iterable[object]) -> RollupDifference:
+    values = list(row)
+    count, *sums = values[len(_KEY) :]
+    return RollupDifference(
+        tuple(str(value) for value in values[: len(_KEY)]),
+        (int(str(count)), *(Decimal(str(amount)).scaleb(-CREDITS_DECIMALS) for amount in sums)),
+    )
+
+
+def prove_rollup() -> Iterator[str]:
+    """Everything that is wrong with the roll-up, in words; nothing when it is right."""
+    if not has_triggers():
+        yield "roll-up: the database no longer counts generations; `migrate` mends it"
+    for difference in find_differences():
+        yield str(difference)
