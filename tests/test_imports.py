@@ -183,6 +183,7 @@ GENERATIONS_MAY_IMPORT = {
         *("transitions", "queries", "pipeline", "params", "models", "states"),
     },
     "urls": {"views"},
+    "management": {"usage_rollup"},
     "apps": {"usage_source", "usage_rollup"},
 }
 

@@ -15,7 +15,7 @@ migration that first runs `drop_triggers`. The next `migrate` counts everything 
 
 # ruff: noqa: S608  # The SQL is made of the names below and nothing else.
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -29,6 +29,7 @@ from evolink_studio.core.calendar import (
     get_month_start,
     get_next_month_start,
 )
+from evolink_studio.core.proof import Position, Proof, ProofStep
 from evolink_studio.credits.fields import CREDITS_DECIMALS
 from evolink_studio.generations.models import Generation, UsageRollup
 
@@ -37,35 +38,42 @@ DIMENSIONS = ("owner_id", "model_id", "state")
 SUMS = ("credits_estimated", "credits_held", "credits_charged")
 COUNTED_COLUMNS = ("accounted_at", *DIMENSIONS, *SUMS)
 
-_PERIODS = tuple(UsageRollup.Period)
+Period = UsageRollup.Period
 _KEY = ("period", "starts_on", *DIMENSIONS)
+_KEY_NUMBERS = ", ".join(str(number) for number in range(1, len(_KEY) + 1))
 _TOTALS = ("generation_count", *SUMS)
 _TABLE = UsageRollup._meta.db_table
 _SOURCE = Generation._meta.db_table
 _TRIGGERS = tuple(f"{_TABLE}_{event}" for event in ("insert", "update", "delete"))
 _FUNCTION = f"{_TABLE}_count"
 
+TRIGGERS_MISSING = "the database no longer counts generations: `migrate` mends it"
+
 
 @dataclass(frozen=True)
 class Dialect:
-    """What the two databases write differently. `starts`: the first day of the period of a row."""
+    """What the two databases write differently.
 
-    starts: dict[str, str]
+    `moment` is when a row of generations counts, as the clock on the wall shows it; `starts`: the
+    first day of the period of a moment.
+    """
+
+    moment: str
+    starts: Mapping[str, str]
     differs: str
     drop: tuple[str, ...]
 
 
 _DIALECTS = {
     "sqlite": Dialect(
-        {"day": "date({row}.accounted_at)", "month": "date({row}.accounted_at, 'start of month')"},
+        "{row}.accounted_at",
+        {"day": "date({moment})", "month": "date({moment}, 'start of month')"},
         "IS NOT",
         tuple(f"DROP TRIGGER IF EXISTS {name}" for name in _TRIGGERS),
     ),
     "postgresql": Dialect(
-        {
-            "day": "({row}.accounted_at AT TIME ZONE 'UTC')::date",
-            "month": "date_trunc('month', {row}.accounted_at AT TIME ZONE 'UTC')::date",
-        },
+        "({row}.accounted_at AT TIME ZONE 'UTC')",
+        {"day": "{moment}::date", "month": "date_trunc('month', {moment})::date"},
         "IS DISTINCT FROM",
         (
             *(f"DROP TRIGGER IF EXISTS {name} ON {_SOURCE}" for name in _TRIGGERS),
@@ -86,7 +94,7 @@ def _key_of(row: str, period: str) -> list[str]:
     """The SQL of each column of the key, from a row of generations."""
     return [
         f"'{period}'",
-        _dialect().starts[period].format(row=row),
+        _dialect().starts[period].format(moment=_dialect().moment.format(row=row)),
         *(f"{row}.{name}" for name in DIMENSIONS),
     ]
 
@@ -99,7 +107,7 @@ def _add(row: str) -> str:
                 [*_key_of(row, period), "1", *(f"coalesce({row}.{name}, 0)" for name in SUMS)]
             )
         )
-        for period in _PERIODS
+        for period in Period
     )
     updates = ", ".join(f"{name} = {_TABLE}.{name} + excluded.{name}" for name in _TOTALS)
     return (
@@ -117,7 +125,7 @@ def _subtract(row: str) -> str:
         ]
     )
     statements = []
-    for period in _PERIODS:
+    for period in Period:
         key = " AND ".join(
             f"{name} = {value}" for name, value in zip(_KEY, _key_of(row, period), strict=True)
         )
@@ -209,46 +217,66 @@ def ensure_rollup() -> bool:
 # --- The rows -------------------------------------------------------------------------------------
 
 
-def _group_generations(period: str) -> str:
-    """SQL: what the roll-up must say of the rows of a span. Two parameters: its moments."""
-    key = _key_of("g", period)
-    sums = [f"coalesce(sum(g.{name}), 0)" for name in SUMS]
-    names = zip((*_KEY, *_TOTALS), [*key, "count(*)", *sums], strict=True)
+def _select_days() -> str:
+    """SQL: what the roll-up must say of days. Its two parameters are the moments of a span."""
+    values = [*_key_of("g", Period.DAY), "count(*)", *(f"sum(g.{name})" for name in SUMS)]
     return (
-        f"SELECT {', '.join(f'{value} AS {name}' for name, value in names)} FROM {_SOURCE} g "
-        f"WHERE g.accounted_at >= %s AND g.accounted_at < %s "
-        f"GROUP BY {', '.join(str(number) for number in range(1, len(key) + 1))}"
+        f"SELECT {_name_columns(values)} FROM {_SOURCE} g "
+        f"WHERE g.accounted_at >= %s AND g.accounted_at < %s GROUP BY {_KEY_NUMBERS}"
+    )
+
+
+def _select_months() -> str:
+    """SQL: the same of months, from the days. Its two parameters are the days of a span."""
+    month = _dialect().starts[Period.MONTH].format(moment="d.starts_on")
+    key = [f"'{Period.MONTH}'", month, *(f"d.{name}" for name in DIMENSIONS)]
+    values = [*key, *(f"sum(d.{name})" for name in _TOTALS)]
+    return (
+        f"SELECT {_name_columns(values)} FROM {_TABLE} d WHERE d.period = '{Period.DAY}' "
+        f"AND d.starts_on >= %s AND d.starts_on < %s GROUP BY {_KEY_NUMBERS}"
+    )
+
+
+def _name_columns(values: Iterable[str]) -> str:
+    return ", ".join(
+        f"coalesce({value}, 0) AS {name}" if name in SUMS else f"{value} AS {name}"
+        for value, name in zip(values, (*_KEY, *_TOTALS), strict=True)
     )
 
 
 @dataclass(frozen=True)
 class Span:
-    """Days from the first up to `end`, which is not included: a month, the step of all work."""
+    """Days from the first up to `end`, which is not included."""
 
     first_day: date
     end: date
 
     @property
-    def moments(self) -> list[str | None]:
-        """The parameters of `_group_generations`."""
-        adapt = connection.ops.adapt_datetimefield_value
-        return [adapt(get_day_start(day)) for day in (self.first_day, self.end)]
-
-    @property
     def days(self) -> list[str | None]:
-        """The same for `starts_on`."""
+        """Its ends as parameters for a column of days."""
         adapt = connection.ops.adapt_datefield_value
         return [adapt(day) for day in (self.first_day, self.end)]
 
+    @property
+    def moments(self) -> list[str | None]:
+        """Its ends as parameters for a column of moments."""
+        adapt = connection.ops.adapt_datetimefield_value
+        return [adapt(get_day_start(day)) for day in (self.first_day, self.end)]
 
-def _list_months() -> Iterator[Span]:
+    def list_days(self) -> Iterator["Span"]:
+        """Each day as a span of its own."""
+        for number in range(self.first_day.toordinal(), self.end.toordinal()):
+            yield Span(date.fromordinal(number), date.fromordinal(number + 1))
+
+
+def _list_months(since: date | None = None) -> Iterator[Span]:
     """Every month that has a generation or a row of the roll-up, and those between. Two queries."""
     moments = Generation.objects.aggregate(first=Min("accounted_at"), last=Max("accounted_at"))
-    days = UsageRollup.objects.aggregate(first=Min("starts_on"), last=Max("starts_on"))
-    ends = [get_day(moment) for moment in moments.values() if moment]
-    ends += [day for day in days.values() if day]
-    first_day = get_month_start(min(ends)) if ends else date.max
-    while ends and first_day <= max(ends):
+    starts = UsageRollup.objects.aggregate(first=Min("starts_on"), last=Max("starts_on"))
+    days = [get_day(moment) for moment in moments.values() if moment]
+    days += [day for day in starts.values() if day]
+    first_day = get_month_start(max(min(days), since or date.min)) if days else date.max
+    while days and first_day <= max(days):
         end = get_next_month_start(first_day)
         yield Span(first_day, end)
         first_day = end
@@ -256,21 +284,20 @@ def _list_months() -> Iterator[Span]:
 
 def rebuild() -> None:
     """Count everything afresh, month by month: each is right from its own commit on."""
+    insert = f"INSERT INTO {_TABLE} ({', '.join((*_KEY, *_TOTALS))}) "
     for month in _list_months():
         with transaction.atomic(), connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 # Who writes a generation now waits here with its trigger, and counts on top of it.
                 cursor.execute(f"LOCK TABLE {_TABLE} IN SHARE ROW EXCLUSIVE MODE")
             cursor.execute(
-                f"DELETE FROM {_TABLE} WHERE starts_on >= %s AND starts_on < %s",
-                month.days,
+                f"DELETE FROM {_TABLE} WHERE starts_on >= %s AND starts_on < %s", month.days
             )
-            for period in _PERIODS:
-                cursor.execute(
-                    f"INSERT INTO {_TABLE} ({', '.join((*_KEY, *_TOTALS))}) "
-                    f"{_group_generations(period)}",
-                    month.moments,
-                )
+            cursor.execute(insert + _select_days(), month.moments)
+            cursor.execute(insert + _select_months(), month.days)
+
+
+# --- The proof ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -286,46 +313,58 @@ class RollupDifference:
             for name, number in zip(_TOTALS, self.excess, strict=True)
             if number
         )
-        return f"roll-up {' '.join(self.key)}: {excess} against its generations"
+        source = "generations" if self.key[0] == Period.DAY else "days"
+        return f"roll-up {' '.join(self.key)}: {excess} against its {source}"
 
 
-def find_differences() -> Iterator[RollupDifference]:
-    """Compare the roll-up with the generations, month by month, while both are written.
+def prove_rollup(position: Position | None) -> Iterator[ProofStep]:
+    """Compare every day with its generations, and every month with its days, while all are written.
 
-    Each month is one statement, and so sees one moment; the database compares, and hands over only
-    what differs.
+    Each comparison is one statement and so sees one moment; the database compares, and hands over
+    only what differs. Goes on after a position of an earlier run.
     """
-    totals = ", ".join(f"sum({name})" for name in _TOTALS)
-    is_different = " OR ".join(f"sum({name}) <> 0" for name in _TOTALS)
-    for month in _list_months():
-        for period in _PERIODS:
-            columns = ", ".join((*_KEY, *_TOTALS))
-            negated = ", ".join((*_KEY, *(f"-{name}" for name in _TOTALS)))
-            sql = (
-                f"SELECT {', '.join(_KEY)}, {totals} FROM ("
-                f"SELECT {columns} FROM {_TABLE} "
-                f"WHERE period = '{period}' AND starts_on >= %s AND starts_on < %s "
-                f"UNION ALL SELECT {negated} FROM ({_group_generations(period)}) AS counted"
-                f") AS both_sides GROUP BY {', '.join(_KEY)} HAVING {is_different} "
-                f"ORDER BY {', '.join(_KEY)}"
-            )
-            with connection.cursor() as cursor:
-                cursor.execute(sql, [*month.days, *month.moments])
-                yield from map(_build_difference, cursor.fetchall())
+    if position is None and not has_triggers():
+        yield ProofStep({"day": date.min.isoformat()}, findings=(TRIGGERS_MISSING,))
+    since = date.fromisoformat(position["day"]) if position else date.min
+    for month in _list_months(since):
+        for day in month.list_days():
+            if day.first_day < since:
+                continue
+            findings = _compare(Period.DAY, _select_days(), day, day.moments)
+            if day.end == month.end:
+                findings += _compare(Period.MONTH, _select_months(), month, month.days)
+            yield ProofStep({"day": day.end.isoformat()}, {"days": 1}, findings)
 
 
-def _build_difference(row: Iterable[object]) -> RollupDifference:
-    values = list(row)
-    count, *sums = values[len(_KEY) :]
+def _compare(
+    period: str, expected: str, span: Span, parameters: Sequence[str | None]
+) -> tuple[RollupDifference, ...]:
+    """Where the roll-up's rows of this span are not those that the SQL `expected` gives."""
+    key, differences = ", ".join(_KEY), [f"sum({name})" for name in _TOTALS]
+    sql = (
+        f"SELECT {key}, {', '.join(differences)} FROM ("
+        f"SELECT {key}, {', '.join(_TOTALS)} FROM {_TABLE} "
+        f"WHERE period = '{period}' AND starts_on >= %s AND starts_on < %s UNION ALL "
+        f"SELECT {key}, {', '.join(f'-{name}' for name in _TOTALS)} FROM ({expected}) AS expected"
+        f") AS both_sides GROUP BY {key} "
+        f"HAVING {' OR '.join(f'{difference} <> 0' for difference in differences)} ORDER BY {key}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*span.days, *parameters])
+        return tuple(map(_build_difference, cursor.fetchall()))
+
+
+def _build_difference(row: Sequence[object]) -> RollupDifference:
+    count, *sums = (Decimal(str(value)) for value in row[len(_KEY) :])
     return RollupDifference(
-        tuple(str(value) for value in values[: len(_KEY)]),
-        (int(str(count)), *(Decimal(str(amount)).scaleb(-CREDITS_DECIMALS) for amount in sums)),
+        tuple(str(value) for value in row[: len(_KEY)]),
+        (int(count), *(amount.scaleb(-CREDITS_DECIMALS) for amount in sums)),
     )
 
 
-def prove_rollup() -> Iterator[str]:
-    """Everything that is wrong with the roll-up, in words; nothing when it is right."""
-    if not has_triggers():
-        yield "roll-up: the database no longer counts generations; `migrate` mends it"
-    for difference in find_differences():
-        yield str(difference)
+ROLLUP_PROOF = Proof(
+    name="rollup",
+    failure="the roll-up of usage is not what its generations add up to",
+    command="manage.py check_usage",
+    run=prove_rollup,
+)

@@ -21,6 +21,7 @@ from evolink_studio.evolink.errors import (
 from evolink_studio.generations.pipeline.contradictions import check_decisions
 from evolink_studio.generations.pipeline.downloading import filter_needed_files
 from evolink_studio.generations.pipeline.provider import Provider
+from evolink_studio.generations.usage_rollup import ROLLUP_PROOF
 from evolink_studio.library.services import delete_orphans
 from evolink_studio.worker.notifications import send_notification
 from evolink_studio.worker.proofs import load_progress, run_proof, store_progress
@@ -31,7 +32,7 @@ DAILY_RUN_TIME = time(3, 20)  # UTC
 DONE_CACHE_KEY = "daily:done"  # the cache is a table that all workers share
 MAX_SHOWN_FINDINGS = 20
 # What is proved once a day, in this order.
-DAILY_PROOFS: tuple[Proof, ...] = (LEDGER_PROOF,)
+DAILY_PROOFS: tuple[Proof, ...] = (LEDGER_PROOF, ROLLUP_PROOF)
 
 
 async def refresh_balance(provider: Provider, *, now: datetime) -> None:

@@ -6,6 +6,8 @@ from importlib import import_module
 
 import pytest
 from django.apps import apps
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import connection, transaction
 from django.db.models import F
 
@@ -21,6 +23,7 @@ from evolink_studio.generations.usage_report import (
     filter_rollup,
     sum_usage,
 )
+from evolink_studio.worker.periodic import DAILY_PROOFS
 from tests.factories import NOW, VEO, GenerationFactory, UserFactory
 
 LITTLE = build_credits_value(Decimal("0.0001"))
@@ -36,7 +39,7 @@ def read_rollup(period=Day) -> list[tuple]:
 
 
 def prove() -> list[str]:
-    return list(usage_rollup.prove_rollup())
+    return [str(finding) for step in usage_rollup.prove_rollup(None) for finding in step.findings]
 
 
 def test_a_new_generation_is_counted_in_its_day_and_its_month():
@@ -170,24 +173,58 @@ def test_each_difference_is_named_and_a_rebuild_mends_it():
     stale = UsageRollup.objects.get()
     stale.pk, stale.starts_on = None, date(2024, 2, 29)
     stale.save()
-    owner_id = stale.owner_id
+    key = f"{stale.owner_id} {VEO} completed:"
     assert prove() == [
-        f"roll-up day 2024-02-29 {owner_id} {VEO} completed: generation_count +1, "
-        "credits_estimated +162.0000, credits_charged +25.7001 against its generations",
-        f"roll-up day 2026-11-20 {owner_id} {VEO} completed: credits_charged +0.0001 "
-        "against its generations",
-        f"roll-up month 2026-11-01 {owner_id} {VEO} completed: generation_count -1, "
-        "credits_estimated -162.0000, credits_charged -25.7000 against its generations",
+        f"roll-up day 2024-02-29 {key} generation_count +1, credits_estimated +162.0000, "
+        "credits_charged +25.7001 against its generations",
+        f"roll-up month 2024-02-01 {key} generation_count -1, credits_estimated -162.0000, "
+        "credits_charged -25.7001 against its days",
+        f"roll-up day 2026-11-20 {key} credits_charged +0.0001 against its generations",
+        f"roll-up month 2026-11-01 {key} generation_count -1, credits_estimated -162.0000, "
+        "credits_charged -25.7001 against its days",
     ]
     usage_rollup.rebuild()
     assert prove() == []
     assert UsageRollup.objects.count() == 2
 
 
+def test_a_proof_goes_on_where_the_last_one_stopped():
+    owner = UserFactory()
+    for days in (0, 1, 40):
+        GenerationFactory(owner=owner, created_at=NOW - timedelta(days=days))
+    UsageRollup.objects.filter(period=Day).update(generation_count=7)
+    steps = list(usage_rollup.prove_rollup(None))
+    for number, step in enumerate(steps):
+        later_steps = steps[number + 1 :]
+        assert list(usage_rollup.prove_rollup(step.position)) == later_steps
+    assert sum(step.counts.get("days", 0) for step in steps) == 61
+    assert sum(len(step.findings) for step in steps) == 3 + 2
+
+
+def test_the_command_names_what_is_wrong_and_counts_afresh(capsys):
+    GenerationFactory()
+    call_command("check_usage")
+    assert "Every day and every month adds up." in capsys.readouterr().out
+    UsageRollup.objects.filter(period=Month).delete()
+    with pytest.raises(CommandError, match="Findings: 1"):
+        call_command("check_usage")
+    assert "roll-up month 2026-11-01" in capsys.readouterr().out
+    call_command("check_usage", rebuild=True)
+    usage_rollup.drop_triggers()
+    with pytest.raises(CommandError, match="Findings: 1"):
+        call_command("check_usage")
+    call_command("check_usage", rebuild=True)
+    assert usage_rollup.has_triggers()
+
+
+def test_the_worker_proves_it_every_day():
+    assert usage_rollup.ROLLUP_PROOF in DAILY_PROOFS
+
+
 def test_without_its_triggers_it_says_so_and_the_next_migrate_counts_afresh():
     usage_rollup.drop_triggers()
     GenerationFactory(state=State.COMPLETED)
-    assert len(prove()) == 3
+    assert len(prove()) == 2
     assert "no longer counts" in prove()[0]
     assert usage_rollup.ensure_rollup()
     assert prove() == []
