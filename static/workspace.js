@@ -12,36 +12,67 @@ const getRequestElement = (event) => /** @type {CustomEvent} */ (event).detail.r
 
 /* --- The poller --------------------------------------------------------------------------------- */
 
-// Other pages of this person may start something while nothing runs here.
-const IDLE_POLL_MS = 15_000;
+// The server says when to ask again. Only a poll that failed is repeated after so many seconds.
+const RETRY_SECONDS = 4;
+const MIN_GAP_MS = 1000; // a page that comes to the front hears of it in several ways
 const otherTabs = new BroadcastChannel("studio-submitted");
 
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let pollTimer;
+/** The poller that `pollTimer` belongs to. @type {string | undefined} */
+let scheduledUrl;
+let askedAt = 0;
 let lastSuccessAt = new Date();
 let isOfflineShown = false;
 
-/** Asks at once what changed, also while nothing runs. */
+const getPoller = () => document.getElementById("poller");
+
+/** Asks at once what changed, also while nothing runs. A hidden page asks when it is seen again. */
 function pollOnce() {
-  const poller = document.getElementById("poller");
-  if (!poller) return;
+  const poller = getPoller();
+  if (!poller || document.hidden) return;
+  askedAt = performance.now();
   if (poller.hasAttribute("hx-get")) htmx.trigger(poller, "poll");
   else htmx.ajax("GET", poller.dataset.url, { source: poller, target: poller, swap: "outerHTML" });
 }
 
-setInterval(() => {
-  if (!document.hidden && !document.querySelector("#poller[hx-get]")) pollOnce();
-}, IDLE_POLL_MS);
+/** Asks after so many seconds; never without a number. @param {string | null | undefined} seconds */
+function pollAfter(seconds) {
+  clearTimeout(pollTimer);
+  if (seconds) pollTimer = setTimeout(pollOnce, Number(seconds) * 1000);
+}
+
+/** Does as the poller says, unless that was done already. */
+function followPoller() {
+  const poller = getPoller();
+  if (poller?.dataset.url === scheduledUrl) return;
+  scheduledUrl = poller?.dataset.url;
+  pollAfter(poller?.dataset.askAfter);
+}
+followPoller();
+document.addEventListener("htmx:afterSettle", followPoller);
+
+/** What other devices started is seen when somebody looks at the page. */
+function pollOnReturn() {
+  if (performance.now() - askedAt > MIN_GAP_MS) pollOnce();
+}
+document.addEventListener("visibilitychange", pollOnReturn);
+addEventListener("focus", pollOnReturn);
+addEventListener("pageshow", (event) => {
+  if (event.persisted) pollOnReturn();
+});
 otherTabs.addEventListener("message", pollOnce);
 document.addEventListener("studio:submitted", () => otherTabs.postMessage(""));
 
-document.addEventListener("htmx:beforeRequest", (event) => {
-  if (getRequestElement(event).id === "poller" && document.hidden) event.preventDefault();
-});
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) pollOnce();
-});
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (getRequestElement(event).id !== "poller") return;
-  const { successful } = /** @type {CustomEvent} */ (event).detail;
+  const { successful, xhr, requestConfig } = /** @type {CustomEvent} */ (event).detail;
+  if (requestConfig.elt.id !== "poller") {
+    // What was done to one card may have changed others, and the credits.
+    if (successful && requestConfig.verb === "post" && requestConfig.elt.closest("#workspace")) pollOnce();
+    return;
+  }
+  if (!successful) pollAfter(getPoller()?.hasAttribute("hx-get") ? `${RETRY_SECONDS * (1 + Math.random() / 2)}` : null);
+  else if (xhr.status === 204) pollAfter(xhr.getResponseHeader("Poll-After"));
   if (successful) lastSuccessAt = new Date();
   const time = lastSuccessAt.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
   // The line may say something else, which an answer does not take away.

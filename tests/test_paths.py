@@ -146,7 +146,8 @@ def poll(worker: ManualWorker, entered_files: list[str]) -> None:
 
 def render_changes(generation: Generation, token: FeedToken, worker: ManualWorker) -> str:
     """What a poll of its owner's page brings."""
-    _, rows = list_changes_since(generation.owner, PROVIDER_KEY, since=token.version)
+    feed = get_feed_state(generation.owner, PROVIDER_KEY)
+    rows = list_changes_since(generation.owner, feed, token.version)
     fragments = build_changed_fragments(
         generation.owner,
         rows,

@@ -58,9 +58,8 @@ def build_results_prefetch() -> Prefetch[str]:
 def load_results(rows: Iterable[Generation]) -> list[Generation]:
     """These generations with `results` prefetched where there may be some. One more query."""
     generations = list(rows)
-    prefetch_related_objects(
-        [row for row in generations if row.state in STATES_WITH_RESULTS], build_results_prefetch()
-    )
+    if with_results := [row for row in generations if row.state in STATES_WITH_RESULTS]:
+        prefetch_related_objects(with_results, build_results_prefetch())
     return generations
 
 

@@ -2,14 +2,14 @@
 
 from django.urls import path
 
-from evolink_studio.generations.views import callbacks, create, files, gallery, workspace
+from evolink_studio.generations.views import callbacks, create, files, gallery, live, workspace
 
 urlpatterns = [
     path("", create.home, name="home"),
     path("create/<str:model_id>/", create.create, name="create"),
     path("create/<str:model_id>/refresh/", create.refresh, name="refresh"),
     path("create/<str:model_id>/switch/", create.switch, name="switch"),
-    path("live/", workspace.live, name="live"),
+    path("live/", live.live, name="live"),
     path("show/<int:pk>/", workspace.show, name="show"),
     path("generations/<int:pk>/cancel/", workspace.cancel, name="cancel"),
     path("generations/<int:pk>/put-away/", workspace.dismiss, name="put_away"),

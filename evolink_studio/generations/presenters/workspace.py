@@ -15,6 +15,7 @@ from evolink_studio.generations.change_feed import FeedState, FeedToken, get_fee
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.presenters.cards import Card, present_card, present_progress
+from evolink_studio.generations.presenters.poll_schedule import choose_poll_seconds
 from evolink_studio.generations.presenters.quotes import build_key_rejected_text
 from evolink_studio.generations.usage_report import get_spending
 
@@ -33,11 +34,14 @@ class UsageBadge:
 
 @dataclass(frozen=True)
 class Poller:
-    """The one poller of a page; `token` is the state it was rendered from."""
+    """The one poller of a page; `token` is the state it was rendered from.
+
+    `ask_after_seconds` has one decimal; "" when nothing runs: then the page does not ask by itself.
+    """
 
     url: str
-    is_running: bool
     token: str
+    ask_after_seconds: str
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,14 @@ def _balance_note(account: ProviderAccount) -> str:
     return ""
 
 
-def build_poller(selected_id: int | None, is_running: bool, token: FeedToken) -> Poller:
-    """The poller of a page with generation `selected_id` selected."""
-    url = f"{reverse('live')}?since={token}&show={selected_id or ''}"
-    return Poller(url=url, is_running=is_running, token=str(token))
+def build_poller(user: User, selected_id: int | None, feed: FeedState, now: datetime) -> Poller:
+    """The poller of a person's page with generation `selected_id` selected."""
+    token = feed.get_token(now)
+    return Poller(
+        url=f"{reverse('live')}?since={token}&show={selected_id or ''}&for={user.pk}",
+        token=str(token),
+        ask_after_seconds=choose_poll_seconds(feed.watched, now),
+    )
 
 
 def build_banners(account: ProviderAccount, feed: FeedState, now: datetime) -> list[Banner]:
@@ -217,7 +225,7 @@ def build_workspace_context(
     return {
         "selected_card": workspace.selected_card,
         "cards": workspace.cards,
-        "poller": build_poller(workspace.selected_id, feed.has_watched, feed.get_token(now)),
+        "poller": build_poller(user, workspace.selected_id, feed, now),
         **_header_context(user, feed, account, now),
     }
 
@@ -262,7 +270,7 @@ def build_after_submit_context(
             present_card(row, now=now, positions=positions) for row in reversed(missing_rows)
         ],
         "removed_ids": [pk for pk in rendered_list.card_ids if pk not in listed_ids],
-        "poller": build_poller(selected_row.pk, feed.has_watched, feed.get_token(now)),
+        "poller": build_poller(user, selected_row.pk, feed, now),
         "is_partial": True,
         **_header_context(user, feed, account, now),
     }

@@ -1,4 +1,4 @@
-"""The workspace: polling for changes, selecting, cancelling and dismissing generations."""
+"""The workspace: selecting, cancelling and dismissing generations."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -8,56 +8,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
-from evolink_studio.core.database import parse_id
 from evolink_studio.generations import queries, services
-from evolink_studio.generations.change_feed import list_changes_since, parse_token
-from evolink_studio.generations.pipeline.provider import get_provider_key
-from evolink_studio.generations.presenters import workspace
 from evolink_studio.generations.presenters.cards import Card, present_card
-from evolink_studio.generations.presenters.workspace import (
-    build_changed_fragments,
-    build_changed_header,
-    build_workspace_context,
-)
-
-
-@login_required
-@require_safe
-def live(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """What changed since `since`; 204 with an empty body when nothing did."""
-    response = _render_changes(request)
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _render_changes(request: AuthenticatedHttpRequest) -> HttpResponse:
-    now = timezone.now()
-    since = parse_token(request.GET.get("since", ""))
-    feed, rows = list_changes_since(request.user, get_provider_key(), since=since.version)
-    if feed.get_token(now) == since:
-        return HttpResponse(status=204)
-    selected_id = parse_id(request.GET.get("show", ""))
-    context = {
-        **build_changed_fragments(
-            request.user,
-            rows,
-            since=since,
-            selected_id=selected_id,
-            steady_bar_ids=_steady_bar_ids(request),
-            now=now,
-        ),
-        "poller": workspace.build_poller(selected_id, feed.has_watched, feed.get_token(now)),
-    }
-    header = build_changed_header(request.user, since=since, feed=feed, now=now)
-    response = render(request, "generations/_poll_response.html", context | header)
-    if header:
-        response["HX-Trigger"] = "credits"  # the form then reloads its price
-    return response
-
-
-def _steady_bar_ids(request: AuthenticatedHttpRequest) -> set[int | None]:
-    """The ids of the steady progress bars on the page."""
-    return {parse_id(text) for text in request.GET.getlist("bar")}
+from evolink_studio.generations.presenters.workspace import build_workspace_context
 
 
 @login_required

@@ -138,14 +138,15 @@ def test_a_library_of_any_size_is_not_walked_by_a_poll(ada_client, ada):
     create_running_generation(ada)
     if connection.vendor != "sqlite":
         pytest.skip("how PostgreSQL goes about it depends on how many rows there are")
-    prepared_query = change_feed._change_query()
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN QUERY PLAN {prepared_query._sql}", prepared_query._parameters)
-        plan = [line for *_, line in cursor.fetchall()]
-    assert any(
-        "changed USING INDEX generation_by_version (owner_id=? AND changed_version>" in line
-        for line in plan
-    )
+    plans = []
+    for query in (change_feed._change_query(), change_feed._signed_in_state_query()):
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {query._sql}", query._parameters)
+            plans.append("\n".join(line for *_, line in cursor.fetchall()))
+    change_plan, state_plan = plans
+    version_range = "(owner_id=? AND changed_version>? AND changed_version<?)"
+    assert f"USING INDEX generation_by_version {version_range}" in change_plan
+    assert "watched USING INDEX generation_by_owner_state (owner_id=? AND state=?)" in state_plan
 
 
 def test_of_very_many_changes_the_newest_are_told(ada_client, ada):
