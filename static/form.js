@@ -20,7 +20,7 @@ function updateCounter(field) {
   const { limit } = counter.dataset;
   const excess = Math.max(0, length - Number(limit ?? Infinity));
   const excessText = excess ? (messages.tooLong ?? "").replace("{count}", String(excess)) : "";
-  const text = `${length}${limit ? ` / ${limit}` : ""}${excessText && ` · ${excessText}`}`;
+  const text = [limit ? `${length} / ${limit}` : length, excessText].filter(Boolean).join(" · ");
   if (counter.textContent !== text) counter.textContent = text;
   if (excess && !counter.hasAttribute("data-over-limit")) announcer.textContent = excessText;
   counter.toggleAttribute("data-over-limit", excess > 0);

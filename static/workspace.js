@@ -154,7 +154,7 @@ function selectTab(name) {
     else tab.removeAttribute("aria-current");
   }
 }
-selectTab(new URLSearchParams(location.search).has("show") || location.hash === "#workspace" ? "results" : "create");
+if (location.hash === "#workspace") selectTab("results");
 
 document.addEventListener("click", (event) => {
   const tab = event.target instanceof Element && event.target.closest("[data-tab]");

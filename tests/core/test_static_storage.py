@@ -5,9 +5,15 @@ from pathlib import Path
 
 import brotli
 import pytest
+import tree_sitter_javascript
 from django.core.management import call_command
+from tree_sitter import Language, Node, Parser
 
+from evolink_studio.core.static_storage import list_minified_sources, minify_source
 from evolink_studio.settings import STORAGES
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = [path for path in list_minified_sources(ROOT / "static") if path.suffix == ".js"]
 
 STYLE = """/* What a reader needs. */
 .card > .title { inline-size: calc(100% - 1rem); color: var(--text, #fff); }
@@ -65,3 +71,26 @@ def test_a_changed_source_gets_another_name(tmp_path, read_collected):
     call_command("collectstatic", interactive=False, verbosity=0)
     assert before != read_collected("page.js")
     assert b'greet("them")' in read_collected("page.js")
+
+
+def list_tokens(script: bytes) -> list[str]:
+    """Every word, sign and text of a script, without its comments."""
+    root = Parser(Language(tree_sitter_javascript.language())).parse(script).root_node
+    assert not root.has_error
+    tokens, pending = [], [root]
+    while pending:
+        node: Node = pending.pop()
+        if node.type != "comment":
+            tokens += [] if node.children else [node.text.decode()]
+            pending += reversed(node.children)
+    return tokens
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_a_minified_script_has_the_tokens_of_its_source(path):
+    """A template literal within another loses blanks: write such a text in another way."""
+    assert list_tokens(minify_source(path)) == list_tokens(path.read_bytes())
+
+
+def test_a_blank_that_is_lost_in_a_text_would_be_seen():
+    assert list_tokens(b"say(`${a ? ` / ${a}` : 1}`)") != list_tokens(b"say(`${a ? `/${a}` : 1}`)")
