@@ -16,7 +16,7 @@ from evolink_studio.accounts.sessions import hash_session_key, is_session_of
 from evolink_studio.core.prepared_query import PreparedQuery
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.generations.models import ChangeFeed, Generation, Heartbeat, is_worker_alive
-from evolink_studio.generations.queries import load_results
+from evolink_studio.generations.queries import HIDDEN_COLUMNS, load_results
 from evolink_studio.generations.states import LIVE_STATES
 
 # At most so many changed generations per poll; no page shows more.
@@ -183,15 +183,10 @@ _USED_USER_COLUMNS = {"id", "password", "security_stamp", "is_active", "language
 _USER_COLUMNS = [
     field.attname for field in User._meta.concrete_fields if field.attname in _USED_USER_COLUMNS
 ]
-# Columns that no card shows.
-_HIDDEN_COLUMNS = {
-    *("form_key", "fingerprint", "callback_token", "candidate_task_id", "candidate_confirmed"),
-    *("last_reply", "result_urls", "lease_id", "search_text", "credits_held"),
-}
 _CARD_COLUMNS = [
     field.attname
     for field in Generation._meta.concrete_fields
-    if field.attname not in _HIDDEN_COLUMNS
+    if field.attname not in HIDDEN_COLUMNS
 ]
 
 

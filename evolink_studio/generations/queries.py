@@ -26,6 +26,11 @@ from evolink_studio.generations.states import LIVE_STATES, State
 RECENT_LIMIT = 12
 SHOWN_RESULTS_LIMIT = 4  # on a card; the rest stands on a page of its own
 STATES_WITH_RESULTS = frozenset({State.SAVING, State.COMPLETED})
+# Columns that no card shows.
+HIDDEN_COLUMNS = (
+    *("form_key", "fingerprint", "callback_token", "candidate_task_id", "candidate_confirmed"),
+    *("last_reply", "result_urls", "lease_id", "search_text", "credits_held"),
+)
 
 
 def get_generation_or_404(user: User, pk: int) -> Generation:
@@ -74,7 +79,7 @@ def list_recent_generations(user: User, limit: int = RECENT_LIMIT) -> list[Gener
     rows = Generation.objects.filter(owner_id=user.pk, dismissed_at=None).order_by(
         "-created_at", "-id"
     )
-    return load_results(rows.defer("last_reply")[:limit])
+    return load_results(rows.defer(*HIDDEN_COLUMNS)[:limit])
 
 
 def get_queue_positions_for(user: User, rows: Sequence[Generation]) -> dict[int, QueuePosition]:
@@ -153,7 +158,7 @@ def get_gallery_page(
     if cursor:
         moment, pk = cursor
         rows = rows.filter(created_at__lte=moment).exclude(created_at=moment, id__gte=pk)
-    return load_results(rows.defer("last_reply").order_by("-created_at", "-id")[:limit])
+    return load_results(rows.defer(*HIDDEN_COLUMNS).order_by("-created_at", "-id")[:limit])
 
 
 def get_gallery_page_through(
@@ -162,7 +167,7 @@ def get_gallery_page_through(
     """The cursor's generation and the next newer ones, newest first. Two queries."""
     moment, pk = cursor
     rows = _filter_gallery(user, states).filter(created_at__gte=moment)
-    rows = rows.exclude(created_at=moment, id__lt=pk).defer("last_reply")
+    rows = rows.exclude(created_at=moment, id__lt=pk).defer(*HIDDEN_COLUMNS)
     return load_results(reversed(rows.order_by("created_at", "id")[:limit]))
 
 

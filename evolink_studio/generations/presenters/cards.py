@@ -18,6 +18,7 @@ from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.generations.pipeline.queue import QueuePosition
 from evolink_studio.generations.presenters.failure_text import build_failure_text, field_from_error
 from evolink_studio.generations.presenters.status_text import (
+    StatusText,
     build_charge_text,
     build_credit_history_text,
     build_status_text,
@@ -41,18 +42,35 @@ MAX_CHIP_CHARACTERS = 40
 class ResultVideo:
     """A saved film, picture or sound: its URLs, its size in pixels, its length in seconds as text.
 
-    `kind` is that of its asset; `poster_url` is "" for a sound, `frame_url` for all but a film.
+    `kind` is that of its asset. Each URL is built when it is asked for: a list shows few of them.
     """
 
+    asset_id: int
     kind: str
-    url: str
-    poster_url: str
-    download_url: str
-    frame_url: str
+    has_poster: bool
     mime: str
     width: int | None
     height: int | None
     seconds: str
+
+    @property
+    def url(self) -> str:
+        return reverse("asset", args=[self.asset_id])
+
+    @property
+    def poster_url(self) -> str:
+        """The URL of its poster; "" for a sound."""
+        return reverse("asset_poster", args=[self.asset_id]) if self.has_poster else ""
+
+    @property
+    def download_url(self) -> str:
+        return reverse("asset_download", args=[self.asset_id])
+
+    @property
+    def frame_url(self) -> str:
+        """Where a frame of it is made a picture; "" for all but a film."""
+        is_film = self.kind == Asset.Kind.VIDEO
+        return reverse("frame", args=[self.asset_id]) if is_film else ""
 
 
 @dataclass(frozen=True)
@@ -73,47 +91,59 @@ class ProgressBar:
 
 
 @dataclass(frozen=True)
-class Card(ProgressBar):
-    """The texts, links and allowed actions of one generation's card.
+class GalleryItem:
+    """What a list of very many shows of a generation: of a card, only what is quick to prepare.
 
-    `is_ticking`: its elapsed time is running, and the page polls for it. `videos_note` says what is
-    missing beside the shown results; `more_videos_url` leads to those beyond the first.
+    `videos_note` says what is missing beside the shown results.
     """
 
+    id: int
     state: str
     state_text: str
     icon: str
+    is_stalled: bool
     is_ended: bool
-    is_ticking: bool
     is_dismissed: bool
     model_label: str
-    model_id: str
-    chips: tuple[str, ...]
     prompt: str
     created_at: datetime
-    expected_seconds: int
-    elapsed_text: str
+    progress_text: str
     message: str
-    advice: str
     storage_badge: str
     charge_text: str
-    credit_history_text: str
     videos: tuple[ResultVideo, ...]
     videos_note: str
-    more_videos_url: str
-    details: tuple[tuple[str, str], ...]
     can_cancel: bool
-    can_dismiss: bool
     reuse_url: str
     reuse_text: str
     show_url: str
 
 
+@dataclass(frozen=True)
+class Card(ProgressBar, GalleryItem):
+    """The texts, links and allowed actions of one generation's card.
+
+    `is_ticking`: its elapsed time is running, and the page polls for it. `more_videos_url` leads to
+    the results beyond the first.
+    """
+
+    is_ticking: bool
+    model_id: str
+    chips: tuple[str, ...]
+    expected_seconds: int
+    elapsed_text: str
+    advice: str
+    credit_history_text: str
+    more_videos_url: str
+    details: tuple[tuple[str, str], ...]
+    can_dismiss: bool
+
+
 def present_progress(generation: Generation, *, now: datetime) -> ProgressBar:
     """Prepare the progress bar of a card. No query."""
     is_running = generation.state == State.RUNNING
-    has_problem = is_running and generation.error_code in RUNNING_PROBLEMS
-    is_stalled = generation.stalled_since is not None and not has_problem
+    has_problem = _has_problem(generation)
+    is_stalled = _is_stalled(generation)
     is_watched = not generation.is_dismissed
     has_timers = is_watched and not has_problem
     return ProgressBar(
@@ -134,45 +164,70 @@ def present_card(
 
     `positions`: queue positions of queued generations, by pk.
     """
-    state = State(generation.state)
-    spec = SPECS.get(generation.model_id)
     text = build_status_text(generation, now, positions.get(generation.pk))
     is_watched = not generation.is_dismissed
+    has_more_videos = len(_list_results(generation)) > SHOWN_RESULTS_LIMIT
+    return Card(
+        **{
+            **vars(_build_gallery_item(generation, text, now)),
+            **vars(present_progress(generation, now=now)),
+        },
+        is_ticking=generation.is_live and is_watched,
+        model_id=generation.model_id,
+        chips=_present_chips(generation),
+        expected_seconds=generation.expected_seconds,
+        elapsed_text=format_clock(generation.get_elapsed(now)),
+        advice=str(text.advice),
+        credit_history_text=build_credit_history_text(generation),
+        more_videos_url=reverse("results", args=[generation.pk]) if has_more_videos else "",
+        details=_support_details(generation),
+        can_dismiss=generation.state in DISMISSIBLE_STATES and is_watched,
+    )
+
+
+def present_gallery_item(
+    generation: Generation, *, now: datetime, positions: Mapping[int, QueuePosition] = NO_POSITIONS
+) -> GalleryItem:
+    """As `present_card`, of what a list shows."""
+    text = build_status_text(generation, now, positions.get(generation.pk))
+    return _build_gallery_item(generation, text, now)
+
+
+def _build_gallery_item(generation: Generation, text: StatusText, now: datetime) -> GalleryItem:
+    spec = SPECS.get(generation.model_id)
     # A model that left the catalogue has no form of its own.
     form_url = reverse("create", args=[spec.id if spec else next(iter(SPECS))])
     results = _list_results(generation)
-    return Card(
-        **vars(present_progress(generation, now=now)),
-        state=state.value,
+    return GalleryItem(
+        id=generation.pk,
+        state=generation.state,
         state_text=str(text.label),
-        icon="stalled" if generation.stalled_since else state.value,
+        icon="stalled" if generation.stalled_since else generation.state,
+        is_stalled=_is_stalled(generation),
         is_ended=generation.is_ended,
-        is_ticking=generation.is_live and is_watched,
-        is_dismissed=not is_watched,
+        is_dismissed=generation.is_dismissed,
         model_label=spec.label if spec else generation.model_id,
-        model_id=generation.model_id,
-        chips=_present_chips(generation),
         prompt=_prompt_text(generation),
         created_at=generation.created_at,
-        expected_seconds=generation.expected_seconds,
-        elapsed_text=format_clock(generation.get_elapsed(now)),
+        progress_text=_progress_text(generation),
         message=str(text.message),
-        advice=str(text.advice),
         storage_badge=build_storage_badge(generation, now),
         charge_text=build_charge_text(generation),
-        credit_history_text=build_credit_history_text(generation),
         videos=tuple(present_video(result.asset) for result in results[:SHOWN_RESULTS_LIMIT]),
         videos_note=str(text.message) if results and _has_gaps(generation) else "",
-        more_videos_url=reverse("results", args=[generation.pk])
-        if len(results) > SHOWN_RESULTS_LIMIT
-        else "",
-        details=_support_details(generation),
-        can_cancel=state == State.QUEUED,
-        can_dismiss=state in DISMISSIBLE_STATES and is_watched,
+        can_cancel=generation.state == State.QUEUED,
         reuse_url=f"{form_url}?from={generation.pk}{_error_field_anchor(generation, spec)}",
         reuse_text=_reuse_text(generation),
         show_url=f"{form_url}?show={generation.pk}",
     )
+
+
+def _has_problem(generation: Generation) -> bool:
+    return generation.state == State.RUNNING and generation.error_code in RUNNING_PROBLEMS
+
+
+def _is_stalled(generation: Generation) -> bool:
+    return generation.stalled_since is not None and not _has_problem(generation)
 
 
 def _progress_text(generation: Generation) -> str:
@@ -228,13 +283,10 @@ def _has_gaps(generation: Generation) -> bool:
 
 def present_video(asset: Asset) -> ResultVideo:
     """A saved result as cards and pages show it."""
-    is_film = asset.kind == Asset.Kind.VIDEO
     return ResultVideo(
+        asset_id=asset.pk,
         kind=asset.kind,
-        url=reverse("asset", args=[asset.pk]),
-        poster_url=reverse("asset_poster", args=[asset.pk]) if asset.poster else "",
-        download_url=reverse("asset_download", args=[asset.pk]),
-        frame_url=reverse("frame", args=[asset.pk]) if is_film else "",
+        has_poster=bool(asset.poster),
         mime=asset.mime,
         width=asset.width,
         height=asset.height,

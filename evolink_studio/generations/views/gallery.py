@@ -19,7 +19,11 @@ from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.core.database import parse_id
 from evolink_studio.generations import queries
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.presenters.cards import present_card, present_video
+from evolink_studio.generations.presenters.cards import (
+    present_card,
+    present_gallery_item,
+    present_video,
+)
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 
 FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
@@ -87,7 +91,7 @@ def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
     page = _load_page(request, tab)
     positions = queries.get_queue_positions_for(request.user, page.rows)
     context = {
-        "cards": [present_card(row, now=now, positions=positions) for row in page.rows],
+        "cards": [present_gallery_item(row, now=now, positions=positions) for row in page.rows],
         "newer_url": page.newer_url,
         "next_url": page.next_url,
         "tab": tab,
