@@ -8,13 +8,15 @@ import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cache
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.functions import RowNumber
 
+from evolink_studio.core.prepared_query import PreparedQuery
 from evolink_studio.credits.allowances import get_concurrency_limits_by_user
 from evolink_studio.generations.models import (
     ChangeFeed,
@@ -30,6 +32,9 @@ from evolink_studio.generations.transitions import (
     lock_feeds,
 )
 
+MAX_COUNTED_PER_USER = 1000
+# Placeholders of the prepared queries: the worker asks several times a second, and so does a page.
+_MOMENT, _PER_USER = datetime(2000, 1, 1, tzinfo=UTC), 987_654_321
 QUEUED_FILTER = build_scheduled_filter(State.QUEUED)
 # A worker has leased it and uploads its files to EvoLink.
 PREPARING_FILTER = Q(state=State.QUEUED, lease_id__isnull=False)
@@ -113,15 +118,13 @@ def lease_next(
 ) -> tuple[uuid.UUID, list[Generation]]:
     """Lease up to `limit` queued rows in fair order."""
     lease_id = uuid.uuid4()
-    queued_rows = list(_first_queued_rows(Q(next_attempt_at__lte=now), limit))
+    queued_rows = _list_first_queued(limit, due_at=now)
     if not queued_rows:
         return lease_id, []
     limits = replace(
         limits, user_limits=get_concurrency_limits_by_user({row[1] for row in queued_rows})
     )
-    selected_ids = select_fair(
-        queued_rows, count_active(PREPARING_FILTER & Q(next_attempt_at__gt=now)), limits, limit
-    )
+    selected_ids = select_fair(queued_rows, count_active(leased_after=now), limits, limit)
     if not selected_ids:
         return lease_id, []
     with transaction.atomic():
@@ -170,25 +173,20 @@ def sort_fairly(
 def count_ahead(owner_id: int) -> dict[int, int]:
     """How many go before each queued generation of this person, by pk. Two queries."""
     ordered_rows = sort_fairly(
-        _first_queued_rows(Q(lease_id=None), 1000),
-        count_active(PREPARING_FILTER).by_user,
+        _list_first_queued(MAX_COUNTED_PER_USER),
+        count_active().by_user,
     )
     return {
         row[0]: ahead_count for ahead_count, row in enumerate(ordered_rows) if row[1] == owner_id
     }
 
 
-def count_active(preparing_filter: Q) -> ActiveCounts:
-    """Count generations at EvoLink, and those that fit `preparing_filter`. One query."""
-    counts = (
-        Generation.objects.filter(
-            build_scheduled_filter(State.QUEUED, State.SENDING, State.RUNNING),
-            ~Q(state=State.QUEUED) | preparing_filter,
-        )
-        .values_list("owner_id", "model_id")
-        .annotate(n=Count("pk"))
-        .order_by()
-    )
+def count_active(*, leased_after: datetime | None = None) -> ActiveCounts:
+    """Count generations at EvoLink, and those being prepared. One query.
+
+    `leased_after`: of the latter only those whose lease has not ended by then.
+    """
+    counts = _active_query(has_time=leased_after is not None).fetch({_MOMENT: leased_after})
     by_user: Counter[int] = Counter()
     by_model: Counter[str] = Counter()
     for owner_id, model_id, count in counts:
@@ -197,14 +195,41 @@ def count_active(preparing_filter: Q) -> ActiveCounts:
     return ActiveCounts(by_user.total(), by_user, by_model)
 
 
-def _first_queued_rows(condition: Q, per_user: int) -> Iterable[QueuedRow]:
-    """The first `per_user` queued rows of every person: no queue hides another. One query."""
+@cache
+def _active_query(*, has_time: bool) -> PreparedQuery:
+    preparing_filter = PREPARING_FILTER & Q(next_attempt_at__gt=_MOMENT) if has_time else None
+    rows = Generation.objects.filter(
+        build_scheduled_filter(State.QUEUED, State.SENDING, State.RUNNING),
+        ~Q(state=State.QUEUED) | (preparing_filter or PREPARING_FILTER),
+    )
+    return PreparedQuery(
+        rows.values_list("owner_id", "model_id").annotate(n=Count("pk")).order_by()
+    )
+
+
+def _list_first_queued(per_user: int, *, due_at: datetime | None = None) -> list[QueuedRow]:
+    """The first `per_user` queued rows of every person: no queue hides another. One query.
+
+    `due_at`: of those due by then; else of those that no worker prepares.
+    """
+    query = _first_queued_query(has_time=due_at is not None)
+    return [
+        (pk, owner_id, model_id, position, created_at)
+        for pk, owner_id, model_id, position, created_at in query.fetch(
+            {_PER_USER: per_user, _MOMENT: due_at}
+        )
+    ]
+
+
+@cache
+def _first_queued_query(*, has_time: bool) -> PreparedQuery:
+    condition = Q(next_attempt_at__lte=_MOMENT) if has_time else Q(lease_id=None)
     position = Window(RowNumber(), partition_by="owner", order_by=["created_at", "pk"])
-    return (
-        Generation.objects.filter(QUEUED_FILTER, condition)
-        .annotate(position=position)
-        .filter(position__lte=per_user)
-        .values_list("pk", "owner_id", "model_id", "position", "created_at")
+    rows = Generation.objects.filter(QUEUED_FILTER, condition).annotate(position=position)
+    return PreparedQuery(
+        rows.filter(position__lte=_PER_USER).values_list(
+            "pk", "owner_id", "model_id", "position", "created_at"
+        )
     )
 
 
