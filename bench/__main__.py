@@ -22,6 +22,7 @@ MEASURE_NAMES = (
     "start",
     "watchers",
     "library",
+    "history",
 )
 
 

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from bench.processes import BenchProcess, run_process
 from evolink_studio.environment import ROOT, Environment
@@ -25,6 +26,7 @@ STUDIO_VARIABLES = [
 DATABASE_NAME = "studio.sqlite3"
 # Of the server for figures of PostgreSQL, as `scripts/with-postgres` names it; "" without one.
 POSTGRES_SERVER_URL = os.environ.get("DATABASE_URL", "")
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 START_TIMEOUT_SECONDS = 30.0  # seconds that a process may take until it listens
 
 
@@ -74,15 +76,20 @@ class BenchInstance:
             yield process
 
     @contextmanager
-    def run_worker(self, *, interval: int) -> Iterator[BenchProcess]:
-        """One worker that reads each task every `interval` seconds."""
+    def run_worker(
+        self, *, interval: int, variables: Mapping[str, str] = NO_VARIABLES
+    ) -> Iterator[BenchProcess]:
+        """One worker that reads each task every `interval` seconds. `variables`: its settings."""
         command = [sys.executable, "-m", "bench.worker", "--interval", str(interval)]
-        with self.run_process("worker", command) as process:
+        with self.run_process("worker", command, variables) as process:
             yield process
 
     @contextmanager
-    def run_process(self, name: str, command: list[str]) -> Iterator[BenchProcess]:
-        with run_process(command, self.env, self.folder / f"{name}.log") as process:
+    def run_process(
+        self, name: str, command: list[str], variables: Mapping[str, str] = NO_VARIABLES
+    ) -> Iterator[BenchProcess]:
+        env = {**self.env, **variables}
+        with run_process(command, env, self.folder / f"{name}.log") as process:
             yield process
 
 

@@ -19,6 +19,7 @@ class BenchSize:
     watch_seconds: float
     library_size: int  # generations of one person
     history_sizes: tuple[int, ...]  # generations of everybody, the smallest to compare with
+    rhythm_seconds: float  # of reading each task every 8 s
 
 
 SMALL = BenchSize(
@@ -33,6 +34,7 @@ SMALL = BenchSize(
     watch_seconds=20,
     library_size=20_000,
     history_sizes=(10_000,),
+    rhythm_seconds=20,
 )
 FULL = BenchSize(
     poll_rounds=9,
@@ -46,6 +48,7 @@ FULL = BenchSize(
     watch_seconds=40,
     library_size=100_000,
     history_sizes=(10_000, 1_000_000),
+    rhythm_seconds=60,
 )
 
 
