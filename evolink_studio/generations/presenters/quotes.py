@@ -1,6 +1,6 @@
 """The price quote on the Generate button."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property, partial
@@ -153,6 +153,20 @@ def quote_price(
         service_problem=service_problem,
         has_invalid_values=has_invalid_values,
     )
+
+
+def update_quote(quote: PriceQuote, *, user: User, now: datetime) -> PriceQuote:
+    """The same quote after its credits were reserved: what is left is read again. One query, or
+    two when it is no longer enough."""
+    availability = check_availability(
+        user=user,
+        model_id=quote.spec.id,
+        amount=quote.estimate.credits,
+        max_credits=quote.estimate.max_credits,
+        now=now,
+        allowances=[status.allowance for status in quote.availability.statuses],
+    )
+    return replace(quote, availability=availability)
 
 
 def _remaining_credits(account: ProviderAccount, availability: Availability) -> Decimal | None:

@@ -53,6 +53,7 @@ from evolink_studio.generations.presenters.quotes import (
     PriceQuote,
     find_service_problem,
     quote_price,
+    update_quote,
 )
 from evolink_studio.generations.presenters.workspace import (
     RenderedList,
@@ -206,7 +207,7 @@ def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResp
         return render_rejected(_unavailable_text(error), form_key, status=503)
     if not request.htmx:
         return redirect(f"{reverse('create', args=[spec.id])}?show={generation.pk}")
-    return _render_submitted(request, evaluated_form, generation.pk)
+    return _render_submitted(request, evaluated_form, quote, generation.pk)
 
 
 def _create_generation(
@@ -260,7 +261,10 @@ def _render_rejected(
 
 
 def _render_submitted(
-    request: AuthenticatedHttpRequest, evaluated_form: EvaluatedForm, generation_id: int
+    request: AuthenticatedHttpRequest,
+    evaluated_form: EvaluatedForm,
+    quote: PriceQuote,
+    generation_id: int,
 ) -> HttpResponse:
     """The form with a new key, and the new card as the selected one (unless `keep` names one)."""
     now = timezone.now()
@@ -271,7 +275,13 @@ def _render_submitted(
         else generation_id
     )
     context = {
-        "form": _build_form(request, evaluated_form, now=now),
+        "form": build_form(
+            evaluated_form.spec,
+            evaluated_form.form_data,
+            evaluated_form.evaluation,
+            quote=update_quote(quote, user=request.user, now=now),
+            page_keys=_parse_page_keys(request),
+        ),
         **build_after_submit_context(
             request.user,
             rendered_list=_parse_rendered_list(request),
