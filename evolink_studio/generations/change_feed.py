@@ -124,10 +124,10 @@ def get_signed_in_feed_state(
 
 def _build_state(rows: Sequence[tuple[Any, ...]]) -> FeedState:
     """From one row for each watched generation, or one without any."""
-    version, credits_version, *moments = rows[0][: len(_FEED_COLUMNS)]
+    version, credits_version, read_at, tried_at, seen_at = rows[0][: len(_FEED_COLUMNS)]
     watched_values = (row[len(_FEED_COLUMNS) : len(_STATE_COLUMNS)] for row in rows)
     watched = tuple(_build_task(*values) for values in watched_values if values[0] is not None)
-    return FeedState(version, credits_version, *moments, watched)
+    return FeedState(version, credits_version, read_at, tried_at, seen_at, watched)
 
 
 def _build_task(
