@@ -12,6 +12,7 @@ http_client.py        a lean HTTP client, so that the server is measured and not
 polling_page.py       a page that polls, as the browser does
 signed_in_users.py    people who are signed in
 generation_rows.py    generations in a wanted state
+sample_film.py        a short film
 fake_provider.py      the scripted provider (a process)
 worker.py             the worker with a wanted interval between two reads (a process)
 settings.py, urls.py, views.py   the studio's settings with one bare view more

@@ -23,6 +23,7 @@ PARAMS = {
     "aspect_ratio": "16:9",
 }
 CREDITS = Decimal("10.5")
+EXPECTED_TIME = timedelta(seconds=165)
 BATCH_SIZE = 500
 FILM_INTERVAL = timedelta(minutes=10)
 
@@ -34,17 +35,20 @@ def create_running(
     now: datetime,
     first_poll_delay: timedelta,
     interval: timedelta,
+    task_prefix: str = "task-bench",
+    latest_share: float = 0.0,
 ) -> list[Generation]:
     """Tasks in flight, dealt out to the owners.
 
-    Their first reads come after `first_poll_delay`, spread over an interval.
+    Their first reads come after `first_poll_delay`, spread over an interval. Of their expected time
+    has passed nothing for the first, up to `latest_share` for the last.
     """
     rows = [
         _build_generation(
             owners[number % len(owners)],
             State.RUNNING,
-            now,
-            task_id=f"task-bench-{number}",
+            now - EXPECTED_TIME * latest_share * number / count,
+            task_id=f"{task_prefix}-{number}",
             next_attempt_at=now + first_poll_delay + interval * number / count,
         )
         for number in range(count)
@@ -106,7 +110,7 @@ def _build_generation(
         fingerprint="0" * 64,
         state=state,
         model_used=MODEL_ID,
-        expected_seconds=165,
+        expected_seconds=int(EXPECTED_TIME.total_seconds()),
         credits_estimated=CREDITS,
         credits_reserved=CREDITS,
         created_at=created_at,

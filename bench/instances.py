@@ -26,6 +26,7 @@ STUDIO_VARIABLES = [
 DATABASE_NAME = "studio.sqlite3"
 # Of the server for figures of PostgreSQL, as `scripts/with-postgres` names it; "" without one.
 POSTGRES_SERVER_URL = os.environ.get("DATABASE_URL", "")
+PUBLIC_URL = "https://studio.example"  # set, it means that the provider calls back
 NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 START_TIMEOUT_SECONDS = 30.0  # seconds that a process may take until it listens
 
@@ -55,10 +56,11 @@ class BenchInstance:
             connection.close()
 
     @contextmanager
-    def run_web(self) -> Iterator[BenchProcess]:
+    def run_web(self, *, has_callbacks: bool = False) -> Iterator[BenchProcess]:
         """The web server, as the studio starts it, once it listens."""
         env = Environment(STUDIO_DATA=self.folder, PORT=self.port)
-        with self.run_process("web", build_web_command(env)) as process:
+        public = {"PUBLIC_URL": PUBLIC_URL} if has_callbacks else {}
+        with self.run_process("web", build_web_command(env), public) as process:
             wait_until_listening(self.port, process)
             yield process
 

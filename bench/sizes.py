@@ -17,6 +17,7 @@ class BenchSize:
     start_count: int
     watcher_count: int
     watch_seconds: float
+    real_watch_seconds: float  # whole multiples of the worker's interval
     library_size: int  # generations of one person
     history_sizes: tuple[int, ...]  # generations of everybody, the smallest to compare with
     rhythm_seconds: float  # of reading each task every 8 s
@@ -31,7 +32,8 @@ SMALL = BenchSize(
     film_count=16,
     start_count=2,
     watcher_count=200,
-    watch_seconds=20,
+    watch_seconds=10,
+    real_watch_seconds=16,
     library_size=20_000,
     history_sizes=(10_000,),
     rhythm_seconds=20,
@@ -46,6 +48,7 @@ FULL = BenchSize(
     start_count=5,
     watcher_count=200,
     watch_seconds=40,
+    real_watch_seconds=48,
     library_size=100_000,
     history_sizes=(10_000, 1_000_000),
     rhythm_seconds=60,

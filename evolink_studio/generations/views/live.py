@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 from django.urls import reverse
@@ -52,8 +53,8 @@ class LiveMiddleware:
 
     Most requests are polls, and most polls bring nothing. One query says who asks and that nothing
     changed; no session is opened, so none is written or kept alive. Changes need only the person's
-    language and the token for forms besides. Whatever is unusual goes on to the stack, which
-    decides: another method, a foreign host, a session that is over, a page of somebody else.
+    language, the token for forms and a length besides. Whatever is unusual goes on to the stack,
+    which decides: another method, a foreign host, a session that is over, somebody else's page.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -71,7 +72,7 @@ class LiveMiddleware:
             return response
         bind_contextvars(user=request.user.pk)
         render_changes = partial(_render_changes, feed=feed, now=now)
-        respond = CsrfViewMiddleware(UserLocaleMiddleware(render_changes))
+        respond = CommonMiddleware(CsrfViewMiddleware(UserLocaleMiddleware(render_changes)))
         return respond(request)  # type: ignore[return-value]  # awaitable only for async ones
 
 
