@@ -14,6 +14,7 @@ from bench.instances import prepare_instances
 
 MEASURE_NAMES = (
     "idle",
+    "idle_studio",
     "queries",
     "submit",
     "weight",

@@ -21,6 +21,8 @@ class BenchSize:
     library_size: int  # generations of one person
     history_sizes: tuple[int, ...]  # generations of everybody, the smallest to compare with
     rhythm_seconds: float  # of reading each task every 8 s
+    idle_seconds: float  # that nobody uses a studio
+    press_count: int  # that wake it
 
 
 SMALL = BenchSize(
@@ -37,6 +39,8 @@ SMALL = BenchSize(
     library_size=20_000,
     history_sizes=(10_000,),
     rhythm_seconds=20,
+    idle_seconds=12,
+    press_count=5,
 )
 FULL = BenchSize(
     poll_rounds=9,
@@ -52,6 +56,8 @@ FULL = BenchSize(
     library_size=100_000,
     history_sizes=(10_000, 1_000_000),
     rhythm_seconds=60,
+    idle_seconds=60,
+    press_count=15,
 )
 
 

@@ -77,7 +77,7 @@ async def _submit_forms(port: int, user: SignedInUser, times: int) -> list[float
     durations, inputs = [], PageInputs()
     async with open_connections(port) as (connection,):
         for _ in range(times):
-            request = _build_submit_request(user, inputs)
+            request = build_submit_request(user, inputs)
             begin = time.perf_counter()
             answer = await connection.send(request, 200)
             durations.append(time.perf_counter() - begin)
@@ -85,7 +85,7 @@ async def _submit_forms(port: int, user: SignedInUser, times: int) -> list[float
     return durations
 
 
-def _build_submit_request(user: SignedInUser, inputs: PageInputs) -> bytes:
+def build_submit_request(user: SignedInUser, inputs: PageInputs) -> bytes:
     fields = {
         "form_key": str(uuid.uuid4()),
         "from_model": MODEL_ID,

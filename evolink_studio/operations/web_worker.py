@@ -6,8 +6,12 @@ is handed over. So people on slow lines, and connections that are kept slow on p
 socket and a little memory or a temporary file, and no thread.
 """
 
+import ctypes
+import itertools
+import math
 import os
 import resource
+import signal
 import socket
 import sys
 import time
@@ -25,7 +29,10 @@ from waitress.receiver import FixedStreamReceiver
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher, WSGITask
 
-LOOP_SECONDS = 1.0  # how long the loop sleeps at most; gunicorn wants a sign every 30 s
+from evolink_studio.operations.connection_loop import ConnectionLoop, DeadlineQueue
+
+PR_SET_PDEATHSIG = 1
+LOOP_SECONDS = 10.0  # how long the loop sleeps at most; gunicorn wants a sign every 30 s
 MAX_CONNECTIONS = 4000  # of a process; each may need three file descriptors
 MAX_HEAD_BYTES = 32 * 1024
 MAX_MEMORY_BYTES = 128 * 1024  # of a body or response; what is larger goes to a temporary file
@@ -164,9 +171,13 @@ class RequestTask(WSGITask):
             self.chunked_response = False
 
 
+_channel_ids = itertools.count()
+
+
 class Channel(HTTPChannel):
     """One connection."""
 
+    is_connection = True
     task_class = RequestTask
     parser_class = RequestParser
     request_started_at = 0.0
@@ -177,6 +188,7 @@ class Channel(HTTPChannel):
     lingering_since: float | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.id = next(_channel_ids)
         super().__init__(*args, **kwargs)
         self.sendbuf_len = min(self.sendbuf_len, SENT_CHUNK_BYTES)
         self._sendable_bytes = MAX_SENT_AT_ONCE_BYTES
@@ -190,24 +202,32 @@ class Channel(HTTPChannel):
     def service(self) -> None:
         """Answer a request, in a thread. Nothing follows one that was cut."""
         self.is_cut = self.requests[0].is_cut
-        super().service()
+        self.server.served_channels.add(self)
+        try:
+            super().service()  # wakes the loop when it is done
+        finally:
+            self.server.served_channels.discard(self)
 
-    def is_overdue(self, now: float, deadlines: ConnectionDeadlines) -> bool:
-        """Whether this connection has had its time. `now` in seconds since 1970."""
-        idle_seconds = now - self.last_activity
+    def get_deadline(self, deadlines: ConnectionDeadlines) -> float:
+        """Until when it may be as it is, in seconds since 1970; infinity while it is worked on."""
         if self.lingering_since is not None:
-            return now - self.lingering_since > deadlines.lingering
+            return self.lingering_since + deadlines.lingering
         if self.total_outbufs_len:
-            return idle_seconds > deadlines.stalled_response
+            return self.last_activity + deadlines.stalled_response
         if self.requests:
-            return False  # a thread works on it
-        if self.request is None:
-            return idle_seconds > deadlines.idle
-        seconds = now - self.request_started_at
-        if not self.request.headers_finished:
-            return seconds > deadlines.head
-        expected_bytes = (seconds - deadlines.body_grace) * deadlines.body_bytes_per_second
-        return bool(self.request.body_bytes_received < expected_bytes)
+            return math.inf  # a thread works on it
+        request = self.request
+        if request is None:
+            return self.last_activity + deadlines.idle
+        if not request.headers_finished:
+            return self.request_started_at + deadlines.head
+        received_seconds = request.body_bytes_received / deadlines.body_bytes_per_second
+        return float(self.request_started_at + deadlines.body_grace + received_seconds)
+
+    def readable(self) -> bool:
+        """Whether it waits for bytes. Asked by the loop whenever something happened to it."""
+        self.server.schedule(self)
+        return self.lingering_since is not None or bool(super().readable())
 
     @property
     def is_idle(self) -> bool:
@@ -245,8 +265,10 @@ class Channel(HTTPChannel):
             self.lingering_since = time.time()
             self.socket.shutdown(socket.SHUT_WR)
 
-    def readable(self) -> bool:
-        return self.lingering_since is not None or bool(super().readable())
+    def del_channel(self, map: Any = None) -> None:
+        """Called when it is closed."""
+        super().del_channel(map)
+        self.server.forget(self)
 
     def handle_read(self) -> None:
         if self.lingering_since is None:
@@ -265,11 +287,42 @@ class Server(TcpWSGIServer):
     deadlines = ConnectionDeadlines()
     is_stopping = False
 
+    def __init__(self, application: Any, loop: ConnectionLoop, **kwargs: Any) -> None:
+        self._loop = loop
+        self._deadline_queue = DeadlineQueue()
+        self._channel_by_id: dict[int, Channel] = {}
+        self.served_channels: set[Channel] = set()  # in threads at this moment
+        super().__init__(application, loop, **kwargs)
+
+    def pull_trigger(self) -> None:
+        """Wake the loop, from any thread: something may have happened to what is worked on."""
+        for channel in list(self.served_channels):
+            self._loop.touch(channel)
+        super().pull_trigger()
+
+    def schedule(self, channel: Channel) -> None:
+        """Look at a connection when its time is over."""
+        self._channel_by_id[channel.id] = channel
+        deadline = channel.get_deadline(self.deadlines)
+        if deadline < math.inf:
+            self._deadline_queue.schedule(channel.id, deadline)
+
+    def forget(self, channel: Channel) -> None:
+        self._channel_by_id.pop(channel.id, None)
+        self._deadline_queue.forget(channel.id)
+
+    def seconds_to_next_deadline(self, now: float) -> float:
+        return self._deadline_queue.next_moment - now
+
     def maintenance(self, now: float) -> None:
-        """Close the connections that have had their time. Called about once a second."""
-        for channel in list(self.active_channels.values()):
-            if channel.is_overdue(now, self.deadlines):
+        """Close the connections that have had their time. Called once a second at most."""
+        for channel_id in self._deadline_queue.pop_due(now):
+            channel = self._channel_by_id[channel_id]
+            if now > channel.get_deadline(self.deadlines):
                 channel.will_close = True
+                self._loop.touch(channel)
+            else:
+                self.schedule(channel)
 
     def stop_accepting(self) -> None:
         """Leave new connections to the other processes."""
@@ -291,6 +344,7 @@ class WebWorker(Worker):
     def init_process(self) -> None:
         """Returns when the process is to end."""
         _raise_file_limit()
+        _exit_with_parent(self.ppid)
         self._servers = []
         super().init_process()
 
@@ -302,22 +356,25 @@ class WebWorker(Worker):
 
     def run(self) -> None:
         """The loop. Called by gunicorn."""
-        connections: dict[int, Any] = {}
+        loop = ConnectionLoop()
         dispatcher = ThreadedTaskDispatcher()
         dispatcher.set_thread_count(self.cfg.threads)
         self._servers += [
-            build_server(self.wsgi, listener.sock, connections, dispatcher, self.deadlines)
+            build_server(self.wsgi, listener.sock, loop, dispatcher, self.deadlines)
             for listener in self.sockets
         ]
         while self.alive and self.ppid == os.getppid():
-            self._turn(connections)
-        self._finish(connections)
+            self._turn(loop)
+        self._finish(loop)
 
-    def _turn(self, connections: dict[int, Any]) -> None:
+    def _turn(self, loop: ConnectionLoop) -> None:
         self.notify()
-        wasyncore.loop(LOOP_SECONDS, use_poll=True, map=connections, count=1)
+        now = time.time()
+        seconds = [server.seconds_to_next_deadline(now) for server in self._servers]
+        # Deadlines are looked at once a second.
+        loop.turn(max(1.0, min([LOOP_SECONDS, *seconds])))
 
-    def _finish(self, connections: dict[int, Any]) -> None:
+    def _finish(self, loop: ConnectionLoop) -> None:
         """Answer what has begun, until gunicorn's own deadline for a stop."""
         stopped_at = time.monotonic()
         for server in self._servers:
@@ -329,21 +386,21 @@ class WebWorker(Worker):
                     server.close_idle()
             if not any(server.active_channels for server in self._servers):
                 break
-            wasyncore.loop(0.1, use_poll=True, map=connections, count=1)
+            loop.turn(0.1)
             self.notify()
 
 
 def build_server(
     application: Any,
     listener: socket.socket,
-    connections: dict[int, Any],
+    loop: ConnectionLoop,
     dispatcher: ThreadedTaskDispatcher,
     deadlines: ConnectionDeadlines,
 ) -> Server:
-    """A server on a listening socket. `connections`, by file number, is what the loop looks at."""
+    """A server on a listening socket, and in the loop that it shares with others."""
     server = Server(
         application,
-        connections,
+        loop,
         _sock=listener,
         dispatcher=dispatcher,
         adj=_build_adjustments(),
@@ -373,3 +430,11 @@ def _build_adjustments() -> Adjustments:
 def _raise_file_limit() -> None:
     _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+
+
+def _exit_with_parent(parent_pid: int) -> None:
+    """End like one that is told to, as soon as gunicorn's master is gone; the loop sleeps long."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent_pid:
+            os.kill(os.getpid(), signal.SIGTERM)

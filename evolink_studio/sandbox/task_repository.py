@@ -139,6 +139,14 @@ class TaskRepository:
             "callback_at <= ? ORDER BY callback_at LIMIT ?", self._database.now(), limit
         )
 
+    def has_pending(self) -> bool:
+        """Whether a task has not ended, or its end was not called back."""
+        row = self._database.fetch_one(
+            "SELECT EXISTS (SELECT 1 FROM task WHERE outcome IS NULL)"
+            " OR EXISTS (SELECT 1 FROM task WHERE callback_at IS NOT NULL)"
+        )
+        return row is not None and bool(row[0])
+
     def mark_video_made(self, task_id: str) -> None:
         self._database.execute("UPDATE task SET video_state = 1 WHERE id = ?", task_id)
 

@@ -56,6 +56,7 @@ class TaskRunner:
         self._render_failures: dict[str, int] = {}
         self._next_cleanup_at = 0.0
         self._step_done = asyncio.Condition()
+        self._new_task_event = asyncio.Event()
         settings.videos_dir.mkdir(parents=True, exist_ok=True)
 
     async def run(self) -> None:
@@ -68,12 +69,25 @@ class TaskRunner:
                     log.exception("sandbox step failed")
                 async with self._step_done:
                     self._step_done.notify_all()
-                await asyncio.sleep(TICK_SECONDS * min(1.0, max(0.1, self._settings.pace)))
+                await self._pause()
         finally:
             jobs = list(self._jobs.values())
             for job in jobs:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
+
+    async def _pause(self) -> None:
+        """A tick while something is in the making; else until a task comes."""
+        self._new_task_event.clear()
+        if self._jobs or self._tasks.has_pending():
+            await asyncio.sleep(TICK_SECONDS * min(1.0, max(0.1, self._settings.pace)))
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._new_task_event.wait(), CLEANUP_INTERVAL_SECONDS)
+
+    def wake(self) -> None:
+        """There is a new task."""
+        self._new_task_event.set()
 
     def run_due(self) -> None:
         """Start and end everything that is due now."""

@@ -2,6 +2,7 @@
 
 import http.client
 import io
+import math
 import socket
 import threading
 import time
@@ -10,10 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from waitress import wasyncore
 from waitress.task import ThreadedTaskDispatcher
 
 from evolink_studio.core.chunked_bodies import read_chunked_bodies
+from evolink_studio.operations.connection_loop import ConnectionLoop, DeadlineQueue
 from evolink_studio.operations.web_worker import (
     MAX_HEAD_BYTES,
     Channel,
@@ -34,11 +35,11 @@ class RunningServer:
     def __init__(self, application: Callable[..., Any]) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        self._connections: dict[int, Any] = {}
+        self._loop = ConnectionLoop()
         self._dispatcher = ThreadedTaskDispatcher()
         self._dispatcher.set_thread_count(2)
         self.server: Server = build_server(
-            application, self._listener, self._connections, self._dispatcher, ConnectionDeadlines()
+            application, self._listener, self._loop, self._dispatcher, ConnectionDeadlines()
         )
         self._is_ending = False
         self._thread = threading.Thread(target=self._run)
@@ -46,14 +47,14 @@ class RunningServer:
 
     def _run(self) -> None:
         while not self._is_ending:
-            wasyncore.loop(60, use_poll=True, map=self._connections, count=1)
+            self._loop.turn(60)
 
     def close(self) -> None:
         self._is_ending = True
         self.server.pull_trigger()
         self._thread.join(TIMEOUT_SECONDS)
         self._dispatcher.shutdown()
-        wasyncore.close_all(self._connections)
+        self._loop.close()
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_SECONDS)
@@ -290,16 +291,18 @@ def test_of_a_file_little_is_in_memory():
 def channel() -> Iterator[Channel]:
     """A connection that was just made, in a loop that stands still."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        connections: dict[int, Any] = {}
-        server = build_server(
-            echo, listener, connections, ThreadedTaskDispatcher(), ConnectionDeadlines()
-        )
+        loop = ConnectionLoop()
+        server = build_server(echo, listener, loop, ThreadedTaskDispatcher(), ConnectionDeadlines())
         client, ours = socket.socketpair()
-        opened = Channel(server, ours, ("127.0.0.1", 1), server.adj, map=connections)
+        opened = Channel(server, ours, ("127.0.0.1", 1), server.adj, map=loop)
         opened.last_activity = opened.request_started_at = NOW
         yield opened
         client.close()
-        wasyncore.close_all(connections)
+        loop.close()
+
+
+def is_overdue(channel: Channel, now: float) -> bool:
+    return now > channel.get_deadline(ConnectionDeadlines())
 
 
 def receive(channel: Channel, data: bytes, at: float, monkeypatch) -> None:
@@ -309,16 +312,16 @@ def receive(channel: Channel, data: bytes, at: float, monkeypatch) -> None:
 
 
 def test_a_kept_connection_is_closed_when_nothing_comes(channel):
-    assert not channel.is_overdue(NOW + 30, ConnectionDeadlines())
-    assert channel.is_overdue(NOW + 31, ConnectionDeadlines())
+    assert not is_overdue(channel, NOW + 30)
+    assert is_overdue(channel, NOW + 31)
 
 
 def test_dripping_does_not_lengthen_the_time_for_a_head(channel, monkeypatch):
     for second in range(0, 21):
         receive(channel, b"G", NOW + second, monkeypatch)
-        assert not channel.is_overdue(NOW + second, ConnectionDeadlines())
+        assert not is_overdue(channel, NOW + second)
     receive(channel, b"G", NOW + 20.5, monkeypatch)
-    assert channel.is_overdue(NOW + 20.5, ConnectionDeadlines())
+    assert is_overdue(channel, NOW + 20.5)
 
 
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n"
@@ -329,42 +332,93 @@ def test_a_slow_but_honest_line_has_all_the_time_it_needs(channel, monkeypatch):
     receive(channel, HEAD, NOW, monkeypatch)
     for second in range(1, 600):
         receive(channel, b"x" * 2000, NOW + second, monkeypatch)
-        assert not channel.is_overdue(NOW + second, ConnectionDeadlines())
+        assert not is_overdue(channel, NOW + second)
 
 
 def test_a_body_that_drips_is_given_up(channel, monkeypatch):
     receive(channel, HEAD, NOW, monkeypatch)
     for second in range(1, 31):
         receive(channel, b"x" * 100, NOW + second, monkeypatch)
-        assert not channel.is_overdue(NOW + second, ConnectionDeadlines())
-    assert channel.is_overdue(NOW + 40, ConnectionDeadlines())
+        assert not is_overdue(channel, NOW + second)
+    assert is_overdue(channel, NOW + 40)
 
 
 def test_a_body_that_stops_is_given_up(channel, monkeypatch):
     receive(channel, HEAD, NOW, monkeypatch)
     receive(channel, b"x" * 60_000, NOW + 1, monkeypatch)
-    assert not channel.is_overdue(NOW + 80, ConnectionDeadlines())
-    assert channel.is_overdue(NOW + 100, ConnectionDeadlines())
+    assert not is_overdue(channel, NOW + 80)
+    assert is_overdue(channel, NOW + 100)
 
 
 def test_a_request_that_is_worked_on_is_left_alone(channel, monkeypatch):
     receive(channel, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", NOW, monkeypatch)
     assert len(channel.requests) == 1
-    assert not channel.is_overdue(NOW + 10_000, ConnectionDeadlines())
+    assert not is_overdue(channel, NOW + 10_000)
 
 
 def test_a_reader_who_takes_nothing_for_five_minutes_is_given_up(channel):
     channel.total_outbufs_len = 1
-    assert not channel.is_overdue(NOW + 300, ConnectionDeadlines())
-    assert channel.is_overdue(NOW + 301, ConnectionDeadlines())
+    assert not is_overdue(channel, NOW + 300)
+    assert is_overdue(channel, NOW + 301)
     channel.total_outbufs_len = 0
 
 
 def test_who_is_overdue_is_closed_and_nobody_else(channel):
+    channel.server.schedule(channel)
     channel.server.maintenance(NOW + 30)
     assert not channel.will_close
     channel.server.maintenance(NOW + 31)
     assert channel.will_close
+
+
+def test_of_the_moments_of_a_connection_the_earliest_counts():
+    queue = DeadlineQueue()
+    queue.schedule(1, NOW + 300)
+    queue.schedule(1, NOW + 30)
+    queue.schedule(1, NOW + 60)
+    queue.schedule(2, NOW + 40)
+    queue.schedule(3, NOW + 35)
+    queue.forget(3)
+    assert queue.next_moment == NOW + 30
+    assert queue.pop_due(NOW + 30) == []
+    assert queue.pop_due(NOW + 50) == [1, 2]
+    queue.schedule(1, NOW + 330)
+    assert queue.pop_due(NOW + 320) == []
+    assert queue.pop_due(NOW + 331) == [1]
+    assert queue.next_moment == math.inf
+
+
+def test_a_connection_that_was_early_is_looked_at_again(channel):
+    channel.server.schedule(channel)
+    channel.last_activity = NOW + 20
+    channel.server.maintenance(NOW + 31)
+    assert not channel.will_close
+    channel.server.maintenance(NOW + 51)
+    assert channel.will_close
+
+
+def test_a_turn_asks_nobody_to_whom_nothing_happened(monkeypatch):
+    """Hundreds of open connections cost nothing while one is busy."""
+    idle_count, asked = 200, []
+
+    def count_and_ask(channel: Channel) -> bool:
+        asked.append(channel.id)
+        return bool(readable(channel))
+
+    readable = Channel.readable
+    with serve(echo) as running:
+        idle = [running.connect() for _ in range(idle_count)]
+        busy = running.open_http()
+        post(busy, b"1")
+        assert len(running.server.active_channels) == idle_count + 1
+        monkeypatch.setattr(Channel, "readable", count_and_ask)
+        for _ in range(10):
+            post(busy, b"1")
+        (first_asked,) = set(asked)
+        assert first_asked == max(running.server.active_channels.values(), key=lambda c: c.id).id
+        assert len(asked) <= 60
+        for client in idle:
+            client.close()
 
 
 # --- stopping ---------------------------------------------------------------------------------

@@ -141,6 +141,7 @@ class GenerationEndpoints:
             if not self._ledger.reserve(new_task.id, new_task.reserved_units):
                 raise errors.insufficient_quota_error()
             self._tasks.add(new_task)
+        self._task_runner.wake()
         task = self._tasks.get(new_task.id)
         assert task is not None
         return task
