@@ -21,7 +21,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header, http_date
 
-from evolink_studio.library.models import Asset
+from evolink_studio.library.models import POSTER_FIELD_BY_SIZE, Asset
 
 MAX_PLAYED_BYTES = 256 * 1024
 LINK_LIFETIME_SECONDS = 900
@@ -51,7 +51,7 @@ class ServedFile:
     detected here, never one that the uploader stated. `stored_at`: since then it is unchanged.
 
     `is_small` files are requested by the dozen and sent by the web server, not by redirect, so
-    that the browser caches them.
+    that the browser caches them; `is_stand_in` says that another one will be sent in its place.
     """
 
     storage_name: str
@@ -61,6 +61,7 @@ class ServedFile:
     stored_at: datetime
     is_attachment: bool = False
     is_small: bool = False
+    is_stand_in: bool = False
 
     @property
     def disposition(self) -> str:
@@ -207,6 +208,8 @@ def _add_headers(response: HttpResponseBase, served_file: ServedFile) -> HttpRes
         "Last-Modified": served_file.last_modified,
         "Content-Disposition": served_file.disposition,
     }
+    if served_file.is_stand_in:
+        file_headers["Cache-Control"] = "private, no-cache"
     for name, value in {**_COMMON_HEADERS, **file_headers}.items():
         response.headers[name] = value
     return response
@@ -224,15 +227,20 @@ def serve_asset_file(asset: Asset, *, is_attachment: bool = False) -> ServedFile
     )
 
 
-def asset_poster_file(asset: Asset) -> ServedFile | None:
-    """The asset's poster, to send; None for a sound."""
+def asset_poster_file(asset: Asset, size: str = "medium") -> ServedFile | None:
+    """The asset's poster in this size, or in the medium one if it has no other, to send.
+
+    None for a sound.
+    """
     if not asset.poster:
         return None
+    sent_size = size if getattr(asset, POSTER_FIELD_BY_SIZE[size]) else "medium"
     return ServedFile(
-        storage_name=str(asset.poster),
-        etag=f"{asset.sha256}-poster",
+        storage_name=str(getattr(asset, POSTER_FIELD_BY_SIZE[sent_size])),
+        etag=f"{asset.sha256}-poster-{sent_size}",
         mime="image/webp",
         filename=f"{asset.name}.webp",
         stored_at=asset.created_at,
         is_small=True,
+        is_stand_in=sent_size != size,
     )

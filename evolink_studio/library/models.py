@@ -26,6 +26,12 @@ class AssetQuerySet(models.QuerySet["Asset"]):
         return self.filter(owner_id=user.pk)
 
 
+# The field with the name of each size of poster; in pixels: `media.images.POSTER_SIDES`.
+POSTER_FIELD_BY_SIZE = {"small": "poster_small", "medium": "poster", "large": "poster_large"}
+# All fields with a name in the storage: what is deleted, copied and looked for.
+STORED_FILE_FIELDS = ("file", *POSTER_FIELD_BY_SIZE.values())
+
+
 class Asset(models.Model):
     """One file that belongs to one person. Its bytes never change once the row exists."""
 
@@ -49,6 +55,9 @@ class Asset(models.Model):
     name = models.CharField(max_length=200, help_text=_("What the person calls it."))
     file = models.FileField(max_length=200)
     poster = models.FileField(max_length=200, blank=True)
+    # Null in files that are older than these sizes, so that adding the columns touches no row.
+    poster_small = models.FileField(max_length=200, null=True, blank=True)
+    poster_large = models.FileField(max_length=200, null=True, blank=True)
     format = models.CharField(max_length=10, help_text=_("jpeg, png, webp, gif, mp4 …"))
     mime = models.CharField(max_length=60)
     size_bytes = models.PositiveBigIntegerField()
@@ -88,6 +97,11 @@ class Asset(models.Model):
     def ref(self) -> str:
         """The identifier of this file in forms and generations."""
         return f"asset:{self.pk}"
+
+    @property
+    def stored_names(self) -> set[str]:
+        """Everything of this file that is in the storage."""
+        return {str(getattr(self, field)) for field in STORED_FILE_FIELDS if getattr(self, field)}
 
     def facts(self) -> AssetFacts:
         """The facts of this file, as `catalog.MediaFile` takes them."""

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -33,9 +35,15 @@ from evolink_studio.library.exceptions import (
     TooManyUploads,
 )
 from evolink_studio.library.media import audio, containers, images, repackaging, video
-from evolink_studio.library.media.images import EncodedImage
+from evolink_studio.library.media.images import EncodedImage, Posters
 from evolink_studio.library.media.video import VideoInfo
-from evolink_studio.library.models import Asset, DeletedFile, UploadUsage
+from evolink_studio.library.models import (
+    POSTER_FIELD_BY_SIZE,
+    STORED_FILE_FIELDS,
+    Asset,
+    DeletedFile,
+    UploadUsage,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +56,7 @@ RESULT_NO_SPACE = _("The studio's disk is full, so the film could not be copied 
 
 @dataclass(frozen=True, kw_only=True)
 class NewAsset:
-    """The facts of a file that is to be stored; `poster` is a WebP."""
+    """The facts of a file that is to be stored; a sound has no posters."""
 
     owner_id: int
     origin: str
@@ -56,7 +64,7 @@ class NewAsset:
     kind: str
     format: str
     mime: str
-    poster: bytes | None = None
+    posters: Posters = field(default_factory=dict)
     width: int | None = None
     height: int | None = None
     source_size: tuple[int, int] | None = None
@@ -87,7 +95,7 @@ def _create_asset(path: Path, new_asset: NewAsset, name: str, sha256: str, now: 
     size_bytes = path.stat().st_size
     extension = filenames.get_extension(new_asset.format)
     with (
-        storage.store_files(path, extension, new_asset.poster, now) as (file, poster),
+        storage.store_files(path, extension, new_asset.posters, now) as (file, posters),
         transaction.atomic(),
     ):
         if new_asset.origin != Asset.Origin.RESULT:  # films were paid for and always fit
@@ -99,7 +107,7 @@ def _create_asset(path: Path, new_asset: NewAsset, name: str, sha256: str, now: 
             origin=new_asset.origin,
             name=name,
             file=file,
-            poster=poster,
+            **{POSTER_FIELD_BY_SIZE[size]: poster for size, poster in posters.items()},
             format=new_asset.format,
             mime=new_asset.mime,
             size_bytes=size_bytes,
@@ -292,15 +300,32 @@ def edit_image(
     with _reject_on_outage():
         _count_upload(asset.owner_id, now)
         content = storage.read_content(str(asset.file))
-    image = EncodedImage(content, asset.format, asset.width or 0, asset.height or 0)
     if action == "fit":
-        edited_image = images.fit_image(image, width, height)
+        edited_image = images.fit_image(content, asset.format, width, height)
     elif action == "jpeg":
-        edited_image = images.convert_image(image, "jpeg")
+        edited_image = images.convert_to_jpeg(content)
     else:
         raise EditFailed
     with _reject_on_outage():
         return _store_image(edited_image, asset.owner_id, asset.name, Origin.EDIT, now)
+
+
+def ensure_small_poster(asset: Asset, now: datetime) -> None:
+    """Make the small poster of a file from before there were such, once somebody looks at it.
+
+    When that fails, it has none: pages then show the other one.
+    """
+    if asset.poster_small or not asset.poster:
+        return
+    try:
+        content = images.render_small_poster(storage.read_content(str(asset.poster)))
+        name = storage.store_poster(content, "small", now)
+        if Asset.objects.filter(pk=asset.pk, poster_small=None).update(poster_small=name):
+            asset.poster_small = name
+        else:  # somebody else was first, or the file was deleted
+            storage.delete_file(name)
+    except (FileRejected, OSError, *UNAVAILABLE_ERRORS) as error:
+        log.warning("small poster not made", asset=asset.pk, reason=type(error).__name__)
 
 
 @dataclass(frozen=True)
@@ -334,7 +359,7 @@ def delete_assets(
             return None
         needed_ids = set(find_needed([asset.pk for asset in assets]))
         deleted_assets = [asset for asset in assets if asset.pk not in needed_ids]
-        names = {str(name) for a in deleted_assets for name in (a.file, a.poster) if name}
+        names = {name for asset in deleted_assets for name in asset.stored_names}
         DeletedFile.objects.bulk_create(DeletedFile(name=name) for name in sorted(names))
         Asset.objects.filter(pk__in=[asset.pk for asset in deleted_assets]).delete()
     _delete_files_of_deleted_rows()
@@ -365,8 +390,9 @@ def delete_orphans(*, now: datetime, still_needed: storage.NeededFilter) -> int:
 def _delete_orphan_files(now: datetime) -> int:
     removed_count = 0
     for candidates in storage.list_orphan_candidates(now):
-        rows = Asset.objects.filter(Q(file__in=candidates) | Q(poster__in=candidates))
-        used_names = {name for pair in rows.values_list("file", "poster") for name in pair}
+        is_used = reduce(or_, (Q((f"{field}__in", candidates)) for field in STORED_FILE_FIELDS))
+        rows = Asset.objects.filter(is_used).values_list(*STORED_FILE_FIELDS)
+        used_names = {name for row in rows for name in row}
         orphan_names = set(candidates) - used_names
         storage.delete_files(orphan_names)
         removed_count += len(orphan_names)
@@ -403,7 +429,7 @@ def _store_image(
         kind=Kind.IMAGE,
         format=image.format,
         mime=image.mime,
-        poster=images.render_poster(image),
+        posters=image.posters,
         width=image.width,
         height=image.height,
         source_size=image.source_size,
@@ -454,7 +480,7 @@ def _store_probed_video(
         kind=Kind.VIDEO,
         format=info.format,
         mime=info.mime,
-        poster=video.render_poster(path),
+        posters=info.posters,
         width=info.width,
         height=info.height,
         seconds=info.seconds,

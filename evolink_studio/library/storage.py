@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -58,26 +58,43 @@ def compute_sha256(path: Path) -> str:
 
 @contextmanager
 def store_files(
-    path: Path, extension: str, poster: bytes | None, now: datetime
-) -> Iterator[tuple[str, str]]:
-    """Store a file and its poster; yields their names, "" without a poster.
+    path: Path, extension: str, posters: Mapping[str, bytes], now: datetime
+) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Store a file and its posters; yields its name and theirs, by size.
 
-    Both are deleted again when the body fails, so that no file is left without its row. The file
+    All are deleted again when the body fails, so that no file is left without its row. The file
     at `path` stays until the body is done, because until then no row names the stored file.
     """
-    stem = f"{ASSETS_FOLDER}/{now:%Y/%m}/{secrets.token_hex(16)}"
-    file_name, poster_name = f"{stem}.{extension}", f"{stem}-poster.webp" if poster else ""
+    stem = _create_stem(now)
+    file_name = f"{stem}.{extension}"
+    poster_names = {size: _get_poster_name(stem, size) for size in posters}
     try:
         with reject_when_disk_full():
             _move_into_place(path, file_name)
-            if poster:
-                default_storage.save(poster_name, ContentFile(poster))
-        yield file_name, poster_name
+            for size, content in posters.items():
+                default_storage.save(poster_names[size], ContentFile(content))
+        yield file_name, poster_names
     except BaseException:
         _move_back(file_name, path)
-        delete_files({file_name, poster_name} - {""})
+        delete_files({file_name, *poster_names.values()})
         raise
     path.unlink(missing_ok=True)
+
+
+def store_poster(content: bytes, size: str, now: datetime) -> str:
+    """Store one more poster of a file that is there already; returns its name."""
+    name = _get_poster_name(_create_stem(now), size)
+    with reject_when_disk_full():
+        default_storage.save(name, ContentFile(content))
+    return name
+
+
+def _create_stem(now: datetime) -> str:
+    return f"{ASSETS_FOLDER}/{now:%Y/%m}/{secrets.token_hex(16)}"
+
+
+def _get_poster_name(stem: str, size: str) -> str:
+    return f"{stem}-poster-{size}.webp"
 
 
 def delete_files(names: Collection[str]) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -18,8 +17,9 @@ from evolink_studio.library.file_responses import (
     serve_asset_file,
 )
 from evolink_studio.library.forms import EditForm, FrameForm, KindForm, UrlImportForm
-from evolink_studio.library.models import Asset
+from evolink_studio.library.models import POSTER_FIELD_BY_SIZE, Asset
 from evolink_studio.library.picker import render_picker
+from evolink_studio.library.poster_urls import build_poster_urls
 from evolink_studio.library.queries import get_asset_or_404
 
 
@@ -41,9 +41,16 @@ def asset_download(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBa
 
 @login_required
 @require_safe
-def asset_poster(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
-    """The poster of a file."""
-    poster_file = asset_poster_file(get_asset_or_404(request.user, pk))
+def asset_poster(
+    request: AuthenticatedHttpRequest, pk: int, size: str = "medium"
+) -> HttpResponseBase:
+    """The poster of a file: small, medium or large."""
+    if size not in POSTER_FIELD_BY_SIZE:
+        raise Http404
+    shown_asset = get_asset_or_404(request.user, pk)
+    if size == "small":
+        services.ensure_small_poster(shown_asset, timezone.now())
+    poster_file = asset_poster_file(shown_asset, size)
     if poster_file is None:
         raise Http404
     return build_file_response(request, poster_file)
@@ -128,7 +135,7 @@ def _asset_response(add: Callable[[], Asset]) -> JsonResponse:
             "width": new_asset.width,
             "height": new_asset.height,
             "seconds": None if new_asset.seconds is None else str(new_asset.seconds),
-            "thumbnail": reverse("asset_poster", args=[new_asset.pk]) if new_asset.poster else None,
+            "thumbnail": build_poster_urls(new_asset).small or None,
         }
     )
 

@@ -10,6 +10,7 @@ from tests.sample_images import (
     RED,
     decode_image,
     draw_half_transparent_image,
+    draw_noise,
     draw_test_image,
     encode_image,
     make_gif,
@@ -184,7 +185,7 @@ def test_a_jpeg_does_not_outgrow_what_models_take():
 
 def test_a_picture_is_cut_to_exactly_the_size_asked_for_around_its_middle():
     image = images.normalize_image(make_image("PNG", width=1000, height=1000))
-    fitted_image = images.fit_image(image, 1280, 720)
+    fitted_image = images.fit_image(image.content, image.format, 1280, 720)
     decoded = decode_image(fitted_image.content)
     assert (fitted_image.width, fitted_image.height) == decoded.size == (1280, 720)
     assert is_near(decoded.getpixel((600, 360)), RED)
@@ -194,22 +195,48 @@ def test_a_picture_is_cut_to_exactly_the_size_asked_for_around_its_middle():
 @pytest.mark.parametrize("size", [(0, 720), (-1, 5), (99_999, 2), (16_000, 16_000)])
 def test_a_size_that_cannot_be_is_refused(size):
     with pytest.raises(EditFailed):
-        images.fit_image(images.normalize_image(make_image()), *size)
+        images.fit_image(make_image(), "png", *size)
 
 
 def test_as_a_jpeg_the_transparent_becomes_white():
-    image = images.normalize_image(encode_image(draw_half_transparent_image(), "PNG"))
-    converted_image = images.convert_image(image, "jpeg")
+    converted_image = images.convert_to_jpeg(encode_image(draw_half_transparent_image(), "PNG"))
     assert converted_image.format == "jpeg"
     assert is_near(decode_image(converted_image.content).getpixel((5, 5)), (255, 255, 255))
 
 
-def test_a_poster_is_a_small_webp():
-    decoded = decode_image(
-        images.render_poster(images.normalize_image(make_image("PNG", width=1280, height=720)))
-    )
-    assert decoded.format == "WEBP"
-    assert decoded.size == (640, 360)
+@pytest.mark.parametrize(
+    ("size", "expected_sizes"),
+    [
+        ((1920, 1080), [(1280, 720), (640, 360), (320, 180)]),
+        ((600, 1200), [(600, 1200), (320, 640), (160, 320)]),
+        ((100, 80), [(100, 80)] * 3),
+    ],
+)
+def test_a_poster_is_a_webp_as_large_as_pages_show_it_and_no_larger(size, expected_sizes):
+    width, height = size
+    posters = images.normalize_image(make_image("PNG", width=width, height=height)).posters
+    decoded = [decode_image(posters[name]) for name in ("large", "medium", "small")]
+    assert [poster.format for poster in decoded] == ["WEBP"] * 3
+    assert [poster.size for poster in decoded] == expected_sizes
+
+
+def test_what_is_transparent_is_transparent_on_the_poster():
+    content = encode_image(draw_half_transparent_image(), "PNG")
+    poster = decode_image(images.normalize_image(content).posters["small"])
+    assert poster.getpixel((5, 5))[3] == 0
+    assert poster.getpixel((60, 5))[3] == 255
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_png_is_kept_pixel_by_pixel(mode):
+    """Also where it is written in several pieces: its rows build on each other."""
+    image = draw_noise(1500, 1200).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(image.getchannel("G"))
+    kept = images.normalize_image(encode_image(image, "PNG"))
+    decoded = decode_image(kept.content)
+    assert (decoded.format, decoded.mode, decoded.size) == ("PNG", mode, (1500, 1200))
+    assert decoded.tobytes() == image.tobytes()
 
 
 def test_the_same_bytes_are_always_kept_as_the_same_bytes():

@@ -3,11 +3,13 @@
 import errno
 import io
 import json
+import re
 
 import pytest
 from django.test import Client
 
 from evolink_studio.library import filenames
+from evolink_studio.library.media.images import POSTER_SIDES
 from evolink_studio.library.models import Asset
 from tests.library.conftest import list_files, make_upload
 from tests.sample_images import (
@@ -68,7 +70,7 @@ def test_a_picture_is_answered_with_its_facts(owner_client, owner):
         "width": 200,
         "height": 100,
         "seconds": None,
-        "thumbnail": f"/library/{asset.pk}/poster",
+        "thumbnail": f"/library/{asset.pk}/poster/small",
     }
     assert (asset.owner, asset.origin) == (owner, "upload")
 
@@ -172,8 +174,8 @@ def test_names_are_shown_and_never_used_on_the_disk(
     assert data["name"] == stored_name
     for path in list_files(media_root):
         assert path.relative_to(media_root).as_posix().startswith("assets/2")
-        assert path.stem.removesuffix("-poster").isalnum()
-    reply = owner_client.get(data["thumbnail"].replace("poster", "download"))
+        assert re.fullmatch(r"[0-9a-f]{32}(-poster-[a-z]+)?", path.stem)
+    reply = owner_client.get(data["thumbnail"].replace("poster/small", "download"))
     assert "\n" not in reply["Content-Disposition"]
     assert reply["Content-Disposition"].startswith("attachment; filename")
 
@@ -190,7 +192,7 @@ def test_the_same_picture_twice_is_one_file(owner_client, media_root):
         post_upload(owner_client, make_image()).json(),
     )
     assert first == second
-    assert len(list_files(media_root)) == 2  # the picture and its poster
+    assert len(list_files(media_root)) == 1 + len(POSTER_SIDES)
 
 
 def test_two_people_with_the_same_picture_have_one_each(owner_client, stranger):

@@ -55,7 +55,7 @@ def test_the_name_of_a_film_is_not_believed(tmp_path):
 def test_a_film_recorded_sideways_is_shown_upright(tmp_path):
     path = rotate_video(make_video(tmp_path / "a.mp4"))
     assert (video.probe_video(path).width, video.probe_video(path).height) == (48, 64)
-    assert decode_image(video.render_poster(path)).size == (48, 64)
+    assert decode_image(video.probe_video(path).posters["medium"]).size == (48, 64)
     assert video.extract_frame(path, Decimal(1)).width == 48
 
 
@@ -104,8 +104,6 @@ def test_what_is_no_film_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(InvalidVideo):
         video.probe_video(path)
-    with pytest.raises(InvalidVideo):
-        video.render_poster(path)
 
 
 def repackage(path, is_mov_kept=False):
@@ -128,7 +126,7 @@ def test_a_cover_picture_is_not_taken_for_the_film(tmp_path, name, cover, is_fir
 
     facts = video.probe_video(path)
     assert (facts.width, facts.height, facts.codec, facts.has_audio) == (64, 48, "h264", True)
-    assert decode_image(video.render_poster(path)).size == (64, 48)
+    assert decode_image(facts.posters["medium"]).size == (64, 48)
     assert video.extract_frame(path, Decimal(1)).width == 64
 
     playable = repackage(path)
@@ -271,10 +269,16 @@ def test_frames_too_large_for_memory_are_refused(tmp_path, monkeypatch):
 
 
 def test_a_poster_is_a_small_webp(tmp_path):
-    picture = decode_image(
-        video.render_poster(make_video(tmp_path / "a.mp4", width=1280, height=720, seconds=1))
-    )
+    path = make_video(tmp_path / "a.mp4", width=1280, height=720, seconds=1)
+    picture = decode_image(video.probe_video(path).posters["medium"])
     assert (picture.format, picture.size) == ("WEBP", (640, 360))
+
+
+@pytest.mark.parametrize(("seconds", "shade"), [(2, 24), (10, 60)])
+def test_the_poster_is_not_the_first_frame_which_is_often_black(tmp_path, seconds, shade):
+    """A tenth of the film from its beginning, of a long one half a second."""
+    poster = video.probe_video(make_video(tmp_path / "a.mp4", seconds=seconds)).posters["small"]
+    assert abs(decode_image(poster).getpixel((5, 5))[0] - shade) < 12
 
 
 @pytest.mark.parametrize(("second", "shade"), [("0", 0), ("0.5", 60), ("1", 120), ("99", 230)])

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from evolink_studio.library.models import Asset
+from evolink_studio.library.models import POSTER_FIELD_BY_SIZE, Asset
 from evolink_studio.operations.backup import BackupError, create_backup
 from evolink_studio.operations.backup.repository import (
     FILE_LIST,
@@ -66,6 +67,21 @@ def test_every_file_lies_under_its_hash(ada, backup_target):
         asset.file,
         asset.poster,
     }
+
+
+def test_posters_of_every_size_are_copied(ada, backup_target):
+    posters = {
+        field: default_storage.save(f"assets/test/a-{field}.webp", ContentFile(field.encode()))
+        for field in POSTER_FIELD_BY_SIZE.values()
+    }
+    asset = AssetFactory(owner=ada, **posters)
+    create_backup(backup_target, now=BACKUP_TIME)
+    content_by_name = {
+        content.name: (backup_target / "media" / content.sha256).read_bytes()
+        for content in read_file_list(backup_folder(backup_target) / FILE_LIST)
+    }
+    assert set(content_by_name) == asset.stored_names
+    assert {content_by_name[name].decode() for name in posters.values()} == set(posters)
 
 
 def test_the_same_film_of_two_people_is_copied_once(backup_target):

@@ -71,7 +71,7 @@ def test_everything_in_the_data_folder_is_private_after_a_days_work(tmp_path):
         assert open_paths(instance.folder) == []
         names = {path.name for path in instance.folder.iterdir()}
         assert {"media", "sandbox"} <= names
-        assert list((instance.folder / "media" / "assets").rglob("*-poster.webp"))
+        assert list((instance.folder / "media" / "assets").rglob("*-poster-*.webp"))
 
         assert instance.run_command("backup", tmp_path / "safe").returncode == 0
         assert list((tmp_path / "safe" / "media").iterdir())

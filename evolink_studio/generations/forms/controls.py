@@ -17,6 +17,7 @@ from evolink_studio.catalog.text import normalize_text
 from evolink_studio.core.formatting import format_size
 from evolink_studio.generations.forms.rows import list_row_positions
 from evolink_studio.library.models import Asset
+from evolink_studio.library.poster_urls import build_poster_urls
 
 
 def translate(message: Message) -> str:
@@ -141,7 +142,7 @@ def _build_media_item(
         asset_id=asset.pk,
         name=asset.name,
         url=reverse("asset", args=[asset.pk]),
-        thumbnail_url=reverse("asset_poster", args=[asset.pk]),
+        thumbnail_url=build_poster_urls(asset).small,
         dimensions=_describe_dimensions(asset),
         file_size=format_size(asset.size_bytes),
         kind=asset.kind,

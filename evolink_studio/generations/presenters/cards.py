@@ -32,6 +32,11 @@ from evolink_studio.generations.presenters.timers import (
 from evolink_studio.generations.queries import SHOWN_RESULTS_LIMIT, STATES_WITH_RESULTS
 from evolink_studio.generations.states import DISMISSIBLE_STATES, RUNNING_PROBLEMS, State
 from evolink_studio.library.models import Asset
+from evolink_studio.library.poster_urls import (
+    PosterUrls,
+    build_picture_srcset,
+    build_poster_urls,
+)
 
 NO_POSITIONS: Mapping[int, QueuePosition] = MappingProxyType({})
 CHIP_FIELDS = ("aspect_ratio", "duration", "quality", "sound", "mode")
@@ -45,9 +50,8 @@ class ResultVideo:
     `kind` is that of its asset. Each URL is built when it is asked for: a list shows few of them.
     """
 
-    asset_id: int
+    asset: Asset
     kind: str
-    has_poster: bool
     mime: str
     width: int | None
     height: int | None
@@ -55,22 +59,27 @@ class ResultVideo:
 
     @property
     def url(self) -> str:
-        return reverse("asset", args=[self.asset_id])
+        return reverse("asset", args=[self.asset.pk])
+
+    @cached_property
+    def posters(self) -> PosterUrls:
+        return build_poster_urls(self.asset)
 
     @property
-    def poster_url(self) -> str:
-        """The URL of its poster; "" for a sound."""
-        return reverse("asset_poster", args=[self.asset_id]) if self.has_poster else ""
+    def srcset(self) -> str:
+        """The sizes of a large picture; "" for anything else."""
+        is_picture = self.kind == Asset.Kind.IMAGE
+        return build_picture_srcset(self.asset, self.posters, self.url) if is_picture else ""
 
     @property
     def download_url(self) -> str:
-        return reverse("asset_download", args=[self.asset_id])
+        return reverse("asset_download", args=[self.asset.pk])
 
     @property
     def frame_url(self) -> str:
         """Where a frame of it is made a picture; "" for all but a film."""
         is_film = self.kind == Asset.Kind.VIDEO
-        return reverse("frame", args=[self.asset_id]) if is_film else ""
+        return reverse("frame", args=[self.asset.pk]) if is_film else ""
 
 
 @dataclass(frozen=True)
@@ -284,9 +293,8 @@ def _has_gaps(generation: Generation) -> bool:
 def present_video(asset: Asset) -> ResultVideo:
     """A saved result as cards and pages show it."""
     return ResultVideo(
-        asset_id=asset.pk,
+        asset=asset,
         kind=asset.kind,
-        has_poster=bool(asset.poster),
         mime=asset.mime,
         width=asset.width,
         height=asset.height,

@@ -50,36 +50,48 @@ def convert_to_srgb(image: Image.Image, profiles: Iterable[bytes]) -> Image.Imag
     A profile for other colours than the picture's (grey for one in RGB) is not usable; without a
     usable one the colours are sRGB already.
     """
-    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     for profile in profiles:
         with suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
             converted_image = _apply_profile(image, profile)
             if converted_image is not None:
-                if alpha is not None:
-                    converted_image.putalpha(alpha)
                 return converted_image
-    mode = "RGB" if alpha is None else "RGBA"
+    return _convert_to_rgb(image)
+
+
+def _convert_to_rgb(image: Image.Image) -> Image.Image:
+    mode = "RGBA" if image.has_transparency_data else "RGB"
     return image if image.mode == mode else image.convert(mode)
 
 
 def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """The picture in RGB; None for a profile of other colours."""
+    """The picture in RGB or RGBA; None for a profile of other colours."""
     source_profile = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     colour_space = source_profile.profile.xcolor_space.strip()
     is_grey = image.mode in {"1", "L", "LA"}
+    if colour_space == "RGB" and image.mode != "CMYK":
+        colours = _convert_to_rgb(image)
+        # In place, so that a large picture is not in memory twice. What is transparent stays.
+        ImageCms.profileToProfile(colours, source_profile, _load_srgb_profile(), inPlace=True)
+        return colours
     if colour_space == "GRAY" and is_grey:
-        mode = "L"
-    elif colour_space == "CMYK" and image.mode == "CMYK":
-        mode = "CMYK"
-    elif colour_space == "RGB" and image.mode != "CMYK":
-        mode = "RGB"
-    else:
-        return None
-    colours = image if image.mode == mode else image.convert(mode)
-    colours.info = {}
-    return ImageCms.profileToProfile(
-        colours, source_profile, _load_srgb_profile(), outputMode="RGB"
+        alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+        greys = image if image.mode == "L" else image.convert("L")
+        converted_image = _convert_inks(greys, source_profile)
+        if alpha is not None:
+            converted_image.putalpha(alpha)
+        return converted_image
+    if colour_space == "CMYK" and image.mode == "CMYK":
+        return _convert_inks(image, source_profile)
+    return None
+
+
+def _convert_inks(image: Image.Image, source_profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    converted_image = ImageCms.profileToProfile(
+        image, source_profile, _load_srgb_profile(), outputMode="RGB"
     )
+    assert converted_image is not None  # it would be only if it were in place
+    converted_image.info = {}
+    return converted_image
 
 
 @cache

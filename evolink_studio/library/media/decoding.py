@@ -112,6 +112,7 @@ def open_image(content: bytes) -> Iterator[DecodedImage]:
                 compute_scale(image.size, can_scale=False)  # raises if it is too large
             exif = png.exif if png else image.info.get("exif") or b""
             profiles = png.profiles if png else tuple(_find_profiles(image, content))
+            del png, readable_content  # nothing needs what was packed any more
             yield DecodedImage(
                 _scale_down(image, factor),
                 format,

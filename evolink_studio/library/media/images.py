@@ -4,7 +4,8 @@ That removes metadata, trailing data and anything hidden in the file.
 """
 
 import io
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PIL import Image, ImageOps
@@ -17,8 +18,12 @@ from evolink_studio.library.media.decoding import (
     DecodedImage,
     open_image,
 )
+from evolink_studio.library.media.png import encode_png
 
-POSTER_SIDE_PIXELS = 640
+# The longest side in pixels, largest first. Small: lists of small pictures, tiles of the gallery on
+# a plain screen. Medium: tiles on a sharp one or a telephone. Large: the film on the create page.
+POSTER_SIDES = {"large": 1280, "medium": 640, "small": 320}
+Posters = Mapping[str, bytes]  # a WebP for each of these sizes
 
 _STORED_FORMAT_BY_SOURCE = {
     "JPEG": "jpeg",
@@ -31,10 +36,10 @@ _STORED_FORMAT_BY_SOURCE = {
 }
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "jpeg": {"quality": 92},
-    "png": {"compress_level": 3},
     "webp": {"quality": 92, "method": 2},
     "gif": {},
 }
+_POSTER_OPTIONS = {"quality": 80, "method": 2}
 # Models take 10 MB; a JPEG that is larger than this once encoded is encoded at a lower quality.
 _TARGET_JPEG_BYTES = 8_000_000
 _FALLBACK_JPEG_QUALITIES = (85, 75)
@@ -54,13 +59,15 @@ _TRANSPOSE_BY_ORIENTATION = {
 class EncodedImage:
     """A picture encoded by us. `format` is jpeg, png, webp or gif; sides are in pixels.
 
-    `source_size` is what it had, upright, before it was scaled down on arrival; None if it was not.
+    `posters` are made with it, while its pixels are at hand. `source_size` is what it had, upright,
+    before it was scaled down on arrival; None if it was not.
     """
 
     content: bytes
     format: str
     width: int
     height: int
+    posters: Posters = field(repr=False)
     source_size: tuple[int, int] | None = None
 
     @property
@@ -85,13 +92,7 @@ def normalize_image(content: bytes) -> EncodedImage:
         return replace(encoded_image, source_size=_get_source_size(image, decoded))
 
 
-def render_poster(source: EncodedImage) -> bytes:
-    """A WebP of the picture, its longest side at most 640 pixels."""
-    with open_image(source.content) as decoded:
-        return encode_poster(convert_to_srgb(decoded.image, ()))
-
-
-def fit_image(source: EncodedImage, width: int, height: int) -> EncodedImage:
+def fit_image(content: bytes, format: str, width: int, height: int) -> EncodedImage:
     """Scale and crop around the centre to exactly this size. Raises EditFailed out of range."""
     if not (
         0 < width <= MAX_SIDE_PIXELS
@@ -99,23 +100,21 @@ def fit_image(source: EncodedImage, width: int, height: int) -> EncodedImage:
         and width * height <= MAX_IMAGE_PIXELS
     ):
         raise EditFailed
-    with open_image(source.content) as decoded:
+    with open_image(content) as decoded:
         fitted_image = ImageOps.fit(
             convert_to_srgb(decoded.image, ()), (width, height), Image.Resampling.LANCZOS
         )
-        return encode_image(fitted_image, source.format)
+        return encode_image(fitted_image, format)
 
 
-def convert_image(source: EncodedImage, format: str) -> EncodedImage:
-    """The same picture in another format; in a JPEG, transparent areas become white."""
-    if format not in _SAVE_OPTIONS:
-        raise EditFailed
-    with open_image(source.content) as decoded:
-        return encode_image(convert_to_srgb(decoded.image, ()), format)
+def convert_to_jpeg(content: bytes) -> EncodedImage:
+    """The same picture as a JPEG; transparent areas become white."""
+    with open_image(content) as decoded:
+        return encode_image(convert_to_srgb(decoded.image, ()), "jpeg")
 
 
 def encode_image(image: Image.Image, format: str) -> EncodedImage:
-    """Encode a decoded picture, without its metadata."""
+    """Encode a decoded picture, without its metadata. It is used up: it becomes a poster."""
     image.info = {key: value for key, value in image.info.items() if key == "transparency"}
     image = _flatten_alpha(image) if format == "jpeg" else image
     content = _encode(image, format)
@@ -124,14 +123,26 @@ def encode_image(image: Image.Image, format: str) -> EncodedImage:
             if len(content) <= _TARGET_JPEG_BYTES:
                 break
             content = _encode(image, format, quality=quality)
-    return EncodedImage(content, format, *image.size)
+    width, height = image.size
+    return EncodedImage(content, format, width, height, encode_posters(image))
 
 
-def encode_poster(image: Image.Image) -> bytes:
-    """Scale the image down in place and encode it as WebP, for lists."""
-    image.thumbnail((POSTER_SIDE_PIXELS, POSTER_SIDE_PIXELS))
+def encode_posters(image: Image.Image) -> Posters:
+    """The picture in the sizes of `POSTER_SIDES`, as far as it is larger. It is scaled in place."""
+    image = convert_to_srgb(image, ())
     image.info = {}
-    return _encode(image, "webp", quality=80)
+    return {size: _encode_poster(image, side) for size, side in POSTER_SIDES.items()}
+
+
+def render_small_poster(poster: bytes) -> bytes:
+    """A small poster from a larger one."""
+    with open_image(poster) as decoded:
+        return _encode_poster(convert_to_srgb(decoded.image, ()), POSTER_SIDES["small"])
+
+
+def _encode_poster(image: Image.Image, side: int) -> bytes:
+    image.thumbnail((side, side))
+    return _encode(image, "webp", **_POSTER_OPTIONS)
 
 
 def _copy_first_frame(image: Image.Image) -> Image.Image:
@@ -172,6 +183,8 @@ def _flatten_alpha(image: Image.Image) -> Image.Image:
 
 
 def _encode(image: Image.Image, format: str, **options: Any) -> bytes:
+    if format == "png":
+        return encode_png(image)
     buffer = io.BytesIO()
     image.save(buffer, format.upper(), **{**_SAVE_OPTIONS[format], **options})
     return buffer.getvalue()

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +13,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models import Q
 
-from evolink_studio.library.models import Asset
+from evolink_studio.library.models import STORED_FILE_FIELDS, Asset
 from evolink_studio.operations.backup import database
 from evolink_studio.operations.backup.database_tools import RunQuery
 from evolink_studio.operations.backup.repository import (
@@ -93,11 +95,12 @@ def _count_rows(run_query: RunQuery) -> dict[str, int]:
 
 def _write_media_list(run_query: RunQuery, path: Path) -> None:
     # A file, because the snapshot of the database must not stay open while gigabytes are copied.
-    sql = "SELECT file, poster, sha256, size_bytes FROM library_asset ORDER BY id"
+    columns = "file, sha256, size_bytes, poster_small, poster, poster_large"
+    sql = f"SELECT {columns} FROM library_asset ORDER BY id"  # noqa: S608  # written here
     with path.open("w", encoding="utf-8") as file:
-        for name, poster, sha256, size in run_query(sql):
+        for name, sha256, size, *posters_of_row in run_query(sql):
             file.write(json.dumps([name, sha256, size]) + "\n")
-            if poster:
+            for poster in filter(None, posters_of_row):
                 file.write(json.dumps([poster, None, None]) + "\n")
 
 
@@ -165,4 +168,5 @@ class _MediaCopier:
 
 def _is_referenced(name: str) -> bool:
     """Whether a row still names a file that could not be read: it may have been deleted since."""
-    return Asset.objects.filter(Q(file=name) | Q(poster=name)).exists()
+    is_named = reduce(or_, (Q((field, name)) for field in STORED_FILE_FIELDS))
+    return Asset.objects.filter(is_named).exists()
