@@ -92,6 +92,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
                 "evolink_studio.core.context_processors.studio",
             ],
+            "libraries": {"studio_list": "evolink_studio.core.result_list"},
         },
     },
 ]

@@ -226,6 +226,7 @@ class SecurityEvent(models.Model):
             models.Index(fields=["kind", "-created_at"], name="security_event_kind"),
             models.Index(fields=["user", "-created_at"], name="security_event_user"),
             models.Index(fields=["ip_address", "-created_at"], name="security_event_ip"),
+            models.Index(fields=["username", "-created_at"], name="security_event_name"),
         )
 
     def __str__(self) -> str:

@@ -3,13 +3,16 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import islice
+from operator import or_
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin
 from django.contrib.admin.actions import delete_selected
+from django.contrib.admin.views.main import ERROR_FLAG, IGNORED_PARAMS, PAGE_VAR
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, ProtectedError, QuerySet
+from django.db.models import Model, ProtectedError, Q, QuerySet
 from django.forms import BaseForm, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -19,6 +22,7 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
 from evolink_studio.core.change_history import describe_form_changes
+from evolink_studio.core.changelist import KeysetChangeList
 from evolink_studio.core.deletion import DeletionObstacle, find_deletion_obstacles
 
 if TYPE_CHECKING:
@@ -50,6 +54,8 @@ def badge_column(
 
     return decorate
 
+
+_NO_FILTERS = frozenset({*IGNORED_PARAMS, PAGE_VAR, ERROR_FLAG})
 
 # What may follow the name of a declared filter: how Django's and unfold's filters compare.
 _COMPARISON_PATTERN = re.compile(
@@ -206,7 +212,53 @@ class StaffReadAdmin(ExplainingAdmin):
         return is_staff(request)
 
 
-class ReadOnlyAdmin(StaffReadAdmin):
+class GrowingListAdmin(StaffReadAdmin):
+    """The list grows with the studio, and costs the same however long it is.
+
+    It is sorted by the columns of `sortable_by`, each of which has an index. `merged_filters` are
+    filters that allow several values: the column by the name in the query string.
+    """
+
+    merged_filters: Mapping[str, str] = {}
+    search_order: tuple[str, ...] = ()  # of what a search finds, if not the list's own
+    # Columns that are sorted only while no filter is chosen, or one of `filtered_sorting`.
+    sorted_alone: tuple[str, ...] = ()
+    filtered_sorting: frozenset[str] = frozenset()
+    list_per_page = 40
+    list_max_show_all = 0
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # each would be counted
+
+    def get_sortable_by(self, request: HttpRequest) -> Sequence[str]:
+        """Each order needs an index for each filter, so a second filter leaves the list's own."""
+        columns = tuple(super().get_sortable_by(request))
+        filters = [name for name in request.GET if name not in _NO_FILTERS]
+        is_free = not filters or (len(filters) == 1 and filters[0] in self.filtered_sorting)
+        return columns if is_free else tuple(n for n in columns if n not in self.sorted_alone)
+
+    def build_search_branches(self, text: str) -> list[Q] | None:
+        """Conditions of what a search finds, each served by an index; None: as Django searches.
+
+        A row may fit several. May raise IncorrectLookupParameters.
+        """
+        return None
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        branches = self.build_search_branches(search_term) if search_term.strip() else None
+        if branches is None:
+            found: tuple[QuerySet[Any], bool] = super().get_search_results(
+                request, queryset, search_term
+            )
+            return found
+        return queryset.filter(reduce(or_, branches, Q(pk__in=[]))), False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        return KeysetChangeList
+
+
+class ReadOnlyAdmin(GrowingListAdmin):
     """A record of events: nobody, not even the owner, may add, change or delete rows."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

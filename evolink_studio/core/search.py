@@ -2,9 +2,10 @@
 
 SQLite compares only the letters A to Z without their case. A small table is folded row by row, by
 the lookup `folded`; a table that grows keeps its folded text in a column, which is searched as it
-is and may get an index of its own.
+is, by an index of its own (`core/text_index.py`).
 """
 
+import sys
 import unicodedata
 from sqlite3 import Connection
 from typing import Any
@@ -49,8 +50,34 @@ class HoldsText(Lookup[Any]):
         self, compiler: Any, connection: BaseDatabaseWrapper
     ) -> tuple[str, tuple[str | int, ...]]:
         column, parameters = compiler.compile(self.lhs)
-        function = "INSTR" if connection.vendor == "sqlite" else "STRPOS"
-        return f"{function}({column}, %s) > 0", (*parameters, str(self.rhs))
+        text = str(self.rhs)
+        if connection.vendor == "sqlite":
+            return f"INSTR({column}, %s) > 0", (*parameters, text)
+        # An index of trigrams serves LIKE, and the planner knows how often its words occur.
+        return f"{column} LIKE %s", (*parameters, f"%{connection.ops.prep_for_like_query(text)}%")
+
+
+class BeginsWith(Lookup[Any]):
+    """The lookup `begins`: a range of the column's index. Case counts."""
+
+    lookup_name = "begins"
+    prepare_rhs = False
+
+    def as_sql(
+        self, compiler: Any, connection: BaseDatabaseWrapper
+    ) -> tuple[str, tuple[str | int, ...]]:
+        column, parameters = compiler.compile(self.lhs)
+        text = str(self.rhs)
+        if connection.vendor == "sqlite":
+            bounds = (text, text + chr(sys.maxunicode))
+            return f"({column} >= %s AND {column} < %s)", (
+                *parameters,
+                bounds[0],
+                *parameters,
+                bounds[1],
+            )
+        # By Django's index with `varchar_pattern_ops`; the usual one follows the collation.
+        return f"{column} LIKE %s", (*parameters, f"{connection.ops.prep_for_like_query(text)}%")
 
 
 class FoldedTextField(models.TextField[str, str]):
@@ -75,6 +102,7 @@ def register_search() -> None:
     for field in (models.CharField, models.TextField):
         field.register_lookup(FoldedContains)
     models.TextField.register_lookup(HoldsText)
+    models.CharField.register_lookup(BeginsWith)
     connection_created.connect(_add_fold_function, dispatch_uid=FOLD_FUNCTION)
 
 

@@ -103,7 +103,7 @@ class UnitsField(models.Field[int, int]):
         return "bigint"
 
 
-def as_units(column: str) -> ExpressionWrapper:
+def as_units(column: str) -> "ExpressionWrapper[UnitsField]":
     """A column of credits, read in whole ten-thousandths."""
     return ExpressionWrapper(F(column), output_field=UnitsField())
 

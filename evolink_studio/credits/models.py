@@ -198,7 +198,10 @@ class AllowanceBalance(models.Model):
                 condition=Q(credits_charged__gte=ZERO_CREDITS), name="charged_not_negative"
             ),
         ]
-        indexes = [models.Index(fields=["period", "period_start"], name="balance_by_period")]
+        indexes = [
+            models.Index(fields=["period", "period_start"], name="balance_by_period"),
+            models.Index(fields=["-period_start", "-id"], name="balance_newest"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.allowance} {self.period_start}"
@@ -378,6 +381,12 @@ class LedgerEntry(models.Model):
             models.Index(fields=["-created_at"], name="entry_newest"),
             # The audit reads purse by purse, each in the order of its entries.
             models.Index(fields=["balance", "id"], name="entry_by_balance"),
+            # The list of the admin pages: by kind, by purse, by note.
+            models.Index(fields=["kind", "-created_at", "-id"], name="entry_by_kind"),
+            models.Index(fields=["balance", "-created_at", "-id"], name="entry_newest_of_balance"),
+            models.Index(
+                fields=["-created_at", "-id"], name="entry_with_note", condition=~Q(note="")
+            ),
         ]
 
     def __str__(self) -> str:

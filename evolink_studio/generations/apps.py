@@ -20,6 +20,7 @@ class GenerationsConfig(AppConfig):
 
         register_usage_source(GenerationUsage())
         post_migrate.connect(_ensure_rollup, sender=self)
+        post_migrate.connect(_keep_search_index, sender=self)
 
 
 def _ensure_rollup(using: str, **_kwargs: Any) -> None:
@@ -27,3 +28,10 @@ def _ensure_rollup(using: str, **_kwargs: Any) -> None:
 
     if using == DEFAULT_DB_ALIAS:
         ensure_rollup()
+
+
+def _keep_search_index(**kwargs: object) -> None:
+    """A migration may have rebuilt the table, and with it dropped what keeps the index."""
+    from evolink_studio.generations.search_index import PROMPT_INDEX
+
+    PROMPT_INDEX.keep()

@@ -164,7 +164,28 @@ class Generation(models.Model):
         indexes = [
             models.Index(fields=["owner", "-created_at", "-id"], name="generation_by_owner"),
             models.Index(fields=["owner", "changed_version"], name="generation_by_version"),
-            models.Index(fields=["owner", "state"], name="generation_by_owner_state"),
+            # The lists of the admin pages: by each filter, in each order.
+            models.Index(
+                fields=["owner", "state", "-created_at", "-id"], name="generation_by_owner_state"
+            ),
+            models.Index(fields=["state", "-created_at", "-id"], name="generation_by_state"),
+            models.Index(fields=["charge", "-created_at", "-id"], name="generation_newest_charge"),
+            models.Index(
+                fields=["state", "charge", "-created_at", "-id"], name="generation_state_charge"
+            ),
+            models.Index(fields=["credits_charged", "created_at", "id"], name="generation_cost"),
+            *(
+                models.Index(
+                    fields=[column, "credits_charged", "created_at", "id"],
+                    name=f"generation_cost_{name}",
+                )
+                for column, name in (
+                    ("owner", "by_owner"),
+                    ("state", "by_state"),
+                    ("model_id", "by_model"),
+                    ("charge", "by_charge"),
+                )
+            ),
             models.Index(
                 fields=["owner", "charge", "accounted_at", "credits_charged", "credits_reserved"],
                 name="generation_spending",
@@ -292,7 +313,11 @@ class CallbackDelivery(models.Model):
         verbose_name = _("callback")
         verbose_name_plural = _("callbacks")
         ordering = ["-received_at"]
-        indexes = [models.Index(fields=["-received_at", "-id"], name="callback_newest")]
+        indexes = [
+            models.Index(fields=["-received_at", "-id"], name="callback_newest"),
+            models.Index(fields=["rejection", "-received_at", "-id"], name="callback_by_rejection"),
+            models.Index(fields=["reported_task_id", "-received_at"], name="callback_by_task"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.generation_id} {self.received_at:%Y-%m-%d %H:%M:%S}"

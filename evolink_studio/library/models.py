@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from evolink_studio.core.search import FoldedTextField
+
 
 class AssetFacts(TypedDict):
     """`bytes` is the size, `width` and `height` are pixels; None where a kind has no such fact."""
@@ -53,6 +55,7 @@ class Asset(models.Model):
     kind = models.CharField(max_length=5, choices=Kind.choices)
     origin = models.CharField(max_length=6, choices=Origin.choices)
     name = models.CharField(max_length=200, help_text=_("What the person calls it."))
+    search_text = FoldedTextField(source="name", db_default="")
     file = models.FileField(max_length=200)
     poster = models.FileField(max_length=200, blank=True)
     # Null in files that are older than these sizes, so that adding the columns touches no row.
@@ -79,6 +82,12 @@ class Asset(models.Model):
         indexes = [
             models.Index(fields=["owner", "-created_at", "-id"], name="asset_by_owner"),
             models.Index(fields=["sha256"], name="asset_by_content"),
+            # The list of the admin pages: by each filter.
+            models.Index(fields=["-created_at", "-id"], name="asset_newest"),
+            models.Index(fields=["kind", "-created_at", "-id"], name="asset_by_kind"),
+            models.Index(fields=["origin", "-created_at", "-id"], name="asset_by_origin"),
+            models.Index(fields=["format", "-created_at", "-id"], name="asset_by_format"),
+            models.Index(fields=["size_bytes", "created_at", "id"], name="asset_by_size"),
             models.Index(fields=["owner", "origin", "size_bytes"], name="asset_space"),
         ]
         constraints = [

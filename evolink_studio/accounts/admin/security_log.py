@@ -1,6 +1,12 @@
 """The security log in the admin pages, read-only."""
 
+from collections.abc import Iterator
+from contextlib import suppress
+
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_ipv46_address
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +21,10 @@ from unfold.contrib.filters.admin import (
 )
 
 from evolink_studio.accounts.models import SecurityEvent, SecurityEventKind
+from evolink_studio.accounts.search import mean_people
+from evolink_studio.core import term_search
 from evolink_studio.core.admin import ReadOnlyAdmin, badge_column
+from evolink_studio.core.term_search import Meaning
 
 _REFUSALS = (
     SecurityEventKind.WRONG_PASSWORD,
@@ -29,6 +38,14 @@ EVENT_COLOURS: dict[str, str] = {
     **dict.fromkeys(_REFUSALS, "warning"),
     SecurityEventKind.SIGNED_IN: "success",
 }
+
+
+def _list_meanings(term: str) -> Iterator[Meaning]:
+    yield Meaning(Q(username=term))  # also one that nobody has, as it was typed
+    with suppress(ValidationError):
+        validate_ipv46_address(term)
+        yield Meaning(Q(ip_address=term))
+    yield from mean_people(term, "user")
 
 
 @admin.register(SecurityEvent)
@@ -51,12 +68,14 @@ class SecurityEventAdmin(ReadOnlyAdmin):
     )
     list_filter_submit = True
     list_fullwidth = True
-    search_fields = ("username__folded", "=ip_address")
+    merged_filters = {"kind__exact": "kind"}
+    search_fields = ("username",)  # shows the field; `build_search_branches` searches
     search_help_text = gettext_lazy("A name, or an address in full")
     ordering = ("-created_at", "-id")
-    show_full_result_count = False
-    list_per_page = 100
-    list_max_show_all = 0
+    sortable_by = ("created_text",)
+
+    def build_search_branches(self, text: str) -> list[Q]:
+        return term_search.build_branches(term_search.split_terms(text), _list_meanings)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)

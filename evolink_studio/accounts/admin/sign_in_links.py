@@ -1,10 +1,11 @@
 """One-time sign-in links in the admin pages: who may come in by one, and an end to it."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
@@ -16,7 +17,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from evolink_studio.accounts.models import SignInLink
+from evolink_studio.accounts.search import mean_people
 from evolink_studio.accounts.services import revoke_sign_in_links
+from evolink_studio.core import term_search
 from evolink_studio.core.admin import ReadOnlyAdmin, badge_column, is_owner
 
 LINK_STATE_TEXTS = {
@@ -63,18 +66,16 @@ class SignInLinkAdmin(ReadOnlyAdmin):
     list_filter = (OpenLinkFilter, ("user", AutocompleteSelectFilter))
     list_filter_submit = True
     list_select_related = ("user", "created_by")
-    search_fields = (
-        "user__username__folded",
-        "user__first_name__folded",
-        "user__last_name__folded",
-        "user__email__folded",
-    )
+    search_fields = ("user__username",)  # shows the field; `build_search_branches` searches
     search_help_text = gettext_lazy("Name or email address")
     ordering = ("-created_at", "-id")
-    show_full_result_count = False
-    list_per_page = 50
+    sortable_by = ("created_at",)
     exclude = ("token_hash",)
     actions = ("revoke",)
+
+    def build_search_branches(self, text: str) -> list[Q]:
+        terms = term_search.split_terms(text)
+        return term_search.build_branches(terms, partial(mean_people, path="user"))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.revoke_view)

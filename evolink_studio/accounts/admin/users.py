@@ -31,7 +31,7 @@ from evolink_studio.accounts.services import (
     lock_people,
     require_other_owner,
 )
-from evolink_studio.core.admin import StaffReadAdmin, is_owner
+from evolink_studio.core.admin import GrowingListAdmin, is_owner
 from evolink_studio.core.deletion import DeletionObstacle
 
 MAX_SIGN_IN_LINKS = 20
@@ -40,7 +40,7 @@ ROLE_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, StaffReadAdmin):  # type: ignore[type-arg, misc]  # not subscriptable; unfold has no types
+class UserAdmin(DjangoUserAdmin, GrowingListAdmin):  # type: ignore[type-arg, misc]  # not subscriptable; unfold has no types
     """Django's permissions let staff change people who make films, and nobody else.
 
     Whoever may do more than that, and what anybody may do, is for the owner alone to change.
@@ -53,7 +53,6 @@ class UserAdmin(DjangoUserAdmin, StaffReadAdmin):  # type: ignore[type-arg, misc
     list_display: tuple[str, ...] = ("username", "email", "is_active", "is_staff", "last_login")
     list_filter = ("is_active", "is_staff", "groups")
     search_help_text = gettext_lazy("Name or email address")
-    show_full_result_count = False
     actions = ("make_sign_in_link", "end_sessions")
     deletion_advice = gettext_lazy(
         "A person with films or lines in the book stays, because both are kept for good. Take away "

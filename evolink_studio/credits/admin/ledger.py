@@ -1,12 +1,13 @@
 """The ledger in the admin pages: view, filter and export as CSV."""
 
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from itertools import groupby, islice
-from operator import attrgetter
-from typing import TypeVar
+from operator import attrgetter, or_
+from typing import Any, TypeVar
 
 from django.contrib import admin
-from django.db.models import Min, QuerySet, Window
+from django.db.models import Min, Q, QuerySet, Window
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
@@ -22,12 +23,17 @@ from unfold.contrib.filters.admin import (
     RangeDateTimeFilter,
 )
 
-from evolink_studio.core.admin import ReadOnlyAdmin, badge_column, strip_number_sign
+from evolink_studio.accounts.search import mean_people
+from evolink_studio.core import term_search
+from evolink_studio.core.admin import ReadOnlyAdmin, badge_column
+from evolink_studio.core.changelist import KeysetChangeList
 from evolink_studio.core.csv_export import build_csv_response
+from evolink_studio.core.database import parse_id
 from evolink_studio.core.formatting import format_credits, format_signed_credits
+from evolink_studio.core.term_search import Meaning
 from evolink_studio.credits.admin.price_accuracy import ReportLine
 from evolink_studio.credits.fields import ZERO_CREDITS
-from evolink_studio.credits.models import AllowanceBalance, LedgerEntry
+from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry
 from evolink_studio.credits.usage_source import generation_admin_url, get_usernames
 
 Row = TypeVar("Row")
@@ -67,6 +73,53 @@ GENERATION_CSV_COLUMNS = (
 CSV_CHUNK_ROWS = 2000
 
 
+# Purses of a person that are read one by one; beyond that the newest entries are walked through.
+MAX_MERGED_BALANCES = 40
+
+
+def _list_balance_meanings(term: str) -> Iterator[Meaning]:
+    yield from mean_people(term, "user")
+    groups = Allowance.objects.filter(group__name__folded=term).order_by()
+    yield from (Meaning(Q(allowance=pk)) for pk in groups.values_list("pk", flat=True))
+
+
+def _list_entry_meanings(term: str) -> Iterator[Meaning]:
+    number = parse_id(term.removeprefix("#"))
+    if number is not None:
+        yield Meaning(Q(generation_id=number))
+    if number is None or not term.startswith("#"):
+        yield Meaning(~Q(note="") & Q(note__folded=term))
+    conditions = [meaning.condition for meaning in _list_balance_meanings(term)]
+    if conditions:
+        yield from _list_entries_of(AllowanceBalance.objects.filter(reduce(or_, conditions)))
+
+
+def _list_entries_of(balances: QuerySet[AllowanceBalance]) -> Iterator[Meaning]:
+    pks = list(balances.order_by("-pk").values_list("pk", flat=True)[: MAX_MERGED_BALANCES + 1])
+    if len(pks) > MAX_MERGED_BALANCES:
+        yield Meaning(Q(balance__in=balances.values("pk")))
+    else:
+        yield from (Meaning(Q(balance=pk)) for pk in pks)
+
+
+class LedgerChangeList(KeysetChangeList):
+    """Filtered by a person or an allowance, it reads the entries of each purse by an index."""
+
+    def list_chosen_values(self) -> dict[str, list[Any]]:
+        chosen = super().list_chosen_values()
+        conditions = {
+            path: self.params[f"balance__{path}__id__exact"]
+            for path in ("user", "allowance")
+            if self.params.get(f"balance__{path}__id__exact", "").isdecimal()
+        }
+        if conditions:
+            balances = AllowanceBalance.objects.filter(**conditions).order_by()
+            pks = list(balances.values_list("pk", flat=True)[: MAX_MERGED_BALANCES + 1])
+            if 0 < len(pks) <= MAX_MERGED_BALANCES:
+                chosen["balance"] = pks
+        return chosen
+
+
 @admin.register(AllowanceBalance)
 class AllowanceBalanceAdmin(ReadOnlyAdmin):
     """One row per allowance and period, and per person unless the allowance is shared."""
@@ -89,17 +142,14 @@ class AllowanceBalanceAdmin(ReadOnlyAdmin):
     list_filter_submit = True
     linked_filters = ("allowance",)
     list_select_related = ("user", "allowance__user", "allowance__group")
-    search_fields = (
-        "user__username__folded",
-        "user__first_name__folded",
-        "user__last_name__folded",
-        "user__email__folded",
-        "allowance__group__name__folded",
-    )
+    search_fields = ("user__username",)  # shows the field; `build_search_branches` searches
     search_help_text = gettext_lazy("Person or group")
-    ordering = ("-period_start", "pk")
-    show_full_result_count = False
-    list_per_page = 50
+    ordering = ("-period_start", "-pk")
+    sortable_by = ("start_text",)
+
+    def build_search_branches(self, text: str) -> list[Q]:
+        terms = term_search.split_terms(text)
+        return term_search.build_branches(terms, _list_balance_meanings)
 
     @admin.display(description=gettext_lazy("who"), ordering="user__username")
     def holder(self, balance: AllowanceBalance) -> str:
@@ -179,19 +229,18 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         "actor",
     )
     list_before_template = "credits/admin/_export_link.html"
-    search_fields = ("=generation_id", "note__folded")
-    search_help_text = gettext_lazy("Number of a generation, or a note")
-    ordering = ("-pk",)
-    show_full_result_count = False
-    list_per_page = 100
+    merged_filters = {"kind__exact": "kind"}
+    search_fields = ("generation_id",)  # shows the field; `build_search_branches` searches
+    search_help_text = gettext_lazy("Number of a generation, person or group, or a note")
+    ordering = ("-created_at", "-pk")
+    sortable_by = ("created_text",)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[LedgerEntry], search_term: str
-    ) -> tuple[QuerySet[LedgerEntry], bool]:
-        found: tuple[QuerySet[LedgerEntry], bool] = super().get_search_results(
-            request, queryset, strip_number_sign(search_term)
-        )
-        return found
+    def build_search_branches(self, text: str) -> list[Q]:
+        terms = term_search.split_terms(text)
+        return term_search.build_branches(terms, _list_entry_meanings)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[LedgerChangeList]:
+        return LedgerChangeList
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

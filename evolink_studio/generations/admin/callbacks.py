@@ -1,7 +1,9 @@
 """The log of callbacks, with an action that reads their tasks again."""
 
+from collections.abc import Iterator
+
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
@@ -11,10 +13,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesCheckboxFilter, RangeDateTimeFilter
 
-from evolink_studio.core.admin import ReadOnlyAdmin, badge_column, strip_number_sign
+from evolink_studio.core import term_search
+from evolink_studio.core.admin import ReadOnlyAdmin, badge_column
+from evolink_studio.core.database import parse_id
+from evolink_studio.core.term_search import Meaning
 from evolink_studio.generations.admin.actions import refresh_selected
 from evolink_studio.generations.admin.columns import STATE_COLOURS
 from evolink_studio.generations.models import CallbackDelivery, Generation
+
+
+def _list_meanings(term: str) -> Iterator[Meaning]:
+    number = parse_id(term.removeprefix("#"))
+    if number is not None:
+        yield Meaning(Q(generation=number))
+    yield Meaning(Q(reported_task_id=term))
+    generations = Generation.objects.filter(task_id=term).values_list("pk", flat=True)
+    yield from (Meaning(Q(generation=pk)) for pk in generations)
 
 
 @admin.register(CallbackDelivery)
@@ -38,24 +52,18 @@ class CallbackDeliveryAdmin(ReadOnlyAdmin):
     list_filter_submit = True
     list_fullwidth = True
     list_select_related = ("generation",)
-    search_fields = ("=generation__pk", "=reported_task_id", "=generation__task_id")
+    merged_filters = {"rejection__exact": "rejection"}
+    search_fields = ("generation__pk",)  # shows the field; `build_search_branches` searches
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[CallbackDelivery], search_term: str
-    ) -> tuple[QuerySet[CallbackDelivery], bool]:
-        found: tuple[QuerySet[CallbackDelivery], bool] = super().get_search_results(
-            request, queryset, strip_number_sign(search_term)
-        )
-        return found
+    def build_search_branches(self, text: str) -> list[Q]:
+        return term_search.build_branches(term_search.split_terms(text), _list_meanings)
 
     search_help_text = gettext_lazy("Number of a generation, or a task id")
     ordering = ("-received_at", "-pk")
-    show_full_result_count = False
-    list_per_page = 50
-    list_max_show_all = 0
+    sortable_by = ("received_text",)
     actions = ("refresh_generations",)
 
-    @admin.display(description=gettext_lazy("at"))
+    @admin.display(description=gettext_lazy("at"), ordering="received_at")
     def received_text(self, delivery: CallbackDelivery) -> str:
         received_at = timezone.localtime(delivery.received_at)
         date_text = date_format(received_at, "SHORT_DATE_FORMAT")

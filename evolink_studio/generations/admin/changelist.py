@@ -1,32 +1,24 @@
-"""Parts of the list that stay fast with a million rows: totals in one query, dates by index."""
+"""Parts of the list that stay fast with a million rows: totals, the search, dates by index."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from django.core.paginator import Paginator
-from django.utils.formats import date_format, number_format
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
-from unfold.views import ChangeList
 
-from evolink_studio.generations.admin.list_totals import MAX_COUNTED, ListTotals, sum_list
+from evolink_studio.core.changelist import MAX_COUNT, KeysetChangeList, RowCount
+from evolink_studio.generations.admin.list_totals import (
+    ListTotals,
+    find_usage_filter,
+    sum_up_to,
+)
 from evolink_studio.generations.admin.usage_charts import label_totals
 from evolink_studio.generations.models import Generation
-
-
-class CountingPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Counts and sums what is listed in one query. `query`: the query string of the list."""
-
-    query: Mapping[str, Sequence[str]]
-
-    @cached_property
-    def list_totals(self) -> ListTotals:
-        return sum_list(self.object_list, self.query)  # type: ignore[arg-type]  # a query set
-
-    @cached_property
-    def count(self) -> int:
-        return self.list_totals.totals.count
+from evolink_studio.generations.usage_report import sum_usage
 
 
 @dataclass(frozen=True)
@@ -40,20 +32,36 @@ class DateStep:
 _DATE_LOOKUPS = ("created_at__year", "created_at__month", "created_at__day")
 
 
-class GenerationChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
+class GenerationChangeList(KeysetChangeList):
     """Offers every year, month or day between the first and the last generation.
 
     Django's own query for those that have rows would read the whole index.
     """
 
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
+        ordering = super().get_ordering(request, queryset)
+        is_by_accounting = any(self.params.get(f"accounted_{end}") for end in ("from", "to"))
+        # Among the days of one column the other's order would have to be sorted.
+        is_default = ordering == list(self.model_admin.ordering)
+        return ["-accounted_at", "-pk"] if is_by_accounting and is_default else ordering
+
+    def count_rows(self) -> RowCount:
+        return RowCount(self._totals.totals.count, is_more=not self._totals.is_complete)
+
     @cached_property
     def totals(self) -> list[tuple[str, str]]:
         """(name, figure) pairs. Of a list too long to be added up only how long it is at least."""
-        list_totals: ListTotals = self.paginator.list_totals
-        if list_totals.is_complete:
-            return label_totals(list_totals.totals)
-        count = number_format(MAX_COUNTED, force_grouping=True)
-        return [(_("Generations"), _("more than {n}").format(n=count))]
+        if self._totals.is_complete:
+            return label_totals(self._totals.totals)
+        return [(_("Generations"), self.row_count.text)]
+
+    @cached_property
+    def _totals(self) -> ListTotals:
+        """From the roll-up where it can answer, else of the rows that are counted at most."""
+        usage_filter = find_usage_filter(self.filter_params)
+        if usage_filter is not None:
+            return ListTotals(sum_usage(usage_filter))
+        return sum_up_to(MAX_COUNT, Generation.objects.filter(pk__in=self.counted_pks))
 
     @cached_property
     def date_back(self) -> DateStep | None:

@@ -19,8 +19,9 @@ from evolink_studio.catalog import get_label
 from evolink_studio.core.admin import badge_column
 from evolink_studio.core.formatting import format_clock, format_credits
 from evolink_studio.generations.models import CallbackDelivery, Generation
-from evolink_studio.generations.presenters.cards import present_card
+from evolink_studio.generations.presenters.cards import present_chips, present_progress
 from evolink_studio.generations.presenters.failure_text import build_failure_text
+from evolink_studio.generations.presenters.status_text import build_status_text
 from evolink_studio.generations.queries import SHOWN_RESULTS_LIMIT
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
@@ -147,8 +148,10 @@ class GenerationColumns:
 
     @badge_column(gettext_lazy("state"), STATE_COLOURS | {"stalled": "warning"}, "state")
     def state_badge(self, generation: Generation) -> tuple[str, str]:
-        card = present_card(generation, now=timezone.now())
-        return "stalled" if card.is_stalled else card.state, card.state_text
+        now = timezone.now()
+        is_stalled = present_progress(generation, now=now).is_stalled
+        text = build_status_text(generation, now, None)
+        return "stalled" if is_stalled else generation.state, str(text.label)
 
     @admin.display(description=gettext_lazy("state"))
     def state_text(self, generation: Generation) -> str:
@@ -164,7 +167,7 @@ class GenerationColumns:
 
     @admin.display(description=gettext_lazy("settings"))
     def settings_text(self, generation: Generation) -> str:
-        return " · ".join(present_card(generation, now=timezone.now()).chips) or "–"
+        return " · ".join(present_chips(generation)) or "–"
 
     @admin.display(description=gettext_lazy("estimated"), ordering="credits_estimated")
     def estimated_text(self, generation: Generation) -> str:

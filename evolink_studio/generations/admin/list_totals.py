@@ -1,7 +1,7 @@
 """The totals above the list of generations: from the roll-up, or counted up to a limit.
 
 The roll-up answers every filter by person, model, state and day of account. Of anything else the
-list is counted as far as MAX_COUNTED, so that no page walks the whole history for its heading.
+list is counted only so far, so that no page walks the whole history for its heading.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,7 @@ from django.utils.dateparse import parse_date
 from evolink_studio.core.database import parse_id
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
-from evolink_studio.generations.usage_report import UsageFilter, UsageTotals, sum_usage
-
-MAX_COUNTED = 10_000
+from evolink_studio.generations.usage_report import UsageFilter, UsageTotals
 
 _OWNER, _MODEL, _STATE = "owner__id__exact", "model", "state__exact"
 _FROM, _TO = "accounted_from", "accounted_to"
@@ -49,14 +47,6 @@ def find_usage_filter(query: Mapping[str, Sequence[str]]) -> UsageFilter | None:
     days = [parse_date(values[name][-1]) if name in values else None for name in (_FROM, _TO)]
     owner_id = parse_id(values[_OWNER][-1]) if _OWNER in values else None
     return UsageFilter(days[0], days[1], owner_id, values.get(_MODEL, ()), values.get(_STATE, ()))
-
-
-def sum_list(rows: QuerySet[Generation], query: Mapping[str, Sequence[str]]) -> ListTotals:
-    """The totals of a list that shows `rows` for a query string. One query."""
-    usage_filter = find_usage_filter(query)
-    if usage_filter is not None:
-        return ListTotals(sum_usage(usage_filter))
-    return sum_up_to(MAX_COUNTED, rows)
 
 
 def sum_up_to(limit: int, rows: QuerySet[Generation]) -> ListTotals:

@@ -1,49 +1,44 @@
 """Searching generations: by number, task, person and words of the prompt."""
 
-from django.contrib.admin.options import IncorrectLookupParameters
-from django.db.models import Q, QuerySet
-from django.utils.text import smart_split, unescape_string_literal
+from collections.abc import Iterator
 
-from evolink_studio.accounts.models import User
+from django.db.models import Q
+
+from evolink_studio.accounts.search import mean_people
+from evolink_studio.core import term_search
 from evolink_studio.core.database import parse_id
-from evolink_studio.core.search import fold_text
+from evolink_studio.core.term_search import Meaning, mean_piece
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.search_index import PROMPT_INDEX
 
-MAX_TERMS = 20
-PERSON_COLUMNS = ("username", "first_name", "last_name", "email")
+MIN_TASK_PREFIX_LENGTH = 12  # characters; all task ids begin alike
 
 
-def search_generations(rows: QuerySet[Generation], text: str) -> QuerySet[Generation]:
+def build_branches(text: str) -> list[Q]:
     """Those that every word fits: its number, its task, its person, or a piece of its prompt.
 
-    In quotation marks several words are one. Case counts in no script. A task id alone is found by
-    its index; anything else reads the prompts. Raises IncorrectLookupParameters.
+    In quotation marks several words are one. Case counts in no script. A row may fit several of the
+    conditions. Raises IncorrectLookupParameters. Two queries for each term.
     """
-    if "\0" in text:  # PostgreSQL refuses NUL in a query
-        raise IncorrectLookupParameters
-    terms = [_unquote(term) for term in smart_split(text)]
-    if len(terms) > MAX_TERMS:
-        raise IncorrectLookupParameters
-    if len(terms) == 1 and Generation.objects.filter(task_id=terms[0]).exists():
-        return rows.filter(task_id=terms[0])
-    for term in terms:
-        rows = rows.filter(_build_term_filter(term))
-    return rows
+    terms = term_search.split_terms(text)
+    if len(terms) == 1 and (exact := _find_exact(terms[0])) is not None:
+        return [exact]
+    return term_search.build_branches(terms, _list_meanings, PROMPT_INDEX)
 
 
-def _build_term_filter(term: str) -> Q:
-    people = Q()
-    for column in PERSON_COLUMNS:
-        people |= Q(**{f"{column}__folded": term})
-    condition = (
-        Q(search_text__holds=fold_text(term))
-        | Q(task_id__contains=term)
-        | Q(owner__in=User.objects.filter(people).order_by().values("pk"))
-    )
+def _find_exact(term: str) -> Q | None:
+    """The one generation that a term names by its number or the whole of its task id."""
     number = parse_id(term.removeprefix("#"))
-    return condition if number is None else condition | Q(pk=number)
+    conditions = [Q(task_id=term), *([] if number is None else [Q(pk=number)])]
+    return next((it for it in conditions if Generation.objects.filter(it).exists()), None)
 
 
-def _unquote(term: str) -> str:
-    is_quoted = len(term) > 1 and term[0] in "\"'" and term[0] == term[-1]
-    return unescape_string_literal(term) if is_quoted else term
+def _list_meanings(term: str) -> Iterator[Meaning]:
+    number = parse_id(term.removeprefix("#"))
+    if number is not None:
+        yield Meaning(Q(pk=number))
+    if number is None or not term.startswith("#"):
+        yield mean_piece(term)
+    if len(term) >= MIN_TASK_PREFIX_LENGTH and " " not in term:
+        yield Meaning(Q(task_id__begins=term))
+    yield from mean_people(term, "owner")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from types import MappingProxyType
 
 from django.urls import reverse
@@ -183,7 +184,7 @@ def present_card(
         },
         is_ticking=generation.is_live and is_watched,
         model_id=generation.model_id,
-        chips=_present_chips(generation),
+        chips=present_chips(generation),
         expected_seconds=generation.expected_seconds,
         elapsed_text=format_clock(generation.get_elapsed(now)),
         advice=str(text.advice),
@@ -248,7 +249,8 @@ def _progress_text(generation: Generation) -> str:
     return _("{percent} % · usually {time}").format(percent=generation.progress, time=usual_time)
 
 
-def _present_chips(generation: Generation) -> tuple[str, ...]:
+def present_chips(generation: Generation) -> tuple[str, ...]:
+    """The chosen settings, as a card shows them."""
     spec = SPECS.get(generation.model_id)
     fields_by_name = {field.name: field for field in spec.fields} if spec else {}
     chips = []

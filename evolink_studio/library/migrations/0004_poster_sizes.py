@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0002_upload_limits_and_deletion'),
+        ('library', '0003_search_and_admin_lists'),
     ]
 
     operations = [

@@ -33,7 +33,7 @@ def generation(db) -> Generation:
     "text",
     [
         *("#246", "246", " 246 ", "ada", "ADA", "Ada Çelik", "ÇELIK", "çelik ada"),
-        *("countess@example.org", "COUNTESS", "task-unified-1-Abc", "unified-1"),
+        *("countess@example.org", "COUNTESS", "task-unified-1-Abc", "task-unified-1"),
         *("ärger", "ÄRGER", "Ärger", "A\u0308RGER", "GROSSER", "großer ärger", '"großer ärger"'),
         *("ada ärger", "#246 ärger"),
     ],

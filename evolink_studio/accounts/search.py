@@ -1,0 +1,29 @@
+"""People by a piece of their names, for the searches of lists about their work."""
+
+from collections.abc import Iterator
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q, QuerySet
+
+from evolink_studio.accounts.models import User
+from evolink_studio.core.term_search import Meaning
+
+PERSON_COLUMNS = ("username", "first_name", "last_name", "email")
+MAX_MERGED_PEOPLE = 20  # more of them share a branch
+
+
+def find_people(term: str) -> QuerySet[User]:
+    """Those with this piece in a name or the e-mail address, whatever its case."""
+    condition = reduce(or_, (Q(**{f"{column}__folded": term}) for column in PERSON_COLUMNS))
+    return User.objects.filter(condition).order_by()
+
+
+def mean_people(term: str, path: str) -> Iterator[Meaning]:
+    """What the term means as a name of whom the relation `path` leads to. One query."""
+    people = find_people(term).values_list("pk", flat=True)
+    pks = list(people[: MAX_MERGED_PEOPLE + 1])
+    if len(pks) > MAX_MERGED_PEOPLE:
+        yield Meaning(Q(**{f"{path}__in": people}))
+    else:
+        yield from (Meaning(Q(**{path: pk})) for pk in pks)
