@@ -103,7 +103,7 @@ class UnitsField(models.Field[int, int]):
         return "bigint"
 
 
-def as_units(column: str) -> "ExpressionWrapper[UnitsField]":
+def as_units(column: str) -> "ExpressionWrapper[F]":
     """A column of credits, read in whole ten-thousandths."""
     return ExpressionWrapper(F(column), output_field=UnitsField())
 
