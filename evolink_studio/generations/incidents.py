@@ -44,14 +44,26 @@ def _build_decision_filter(*kinds: Decision.Kind) -> Q:
 
 CONTRADICTABLE_KINDS = frozenset(Decision.Kind) - {Decision.Kind.UNLINK}
 
-# Every row that an incident type may fit. Each part uses an index; SQLite takes the one on (state,
-# next_attempt_at) only where the query says that the latter is set, as it is in these states.
-UNSETTLED_FILTER = (
-    Q(charge__in=OPEN_CHARGES)
-    | Q(state=State.SAVING, next_attempt_at__isnull=False)
-    | UNSENDABLE_FILTER
-    | _build_decision_filter(*Decision.Kind)
-)
+
+def _build_unsettled_filter() -> Q:
+    """Every row that an incident type may fit; each part is few rows by an index.
+
+    A union, as PostgreSQL reads the whole table for an OR with a subquery among its parts. SQLite
+    takes the index on (state, next_attempt_at) only where the query says that the latter is set,
+    as it is in these states.
+    """
+    rows = Generation.objects.order_by().values("pk")
+    decisions = Decision.objects.filter(needs_look=True, kind__in=Decision.Kind).order_by()
+    return Q(
+        pk__in=rows.filter(charge__in=OPEN_CHARGES).union(
+            rows.filter(state=State.SAVING, next_attempt_at__isnull=False),
+            rows.filter(UNSENDABLE_FILTER),
+            decisions.values("generation"),
+        )
+    )
+
+
+UNSETTLED_FILTER = _build_unsettled_filter()
 MAX_ALERTS = 200
 
 

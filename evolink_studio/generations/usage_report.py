@@ -5,13 +5,13 @@ creation while nothing is charged. So "charged today" is the same figure on ever
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from evolink_studio.accounts.models import User
@@ -27,6 +27,7 @@ from evolink_studio.credits.fields import CreditsField
 from evolink_studio.generations.models import Charge, Generation, UsageRollup
 from evolink_studio.generations.states import State
 
+Period = UsageRollup.Period
 AnyRow = TypeVar("AnyRow", Generation, UsageRollup)
 
 FAILURE_RATE_DAYS = 7  # today is one of them
@@ -126,7 +127,7 @@ def _filter_dimensions(rows: QuerySet[AnyRow], usage_filter: UsageFilter) -> Que
 
 
 def _build_days_filter(first_day: date | None, last_day: date | None) -> Q:
-    condition = Q(period=UsageRollup.Period.DAY)
+    condition = Q(period=Period.DAY)
     if first_day:
         condition &= Q(starts_on__gte=first_day)
     if last_day:
@@ -142,7 +143,7 @@ def _build_months_filter(first_day: date | None, last_day: date | None) -> Q:
     end = last_day and get_month_start(last_day + day)
     if begin and end and begin >= end:
         return _build_days_filter(first_day, last_day)
-    condition = Q(period=UsageRollup.Period.MONTH)
+    condition = Q(period=Period.MONTH)
     if begin:
         condition &= Q(starts_on__gte=begin)
     if end:
@@ -170,7 +171,7 @@ def sum_usage(usage_filter: UsageFilter) -> UsageTotals:
 
 
 def build_usage_report(usage_filter: UsageFilter) -> UsageReport:
-    """Four queries on the roll-up, however many generations there are.
+    """Five queries on the roll-up, however many generations there are.
 
     Raises ValueError when a side of the period is open: it has no bars.
     """
@@ -178,6 +179,12 @@ def build_usage_report(usage_filter: UsageFilter) -> UsageReport:
     if first_day is None or last_day is None:
         raise ValueError("a report needs a first and a last day")
     is_monthly = (last_day - first_day).days >= MAX_DAILY_BARS
+    newest_day = UsageRollup.objects.filter(period=Period.DAY).aggregate(day=Max("starts_on"))[
+        "day"
+    ]
+    if newest_day is None or newest_day <= last_day:
+        # Nothing is later, so the present month is read as one that is whole.
+        usage_filter = replace(usage_filter, last_day=None)
     rows = filter_rollup(usage_filter)
     totals_by_user = _sum_by(rows, "owner_id")
     totals_by_model = _sum_by(rows, "model_id")
@@ -277,8 +284,8 @@ def get_failure_rate_start(now: datetime) -> date:
 def sum_recent_charges(*, now: datetime) -> ChargedTotals:
     """What everybody was charged, and how many failed. One query on the roll-up."""
     today, week_start = get_day(now), get_failure_rate_start(now)
-    is_day = Q(period=UsageRollup.Period.DAY)
-    is_month = Q(period=UsageRollup.Period.MONTH, starts_on=get_month_start(today))
+    is_day = Q(period=Period.DAY)
+    is_month = Q(period=Period.MONTH, starts_on=get_month_start(today))
     is_ended = Q(state__in=[State.FAILED, State.COMPLETED])
     rows = UsageRollup.objects.filter(is_month | is_day & Q(starts_on__gte=week_start))
     totals = rows.aggregate(

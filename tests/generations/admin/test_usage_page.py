@@ -95,7 +95,7 @@ def test_a_year_is_told_by_months_that_leave_out_no_day(db):
 def test_many_generations_take_no_more_queries_than_one(db, django_assert_num_queries):
     for _number in range(12):
         GenerationFactory()
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         build_usage_report(november_filter())
 
 
