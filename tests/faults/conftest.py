@@ -18,13 +18,13 @@ from django.db.models import F
 from django.utils import timezone
 
 from evolink_studio.catalog import get_spec
-from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.environment import ROOT
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import create_generation
 from tests.factories import VEO, UserFactory
 from tests.fake_provider import FakeProvider
 from tests.faults.lifecycle import GenerationLifecycle
+from tests.faults.proofs import assert_proved
 from tests.manual_worker import FakeClock, ManualWorker
 from tests.sample_videos import make_video
 from tests.worker_processes import API_KEY, StudioInstance, instance_on_test_database
@@ -195,4 +195,4 @@ def assert_nothing_paid_twice_or_hidden(fake_provider: FakeProvider) -> None:
     assert not unclear_rows.exists()
     linked_ids = [row.task_id for row in by_key.values() if row.task_id]
     assert set(linked_ids) <= {accepted.task_id for accepted in fake_provider.accepted_posts}
-    assert audit_ledger_with_generations().findings == ()
+    assert_proved()

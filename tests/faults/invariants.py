@@ -1,15 +1,17 @@
 """What must hold after every step of a history: rows and ledger against the provider's records."""
 
 from collections import Counter
+from collections.abc import Iterable
 from decimal import Decimal
 
-from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry
 from evolink_studio.generations.incidents import list_open_incidents
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import ENDED_STATES, State
+from evolink_studio.generations.usage_report import UsageFilter, UsageTotals, sum_usage
 from tests.faults.in_memory_provider import InMemoryProvider
 from tests.faults.lifecycle import FINAL_COLUMNS, idempotency_key_of
+from tests.faults.proofs import assert_proved
 from tests.manual_worker import FakeClock
 
 
@@ -27,6 +29,7 @@ class Invariants:
         self.rows = list(Generation.objects.order_by("pk"))
         self.assert_sent_once()
         self.assert_credits_explained()
+        self.assert_usage_counted()
         self.assert_limits_kept()
         self.assert_accepted_not_lost()
         self.assert_ended_unchanged()
@@ -43,12 +46,22 @@ class Invariants:
         } == self.posts_when_lost
 
     def assert_credits_explained(self) -> None:
-        assert audit_ledger_with_generations().findings == ()
+        assert_proved()
         for row in self.rows:
             charge = self.decided_charges.get(
                 row.pk, self.provider.charged_by_task.get(row.task_id or "")
             )
             assert row.credits_charged is None or row.credits_charged == charge
+
+    def assert_usage_counted(self) -> None:
+        """What pages sum up is what the rows say, and the rows are what the ledger says."""
+        assert sum_usage(UsageFilter()) == UsageTotals(
+            count=len(self.rows),
+            failed_count=sum(row.state == State.FAILED for row in self.rows),
+            credits_estimated=_sum_credits(row.credits_estimated for row in self.rows),
+            credits_reserved=_sum_credits(row.credits_held for row in self.rows),
+            credits_charged=_sum_credits(row.credits_charged for row in self.rows),
+        )
 
     def assert_limits_kept(self) -> None:
         growth: Counter[int] = Counter()
@@ -80,3 +93,7 @@ class Invariants:
 
 def final_values_of(row: Generation) -> tuple[object, ...]:
     return tuple(getattr(row, column) for column in FINAL_COLUMNS)
+
+
+def _sum_credits(amounts: Iterable[Decimal | None]) -> Decimal:
+    return sum((amount or Decimal(0) for amount in amounts), Decimal(0))

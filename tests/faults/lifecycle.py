@@ -16,7 +16,6 @@ from django.test import Client
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog import get_spec
-from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import AllowanceBalance, LedgerEntry
 from evolink_studio.generations.incidents import list_open_incidents
 from evolink_studio.generations.models import Generation
@@ -24,6 +23,7 @@ from evolink_studio.generations.services import create_generation
 from evolink_studio.generations.states import ENDED_STATES, State
 from tests.factories import VEO, UserFactory
 from tests.fake_provider import FakeProvider
+from tests.faults.proofs import assert_proved
 from tests.manual_worker import FakeClock, ManualWorker
 from tests.provider_replies import Reply, make_task_reply
 
@@ -148,7 +148,7 @@ def assert_accepted_at_most_once(fake_provider: FakeProvider) -> None:
         accepted.request.headers[IDEMPOTENCY_HEADER] for accepted in fake_provider.accepted_posts
     )
     assert not [key for key, count in counts.items() if count > 1]
-    assert audit_ledger_with_generations().findings == ()
+    assert_proved()
 
 
 def assert_lost_is_shown(now) -> None:
@@ -174,7 +174,7 @@ def assert_all_cleared(fake_provider: FakeProvider) -> None:
     )
     assert (sums["charged"] or 0, sums["reserved"] or 0) == (charged, 0)
     assert not AllowanceBalance.objects.exclude(credits_reserved=0).exists()
-    assert audit_ledger_with_generations().findings == ()
+    assert_proved()
 
 
 def charged_credits_of(document: dict[str, Any]) -> Decimal:

@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.resolutions import mark_charged, mark_not_charged
 from evolink_studio.generations.services import record_callback
 from evolink_studio.generations.states import State
 from tests.faults.lifecycle import idempotency_key_of
+from tests.faults.proofs import assert_proved
 from tests.faults.random_histories import RandomHistories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.faults]
@@ -59,7 +59,7 @@ def test_a_decision_about_a_lost_answer_comes_too_late_when_it_was_found(history
         before.state,
         before.charge,
     )
-    assert audit_ledger_with_generations().findings == ()
+    assert_proved()
 
 
 def test_the_task_of_a_neighbour_that_was_settled_by_hand_is_not_taken(history):

@@ -10,7 +10,6 @@ import pytest
 from django.db import DatabaseError, connection
 from django.test import Client
 
-from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline import dispatch
 from tests.factories import VEO
@@ -20,6 +19,7 @@ from tests.faults.conftest import (
     count_states,
     create_generations,
 )
+from tests.faults.proofs import assert_proved
 from tests.faults.report import count_cases
 from tests.generations.form_client import post_form
 from tests.manual_worker import ManualWorker
@@ -100,7 +100,7 @@ def assert_everything_goes_on(fake_provider, worker: ManualWorker) -> None:
         worker.run_all_stages()
     assert set(count_states()) <= {"running", "unknown", "failed"}
     assert_nothing_paid_twice_or_hidden(fake_provider)
-    assert audit_ledger_with_generations().findings == ()
+    assert_proved()
     for task_id in fake_provider.tasks:
         fake_provider.fail_task(task_id, "content_policy_violation")
     worker.clock.advance(minutes=10)

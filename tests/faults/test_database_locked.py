@@ -15,7 +15,6 @@ import pytest
 from django.db import connection, connections
 from django.test import Client
 
-from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import LedgerEntry
 from evolink_studio.generations.models import Generation
 from tests.factories import VEO
@@ -29,6 +28,7 @@ from tests.faults.conftest import (
     stop_workers,
     wait_until,
 )
+from tests.faults.proofs import assert_proved
 from tests.faults.report import count_cases
 from tests.faults.short_timeout_worker import short_timeout_options
 from tests.generations.form_client import post_form
@@ -140,4 +140,4 @@ def assert_answers_true(keys: list[uuid.UUID], statuses: list[int]) -> None:
             LedgerEntry.objects.filter(generation_id__in=rows, kind="reserve").count()
             == rows.count()
         )
-    assert audit_ledger_with_generations().findings == ()
+    assert_proved()

@@ -9,12 +9,12 @@ from decimal import Decimal
 import pytest
 from django.db.models import Sum
 
-from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry
 from evolink_studio.generations.models import Generation
 from tests.factories import UserFactory
 from tests.faults.conftest import FAULTS_SIZE, TIMEOUT_SECONDS, start_script
 from tests.faults.lifecycle import idempotency_key_of
+from tests.faults.proofs import assert_proved
 from tests.faults.report import count_cases
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
@@ -57,7 +57,7 @@ def assert_everything_explained(reports: list[dict]) -> None:
     }
     for row in rows.values():
         assert row.credits_charged is None or row.credits_charged == charges.get(row.task_id, 0)
-    assert audit_ledger_with_generations().findings == ()
+    assert_proved()
     sums = AllowanceBalance.objects.aggregate(
         charged=Sum("credits_charged"), reserved=Sum("credits_reserved")
     )

@@ -13,7 +13,6 @@ import pytest
 from django.db.models import Sum
 
 from evolink_studio.catalog import get_spec
-from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.resolutions import mark_charged, mark_not_charged
@@ -22,6 +21,7 @@ from evolink_studio.generations.states import ENDED_STATES, State
 from tests.factories import UserFactory
 from tests.fake_provider import FakeProvider
 from tests.faults.conftest import FAULTS_SIZE
+from tests.faults.proofs import assert_proved
 from tests.faults.report import count_cases
 from tests.manual_worker import FakeClock, ManualWorker
 from tests.provider_replies import (
@@ -178,4 +178,4 @@ def assert_money_cleared(fake_provider: FakeProvider, random_charges: RandomChar
     )
     assert sums == {"charged": charged, "reserved": 0}
     assert not AllowanceBalance.objects.exclude(credits_reserved=0).exists()
-    assert audit_ledger_with_generations().findings == ()
+    assert_proved()

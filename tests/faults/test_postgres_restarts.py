@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import ENDED_STATES, State
 from tests.faults.conftest import FAULTS_SIZE
+from tests.faults.proofs import assert_proved
 from tests.faults.report import count_cases
 from tests.worker.test_distributed_worker import (
     GENERATION_COUNT,
@@ -74,7 +74,7 @@ def test_work_goes_on_after_the_database_was_restarted_in_its_midst(
         assert counts[State.COMPLETED] + counts[State.UNKNOWN] == press_count + 2
         assert fake_provider.paid_count == len(count_posts(fake_provider))
         assert count_repeated_posts(fake_provider) == 0
-        assert audit_ledger_with_generations().findings == ()
+        assert_proved()
 
 
 def restart_server(stop_signal: signal.Signals) -> None:

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 from tests.evolink.test_malformed_replies import TASK_ID, odd_values, tasks
@@ -18,6 +17,7 @@ from tests.faults.lifecycle import (
     final_values,
     reload,
 )
+from tests.faults.proofs import assert_proved
 from tests.faults.report import count_cases
 from tests.provider_replies import Reply, make_reply
 
@@ -116,7 +116,7 @@ def test_any_json_at_all_leaves_a_row_that_tells_the_truth(fake_provider, task_j
             assert final in (None, final_values(row))
             final = final_values(row) if current.state != State.RUNNING else None
             case_counter.cases += 1
-        assert audit_ledger_with_generations().findings == ()
+        assert_proved()
         Generation.objects.filter(state__in=[State.RUNNING, State.SAVING]).update(
             next_attempt_at=None
         )

@@ -5,12 +5,12 @@ from itertools import pairwise
 
 import pytest
 
-from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.incidents import list_open_incidents
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline import dispatch, downloading, polling, reconciliation
 from tests.factories import NOW, UserFactory
 from tests.faults.conftest import create_generations
+from tests.faults.proofs import assert_proved
 from tests.faults.report import count_cases
 from tests.manual_worker import FakeClock, ManualWorker
 from tests.sample_videos import make_video
@@ -107,7 +107,7 @@ def test_an_unprocessable_row_waits_longer_and_longer_and_stops_no_other(
         assert fake_provider.paid_count == (
             HEALTHY_COUNT if state == "queued" else HEALTHY_COUNT + 1
         )
-        assert audit_ledger_with_generations().findings == ()
+        assert_proved()
 
 
 def assert_the_others_went_on(state: str, other_rows: list[Generation]) -> None:

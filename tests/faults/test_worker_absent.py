@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from evolink_studio.credits.audit import audit_ledger_with_generations
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import record_heartbeat
 from tests.factories import NOW, VEO
 from tests.faults.conftest import count_states
+from tests.faults.proofs import assert_proved
 from tests.faults.report import count_cases
 from tests.form_pages import ParsedPage
 from tests.generations.form_client import post_form
@@ -87,4 +87,4 @@ def test_after_half_an_hour_without_a_worker_everything_goes_on_from_where_it_wa
     assert count_states() == {"completed": 5}
     waiting_rows = Generation.objects.filter(pk__in=later_rows)
     assert all(row.finished_at - row.created_at < timedelta(minutes=25) for row in waiting_rows)
-    assert audit_ledger_with_generations().findings == ()
+    assert_proved()
