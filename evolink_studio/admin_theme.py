@@ -79,6 +79,12 @@ UNFOLD: dict[str, Any] = {
                     ),
                     _sidebar_item(_("Usage"), "bar_chart", "admin:generations_usage"),
                     _sidebar_item(_("Files"), "folder", "admin:library_asset_changelist"),
+                    _sidebar_item(
+                        _("Exports"),
+                        "download",
+                        "admin:exports_export_changelist",
+                        badge="evolink_studio.exports.admin.export_badge",
+                    ),
                 ],
             },
             {

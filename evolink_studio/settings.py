@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "evolink_studio.accounts",
     "evolink_studio.credits",
     "evolink_studio.library",
+    "evolink_studio.exports",
     "evolink_studio.generations",
     "evolink_studio.worker",
     "evolink_studio.operations",

@@ -6,7 +6,6 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from evolink_studio.core.csv_export import build_csv_response
 from tests.test_access import (
     ACCESS_TABLE,
     METHOD_NOT_ALLOWED,
@@ -53,8 +52,13 @@ def test_admin_pages_and_errors_are_kept_by_nobody(path, role):
     assert {"private", "no-store"} <= directives(client_of(role).get(path))
 
 
-def test_exports_are_kept_by_nobody():
-    assert directives(build_csv_response("a.csv", [], [])) == {"private", "no-store"}
+@pytest.mark.parametrize(
+    "url", ["/admin/credits/ledgerentry/csv/", "/admin/generations/generation/usage/?as=csv"]
+)
+def test_exports_are_kept_by_nobody(url):
+    response = client_of("staff").get(url)
+    assert response.headers["Content-Type"].startswith("text/csv")
+    assert {"private", "no-store"} <= directives(response)
 
 
 def test_whoever_signs_out_takes_what_the_browser_kept_along():

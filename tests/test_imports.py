@@ -16,12 +16,14 @@ ALLOWED_IMPORTS = {
     "evolink": set(),
     "sandbox": set(),
     "accounts": {"core"},
-    "credits": {"core", "accounts", "catalog"},
+    "credits": {"core", "accounts", "catalog", "exports"},
     "library": {"core", "accounts", "evolink"},
-    "generations": {"core", "accounts", "credits", "library", "catalog", "evolink"},
-    "worker": {"core", "accounts", "credits", "library", "generations", "evolink"},
+    "exports": {"core", "accounts", "library"},
+    "generations": {"core", "accounts", "credits", "library", "exports", "catalog", "evolink"},
+    "worker": {"core", "accounts", "credits", "library", "exports", "generations", "evolink"},
     "operations": {
         "core",
+        "exports",
         "environment",
         "generations",
         "credits",
@@ -165,6 +167,8 @@ GENERATIONS_MAY_IMPORT = {
     "incidents": {"models", "states"},
     "usage_report": {"models", "states"},
     "usage_rollup": {"models"},
+    "search_index": {"models"},
+    "usage_export": {"usage_report", "models", "states"},
     "pipeline": {"transitions", "params", "models", "states"},
     "queries": {"pipeline", "models", "states"},
     "change_feed": {"queries", "models", "states"},
@@ -180,11 +184,12 @@ GENERATIONS_MAY_IMPORT = {
     },
     "admin": {
         *("presenters", "resolutions", "services", "usage_report", "incidents", "usage_source"),
+        *("usage_export", "search_index"),
         *("transitions", "queries", "pipeline", "params", "models", "states"),
     },
     "urls": {"views"},
     "management": {"usage_rollup"},
-    "apps": {"usage_source", "usage_rollup"},
+    "apps": {"usage_source", "usage_rollup", "usage_export", "search_index"},
 }
 
 

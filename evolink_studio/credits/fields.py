@@ -1,6 +1,7 @@
 """Credits as a model field and a form field."""
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from django import forms
@@ -37,6 +38,16 @@ def quantize_credits(amount: Decimal | int) -> Decimal:
 def credits_from_units(units: int) -> Decimal:
     """An amount as it is stored, in whole ten-thousandths, as credits with four decimals."""
     return Decimal(units).scaleb(-CREDITS_DECIMALS)
+
+
+@lru_cache(maxsize=4096)  # the same amounts come again and again
+def format_units(units: int | None) -> str:
+    """An amount as it is stored, as exact decimals: “-2.0250”; "" for None."""
+    if units is None:
+        return ""
+    digits = f"{abs(units):0{CREDITS_DECIMALS + 1}d}"
+    sign = "-" if units < 0 else ""
+    return f"{sign}{digits[:-CREDITS_DECIMALS]}.{digits[-CREDITS_DECIMALS:]}"
 
 
 def units_from_credits(credits: Decimal | int) -> int:

@@ -14,11 +14,14 @@ class GenerationsConfig(AppConfig):
     verbose_name = _("Generations")
 
     def ready(self) -> None:
-        """Register the source from which `credits` reads generations, and the roll-up's upkeep."""
+        """Register what other apps read of generations, and the upkeep of roll-up and index."""
         from evolink_studio.credits.usage_source import register_usage_source
+        from evolink_studio.exports.sources import register_source
+        from evolink_studio.generations.usage_export import USAGE_EXPORT
         from evolink_studio.generations.usage_source import GenerationUsage
 
         register_usage_source(GenerationUsage())
+        register_source(USAGE_EXPORT)
         post_migrate.connect(_ensure_rollup, sender=self)
         post_migrate.connect(_keep_search_index, sender=self)
 

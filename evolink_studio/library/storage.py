@@ -97,6 +97,16 @@ def _get_poster_name(stem: str, size: str) -> str:
     return f"{stem}-poster-{size}.webp"
 
 
+def store_file(path: Path, name: str) -> None:
+    """Store a finished file under a name that nobody else uses; `path` is gone then.
+
+    Raises DiskFull, StorageUnavailable or another OSError; the file at `path` stays then.
+    """
+    with reject_when_disk_full():
+        _move_into_place(path, name)
+    path.unlink(missing_ok=True)
+
+
 def delete_files(names: Collection[str]) -> None:
     """Delete stored files; failures are ignored."""
     for name in names:
@@ -145,6 +155,20 @@ def list_orphan_candidates(now: datetime) -> Iterator[list[str]]:
         names = [f"{folder}/{name}" for name in _list_files(folder)]
         for start in range(0, len(names), 1000):
             yield [name for name in names[start : start + 1000] if _is_old(name, now)]
+
+
+def list_old_files(folder: str, now: datetime) -> list[str]:
+    """Names of the stored files in this folder that are older than a day."""
+    names = [f"{folder}/{name}" for name in _list_files(folder)]
+    return [name for name in names if _is_old(name, now)]
+
+
+def get_incoming_folder() -> Path:
+    """The folder for unfinished files, on the disk of the library. Stale ones are removed daily."""
+    folder = Path(settings.MEDIA_ROOT) / "incoming"
+    with reject_when_disk_full():
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def remove_stale_temporary_files(now: datetime, still_needed: NeededFilter) -> None:

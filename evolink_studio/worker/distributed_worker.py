@@ -28,6 +28,7 @@ from evolink_studio.library.storage import remove_stale_temporary_files
 from evolink_studio.worker.tasks import SLOT_COUNT, defer_if_due
 from evolink_studio.worker.worker import (
     DRAIN_TIMEOUT_SECONDS,
+    EXPORT_INTERVAL_SECONDS,
     HEARTBEAT_INTERVAL_SECONDS,
     QUEUE_INTERVAL_SECONDS,
     RENEW_INTERVAL_SECONDS,
@@ -100,6 +101,7 @@ class DistributedWorker(Worker):
         loops = asyncio.gather(
             self._run_every("renew_leases", self.renew_interval_seconds, self._renew_leases),
             self._run_every("record_heartbeat", HEARTBEAT_INTERVAL_SECONDS, self._record_heartbeat),
+            self._run_every("make_exports", EXPORT_INTERVAL_SECONDS, self._make_exports),
             self._run_every(
                 "remove_stale_files", CLEANUP_INTERVAL_SECONDS, self._remove_stale_files
             ),

@@ -18,6 +18,7 @@ from evolink_studio.evolink.errors import (
     RateLimitError,
     RequestRejected,
 )
+from evolink_studio.exports import services as exports
 from evolink_studio.generations.pipeline.contradictions import check_decisions
 from evolink_studio.generations.pipeline.downloading import filter_needed_files
 from evolink_studio.generations.pipeline.provider import Provider
@@ -109,6 +110,7 @@ async def _delete_what_nobody_needs(now: datetime) -> None:
         now=now, still_needed=filter_needed_files
     )
     await sync_to_async(delete_expired, thread_sensitive=False)(now=now)
+    await sync_to_async(exports.delete_expired, thread_sensitive=False)(now=now)
     log.info("daily cleaning done", files_swept=deleted_count)
 
 

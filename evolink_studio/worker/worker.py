@@ -38,6 +38,7 @@ from evolink_studio.generations.pipeline.reconciliation import reconcile, recove
 from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.generations.states import State
 from evolink_studio.worker.circuit_breaker import CircuitBreaker
+from evolink_studio.worker.exports import make_next_export
 from evolink_studio.worker.notifications import notify_admins
 from evolink_studio.worker.periodic import refresh_balance, run_daily
 from evolink_studio.worker.wake_up import WakeUpListener, get_pipe_path
@@ -54,6 +55,7 @@ HEARTBEAT_INTERVAL_SECONDS = 10.0
 BALANCE_INTERVAL_SECONDS = 60.0
 NOTIFY_INTERVAL_SECONDS = 60.0
 DAILY_CHECK_INTERVAL_SECONDS = 300.0  # between two checks whether the daily run is due
+EXPORT_INTERVAL_SECONDS = 5.0
 DRAIN_TIMEOUT_SECONDS = 20.0  # for running tasks after SIGTERM; the studio promises 25 s in all
 
 
@@ -149,6 +151,7 @@ class Worker:
             self._run_every("record_heartbeat", HEARTBEAT_INTERVAL_SECONDS, self._record_heartbeat),
             self._run_every("refresh_balance", BALANCE_INTERVAL_SECONDS, self._refresh_balance),
             self._run_every("notify_admins", NOTIFY_INTERVAL_SECONDS, self._notify_admins),
+            self._run_every("make_exports", EXPORT_INTERVAL_SECONDS, self._make_exports),
             self._run_every(
                 "run_daily", DAILY_CHECK_INTERVAL_SECONDS, self._run_daily, run_immediately=False
             ),
@@ -351,6 +354,9 @@ class Worker:
     async def _run_daily(self) -> bool:
         await run_daily(now=self.clock(), is_stopping=self._stop_event.is_set)
         return False
+
+    async def _make_exports(self) -> bool:
+        return await make_next_export(clock=self.clock, is_stopping=self._stop_event.is_set)
 
     async def _notify_admins(self) -> bool:
         await notify_admins(now=self.clock())

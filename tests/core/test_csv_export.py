@@ -7,7 +7,13 @@ from decimal import Decimal
 
 import pytest
 
-from evolink_studio.core.csv_export import build_csv_response, escape_cell
+from evolink_studio.core.csv_export import (
+    escape_cell,
+    format_header,
+    format_moment,
+    format_rows,
+    format_text,
+)
 
 SIGNS = ["=", "+", "-", "@", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫", "⁼", "⁺", "⁻", "−"]
 IGNORED_PREFIXES = [
@@ -66,12 +72,36 @@ def test_numbers_and_times_stay_what_they_are():
     assert escape_cell(datetime(2026, 11, 29, 12, tzinfo=UTC)) == "2026-11-29T12:00:00+00:00"
 
 
-def test_every_cell_of_a_download_is_escaped_the_names_of_columns_too():
-    response = build_csv_response("a.csv", ["=Person", "Film"], [["＝1", "a"], ["b", "\ufeff@c"]])
-    text = b"".join(response.streaming_content).decode().removeprefix("\ufeff")
-    assert list(csv.reader(io.StringIO(text))) == [
+@pytest.mark.parametrize("prefix", [*IGNORED_PREFIXES, "a", "Z", "0", "é", "ſ", "①"], ids=repr)
+@pytest.mark.parametrize("sign", [*SIGNS, "", "a"])
+def test_the_quick_way_writes_what_the_careful_one_does(prefix, sign):
+    for text in (f"{prefix}{sign}", f"{prefix}{sign}1"):
+        assert format_text(text) == escape_cell(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        ("2026-11-29 12:00:01", "2026-11-29T12:00:01+00:00"),
+        ("2026-11-29 12:00:01.999999", "2026-11-29T12:00:01+00:00"),
+        (datetime(2026, 11, 29, 12, 0, 1, 999999, tzinfo=UTC), "2026-11-29T12:00:01+00:00"),
+    ],
+)
+def test_a_moment_is_written_as_the_database_gives_it(value, text):
+    assert format_moment(value) == text
+
+
+def test_every_cell_of_a_file_is_escaped_the_names_of_columns_too():
+    text = format_header(["=Person", "Film"])
+    text += format_rows([["＝1", 3], ["b", None]], [format_text, None])
+    assert text.startswith("\ufeff")
+    assert list(csv.reader(io.StringIO(text.removeprefix("\ufeff")))) == [
         ["'=Person", "Film"],
-        ["'＝1", "a"],
-        ["b", "'\ufeff@c"],
+        ["'＝1", "3"],
+        ["b", ""],
     ]
-    assert response["Cache-Control"] == "private, no-store"
+
+
+def test_no_rows_are_no_lines():
+    assert format_rows([], [format_text, None]) == ""

@@ -1,14 +1,15 @@
 """The ledger in the admin pages: view, filter and export as CSV."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import reduce
-from itertools import groupby, islice
-from operator import attrgetter, or_
-from typing import Any, TypeVar
+from operator import or_
+from typing import Any
 
 from django.contrib import admin
-from django.db.models import Min, Q, QuerySet, Window
-from django.http import HttpRequest
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import SuspiciousOperation
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -23,55 +24,25 @@ from unfold.contrib.filters.admin import (
     RangeDateTimeFilter,
 )
 
+from evolink_studio.accounts.models import User
 from evolink_studio.accounts.search import mean_people
 from evolink_studio.core import term_search
 from evolink_studio.core.admin import ReadOnlyAdmin, badge_column
 from evolink_studio.core.changelist import KeysetChangeList
-from evolink_studio.core.csv_export import build_csv_response
 from evolink_studio.core.database import parse_id
 from evolink_studio.core.formatting import format_credits, format_signed_credits
 from evolink_studio.core.term_search import Meaning
 from evolink_studio.credits.admin.price_accuracy import ReportLine
-from evolink_studio.credits.fields import ZERO_CREDITS
+from evolink_studio.credits.ledger_export import (
+    GENERATION_EXPORT,
+    LEDGER_EXPORT,
+    build_entry_rows,
+    build_generation_rows,
+)
 from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry
-from evolink_studio.credits.usage_source import generation_admin_url, get_usernames
-
-Row = TypeVar("Row")
-
-# A generation of several allowances has its lines once in each: "reserved" and "charged" count them
-# once, so that they sum to what is reserved and what was charged; the columns beside them name the
-# change of that one allowance.
-CSV_COLUMNS = (
-    "at",
-    "generation",
-    "kind",
-    "person",
-    "allowance",
-    "group",
-    "period",
-    "since",
-    "reserved",
-    "charged",
-    "reserved in allowance",
-    "charged to allowance",
-    "used afterwards",
-    "limit",
-    "by",
-    "note",
-)
-GENERATION_CSV_COLUMNS = (
-    "generation",
-    "person",
-    "allowances",
-    "reserved at first",
-    "reserved",
-    "charged",
-    "first at",
-    "last at",
-    "last kind",
-)
-CSV_CHUNK_ROWS = 2000
-
+from evolink_studio.credits.usage_source import generation_admin_url
+from evolink_studio.exports.responses import answer_export
+from evolink_studio.exports.sources import ExportRows, InvalidQuery
 
 # Purses of a person that are read one by one; beyond that the newest entries are walked through.
 MAX_MERGED_BALANCES = 40
@@ -253,12 +224,8 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         """
         parameters = request.GET.copy()
         is_by_generation = parameters.pop("lines", None) == ["generations"]
-        request.GET = parameters  # type: ignore[assignment]  # the list would not know `lines`
-        entries = self.get_changelist_instance(request).get_queryset(request)
-        if is_by_generation:
-            rows = _generation_csv_rows(entries)
-            return build_csv_response("credits-generations.csv", GENERATION_CSV_COLUMNS, rows)
-        return build_csv_response("credits.csv", CSV_COLUMNS, _csv_rows(entries))
+        source = GENERATION_EXPORT if is_by_generation else LEDGER_EXPORT
+        return answer_export(request, source, parameters.urlencode())
 
     @admin.display(description=gettext_lazy("at"), ordering="created_at")
     def created_text(self, entry: LedgerEntry) -> str:
@@ -308,6 +275,44 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         )
 
 
+class _EntrySelection(LedgerChangeList):
+    """The list without a page of it, which an export need not read."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        pass
+
+
+class _SelectedEntriesAdmin(LedgerEntryAdmin):
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[LedgerChangeList]:
+        return _EntrySelection
+
+
+def _filter_entries(user: User, query: str) -> tuple[QuerySet[LedgerEntry], tuple[Any, ...]]:
+    """The entries that the list shows for this query string, and what they are sorted by.
+
+    Raises InvalidQuery.
+    """
+    request = HttpRequest()
+    request.method, request.GET, request.user = "GET", QueryDict(query), user
+    try:
+        changelist = _SelectedEntriesAdmin(LedgerEntry, admin.site).get_changelist_instance(request)
+        entries: QuerySet[LedgerEntry] = changelist.get_queryset(request)
+    except (IncorrectLookupParameters, SuspiciousOperation) as error:
+        raise InvalidQuery(query) from error
+    return entries, tuple(entries.query.order_by)
+
+
+def build_entry_export(user: User, query: str) -> ExportRows:
+    """One line for each entry of the list. Raises InvalidQuery."""
+    return build_entry_rows(*_filter_entries(user, query))
+
+
+def build_generation_export(user: User, query: str) -> ExportRows:
+    """One line for each generation with an entry in the list. Raises InvalidQuery."""
+    entries, _order = _filter_entries(user, query)
+    return build_generation_rows(entries)
+
+
 def ledger_lines(generation_id: int) -> list[ReportLine]:
     """The ledger entries of one generation, oldest first. One query."""
     entries = LedgerEntry.objects.filter(generation_id=generation_id).order_by("pk")
@@ -350,62 +355,3 @@ def _entry_line(entry: LedgerEntry) -> ReportLine:
 
 def _holder_name(balance: AllowanceBalance) -> str:
     return str(balance.user or balance.allowance.holder_name)
-
-
-def _csv_rows(entries: QuerySet[LedgerEntry]) -> Iterator[tuple[object, ...]]:
-    # Of the allowances that are among these entries, the first counts.
-    counted = entries.annotate(
-        counted_balance=Window(Min("balance_id"), partition_by="generation_id")
-    )
-    for chunk in _chunks(counted.iterator(chunk_size=CSV_CHUNK_ROWS)):
-        usernames = get_usernames({entry.generation_id for entry in chunk})
-        for entry in chunk:
-            balance = entry.balance
-            is_counted = entry.balance_id == entry.counted_balance
-            yield (
-                entry.created_at,
-                entry.generation_id,
-                entry.kind,
-                usernames.get(entry.generation_id, balance.user),
-                balance.allowance,
-                balance.allowance.group,
-                balance.period,
-                balance.period_start,
-                entry.credits_reserved_delta if is_counted else ZERO_CREDITS,
-                entry.credits_charged_delta if is_counted else ZERO_CREDITS,
-                entry.credits_reserved_delta,
-                entry.credits_charged_delta,
-                entry.credits_used_after,
-                entry.credits_limit,
-                entry.actor,
-                entry.note,
-            )
-
-
-def _generation_csv_rows(entries: QuerySet[LedgerEntry]) -> Iterator[tuple[object, ...]]:
-    """One line a generation, in the order of their numbers; streamed."""
-    ordered = entries.order_by("generation_id", "pk").iterator(chunk_size=CSV_CHUNK_ROWS)
-    groups = (list(group) for _pk, group in groupby(ordered, attrgetter("generation_id")))
-    for chunk in _chunks(groups):
-        usernames = get_usernames({lines[0].generation_id for lines in chunk})
-        for lines in chunk:
-            first, last = lines[0], lines[-1]
-            counted_balance = min(line.balance_id for line in lines)
-            counted = [line for line in lines if line.balance_id == counted_balance]
-            yield (
-                first.generation_id,
-                usernames.get(first.generation_id, first.balance.user),
-                "; ".join(dict.fromkeys(str(line.balance.allowance) for line in lines)),
-                counted[0].credits_reserved_delta,
-                sum((line.credits_reserved_delta for line in counted), ZERO_CREDITS),
-                sum((line.credits_charged_delta for line in counted), ZERO_CREDITS),
-                first.created_at,
-                last.created_at,
-                last.kind,
-            )
-
-
-def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    iterator = iter(rows)
-    while chunk := list(islice(iterator, CSV_CHUNK_ROWS)):
-        yield chunk

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -17,7 +17,8 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from evolink_studio.accounts.models import User
 from evolink_studio.core.calendar import get_day, get_month_start
-from evolink_studio.core.csv_export import build_csv_response
+from evolink_studio.exports.responses import answer_export
+from evolink_studio.exports.sources import ExportRows, InvalidQuery
 from evolink_studio.generations.admin.filters import build_date_input, list_model_choices
 from evolink_studio.generations.admin.usage_charts import (
     build_chart,
@@ -26,58 +27,17 @@ from evolink_studio.generations.admin.usage_charts import (
     label_totals,
 )
 from evolink_studio.generations.states import State
+from evolink_studio.generations.usage_export import USAGE_EXPORT, build_usage_rows
 from evolink_studio.generations.usage_report import (
     UsageFilter,
     UsageReport,
     build_usage_report,
-    filter_generations,
 )
 
-CSV_COLUMNS = (
-    "id",
-    "created_at",
-    "finished_at",
-    "owner__username",
-    "model_id",
-    "state",
-    "charge",
-    "credits_estimated",
-    "credits_held",
-    "credits_charged",
-    "task_id",
-    "error_code",
-    "prompt",
-    "credits_reserved",
-)
-# Scripts read these names: they stay. "reserved" and "charged" are those of every page.
-CSV_HEADER = (
-    "id",
-    "created",
-    "finished",
-    "person",
-    "model_id",
-    "state",
-    "charge",
-    "estimated",
-    "reserved",
-    "charged",
-    "task_id",
-    "error_code",
-    "prompt",
-    "reserved_by_evolink",
-)
-CSV_CHUNK_ROWS = 2000
 MAX_PERIOD = timedelta(days=3660)
 # The list's parameters for the period; its own `created_from` filters by creation.
 LIST_PARAMETERS = {"created_from": "accounted_from", "created_to": "accounted_to"}
 ANY_CHOICE = ("", gettext_lazy("All"))
-
-
-def build_usage_csv(usage_filter: UsageFilter) -> StreamingHttpResponse:
-    """One line per generation, newest first; streamed."""
-    rows = filter_generations(usage_filter).order_by("-created_at", "-id").values_list(*CSV_COLUMNS)
-    name = f"usage-{usage_filter.first_day}-{usage_filter.last_day}.csv"
-    return build_csv_response(name, CSV_HEADER, rows.iterator(chunk_size=CSV_CHUNK_ROWS))
 
 
 class UsageForm(forms.Form):
@@ -137,7 +97,7 @@ def render_usage_page(request: HttpRequest, context: Mapping[str, Any]) -> HttpR
     form = UsageForm({**_last_days(today, 30), **request.GET.dict()})
     is_valid = form.is_valid()
     if is_valid and request.GET.get("as") == "csv":
-        return build_usage_csv(form.to_filter())
+        return answer_export(request, USAGE_EXPORT, _build_export_query(form))
     return TemplateResponse(
         request,
         "generations/admin/usage.html",
@@ -149,6 +109,19 @@ def render_usage_page(request: HttpRequest, context: Mapping[str, Any]) -> HttpR
             **(_report_context(form.to_filter(), form.data) if is_valid else {}),
         },
     )
+
+
+def build_usage_export(user: User, query: str) -> ExportRows:
+    """The generations that the page counts for this query string. Raises InvalidQuery."""
+    form = UsageForm(QueryDict(query))
+    if not form.is_valid():
+        raise InvalidQuery(query)
+    return build_usage_rows(form.to_filter())
+
+
+def _build_export_query(form: UsageForm) -> str:
+    """All that the form says, also what it filled in."""
+    return urlencode({name: form.data[name] for name in form.fields if form.data.get(name)})
 
 
 def _report_context(usage_filter: UsageFilter, data: Mapping[str, Any]) -> dict[str, object]:

@@ -8,6 +8,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
+from evolink_studio.exports.models import Export
 from evolink_studio.operations.backup import postgres, sqlite
 
 DatabaseEngine = Literal["sqlite", "postgresql"]
@@ -24,10 +25,14 @@ def get_engine() -> DatabaseEngine:
 def list_excluded_tables() -> list[str]:
     """Tables whose rows are in no backup.
 
-    Sessions give access to accounts, the cache is temporary, and a job that waited in the old
-    studio must not be done by the restored one.
+    Sessions give access to accounts, the cache and exports are temporary, and a job that waited in
+    the old studio must not be done by the restored one.
     """
-    transient_tables = {Session._meta.db_table, settings.CACHES["default"]["LOCATION"]}
+    transient_tables = {
+        Session._meta.db_table,
+        Export._meta.db_table,
+        settings.CACHES["default"]["LOCATION"],
+    }
     existing_tables = connection.introspection.table_names()
     return [
         name
