@@ -17,6 +17,7 @@ from evolink_studio.generations.models import (
     Charge,
     Decision,
     Generation,
+    build_scheduled_filter,
 )
 from evolink_studio.generations.states import ErrorCode, State
 
@@ -31,9 +32,7 @@ LINK_EXPIRY_INCIDENT_WINDOW = timedelta(hours=12)
 LOCAL_COPY_INCIDENT_DELAY = timedelta(days=1)
 
 # An unexpected exception keeps it from being sent.
-UNSENDABLE_FILTER = Q(
-    state=State.QUEUED, next_attempt_at__isnull=False, error_code=ErrorCode.INTERNAL
-)
+UNSENDABLE_FILTER = build_scheduled_filter(State.QUEUED) & Q(error_code=ErrorCode.INTERNAL)
 
 
 def _build_decision_filter(*kinds: Decision.Kind) -> Q:
@@ -46,21 +45,21 @@ CONTRADICTABLE_KINDS = frozenset(Decision.Kind) - {Decision.Kind.UNLINK}
 
 
 def _build_unsettled_filter() -> Q:
-    """Every row that an incident type may fit; each part is few rows by an index.
+    """Every row that an incident type may fit.
 
-    A union, as PostgreSQL reads the whole table for an OR with a subquery among its parts. SQLite
-    takes the index on (state, next_attempt_at) only where the query says that the latter is set,
-    as it is in these states.
+    A union, of which each part uses an index: with "or" PostgreSQL would read the whole table.
     """
-    rows = Generation.objects.order_by().values("pk")
-    decisions = Decision.objects.filter(needs_look=True, kind__in=Decision.Kind).order_by()
-    return Q(
-        pk__in=rows.filter(charge__in=OPEN_CHARGES).union(
-            rows.filter(state=State.SAVING, next_attempt_at__isnull=False),
-            rows.filter(UNSENDABLE_FILTER),
-            decisions.values("generation"),
-        )
+    open_rows = Generation.objects.filter(charge__in=OPEN_CHARGES)
+    saving_rows = Generation.objects.filter(build_scheduled_filter(State.SAVING))
+    unsendable_rows = Generation.objects.filter(UNSENDABLE_FILTER)
+    decisions = Decision.objects.filter(needs_look=True, kind__in=list(Decision.Kind)).order_by()
+    unsettled_ids = open_rows.values("pk").union(
+        saving_rows.values("pk"),
+        unsendable_rows.values("pk"),
+        decisions.values("generation"),
+        all=True,
     )
+    return Q(pk__in=unsettled_ids)
 
 
 UNSETTLED_FILTER = _build_unsettled_filter()

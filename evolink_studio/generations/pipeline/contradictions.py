@@ -21,6 +21,7 @@ from evolink_studio.generations.models import (
     Decision,
     DecisionQuerySet,
     Generation,
+    build_scheduled_filter,
 )
 from evolink_studio.generations.pipeline import reconciliation
 from evolink_studio.generations.pipeline.provider import Provider
@@ -100,7 +101,7 @@ def _sum_explained(since: datetime) -> Decimal:
     """What the studio knows of that EvoLink took since then, rather too much. Two queries."""
     charged = Generation.objects.filter(charge=Charge.CHARGED, accounted_at__gt=since)
     open_rows = Generation.objects.filter(
-        Q(charge__in=OPEN_CHARGES) | Q(state=State.SENDING, next_attempt_at__isnull=False)
+        Q(charge__in=OPEN_CHARGES) | build_scheduled_filter(State.SENDING)
     )
     amount = Coalesce(F("credits_reserved"), F("credits_estimated"))
     return (charged.aggregate(n=Sum("credits_charged"))["n"] or ZERO_CREDITS) + (
