@@ -1,7 +1,7 @@
 """Queries whose SQL is compiled once per process, for what every page polls every two seconds."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection
@@ -12,7 +12,7 @@ class PreparedQuery:
     """A compiled query: compiling takes Django thirty times as long as the database to answer.
 
     `queryset` selects columns (`values_list`). A value that differs from call to call is a
-    placeholder in it: a number, string or datetime that equals no other parameter of the query.
+    placeholder in it: a number, string, date or datetime that equals no other parameter of it.
     """
 
     def __init__(self, queryset: "QuerySet[Any, Any]") -> None:
@@ -36,5 +36,7 @@ class PreparedQuery:
 
 
 def _adapt_value(value: Any) -> Any:
-    """The value as the compiler passes it to the database: SQLite stores datetimes as text."""
-    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+    """The value as the compiler passes it to the database: SQLite stores days and times as text."""
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return connection.ops.adapt_datefield_value(value) if isinstance(value, date) else value

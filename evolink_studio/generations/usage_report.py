@@ -6,7 +6,7 @@ creation while nothing is charged. So "charged today" is the same figure on ever
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ from evolink_studio.core.calendar import (
 )
 from evolink_studio.core.prepared_query import PreparedQuery
 from evolink_studio.credits.fields import CreditsField
-from evolink_studio.generations.models import Charge, Generation, UsageRollup
+from evolink_studio.generations.models import Generation, UsageRollup
 from evolink_studio.generations.states import State
 
 Period = UsageRollup.Period
@@ -314,35 +314,28 @@ class Spending:
 def get_spending(user: User, now: datetime) -> Spending:
     """Reserved and charged credits of a person. One query."""
     today = get_day(now)
-    parameters = {
-        _OWNER: user.pk,
-        _DAY: get_day_start(today),
-        _MONTH: get_day_start(get_month_start(today)),
-    }
+    parameters = {_OWNER: user.pk, _DAY: today, _MONTH: get_month_start(today)}
     return Spending(*_spending_query().fetch(parameters)[0])
 
 
 # Placeholders in the prepared query.
 _OWNER = -1
-_DAY, _MONTH = datetime(1, 1, 2, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)
+_DAY, _MONTH = date(1, 1, 2), date(1, 1, 1)
 
 
 @cache
 def _spending_query() -> PreparedQuery:
-    generations = Generation.objects.filter(owner_id=_OWNER)
-    reserved_rows, charged_rows = (
-        generations.filter(credits_held__isnull=False),
-        generations.filter(charge=Charge.CHARGED),
-    )
+    held_rows = Generation.objects.filter(owner_id=_OWNER, credits_held__isnull=False)
+    rollup = UsageRollup.objects.filter(owner_id=_OWNER)
     return PreparedQuery(
         User.objects.filter(pk=_OWNER).values_list(
-            _sum_column(reserved_rows, "credits_held"),
-            _sum_column(charged_rows.filter(accounted_at__gte=_DAY), "credits_charged"),
-            _sum_column(charged_rows.filter(accounted_at__gte=_MONTH), "credits_charged"),
+            _sum_column(held_rows, "credits_held"),
+            _sum_column(rollup.filter(period=Period.DAY, starts_on=_DAY), "credits_charged"),
+            _sum_column(rollup.filter(period=Period.MONTH, starts_on=_MONTH), "credits_charged"),
         )
     )
 
 
-def _sum_column(rows: "QuerySet[Generation]", column: str) -> Coalesce:
+def _sum_column(rows: "QuerySet[AnyRow]", column: str) -> Coalesce:
     total = rows.filter(owner=OuterRef("pk")).order_by().values("owner").annotate(n=Sum(column))
     return Coalesce(Subquery(total.values("n")), Value(Decimal(0), CreditsField()))

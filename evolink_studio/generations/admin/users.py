@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.db.models import IntegerField, Model, OuterRef, Subquery, Sum
+from django.db.models import Model, Q, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -30,13 +30,9 @@ from evolink_studio.credits.availability import (
     get_allowance_statuses_by_user,
 )
 from evolink_studio.credits.fields import ZERO_CREDITS
-from evolink_studio.generations.models import Charge, Generation
-from evolink_studio.generations.usage_report import build_day_range_filter
+from evolink_studio.generations.models import UsageRollup
 
 admin.site.unregister(User)
-
-
-MAX_GENERATION_COUNT = 1000  # counting further would walk the history
 
 
 class UserChangeList(KeysetChangeList):
@@ -48,25 +44,14 @@ class UserChangeList(KeysetChangeList):
         users = {user.pk: user for user in self.result_list}
         for pk, statuses in get_allowance_statuses_by_user(users, now).items():
             users[pk].allowance_statuses = statuses
-        generations = Generation.objects.filter(owner=OuterRef("pk")).order_by()
-        this_month = build_day_range_filter("accounted_at", get_month_start(get_day(now)), None)
-        # An index of (owner, charge, time) has the sum.
-        charged = generations.filter(this_month, charge__in=Charge.values).values("owner")
-        figures = User.objects.filter(pk__in=users).values_list(
-            "pk",
-            _CountUpTo(generations.values("pk")[: MAX_GENERATION_COUNT + 1]),
-            Subquery(charged.annotate(n=Sum("credits_charged")).values("n")),
+        this_month = Q(starts_on=get_month_start(get_day(now)))
+        months = UsageRollup.objects.filter(owner__in=users, period=UsageRollup.Period.MONTH)
+        figures = months.values_list("owner").annotate(
+            Sum("generation_count"), Sum("credits_charged", filter=this_month)
         )
         for pk, count, credits_charged in figures:
             users[pk].generation_total = count
             users[pk].charged_credits = credits_charged or ZERO_CREDITS
-
-
-class _CountUpTo(Subquery):
-    """The number of rows of a limited query set, which is not walked to its end."""
-
-    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
-    output_field = IntegerField()
 
 
 @admin.register(User)
@@ -116,14 +101,14 @@ class UserUsageAdmin(UserAdmin):
         count = getattr(user, "generation_total", 0)  # added by the list
         if not count:
             return "0"
-        text = RowCount(min(count, MAX_GENERATION_COUNT), count > MAX_GENERATION_COUNT).text
+        text = RowCount(count).text
         list_url = reverse("admin:generations_generation_changelist")
         query = urlencode({"owner__id__exact": user.pk})
         return format_html('<a class="studio-link" href="{}?{}">{}</a>', list_url, query, text)
 
     @admin.display(description=gettext_lazy("charged this month"))
     def charged_this_month(self, user: User) -> str:
-        return format_credits(getattr(user, "charged_credits", None))
+        return format_credits(getattr(user, "charged_credits", ZERO_CREDITS))
 
     @admin.display(description=gettext_lazy("may spend"))
     def spending_limit(self, user: User) -> SafeString | str:
