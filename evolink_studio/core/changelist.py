@@ -72,12 +72,13 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
     """Pages follow each other by the rows at their ends, whatever is added or deleted meanwhile.
 
     The list is ordered by one column at a time, one of those in `sortable_by`; rows that are equal
-    in it follow each other as they do in the list's own order.
+    in it follow each other by their number.
     """
 
     query: str
     order: KeysetOrder
     page: KeyPage
+    query: str
     _is_search: bool
     _unsearched_rows: QuerySet[Any]
     _search_branches: list[Q] | None
@@ -128,7 +129,8 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
         return RowCount(min(count, MAX_COUNT), is_more=count > MAX_COUNT)
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
-        query, self.query = self.query, ""
+        query: str = self.query
+        self.query = ""
         self._is_search = bool(query.strip())
         try:
             self._unsearched_rows = super().get_queryset(request, *args, **kwargs)
@@ -153,11 +155,7 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
         if ORDER_VAR not in self.params or leading in (default[0], "-pk"):
             return default
         # Equal rows in the direction of their column, so that one index serves both directions.
-        sign = "-" if leading.startswith("-") else ""
-        return [
-            leading,
-            *(f"{sign}{term.removeprefix('-')}" for term in default if term != leading),
-        ]
+        return [leading, "-pk" if leading.startswith("-") else "pk"]
 
     def get_ordering_field(self, field_name: Any) -> Any:
         is_sortable = self.sortable_by is None or field_name in self.sortable_by

@@ -91,7 +91,7 @@ class TextIndex:
         if not _has_fts5():
             return False
         columns = ", ".join(self.columns)
-        table, pk = self.model._meta.db_table, self.model._meta.pk.attname
+        table, pk = self.model._meta.db_table, str(self.model._meta.pk.column)
         self._run(
             [
                 *self._drop_triggers(),

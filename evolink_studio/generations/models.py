@@ -173,10 +173,10 @@ class Generation(models.Model):
             models.Index(
                 fields=["state", "charge", "-created_at", "-id"], name="generation_state_charge"
             ),
-            models.Index(fields=["credits_charged", "created_at", "id"], name="generation_cost"),
+            models.Index(fields=["credits_charged", "id"], name="generation_cost"),
             *(
                 models.Index(
-                    fields=[column, "credits_charged", "created_at", "id"],
+                    fields=[column, "credits_charged", "id"],
                     name=f"generation_cost_{name}",
                 )
                 for column, name in (

@@ -87,7 +87,7 @@ class Asset(models.Model):
             models.Index(fields=["kind", "-created_at", "-id"], name="asset_by_kind"),
             models.Index(fields=["origin", "-created_at", "-id"], name="asset_by_origin"),
             models.Index(fields=["format", "-created_at", "-id"], name="asset_by_format"),
-            models.Index(fields=["size_bytes", "created_at", "id"], name="asset_by_size"),
+            models.Index(fields=["size_bytes", "id"], name="asset_by_size"),
             models.Index(fields=["owner", "origin", "size_bytes"], name="asset_space"),
         ]
         constraints = [

@@ -13,6 +13,10 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from evolink_studio.generations.search_index import PROMPT_INDEX
+from evolink_studio.library.search_index import NAME_INDEX
+
+SEARCH_INDEXES = (PROMPT_INDEX, NAME_INDEX)
 PACKAGE = Path(__file__).resolve().parent.parent
 TEMPLATE_DATABASE = Path(sys.prefix) / "empty-studio.sqlite3"
 
@@ -21,6 +25,8 @@ def ensure_database() -> None:
     """Create or migrate the database; one that is up to date is left alone."""
     copy_path = _copy_template()
     if _is_current(is_copy=copy_path is not None):
+        for index in SEARCH_INDEXES:
+            index.keep()  # the database may come from a machine whose SQLite is another one
         return
     if copy_path:  # made by other code than this: begin without it
         connection.close()

@@ -61,7 +61,7 @@ class AllowanceAdmin(StaffReadAdmin):
     search_help_text = gettext_lazy("Person or group")
     autocomplete_fields = ("user", "group")
     ordering = ("user__username", "group__name", "pk")
-    list_per_page = 50
+    list_per_page = 40
     actions = ("raise_amounts",)
     fieldsets = (
         (gettext_lazy("For whom"), {"fields": ("user", "group", "is_shared", "is_active")}),

@@ -1,9 +1,10 @@
 """The log of callbacks, with an action that reads their tasks again."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
@@ -11,7 +12,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import ChoicesCheckboxFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import (
+    CheckboxFilter,
+    ChoicesCheckboxFilter,
+    RangeDateTimeFilter,
+)
 
 from evolink_studio.core import term_search
 from evolink_studio.core.admin import ReadOnlyAdmin, badge_column
@@ -20,6 +25,7 @@ from evolink_studio.core.term_search import Meaning
 from evolink_studio.generations.admin.actions import refresh_selected
 from evolink_studio.generations.admin.columns import STATE_COLOURS
 from evolink_studio.generations.models import CallbackDelivery, Generation
+from evolink_studio.generations.states import State
 
 
 def _list_meanings(term: str) -> Iterator[Meaning]:
@@ -29,6 +35,35 @@ def _list_meanings(term: str) -> Iterator[Meaning]:
     yield Meaning(Q(reported_task_id=term))
     generations = Generation.objects.filter(task_id=term).values_list("pk", flat=True)
     yield from (Meaning(Q(generation=pk)) for pk in generations)
+
+
+# Most callbacks are about these: the newest are walked through until a page is full.
+_USUAL_STATES = frozenset({State.COMPLETED, State.FAILED})
+
+
+class GenerationStateFilter(CheckboxFilter):  # type: ignore[misc]  # unfold has no types
+    """By the state of their generations."""
+
+    title = gettext_lazy("state")
+    parameter_name = "generation_state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(value, str(label)) for value, label in State.choices]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[CallbackDelivery]
+    ) -> QuerySet[CallbackDelivery]:
+        states = set(self.value() or ())
+        if not states:
+            return queryset
+        condition = Q(pk__in=[])
+        if usual_states := states & _USUAL_STATES:
+            about = Generation.objects.filter(pk=OuterRef("generation"), state__in=usual_states)
+            condition |= Q(Exists(about))
+        if rare_states := states - _USUAL_STATES:
+            generations = Generation.objects.filter(state__in=rare_states).order_by()
+            condition |= Q(generation__in=generations.values("pk"))
+        return queryset.filter(condition)
 
 
 @admin.register(CallbackDelivery)
@@ -46,7 +81,7 @@ class CallbackDeliveryAdmin(ReadOnlyAdmin):
     )
     list_filter = (
         ("rejection", ChoicesCheckboxFilter),
-        ("generation__state", ChoicesCheckboxFilter),
+        GenerationStateFilter,
         ("received_at", RangeDateTimeFilter),
     )
     list_filter_submit = True

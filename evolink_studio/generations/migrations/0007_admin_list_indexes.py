@@ -41,34 +41,34 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="generation",
             index=models.Index(
-                fields=["credits_charged", "created_at", "id"], name="generation_cost"
+                fields=["credits_charged", "id"], name="generation_cost"
             ),
         ),
         migrations.AddIndex(
             model_name="generation",
             index=models.Index(
-                fields=["owner", "credits_charged", "created_at", "id"],
+                fields=["owner", "credits_charged", "id"],
                 name="generation_cost_by_owner",
             ),
         ),
         migrations.AddIndex(
             model_name="generation",
             index=models.Index(
-                fields=["state", "credits_charged", "created_at", "id"],
+                fields=["state", "credits_charged", "id"],
                 name="generation_cost_by_state",
             ),
         ),
         migrations.AddIndex(
             model_name="generation",
             index=models.Index(
-                fields=["model_id", "credits_charged", "created_at", "id"],
+                fields=["model_id", "credits_charged", "id"],
                 name="generation_cost_by_model",
             ),
         ),
         migrations.AddIndex(
             model_name="generation",
             index=models.Index(
-                fields=["charge", "credits_charged", "created_at", "id"],
+                fields=["charge", "credits_charged", "id"],
                 name="generation_cost_by_charge",
             ),
         ),

@@ -70,6 +70,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="asset",
-            index=models.Index(fields=["size_bytes", "created_at", "id"], name="asset_by_size"),
+            index=models.Index(fields=["size_bytes", "id"], name="asset_by_size"),
         ),
     ]
