@@ -21,6 +21,7 @@ MEASURE_NAMES = (
     "reads",
     "screen",
     "start",
+    "worker_memory",
     "watchers",
     "library",
     "history",

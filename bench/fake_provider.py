@@ -1,8 +1,9 @@
 """A scripted provider in a process of its own: it answers reads after 50 ms and notes when it did.
 
-Every task id is in the making until `POST /bench/finish/<id>`. `GET /bench/reads` tells when each
-task was read (seconds of the machine's monotonic clock), `GET /bench/paid` how many POSTs for a
-film came. Raw asyncio, because it must never be what is waited for.
+Every task id is in the making until `POST /bench/finish/<id>`, or none with `--done`. `GET
+/bench/reads` tells when each task was read (seconds of the machine's monotonic clock), `GET
+/bench/paid` how many POSTs for a film came. Raw asyncio, because it must never be what is waited
+for.
 """
 
 import argparse
@@ -35,6 +36,7 @@ class ProviderState:
     reads_per_percent: int
     video: bytes
     base_url: str
+    is_all_done: bool = False
     read_times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     finished_ids: set[str] = field(default_factory=set)
     paid_count: int = 0
@@ -42,7 +44,7 @@ class ProviderState:
     def read_task(self, task_id: str) -> bytes:
         times = self.read_times[task_id]
         times.append(time.monotonic())
-        is_done = task_id in self.finished_ids
+        is_done = self.is_all_done or task_id in self.finished_ids
         return TASK_TEMPLATE.format(
             id=task_id,
             status="completed" if is_done else "processing",
@@ -104,9 +106,11 @@ class ProviderConnection(asyncio.Protocol):
             self._transport.write(reply)
 
 
-async def serve_until_terminated(port: int, reads_per_percent: int, video: bytes) -> None:
+async def serve_until_terminated(
+    port: int, reads_per_percent: int, video: bytes, *, is_all_done: bool
+) -> None:
     """Until SIGTERM."""
-    state = ProviderState(reads_per_percent, video, f"http://127.0.0.1:{port}")
+    state = ProviderState(reads_per_percent, video, f"http://127.0.0.1:{port}", is_all_done)
     loop, stop_event = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop_event.set)
     server = await loop.create_server(
@@ -121,9 +125,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--every", type=int, required=True, help="reads that bring one percent")
     parser.add_argument("--film", type=Path)
+    parser.add_argument("--done", action="store_true", help="every task is done when it is read")
     arguments = parser.parse_args()
     video = arguments.film.read_bytes() if arguments.film else b""
-    asyncio.run(serve_until_terminated(arguments.port, arguments.every, video))
+    asyncio.run(
+        serve_until_terminated(arguments.port, arguments.every, video, is_all_done=arguments.done)
+    )
 
 
 if __name__ == "__main__":

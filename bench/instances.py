@@ -45,10 +45,13 @@ class BenchInstance:
 
     @contextmanager
     def use_database(self) -> Iterator[None]:
-        """Let Django in this process use this instance."""
+        """Let Django in this process use this instance. On PostgreSQL there is one for all."""
         from django.db import connection
 
         connection.close()
+        if connection.vendor == "postgresql":
+            yield
+            return
         connection.settings_dict["NAME"] = str(self.folder / DATABASE_NAME)
         try:
             yield
@@ -66,11 +69,16 @@ class BenchInstance:
 
     @contextmanager
     def run_fake_provider(
-        self, *, reads_per_percent: int = 1_000_000, video: Path | None = None
+        self,
+        *,
+        reads_per_percent: int = 1_000_000,
+        video: Path | None = None,
+        is_all_done: bool = False,
     ) -> Iterator[BenchProcess]:
         """The scripted provider: progress grows by one percent with every so many reads."""
         arguments = ["--port", str(self.port + 1), "--every", str(reads_per_percent)]
         arguments += ["--film", str(video)] if video else []
+        arguments += ["--done"] if is_all_done else []
         with self.run_process(
             "provider", [sys.executable, "-m", "bench.fake_provider", *arguments]
         ) as process:
@@ -105,7 +113,7 @@ class InstanceFactory:
     def create_instance(self, *, is_empty: bool = False) -> Iterator[BenchInstance]:
         """A new instance, with a migrated database unless it is to be empty."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        if not is_empty:
+        if not is_empty and (self.folder / "prepared" / DATABASE_NAME).exists():
             shutil.copy(self.folder / "prepared" / DATABASE_NAME, folder)
         try:
             yield BenchInstance(folder, find_free_port_pair())
@@ -114,8 +122,11 @@ class InstanceFactory:
 
 
 @contextmanager
-def prepare_instances() -> Iterator[InstanceFactory]:
-    """Prepare everything once: Django in this process, a database, the static files."""
+def prepare_instances(*, database_url: str = "") -> Iterator[InstanceFactory]:
+    """Prepare everything once: Django in this process, a database, the static files.
+
+    `database_url`: an empty database on PostgreSQL, for all; without it each has its SQLite.
+    """
     with tempfile.TemporaryDirectory(prefix="studio-bench-") as name:
         folder = Path(name)
         for variable in STUDIO_VARIABLES:
@@ -125,7 +136,7 @@ def prepare_instances() -> Iterator[InstanceFactory]:
             "BENCH_STATIC": str(folder / "static"),
             "STUDIO_DATA": str(folder / "prepared"),
             "SECRET_KEY": SECRET_KEY,
-        }
+        } | ({"DATABASE_URL": database_url} if database_url else {})
         (folder / "prepared").mkdir()
         for command in ("migrate", "collectstatic"):
             arguments = [sys.executable, str(ROOT / "manage.py"), command, "--noinput", "-v0"]

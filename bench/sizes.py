@@ -13,7 +13,10 @@ class BenchSize:
     submit_count: int
     loads: tuple[tuple[int, int], ...]
     read_seconds: float  # at least; always three intervals or more
+    kill_load: tuple[int, int]  # as in `loads`, when one of two workers is killed
+    after_kill_seconds: float
     film_count: int  # finished one after the other
+    saved_film_count: int  # many at once
     start_count: int
     watcher_count: int
     watch_seconds: float
@@ -31,7 +34,10 @@ SMALL = BenchSize(
     submit_count=60,
     loads=((1_000, 3), (3_000, 3), (10_000, 10)),
     read_seconds=12,
+    kill_load=(1_000, 3),
+    after_kill_seconds=25,
     film_count=16,
+    saved_film_count=200,
     start_count=2,
     watcher_count=200,
     watch_seconds=10,
@@ -48,7 +54,10 @@ FULL = BenchSize(
     submit_count=300,
     loads=((1_000, 3), (3_000, 3), (10_000, 10)),
     read_seconds=30,
+    kill_load=(5_000, 10),
+    after_kill_seconds=150,
     film_count=60,
+    saved_film_count=5_000,
     start_count=5,
     watcher_count=200,
     watch_seconds=40,
