@@ -59,6 +59,8 @@ ACCESS_TABLE = {
     "callback": AccessRow(post=204, args=("token",), is_public=True, needs_csrf_token=False),
     "asset": AccessRow(get=200, args=("clip",), is_private=True),
     "asset_poster": AccessRow(get=200, args=("clip",), is_private=True),
+    "asset_small_poster": AccessRow(get=200, args=("clip",), is_private=True),
+    "asset_large_poster": AccessRow(get=200, args=("clip",), is_private=True),
     "asset_download": AccessRow(get=200, args=("clip",), is_private=True),
     "edit_asset": AccessRow(post=200, args=("image",), is_private=True, data={"action": "jpeg"}),
     "frame": AccessRow(post=200, args=("clip",), is_private=True, data={"second": "1"}),
@@ -131,7 +133,7 @@ def owned_objects(tmp_path):
         mime="video/mp4",
         content=make_video(tmp_path / "clip.mp4").read_bytes(),
     )
-    clip.poster = AssetFactory(owner=owner).file
+    clip.poster = clip.poster_small = clip.poster_large = AssetFactory(owner=owner).file
     clip.save()
     completed = GenerationFactory(owner=owner, state="completed")
     GeneratedVideo.objects.create(generation=completed, asset=clip, position=0)

@@ -19,7 +19,8 @@ from tests.test_access import (
 pytestmark = pytest.mark.django_db
 __all__ = ["owned_objects"]  # a fixture
 
-MEDIA_PAGES = {"asset", "asset_poster", "asset_download"}
+POSTERS = {"asset_poster", "asset_small_poster", "asset_large_poster"}
+MEDIA_PAGES = {"asset", "asset_download", *POSTERS}
 MEDIA_RULE = "private, max-age=86400, immutable"
 
 

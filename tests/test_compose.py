@@ -1,4 +1,7 @@
-"""`compose.yaml` and `Dockerfile` are read by people; these tests see that what they say is so."""
+"""`compose.yaml` and `Dockerfile` are read by people; these tests see that what they say is so.
+
+Where a container engine is at hand, `test_compose_engine.py` starts them as well.
+"""
 
 import json
 import re
@@ -7,53 +10,24 @@ import tomllib
 from typing import Any
 
 import pytest
+import yaml
 from django.core.management import get_commands, load_command_class
 
 from evolink_studio.environment import ROOT, Environment
 from evolink_studio.operations.process_commands import build_web_command
+from evolink_studio.operations.supervisor import SHUTDOWN_TIMEOUT_SECONDS
+from evolink_studio.worker.worker import DRAIN_TIMEOUT_SECONDS
 
-STOP_GRACE_SECONDS = 25  # seconds for ending in good order
+VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
+KNOWN_KEYS = {  # of a service: each is looked at below
+    "build", "command", "depends_on", "deploy", "environment", "healthcheck", "image", "ports",
+    "restart", "stop_grace_period", "volumes",
+}  # fmt: skip
 ENVIRONMENT_NAMES = {field.validation_alias for field in Environment.model_fields.values()}
 
 
-class YamlLines:
-    """The little of YAML that the file uses: maps, lists of words, `&name` and `<<: *name`."""
-
-    def __init__(self, text: str) -> None:
-        bare = [re.sub(r"(^|\s)#.*", "", line).rstrip() for line in text.splitlines()]
-        self._lines = [line for line in bare if line]
-        self._anchors: dict[str, dict[str, Any]] = {}
-
-    def parse_block(self, depth: int = 0) -> Any:
-        """What stands at this depth and below, up to a line further left."""
-        if self._is_at(depth) and self._lines[0].lstrip().startswith("- "):
-            return list(self._items(depth))
-        mapping: dict[str, Any] = {}
-        while self._is_at(depth):
-            name, _, value = self._lines.pop(0).strip().partition(":")
-            value = value.strip()
-            if name == "<<":
-                mapping = {**self._anchors[value.removeprefix("*")], **mapping}
-            elif value and not value.startswith("&"):
-                mapping[name] = json.loads(value) if value.startswith("[") else value
-            else:
-                mapping[name] = self.parse_block(self._depth()) if self._depth() > depth else {}
-            if value.startswith("&"):
-                self._anchors[value.removeprefix("&")] = mapping[name]
-        return mapping
-
-    def _items(self, depth: int):
-        while self._is_at(depth):
-            yield self._lines.pop(0).strip().removeprefix("- ")
-
-    def _depth(self) -> int:
-        return len(self._lines[0]) - len(self._lines[0].lstrip()) if self._lines else 0
-
-    def _is_at(self, depth: int) -> bool:
-        return bool(self._lines) and self._depth() == depth
-
-
-COMPOSE = YamlLines((ROOT / "compose.yaml").read_text()).parse_block()
+COMPOSE_TEXT = (ROOT / "compose.yaml").read_text()
+COMPOSE = yaml.safe_load(COMPOSE_TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 STUDIO_SERVICES = {
     name: service for name, service in SERVICES.items() if service.get("build") == "."
@@ -68,7 +42,7 @@ DOCKERFILE_LINES = [
 def service_environment(service: dict[str, Any]) -> dict[str, str]:
     """Its environment as it would be, with something for what only an operator knows."""
     return {
-        name: re.sub(r"\$\{\w+:([-?])([^}]*)\}", lambda m: m[2] if m[1] == "-" else "given", value)
+        name: VARIABLE.sub(lambda m: m[3] if m[2] == "-" else "given", value)
         for name, value in service["environment"].items()
     }
 
@@ -115,7 +89,67 @@ def test_every_service_runs_a_command_that_exists(name):
 
 @pytest.mark.parametrize("name", STUDIO_SERVICES)
 def test_what_is_in_progress_has_time_to_end(name):
-    assert int(STUDIO_SERVICES[name]["stop_grace_period"].removesuffix("s")) > STOP_GRACE_SECONDS
+    seconds = int(STUDIO_SERVICES[name]["stop_grace_period"].removesuffix("s"))
+    (web_seconds,) = re.findall(r"--graceful-timeout (\d+)", SERVICES["web"]["command"])
+    assert seconds > max(SHUTDOWN_TIMEOUT_SECONDS, DRAIN_TIMEOUT_SECONDS, int(web_seconds))
+
+
+def test_the_commands_are_those_of_the_procfile():
+    """But for the address: here it is the container's, and which port is the proxy's affair."""
+    lines = (line.partition(": ") for line in (ROOT / "Procfile").read_text().splitlines())
+    expand = {"BIND": "0.0.0.0"}
+    command_by_name = {
+        name: VARIABLE.sub(lambda m: expand.get(m[1], m[3] or ""), command)
+        for name, _, command in lines
+    }
+    assert SERVICES["web"]["command"] == command_by_name["web"]
+    assert SERVICES["worker"]["command"] == command_by_name["worker"]
+    # The static files are in the image.
+    migrate, collect = command_by_name["release"].split(" && ")
+    assert SERVICES["migrate"]["command"] == migrate
+    assert collect.removeprefix("python ") in (ROOT / "Dockerfile").read_text()
+
+
+def test_every_variable_that_a_person_sets_is_explained():
+    settings_table = (ROOT / "README.md").read_text()
+    opening = COMPOSE_TEXT.partition("name:")[0]
+    for name, kind, _ in VARIABLE.findall(COMPOSE_TEXT):
+        assert f"`{name}`" in settings_table or f"{name}=" in opening, name
+        # Without it nothing starts, so the command at the top gives it.
+        assert kind == "-" or f"{name}=" in opening, name
+    assert len(VARIABLE.findall(COMPOSE_TEXT)) == COMPOSE_TEXT.count("${")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_nothing_is_said_that_no_test_reads(name):
+    assert set(SERVICES[name]) <= KNOWN_KEYS
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_a_service_waits_for_comes(name):
+    for other, wait in SERVICES[name].get("depends_on", {}).items():
+        if wait["condition"] == "service_healthy":
+            assert "healthcheck" in SERVICES[other]
+        elif wait["condition"] == "service_completed_successfully":
+            assert SERVICES[other]["restart"] == "on-failure", "else it would run for ever"
+        else:
+            assert wait["condition"] == "service_started"
+            assert other in SERVICES
+
+
+def test_what_must_outlive_a_container_lies_in_a_volume():
+    mounts = [mount for s in SERVICES.values() for mount in s.get("volumes", [])]
+    named_volumes = {mount.partition(":")[0] for mount in mounts if mount[0] not in "./"}
+    assert named_volumes == set(COMPOSE["volumes"])
+    assert all((ROOT / mount.partition(":")[0]).exists() for mount in mounts if mount[0] == ".")
+    (data_folder,) = (arguments for word, _, arguments in DOCKERFILE_LINES if word == "VOLUME")
+    assert all(data_folder in service["volumes"] for service in STUDIO_SERVICES.values())
+
+
+def test_no_two_services_want_one_port_and_none_is_open_to_the_world():
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert len({port.split(":")[1] for port in ports}) == len(ports)
 
 
 def test_nothing_starts_on_tables_of_yesterday():
@@ -143,12 +177,20 @@ def test_people_reach_web_through_the_proxy_alone():
     (bind,) = re.findall(r"--bind 0\.0\.0\.0:(\d+) ", SERVICES["web"]["command"])
     assert f"proxy_pass http://web:{bind}" in PROXY_LINES
     assert SERVICES["proxy"]["depends_on"]["web"]["condition"] == "service_healthy"
-    assert SERVICES["proxy"]["healthcheck"]["test"][-1].endswith("/healthz")
+    (listen,) = (line.split()[1] for line in PROXY_LINES if line.startswith("listen "))
+    assert SERVICES["proxy"]["healthcheck"]["test"][-1] == "http://127.0.0.1/healthz"
+    assert [port.split(":")[-1] for port in SERVICES["proxy"]["ports"]] == [listen]
 
 
 def test_the_proxy_takes_slow_connections_off_web():
     assert {"proxy_request_buffering on", "proxy_buffering on"} <= set(PROXY_LINES)
     assert {"client_header_timeout 20s", "client_body_timeout 30s"} <= set(PROXY_LINES)
+
+
+def test_the_proxy_waits_longer_than_an_answer_takes():
+    """Longer than web has to end in good order, else the proxy would answer 504 in its place."""
+    (seconds,) = (line.split()[1] for line in PROXY_LINES if line.startswith("proxy_read_timeout"))
+    assert int(seconds.removesuffix("s")) > SHUTDOWN_TIMEOUT_SECONDS
 
 
 def test_what_the_proxy_lets_through_is_more_than_an_upload():

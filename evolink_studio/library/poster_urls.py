@@ -34,9 +34,9 @@ def build_poster_urls(asset: Asset) -> PosterUrls:
         return PosterUrls()
     medium = reverse("asset_poster", args=[asset.pk])
     return PosterUrls(
-        small=reverse("asset_poster", args=[asset.pk, "small"]),
+        small=reverse("asset_small_poster", args=[asset.pk]),
         medium=medium,
-        large=reverse("asset_poster", args=[asset.pk, "large"]) if asset.poster_large else medium,
+        large=reverse("asset_large_poster", args=[asset.pk]) if asset.poster_large else medium,
     )
 
 

@@ -17,7 +17,7 @@ from evolink_studio.library.file_responses import (
     serve_asset_file,
 )
 from evolink_studio.library.forms import EditForm, FrameForm, KindForm, UrlImportForm
-from evolink_studio.library.models import POSTER_FIELD_BY_SIZE, Asset
+from evolink_studio.library.models import Asset
 from evolink_studio.library.picker import render_picker
 from evolink_studio.library.poster_urls import build_poster_urls
 from evolink_studio.library.queries import get_asset_or_404
@@ -45,8 +45,6 @@ def asset_poster(
     request: AuthenticatedHttpRequest, pk: int, size: str = "medium"
 ) -> HttpResponseBase:
     """The poster of a file: small, medium or large."""
-    if size not in POSTER_FIELD_BY_SIZE:
-        raise Http404
     shown_asset = get_asset_or_404(request.user, pk)
     if size == "small":
         services.ensure_small_poster(shown_asset, timezone.now())

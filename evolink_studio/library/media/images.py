@@ -89,7 +89,7 @@ def normalize_image(content: bytes) -> EncodedImage:
         if decoded.format in {"AVIF", "HEIF"} and image.mode == "RGBA":
             stored_format = "png"
         encoded_image = encode_image(image, stored_format)
-        return replace(encoded_image, source_size=_get_source_size(image, decoded))
+        return replace(encoded_image, source_size=_get_source_size(encoded_image, decoded))
 
 
 def fit_image(content: bytes, format: str, width: int, height: int) -> EncodedImage:
@@ -166,12 +166,12 @@ def _rotate_upright(image: Image.Image, decoded: DecodedImage) -> Image.Image:
     return image if transpose is None else image.transpose(transpose)
 
 
-def _get_source_size(image: Image.Image, decoded: DecodedImage) -> tuple[int, int] | None:
+def _get_source_size(kept: EncodedImage, decoded: DecodedImage) -> tuple[int, int] | None:
     """What the picture had, upright, before it was scaled down; None if it was not."""
     width, height = decoded.source_size
     is_turned = decoded.orientation >= 5
     source_size = (height, width) if is_turned else (width, height)
-    return source_size if source_size[0] > image.width else None
+    return source_size if source_size[0] > kept.width else None
 
 
 def _flatten_alpha(image: Image.Image) -> Image.Image:
