@@ -25,6 +25,7 @@ MEASURE_NAMES = (
     "watchers",
     "library",
     "history",
+    "media",
 )
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
-from django.db import Error
+from django.db import Error, connection
 from django.db.models import Count, Min, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
@@ -30,6 +30,10 @@ from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 from evolink_studio.generations.usage_report import UsageFilter, sum_usage
 
 OUTCOME_PERIOD = timedelta(hours=24)
+_SIZE_QUERY_BY_VENDOR = {
+    "postgresql": "SELECT pg_database_size(current_database())",
+    "sqlite": "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+}
 MetricFamilies = Iterator[GaugeMetricFamily]
 
 
@@ -54,7 +58,7 @@ def _is_authorized(authorization: str) -> bool:
 
 
 class StudioCollector(Collector):
-    """The metrics as of `now`. Six queries, none of which scans all ended generations."""
+    """The metrics as of `now`. Eight queries, none of which scans all ended generations."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
@@ -72,6 +76,9 @@ class StudioCollector(Collector):
             _collect_workers,
         ):
             yield from collect_group(self._now)
+        yield _build_gauge(
+            "database_bytes", "Size of the database, with its indexes.", _get_database_bytes()
+        )
         yield _build_gauge(
             "disk_free_bytes", "Free on the disk of the web server.", _get_free_disk_bytes()
         )
@@ -171,6 +178,12 @@ def _collect_workers(now: datetime) -> MetricFamilies:
     yield _build_labelled_gauge(
         "worker_disk_free_bytes", "Free on the disk of a worker.", "worker", disks
     )
+
+
+def _get_database_bytes() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_SIZE_QUERY_BY_VENDOR[connection.vendor])
+        return int(cursor.fetchone()[0])
 
 
 def _get_free_disk_bytes() -> int:

@@ -3,6 +3,7 @@
 import pytest
 from django.core.files.storage import default_storage
 from django.db import OperationalError
+from django.urls import reverse
 
 from evolink_studio.library import services, storage
 from evolink_studio.library.exceptions import StorageUnavailable
@@ -28,14 +29,25 @@ def old_asset(large_asset):
     return Asset.objects.get()
 
 
+URL_NAMES = {
+    "small": "asset_small_poster",
+    "medium": "asset_poster",
+    "large": "asset_large_poster",
+}
+
+
+def request_poster(client, asset, size):
+    return client.get(reverse(URL_NAMES[size], args=[asset.pk]))
+
+
 def get_poster(client, asset, size):
-    reply = client.get(f"/library/{asset.pk}/poster/{size}")
+    reply = request_poster(client, asset, size)
     assert reply.status_code == 200
     return decode_image(b"".join(reply)), reply
 
 
 def test_sizes_and_their_fields_are_the_same_everywhere():
-    assert set(POSTER_SIDES) == set(POSTER_FIELD_BY_SIZE)
+    assert set(POSTER_SIDES) == set(POSTER_FIELD_BY_SIZE) == set(URL_NAMES)
     assert list(POSTER_SIDES.values()) == sorted(POSTER_SIDES.values(), reverse=True)
 
 
@@ -46,13 +58,12 @@ def test_each_size_is_stored_and_sent(owner_client, large_asset):
         assert (poster.format, poster.size) == ("WEBP", (side, side * 9 // 16))
         tags.add(reply["ETag"])
     assert len(tags) == len(POSTER_SIDES)
-    assert owner_client.get(f"/library/{large_asset.pk}/poster/huge").status_code == 404
 
 
 def test_no_size_is_shown_to_anybody_else(client, stranger, large_asset):
     client.force_login(stranger)
     for size in POSTER_SIDES:
-        assert client.get(f"/library/{large_asset.pk}/poster/{size}").status_code == 404
+        assert request_poster(client, large_asset, size).status_code == 404
 
 
 def test_the_small_poster_of_an_old_file_is_made_once_when_it_is_looked_at(

@@ -55,6 +55,7 @@ def test_an_empty_studio_has_metrics(client, db):
     assert samples["generations", "queued"] == 0
     assert samples["credits_reserved",] == 0
     assert samples["disk_free_bytes",] > 0
+    assert samples["database_bytes",] > 100_000
 
 
 def test_the_queue_is_counted_with_its_lateness(client, ada):
@@ -124,7 +125,7 @@ def test_the_number_of_questions_does_not_grow_with_the_studio(
 ):
     for state in State:
         GenerationFactory.create_batch(3, owner=ada, state=state)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         get_metrics(client)
 
 

@@ -32,7 +32,7 @@ _TRANSPARENCY_BYTES = {_GREY: 2, _RGB: 6}
 _COLOUR_TYPE_BY_MODE = {"RGB": 2, "RGBA": 6}
 _FILTER_UP = b"\2"  # in front of a row of which the row above was subtracted
 _PACKING_LEVEL = 2
-_BAND_BYTES = 4 * 1024 * 1024
+_BAND_BYTES = 1024 * 1024  # of pixels, filtered at a time
 
 
 @dataclass(frozen=True)
