@@ -29,7 +29,7 @@ from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
 LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 PAGE_SIZE = 24
-MAX_DEPTH = 20 * PAGE_SIZE  # more would make a page that a phone cannot hold
+MAX_DEPTH = 20 * PAGE_SIZE  # films; with more, a page answers slowly to whoever presses a key
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,15 @@ TABS: Mapping[str, GalleryTab] = {
 
 @dataclass(frozen=True)
 class GalleryPage:
-    """Some films of a tab, newest first. URLs are "" where nothing more follows."""
+    """Some films of a tab, newest first. URLs are "" where nothing more follows.
+
+    `is_full`: what follows comes on a page of its own.
+    """
 
     rows: list[Generation]
     newer_url: str = ""
     next_url: str = ""
+    is_full: bool = False
 
 
 @login_required
@@ -84,7 +88,8 @@ def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
     """A page of cards; `of` names the tab, `before` and `id` are the cursor.
 
     `through` and `id` instead: everything from the newest to that one, as far as MAX_DEPTH. It is
-    the address of a list that was lengthened, so that Back leads to the same films.
+    the address of a list that was lengthened, so that Back leads to the same films. A request that
+    lengthens it says in `shown` how many films stand there.
     """
     now = timezone.now()
     tab = TABS.get(request.GET.get("of", ""), COMPLETED_TAB)
@@ -94,6 +99,7 @@ def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
         "cards": [present_gallery_item(row, now=now, positions=positions) for row in page.rows],
         "newer_url": page.newer_url,
         "next_url": page.next_url,
+        "is_full": page.is_full,
         "tab": tab,
         "tabs": TABS.values(),
         "now": now,
@@ -137,17 +143,20 @@ def _load_page(request: AuthenticatedHttpRequest, tab: GalleryTab) -> GalleryPag
         return GalleryPage(
             rows,
             newer_url=tab.url if len(newest_rows) > MAX_DEPTH else "",
-            next_url=_next_url(tab, rows[-1]) if more_rows and rows else "",
+            next_url=_next_url(tab, rows[-1], shown=len(rows)) if more_rows and rows else "",
+            is_full=len(rows) >= MAX_DEPTH,
         )
+    cursor = _parse_cursor(request, "before")
     rows = queries.get_gallery_page(
-        request.user,
-        cursor=_parse_cursor(request, "before"),
-        limit=PAGE_SIZE + 1,
-        states=tab.states,
+        request.user, cursor=cursor, limit=PAGE_SIZE + 1, states=tab.states
     )
     has_more = len(rows) > PAGE_SIZE
+    shown = PAGE_SIZE + ((parse_id(request.GET.get("shown", "")) or 0) if request.htmx else 0)
     return GalleryPage(
-        rows[:PAGE_SIZE], next_url=_next_url(tab, rows[PAGE_SIZE - 1]) if has_more else ""
+        rows[:PAGE_SIZE],
+        newer_url=tab.url if cursor else "",
+        next_url=_next_url(tab, rows[PAGE_SIZE - 1], shown=shown) if has_more else "",
+        is_full=shown >= MAX_DEPTH,
     )
 
 
@@ -170,8 +179,8 @@ def _to_utc(moment: datetime) -> datetime:
         return FIRST_MOMENT if moment.year == FIRST_MOMENT.year else LAST_MOMENT
 
 
-def _next_url(tab: GalleryTab, last_row: Generation) -> str:
-    return tab.url_after(_cursor_of(last_row, "before"))
+def _next_url(tab: GalleryTab, last_row: Generation, *, shown: int) -> str:
+    return tab.url_after({**_cursor_of(last_row, "before"), "shown": str(shown)})
 
 
 def _cursor_of(row: Generation, name: str) -> dict[str, str]:

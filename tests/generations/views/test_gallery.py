@@ -181,6 +181,29 @@ def test_a_very_long_list_comes_back_from_its_end(ada_client, ada, monkeypatch):
     assert len(queries) <= 6
 
 
+def test_a_list_grows_to_a_depth_and_goes_on_with_a_new_page(ada_client, ada, monkeypatch):
+    monkeypatch.setattr(gallery, "MAX_DEPTH", 2 * PAGE_SIZE)
+    for n in range(3 * PAGE_SIZE + 1):
+        GenerationFactory(owner=ada, state=State.COMPLETED, created_at=NOW - timedelta(hours=n))
+    page = ParsedPage(ada_client.get("/films/"))
+    assert page.find_one("*[@id='load-more']/a").get("hx-get") == next_page_url(page)
+    full = ParsedPage(ada_client.get(next_page_url(page), headers=HTMX_HEADERS))
+    assert page.find_all("p[@class='load-more']/a[@href='/films/']") == []
+    assert full.find_one("*[@id='load-more']/a").get("hx-get") is None
+    next_page = ParsedPage(ada_client.get(next_page_url(full)))
+    assert len(list_film_ids(next_page)) == PAGE_SIZE
+    assert next_page.find_one("*[@id='load-more']/a").get("hx-get") == next_page_url(next_page)
+    assert next_page.find_all("p[@class='load-more']/a[@href='/films/']")
+
+
+@pytest.mark.parametrize("shown", ["x", "-1", "9" * 30])
+def test_a_number_of_films_that_cannot_be_counts_as_none(ada_client, ada, shown):
+    GenerationFactory.create_batch(PAGE_SIZE + 1, owner=ada, state=State.COMPLETED)
+    query = {"before": "2099-01-01T00:00:00Z", "id": "1", "shown": shown}
+    page = ParsedPage(ada_client.get("/films/", query, headers=HTMX_HEADERS))
+    assert next_page_url(page).endswith(f"shown={PAGE_SIZE}")
+
+
 def test_a_tile_says_its_generation_and_state_like_a_card(ada_client, ada):
     rows = {state: GenerationFactory(owner=ada, state=state) for state in State}
     for address in ("/films/", "/films/?of=making", "/films/?of=ended"):
