@@ -26,6 +26,8 @@ class BenchSize:
     rhythm_seconds: float  # of reading each task every 8 s
     idle_seconds: float  # that nobody uses a studio
     press_count: int  # that wake it
+    paint_rounds: int
+    interaction_rounds: int
 
 
 SMALL = BenchSize(
@@ -47,6 +49,8 @@ SMALL = BenchSize(
     rhythm_seconds=20,
     idle_seconds=12,
     press_count=5,
+    paint_rounds=3,
+    interaction_rounds=1,
 )
 FULL = BenchSize(
     poll_rounds=9,
@@ -67,6 +71,8 @@ FULL = BenchSize(
     rhythm_seconds=60,
     idle_seconds=60,
     press_count=15,
+    paint_rounds=9,
+    interaction_rounds=5,
 )
 
 
