@@ -78,7 +78,6 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
     query: str
     order: KeysetOrder
     page: KeyPage
-    query: str
     _is_search: bool
     _unsearched_rows: QuerySet[Any]
     _search_branches: list[Q] | None
