@@ -48,9 +48,9 @@ messages: ## Collect texts and compile the translations (needs gettext)
 budgets: ## Write anew what each page may weigh
 	RENEW_BUDGETS=yes $(BIN)/pytest -q tests/test_page_budgets.py
 
-bench: ## Print the figures
+bench: ## Print the figures; BENCH_SIZE=full measures a million, and on PostgreSQL too
 	@scripts/bootstrap $(PYTHON) requirements-dev.lock
-	$(BIN)/python -m bench
+	$(if $(filter full,$(BENCH_SIZE)),$(BIN)/python scripts/with-postgres )$(BIN)/python -m bench
 
 screenshots: ## Make the README's pictures from a running studio
 	@scripts/bootstrap $(PYTHON) requirements-dev.lock
