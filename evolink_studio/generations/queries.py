@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import (
@@ -24,6 +24,7 @@ from evolink_studio.generations.pipeline.queue import QueuePosition, get_queue_p
 from evolink_studio.generations.states import LIVE_STATES, State
 
 RECENT_LIMIT = 12
+TYPICAL_PERIOD = timedelta(days=90)
 SHOWN_RESULTS_LIMIT = 4  # on a card; the rest stands on a page of its own
 STATES_WITH_RESULTS = frozenset({State.SAVING, State.COMPLETED})
 # Columns that no card shows.
@@ -115,10 +116,15 @@ def get_last_model_id(user: User) -> str | None:
     return rows.values_list("model_id", flat=True).first()
 
 
-def get_typical_seconds(model_ids: Sequence[str]) -> dict[str, int]:
-    """Median seconds from acceptance to the end by model, of the last 200 completed. One query."""
+def get_typical_seconds(model_ids: Sequence[str], now: datetime) -> dict[str, int]:
+    """Median seconds from acceptance to the end by model, of the last 200 completed. One query.
+
+    Of the last TYPICAL_PERIOD: models of which there are none must not be looked for in everything.
+    """
     rows = (
-        Generation.objects.filter(state=State.COMPLETED, model_id__in=model_ids)
+        Generation.objects.filter(
+            created_at__gt=now - TYPICAL_PERIOD, state=State.COMPLETED, model_id__in=model_ids
+        )
         .exclude(accepted_at=None)
         .order_by("-created_at")
         .values_list("model_id", "accepted_at", "finished_at")[:200]

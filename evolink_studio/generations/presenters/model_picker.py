@@ -117,7 +117,7 @@ def present_models(
     selected_id: str, now: datetime, denied_ids: Container[str] = ()
 ) -> list[ModelCard]:
     """The picker; `denied_ids` are models that the person may not use. Two queries."""
-    typical_seconds = queries.get_typical_seconds(list(SPECS))
+    typical_seconds = queries.get_typical_seconds(list(SPECS), now)
     rate_cards = get_current_rate_cards(now=now)
     present = partial(
         _present_model,
