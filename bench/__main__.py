@@ -29,6 +29,7 @@ MEASURE_NAMES = (
     "library",
     "history",
     "media",
+    "usage",
 )
 
 

@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from evolink_studio.generations.search_index import PROMPT_INDEX
+from evolink_studio.generations.usage_rollup import ensure_rollup
 from evolink_studio.library.search_index import NAME_INDEX
 
 SEARCH_INDEXES = (PROMPT_INDEX, NAME_INDEX)
@@ -27,6 +28,7 @@ def ensure_database() -> None:
     if _is_current(is_copy=copy_path is not None):
         for index in SEARCH_INDEXES:
             index.keep()  # the database may come from a machine whose SQLite is another one
+        ensure_rollup()  # the last migration may have been killed before its end
         return
     if copy_path:  # made by other code than this: begin without it
         connection.close()

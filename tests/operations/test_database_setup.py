@@ -100,3 +100,16 @@ def test_a_database_that_is_there_stays(migrated_database, template_database, tm
     folder.mkdir()
     shutil.copy(migrated_database, folder / "studio.sqlite3")
     assert not is_copy(ensure_database_in(folder, template_database))
+
+
+def test_a_database_that_does_not_count_its_usage_is_mended_at_a_start(tmp_path, migrated_database):
+    """As after a kill between the last migration and what `migrate` does then."""
+    run_sql(migrated_database, "PRAGMA wal_checkpoint(TRUNCATE)")
+    database = Path(shutil.copy(migrated_database, tmp_path / "studio.sqlite3"))
+    count_triggers = (
+        "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%usagerollup%'"
+    )
+    assert run_sql(database, count_triggers) == [(3,)]
+    run_sql(database, "DROP TRIGGER generations_usagerollup_update")
+    ensure_database_in(tmp_path, tmp_path / "none")
+    assert run_sql(database, count_triggers) == [(3,)]
