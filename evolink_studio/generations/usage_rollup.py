@@ -19,9 +19,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Max, Min
+from django.db.models import QuerySet
 
 from evolink_studio.core.calendar import (
     get_day,
@@ -270,16 +271,22 @@ class Span:
 
 
 def _list_months(since: date | None = None) -> Iterator[Span]:
-    """Every month that has a generation or a row of the roll-up, and those between. Two queries."""
-    moments = Generation.objects.aggregate(first=Min("accounted_at"), last=Max("accounted_at"))
-    starts = UsageRollup.objects.aggregate(first=Min("starts_on"), last=Max("starts_on"))
-    days = [get_day(moment) for moment in moments.values() if moment]
-    days += [day for day in starts.values() if day]
+    """Every month that has a generation or a row of the roll-up, and those between. Six queries."""
+    days = [*map(get_day, _find_ends(Generation.objects.all(), "accounted_at"))]
+    for period in Period:
+        days += _find_ends(UsageRollup.objects.filter(period=period), "starts_on")
     first_day = get_month_start(max(min(days), since or date.min)) if days else date.max
     while days and first_day <= max(days):
         end = get_next_month_start(first_day)
         yield Span(first_day, end)
         first_day = end
+
+
+def _find_ends(rows: "QuerySet[Any]", column: str) -> list[Any]:
+    """The least and the greatest value; [] without rows. SQLite has an index for one at a time."""
+    values = rows.values_list(column, flat=True)
+    ends = (values.order_by(f"{sign}{column}").first() for sign in ("", "-"))
+    return [end for end in ends if end is not None]
 
 
 def rebuild() -> None:
