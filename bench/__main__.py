@@ -30,6 +30,7 @@ MEASURE_NAMES = (
     "history",
     "media",
     "usage",
+    "admin_lists",
 )
 
 
