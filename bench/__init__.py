@@ -15,5 +15,6 @@ generation_rows.py    generations in a wanted state
 sample_film.py        a short film
 fake_provider.py      the scripted provider (a process)
 worker.py             the worker with a wanted interval between two reads (a process)
+peers/                the same page with Gradio and Streamlit, in an environment of their own
 settings.py, urls.py, views.py   the studio's settings with one bare view more
 """

@@ -26,6 +26,7 @@ MEASURE_NAMES = (
     "start",
     "worker_memory",
     "watchers",
+    "peers",
     "library",
     "history",
     "media",

@@ -21,6 +21,7 @@ class BenchSize:
     watcher_count: int
     watch_seconds: float
     real_watch_seconds: float  # whole multiples of the worker's interval
+    installs_peers: bool  # what the watchers are compared with; it takes minutes, once
     library_size: int  # generations of one person
     history_sizes: tuple[int, ...]  # generations of everybody, the smallest to compare with
     rhythm_seconds: float  # of reading each task every 8 s
@@ -44,6 +45,7 @@ SMALL = BenchSize(
     watcher_count=200,
     watch_seconds=10,
     real_watch_seconds=16,
+    installs_peers=False,
     library_size=20_000,
     history_sizes=(10_000,),
     rhythm_seconds=20,
@@ -66,6 +68,7 @@ FULL = BenchSize(
     watcher_count=200,
     watch_seconds=40,
     real_watch_seconds=48,
+    installs_peers=True,
     library_size=100_000,
     history_sizes=(10_000, 1_000_000),
     rhythm_seconds=60,

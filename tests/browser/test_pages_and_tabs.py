@@ -127,18 +127,6 @@ def test_an_idle_tab_shows_what_another_tab_started(ada_page, idle_studio):
         expect(ada_page.locator("#poller[hx-get]")).to_have_count(1)
 
 
-def test_an_idle_tab_asks_by_itself_too(ada_page, idle_studio):
-    """Another device tells this browser nothing: time passes, and the page asks."""
-    ada_page.clock.install()
-    open_model(ada_page, idle_studio, GROK)
-    GenerationFactory(owner=idle_studio.owner, state=State.RUNNING, created_version=10**6,
-                      changed_version=10**6)  # fmt: skip
-    idle_studio.owner.feed.__class__.objects.filter(pk=idle_studio.owner.pk).update(version=10**6)
-    with ada_page.expect_response("**/live/**"):
-        ada_page.clock.run_for(16_000)
-    expect(ada_page.locator("[data-generation][data-status=running]")).to_have_count(1)
-
-
 # --- the films page ----------------------------------------------------------------------------
 
 
