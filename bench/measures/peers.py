@@ -1,9 +1,11 @@
 """What the same watching costs with Gradio and with Streamlit, in one run with `watchers`.
 
 Their pages have the same form and one job whose progress changes every 2 s (`bench/peers`). As many
-clients watch as before the studio, each over the protocol of the framework's own page: Gradio's
-queue and its event stream, on which the server sends; Streamlit's web socket, on which the page
-asks for another run of the script every 2 s. Counted is the processor time of their server, as it
+clients watch as before the studio, each over the protocol of the framework's own page. Gradio's is
+a queue and an event stream. Streamed, the job is the handler of the button and sends by itself: it
+ends with the page. By a timer, the page asks every 2 s how a job is that goes on by itself, as the
+studio's do. Streamlit's is a web socket, on which the page asks for another run of its script every
+2 s. Counted is the processor time of their server, as it
 is started without options that matter for it; and the updates that arrived, of those due.
 
 They are not the studio: nothing is stored, nobody signs in, and no worker reads a provider, whose
@@ -37,22 +39,24 @@ QUIET: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Peer:
-    """A framework: how its page is started, and what watches it."""
+    """A framework: how its page is started, and what watches it in which way."""
 
     name: str
     server_arguments: tuple[str, ...]
     port_option: str
     watcher: str
+    way: str
 
 
+GRADIO_ARGUMENTS = (str(FOLDER / "gradio_page.py"),)
+STREAMLIT_ARGUMENTS = (
+    *("-m", "streamlit", "run", str(FOLDER / "streamlit_page.py")),
+    "--server.address=127.0.0.1",
+)
 PEERS = (
-    Peer("Gradio", (str(FOLDER / "gradio_page.py"),), "--port", "watch_gradio.py"),
-    Peer(
-        "Streamlit",
-        ("-m", "streamlit", "run", str(FOLDER / "streamlit_page.py"), "--server.address=127.0.0.1"),
-        "--server.port",
-        "watch_streamlit.py",
-    ),
+    Peer("Gradio by a timer", GRADIO_ARGUMENTS, "--port", "watch_gradio.py", "timer"),
+    Peer("Gradio streamed", GRADIO_ARGUMENTS, "--port", "watch_gradio.py", "stream"),
+    Peer("Streamlit", STREAMLIT_ARGUMENTS, "--server.port", "watch_streamlit.py", "timer"),
 )
 
 
@@ -93,7 +97,7 @@ def _watch(
     """CPU seconds of the server, and the updates, while it counted."""
     command = [str(python), str(FOLDER / peer.watcher), "--url", f"http://127.0.0.1:{port}"]
     command += ["--count", str(size.watcher_count), "--seconds", str(size.watch_seconds)]
-    command += ["--settling", str(SETTLING_SECONDS)]
+    command += ["--settling", str(SETTLING_SECONDS), "--way", peer.way]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watchers:
         assert watchers.stdout
         assert watchers.stderr

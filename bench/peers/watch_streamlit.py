@@ -5,10 +5,8 @@ import urllib.parse
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from watched_time import WatchedTime, run_watchers  # beside this file
+from watched_time import INTERVAL_SECONDS, WatchedTime, run_watchers  # beside this file
 from websockets.asyncio.client import connect
-
-INTERVAL_SECONDS = 2.0
 
 
 async def watch(base_url: str, watched_time: WatchedTime) -> None:
@@ -35,4 +33,4 @@ async def watch(base_url: str, watched_time: WatchedTime) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run_watchers(watch))
+    asyncio.run(run_watchers({"timer": watch}))

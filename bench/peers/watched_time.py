@@ -3,9 +3,10 @@
 import argparse
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+INTERVAL_SECONDS = 2.0  # between two questions of a page that asks
 OPENING_SECONDS = 4.0  # within these the pages are opened, one after the other
 
 
@@ -23,15 +24,16 @@ class WatchedTime:
 Watch = Callable[[str, WatchedTime], Awaitable[None]]
 
 
-async def run_watchers(watch: Watch) -> None:
-    """Prints `begin` and `end` as JSON lines, with the updates between them."""
+async def run_watchers(ways: Mapping[str, Watch]) -> None:
+    """Watch in one of these ways. Prints `begin` and `end` as JSON lines, with the updates between them."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
+    parser.add_argument("--way", choices=ways, required=True)
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--settling", type=float, required=True, help="seconds")
     parser.add_argument("--seconds", type=float, required=True)
     arguments = parser.parse_args()
-    watched_time = WatchedTime()
+    watch, watched_time = ways[arguments.way], WatchedTime()
     watchers = []
     for _ in range(arguments.count):
         watchers.append(asyncio.create_task(watch(arguments.url, watched_time)))

@@ -1,4 +1,4 @@
-"""Queries whose SQL is compiled once per process, for what every page polls every two seconds."""
+"""Queries whose SQL is compiled once per process, for what is asked again and again."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
