@@ -15,6 +15,7 @@ import httpcore
 import httpx
 
 from evolink_studio.evolink.errors import OutcomeUnknown, RequestNotSent
+from evolink_studio.evolink.read_streams import ReadBackend
 from evolink_studio.evolink.redaction import redact
 from evolink_studio.evolink.timestamps import utc_now
 
@@ -112,7 +113,10 @@ class Connection:
     def __init__(self, base_url: httpx.URL, tls_context: ssl.SSLContext) -> None:
         self._host = base_url.netloc.decode()
         origin = httpcore.URL(str(base_url)).origin
-        self._connection = httpcore.AsyncHTTPConnection(origin, ssl_context=tls_context)
+        backend = ReadBackend(tls_context if base_url.scheme == "https" else None)
+        self._connection = httpcore.AsyncHTTPConnection(
+            origin, ssl_context=tls_context, network_backend=backend
+        )
 
     @property
     def is_idle(self) -> bool:

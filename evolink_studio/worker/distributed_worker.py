@@ -32,6 +32,7 @@ from evolink_studio.worker.worker import (
     HEARTBEAT_INTERVAL_SECONDS,
     QUEUE_INTERVAL_SECONDS,
     RENEW_INTERVAL_SECONDS,
+    TRIM_INTERVAL_SECONDS,
     Worker,
 )
 
@@ -100,6 +101,7 @@ class DistributedWorker(Worker):
         """Run jobs; after `stop()` wait for running tasks, at most DRAIN_TIMEOUT_SECONDS."""
         loops = asyncio.gather(
             self._run_every("renew_leases", self.renew_interval_seconds, self._renew_leases),
+            self._run_every("return_memory", TRIM_INTERVAL_SECONDS, self._return_memory),
             self._run_every("record_heartbeat", HEARTBEAT_INTERVAL_SECONDS, self._record_heartbeat),
             self._run_every("make_exports", EXPORT_INTERVAL_SECONDS, self._make_exports),
             self._run_every(

@@ -39,6 +39,7 @@ from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.generations.states import State
 from evolink_studio.worker.circuit_breaker import CircuitBreaker
 from evolink_studio.worker.exports import make_next_export
+from evolink_studio.worker.memory import return_freed_memory
 from evolink_studio.worker.notifications import notify_admins
 from evolink_studio.worker.periodic import refresh_balance, run_daily
 from evolink_studio.worker.wake_up import WakeUpListener, get_pipe_path
@@ -54,6 +55,7 @@ RECOVERY_INTERVAL_SECONDS = 15.0
 HEARTBEAT_INTERVAL_SECONDS = 10.0
 BALANCE_INTERVAL_SECONDS = 60.0
 NOTIFY_INTERVAL_SECONDS = 60.0
+TRIM_INTERVAL_SECONDS = 30.0  # between two times that freed memory is given back
 DAILY_CHECK_INTERVAL_SECONDS = 300.0  # between two checks whether the daily run is due
 EXPORT_INTERVAL_SECONDS = 5.0
 DRAIN_TIMEOUT_SECONDS = 20.0  # for running tasks after SIGTERM; the studio promises 25 s in all
@@ -108,6 +110,7 @@ class Worker:
         self._lease_by_task: dict[asyncio.Task[None], uuid.UUID] = {}
         self._breaker = CircuitBreaker()
         self._has_disk_space = False
+        self._has_looked_at_films = False
         self._wake_event = asyncio.Event()
         self._sleep_seconds = QUEUE_INTERVAL_SECONDS  # until the next look, unless woken
         self._listener = WakeUpListener(get_pipe_path(), self.wake)
@@ -148,6 +151,7 @@ class Worker:
             self._look_for_work(),
             *(self._run_when_due(loop) for loop in self._loops.values()),
             self._run_every("renew_leases", RENEW_INTERVAL_SECONDS, self._renew_leases),
+            self._run_every("return_memory", TRIM_INTERVAL_SECONDS, self._return_memory),
             self._run_every("record_heartbeat", HEARTBEAT_INTERVAL_SECONDS, self._record_heartbeat),
             self._run_every("refresh_balance", BALANCE_INTERVAL_SECONDS, self._refresh_balance),
             self._run_every("notify_admins", NOTIFY_INTERVAL_SECONDS, self._notify_admins),
@@ -319,6 +323,7 @@ class Worker:
 
     def _on_task_end(self, task: asyncio.Task[None]) -> None:
         del self._lease_by_task[task]
+        self._has_looked_at_films |= task.get_name() == State.SAVING
         self.wake()  # a next step may be due
 
     async def _run_guarded(self, coroutine: Coroutine[None, None, None]) -> None:
@@ -357,6 +362,12 @@ class Worker:
 
     async def _make_exports(self) -> bool:
         return await make_next_export(clock=self.clock, is_stopping=self._stop_event.is_set)
+
+    async def _return_memory(self) -> bool:
+        if self._has_looked_at_films:
+            self._has_looked_at_films = False
+            await sync_to_async(return_freed_memory, thread_sensitive=False)()
+        return False
 
     async def _notify_admins(self) -> bool:
         await notify_admins(now=self.clock())

@@ -21,7 +21,7 @@ from evolink_studio.evolink.types import Task
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline.dispatch import dispatch, record_accepted
 from evolink_studio.generations.pipeline.downloading import download_results
-from evolink_studio.generations.pipeline.leases import find_next_due_at, lease_due
+from evolink_studio.generations.pipeline.leases import find_due_times, lease_due
 from evolink_studio.generations.pipeline.polling import poll_batch
 from evolink_studio.generations.pipeline.provider import Provider
 from evolink_studio.generations.pipeline.queue import ConcurrencyLimits, lease_next
@@ -304,7 +304,7 @@ class RandomHistories(AdminActions, Invariants, RuleBasedStateMachine):
 
     def lease_when_due(self, state: State, limit: int) -> tuple[uuid.UUID, list[Generation]]:
         """Wait until such a row is due, and take what is due: so many turns, or all of it."""
-        due_at = find_next_due_at([state])
+        due_at = find_due_times([state]).get(state)
         if due_at is not None:
             self.clock.now = max(self.clock.now, due_at)
         if state == State.QUEUED:

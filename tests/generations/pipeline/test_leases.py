@@ -9,7 +9,7 @@ from django.db import connection
 
 from evolink_studio.generations.pipeline.leases import (
     LEASE_DURATION,
-    find_next_due_at,
+    find_due_times,
     lease_due,
     renew_leases,
 )
@@ -102,10 +102,15 @@ class TestOneWorker:
         renew_leases([lease_id], now=NOW + timedelta(seconds=1))
         assert reload(generation).next_attempt_at == NOW + timedelta(seconds=8)
 
-    def test_the_next_attempt_is_the_earliest_of_the_states_asked_for(self):
-        GenerationFactory(state=State.RUNNING, next_attempt_at=NOW + timedelta(seconds=9))
+    def test_of_each_state_asked_for_the_earliest_row_says_when_it_is_due(self):
+        for seconds in (20, 9):
+            due_at = NOW + timedelta(seconds=seconds)
+            GenerationFactory(state=State.RUNNING, next_attempt_at=due_at)
         GenerationFactory(state=State.SAVING, next_attempt_at=NOW + timedelta(seconds=4))
         GenerationFactory(state=State.QUEUED, next_attempt_at=NOW)
         states = [State.RUNNING, State.SAVING]
-        assert find_next_due_at(states) == NOW + timedelta(seconds=4)
-        assert find_next_due_at([State.SENDING]) is None
+        assert find_due_times(states) == {
+            State.RUNNING: NOW + timedelta(seconds=9),
+            State.SAVING: NOW + timedelta(seconds=4),
+        }
+        assert find_due_times([State.SENDING]) == {}

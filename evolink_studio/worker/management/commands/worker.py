@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from evolink_studio.generations.pipeline.provider import Clock, Provider, build_provider
+from evolink_studio.worker.memory import limit_arenas
 from evolink_studio.worker.worker import Worker
 
 P = ParamSpec("P")
@@ -46,6 +47,7 @@ class Command(BaseCommand):
     help = "Send, follow and save generations until SIGTERM."
 
     def handle(self, *args: object, **options: object) -> None:
+        limit_arenas()
         asyncio.run(run_worker(import_string(WORKER_CLASSES[connection.vendor])))
 
 
