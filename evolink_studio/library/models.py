@@ -88,6 +88,7 @@ class Asset(models.Model):
             models.Index(fields=["origin", "-created_at", "-id"], name="asset_by_origin"),
             models.Index(fields=["format", "-created_at", "-id"], name="asset_by_format"),
             models.Index(fields=["size_bytes", "id"], name="asset_by_size"),
+            models.Index(fields=["file"], name="asset_by_stored_name"),
             models.Index(fields=["owner", "origin", "size_bytes"], name="asset_space"),
         ]
         constraints = [

@@ -310,7 +310,7 @@ def edit_image(
         return _store_image(edited_image, asset.owner_id, asset.name, Origin.EDIT, now)
 
 
-def ensure_small_poster(asset: Asset, now: datetime) -> None:
+def ensure_small_poster(asset: Asset) -> None:
     """Make the small poster of a file from before there were such, once somebody looks at it.
 
     When that fails, it has none: pages then show the other one.
@@ -319,7 +319,7 @@ def ensure_small_poster(asset: Asset, now: datetime) -> None:
         return
     try:
         content = images.render_small_poster(storage.read_content(str(asset.poster)))
-        name = storage.store_poster(content, "small", now)
+        name = storage.store_poster(content, "small", str(asset.file))
         if Asset.objects.filter(pk=asset.pk, poster_small=None).update(poster_small=name):
             asset.poster_small = name
         else:  # somebody else was first, or the file was deleted
@@ -390,13 +390,24 @@ def delete_orphans(*, now: datetime, still_needed: storage.NeededFilter) -> int:
 def _delete_orphan_files(now: datetime) -> int:
     removed_count = 0
     for candidates in storage.list_orphan_candidates(now):
-        is_used = reduce(or_, (Q((f"{field}__in", candidates)) for field in STORED_FILE_FIELDS))
-        rows = Asset.objects.filter(is_used).values_list(*STORED_FILE_FIELDS)
-        used_names = {name for row in rows for name in row}
-        orphan_names = set(candidates) - used_names
+        orphan_names = _find_unnamed_files(candidates)
         storage.delete_files(orphan_names)
         removed_count += len(orphan_names)
     return removed_count
+
+
+def _find_unnamed_files(names: Collection[str]) -> set[str]:
+    """Those of these stored files that no row names."""
+    # Nearly all have a row, which the index finds by the file, and with it its posters.
+    files = Asset.objects.filter(file__in=names).values_list("file", flat=True)
+    known_stems = {storage.get_stem(name) for name in files}
+    other_names = {name for name in names if storage.get_stem(name) not in known_stems}
+    if not other_names:
+        return set()
+    # For what is left every row is asked, since what is deleted is gone.
+    is_named = reduce(or_, (Q((f"{field}__in", other_names)) for field in STORED_FILE_FIELDS))
+    rows = Asset.objects.filter(is_named).values_list(*STORED_FILE_FIELDS)
+    return other_names - {name for row in rows for name in row}
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from itertools import chain, groupby
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +24,7 @@ from evolink_studio.library.exceptions import FileTooLarge, reject_when_disk_ful
 
 ASSETS_FOLDER = "assets"
 _CHUNK_BYTES = 1024 * 1024
+_GROUPS_AT_ONCE = 250  # a file with its posters, when orphans are looked for
 _MIN_ORPHAN_AGE = timedelta(days=1)
 
 # Returns those of the given names of unfinished files that are still needed.
@@ -81,9 +83,10 @@ def store_files(
     path.unlink(missing_ok=True)
 
 
-def store_poster(content: bytes, size: str, now: datetime) -> str:
-    """Store one more poster of a file that is there already; returns its name."""
-    name = _get_poster_name(_create_stem(now), size)
+def store_poster(content: bytes, size: str, file_name: str) -> str:
+    """Store one more poster of a file that is there already, beside it; returns its name."""
+    # Somebody else may be doing the same.
+    name = _get_poster_name(get_stem(file_name), f"{size}-{secrets.token_hex(4)}")
     with reject_when_disk_full():
         default_storage.save(name, ContentFile(content))
     return name
@@ -91,6 +94,11 @@ def store_poster(content: bytes, size: str, now: datetime) -> str:
 
 def _create_stem(now: datetime) -> str:
     return f"{ASSETS_FOLDER}/{now:%Y/%m}/{secrets.token_hex(16)}"
+
+
+def get_stem(name: str) -> str:
+    """What the name of a file and those of its posters begin with."""
+    return name.partition("-poster")[0].partition(".")[0]
 
 
 def _get_poster_name(stem: str, size: str) -> str:
@@ -145,16 +153,19 @@ def read_content(name: str) -> bytes:
 
 
 def list_orphan_candidates(now: datetime) -> Iterator[list[str]]:
-    """Names of stored files older than a day, of this month and the last, up to 1000 at a time.
+    """Names of stored files older than a day, of this month and the last, some 1000 at a time.
 
-    A process killed between storing a file and writing its row leaves a file without a row.
+    A file and its posters come together. A process killed between storing a file and writing its
+    row leaves a file without a row.
     """
     last_month = now.replace(day=1) - timedelta(days=1)
     for month in (last_month, now):
         folder = f"{ASSETS_FOLDER}/{month:%Y/%m}"
-        names = [f"{folder}/{name}" for name in _list_files(folder)]
-        for start in range(0, len(names), 1000):
-            yield [name for name in names[start : start + 1000] if _is_old(name, now)]
+        names = sorted(f"{folder}/{name}" for name in _list_files(folder))
+        groups = [list(group) for _, group in groupby(names, get_stem)]
+        for start in range(0, len(groups), _GROUPS_AT_ONCE):
+            some_names = chain.from_iterable(groups[start : start + _GROUPS_AT_ONCE])
+            yield [name for name in some_names if _is_old(name, now)]
 
 
 def list_old_files(folder: str, now: datetime) -> list[str]:

@@ -47,7 +47,7 @@ def asset_poster(
     """The poster of a file: small, medium or large."""
     shown_asset = get_asset_or_404(request.user, pk)
     if size == "small":
-        services.ensure_small_poster(shown_asset, timezone.now())
+        services.ensure_small_poster(shown_asset)
     poster_file = asset_poster_file(shown_asset, size)
     if poster_file is None:
         raise Http404

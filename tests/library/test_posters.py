@@ -106,8 +106,8 @@ def test_where_none_can_be_made_the_other_one_is_shown(
 
 def test_of_two_who_look_at_once_one_stores_its_poster(old_asset, media_root):
     same_asset = Asset.objects.get()
-    services.ensure_small_poster(same_asset, NOW)
-    services.ensure_small_poster(old_asset, NOW)
+    services.ensure_small_poster(same_asset)
+    services.ensure_small_poster(old_asset)
     assert len(list_files(media_root)) == 3
     old_asset.refresh_from_db()
     assert old_asset.poster_small == same_asset.poster_small
@@ -115,7 +115,7 @@ def test_of_two_who_look_at_once_one_stores_its_poster(old_asset, media_root):
 
 def test_a_poster_made_for_a_file_that_was_just_deleted_is_not_left(old_asset, media_root):
     Asset.objects.all().delete()
-    services.ensure_small_poster(old_asset, NOW)
+    services.ensure_small_poster(old_asset)
     assert len(list_files(media_root)) == 2  # what the deletion of the row alone left here
 
 

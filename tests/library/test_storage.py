@@ -5,8 +5,11 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.library import services
 from evolink_studio.library.exceptions import DiskFull, FileRejected, InvalidImage, InvalidVideo
@@ -129,6 +132,35 @@ def test_what_a_film_that_never_came_has_left_is_deleted_after_a_day(db, media_r
             os.utime(path, (modified_time, modified_time))
     services.delete_orphans(now=NOW, still_needed=nothing_needed)
     assert sorted(path.name[0] for path in incoming.iterdir()) == ["0", "0", "1", "1"]
+
+
+def test_looking_for_orphans_finds_rows_by_an_index_and_asks_once_for_many(
+    owner, image_asset, media_root
+):
+    later = NOW + timedelta(hours=25)
+    for path in list_files(media_root):
+        os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    with CaptureQueriesContext(connection) as queries:
+        assert services.delete_orphans(now=later, still_needed=nothing_needed) == 0
+    asked = [query["sql"] for query in queries if "library_asset" in query["sql"]]
+    assert len(asked) == 1, "one for all files of the month, none for posters"
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":  # with so few rows it would not take any index
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        words = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+        cursor.execute(f"{words} {asked[0]}")
+        assert "asset_by_stored_name" in str(cursor.fetchall())
+
+
+def test_a_file_whose_name_only_a_poster_field_has_is_not_deleted(owner, image_asset, media_root):
+    """Whatever a stored name looks like: a row that names it keeps it."""
+    stray = default_storage.save("assets/2026/11/other-poster-small.webp", ContentFile(b"x"))
+    Asset.objects.update(poster_small=stray)
+    for path in list_files(media_root):
+        os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    later = NOW + timedelta(hours=25)
+    assert services.delete_orphans(now=later, still_needed=nothing_needed) == 0
+    assert default_storage.exists(stray)
 
 
 def test_files_are_deleted_across_the_turn_of_a_month(owner, media_root):
