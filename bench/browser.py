@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from bench.signed_in_users import SignedInUser
 
@@ -34,15 +35,19 @@ for (const [type, entries] of Object.entries(window.benchEntries))
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """Raises RuntimeError where there is no Chromium."""
+    """Raises RuntimeError where there is no Chromium, and when a page does not do as it should."""
     if not CHROMIUM_PATH.exists():
         raise RuntimeError(f"{CHROMIUM_PATH} is missing")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=str(CHROMIUM_PATH), args=CHROMIUM_ARGUMENTS
         )
-        yield browser
-        browser.close()
+        try:
+            yield browser
+        except PlaywrightError as error:
+            raise RuntimeError(error.message) from error
+        finally:
+            browser.close()
 
 
 @contextmanager

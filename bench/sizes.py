@@ -29,6 +29,8 @@ class BenchSize:
     press_count: int  # that wake it
     paint_rounds: int
     interaction_rounds: int
+    lighthouse_rounds: int
+    lighthouse_presets: tuple[str, ...]
 
 
 SMALL = BenchSize(
@@ -53,6 +55,8 @@ SMALL = BenchSize(
     press_count=5,
     paint_rounds=3,
     interaction_rounds=1,
+    lighthouse_rounds=1,
+    lighthouse_presets=("phone",),
 )
 FULL = BenchSize(
     poll_rounds=9,
@@ -76,6 +80,8 @@ FULL = BenchSize(
     press_count=15,
     paint_rounds=9,
     interaction_rounds=5,
+    lighthouse_rounds=5,
+    lighthouse_presets=("phone", "desktop"),
 )
 
 

@@ -70,14 +70,28 @@ function updateTimer(element) {
   if (element.textContent !== text) element.textContent = text ?? "";
 }
 
+/** What counts, and how. @type {[selector: string, update: (element: any) => void][]} */
+const TIMES = [
+  ["[data-started]", updateClock],
+  ["[data-timer]", updateTimer],
+  ["time[data-age]", updateAge],
+];
+let nextUpdate = 0;
+
+/** Goes on every second while something counts and somebody may see it. */
 function updateTimes() {
+  clearTimeout(nextUpdate);
   if (document.hidden) return;
-  document.querySelectorAll("[data-started]").forEach(updateClock);
-  document.querySelectorAll("[data-timer]").forEach((element) => updateTimer(/** @type {HTMLElement} */ (element)));
-  document.querySelectorAll("time[data-age]").forEach((element) => updateAge(/** @type {HTMLTimeElement} */ (element)));
+  let count = 0;
+  for (const [selector, update] of TIMES) {
+    for (const element of document.querySelectorAll(selector)) {
+      update(element);
+      count += 1;
+    }
+  }
+  if (count) nextUpdate = setTimeout(updateTimes, 1000);
 }
-setInterval(updateTimes, 1000);
-document.addEventListener("htmx:afterSettle", updateTimes);
+for (const name of ["htmx:afterSettle", "visibilitychange"]) document.addEventListener(name, updateTimes);
 updateTimes();
 
 /* --- Support details ---------------------------------------------------------------------------- */
