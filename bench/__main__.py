@@ -32,6 +32,7 @@ MEASURE_NAMES = (
     "media",
     "usage",
     "admin_lists",
+    "exports",
 )
 
 

@@ -25,7 +25,7 @@ Watch = Callable[[str, WatchedTime], Awaitable[None]]
 
 
 async def run_watchers(ways: Mapping[str, Watch]) -> None:
-    """Watch in one of these ways. Prints `begin` and `end` as JSON lines, with the updates between them."""
+    """Watch in one of these ways. Prints `begin` and `end` as JSON lines, with the updates."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
     parser.add_argument("--way", choices=ways, required=True)

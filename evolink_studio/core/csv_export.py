@@ -53,9 +53,9 @@ def format_moment(value: Any) -> str:
 
 def format_text(value: Any) -> str:
     """Text as `escape_cell` writes it."""
-    if value and value[0] in _PLAIN_BEGINNINGS:
-        return str(value)
-    return escape_cell(value)
+    if not value:
+        return ""
+    return str(value) if value[0] in _PLAIN_BEGINNINGS else escape_cell(value)
 
 
 def format_rows(rows: Iterable[Sequence[object]], formats: Sequence[CellFormat]) -> str:

@@ -24,6 +24,7 @@ from evolink_studio.accounts.models import User
 from evolink_studio.core.admin import ReadOnlyAdmin, badge_column, is_owner, is_staff
 from evolink_studio.exports import services
 from evolink_studio.exports.models import Export
+from evolink_studio.exports.presenters import describe_state
 from evolink_studio.exports.responses import answer_file
 from evolink_studio.exports.sources import ExportSource, find_source
 
@@ -184,23 +185,6 @@ class ExportAdmin(ReadOnlyAdmin):
             _("Download {name}").format(name=export.filename),
             _("Download"),
         )
-
-
-def describe_state(export: Export) -> str:
-    """How far it is, or why there is no file."""
-    if export.state == Export.State.FAILED:
-        return str(Export.Failure(export.failure).label)
-    if export.state == Export.State.WAITING:
-        return _("Waits for the worker.")
-    written = number_format(export.written_count, force_grouping=True)
-    if export.state == Export.State.READY:
-        return _("{n} lines").format(n=written)
-    if export.row_count is None:
-        return _("Counts the lines.")
-    total = number_format(export.row_count, force_grouping=True)
-    return _("{percent} %: {written} of {total} lines").format(
-        percent=export.percent, written=written, total=total
-    )
 
 
 def export_badge(request: HttpRequest) -> str:

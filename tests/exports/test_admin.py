@@ -6,8 +6,9 @@ from django.utils import timezone
 
 from evolink_studio.accounts.models import User
 from evolink_studio.exports import responses
-from evolink_studio.exports.admin import describe_state, export_badge
+from evolink_studio.exports.admin import export_badge
 from evolink_studio.exports.models import Export
+from evolink_studio.exports.presenters import describe_state
 from tests.exports.conftest import (
     EXPORTS_URL,
     PERIOD,
@@ -188,3 +189,19 @@ def test_the_page_says_how_far_each_one_is(export):
     assert describe_state(export) == "33 %: 1,000,000 of 3,000,000 lines"
     export.state, export.failure = Export.State.FAILED, Export.Failure.DISK_FULL
     assert "disk is full" in describe_state(export)
+
+
+USAGE_URL = f"/admin/generations/generation/usage/?{PERIOD}"
+
+
+def test_the_page_where_it_was_asked_announces_it(staff_client, export, clock):
+    assert (
+        f"{export.filename}: Waits for the worker." in staff_client.get(USAGE_URL).content.decode()
+    )
+    make_all(clock)
+    page = staff_client.get(USAGE_URL).content.decode()
+    assert f"{export.filename}: {ROW_COUNT} lines" in page
+    assert f"{EXPORTS_URL}{export.pk}/download/" in page
+    assert export.filename not in staff_client.get("/admin/credits/ledgerentry/").content.decode()
+    download(staff_client, Export.objects.get())
+    assert export.filename not in staff_client.get(USAGE_URL).content.decode()

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import SuspiciousOperation
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -41,6 +41,7 @@ from evolink_studio.credits.ledger_export import (
 )
 from evolink_studio.credits.models import Allowance, AllowanceBalance, LedgerEntry
 from evolink_studio.credits.usage_source import generation_admin_url
+from evolink_studio.exports.presenters import list_announced
 from evolink_studio.exports.responses import answer_export
 from evolink_studio.exports.sources import ExportRows, InvalidQuery
 
@@ -216,6 +217,14 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [path("csv/", view(self.export_csv), name="credits_entry_csv"), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        announced_exports = list_announced(request, LEDGER_EXPORT, GENERATION_EXPORT)
+        context = {"announced_exports": announced_exports, **(extra_context or {})}
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
 
     def export_csv(self, request: HttpRequest) -> HttpResponseBase:
         """All entries that match the filters in the query string, as in the list.

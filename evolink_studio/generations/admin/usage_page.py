@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from evolink_studio.accounts.models import User
 from evolink_studio.core.calendar import get_day, get_month_start
+from evolink_studio.exports.presenters import list_announced
 from evolink_studio.exports.responses import answer_export
 from evolink_studio.exports.sources import ExportRows, InvalidQuery
 from evolink_studio.generations.admin.filters import build_date_input, list_model_choices
@@ -106,6 +107,7 @@ def render_usage_page(request: HttpRequest, context: Mapping[str, Any]) -> HttpR
             "title": _("Usage"),
             "form": form,
             "periods": _period_links(request, today),
+            "announced_exports": list_announced(request, USAGE_EXPORT),
             **(_report_context(form.to_filter(), form.data) if is_valid else {}),
         },
     )
