@@ -5,14 +5,11 @@ from decimal import Decimal
 
 import pytest
 import time_machine
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.credits import services as money
 from evolink_studio.generations import services
 from evolink_studio.generations.incidents import (
     INCIDENT_TYPE_BY_NAME,
-    count_incidents,
     get_unsettled_totals,
     list_open_incidents,
 )
@@ -267,23 +264,6 @@ def test_a_generation_in_the_report_of_prices_leads_to_its_page(staff_client):
     other_row = GenerationFactory(state=State.COMPLETED, credits_estimated=Decimal(20))
     page = staff_client.get("/admin/credits/ratecard/off/").content.decode()
     assert f'href="{generation_url(other_row)}"' in page
-
-
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="the words of SQLite's plan")
-def test_the_figures_and_the_list_are_found_in_indexes(db):
-    with CaptureQueriesContext(connection) as queries:
-        get_unsettled_totals(now=NOW)
-        list_open_incidents(now=NOW, limit=20)
-        list_open_incidents(now=NOW, limit=20, only_unannounced=True)
-        count_incidents(now=NOW)
-    for query in queries.captured_queries:
-        with connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN QUERY PLAN {query['sql'].replace('%', '%%')}")
-            plan = [row[3] for row in cursor.fetchall()]
-        # That index has only the rows that hold credits now, and all of them are wanted.
-        allowed = "SCAN generations_generation USING COVERING INDEX generation_held"
-        assert not [line for line in plan if line.startswith("SCAN") and line != allowed], plan
-    assert len(queries) == 5
 
 
 def test_a_studio_at_rest_has_no_incidents(staff_client):

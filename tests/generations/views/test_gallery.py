@@ -6,7 +6,6 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from evolink_studio.generations import queries
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 from evolink_studio.generations.views import gallery
 from evolink_studio.generations.views.gallery import PAGE_SIZE
@@ -264,18 +263,6 @@ def test_a_tab_says_what_it_cost_and_what_can_be_done(ada_client, ada):
         "watch-again",
     }
     assert "As it stood" in page.text
-
-
-def test_what_is_in_the_making_is_found_without_walking_through_all_films(ada):
-    if connection.vendor != "sqlite":
-        pytest.skip("how PostgreSQL goes about it depends on how many rows there are")
-    with CaptureQueriesContext(connection) as query_log:
-        queries.get_gallery_page(ada, cursor=None, limit=PAGE_SIZE, states=LIVE_STATES)
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN QUERY PLAN {query_log[0]['sql']}")
-        plan = [line for *_, line in cursor.fetchall()]
-    assert any("INDEX generation_by_owner_state (owner_id=? AND state=?)" in line for line in plan)
-    assert not any(line.startswith("SCAN") for line in plan)
 
 
 def test_a_tab_that_is_not_there_is_the_first_one(ada_client, ada):

@@ -9,7 +9,6 @@ from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.credits.models import BalanceError
 from evolink_studio.credits.services import record_balance, record_unreachable
-from evolink_studio.generations import change_feed
 from evolink_studio.generations.models import ChangeFeed, Charge, Generation
 from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.services import record_heartbeat
@@ -131,22 +130,6 @@ def test_the_credits_are_drawn_anew_when_they_may_have_changed_and_only_then(ada
     ended_answer = poll_page(ada_client, poller_url(page))
     assert "36" in element_text(ParsedPage(ended_answer).find_one("*[@id='usage']"))
     assert ended_answer["HX-Trigger"] == "credits"
-
-
-def test_a_library_of_any_size_is_not_walked_by_a_poll(ada_client, ada):
-    """The database finds what changed by the index over versions."""
-    create_running_generation(ada)
-    if connection.vendor != "sqlite":
-        pytest.skip("how PostgreSQL goes about it depends on how many rows there are")
-    plans = []
-    for query in (change_feed._change_query(), change_feed._signed_in_state_query()):
-        with connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN QUERY PLAN {query._sql}", query._parameters)
-            plans.append("\n".join(line for *_, line in cursor.fetchall()))
-    change_plan, state_plan = plans
-    version_range = "(owner_id=? AND changed_version>? AND changed_version<?)"
-    assert f"USING INDEX generation_by_version {version_range}" in change_plan
-    assert "watched USING INDEX generation_by_owner_state (owner_id=? AND state=?)" in state_plan
 
 
 def test_of_very_many_changes_the_newest_are_told(ada_client, ada):

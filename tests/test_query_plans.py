@@ -1,0 +1,295 @@
+"""No page, list or step of the worker walks through a table that grows with what was made.
+
+Everything is visited: every address, every filter and order of every list, every step and duty of
+the worker. What they ask is shown to the planner of the database, so a new query is looked at too.
+"""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from evolink_studio.accounts.models import User
+from evolink_studio.accounts.services import delete_expired
+from evolink_studio.generations.models import CallbackDelivery, Generation, TaskLookup
+from evolink_studio.generations.pipeline.downloading import filter_needed_files
+from evolink_studio.generations.pipeline.queue import mark_waiting_for_disk
+from evolink_studio.generations.states import State
+from evolink_studio.library.models import Asset
+from evolink_studio.library.services import delete_orphans
+from evolink_studio.worker.periodic import DONE_CACHE_KEY
+from evolink_studio.worker.worker import Worker
+from tests.factories import VEO, AssetFactory, GenerationFactory, UserFactory
+from tests.history import analyze, fill_history
+from tests.manual_worker import ManualWorker
+from tests.query_plans import StatementLog, Walk
+from tests.test_access import (
+    ACCESS_TABLE,
+    ADMIN_PATTERNS,
+    METHOD_NOT_ALLOWED,
+    STUDIO_PATTERNS,
+    fill_pattern,
+)
+
+# SQLite plans the same for any number of rows; PostgreSQL looks how many there are.
+HISTORY_LENGTH, OTHER_COUNT = (50, 1) if connection.vendor == "sqlite" else (200, 9)
+MAX_VISITS = 1_000
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """What may walk, and why. A walk fits that has this place, source and piece of its SQL.
+
+    `database`: only there it is known to walk; both if empty.
+    """
+
+    reason: str
+    place: str = ""
+    source: str = ""
+    sql: str = ""
+    database: str = ""
+
+    def fits(self, walk: Walk) -> bool:
+        return (
+            walk.place.startswith(self.place)
+            and walk.source.startswith(self.source)
+            and self.sql in walk.sql
+        )
+
+
+LIST_REASON = "counts all rows, and orders and searches by columns without an index"
+ADMIN_EXEMPTIONS = (
+    Exemption(LIST_REASON, place="/admin/accounts/securityevent/"),
+    Exemption(LIST_REASON, place="/admin/accounts/signinlink/"),
+    Exemption(LIST_REASON, place="/admin/credits/allowancebalance/"),
+    Exemption(LIST_REASON, place="/admin/credits/ledgerentry/", source="django"),
+    Exemption(LIST_REASON, place="/admin/generations/callbackdelivery/"),
+    Exemption(LIST_REASON, place="/admin/generations/generation/", source="django"),
+    Exemption(
+        "the totals of a list sum all its rows",
+        place="/admin/generations/generation/",
+        source="generations/usage_report.py:sum_usage",
+    ),
+    Exemption(LIST_REASON, place="/admin/library/asset/"),
+    Exemption(LIST_REASON, place="/admin/library/remotecopy/"),
+    Exemption(
+        "the report compares the newest films with their estimates, whoever made them",
+        place="/admin/credits/ratecard/off/",
+        source="generations/usage_source.py:list_usage_samples",
+    ),
+    Exemption(
+        "balances over their limit are few among all, and no index knows which",
+        place="/admin/credits/ratecard/off/",
+        source="credits/admin/price_accuracy.py",
+    ),
+    Exemption("an export has everything", place="/admin/credits/ledgerentry/csv/"),
+)
+
+
+@pytest.fixture
+def person(db) -> User:
+    """Somebody with a long history, and something in every state; the owner of the studio."""
+    now = timezone.now()
+    person = UserFactory(username="person", owner=True)
+    for owner in (person, *(UserFactory() for _ in range(OTHER_COUNT))):
+        fill_history(owner, HISTORY_LENGTH, until=now)
+    for state in State:
+        row = GenerationFactory(owner=person, state=state, created_at=now, sent_at=now)
+        CallbackDelivery.objects.create(
+            generation=row, received_at=now, size_bytes=1, rejection="other_task"
+        )
+    AssetFactory(owner=person)
+    analyze()
+    return person
+
+
+@pytest.fixture
+def client(client, person) -> Client:
+    client.force_login(person, "django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def assert_no_walks(log: StatementLog, exemptions: Sequence[Exemption] = ()) -> None:
+    """None but the exempt ones; and no exemption outlives what it was made for."""
+    walks = log.find_walks()
+    unexpected = [walk for walk in walks if not any(it.fits(walk) for it in exemptions)]
+    assert not unexpected, "\n\n".join(map(str, unexpected))
+    outlived = [
+        it
+        for it in exemptions
+        if it.database in ("", connection.vendor) and not any(it.fits(walk) for walk in walks)
+    ]
+    assert not outlived, f"these no longer walk, so their exemptions can go: {outlived}"
+
+
+# --- the visit --------------------------------------------------------------------------------
+
+HREF_PATTERN = re.compile(r"(?:href|hx-get)=\"([^\"#]+)")
+# Not followed: they would end the visit.
+LEAVING_PATHS = ("/admin/logout/", "/account/logout/")
+
+
+def find_links(path: str, response) -> Iterator[str]:
+    """Where a page leads; of a list also every filter and order.
+
+    From a page with a parameter only those links without: no filters of filters.
+    """
+    if response.streaming or not response["Content-Type"].startswith("text/html"):
+        return
+    base, query = urlsplit(path)[2:4]
+    for link in HREF_PATTERN.findall(response.content.decode()):
+        parts = urlsplit(link.replace("&amp;", "&"))
+        if not parts.netloc and not parts.scheme and not (query and parts.query):
+            yield f"{parts.path or base}{'?' + parts.query if parts.query else ''}"
+    changelist = (response.context or {}).get("cl") if response.context else None
+    if changelist is not None and "?" not in path:
+        yield from list_changelist_links(path, changelist)
+
+
+def list_changelist_links(path: str, changelist) -> Iterator[str]:
+    """Every choice of every filter, every order, the last page, and searches of every kind."""
+    for filter_spec in changelist.filter_specs:
+        for choice in filter_spec.choices(changelist):
+            if "query_string" in choice:
+                yield f"{path}{choice['query_string']}"
+    for number, _ in enumerate(changelist.list_display):
+        yield from (f"{path}?o={number}", f"{path}?o=-{number}")
+    yield f"{path}?p={changelist.paginator.num_pages}"
+    for term in ("1", "task-00000001", "person", "cat piano", "nothing-like-this"):
+        yield f"{path}?{urlencode({'q': term})}"
+
+
+def visit_key(url: str) -> str:
+    """Equal for addresses that ask the same: of another row, or after another one."""
+    parts = urlsplit(url)
+    names = [
+        name if name in ("before", "through", "id", "page", "p", "since") else f"{name}={value}"
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    ]
+    return f"{re.sub(r'[0-9]+', '0', parts.path)}?{'&'.join(sorted(names))}"
+
+
+def visit_all(
+    client: Client, log: StatementLog, starts: list[str], is_wanted: Callable[[str], bool]
+) -> list[str]:
+    """Open these pages and all they lead to. Returns the addresses, each opened once."""
+    seen: dict[str, str] = {}
+    waiting = deque(starts)
+    while waiting:
+        url = waiting.popleft()
+        key = visit_key(url)
+        if key in seen or not is_wanted(url) or url.startswith(LEAVING_PATHS):
+            continue
+        seen[key] = url
+        assert len(seen) < MAX_VISITS, list(seen)
+        log.place = urlsplit(key).path
+        response = client.get(url)
+        if response.status_code == 200:
+            waiting.extend(find_links(url, response))
+    return list(seen.values())
+
+
+def list_start_urls(patterns: list[str]) -> list[str]:
+    """Every address, with a number in every place: that of a row that is there."""
+    pk = str(Generation.objects.order_by("-pk").values_list("pk", flat=True)[0])
+    return [fill_pattern(pattern).replace("/1/", f"/{pk}/") for pattern in patterns]
+
+
+def test_no_page_of_a_person_walks_through_a_table_that_grows(client, person):
+    start_urls = list_start_urls([pattern for pattern, _ in STUDIO_PATTERNS])
+    with StatementLog() as log:
+        visited = visit_all(
+            client,
+            log,
+            [f"/create/{VEO}/", "/films/?of=ended", *start_urls],
+            lambda url: not url.startswith("/admin/"),
+        )
+    assert {"/films/?of=making", "/films/"} <= set(visited)
+    assert_no_walks(log)
+
+
+def test_no_press_and_no_poll_walks_through_a_table_that_grows(client, person):
+    running = Generation.objects.get(owner=person, state=State.RUNNING)
+    asset = Asset.objects.filter(owner=person, kind="image").latest("pk")
+    arguments = {
+        "generation": str(running.pk),
+        "clip": str(Asset.objects.filter(owner=person, kind="video").latest("pk").pk),
+        "image": str(asset.pk),
+        "token": running.callback_token,
+    }
+    with StatementLog() as log:
+        for name, row in ACCESS_TABLE.items():
+            if row.post != METHOD_NOT_ALLOWED and not name.startswith("account_"):
+                url = reverse(name, args=[arguments.get(it, it) for it in row.args])
+                client.post(url, row.data)
+                client.post(url, row.data, headers={"HX-Request": "true"})
+        callback = reverse("callback", args=[running.callback_token])
+        client.post(callback, {"id": "task-other"}, content_type="application/json")
+        client.get("/live/?since=0.0.0", headers={"HX-Request": "true"})
+        client.post("/files/delete/", {"files": [asset.pk]})
+    assert_no_walks(log)
+
+
+def test_no_admin_page_walks_through_a_table_that_grows(client):
+    start_urls = ["/admin/", *list_start_urls(ADMIN_PATTERNS)]
+    with StatementLog() as log:
+        visited = visit_all(
+            client,
+            log,
+            start_urls,
+            lambda url: url.startswith("/admin/") and "procrastinate" not in url,
+        )
+    assert "/admin/generations/generation/?o=1" in visited
+    assert_no_walks(log, ADMIN_EXEMPTIONS)
+
+
+def test_what_is_read_for_machines_walks_through_no_table_that_grows(client, settings):
+    settings.METRICS_TOKEN = "a-token"
+    with StatementLog() as log:
+        answer = client.get("/metrics", headers={"Authorization": "Bearer a-token"})
+        client.get("/readyz")
+    assert answer.status_code == 200
+    assert_no_walks(log)
+
+
+class OneRoundWorker(Worker):
+    """Does once what a worker does again and again."""
+
+    async def _run_every(self, name, seconds, action, *, run_immediately=True) -> None:
+        await action()
+
+
+def test_no_step_of_the_worker_walks_through_a_table_that_grows(person, fake_provider):
+    now = timezone.now()
+    cache.set(DONE_CACHE_KEY, now, timeout=None)  # its parts are run below, in this connection
+    TaskLookup.objects.create(task_id="task-9", requested_by=person, requested_at=now)
+    worker = ManualWorker(fake_provider.url, timezone.now)
+    Generation.objects.filter(state=State.UNKNOWN).update(next_attempt_at=now)
+
+    async def run_one_round() -> None:
+        provider = worker.build_provider()
+        async with provider.client, asyncio.timeout(30):
+            await OneRoundWorker(provider, timezone.now).run()
+
+    log = StatementLog()
+    for _ in range(3):
+        with log:
+            async_to_sync(run_one_round)()
+        Generation.objects.exclude(next_attempt_at=None).update(next_attempt_at=now)
+    with log:
+        mark_waiting_for_disk(now=now + timedelta(days=1))
+        delete_orphans(now=now, still_needed=filter_needed_files)
+        delete_expired(now=now)
+    assert any("lease_next" in source for _, source, _ in log.statements)
+    assert_no_walks(log)
