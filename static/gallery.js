@@ -4,6 +4,7 @@
 /** The film that stands first in the window, how far from its upper edge, and the one that was opened.
  * @typedef {{id: string, top: number, opened: string}} Place */
 
+const SETTLING_FRAMES = 6;
 const storageName = () => `place ${location.pathname}${location.search}`;
 
 /** @returns {Place | null} */
@@ -34,7 +35,16 @@ function restorePlace() {
   // The browser's own would count from the top, where newer films may stand by now.
   history.scrollRestoration = "manual";
   document.getElementById(place.opened)?.querySelector("a")?.focus({ preventScroll: true });
-  scrollBy({ top: item.getBoundingClientRect().top - place.top, behavior: "instant" });
+  keepAt(item, place.top, SETTLING_FRAMES);
+}
+
+/**
+ * Films out of sight have a guessed height; those that come into sight get their own within the next frames.
+ * @param {HTMLElement} item @param {number} top @param {number} frames
+ */
+function keepAt(item, top, frames) {
+  scrollBy({ top: item.getBoundingClientRect().top - top, behavior: "instant" });
+  if (frames) requestAnimationFrame(() => keepAt(item, top, frames - 1));
 }
 
 restorePlace();
