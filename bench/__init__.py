@@ -1,7 +1,8 @@
 """Figures of the studio, mostly as ratios in one run: `python -m bench`, or `make bench`.
 
-`BENCH_SIZE=small` takes smaller numbers. Names after the command measure only those, for example
-`python -m bench idle start`. Each module of `measures` says what it measures and how. All runs on
+`BENCH_SIZE=full` takes larger numbers, and a million generations. Names after the command measure
+only those, for example `python -m bench idle start`. Each module of `measures` says what it
+measures and how. All runs on
 this machine, in a temporary folder, against a scripted provider; nothing is left behind.
 
 figures.py            a figure and its target, and how they are printed

@@ -86,5 +86,5 @@ FULL = BenchSize(
 
 
 def size_from_environment() -> BenchSize:
-    """Small with `BENCH_SIZE=small`."""
-    return SMALL if os.environ.get("BENCH_SIZE") == "small" else FULL
+    """Full with `BENCH_SIZE=full`."""
+    return FULL if os.environ.get("BENCH_SIZE") == "full" else SMALL
