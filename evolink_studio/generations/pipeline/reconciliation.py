@@ -12,12 +12,17 @@ from datetime import datetime, timedelta
 import structlog
 from asgiref.sync import sync_to_async
 from django.db import OperationalError
-from django.db.models import Q
 
 from evolink_studio.accounts.models import User
 from evolink_studio.evolink.errors import EvoLinkError, NotFoundError
 from evolink_studio.evolink.types import Task, TaskSummary
-from evolink_studio.generations.models import CallbackDelivery, Charge, Decision, Generation
+from evolink_studio.generations.models import (
+    CallbackDelivery,
+    Charge,
+    Decision,
+    Generation,
+    build_scheduled_filter,
+)
 from evolink_studio.generations.pipeline import schedule, unexpected_errors
 from evolink_studio.generations.pipeline.dispatch import record_accepted
 from evolink_studio.generations.pipeline.provider import Clock, Provider
@@ -211,13 +216,26 @@ def _has_rival(generation: Generation) -> bool:
     """
     assert generation.sent_at is not None
     window = MAX_CREATED_BEFORE_SENT + MAX_CREATED_AFTER_SENT
-    open_filter = Q(state__in=[State.UNKNOWN, State.SENDING])
-    charged_filter = Q(state=State.FAILED, task_id=None, charge=Charge.CHARGED)
-    return (
-        Generation.objects.filter(open_filter | charged_filter, model_id=generation.model_id)
-        .filter(sent_at__gte=generation.sent_at - window, sent_at__lte=generation.sent_at + window)
-        .exclude(pk=generation.pk)
-        .exists()
+    earliest, latest = generation.sent_at - window, generation.sent_at + window
+    return any(
+        pk != generation.pk and model_id == generation.model_id and earliest <= sent_at <= latest
+        for pk, model_id, sent_at in _list_sent_without_task()
+        if sent_at is not None
+    )
+
+
+def _list_sent_without_task() -> Iterable[tuple[int, str, datetime | None]]:
+    """(pk, model id, sent at) of what EvoLink may have a task of that nobody has named. One query.
+
+    A union of what indexes find: with "or" the database would read all of a model's generations.
+    """
+    rows = Generation.objects.filter(accepted_at=None, task_id=None)
+    lost_rows = rows.filter(state=State.UNKNOWN, charge=Charge.UNCLEAR)
+    charged_rows = rows.filter(state=State.FAILED, charge=Charge.CHARGED)
+    sending_rows = Generation.objects.filter(build_scheduled_filter(State.SENDING))
+    columns = ("pk", "model_id", "sent_at")
+    return lost_rows.values_list(*columns).union(
+        charged_rows.values_list(*columns), sending_rows.values_list(*columns), all=True
     )
 
 
