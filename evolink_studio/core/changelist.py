@@ -89,7 +89,7 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
         self.result_list = self._load_rows()
         self.row_count = self.count_rows()
         self.result_count = self.row_count.number
-        self.full_result_count = None
+        self.full_result_count = self.result_count  # the theme would offer to show them all
         self.show_full_result_count = False
         self.show_admin_actions = True
         self.can_show_all = self.multi_page = False  # the links of PageLinks lead to other pages

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 MIN_INDEXED_LENGTH = 3
 # A shorter piece is looked for among so many of the newest rows.
 SHORT_PIECE_ROWS = 20_000
+MIN_DENSE_ROWS = 41  # a page, and one more
 _EVENTS = ("insert", "delete", "update")
 
 
@@ -35,7 +36,8 @@ class TextIndex:
     def build_filter(self, pieces: Sequence[str]) -> Q:
         """Rows that hold each of these pieces in one of the columns.
 
-        Where all pieces are short, among the newest SHORT_PIECE_ROWS rows alone. One query.
+        Where all pieces are short, among the newest SHORT_PIECE_ROWS rows alone. At most two
+        queries.
         """
         condition = Q()
         for piece in pieces:
@@ -46,7 +48,10 @@ class TextIndex:
         if not indexed_pieces:
             newest = self.model._default_manager.order_by("-pk").values_list("pk", flat=True)[:1]
             return condition & Q(pk__gt=next(iter(newest), 0) - SHORT_PIECE_ROWS)
-        if connection.vendor != "sqlite" or not self.is_kept():
+        if connection.vendor != "sqlite":
+            is_rare = len(pieces) > 1 and self._is_rare(condition)
+            return self._fence(pieces) if is_rare else condition
+        if not self.is_kept():
             return condition
         # The index says which rows hold all the trigrams; those that hold them in a row are among
         # these, and `holds` finds them. So it needs no places of trigrams, and is half as large.
@@ -56,6 +61,28 @@ class TextIndex:
         query = " AND ".join('"{}"'.format(trigram.replace('"', '""')) for trigram in trigrams)
         sql = f"SELECT rowid FROM {self.name} WHERE {self.name} MATCH %s"  # noqa: S608  # our name
         return Q(pk__in=RawSQL(sql, [query])) & condition  # noqa: S611  # the query is a parameter
+
+    def _is_rare(self, condition: Q) -> bool:
+        """Whether the newest rows hold less than a page of what is searched.
+
+        PostgreSQL knows how often each piece occurs, but not that two never occur together: it
+        would walk through all rows, newest first, in search of the first page.
+        """
+        rows = self.model._default_manager.order_by("-pk")
+        newest = next(iter(rows.values_list("pk", flat=True)[:1]), 0)
+        found = rows.filter(condition, pk__gt=newest - SHORT_PIECE_ROWS)
+        return len(found.values_list("pk", flat=True)[:MIN_DENSE_ROWS]) < MIN_DENSE_ROWS
+
+    def _fence(self, pieces: Sequence[str]) -> Q:
+        """The rows that the index finds, whatever order and limit stand around them."""
+        table, pk = self.model._meta.db_table, self.model._meta.pk.column
+        holds = " OR ".join(f"{column} LIKE %s" for column in self.columns)
+        sql = (
+            f"SELECT {pk} FROM {table} WHERE {' AND '.join([f'({holds})'] * len(pieces))} OFFSET 0"  # noqa: S608
+        )
+        patterns = [f"%{connection.ops.prep_for_like_query(piece)}%" for piece in pieces]
+        parameters = [pattern for pattern in patterns for _column in self.columns]
+        return Q(pk__in=RawSQL(sql, parameters))  # noqa: S611  # the pieces are parameters
 
     def is_kept(self) -> bool:
         """Whether the index is there, and follows every change. One query."""

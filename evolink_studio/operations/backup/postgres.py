@@ -45,7 +45,9 @@ def is_empty() -> bool:
 
 def restore_database(source: Path, statements: Sequence[str]) -> None:
     """Fill the empty database and run the statements, in one transaction."""
-    restore_command = ["pg_restore", "--no-owner", "--no-privileges", "--file=-", str(source)]
+    # Without comments: that of an extension may be changed only by whoever installed it.
+    options = ["--no-owner", "--no-privileges", "--no-comments"]
+    restore_command = ["pg_restore", *options, "--file=-", str(source)]
     psql_command, env = _build_command(
         "psql", ["-X", "-q", "-1", "--set=ON_ERROR_STOP=1", "--output=/dev/null", "--file=-"]
     )
