@@ -79,7 +79,7 @@ def _measure_peer(peer: Peer, python: Path, folder: Path, size: BenchSize) -> It
     log = folder / f"{peer.name}.log"
     with run_process(command, {**os.environ, **QUIET}, log) as server:
         wait_until_listening(port, server)
-        cpu_seconds, update_count = _watch(peer, python, port, server, size)
+        cpu_seconds, update_count = _watch(peer, python, port, server, folder, size)
         server.ensure_running()
     minutes = size.watcher_count * size.watch_seconds / 60
     yield Figure(
@@ -92,19 +92,22 @@ def _measure_peer(peer: Peer, python: Path, folder: Path, size: BenchSize) -> It
 
 
 def _watch(
-    peer: Peer, python: Path, port: int, server: BenchProcess, size: BenchSize
+    peer: Peer, python: Path, port: int, server: BenchProcess, folder: Path, size: BenchSize
 ) -> tuple[float, int]:
     """CPU seconds of the server, and the updates, while it counted."""
     command = [str(python), str(FOLDER / peer.watcher), "--url", f"http://127.0.0.1:{port}"]
     command += ["--count", str(size.watcher_count), "--seconds", str(size.watch_seconds)]
     command += ["--settling", str(SETTLING_SECONDS), "--way", peer.way]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watchers:
+    log = folder / f"{peer.name} watchers.log"
+    with (
+        log.open("wb") as error_output,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=error_output) as watchers,
+    ):
         assert watchers.stdout
-        assert watchers.stderr
         # A line comes at the beginning and at the end of the time that counts.
         moments = [(server.cpu_seconds(), json.loads(line)["updates"]) for line in watchers.stdout]
-        error_text = watchers.stderr.read().decode(errors="replace")
     if watchers.returncode or len(moments) != 2:
-        raise RuntimeError(f"watching {peer.name} failed: {error_text[-500:]}")
+        last_words = log.read_text(errors="replace")[-500:]
+        raise RuntimeError(f"watching {peer.name} failed: {last_words}")
     (cpu_before, _), (cpu_after, update_count) = moments
     return cpu_after - cpu_before, update_count
