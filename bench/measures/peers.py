@@ -81,7 +81,7 @@ def _measure_peer(peer: Peer, python: Path, folder: Path, size: BenchSize) -> It
         wait_until_listening(port, server)
         cpu_seconds, update_count = _watch(peer, python, port, server, folder, size)
         server.ensure_running()
-    minutes = size.watcher_count * size.watch_seconds / 60
+    minutes = max(1, update_count) * STEP_SECONDS / 60  # of watching that was really served
     yield Figure(
         f"server CPU of a watcher-minute, {size.watcher_count} watchers, {peer.name}",
         cpu_seconds / minutes,

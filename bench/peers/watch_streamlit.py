@@ -14,7 +14,9 @@ async def watch(base_url: str, watched_time: WatchedTime) -> None:
     rerun = BackMsg()
     rerun.rerun_script.query_string = ""
     request = rerun.SerializeToString()
-    async with connect(address, subprotocols=["streamlit"], proxy=None) as socket:
+    # 200 pages at once keep the server busy: they wait until they are let in.
+    page = connect(address, subprotocols=["streamlit"], proxy=None, open_timeout=None)
+    async with page as socket:
 
         async def ask_again() -> None:
             while True:
