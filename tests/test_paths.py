@@ -62,13 +62,14 @@ READING_PATH = [
     "generations/presenters/timers.py",
     "generations/models.py",
 ]
-# What is called on that way and knows nothing of tasks: times and texts, columns, numbers.
+# What is called on that way and knows nothing of tasks: bytes, times and texts, columns, numbers.
 READING_HELPERS = {
     "core/formatting.py",
     "core/json_field.py",
     "core/prepared_query.py",
     "credits/fields.py",
     "evolink/outcomes.py",
+    "evolink/read_streams.py",
     "evolink/redaction.py",
     "evolink/timestamps.py",
 }
