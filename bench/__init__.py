@@ -2,8 +2,8 @@
 
 `BENCH_SIZE=full` takes larger numbers, and a million generations. Names after the command measure
 only those, for example `python -m bench idle start`. Each module of `measures` says what it
-measures and how. All runs on
-this machine, in a temporary folder, against a scripted provider; nothing is left behind.
+measures and how. All runs on this machine, in a temporary folder, against a scripted provider;
+nothing is left behind but full databases, which are made once.
 
 figures.py            a figure and its target, and how they are printed
 sizes.py              how much of everything is measured
