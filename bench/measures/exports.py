@@ -80,7 +80,9 @@ def _create_history(user: SignedInUser, count: int) -> None:
     LedgerEntry.objects.bulk_create(entries, batch_size=BATCH_SIZE)
     Reservation.objects.bulk_create(
         (
-            Reservation(generation_id=pk, balance=balance, credits=charged or 0, state="settled")
+            Reservation(
+                generation_id=pk, balance=balance, credits=charged or Decimal(0), state="settled"
+            )
             for pk, charged, _created_at in rows.iterator()
         ),
         batch_size=BATCH_SIZE,
