@@ -102,6 +102,7 @@ def test_a_table_that_was_rebuilt_gets_its_index_back():
     assert PROMPT_INDEX.is_kept()
 
 
+@pytest.mark.django_db(transaction=True)  # PostgreSQL makes no index while rows are written
 def test_the_command_makes_the_indexes_afresh(capsys):
     generation, asset = GenerationFactory(prompt="a quiet lake"), AssetFactory(name="Übermut.png")
     PROMPT_INDEX.drop()

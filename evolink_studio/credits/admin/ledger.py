@@ -59,8 +59,9 @@ def _list_entry_meanings(term: str) -> Iterator[Meaning]:
     number = parse_id(term.removeprefix("#"))
     if number is not None:
         yield Meaning(Q(generation_id=number))
-    if number is None or not term.startswith("#"):
-        yield Meaning(~Q(note="") & Q(note__folded=term))
+        if term.startswith("#") or LedgerEntry.objects.filter(generation_id=number).exists():
+            return
+    yield Meaning(~Q(note="") & Q(note__folded=term))
     conditions = [meaning.condition for meaning in _list_balance_meanings(term)]
     if conditions:
         yield from _list_entries_of(AllowanceBalance.objects.filter(reduce(or_, conditions)))

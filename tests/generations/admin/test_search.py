@@ -105,3 +105,15 @@ def test_who_came_in_is_found_whatever_the_case(owner_client, page, text):
     create_sign_in_link(user=UserFactory(username="bob"), now=NOW)
     rows = owner_client.get(f"/admin/accounts/{page}/", {"q": text}).context["cl"].result_list
     assert [row.user.username for row in rows] == ["Çelik"]
+
+
+def test_the_book_is_searched_by_a_person_too(staff_client):
+    generation = create_settled_generation()
+    create_settled_generation()
+    generation.owner.first_name = "Çelik"
+    generation.owner.save()
+    expected = set(
+        LedgerEntry.objects.filter(balance__user=generation.owner).values_list("pk", flat=True)
+    )
+    assert expected
+    assert search(staff_client, "çelik", "/admin/credits/ledgerentry/") == expected
