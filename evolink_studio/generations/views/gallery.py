@@ -29,7 +29,7 @@ from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
 LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 PAGE_SIZE = 24
-MAX_DEPTH = 20 * PAGE_SIZE  # films; with more, a page answers slowly to whoever presses a key
+MAX_DEPTH = 10 * PAGE_SIZE  # films; with more, a page answers slowly to whoever presses a key
 
 
 @dataclass(frozen=True)
