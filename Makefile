@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 AT_ONCE := --numprocesses auto --maxprocesses 4
 ON_POSTGRES := tests/accounts tests/credits tests/faults tests/generations tests/library \
-	tests/operations tests/worker tests/test_postgres_connection.py
+	tests/exports tests/operations tests/worker tests/test_postgres_connection.py tests/test_query_plans.py
 
 .PHONY: run test lint types unit postgres faults browser format messages budgets lock bench screenshots clean
 
