@@ -47,7 +47,7 @@ class UserChangeList(KeysetChangeList):
         this_month = Q(starts_on=get_month_start(get_day(now)))
         months = UsageRollup.objects.filter(owner__in=users, period=UsageRollup.Period.MONTH)
         figures = months.values_list("owner").annotate(
-            Sum("generation_count"), Sum("credits_charged", filter=this_month)
+            count=Sum("generation_count"), charged=Sum("credits_charged", filter=this_month)
         )
         for pk, count, credits_charged in figures:
             users[pk].generation_total = count
