@@ -14,6 +14,7 @@ import resource
 import signal
 import socket
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -202,11 +203,11 @@ class Channel(HTTPChannel):
     def service(self) -> None:
         """Answer a request, in a thread. Nothing follows one that was cut."""
         self.is_cut = self.requests[0].is_cut
-        self.server.served_channels.add(self)
+        self.server.serving.channel = self
         try:
             super().service()  # wakes the loop when it is done
         finally:
-            self.server.served_channels.discard(self)
+            self.server.serving.channel = None
 
     def get_deadline(self, deadlines: ConnectionDeadlines) -> float:
         """Until when it may be as it is, in seconds since 1970; infinity while it is worked on."""
@@ -291,12 +292,14 @@ class Server(TcpWSGIServer):
         self._loop = loop
         self._deadline_queue = DeadlineQueue()
         self._channel_by_id: dict[int, Channel] = {}
-        self.served_channels: set[Channel] = set()  # in threads at this moment
+        # Of each thread: once the loop is woken, another one may already serve the same channel.
+        self.serving = threading.local()
         super().__init__(application, loop, **kwargs)
 
     def pull_trigger(self) -> None:
-        """Wake the loop, from any thread: something may have happened to what is worked on."""
-        for channel in list(self.served_channels):
+        """Wake the loop, from any thread: something may have happened to what this one serves."""
+        channel = getattr(self.serving, "channel", None)
+        if channel is not None:
             self._loop.touch(channel)
         super().pull_trigger()
 

@@ -421,6 +421,41 @@ def test_a_turn_asks_nobody_to_whom_nothing_happened(monkeypatch):
             client.close()
 
 
+def test_a_connection_is_heard_on_when_its_next_request_begins_before_the_last_thread_ends(
+    monkeypatch,
+):
+    """The loop is woken before a thread has left, and may hand on the next request."""
+    bodies, second_began, first_ended = [], threading.Event(), threading.Event()
+
+    def note(environ, start_response):
+        bodies.append(environ["wsgi.input"].read())
+        if len(bodies) == 2:
+            second_began.set()
+            assert first_ended.wait(TIMEOUT_SECONDS)
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    def pull_trigger(server: Server) -> None:
+        pull(server)
+        if len(bodies) == 1:
+            assert second_began.wait(TIMEOUT_SECONDS)
+
+    def serve_one(channel: Channel) -> None:
+        service(channel)
+        first_ended.set()
+
+    pull, service = Server.pull_trigger, Channel.service
+    with serve(note) as running:
+        monkeypatch.setattr(Server, "pull_trigger", pull_trigger)
+        monkeypatch.setattr(Channel, "service", serve_one)
+        connection = running.open_http()
+        for body in (b"1", b"2", b"3"):
+            assert post(connection, body) == ""
+        monkeypatch.undo()
+        connection.close()
+    assert bodies == [b"1", b"2", b"3"]
+
+
 # --- stopping ---------------------------------------------------------------------------------
 
 
