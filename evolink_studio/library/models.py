@@ -50,18 +50,23 @@ class Asset(models.Model):
         EDIT = "edit", _("adjusted picture")
 
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="assets"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="assets",
+        verbose_name=_("person"),
     )
-    kind = models.CharField(max_length=5, choices=Kind.choices)
-    origin = models.CharField(max_length=6, choices=Origin.choices)
-    name = models.CharField(max_length=200, help_text=_("What the person calls it."))
+    kind = models.CharField(_("kind"), max_length=5, choices=Kind.choices)
+    origin = models.CharField(_("origin"), max_length=6, choices=Origin.choices)
+    name = models.CharField(_("name"), max_length=200, help_text=_("What the person calls it."))
     search_text = FoldedTextField(source="name", db_default="")
     file = models.FileField(max_length=200)
     poster = models.FileField(max_length=200, blank=True)
     # Null in files that are older than these sizes, so that adding the columns touches no row.
     poster_small = models.FileField(max_length=200, null=True, blank=True)
     poster_large = models.FileField(max_length=200, null=True, blank=True)
-    format = models.CharField(max_length=10, help_text=_("jpeg, png, webp, gif, mp4 …"))
+    format = models.CharField(
+        _("format"), max_length=10, help_text=_("jpeg, png, webp, gif, mp4 …")
+    )
     mime = models.CharField(max_length=60)
     size_bytes = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
@@ -72,7 +77,7 @@ class Asset(models.Model):
     )
     source_height = models.PositiveIntegerField(null=True)
     seconds = models.DecimalField(max_digits=9, decimal_places=3, null=True)
-    created_at = models.DateTimeField()
+    created_at = models.DateTimeField(_("created"))
 
     objects = AssetQuerySet.as_manager()
 
