@@ -129,7 +129,7 @@ class ExportAdmin(ReadOnlyAdmin):
         if is_new:
             self.log_addition(request, export, _("Asked for {name}.").format(name=export.filename))
         text = (
-            _("The worker makes {name} now. It is announced here, and beside “Exports”.")
+            _("The worker makes {name} now. A number beside “Exports” says when it is ready.")
             if is_new
             else _("The worker makes {name} already.")
         )
