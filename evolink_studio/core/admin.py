@@ -219,6 +219,7 @@ class GrowingListAdmin(StaffReadAdmin):
     filters that allow several values: the column by the name in the query string.
     """
 
+    empty_value_display = "–"
     merged_filters: Mapping[str, str] = {}
     search_order: tuple[str, ...] = ()  # of what a search finds, if not the list's own
     # Columns that are sorted only while no filter is chosen, or one of `filtered_sorting`.

@@ -4,13 +4,17 @@ Ours name a cell once (`field-…`), and `admin-studio.css` says how it looks.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib.admin.utils import display_for_field, display_for_value, lookup_field
 from django.db.models import Model
 from django.template import Library
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from unfold.templatetags.unfold_list import result_headers
 
@@ -50,7 +54,11 @@ def _build_cells(
                 format_html('<a href="{}">{}</a>', _get_url(change_list, row), content),
             )
         yield format_html(
-            '<{0} class="field-{1}" data-label="{2}">{3}</{0}>', tag, name, header["text"], content
+            '<{0} class="field-{1}" data-label="{2}">{3}</{0}>',
+            tag,
+            name,
+            capfirst(header["text"]),
+            content,
         )
 
 
@@ -70,6 +78,8 @@ def _render_value(change_list: KeysetChangeList, row: Model, name: str) -> Any:
     if isinstance(value, bool):
         colour, text = ("success", _("yes")) if value else ("default", _("no"))
         return format_html('<span class="studio-label is-{}">{}</span>', colour, text)
+    if isinstance(value, datetime):
+        return date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
     if field is None:
         return display_for_value(value, empty)
     if field.is_relation:

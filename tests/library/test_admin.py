@@ -1,6 +1,8 @@
 """Files in the admin pages."""
 
 import pytest
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from evolink_studio.accounts.models import User
 from evolink_studio.library import services
@@ -34,6 +36,16 @@ def test_staff_see_the_files_of_everybody_and_can_play_them(staff_client, image_
     )
     assert staff_client.get(f"{ASSETS_URL}{video_asset.pk}/poster/").status_code == 200
     assert "<img" in staff_client.get(f"{ASSETS_URL}{image_asset.pk}/change/").content.decode()
+
+
+def test_a_list_names_its_cells_as_its_headings_do_and_says_times_shortly(
+    staff_client, image_asset
+):
+    """On a phone a cell stands beside its name, which no style can write as a language wants."""
+    moment = date_format(timezone.localtime(image_asset.created_at), "SHORT_DATETIME_FORMAT")
+    page = staff_client.get(ASSETS_URL).content.decode()
+    assert f'data-label="Created">{moment}</td>' in page
+    assert f'data-label="Person">{image_asset.owner}</td>' in page
 
 
 def test_a_sound_has_no_poster(staff_client, owner, tmp_path):
