@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from evolink_studio.accounts.models import User
 from evolink_studio.accounts.services import delete_expired
+from evolink_studio.core.changelist import PageLinks
 from evolink_studio.generations.models import CallbackDelivery, Generation, TaskLookup
 from evolink_studio.generations.pipeline.downloading import filter_needed_files
 from evolink_studio.generations.pipeline.queue import mark_waiting_for_disk
@@ -136,6 +137,9 @@ def assert_no_walks(log: StatementLog, exemptions: Sequence[Exemption] = ()) -> 
 # --- the visit --------------------------------------------------------------------------------
 
 HREF_PATTERN = re.compile(r"(?:href|hx-get)=\"([^\"#]+)")
+# Parameters that say where a page of a list begins; of the admin lists' only the direction counts.
+POSITION_NAMES = frozenset({"before", "through", "id", "page", "since"})
+POSITION_KEY_PATTERN = re.compile(r"(?:(?<=^after)|(?<=^before)):.*")
 # Not followed: they would end the visit.
 LEAVING_PATHS = ("/admin/logout/", "/account/logout/")
 
@@ -164,8 +168,11 @@ def list_changelist_links(path: str, changelist) -> Iterator[str]:
             if "query_string" in choice:
                 yield f"{path}{choice['query_string']}"
     for number, _ in enumerate(changelist.list_display):
-        yield from (f"{path}?o={number}", f"{path}?o=-{number}")
-    yield f"{path}?p={changelist.paginator.num_pages}"
+        for order in (f"o={number}", f"o=-{number}"):
+            yield from (f"{path}?{order}", f"{path}?{order}&p=last")
+    links = changelist.paginator
+    if isinstance(links, PageLinks):
+        yield from (f"{path}{url}" for url in (links.next, links.last) if url)
     for term in ("1", "task-00000001", "person", "cat piano", "nothing-like-this"):
         yield f"{path}?{urlencode({'q': term})}"
 
@@ -174,7 +181,7 @@ def visit_key(url: str) -> str:
     """Equal for addresses that ask the same: of another row, or after another one."""
     parts = urlsplit(url)
     names = [
-        name if name in ("before", "through", "id", "page", "p", "since") else f"{name}={value}"
+        name if name in POSITION_NAMES else f"{name}={POSITION_KEY_PATTERN.sub('', value)}"
         for name, value in parse_qsl(parts.query, keep_blank_values=True)
     ]
     return f"{re.sub(r'[0-9]+', '0', parts.path)}?{'&'.join(sorted(names))}"
@@ -264,10 +271,16 @@ def test_what_is_read_for_machines_walks_through_no_table_that_grows(client, set
 
 
 class OneRoundWorker(Worker):
-    """Does once what a worker does again and again."""
+    """Does once what a worker does again and again, and all of it, due or not."""
 
     async def _run_every(self, name, seconds, action, *, run_immediately=True) -> None:
         await action()
+
+    async def _run_when_due(self, loop) -> None:
+        await loop.start()
+
+    async def _look_for_work(self) -> None:
+        await self._announce_due()
 
 
 def test_no_step_of_the_worker_walks_through_a_table_that_grows(person, fake_provider):
