@@ -149,7 +149,7 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
         if self._is_search and self.model_admin.search_order:
             return list(self.model_admin.search_order)
-        default = [str(term) for term in self._get_default_ordering()]
+        default = [str(term) for term in self._get_default_ordering()] or ["-pk"]
         leading, *_rest = super().get_ordering(request, queryset)
         if ORDER_VAR not in self.params or leading in (default[0], "-pk"):
             return default
