@@ -29,11 +29,15 @@ BOUNDED_TABLES = frozenset(
         *("credits_allowance", "credits_provideraccount", "credits_ratecard"),
         *("generations_changefeed", "generations_heartbeat", "library_uploadusage"),
         "library_deletedfile",  # emptied again and again
+        *("exports_export", "library_remotecopy"),  # deleted after some days
     }
 )
 # Indexes on a condition that only few rows ever fulfil at a time.
 NARROW_INDEXES = frozenset(
-    {"generation_due", "generation_held", "decision_to_look_at", "lookup_waiting"}
+    {
+        *("generation_due", "generation_held", "decision_to_look_at", "lookup_waiting"),
+        "entry_with_note",  # what somebody decided by hand
+    }
 )
 
 

@@ -34,6 +34,11 @@ def save_remote_copy(*, sha256: str, provider_key: str, file: RemoteFile) -> Rem
     return copy
 
 
+def delete_expired_copies(*, now: datetime) -> None:
+    """Forget the copies that EvoLink no longer has. A new one is uploaded when one is needed."""
+    RemoteCopy.objects.filter(expires_at__lt=now).delete()
+
+
 async def ensure_remote_copy(
     client: EvoLinkClient, *, asset: Asset, provider_key: str, now: datetime
 ) -> str:

@@ -23,6 +23,7 @@ from evolink_studio.generations.pipeline.contradictions import check_decisions
 from evolink_studio.generations.pipeline.downloading import filter_needed_files
 from evolink_studio.generations.pipeline.provider import Provider
 from evolink_studio.generations.usage_rollup import ROLLUP_PROOF
+from evolink_studio.library.remote_copies import delete_expired_copies
 from evolink_studio.library.services import delete_orphans
 from evolink_studio.worker.notifications import send_notification
 from evolink_studio.worker.proofs import load_progress, run_proof, store_progress
@@ -110,6 +111,7 @@ async def _delete_what_nobody_needs(now: datetime) -> None:
         now=now, still_needed=filter_needed_files
     )
     await sync_to_async(delete_expired, thread_sensitive=False)(now=now)
+    await sync_to_async(delete_expired_copies, thread_sensitive=False)(now=now)
     await sync_to_async(exports.delete_expired, thread_sensitive=False)(now=now)
     log.info("daily cleaning done", files_swept=deleted_count)
 

@@ -8,7 +8,7 @@ import pytest
 from evolink_studio.evolink.client import EvoLinkClient
 from evolink_studio.evolink.errors import ServiceUnavailableError
 from evolink_studio.library.models import RemoteCopy
-from evolink_studio.library.remote_copies import ensure_remote_copy
+from evolink_studio.library.remote_copies import delete_expired_copies, ensure_remote_copy
 from tests.provider_replies import Reply
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -54,6 +54,16 @@ def test_another_key_or_address_has_copies_of_its_own(fake_provider, image_asset
         fake_provider, image_asset, provider_key="there#2"
     )
     assert RemoteCopy.objects.count() == 2
+
+
+def test_a_copy_that_is_no_longer_there_is_forgotten(fake_provider, image_asset):
+    first = ensure_copy(fake_provider, image_asset)
+    (expires_at,) = RemoteCopy.objects.values_list("expires_at", flat=True)
+    delete_expired_copies(now=expires_at)
+    assert ensure_copy(fake_provider, image_asset) == first
+    delete_expired_copies(now=expires_at + timedelta(seconds=1))
+    assert not RemoteCopy.objects.exists()
+    assert ensure_copy(fake_provider, image_asset) != first
 
 
 def test_an_upload_that_fails_leaves_no_copy_behind(fake_provider, image_asset):
