@@ -1,6 +1,6 @@
 """The lines of the ledger in a file: one an entry, or one a generation."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -108,7 +108,9 @@ def _read_usernames(generation_ids: Iterable[int]) -> dict[int, str]:
     return {number: format_text(username) for number, username in usernames.items()}
 
 
-def build_entry_rows(entries: "QuerySet[Any]", order: tuple[Any, ...]) -> ExportRows:
+def build_entry_rows(
+    entries: "QuerySet[Any]", order: tuple[Any, ...], branches: "Sequence[QuerySet[Any]]" = ()
+) -> ExportRows:
     """One line an entry, in this order."""
     names = _Names()
     columns = (
@@ -161,10 +163,13 @@ def build_entry_rows(entries: "QuerySet[Any]", order: tuple[Any, ...]) -> Export
         order=order,
         walk_key=_find_walk_key(order),
         format_batch=format_batch,
+        branches=branches,
     )
 
 
-def build_generation_rows(entries: "QuerySet[Any]") -> ExportRows:
+def build_generation_rows(
+    entries: "QuerySet[Any]", branches: "Sequence[QuerySet[Any]]" = ()
+) -> ExportRows:
     """One line a generation, with what these of its entries sum to, in the order of numbers."""
     names = _Names()
     columns = (
@@ -205,6 +210,7 @@ def build_generation_rows(entries: "QuerySet[Any]") -> ExportRows:
         order=("generation_id", "pk"),
         walk_key="generation_id",
         format_batch=format_batch,
+        branches=branches,
         line_key="generation_id",
     )
 

@@ -36,7 +36,8 @@ class ExportRows:
 
     `order` is what they are sorted by. `walk_key` is its first column, if that has an index and
     nothing but the number of the row follows it; "" otherwise. `format_batch` gets some of the rows
-    in their order; those that make one line together have the same `line_key`.
+    in their order; those that make one line together have the same `line_key`. `branches` hold
+    together what `rows` holds, each found by an index, where one query for all would walk.
     """
 
     header: Sequence[str]
@@ -45,11 +46,16 @@ class ExportRows:
     walk_key: str
     format_batch: "Callable[[QuerySet[Any]], Batch]"
     line_key: str = "pk"
+    branches: "Sequence[QuerySet[Any]]" = ()
 
     def has_more_than(self, limit: int) -> bool:
-        """Whether there are more rows. Reads at most one more than these."""
-        pks = self.rows.order_by().values_list("pk", flat=True)[: limit + 1]
-        return len(pks) > limit
+        """Whether there are more rows. Reads of each branch at most one more than these."""
+        pks: set[Any] = set()
+        for branch in self.branches or (self.rows,):
+            pks.update(branch.order_by().values_list("pk", flat=True)[: limit + 1])
+            if len(pks) > limit:
+                return True
+        return False
 
     def read_few(self) -> Iterator[Batch]:
         """All lines of rows that are known to be few: two queries, and one for each batch."""

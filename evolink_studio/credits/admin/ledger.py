@@ -297,30 +297,30 @@ class _SelectedEntriesAdmin(LedgerEntryAdmin):
         return _EntrySelection
 
 
-def _filter_entries(user: User, query: str) -> tuple[QuerySet[LedgerEntry], tuple[Any, ...]]:
-    """The entries that the list shows for this query string, and what they are sorted by.
-
-    Raises InvalidQuery.
-    """
+def _select_entries(user: User, query: str) -> _EntrySelection:
+    """The entries that the list shows for this query string. Raises InvalidQuery."""
     request = HttpRequest()
     request.method, request.GET, request.user = "GET", QueryDict(query), user
     try:
-        changelist = _SelectedEntriesAdmin(LedgerEntry, admin.site).get_changelist_instance(request)
-        entries: QuerySet[LedgerEntry] = changelist.get_queryset(request)
+        selection: _EntrySelection = _SelectedEntriesAdmin(
+            LedgerEntry, admin.site
+        ).get_changelist_instance(request)
     except (IncorrectLookupParameters, SuspiciousOperation) as error:
         raise InvalidQuery(query) from error
-    return entries, tuple(entries.query.order_by)
+    return selection
 
 
 def build_entry_export(user: User, query: str) -> ExportRows:
     """One line for each entry of the list. Raises InvalidQuery."""
-    return build_entry_rows(*_filter_entries(user, query))
+    selection = _select_entries(user, query)
+    entries = selection.queryset
+    return build_entry_rows(entries, tuple(entries.query.order_by), selection.branches)
 
 
 def build_generation_export(user: User, query: str) -> ExportRows:
     """One line for each generation with an entry in the list. Raises InvalidQuery."""
-    entries, _order = _filter_entries(user, query)
-    return build_generation_rows(entries)
+    selection = _select_entries(user, query)
+    return build_generation_rows(selection.queryset, selection.branches)
 
 
 def ledger_lines(generation_id: int) -> list[ReportLine]:
