@@ -34,7 +34,7 @@ from evolink_studio.worker.worker import Worker
 from tests.factories import VEO, AssetFactory, GenerationFactory, UserFactory
 from tests.history import analyze, fill_history
 from tests.manual_worker import ManualWorker
-from tests.query_plans import StatementLog, Walk
+from tests.query_plans import StatementLog, Walk, list_growing_tables
 from tests.test_access import (
     ACCESS_TABLE,
     ADMIN_PATTERNS,
@@ -155,7 +155,10 @@ def list_changelist_links(path: str, changelist) -> Iterator[str]:
         for choice in filter_spec.choices(changelist):
             if "query_string" in choice:
                 yield f"{path}{choice['query_string']}"
-    for number, _ in enumerate(changelist.list_display):
+    is_growing = changelist.model._meta.db_table in list_growing_tables()
+    for number, name in enumerate(changelist.list_display):
+        if not is_growing or not changelist.get_ordering_field(name):
+            continue  # in the list's own order, or of few rows
         for order in (f"o={number}", f"o=-{number}"):
             yield from (f"{path}?{order}", f"{path}?{order}&p=last")
     links = changelist.paginator
@@ -245,7 +248,7 @@ def test_no_admin_page_walks_through_a_table_that_grows(client):
             start_urls,
             lambda url: url.startswith("/admin/") and "procrastinate" not in url,
         )
-    assert "/admin/generations/generation/?o=1" in visited
+    assert "/admin/generations/generation/?o=11&p=last" in visited
     assert_no_walks(log, ADMIN_EXEMPTIONS)
 
 
