@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 import structlog
 from asgiref.sync import sync_to_async
@@ -35,15 +35,11 @@ async def make_next_export(*, clock: Clock, is_stopping: Callable[[], bool]) -> 
                 return True
             await asyncio.sleep(time.monotonic() - begun_at)
     finally:
-        await sync_to_async(_close, thread_sensitive=False)(steps, export, clock)
+        await sync_to_async(steps.close, thread_sensitive=False)()  # removes what was written
+    # After an error it is not given back: its lease runs out, and the attempt counts. So what can
+    # never be made is given up.
+    await sync_to_async(release, thread_sensitive=False)(export, now=clock())
     return False
-
-
-def _close(steps: Generator[None, None, None], export: Export, clock: Clock) -> None:
-    """Remove the part that was written, and give back what is not done."""
-    steps.close()
-    if export.is_pending:
-        release(export, now=clock())
 
 
 async def _announce(export: Export) -> None:

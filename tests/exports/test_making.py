@@ -10,7 +10,7 @@ from asgiref.sync import async_to_sync
 from django.core.files.storage import default_storage
 
 from evolink_studio.accounts.models import User
-from evolink_studio.exports import making, services
+from evolink_studio.exports import making, services, sources
 from evolink_studio.exports.models import Export
 from evolink_studio.generations.models import Generation
 from evolink_studio.library.models import Asset
@@ -98,6 +98,22 @@ def test_a_worker_that_ends_in_the_middle_gives_it_back(export, clock, settings,
 def test_what_kills_its_worker_each_time_is_given_up(export, clock):
     for _ in range(services.MAX_ATTEMPTS):
         _killed = begin(clock, 1)
+        clock.advance(seconds=services.LEASE_DURATION.seconds)
+    assert make_all(clock) == 0
+    export.refresh_from_db()
+    assert (export.state, export.failure) == (Export.State.FAILED, Export.Failure.BROKEN)
+
+
+def test_what_can_never_be_made_is_given_up(export, clock, settings, monkeypatch):
+    def break_off(_rows):
+        raise ValueError("a row that no line can be made of")
+
+    monkeypatch.setattr(sources.ExportRows, "read_many", break_off)
+    for _ in range(services.MAX_ATTEMPTS):
+        with pytest.raises(ValueError, match="no line"):
+            make_all(clock)
+        assert make_all(clock) == 0, "it waits for a while"
+        assert list_parts(settings) == []
         clock.advance(seconds=services.LEASE_DURATION.seconds)
     assert make_all(clock) == 0
     export.refresh_from_db()
