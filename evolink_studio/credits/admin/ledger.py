@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.messages.api import MessageFailure
 from django.core.exceptions import SuspiciousOperation
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -305,7 +306,8 @@ def _select_entries(user: User, query: str) -> _EntrySelection:
         selection: _EntrySelection = _SelectedEntriesAdmin(
             LedgerEntry, admin.site
         ).get_changelist_instance(request)
-    except (IncorrectLookupParameters, SuspiciousOperation) as error:
+    except (IncorrectLookupParameters, SuspiciousOperation, MessageFailure) as error:
+        # The page tells in a message what is wrong with a search; nobody reads one here.
         raise InvalidQuery(query) from error
     return selection
 
