@@ -192,13 +192,15 @@ def _find_walked_on_postgres(statement: Statement) -> set[str]:
 
 _SMALL_TABLE_METHODS = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
 # Nodes that pass rows on one by one, so that a limit above them ends the scan below.
-_STREAMING_NODES = frozenset({"Limit", "LockRows", "Subquery Scan", "Nested Loop", "Result"})
+_STREAMING_NODES = frozenset(
+    {"Incremental Sort", "Limit", "LockRows", "Nested Loop", "Result", "Subquery Scan"}
+)
 
 
 def _walk_nodes(node: dict[str, Any], *, is_limited: bool) -> Iterator[str]:
     kind, index = node["Node Type"], node.get("Index Name", "")
     is_condition_less = "Index Cond" not in node
-    if kind == "Seq Scan":
+    if kind == "Seq Scan" and not (is_limited and "Filter" not in node):
         yield node["Relation Name"]
     elif kind in ("Index Scan", "Index Only Scan") and is_condition_less:
         is_first_rows = is_limited and "Filter" not in node
