@@ -3,7 +3,10 @@
 import threading
 
 import pytest
+from django.apps import apps
+from django.core.management import call_command
 from django.db import OperationalError, close_old_connections, connection, transaction
+from django.db.models.signals import post_migrate
 
 from evolink_studio.generations.models import Generation
 from tests.factories import GenerationFactory, UserFactory
@@ -23,9 +26,29 @@ pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
     ],
 )
 def test_nothing_waits_for_ever_and_a_commit_is_durable(name, value):
+    assert read_setting(name) == value
+
+
+def read_setting(name: str) -> str:
     with connection.cursor() as cursor:
         cursor.execute(f"SHOW {name}")
-        assert cursor.fetchone() == (value,)
+        return str(cursor.fetchone()[0])
+
+
+def test_a_migration_of_a_large_database_may_take_its_time():
+    timeouts: list[str] = []
+
+    def look(**_kwargs: object) -> None:
+        timeouts.append(read_setting("statement_timeout"))
+
+    app = apps.get_app_config("exports")
+    post_migrate.connect(look, sender=app)
+    try:
+        call_command("migrate", verbosity=0)
+    finally:
+        post_migrate.disconnect(look, sender=app)
+    assert timeouts == ["0"]
+    assert read_setting("statement_timeout") == "30s"
 
 
 def test_a_row_locked_by_a_frozen_process_is_given_up_in_the_end():

@@ -105,6 +105,23 @@ def _sync_again() -> None:
         raise
 
 
+def lift_statement_timeout() -> None:
+    """Let statements of this connection take their time: a migration's index of millions of rows.
+
+    SQLite knows no such limit.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = 0")
+
+
+def restore_statement_timeout() -> None:
+    """Back to what the settings say."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("RESET statement_timeout")
+
+
 def parse_id(text: str) -> int | None:
     """A row id from a URL or a form, of up to 18 digits; None for anything else."""
     return int(text) if text.isdecimal() and len(text) < 19 else None

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -22,8 +22,23 @@ class GenerationsConfig(AppConfig):
 
         register_usage_source(GenerationUsage())
         register_source(USAGE_EXPORT)
+        # All apps are told before the first migration runs, and in this order after the last.
+        pre_migrate.connect(_lift_statement_timeout, sender=self)
         post_migrate.connect(_ensure_rollup, sender=self)
         post_migrate.connect(_keep_search_index, sender=self)
+        post_migrate.connect(_restore_statement_timeout, sender=self)
+
+
+def _lift_statement_timeout(**_kwargs: object) -> None:
+    from evolink_studio.core.database import lift_statement_timeout
+
+    lift_statement_timeout()
+
+
+def _restore_statement_timeout(**_kwargs: object) -> None:
+    from evolink_studio.core.database import restore_statement_timeout
+
+    restore_statement_timeout()
 
 
 def _ensure_rollup(using: str, **_kwargs: Any) -> None:
