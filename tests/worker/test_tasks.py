@@ -247,11 +247,11 @@ def test_whatever_the_worker_does_the_distributed_one_does_too(monkeypatch):
         )
         single.stop()
         async_to_sync(single.run)()
-        loops = set(duty_names)
+        single_names = duty_names | {loop.start.__name__ for loop in single._loops.values()}
         duty_names.clear()
         combined.stop()
         async_to_sync(combined.run)()
-    jobs = {duty.__name__ for duty in (*combined._starters.values(), *combined._duties.values())}
-    assert loops - duty_names - jobs == {"_start_polls"}, "reads are the work of the slots"
+    jobs = [combined._loops[state].start for state in tasks.TASK_BY_STATE]
+    job_names = {job.__name__ for job in (*jobs, *combined._duties.values())}
+    assert single_names - duty_names - job_names == {"_start_polls"}, "reads are work of the slots"
     assert set(tasks.CRON_BY_DUTY) == set(combined._duties)
-    assert set(tasks.TASK_BY_STATE) == set(combined._starters)
