@@ -5,7 +5,16 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, Model, QuerySet, Sum
+from django.db.models import (
+    Count,
+    Field,
+    IntegerField,
+    Model,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Sum,
+)
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -20,9 +29,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from evolink_studio.catalog import SPECS
 from evolink_studio.core.admin import StaffReadAdmin, badge_column
 from evolink_studio.core.formatting import format_credits
-from evolink_studio.credits.fields import ZERO_CREDITS
+from evolink_studio.credits.fields import ZERO_CREDITS, CreditsField
 from evolink_studio.credits.forms import AllowanceAmountForm, AllowanceForm, RaiseAllowancesForm
-from evolink_studio.credits.models import Allowance
+from evolink_studio.credits.models import Allowance, AllowanceBalance
 from evolink_studio.credits.periods import build_current_period_filter, get_period_end
 from evolink_studio.credits.services import raise_allowances
 
@@ -99,13 +108,15 @@ class AllowanceAdmin(StaffReadAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Allowance]:
         allowances: QuerySet[Allowance] = super().get_queryset(request)
-        is_current = build_current_period_filter(
-            timezone.now(), balance_prefix="balances__", allowance_prefix=""
+        # Subqueries: a join would read the balances of all periods, and to count the list as well.
+        balances = AllowanceBalance.objects.filter(
+            build_current_period_filter(timezone.now()), allowance=OuterRef("pk")
         )
+        by_allowance = balances.order_by().values("allowance")
         return allowances.annotate(
-            balance_count=Count("balances", filter=is_current),
-            reserved_now=Sum("balances__credits_reserved", filter=is_current),
-            charged_now=Sum("balances__credits_charged", filter=is_current),
+            balance_count=_pick(by_allowance.annotate(n=Count("pk")), IntegerField()),
+            reserved_now=_pick(by_allowance.annotate(n=Sum("credits_reserved")), CreditsField()),
+            charged_now=_pick(by_allowance.annotate(n=Sum("credits_charged")), CreditsField()),
         )
 
     @admin.display(description=gettext_lazy("who"), ordering="user__username")
@@ -226,13 +237,17 @@ def _list_limits(allowances: QuerySet[Allowance]) -> str:
     return " ".join(f"{pk}:{limit}" for pk, limit in limits)
 
 
+def _pick(totals: "QuerySet[Any, Any]", output_field: Field[Any, Any]) -> Subquery:
+    return Subquery(totals.values("n"), output_field=output_field)
+
+
 def _annotated_credits(allowance: Allowance, name: str) -> Decimal:
     value: Any = getattr(allowance, name, None)  # annotated by the query
     return value or ZERO_CREDITS
 
 
 def _balances_link(allowance: Allowance) -> SafeString | str:
-    count = getattr(allowance, "balance_count", 0)  # annotated by the query
+    count = getattr(allowance, "balance_count", None) or 0  # annotated by the query
     text = ngettext("{n} person", "{n} people", count).format(n=count)
     if not count:
         return text

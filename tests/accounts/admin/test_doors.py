@@ -39,7 +39,7 @@ def test_the_list_says_for_whom_by_whom_and_until_when(olga, owner_client):
     first, second = read_links(owner_client)
     assert (first["user"], first["maker"], first["state_badge"]) == ("ada", "olga", "open")
     assert (second["user"], second["maker"]) == ("ben", "the start of the studio")
-    assert (first["revoke_button"], first["used_at"]) == ("Revoke", "-")
+    assert (first["revoke_button"], first["used_at"]) == ("Revoke", "–")
 
 
 def test_one_press_ends_a_link(owner_client):
