@@ -83,8 +83,8 @@ ADMIN_EXEMPTIONS = (
         source="credits/admin/price_accuracy.py",
     ),
     Exemption("an export has everything", place="/admin/credits/ledgerentry/csv/"),
-    # PostgreSQL plans by what there is, and here that is little. Of each of these it was asked
-    # beside a million generations, where it takes the index of the condition.
+    # PostgreSQL plans by what there is, and here that is little. Beside a million generations it
+    # takes another index for each of these, or is at its limit after some hundred rows.
     *(
         Exemption(
             "few rows in their order are cheaper than those of an index",

@@ -56,8 +56,9 @@ class ConnectionLoop(dict[int, Any]):
         while self._touched:
             self._update(self._touched.popleft())
         for key, events in self._selector.select(seconds):
-            opened = self.get(key.fd)
-            if opened is not None:  # not closed by what happened to another one
+            opened = key.data
+            # Not closed by what happened to another one, whose number may be taken again already.
+            if self.get(key.fd) is opened:
                 self.touch(opened)
                 wasyncore.readwrite(opened, _EVENTS_BY_FLAGS[events])
 
@@ -75,11 +76,11 @@ class ConnectionLoop(dict[int, Any]):
             events |= selectors.EVENT_WRITE
         key = self._selector.get_map().get(number)
         if key is None and events:
-            self._selector.register(number, events)
+            self._selector.register(number, events, opened)
         elif key is not None and not events:
             self._selector.unregister(number)
         elif key is not None and key.events != events:
-            self._selector.modify(number, events)
+            self._selector.modify(number, events, opened)
 
 
 class DeadlineQueue:

@@ -284,6 +284,55 @@ def test_of_a_file_little_is_in_memory():
     assert file.tell() == 100
 
 
+# --- the loop ---------------------------------------------------------------------------------
+
+
+class LoopMember:
+    """What is open in the loop, as far as the loop asks. It notes when it is to read."""
+
+    accepting = False
+    is_connection = True
+
+    def __init__(self, opened: socket.socket, loop: ConnectionLoop, on_read=lambda: None) -> None:
+        self._fileno, self.on_read, self.read_count = opened.fileno(), on_read, 0
+        loop[self._fileno] = self
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def handle_read_event(self) -> None:
+        self.read_count += 1
+        self.on_read()
+
+
+def test_what_takes_the_number_of_a_closed_connection_is_not_read_for_it():
+    """A new connection has nothing to read yet; waitress would close it for that."""
+    loop = ConnectionLoop()
+    pairs = [socket.socketpair() for _ in range(2)]
+    replaced: list[LoopMember] = []
+
+    def close_other(other: socket.socket) -> None:
+        del loop[other.fileno()]
+        replaced.append(LoopMember(other, loop))
+
+    first, second = pairs[0][0], pairs[1][0]
+    members = [
+        LoopMember(first, loop, lambda: close_other(second)),
+        LoopMember(second, loop, lambda: close_other(first)),
+    ]
+    for _, client in pairs:
+        client.send(b"a")
+    loop.turn(1)
+    assert sum(member.read_count for member in members) == 1
+    assert [member.read_count for member in replaced] == [0]
+    for pair in pairs:
+        for end in pair:
+            end.close()
+
+
 # --- deadlines --------------------------------------------------------------------------------
 
 

@@ -49,6 +49,8 @@ class UserChangeList(KeysetChangeList):
         figures = months.values_list("owner").annotate(
             count=Sum("generation_count"), charged=Sum("credits_charged", filter=this_month)
         )
+        for user in self.result_list:
+            user.generation_total, user.charged_credits = 0, ZERO_CREDITS
         for pk, count, credits_charged in figures:
             users[pk].generation_total = count
             users[pk].charged_credits = credits_charged or ZERO_CREDITS
