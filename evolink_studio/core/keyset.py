@@ -13,7 +13,7 @@ same in one query, and no index would serve it.
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.contrib.admin.utils import get_fields_from_path
@@ -21,6 +21,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.db.models import F, Field, Model, Q, QuerySet
 from django.db.models.expressions import OrderBy
+from django.utils.timezone import is_aware
 
 MAX_POSITION_LENGTH = 600  # characters of a position in an address
 _PARSE_ERRORS = (ArithmeticError, RecursionError, TypeError, ValidationError, ValueError)
@@ -226,6 +227,8 @@ def _from_json(term: OrderTerm, value: Any) -> Any:
         raise ValueError("no value of a column")
     str(value).encode()  # a lone surrogate cannot be stored
     parsed = term.field.to_python(value)
+    if isinstance(parsed, datetime) and is_aware(parsed):
+        parsed.astimezone(UTC)  # there is no moment before the year 1 or after the year 9999
     term.field.run_validators(parsed)
     term.field.get_db_prep_value(parsed, connection)
     return parsed
