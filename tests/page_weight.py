@@ -7,7 +7,6 @@ and films of people are data and do not count.
 import gzip
 import re
 from functools import cache
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin
 
@@ -16,38 +15,19 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 from whitenoise.compress import Compressor
 
+from bench.measures.weight import REFERENCE_PATTERNS, PageFiles
 from evolink_studio.core.static_storage import list_minified_sources, minify_source
 
 PAGE = "page"
 GZIP_LEVEL = 6  # of Django's GZipMiddleware
-# Which attribute of an element is fetched at once.
-FETCHED_ATTRIBUTES = {"link": "href", "script": "src", "img": "src", "use": "href"}
-FETCHED_RELATIONS = {"stylesheet", "icon", "manifest", "preload", "modulepreload"}
-REFERENCE_PATTERN = re.compile(r"""(?:@import\s+|url\(\s*)["']?(?!data:)([^"')]+)""")
 # Keys of a visit differ in length and do not compress: each counts the same.
 KEY_PATTERN = re.compile(r'(?<=name="csrfmiddlewaretoken" value=")[^"]*|(?<=X-CSRFToken": ")[^"]*')
-
-
-class _FetchedUrls(HTMLParser):
-    """The addresses that a page makes a browser fetch."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.urls: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = dict(attrs)
-        url = attributes.get(FETCHED_ATTRIBUTES.get(tag, ""))
-        relations = set((attributes.get("rel") or "").split())
-        if url and (tag != "link" or relations & FETCHED_RELATIONS):
-            self.urls.append(url)
 
 
 def weigh_page(html: str) -> dict[str, int]:
     """Bytes on the wire without headers, by the name of the file; those of the page as `page`."""
     weights = {PAGE: len(gzip.compress(KEY_PATTERN.sub("k" * 64, html).encode(), GZIP_LEVEL))}
-    pending = [_name_of(url) for url in _FetchedUrls(html).urls]
+    pending = [_name_of(url) for url in PageFiles(html).urls]
     while pending:
         name = pending.pop()
         if name and name not in weights:
@@ -73,7 +53,7 @@ def _weigh_file(name: str) -> tuple[int, tuple[str, ...]]:
     content = minify_source(path) if path in own_sources else path.read_bytes()
     is_compressed = Compressor().should_compress(name)
     size = min(len(brotli.compress(content)), len(content)) if is_compressed else len(content)
-    urls = REFERENCE_PATTERN.findall(content.decode()) if path.suffix == ".css" else []
+    urls = REFERENCE_PATTERNS[".css"].findall(content.decode()) if path.suffix == ".css" else []
     base = f"/{settings.STATIC_URL.strip('/')}/{name}"
     return size, tuple(_name_of(url, base) for url in urls)
 

@@ -16,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from bench.browser import CHROMIUM_ARGUMENTS, CHROMIUM_PATH
 from evolink_studio.accounts.models import User
 from evolink_studio.core.static_storage import list_minified_sources, minify_source
 from evolink_studio.generations.pipeline.provider import build_provider
@@ -26,16 +27,6 @@ from evolink_studio.sandbox.settings import SandboxSettings
 from evolink_studio.worker.worker import Worker
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
-CHROMIUM_PATH = Path("/usr/bin/chromium")
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 TIMEOUT_MS = 20_000  # milliseconds
 expect.set_options(timeout=TIMEOUT_MS)
 # What the page itself says in words: a newer request replaced one, a file was refused.
