@@ -47,10 +47,6 @@ class HistoryInstance(BenchInstance):
         database = {"DATABASE_URL": self.database_url} if self.database_url else {}
         return {**super().env, **database}
 
-    @property
-    def database_label(self) -> str:
-        return POSTGRES if self.database_url else SQLITE
-
     def call(self, function: str, *arguments: object) -> Any:
         """Call `module:function` in a process of its own, with Django on this database.
 

@@ -141,8 +141,3 @@ def register_source(source: ExportSource) -> None:
 def find_source(name: str) -> ExportSource | None:
     """The list of this name."""
     return _sources.get(name)
-
-
-def list_sources() -> Sequence[ExportSource]:
-    """All that can be exported."""
-    return list(_sources.values())
