@@ -51,7 +51,6 @@ def form_page(browser: Browser, idle_studio, tmp_path) -> Iterator[Page]:
     upload_image(page, tmp_path, "image_urls")
     wait_until_idle(page)
     yield page
-    page.goto("about:blank")
     context.close()
 
 

@@ -39,6 +39,7 @@ def test_a_failure_says_what_happened_to_the_money_and_what_to_do(page, studio):
     expect(failed_card).to_contain_text("content policy")
     expect(failed_card).to_contain_text("Not charged")
     failed_card.locator("a", has_text="try again").click()
+    page.wait_for_url("**/create/**from=**")
     expect(page.locator("textarea[name=prompt]")).to_have_value(
         "[quick] [policy] Something forbidden"
     )
