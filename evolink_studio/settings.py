@@ -1,5 +1,6 @@
 """Django settings. Everything an operator may change comes from `environment.py`."""
 
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -132,6 +133,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     for _suffix in ("", "-wal", "-shm"):  # it may lie outside the data folder
         private_files.make_private(Path(f"{DATABASES['default']['NAME']}{_suffix}"))
     DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}
+    # The admin theme would import all of psycopg, to dress fields that only PostgreSQL has.
+    sys.modules["django.contrib.postgres"] = None  # type: ignore[assignment]
 else:
     _url_options = DATABASES["default"].get("OPTIONS", {})  # from the URL; these override ours
     _server_options = f"{_POSTGRES_OPTIONS['options']} {_url_options.get('options', '')}".strip()

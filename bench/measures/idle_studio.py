@@ -122,7 +122,11 @@ def _wait_until(condition: Callable[[], bool], studio: BenchProcess) -> None:
 
 
 def _name_of(pid: int, supervisor_pid: int) -> str:
-    words = {"gunicorn": "the web server", "manage.py worker": "the worker", "sandbox": "sandbox"}
+    words = {
+        "studio --web": "the web server",
+        "manage.py worker": "the worker",
+        "sandbox": "sandbox",
+    }
     command = command_line_of(pid)
     if pid == supervisor_pid:
         return "the supervisor"

@@ -53,7 +53,7 @@ def _measure_start(instances: InstanceFactory) -> tuple[float, float, float, flo
 def _measure_web_restart(instance: BenchInstance, studio: BenchProcess) -> float:
     begin = time.monotonic()
     # The whole group at once: workers of gunicorn outlive their master by a second.
-    for pid in process_tree(_find_child(studio, "gunicorn")):
+    for pid in process_tree(_find_child(studio, "studio --web")):
         kill_and_wait(pid)
     return _wait_until(lambda: _serves_page(instance), studio) - begin
 

@@ -1,7 +1,7 @@
 """`manage.py studio`: the processes of a studio, prepared, started, restarted and stopped.
 
 It stays for as long as the studio runs and does next to nothing, so it imports next to nothing: no
-Django, no settings. Those are in the process that prepares the studio, which ends.
+Django, no settings. Those are in the process that prepares the studio and becomes its web server.
 """
 
 import ctypes
@@ -43,21 +43,19 @@ class ManagedProcess:
 class Supervisor:
     """Keeps its child processes running until SIGTERM or SIGINT. `clock` in seconds.
 
-    `sleep` is given the longest time to sleep; it returns earlier when a signal came.
-    `preparation` is the process that prepared the studio: if it fails, the studio ends.
+    `sleep` is given the longest time to sleep; it returns earlier when a signal came. The first of
+    `processes` may run already.
     """
 
     processes: list[ManagedProcess]
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] | None = None
-    preparation: "subprocess.Popen[bytes] | None" = None
     _is_stopping: bool = field(default=False, init=False)
-    _exit_code: int = field(default=0, init=False)
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Start and watch all processes; returns after a stop signal, when all have ended.
 
-        The first child has a head start. Returns the exit code.
+        The first child has a head start.
         """
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signal_number, self._on_signal)
@@ -65,27 +63,20 @@ class Supervisor:
             with sleep_until_signal() as sleep:
                 self._start_first()
                 while not self._is_stopping:
-                    self._check_preparation()
                     self._check_processes()
                     (self.sleep or sleep)(self._compute_sleep())
         finally:
             self._shut_down()
-        return self._exit_code
 
     def _start_first(self) -> None:
         first_process, *other_processes = self.processes
-        self._start_process(first_process, self.clock())
+        if first_process.process is None:
+            self._start_process(first_process, self.clock())
         for managed_process in other_processes:
             managed_process.restart_at = self.clock() + HEAD_START_SECONDS
 
     def _on_signal(self, signal_number: int, frame: object) -> None:
         self._is_stopping = True
-
-    def _check_preparation(self) -> None:
-        if self.preparation is not None and self.preparation.poll() is not None:
-            self._exit_code = self.preparation.returncode
-            self._is_stopping = self._exit_code != 0
-            self.preparation = None
 
     def _compute_sleep(self) -> float:
         """Seconds until the next restart; MAX_SLEEP_SECONDS while all run, 0 to stop."""
@@ -127,8 +118,7 @@ class Supervisor:
         _log_exit(managed_process, exit_code)
 
     def _shut_down(self) -> None:
-        candidates = [self.preparation, *(managed.process for managed in self.processes)]
-        running_processes = [process for process in candidates if process]
+        running_processes = [managed.process for managed in self.processes if managed.process]
         for process in running_processes:
             process.terminate()
         deadline = self.clock() + SHUTDOWN_TIMEOUT_SECONDS
@@ -142,11 +132,13 @@ class Supervisor:
 def main(command: Sequence[str]) -> int:
     """Prepare a studio with `command`, and run it. Returns the exit code.
 
-    The command is given the number of a pipe as its last argument. It writes the commands of the
-    studio's processes there, by name, once they can be started (see the command `studio`).
+    The command is given the number of a pipe as its option `--web`. It writes the commands of the
+    studio's processes there, by name, once they can be started, and is itself the first of them
+    from then on (see the command `studio`).
     """
     reader, writer = os.pipe()
-    preparation = _start([*command, str(writer)], pass_fds=(writer,))
+    started_at = time.monotonic()
+    preparation = _start([*command, f"--web={writer}"], pass_fds=(writer,))
     os.close(writer)
     try:
         with os.fdopen(reader, "rb") as pipe:
@@ -154,10 +146,13 @@ def main(command: Sequence[str]) -> int:
         if not commands:  # it has said why
             return preparation.wait()
     except KeyboardInterrupt:
+        preparation.terminate()
         preparation.wait()
         return INTERRUPTED_EXIT_CODE
     processes = [ManagedProcess(name, command) for name, command in commands.items()]
-    return Supervisor(processes, preparation=preparation).run()
+    processes[0].process, processes[0].started_at = preparation, started_at
+    Supervisor(processes).run()
+    return 0
 
 
 def _start(command: Sequence[str], pass_fds: Sequence[int] = ()) -> "subprocess.Popen[bytes]":

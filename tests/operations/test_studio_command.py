@@ -88,6 +88,16 @@ def has_argument(pid: int, word: str) -> bool:
         return False
 
 
+def is_first_web_process(pid: int) -> bool:
+    """Whether it prepared the studio and then became gunicorn's master."""
+    try:
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        is_child_of_it = b"--web=" in Path(f"/proc/{parent}/cmdline").read_bytes()
+        return b"--web=" in Path(f"/proc/{pid}/cmdline").read_bytes() and not is_child_of_it
+    except OSError:
+        return False
+
+
 def worker_pids(process: "subprocess.Popen[str]") -> list[int]:
     return [pid for pid in descendant_pids(process.pid) if has_argument(pid, "worker")]
 
@@ -141,6 +151,13 @@ def test_from_nothing_to_an_open_studio_that_mends_itself_and_leaves_nothing(tmp
         wait_until(
             lambda: set(worker_pids(process)) - {worker}, "the worker is back", timeout_seconds=5
         )
+        (web,) = (pid for pid in descendant_pids(process.pid) if is_first_web_process(pid))
+        os.kill(web, signal.SIGKILL)
+        wait_until(lambda: not is_alive(web), "the web server is gone")
+        wait_until(
+            lambda: open_page(owner, f"http://127.0.0.1:{port}/account/login/")[0] == 200, "back"
+        )
+
         family = descendant_pids(process.pid)
         assert len(family) >= 4
         process.kill()

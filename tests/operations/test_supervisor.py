@@ -6,13 +6,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from evolink_studio.environment import ROOT
-from evolink_studio.operations.supervisor import ManagedProcess, Supervisor
+from evolink_studio.operations.supervisor import (
+    INTERRUPTED_EXIT_CODE,
+    ManagedProcess,
+    Supervisor,
+)
 
 TIMEOUT_SECONDS = 300
 
@@ -81,6 +86,60 @@ def test_killed_it_takes_them_along_too(supervisor, tmp_path, order):
     supervisor.wait(TIMEOUT_SECONDS)
     wait_until(lambda: not alive_pids(tmp_path), "all are gone")
     assert len(started_pids(tmp_path)) == 2
+
+
+# --- what prepares the studio is its first process --------------------------------------------
+
+PREPARATION_SCRIPT = """
+import json, os, pathlib, sys, time
+from tests.operations.supervised_processes import build_child
+folder, pipe = sys.argv[1], int(sys.argv[2].removeprefix("--web="))
+pathlib.Path(folder, f"prepared-{os.getpid()}").touch()
+time.sleep(0)
+commands = {name: build_child(folder, name).command for name in ("first", "second")}
+with os.fdopen(pipe, "w") as supervisor:
+    json.dump(commands, supervisor)
+time.sleep(300)
+"""
+SUPERVISOR_SCRIPT = """
+import sys
+from evolink_studio.operations import supervisor
+sys.exit(supervisor.main([sys.executable, "-c", *sys.argv[1:]]))
+"""
+
+
+@contextmanager
+def run_main(folder: Path, preparation_script: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """`supervisor.main`, in a process of its own."""
+    command = [sys.executable, "-c", SUPERVISOR_SCRIPT, preparation_script, str(folder)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: "prepared" in started_pids(folder), "it is being prepared")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        wait_until(lambda: not alive_pids(folder), "all are gone")
+
+
+def test_the_process_that_prepared_is_the_first_one_and_is_started_anew_by_its_command(tmp_path):
+    with run_main(tmp_path, PREPARATION_SCRIPT) as process:
+        wait_until(lambda: "second" in started_pids(tmp_path), "the other one has started")
+        assert "first" not in started_pids(tmp_path)
+        (prepared_pid,) = started_pids(tmp_path)["prepared"]
+        os.kill(prepared_pid, signal.SIGKILL)
+        wait_until(lambda: "first" in started_pids(tmp_path), "it is back")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(TIMEOUT_SECONDS) == 0
+        assert alive_pids(tmp_path) == []
+
+
+def test_interrupted_while_it_prepares_it_leaves_nothing_behind(tmp_path):
+    waiting_script = PREPARATION_SCRIPT.replace("time.sleep(0)", "time.sleep(300)")
+    with run_main(tmp_path, waiting_script) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(TIMEOUT_SECONDS) == INTERRUPTED_EXIT_CODE
+        assert alive_pids(tmp_path) == []
 
 
 # --- with a clock of its own ------------------------------------------------------------------

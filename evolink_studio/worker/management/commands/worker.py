@@ -4,8 +4,10 @@ import asyncio
 import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import import_module
 from typing import ParamSpec, TypeVar
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connection, connections
 from django.utils import timezone
@@ -45,9 +47,12 @@ WORKER_CLASSES = {
 
 class Command(BaseCommand):
     help = "Send, follow and save generations until SIGTERM."
+    requires_system_checks: list[str] = []  # they import every page
 
     def handle(self, *args: object, **options: object) -> None:
         limit_arenas()
+        if settings.PUBLIC_URL:
+            import_module(settings.ROOT_URLCONF)  # for callback addresses, before the first is sent
         asyncio.run(run_worker(import_string(WORKER_CLASSES[connection.vendor])))
 
 
