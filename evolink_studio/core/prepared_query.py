@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
+from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connection
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
+from django.db.models.query import get_related_populators
+
+_Object = TypeVar("_Object", bound=Model)
 
 
 class PreparedQuery:
     """A compiled query: compiling takes Django thirty times as long as the database to answer.
 
     `queryset` selects columns (`values_list`). A value that differs from call to call is a
-    placeholder in it: a number, string, date or datetime that equals no other parameter of it.
+    placeholder in it: a number, string, UUID, date or datetime that equals no other parameter.
     """
 
     def __init__(self, queryset: "QuerySet[Any, Any]") -> None:
@@ -35,8 +39,48 @@ class PreparedQuery:
         return [tuple(row) for row in self._compiler.apply_converters(rows, self._converters)]
 
 
+class PreparedObjects(Generic[_Object]):
+    """The same for a queryset of model objects, `only`, `defer` and `select_related` included.
+
+    What it prefetches is not.
+    """
+
+    def __init__(self, queryset: "QuerySet[_Object, _Object]") -> None:
+        self._query = PreparedQuery(queryset)
+        compiler = self._query._compiler
+        class_info, select = compiler.klass_info, compiler.select
+        assert class_info is not None
+        self._model = cast(type[_Object], class_info["model"])
+        positions = class_info["select_fields"]
+        self._columns = slice(positions[0], positions[-1] + 1)
+        self._names = [column.target.attname for column, *_ in select[self._columns]]
+        self._populators = get_related_populators(  # type: ignore[call-arg]  # of a later Django
+            class_info, select, DEFAULT_DB_ALIAS
+        )
+
+    def fetch(self, values: Mapping[Any, Any]) -> list[_Object]:
+        """All objects; `values` as for `PreparedQuery.fetch`. One query."""
+        objects = []
+        for row in self._query.fetch(values):
+            instance = self._model.from_db(DEFAULT_DB_ALIAS, self._names, row[self._columns])
+            for populator in self._populators:
+                populator.populate(row, instance)
+            objects.append(instance)
+        return objects
+
+
+def build_id_placeholders(count: int) -> list[int]:
+    """Placeholders for a list of so many row ids: such a list is as long as when it was compiled.
+
+    All are below -1, which is left for another one.
+    """
+    return [-2 - number for number in range(count)]
+
+
 def _adapt_value(value: Any) -> Any:
     """The value as the compiler passes it to the database: SQLite stores days and times as text."""
     if isinstance(value, datetime):
         return connection.ops.adapt_datetimefield_value(value)
+    if isinstance(value, UUID) and not connection.features.has_native_uuid_field:
+        return value.hex
     return connection.ops.adapt_datefield_value(value) if isinstance(value, date) else value

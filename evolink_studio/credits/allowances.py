@@ -2,11 +2,17 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
+from functools import cache, lru_cache
 from typing import TypeVar
 
 from django.db.models import Q
 
 from evolink_studio.accounts.models import User
+from evolink_studio.core.prepared_query import (
+    PreparedObjects,
+    PreparedQuery,
+    build_id_placeholders,
+)
 from evolink_studio.credits.exceptions import (
     GenerationLimitExceeded,
     ModelNotAllowed,
@@ -25,22 +31,25 @@ def get_applicable_allowances(user: User) -> tuple[Allowance, ...]:
     One that gives everybody an amount each applies only where the person or a group of theirs
     has none of that kind. One query.
     """
-    allowances = Allowance.objects.filter(
-        Q(user=user) | Q(group__in=user.groups.order_by().values("pk")) | Q(user=None, group=None),
-        is_active=True,
-    )
-    return _effective_allowances(allowances.select_related("user", "group").order_by("pk"))
+    return _effective_allowances(_applicable_query().fetch({_USER_ID: user.pk}))
 
 
 def get_applicable_allowances_by_user(
     user_ids: Collection[int],
 ) -> dict[int, tuple[Allowance, ...]]:
     """The same for many people, by user id. Two queries."""
-    memberships = User.groups.through.objects.filter(user_id__in=user_ids)
-    member_pairs = set(memberships.values_list("user_id", "group_id"))
-    allowances = list(
-        Allowance.objects.filter(is_active=True).select_related("group").order_by("pk")
-    )
+    return _select_by_user(user_ids, _active_query().fetch({}))
+
+
+def _select_by_user(
+    user_ids: Collection[int], allowances: Sequence[Allowance]
+) -> dict[int, tuple[Allowance, ...]]:
+    """Of all active allowances those that apply to each user. One query."""
+    if not user_ids:
+        return {}
+    placeholders = build_id_placeholders(len(user_ids))
+    values = dict(zip(placeholders, user_ids, strict=True))
+    member_pairs = set(_memberships_query(len(user_ids)).fetch(values))
     return {
         user_id: _effective_allowances(
             allowance
@@ -56,11 +65,15 @@ def get_applicable_allowances_by_user(
 def get_concurrency_limits_by_user(user_ids: Collection[int]) -> dict[int, int]:
     """How many generations each user may have under way; users without a limit are left out.
 
-    For the queue, in which the others wait: nothing is refused for it. Two queries.
+    For the queue, in which the others wait: nothing is refused for it. One query without such
+    limits, else two.
     """
+    active_allowances = _active_query().fetch({})
+    if find_concurrency_limit(active_allowances) is None:
+        return {}
     limits = {
         user_id: find_concurrency_limit(allowances)
-        for user_id, allowances in get_applicable_allowances_by_user(user_ids).items()
+        for user_id, allowances in _select_by_user(user_ids, active_allowances).items()
     }
     return {user_id: limit for user_id, limit in limits.items() if limit is not None}
 
@@ -117,6 +130,31 @@ def get_sharing_scope(allowance: Allowance) -> tuple[SharingScope, str]:
         if allowance.group_id
         else (SharingScope.STUDIO, "")
     )
+
+
+_USER_ID = -1  # a placeholder
+
+
+@cache
+def _applicable_query() -> PreparedObjects[Allowance]:
+    memberships = User.groups.through.objects.filter(user_id=_USER_ID)
+    is_of_group = Q(group__in=memberships.values("group_id"))
+    allowances = Allowance.objects.filter(
+        Q(user_id=_USER_ID) | is_of_group | Q(user=None, group=None), is_active=True
+    )
+    return PreparedObjects(allowances.select_related("group").order_by("pk"))
+
+
+@cache
+def _active_query() -> PreparedObjects[Allowance]:
+    allowances = Allowance.objects.filter(is_active=True)
+    return PreparedObjects(allowances.select_related("group").order_by("pk"))
+
+
+@lru_cache(maxsize=100)
+def _memberships_query(user_count: int) -> PreparedQuery:
+    memberships = User.groups.through.objects.filter(user_id__in=build_id_placeholders(user_count))
+    return PreparedQuery(memberships.values_list("user_id", "group_id"))
 
 
 def _unknown_price_amount(

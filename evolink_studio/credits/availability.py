@@ -6,12 +6,14 @@ reserved, or when an allowance is lowered; `overdraft` is by how much.
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from django.db.models import Q
 
 from evolink_studio.accounts.models import User
+from evolink_studio.core.prepared_query import PreparedObjects, build_id_placeholders
 from evolink_studio.credits.allowances import (
     allows_model,
     authorize_amount,
@@ -23,7 +25,12 @@ from evolink_studio.credits.allowances import (
 from evolink_studio.credits.exceptions import AllowanceExceeded, SpendingDenied
 from evolink_studio.credits.fields import ZERO_CREDITS
 from evolink_studio.credits.models import Allowance, AllowanceBalance
-from evolink_studio.credits.periods import build_current_period_filter, get_period_end
+from evolink_studio.credits.periods import (
+    Period,
+    build_current_period_filter,
+    get_period_end,
+    get_period_start,
+)
 from evolink_studio.credits.queries import list_owner_names
 
 ALERT_THRESHOLDS_PERCENT = (50, 80, 100)
@@ -143,14 +150,40 @@ def get_allowance_statuses(
     apply are given."""
     if allowances is None:
         allowances = get_applicable_allowances(user)
-    own_or_shared = Q(user=user) | Q(user=None)
-    balances = AllowanceBalance.objects.filter(
-        own_or_shared, build_current_period_filter(now), allowance__in=allowances
-    )
+    balances = _list_current_balances(user.pk, allowances, now)
     balance_by_allowance = {balance.allowance_id: balance for balance in balances}
     return tuple(
         _build_status(allowance, balance_by_allowance.get(allowance.pk), now)
         for allowance in allowances
+    )
+
+
+# Placeholders of the prepared query. In this moment each period begins on a day of its own.
+_USER_ID, _MOMENT = -1, datetime(1900, 1, 17, tzinfo=UTC)
+
+
+def _list_current_balances(
+    user_id: int, allowances: Sequence[Allowance], now: datetime
+) -> list[AllowanceBalance]:
+    if not allowances:
+        return []
+    values: dict[object, object] = {
+        get_period_start(period, _MOMENT): get_period_start(period, now) for period in Period.values
+    }
+    placeholders = build_id_placeholders(len(allowances))
+    values |= zip(placeholders, (allowance.pk for allowance in allowances), strict=True)
+    return _balances_query(len(allowances)).fetch({**values, _USER_ID: user_id})
+
+
+@lru_cache(maxsize=20)
+def _balances_query(allowance_count: int) -> PreparedObjects[AllowanceBalance]:
+    own_or_shared = Q(user_id=_USER_ID) | Q(user=None)
+    return PreparedObjects(
+        AllowanceBalance.objects.filter(
+            own_or_shared,
+            build_current_period_filter(_MOMENT),
+            allowance__in=build_id_placeholders(allowance_count),
+        )
     )
 
 

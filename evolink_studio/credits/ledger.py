@@ -18,12 +18,14 @@ exceeds an allowance.
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 
 import structlog
 from django.db import transaction
 from django.db.models import ExpressionWrapper, F, QuerySet
 
 from evolink_studio.accounts.models import User
+from evolink_studio.core.prepared_query import PreparedObjects
 from evolink_studio.credits.allowances import (
     authorize_amount,
     get_applicable_allowances,
@@ -393,10 +395,18 @@ def _open_reservations(generation_id: int) -> list[Reservation]:
 
 def _lock_reservations(generation_id: int) -> list[Reservation]:
     """The reservations of a generation, locked, in the order of the allowances."""
+    return _reservations_query().fetch({_GENERATION_ID: generation_id})
+
+
+_GENERATION_ID = 2**62  # a placeholder
+
+
+@cache
+def _reservations_query() -> PreparedObjects[Reservation]:
     reservations = Reservation.objects.select_for_update(of=("self",)).filter(
-        generation_id=generation_id
+        generation_id=_GENERATION_ID
     )
-    return list(reservations.order_by("balance__allowance_id", "pk"))
+    return PreparedObjects(reservations.order_by("balance__allowance_id", "pk"))
 
 
 def _get_first_reserved(reservation: Reservation) -> Decimal:

@@ -1,12 +1,14 @@
 """Reads of prices, accounts, owners and the ledger."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 
 from django.db.models import ExpressionWrapper, F, Q, QuerySet
 
 from evolink_studio.accounts.models import User
+from evolink_studio.core.prepared_query import PreparedObjects
 from evolink_studio.credits.fields import ZERO_CREDITS, CreditsField
 from evolink_studio.credits.models import (
     AllowanceBalance,
@@ -19,25 +21,43 @@ from evolink_studio.credits.models import (
 from evolink_studio.credits.periods import build_current_period_filter
 
 MAX_OWNER_NAMES = 3
+# Placeholders of the prepared queries: every press and every page asks these.
+_MODEL_ID, _PROVIDER_KEY, _MOMENT = "?model", "?provider", datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def get_current_rate_card(*, model_id: str, now: datetime) -> RateCard | None:
     """The newest rate card of a model in effect; None without one. One query."""
-    rate_cards = RateCard.objects.filter(model_id=model_id, effective_at__lte=now)
-    return rate_cards.order_by("-effective_at").first()
+    rate_cards = _rate_card_query().fetch({_MODEL_ID: model_id, _MOMENT: now})
+    return rate_cards[0] if rate_cards else None
+
+
+@cache
+def _rate_card_query() -> PreparedObjects[RateCard]:
+    rate_cards = RateCard.objects.filter(model_id=_MODEL_ID, effective_at__lte=_MOMENT)
+    return PreparedObjects(rate_cards.order_by("-effective_at")[:1])
 
 
 def get_current_rate_cards(*, now: datetime) -> dict[str, RateCard]:
     """The rate card in effect of every priced model, by model id. One query."""
-    rate_cards = RateCard.objects.filter(effective_at__lte=now).order_by("effective_at")
+    rate_cards = _rate_cards_query().fetch({_MOMENT: now})
     return {rate_card.model_id: rate_card for rate_card in rate_cards}
+
+
+@cache
+def _rate_cards_query() -> PreparedObjects[RateCard]:
+    rate_cards = RateCard.objects.filter(effective_at__lte=_MOMENT)
+    return PreparedObjects(rate_cards.order_by("effective_at"))
 
 
 def get_provider_account(*, provider_key: str) -> ProviderAccount:
     """The account as last read; an unsaved empty one before the first read. One query."""
-    return ProviderAccount.objects.filter(provider_key=provider_key).first() or ProviderAccount(
-        provider_key=provider_key
-    )
+    accounts = _account_query().fetch({_PROVIDER_KEY: provider_key})
+    return accounts[0] if accounts else ProviderAccount(provider_key=provider_key)
+
+
+@cache
+def _account_query() -> PreparedObjects[ProviderAccount]:
+    return PreparedObjects(ProviderAccount.objects.filter(provider_key=_PROVIDER_KEY))
 
 
 def measure_use_since(*, provider_key: str, moment: datetime) -> tuple[datetime, Decimal] | None:
@@ -58,8 +78,14 @@ def measure_use_since(*, provider_key: str, moment: datetime) -> tuple[datetime,
 
 def list_owner_names() -> tuple[str, ...]:
     """Names of up to three people who can raise an allowance, oldest account first. One query."""
+    owners = _owners_query().fetch({})
+    return tuple(owner.get_full_name() or owner.username for owner in owners)
+
+
+@cache
+def _owners_query() -> PreparedObjects[User]:
     owners = User.objects.filter(is_superuser=True, is_active=True).order_by("pk")
-    return tuple(owner.get_full_name() or owner.username for owner in owners[:MAX_OWNER_NAMES])
+    return PreparedObjects(owners.only("username", "first_name", "last_name")[:MAX_OWNER_NAMES])
 
 
 @dataclass(frozen=True)

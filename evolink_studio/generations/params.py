@@ -154,13 +154,18 @@ def load_params_for_dispatch(generation: Generation) -> tuple[dict[str, object],
 
 
 def get_assets_by_ref(refs: Iterable[str], owner_id: int) -> dict[str, Asset]:
-    """Files of this owner by `asset:<pk>`; foreign and unknown ones are left out. One query."""
+    """Files of this owner by `asset:<pk>`; foreign and unknown ones are left out.
+
+    One query, none without references.
+    """
     parsed_ids = (
         parse_id(ref.removeprefix(ASSET_REF_PREFIX))
         for ref in refs
         if ref.startswith(ASSET_REF_PREFIX)
     )
     asset_ids = [asset_id for asset_id in parsed_ids if asset_id is not None]
+    if not asset_ids:
+        return {}
     return {asset.ref: asset for asset in Asset.objects.filter(owner_id=owner_id, pk__in=asset_ids)}
 
 

@@ -2,13 +2,15 @@
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 from django.db.models import (
     Prefetch,
     QuerySet,
     Sum,
+    Value,
     Window,
     prefetch_related_objects,
 )
@@ -16,9 +18,17 @@ from django.db.models.functions import Coalesce, RowNumber
 from django.http import Http404
 
 from evolink_studio.accounts.models import User
+from evolink_studio.core.prepared_query import PreparedObjects, PreparedQuery
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.credits.queries import get_provider_account
-from evolink_studio.generations.models import Charge, Draft, GeneratedVideo, Generation, Heartbeat
+from evolink_studio.generations.models import (
+    MAX_HEARTBEAT_AGE,
+    Charge,
+    Draft,
+    GeneratedVideo,
+    Generation,
+    Heartbeat,
+)
 from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.pipeline.queue import QueuePosition, get_queue_positions
 from evolink_studio.generations.states import LIVE_STATES, State
@@ -32,6 +42,8 @@ HIDDEN_COLUMNS = (
     *("form_key", "fingerprint", "callback_token", "candidate_task_id", "candidate_confirmed"),
     *("last_reply", "result_urls", "lease_id", "search_text", "credits_held"),
 )
+# Placeholders of the prepared queries: every press and every page asks these.
+_OWNER, _MODEL_ID, _MOMENT = -1, "?", datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def get_generation_or_404(user: User, pk: int) -> Generation:
@@ -77,10 +89,13 @@ def list_results(generation: Generation, *, first: int, limit: int) -> list[Gene
 
 def list_recent_generations(user: User, limit: int = RECENT_LIMIT) -> list[Generation]:
     """The newest generations of a person, without dismissed ones. Two queries."""
-    rows = Generation.objects.filter(owner_id=user.pk, dismissed_at=None).order_by(
-        "-created_at", "-id"
-    )
-    return load_results(rows.defer(*HIDDEN_COLUMNS)[:limit])
+    return load_results(_recent_query(limit).fetch({_OWNER: user.pk}))
+
+
+@cache
+def _recent_query(limit: int) -> PreparedObjects[Generation]:
+    rows = Generation.objects.filter(owner_id=_OWNER, dismissed_at=None)
+    return PreparedObjects(rows.order_by("-created_at", "-id").defer(*HIDDEN_COLUMNS)[:limit])
 
 
 def get_queue_positions_for(user: User, rows: Sequence[Generation]) -> dict[int, QueuePosition]:
@@ -90,19 +105,32 @@ def get_queue_positions_for(user: User, rows: Sequence[Generation]) -> dict[int,
 
 def sum_credits_taken_since(moment: datetime) -> Decimal:
     """Credits reserved or charged for generations accepted after this moment. One query."""
-    rows = Generation.objects.filter(
-        accepted_at__gt=moment, charge__in=[Charge.RESERVED, Charge.CHARGED]
-    )
-    taken_credits = rows.aggregate(n=Sum(Coalesce("credits_charged", "credits_reserved")))["n"]
+    ((taken_credits,),) = _taken_query().fetch({_MOMENT: moment})
     return taken_credits or Decimal(0)
+
+
+@cache
+def _taken_query() -> PreparedQuery:
+    rows = Generation.objects.filter(
+        accepted_at__gt=_MOMENT, charge__in=[Charge.RESERVED, Charge.CHARGED]
+    )
+    in_one_row = rows.order_by().values(row=Value(1))
+    credits_taken = Sum(Coalesce("credits_charged", "credits_reserved"))
+    return PreparedQuery(in_one_row.annotate(n=credits_taken).values_list("n"))
 
 
 def get_draft(user: User, model_id: str, page_key: uuid.UUID | None = None) -> Draft | None:
     """A person's newest draft for this model, or that of the page `page_key`. One query."""
-    drafts = Draft.objects.filter(owner_id=user.pk, model_id=model_id)
     if page_key is not None:
-        drafts = drafts.filter(page_key=page_key)
-    return drafts.order_by("-saved_at", "-pk").first()
+        return Draft.objects.filter(owner_id=user.pk, model_id=model_id, page_key=page_key).first()
+    drafts = _newest_draft_query().fetch({_OWNER: user.pk, _MODEL_ID: model_id})
+    return drafts[0] if drafts else None
+
+
+@cache
+def _newest_draft_query() -> PreparedObjects[Draft]:
+    drafts = Draft.objects.filter(owner_id=_OWNER, model_id=_MODEL_ID)
+    return PreparedObjects(drafts.order_by("-saved_at", "-pk")[:1])
 
 
 def list_drafts(user: User) -> list[Draft]:
@@ -121,14 +149,7 @@ def get_typical_seconds(model_ids: Sequence[str], now: datetime) -> dict[str, in
 
     Of the last TYPICAL_PERIOD: models of which there are none must not be looked for in everything.
     """
-    rows = (
-        Generation.objects.filter(
-            created_at__gt=now - TYPICAL_PERIOD, state=State.COMPLETED, model_id__in=model_ids
-        )
-        .exclude(accepted_at=None)
-        .order_by("-created_at")
-        .values_list("model_id", "accepted_at", "finished_at")[:200]
-    )
+    rows = _durations_query(tuple(model_ids)).fetch({_MOMENT: now - TYPICAL_PERIOD})
     durations: dict[str, list[float]] = {}
     for model_id, accepted_at, finished_at in rows:
         if accepted_at and finished_at:
@@ -138,6 +159,15 @@ def get_typical_seconds(model_ids: Sequence[str], now: datetime) -> dict[str, in
     }
 
 
+@cache
+def _durations_query(model_ids: tuple[str, ...]) -> PreparedQuery:
+    rows = Generation.objects.filter(
+        created_at__gt=_MOMENT, state=State.COMPLETED, model_id__in=model_ids
+    )
+    rows = rows.exclude(accepted_at=None).order_by("-created_at")
+    return PreparedQuery(rows.values_list("model_id", "accepted_at", "finished_at")[:200])
+
+
 def get_newest_heartbeat() -> Heartbeat | None:
     """The newest heartbeat of any worker. One query."""
     return Heartbeat.objects.order_by("-seen_at").first()
@@ -145,8 +175,13 @@ def get_newest_heartbeat() -> Heartbeat | None:
 
 def has_disk_space(now: datetime) -> bool:
     """Whether a live worker has space for another film, or no worker is alive. One query."""
-    live_heartbeats = list(Heartbeat.objects.alive(now))
+    live_heartbeats = _alive_query().fetch({_MOMENT: now - MAX_HEARTBEAT_AGE})
     return not live_heartbeats or any(heartbeat.has_space for heartbeat in live_heartbeats)
+
+
+@cache
+def _alive_query() -> PreparedObjects[Heartbeat]:
+    return PreparedObjects(Heartbeat.objects.alive(_MOMENT + MAX_HEARTBEAT_AGE))
 
 
 def get_gallery_page(

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, QuerySet
@@ -14,6 +15,7 @@ from django.db.models import Count, Q, QuerySet
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.database import durable_transaction, volatile_writes
+from evolink_studio.core.prepared_query import PreparedObjects
 from evolink_studio.credits import ledger
 from evolink_studio.generations.models import (
     UNNAMED_PAGE,
@@ -99,7 +101,7 @@ def create_generation(
     what was stored, or stores it.
     """
     fingerprint = compute_fingerprint(spec.id, params)
-    existing_generation = Generation.objects.filter(owner=owner, form_key=form_key).first()
+    existing_generation = _find_by_form_key(owner, form_key)
     if existing_generation is None:
         try:
             with durable_transaction():
@@ -134,10 +136,27 @@ def create_generation(
                 work_due.send(Generation, state=State.QUEUED)
             return CreateResult(generation, is_new=True)
         except IntegrityError:
-            existing_generation = Generation.objects.get(owner=owner, form_key=form_key)
+            existing_generation = _find_by_form_key(owner, form_key)
+            if existing_generation is None:  # it was another constraint
+                raise
     if existing_generation.fingerprint != fingerprint:
         raise IdempotencyConflict
     return CreateResult(existing_generation, is_new=False)
+
+
+def _find_by_form_key(owner: User, form_key: uuid.UUID) -> Generation | None:
+    """With few columns; the others are deferred."""
+    rows = _form_key_query().fetch({_OWNER: owner.pk, _FORM_KEY: form_key})
+    return rows[0] if rows else None
+
+
+_OWNER, _FORM_KEY = -1, uuid.UUID(int=1)  # placeholders
+
+
+@cache
+def _form_key_query() -> PreparedObjects[Generation]:
+    rows = Generation.objects.filter(owner_id=_OWNER, form_key=_FORM_KEY)
+    return PreparedObjects(rows.only("owner_id", "fingerprint", "state"))
 
 
 def _set_inputs(generation: Generation, assets: Sequence[Asset]) -> None:

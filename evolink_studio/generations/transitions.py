@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from evolink_studio.accounts.models import User
@@ -77,19 +77,35 @@ def _held_changes(target: State, changes: Mapping[str, Any]) -> dict[str, Decima
     return {"credits_held": None} if is_released else {}
 
 
+# One statement for what every change begins with; Django has no update that returns what it wrote.
+_INCREMENT_VERSION = (
+    'UPDATE "generations_changefeed" SET "version" = "version" + 1'
+    ' WHERE "owner_id" = %s RETURNING "version"'
+)
+_INCREMENT_BOTH = _INCREMENT_VERSION.replace(
+    " WHERE", ', "credits_version" = "credits_version" + 1 WHERE'
+)
+
+
 def increment_feed_version(owner_id: int, *, affects_credits: bool = True) -> int:
     """Count one more change of this person's generations and return its number.
 
     `affects_credits=False`: the page need not render the credits again.
     """
-    feed = ChangeFeed.objects.filter(pk=owner_id)
-    increments = {"version": F("version") + 1} | (
-        {"credits_version": F("credits_version") + 1} if affects_credits else {}
-    )
-    if not feed.update(**increments):
+    version = _increment_version(owner_id, affects_credits=affects_credits)
+    if version is None:
         ChangeFeed.objects.get_or_create(pk=owner_id)
-        feed.update(**increments)
-    return feed.values_list("version", flat=True).get()
+        version = _increment_version(owner_id, affects_credits=affects_credits)
+    assert version is not None
+    return version
+
+
+def _increment_version(owner_id: int, *, affects_credits: bool) -> int | None:
+    """None when this person has no feed yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(_INCREMENT_BOTH if affects_credits else _INCREMENT_VERSION, [owner_id])
+        rows = cursor.fetchall()
+    return int(rows[0][0]) if rows else None
 
 
 def lock_available(rows: "QuerySet[Generation]") -> list[int]:
@@ -209,12 +225,15 @@ def lock_feeds(owner_ids: "Iterable[int] | QuerySet[Any, Any]") -> dict[int, int
     Call it before locking any generation: with one order everywhere there is no deadlock, and
     versions become visible in the order of their numbers.
     """
-    return dict(
-        ChangeFeed.objects.filter(pk__in=owner_ids)
-        .order_by("pk")
-        .select_for_update()
-        .values_list("pk", "version")
-    )
+    return dict(build_feed_lock(owner_ids))
+
+
+def build_feed_lock(
+    owner_ids: "Iterable[int] | QuerySet[Any, Any]",
+) -> "QuerySet[ChangeFeed, tuple[int, int]]":
+    """What `lock_feeds` asks, for one that asks it often: (owner id, version)."""
+    feeds = ChangeFeed.objects.filter(pk__in=owner_ids).order_by("pk").select_for_update()
+    return feeds.values_list("pk", "version")
 
 
 def _group_by_changes(

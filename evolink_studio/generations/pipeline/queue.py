@@ -27,9 +27,9 @@ from evolink_studio.generations.models import (
 from evolink_studio.generations.pipeline.leases import LEASE_DURATION
 from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import (
+    build_feed_lock,
     increment_feed_version,
     lock_available,
-    lock_feeds,
 )
 
 MAX_COUNTED_PER_USER = 1000
@@ -128,8 +128,7 @@ def lease_next(
     if not selected_ids:
         return lease_id, []
     with transaction.atomic():
-        owner_ids = Generation.objects.filter(QUEUED_FILTER).order_by().values("owner_id")
-        versions = lock_feeds(owner_ids)
+        locked_feeds = _feed_lock_query().fetch({})
         rows = Generation.objects.filter(
             pk__in=selected_ids, state=State.QUEUED, next_attempt_at__lte=now
         )
@@ -138,8 +137,14 @@ def lease_next(
             lease_id=lease_id, next_attempt_at=now + LEASE_DURATION
         )
         if leased_ids:
-            _announce_positions(versions.keys())
+            _announce_positions([owner_id for owner_id, _version in locked_feeds])
     return lease_id, list(Generation.objects.filter(pk__in=leased_ids, lease_id=lease_id))
+
+
+@cache
+def _feed_lock_query() -> PreparedQuery:
+    owner_ids = Generation.objects.filter(QUEUED_FILTER).order_by().values("owner_id")
+    return PreparedQuery(build_feed_lock(owner_ids))
 
 
 def select_fair(
