@@ -3,19 +3,42 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 
-def _sidebar_item(title: Any, icon: str, url_name: str, **extra: Any) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(url_name), **extra}
+def _is_below(path: str, url: str) -> bool:
+    return path.startswith(url)
 
 
-def _build_active_check(path: str, *, excluded_suffix: str) -> Callable[[HttpRequest], bool]:
-    """Build the check whether an entry is active: below `path`, except on one page of its own."""
-    return lambda request: path in request.path and not request.path.endswith(excluded_suffix)
+def _is_equal(path: str, url: str) -> bool:
+    return path == url
+
+
+def _is_below_except(page: str) -> Callable[[str, str], bool]:
+    """Below the address, except on one page there that has an entry of its own."""
+    return lambda path, url: path.startswith(url) and not path.endswith(page)
+
+
+def _sidebar_item(
+    title: Any,
+    icon: str,
+    url_name: str,
+    *,
+    is_active: Callable[[str, str], bool] = _is_below,
+    **extra: str,
+) -> dict[str, Any]:
+    """An entry as `core.admin_site` reads it. `is_active` takes the page's path and its address.
+
+    `extra`: paths of functions of the request, `badge` (a short text) and `permission`.
+    """
+    return {
+        "title": title,
+        "icon": icon,
+        "url_name": url_name,
+        "is_active": is_active,
+        **extra,
+    }
 
 
 UNFOLD: dict[str, Any] = {
@@ -67,15 +90,14 @@ UNFOLD: dict[str, Any] = {
                         _("Overview"),
                         "dashboard",
                         "admin:index",
+                        is_active=_is_equal,
                         badge="evolink_studio.generations.admin.dashboard.incident_badge",
                     ),
                     _sidebar_item(
                         _("Generations"),
                         "movie",
                         "admin:generations_generation_changelist",
-                        active=_build_active_check(
-                            "/generations/generation/", excluded_suffix="/usage/"
-                        ),
+                        is_active=_is_below_except("/usage/"),
                     ),
                     _sidebar_item(_("Usage"), "bar_chart", "admin:generations_usage"),
                     _sidebar_item(_("Files"), "folder", "admin:library_asset_changelist"),
@@ -102,7 +124,7 @@ UNFOLD: dict[str, Any] = {
                         _("Prices"),
                         "sell",
                         "admin:credits_ratecard_changelist",
-                        active=_build_active_check("/credits/ratecard/", excluded_suffix="/off/"),
+                        is_active=_is_below_except("/off/"),
                     ),
                     _sidebar_item(_("Where prices are off"), "difference", "admin:credits_drift"),
                     _sidebar_item(
@@ -142,7 +164,9 @@ UNFOLD: dict[str, Any] = {
             {
                 "separator": True,
                 "items": [
-                    _sidebar_item(_("Back to the studio"), "arrow_back", "home", active=False)
+                    _sidebar_item(
+                        _("Back to the studio"), "arrow_back", "home", is_active=_is_equal
+                    )
                 ],
             },
         ],

@@ -36,7 +36,7 @@ WSGI_APPLICATION = "evolink_studio.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "evolink_studio.accounts",
     "evolink_studio.credits",
@@ -46,7 +46,7 @@ INSTALLED_APPS = [
     "evolink_studio.worker",
     "evolink_studio.operations",
     # Does not autodiscover: urls.py does, because only the web process needs the admin.
-    "django.contrib.admin.apps.SimpleAdminConfig",
+    "evolink_studio.core.admin_site.StudioAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
+from functools import cache
 
 from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, Sum, Value, When
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from evolink_studio.core.prepared_query import PreparedQuery
 from evolink_studio.generations.models import (
     OPEN_CHARGES,
     Alert,
@@ -319,8 +321,22 @@ def get_unsettled_totals(*, now: datetime) -> UnsettledTotals:
 
 
 def count_incidents(*, now: datetime) -> int:
-    """The number of generations with an incident. One query."""
-    return Generation.objects.filter(build_incident_filter(INCIDENT_TYPES, now)).count()
+    """The number of generations with an incident. One query, on every page of the admin."""
+    query, placeholders = _incident_count_query()
+    ((count,),) = query.fetch({moment: now + (moment - _NOW) for moment in placeholders})
+    return int(count)
+
+
+_NOW = datetime(1, 7, 1, tzinfo=UTC)
+
+
+@cache
+def _incident_count_query() -> tuple[PreparedQuery, frozenset[datetime]]:
+    """The count at `_NOW`, and the moments in it, which move with the real one."""
+    condition = build_incident_filter(INCIDENT_TYPES, _NOW)
+    rows = Generation.objects.filter(condition).order_by().values(whole=Value(0))  # one group
+    moments = frozenset(it for it in condition.flatten() if isinstance(it, datetime))
+    return PreparedQuery(rows.annotate(n=Count("pk")).values_list("n")), moments
 
 
 def list_open_incidents(

@@ -10,6 +10,9 @@ from evolink_studio.credits import services as money
 from evolink_studio.generations import services
 from evolink_studio.generations.incidents import (
     INCIDENT_TYPE_BY_NAME,
+    INCIDENT_TYPES,
+    build_incident_filter,
+    count_incidents,
     get_unsettled_totals,
     list_open_incidents,
 )
@@ -229,6 +232,46 @@ def test_what_is_at_risk_is_counted_on_every_page_and_nothing_is_said_when_there
     GenerationFactory(state=State.RUNNING, stalled_since=NOW - HOUR, created_at=NOW - 3 * HOUR)
     GenerationFactory(state=State.RUNNING)
     assert f"<span {words}>2</span>" in staff_client.get(GENERATIONS_URL).content.decode()
+
+
+@pytest.mark.parametrize("hours", [-48, -13, -1, 0, 1, 3, 13, 48])
+def test_the_badge_counts_what_the_list_of_all_incidents_shows(db, hours):
+    GenerationFactory(state=State.UNKNOWN)
+    GenerationFactory(state=State.RUNNING, accepted_at=NOW, progressed_at=NOW, charge="reserved")
+    GenerationFactory(state=State.SAVING, progressed_at=NOW, results_expire_at=NOW + 24 * HOUR)
+    GenerationFactory(state=State.SAVING, progressed_at=NOW, local_copy_seen_at=NOW)
+    now = NOW + hours * HOUR
+    rows = Generation.objects.filter(build_incident_filter(INCIDENT_TYPES, now))
+    assert count_incidents(now=now) == rows.count() > 0
+
+
+@pytest.mark.parametrize(
+    ("path", "entry"),
+    [
+        ("/admin/", "Overview"),
+        (GENERATIONS_URL, "Generations"),
+        (f"{GENERATIONS_URL}usage/", "Usage"),
+        ("/admin/credits/ratecard/", "Prices"),
+        ("/admin/credits/ratecard/off/", "Where prices are off"),
+    ],
+)
+def test_the_sidebar_marks_the_page_that_is_open(staff_client, path, entry):
+    groups = staff_client.get(path).context["sidebar_navigation"]
+    items = [item for group in groups for item in group.items]
+    assert [item.title for item in items if item.is_active] == [entry]
+
+
+def test_the_sidebar_shows_staff_only_what_they_may_open(staff_client, owner_client):
+    of_staff, of_owner = (
+        {
+            item.url
+            for group in client.get("/admin/").context["sidebar_navigation"]
+            for item in group.items
+        }
+        for client in (staff_client, owner_client)
+    )
+    assert of_owner - of_staff == {"/admin/auth/group/", "/admin/accounts/securityevent/"}
+    assert {staff_client.get(url).status_code for url in of_staff - {"/"}} == {200}
 
 
 def test_what_is_at_risk_is_refreshed_from_the_list(staff_client):
