@@ -1,6 +1,8 @@
-"""The rows of an admin list, light: the theme repeats its classes in every cell, 9 KB a row.
+"""The rows and the filters of an admin list, light.
 
-Ours name a cell once (`field-…`), and `admin-studio.css` says how it looks.
+The theme repeats its classes in every cell, 9 KB a row. Ours name a cell once (`field-…`), and
+`admin-studio.css` says how it looks. The choices of a filter look as in the theme, which takes four
+templates for each of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,10 +11,12 @@ from typing import Any
 
 from django.contrib.admin.utils import display_for_field, display_for_value, lookup_field
 from django.db.models import Model
+from django.forms import BoundField, CheckboxSelectMultiple, RadioSelect
+from django.forms.utils import flatatt
 from django.template import Library
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -111,3 +115,35 @@ def _name_colour(colours: Mapping[str, str], value: tuple[str, str]) -> tuple[st
 
 def _render_label(colour: str, text: str) -> SafeString:
     return format_html('<span class="studio-label is-{}">{}</span>', colour, text)
+
+
+@register.filter
+def is_choice_list(field: BoundField) -> bool:
+    """Whether `studio_choice_list` can show this field of a filter."""
+    return isinstance(field.field.widget, CheckboxSelectMultiple | RadioSelect)
+
+
+@register.simple_tag
+def studio_choice_list(field: BoundField) -> SafeString:
+    """The choices of a filter, each with a box or a button before it."""
+    widget = field.field.widget
+    chosen = set(widget.format_value(field.value()))
+    attributes = flatatt({"type": widget.input_type, "name": field.html_name, **widget.attrs})
+    options = (
+        (attributes, value, mark_safe(" checked" if str(value) in chosen else ""), label)  # noqa: S308  # ours
+        for value, label in widget.choices
+    )
+    return format_html(
+        '<div class="flex flex-col gap-2 mb-4" id="{}" role="group" aria-label="{}">'
+        '<p class="block font-semibold text-important">{}</p>{}</div>',
+        field.auto_id,
+        field.label,
+        field.label,
+        format_html_join("\n", _CHOICE_HTML, options),
+    )
+
+
+_CHOICE_HTML = (
+    '<label class="flex flex-row items-center gap-2"><input{} value="{}"{}>'
+    '<span class="truncate">{}</span></label>'
+)
