@@ -18,19 +18,20 @@ def build_branches(text: str) -> list[Q]:
     """Those that every word fits: its number, its task, its person, or a piece of its prompt.
 
     In quotation marks several words are one. Case counts in no script. A row may fit several of the
-    conditions. Raises IncorrectLookupParameters. Two queries for each term.
+    conditions. Raises IncorrectLookupParameters. At most two queries for each term, and one.
     """
     terms = term_search.split_terms(text)
-    if len(terms) == 1 and (exact := _find_exact(terms[0])) is not None:
-        return [exact]
+    if len(terms) == 1 and (pk := _find_exact(terms[0])) is not None:
+        return [Q(pk=pk)]
     return term_search.build_branches(terms, _list_meanings, PROMPT_INDEX)
 
 
-def _find_exact(term: str) -> Q | None:
-    """The one generation that a term names by its number or the whole of its task id."""
+def _find_exact(term: str) -> int | None:
+    """The one generation that a term names by the whole of its task id or its number. One query."""
     number = parse_id(term.removeprefix("#"))
-    conditions = [Q(task_id=term), *([] if number is None else [Q(pk=number)])]
-    return next((it for it in conditions if Generation.objects.filter(it).exists()), None)
+    condition = Q(task_id=term) if number is None else Q(task_id=term) | Q(pk=number)
+    task_ids = dict(Generation.objects.filter(condition).values_list("pk", "task_id"))
+    return max(task_ids, key=lambda pk: task_ids[pk] == term, default=None)
 
 
 def _list_meanings(term: str) -> Iterator[Meaning]:

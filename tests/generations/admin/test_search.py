@@ -61,6 +61,40 @@ def test_a_person_is_found_whatever_the_case(staff_client, generation, text):
     assert search(staff_client, text, USERS_URL) == {generation.owner_id}
 
 
+@pytest.mark.parametrize("text", ["person3", "PERSON3", "three@example.org"])
+def test_a_user_name_or_an_address_in_full_means_this_person_alone(staff_client, text):
+    person = UserFactory(username="person3", email="three@example.org")
+    found = GenerationFactory(owner=person)
+    for number in range(30, 55):
+        name = f"person{number}"
+        GenerationFactory(owner=UserFactory(username=name, email=f"the-{text.lower()}.{name}"))
+    assert search(staff_client, text) == {found.pk}
+    assert len(search(staff_client, "person")) == 26
+
+
+def test_a_name_in_full_is_found_in_prompts_too(staff_client):
+    found = [
+        GenerationFactory(owner=UserFactory(username="cat"), prompt="a dog"),
+        GenerationFactory(owner=UserFactory(username="bob"), prompt="a cat"),
+    ]
+    GenerationFactory(owner=UserFactory(username="catherine"), prompt="a dog")
+    assert search(staff_client, "cat") == {row.pk for row in found}
+
+
+def test_a_number_is_a_task_id_first(staff_client):
+    GenerationFactory(pk=8123)
+    named = GenerationFactory(pk=9, task_id="8123", state=State.RUNNING)
+    assert search(staff_client, "8123") == {named.pk}
+
+
+@pytest.mark.parametrize("query", [{}, {"q": "nothing-like-this"}, {"state__exact": "failed"}])
+def test_an_empty_list_offers_to_reset_what_was_chosen_and_to_create_nothing(staff_client, query):
+    page = staff_client.get(GENERATIONS_URL, query).content.decode()
+    assert "No results found" in page
+    assert "Create a new item" not in page
+    assert ("Reset filters" in page) == bool(query)
+
+
 def test_a_file_is_found_whatever_the_case(staff_client):
     asset = AssetFactory(name="Übermut.png")
     AssetFactory(name="other.png")
