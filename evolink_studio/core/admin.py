@@ -221,6 +221,8 @@ class GrowingListAdmin(StaffReadAdmin):
 
     empty_value_display = "–"
     merged_filters: Mapping[str, str] = {}
+    # As `merged_filters`, of those that may leave few rows of many, and have an index.
+    narrow_filters: Mapping[str, str] = {}
     search_order: tuple[str, ...] = ()  # of what a search finds, if not the list's own
     # Columns that are sorted only while no filter is chosen, or one of `filtered_sorting`.
     sorted_alone: tuple[str, ...] = ()

@@ -1,15 +1,21 @@
 """The list of an admin page that grows with history: read by keys, and counted only so far."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import reduce
 from itertools import product
 from operator import or_
 from typing import Any
 
+from django.contrib.admin.utils import quote
 from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR
-from django.db.models import Q, QuerySet
+from django.db import connection
+from django.db.models import Func, Lookup, Q, QuerySet
+from django.db.models.expressions import Col
+from django.db.models.sql.where import WhereNode
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -19,6 +25,7 @@ from evolink_studio.core.keyset import KeyPage, KeysetOrder, Position
 
 MAX_COUNT = 1000  # counting further would walk the history
 MAX_BRANCHES = 40
+MAX_FEW = 1000  # rows that are found by their numbers, whatever else is asked of them
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,9 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
         An index brings the rows of one value in the order of the list, but not those of several.
         The same holds for what a search may mean.
         """
+        few_pks = self._find_few_pks()
+        if few_pks is not None:
+            return [hide_from_indexes(self.queryset).filter(pk__in=few_pks)]
         rows = self._unsearched_rows
         if self._search_branches is None:
             rows, self._search_branches = self.queryset, [Q()]
@@ -156,6 +166,18 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
         # Equal rows in the direction of their column, so that one index serves both directions.
         return [leading, "-pk" if leading.startswith("-") else "pk"]
 
+    def url_for_result(self, result: Any) -> str:
+        begin, end = self._result_url_parts
+        return f"{begin}{quote(result.pk)}{end}"
+
+    @cached_property
+    def _result_url_parts(self) -> list[str]:
+        """The address of a row, without its number: it is resolved once for a list."""
+        placeholder = "row"
+        options = self.opts
+        name = f"{self.model_admin.admin_site.name}:{options.app_label}_{options.model_name}_change"
+        return reverse(name, args=[placeholder]).rsplit(placeholder, 1)
+
     def get_ordering_field(self, field_name: Any) -> Any:
         is_sortable = self.sortable_by is None or field_name in self.sortable_by
         return super().get_ordering_field(field_name) if is_sortable else None
@@ -172,6 +194,32 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
             for name, path in merged_filters.items()
         }
         return {path: values for path, values in chosen.items() if len(values) > 1}
+
+    def _find_few_pks(self) -> list[Any] | None:
+        """All rows that one of several filters leaves, if these are few.
+
+        Two filters may rarely meet, and the index of the one that leaves many would be walked in
+        search of the rows of the other.
+        """
+        if len(self.filter_params) + self._is_search < 2:
+            return None
+        for condition in self._list_narrow_conditions():
+            rows = self.model._default_manager.filter(condition).order_by()
+            pks = list(rows.values_list("pk", flat=True)[: MAX_FEW + 1])
+            if len(pks) <= MAX_FEW:
+                return pks
+        return None
+
+    def _list_narrow_conditions(self) -> Iterator[Q]:
+        """What each chosen filter asks that may leave few rows, and has an index."""
+        for spec in self.filter_specs:
+            condition: Q | None = getattr(spec, "narrow_condition", None)
+            if condition is not None:
+                yield condition
+        narrow_filters: Mapping[str, str] = self.model_admin.narrow_filters
+        for name, path in narrow_filters.items():
+            if values := self.filter_params.get(name):
+                yield Q(**{f"{path}__in": values})
 
     def _load_rows(self) -> list[Any]:
         """The rows of the page, in its order. One deleted since its key was read is left out."""
@@ -191,3 +239,27 @@ def split_by_values(
         rows.filter(**dict(zip(values_by_path, combination, strict=True)))
         for combination in combinations
     ]
+
+
+def hide_from_indexes(rows: QuerySet[Any], but: Collection[str] = ()) -> QuerySet[Any]:
+    """The same rows, for which SQLite takes no index of what is asked but of these fields.
+
+    It does not look how many rows an index would bring. PostgreSQL does, and needs no help.
+    """
+    if connection.vendor != "sqlite":
+        return rows
+    hidden: QuerySet[Any] = rows.all()
+    hidden.query.where = _hide(hidden.query.where, but)
+    return hidden
+
+
+def _hide(node: Any, but: Collection[str]) -> Any:
+    if isinstance(node, WhereNode):
+        children = [_hide(child, but) for child in node.children]
+        return WhereNode(children, node.connector, node.negated)
+    column = getattr(node, "lhs", None)
+    if not (isinstance(node, Lookup) and isinstance(column, Col)) or column.target.name in but:
+        return node
+    hidden = copy(node)
+    hidden.lhs = Func(column, template="+%(expressions)s", output_field=column.output_field)
+    return hidden

@@ -168,6 +168,9 @@ class Generation(models.Model):
             models.Index(
                 fields=["owner", "state", "-created_at", "-id"], name="generation_by_owner_state"
             ),
+            models.Index(
+                fields=["owner", "charge", "-created_at", "-id"], name="generation_by_owner_charge"
+            ),
             models.Index(fields=["state", "-created_at", "-id"], name="generation_by_state"),
             models.Index(fields=["charge", "-created_at", "-id"], name="generation_newest_charge"),
             models.Index(
@@ -185,10 +188,6 @@ class Generation(models.Model):
                     ("model_id", "by_model"),
                     ("charge", "by_charge"),
                 )
-            ),
-            models.Index(
-                fields=["owner", "charge", "accounted_at", "credits_charged", "credits_reserved"],
-                name="generation_spending",
             ),
             models.Index(fields=["charge", "accepted_at"], name="generation_by_charge"),
             models.Index(

@@ -1,7 +1,8 @@
 """Parts of the list that stay fast with a million rows: totals, the search, dates by index."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,15 +11,22 @@ from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
-from evolink_studio.core.changelist import MAX_COUNT, KeysetChangeList, RowCount
+from evolink_studio.core.changelist import (
+    MAX_COUNT,
+    KeysetChangeList,
+    RowCount,
+    hide_from_indexes,
+)
+from evolink_studio.core.prepared_query import PreparedQuery
 from evolink_studio.generations.admin.list_totals import (
     ListTotals,
     find_usage_filter,
+    sum_rows,
     sum_up_to,
 )
 from evolink_studio.generations.admin.usage_charts import label_totals
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.usage_report import sum_usage
+from evolink_studio.generations.usage_report import UsageFilter, sum_usage
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,7 @@ class DateStep:
     url: str = ""
 
 
+ACCOUNTED_ORDER = ("-accounted_at", "-pk")
 _DATE_LOOKUPS = ("created_at__year", "created_at__month", "created_at__day")
 
 
@@ -43,7 +52,30 @@ class GenerationChangeList(KeysetChangeList):
         is_by_accounting = any(self.params.get(f"accounted_{end}") for end in ("from", "to"))
         # Among the days of one column the other's order would have to be sorted.
         is_default = ordering == list(self.model_admin.ordering)
-        return ["-accounted_at", "-pk"] if is_by_accounting and is_default else ordering
+        return [*ACCOUNTED_ORDER] if is_by_accounting and is_default else ordering
+
+    @cached_property
+    def branches(self) -> list[QuerySet[Any]]:
+        rows = self.queryset
+        if self.queryset.query.order_by == ACCOUNTED_ORDER and self._is_walked_by_accounting():
+            return [hide_from_indexes(rows, but=("accounted_at",))]
+        return super().branches
+
+    def _is_walked_by_accounting(self) -> bool:
+        """Whether a page is sooner found among the days than among all rows of the other filters.
+
+        SQLite would always take an index of theirs, and sort what it brings. At most three queries
+        on the roll-up.
+        """
+        usage_filter = find_usage_filter(self.filter_params)
+        if usage_filter is None:
+            return self._find_few_pks() is None
+        if not (usage_filter.owner_id or usage_filter.model_ids or usage_filter.states):
+            return True
+        all_days = sum_usage(replace(usage_filter, first_day=None, last_day=None)).count
+        days = UsageFilter(usage_filter.first_day, usage_filter.last_day)
+        rows_per_hit = sum_usage(days).count / max(self._totals.totals.count, 1)
+        return bool(rows_per_hit * self.list_per_page < all_days)
 
     def count_rows(self) -> RowCount:
         return RowCount(self._totals.totals.count, is_more=not self._totals.is_complete)
@@ -61,6 +93,8 @@ class GenerationChangeList(KeysetChangeList):
         usage_filter = find_usage_filter(self.filter_params)
         if usage_filter is not None:
             return ListTotals(sum_usage(usage_filter))
+        if not (self.page.has_previous or self.page.has_next):
+            return ListTotals(sum_rows(self.result_list))
         return sum_up_to(MAX_COUNT, Generation.objects.filter(pk__in=self.counted_pks))
 
     @cached_property
@@ -116,12 +150,10 @@ class GenerationChangeList(KeysetChangeList):
 
     def _date_bounds(self) -> tuple[date, date] | None:
         """The days of the oldest and the newest generation. Two queries on an index."""
-        moments = Generation.objects.values_list("created_at", flat=True)
-        first, last = (
-            moments.order_by("created_at").first(),
-            moments.order_by("-created_at").first(),
-        )
-        return (first.date(), last.date()) if first and last else None
+        ends = [
+            row for order in ("created_at", "-created_at") for row in _end_query(order).fetch({})
+        ]
+        return (ends[0][0].date(), ends[1][0].date()) if len(ends) == 2 else None
 
     def _build_url(self, parts: list[int]) -> str:
         query = dict(zip(_DATE_LOOKUPS, parts, strict=False))
@@ -129,6 +161,11 @@ class GenerationChangeList(KeysetChangeList):
             query, [*(lookup for lookup in _DATE_LOOKUPS if lookup not in query), "p"]
         )
         return url
+
+
+@cache
+def _end_query(order: str) -> PreparedQuery:
+    return PreparedQuery(Generation.objects.order_by(order).values_list("created_at")[:1])
 
 
 def _format_month(day: date) -> str:

@@ -4,14 +4,16 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib.admin import ModelAdmin, SimpleListFilter
+from django.contrib.admin import ModelAdmin, SimpleListFilter, site
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.db.models import Field, Model, QuerySet
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.db.models import Field, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import CheckboxFilter, RangeDateFilter
+from unfold.contrib.filters.forms import AutocompleteDropdownForm
 from unfold.widgets import INPUT_CLASSES
 
 from evolink_studio.catalog import SPECS
@@ -43,6 +45,19 @@ def build_date_input(label: "StrOrPromise") -> forms.DateInput:
     )
 
 
+class PersonSelect(AutocompleteSelect):
+    """A person, looked up by a piece of a name as in the filters of the lists: of any number."""
+
+    def __init__(self) -> None:
+        owner = Generation._meta.get_field("owner")
+        super().__init__(owner, site, attrs={"class": "unfold-filter-autocomplete"})
+
+    @property
+    def media(self) -> forms.Media:
+        files = AutocompleteDropdownForm.Media
+        return forms.Media(js=files.js, css=files.css)
+
+
 class ModelFilter(CheckboxFilter):  # type: ignore[misc]  # unfold has no types
     """By AI model, without a query for those in use."""
 
@@ -67,13 +82,19 @@ class IncidentFilter(CheckboxFilter):  # type: ignore[misc]  # unfold has no typ
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Generation]") -> Choices:
         return [(incident_type.name, str(incident_type.label)) for incident_type in INCIDENT_TYPES]
 
-    def queryset(self, request: HttpRequest, queryset: GenerationQuerySet) -> GenerationQuerySet:
+    @property
+    def narrow_condition(self) -> Q | None:
+        """Few fit: they are found first."""
         if not self.value():
-            return queryset
+            return None
         if not set(self.value()) <= INCIDENT_TYPE_BY_NAME.keys():
             raise IncorrectLookupParameters
         incident_types = [INCIDENT_TYPE_BY_NAME[name] for name in self.value()]
-        return queryset.filter(build_incident_filter(incident_types, timezone.now()))
+        return build_incident_filter(incident_types, timezone.now())
+
+    def queryset(self, request: HttpRequest, queryset: GenerationQuerySet) -> GenerationQuerySet:
+        condition = self.narrow_condition
+        return queryset if condition is None else queryset.filter(condition)
 
 
 class HeldFilter(SimpleListFilter):
@@ -85,11 +106,16 @@ class HeldFilter(SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Generation]") -> Choices:
         return [("1", str(_("reserved now")))]
 
+    @property
+    def narrow_condition(self) -> Q | None:
+        """Few fit: they are found first."""
+        return Q(credits_held__isnull=False) if self.value() == "1" else None
+
     def queryset(self, request: HttpRequest, queryset: GenerationQuerySet) -> GenerationQuerySet:
-        if self.value() != "1":
+        if self.narrow_condition is None:
             return queryset
-        # Few are: found first, by their index. SQLite would walk the whole list to find them.
-        held_rows = Generation.objects.filter(credits_held__isnull=False)
+        # By their index. SQLite would walk the whole list to find them.
+        held_rows = Generation.objects.filter(self.narrow_condition)
         return queryset.filter(pk__in=held_rows.order_by().values("pk"))
 
 

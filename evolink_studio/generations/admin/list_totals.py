@@ -49,6 +49,15 @@ def find_usage_filter(query: Mapping[str, Sequence[str]]) -> UsageFilter | None:
     return UsageFilter(days[0], days[1], owner_id, values.get(_MODEL, ()), values.get(_STATE, ()))
 
 
+def sum_rows(rows: Sequence[Generation]) -> UsageTotals:
+    """Count and sums of rows that are loaded already."""
+    sums = (
+        sum((getattr(row, name) or Decimal(0) for row in rows), Decimal(0))
+        for name in _SUMMED_COLUMNS
+    )
+    return UsageTotals(len(rows), sum(row.state == State.FAILED for row in rows), *sums)
+
+
 def sum_up_to(limit: int, rows: QuerySet[Generation]) -> ListTotals:
     """Count and sums of these rows; of any `limit` of them when there are more. One query."""
     some_rows = rows.order_by().values("pk", "state", *_SUMMED_COLUMNS)[: limit + 1]

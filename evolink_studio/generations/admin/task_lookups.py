@@ -20,7 +20,7 @@ from evolink_studio.credits.exceptions import NoAllowance
 from evolink_studio.evolink.types import Task
 from evolink_studio.generations import queries, resolutions
 from evolink_studio.generations.admin.columns import AssetLinks, build_asset_links
-from evolink_studio.generations.admin.filters import list_model_choices
+from evolink_studio.generations.admin.filters import PersonSelect, list_model_choices
 from evolink_studio.generations.admin.resolution_forms import (
     Change,
     ResolutionError,
@@ -62,9 +62,9 @@ class ImportForm(forms.Form):
     """Whose library the film of a task goes to."""
 
     owner = forms.ModelChoiceField(
-        User.objects.filter(is_active=True).order_by("username"),
+        User.objects.filter(is_active=True),
         label=gettext_lazy("Whose library it goes to"),
-        widget=UnfoldAdminSelectWidget,
+        widget=PersonSelect,
     )
     model = forms.ChoiceField(
         label=gettext_lazy("Model"), choices=list_model_choices, widget=UnfoldAdminSelectWidget

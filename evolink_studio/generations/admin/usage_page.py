@@ -20,7 +20,11 @@ from evolink_studio.core.calendar import get_day, get_month_start
 from evolink_studio.exports.presenters import list_announced
 from evolink_studio.exports.responses import answer_export
 from evolink_studio.exports.sources import ExportRows, InvalidQuery
-from evolink_studio.generations.admin.filters import build_date_input, list_model_choices
+from evolink_studio.generations.admin.filters import (
+    PersonSelect,
+    build_date_input,
+    list_model_choices,
+)
 from evolink_studio.generations.admin.usage_charts import (
     build_chart,
     build_period_table,
@@ -51,11 +55,7 @@ class UsageForm(forms.Form):
         label=gettext_lazy("To"), widget=build_date_input(gettext_lazy("To"))
     )
     owner__id__exact = forms.ModelChoiceField(
-        User.objects.order_by("username"),
-        label=gettext_lazy("Person"),
-        empty_label=ANY_CHOICE[1],
-        required=False,
-        widget=UnfoldAdminSelectWidget,
+        User.objects.all(), label=gettext_lazy("Person"), required=False, widget=PersonSelect
     )
     model = forms.ChoiceField(
         label=gettext_lazy("Model"),

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from evolink_studio.generations.admin.generations import GenerationAdmin
 from evolink_studio.generations.admin.list_totals import find_usage_filter, sum_up_to
 from evolink_studio.generations.admin.usage_charts import label_totals
 from evolink_studio.generations.models import Generation
@@ -106,8 +107,15 @@ def test_a_list_that_is_too_long_is_counted_no_further(staff_client, monkeypatch
     assert sum_up_to(4, rows).is_complete
     assert not sum_up_to(3, rows).is_complete
     assert sum_up_to(3, rows).totals.count == 3
+    monkeypatch.setattr(GenerationAdmin, "list_per_page", 2)
     monkeypatch.setattr("evolink_studio.core.changelist.MAX_COUNT", 3)
     monkeypatch.setattr("evolink_studio.generations.admin.changelist.MAX_COUNT", 3)
     changelist = staff_client.get(f"{GENERATIONS_URL}?q=piano").context["cl"]
     assert changelist.totals == [("Generations", "more than 3")]
+    monkeypatch.setattr("evolink_studio.core.changelist.MAX_COUNT", 1000)
+    monkeypatch.setattr("evolink_studio.generations.admin.changelist.MAX_COUNT", 1000)
+    several_pages = staff_client.get(f"{GENERATIONS_URL}?q=piano").context["cl"].totals
+    monkeypatch.setattr(GenerationAdmin, "list_per_page", 40)
+    one_page = staff_client.get(f"{GENERATIONS_URL}?q=piano").context["cl"].totals
+    assert one_page == several_pages
     assert staff_client.get(GENERATIONS_URL).context["cl"].totals[1] == ("Generations", "4")
