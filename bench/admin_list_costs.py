@@ -7,6 +7,7 @@ the whole request; on PostgreSQL those of the server's process are its own and n
 import statistics
 import time
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 
 from django.db import connection
 from django.test import Client
@@ -58,6 +59,8 @@ def _list_pages() -> Iterator[tuple[str, str, Query]]:
             yield "any order, first and last page", GENERATIONS, {"o": order, "p": page}
     for query in _list_filters():
         yield "any filter", GENERATIONS, query
+    for query in _list_several_filters():
+        yield "several filters", GENERATIONS, query
     task_id = str(middle.task_id or "task")
     for text in (str(middle.pk), f"#{middle.pk}", task_id):
         yield "search by number, task id", GENERATIONS, {"q": text}
@@ -90,6 +93,29 @@ def _list_filters() -> Iterator[Query]:
     yield {"created_from": "2020-01-01"}
     yield {"accounted_from": "2020-01-01"}
     yield {"state__exact": "failed", "o": "-10"}
+
+
+def _list_several_filters() -> Iterator[Query]:
+    """Filters that meet often, rarely and never; in the list's order and by days of account."""
+    last_person = str(User.objects.order_by("-pk").values_list("pk", flat=True)[0])
+    yield {"look": [str(incident_type.name) for incident_type in INCIDENT_TYPES]}
+    days: Query = {"accounted_from": "2020-01-01"}
+    filters: tuple[Query, ...] = (
+        {"held": "1"},
+        {"state__exact": "completed"},
+        {"state__exact": "unknown"},
+        {"charge__exact": "returned"},
+        {"model": "veo3.1-pro"},
+        {"owner__id__exact": "1"},
+        {"owner__id__exact": last_person},
+        {"created_from": "2020-01-01"},
+        days,
+    )
+    for first, second in combinations(filters, 2):
+        if not first.keys() & second.keys():
+            yield {**first, **second}
+    yield {"owner__id__exact": last_person, "model": "veo3.1-pro", **days}
+    yield {"state__exact": ["failed", "cancelled"], "owner__id__exact": "1", **days}
 
 
 def _measure_page(client: Client, path: str, query: Query) -> tuple[float, float]:
