@@ -171,10 +171,9 @@ class EvoLinkClient:
 
         Raises ServiceUnavailableError without a status, and what `parse` raises.
         """
-        url = self._api_url + path
         async with self._pool.connection() as connection:
             raw_response = await connection.get(
-                url, self._build_headers(), deadline=self._deadlines.read
+                path, self._build_headers(), deadline=self._deadlines.read
             )
             if not raw_response.status:
                 raise ServiceUnavailableError(f"GET {self._base_url.host}: {raw_response.error}")

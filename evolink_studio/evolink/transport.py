@@ -11,17 +11,19 @@ from datetime import datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
-import httpcore
+import h11
 import httpx
 
 from evolink_studio.evolink.errors import OutcomeUnknown, RequestNotSent
-from evolink_studio.evolink.read_streams import ReadBackend
+from evolink_studio.evolink.read_streams import ReadStream
 from evolink_studio.evolink.redaction import redact
 from evolink_studio.evolink.timestamps import utc_now
 
 MAX_BODY_BYTES = 1_000_000  # EvoLink's answers have a few hundred
 # A task with thousands of results is read whole, or none of them would ever be saved.
 MAX_READ_BODY_BYTES = 8_000_000
+MAX_HEAD_BYTES = 100 * 1024  # of status and headers
+_PORTS = {"http": 80, "https": 443}
 MAX_IDLE_SECONDS = 30.0  # longer than the pause between reads, shorter than servers keep it open
 
 
@@ -111,50 +113,91 @@ class Connection:
     """One connection; connects at its first request, and takes one request at a time."""
 
     def __init__(self, base_url: httpx.URL, tls_context: ssl.SSLContext) -> None:
-        self._host = base_url.netloc.decode()
-        origin = httpcore.URL(str(base_url)).origin
-        backend = ReadBackend(tls_context if base_url.scheme == "https" else None)
-        self._connection = httpcore.AsyncHTTPConnection(
-            origin, ssl_context=tls_context, network_backend=backend
-        )
+        self._host_header = base_url.netloc.decode("ascii")
+        self._base_path = base_url.raw_path.rstrip(b"/")
+        self._address = base_url.raw_host.decode("ascii"), base_url.port or _PORTS[base_url.scheme]
+        self._tls_context = tls_context if base_url.scheme == "https" else None
+        self._stream: ReadStream | None = None
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
 
     @property
     def is_idle(self) -> bool:
         """Whether the last response was read to its end and the connection is still usable."""
-        return self._connection.is_idle()
+        return self._stream is not None and self._http.our_state is h11.IDLE
 
     @property
     def is_reusable(self) -> bool:
-        """Whether it is idle and the provider has not closed it meanwhile."""
-        return self.is_idle and not self._connection.has_expired()
+        """Whether it is idle, and the provider has neither closed it nor sent what nobody asked
+        for."""
+        return self._stream is not None and self.is_idle and self._stream.is_silent
 
-    async def get(self, url: str, headers: Mapping[str, str], *, deadline: float) -> RawResponse:
-        """GET `url` within `deadline` seconds, including connecting. An exception becomes the
-        `error` of the response; cancellation passes through and leaves it unusable."""
+    async def get(self, path: str, headers: Mapping[str, str], *, deadline: float) -> RawResponse:
+        """GET `path`, below that of the base URL, within `deadline` seconds, connecting included.
+
+        An exception becomes the `error` of the response; cancellation passes through. Both leave
+        the connection closed.
+        """
         status, response_headers, body, error_text = 0, httpx.Headers(), bytearray(), ""
-        request_headers = [("Host", self._host), *headers.items()]
-        request = httpcore.Request("GET", url, headers=request_headers)
         try:
             async with asyncio.timeout(deadline):
-                response = await self._connection.handle_async_request(request)
-                status, response_headers = response.status, httpx.Headers(response.headers)
-                try:
-                    error_text = await read_body(
-                        response_headers,
-                        response.aiter_stream(),
-                        buffer=body,
-                        max_bytes=MAX_READ_BODY_BYTES,
-                    )
-                finally:
-                    await response.aclose()
+                stream = await self._send(path, headers)
+                response = await self._receive_head(stream)
+                status = response.status_code
+                response_headers = httpx.Headers(response.headers.raw_items())
+                error_text = await read_body(
+                    response_headers,
+                    self._receive_body(stream),
+                    buffer=body,
+                    max_bytes=MAX_READ_BODY_BYTES,
+                )
         except Exception as error:  # a read costs nothing, so every error is alike
             error_text = type(error).__name__
+        finally:
+            self._end_exchange()
         return RawResponse(status, bytes(body), response_headers, error_text)
 
     async def close(self) -> None:
         """Close it at once, even during a request."""
-        with suppress(Exception):
-            await self._connection.aclose()
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    async def _send(self, path: str, headers: Mapping[str, str]) -> ReadStream:
+        if self._stream is None:
+            self._stream = await ReadStream.open(*self._address, self._tls_context)
+        request = h11.Request(
+            method="GET",
+            target=self._base_path + path.encode("ascii"),
+            headers=[("Host", self._host_header), *headers.items()],
+        )
+        head = self._http.send(request) or b""
+        self._stream.write(head + (self._http.send(h11.EndOfMessage()) or b""))
+        return self._stream
+
+    async def _receive_head(self, stream: ReadStream) -> h11.Response:
+        event = None
+        while not isinstance(event, h11.Response):  # after it may come an early hint
+            event = await self._receive_event(stream)
+        return event
+
+    async def _receive_body(self, stream: ReadStream) -> AsyncIterator[bytes]:
+        while isinstance(event := await self._receive_event(stream), h11.Data):
+            yield bytes(event.data)
+
+    async def _receive_event(self, stream: ReadStream) -> Any:
+        """Raises h11.RemoteProtocolError for what is no HTTP, or not all of it."""
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            self._http.receive_data(await stream.read())
+        return event
+
+    def _end_exchange(self) -> None:
+        """Ready for the next one, if all was read and nothing came behind it; else closed."""
+        is_done = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+        if is_done and not self._http.trailing_data[0]:
+            self._http.start_next_cycle()
+        elif self._stream is not None:
+            self._stream.close()
+            self._stream = None
 
 
 # These only detect a dead connection early; a whole exchange has its own deadline.

@@ -65,7 +65,7 @@ async def _read_times(
     url = f"{'https' if server_context else 'http'}://localhost:{port}"
     connection = Connection(httpx.URL(url), client_context)
     responses = [
-        await connection.get(url, {"Accept": "*/*"}, deadline=DEADLINE_SECONDS)
+        await connection.get("/", {"Accept": "*/*"}, deadline=DEADLINE_SECONDS)
         for _ in range(count)
     ]
     assert connection.is_reusable == (count < 3 and not responses[0].error)
@@ -95,7 +95,10 @@ def test_large_answers_arrive_whole_on_one_connection(certificate, has_tls, coun
 def test_a_certificate_that_nobody_vouches_for_ends_the_read(certificate):
     server_context, _ = _build_contexts(certificate)
     responses, _ = asyncio.run(_read_times(1, server_context, ssl.create_default_context()))
-    assert (responses[0].status, responses[0].error) == (0, "ConnectError")
+    assert (responses[0].status, responses[0].error) == (
+        0,
+        "SSLCertVerificationError",
+    )
 
 
 def test_an_end_that_no_request_asked_for_makes_it_unusable():
@@ -113,7 +116,7 @@ def test_an_end_that_no_request_asked_for_makes_it_unusable():
         server = await asyncio.start_server(answer_and_close, "localhost", 0)
         url = f"http://localhost:{server.sockets[0].getsockname()[1]}"
         connection = Connection(httpx.URL(url), ssl.create_default_context())
-        await connection.get(url, {}, deadline=DEADLINE_SECONDS)
+        await connection.get("/", {}, deadline=DEADLINE_SECONDS)
         assert connection.is_reusable
         closing.set()
         for _ in range(1000):

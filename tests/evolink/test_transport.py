@@ -126,7 +126,7 @@ def test_the_answer_to_a_cancelled_read_is_not_taken_for_the_next_one(
 
 
 def test_what_comes_unasked_is_not_taken_for_the_next_answer(fake_provider: FakeProvider) -> None:
-    """One answer too many on the same connection: one read fails, no more."""
+    """One answer too many on the same connection: it is closed."""
     two_replies = make_id_reply("task-0").wire_bytes + make_id_reply("task-forged").wire_bytes
     fake_provider.read.reply_next(
         Reply(200, two_replies[len(make_id_reply("task-0").head_bytes) :], SHORT_LENGTH_HEADER)
@@ -135,9 +135,7 @@ def test_what_comes_unasked_is_not_taken_for_the_next_answer(fake_provider: Fake
 
     results = run_client(build_sequential_reads(3), fake_provider.url, max_connections=1)
 
-    assert results[0] == "task-0"
-    assert "another task" in results[1]
-    assert results[2] == "task-2"
+    assert results == ["task-0", "task-1", "task-2"]
     assert fake_provider.connection_count == 2
 
 
@@ -218,7 +216,7 @@ def ask_raw_server(*pieces: bytes, ends_connection: bool = False) -> tuple[list[
         port = server.sockets[0].getsockname()[1]
         lanes = ConnectionPool(httpx.URL(f"http://127.0.0.1:{port}"), 1)
         async with lanes.connection() as lane:
-            reply = await lane.get(f"http://127.0.0.1:{port}/", {}, deadline=5)
+            reply = await lane.get("/", {}, deadline=5)
             before = lane.is_reusable
             request_event.set()
             async with asyncio.timeout(5):
@@ -262,7 +260,7 @@ def test_every_free_connection_is_closed_at_the_end(fake_provider: FakeProvider)
                 await stack.enter_async_context(lanes.connection()) for _ in range(3)
             ]
             for lane in open_connections:
-                await lane.get(fake_provider.url + "/v1/credits", {}, deadline=5)
+                await lane.get("/v1/credits", {}, deadline=5)
         before = lanes.idle_count
         await lanes.close()
         return [before, lanes.idle_count]
@@ -291,7 +289,7 @@ def test_nobody_there_takes_no_place_away() -> None:
         build_sequential_reads(3), f"http://127.0.0.1:{find_closed_port()}", max_connections=1
     )
 
-    assert results == ["GET 127.0.0.1: ConnectError"] * 3
+    assert results == ["GET 127.0.0.1: ConnectionRefusedError"] * 3
 
 
 def test_an_address_with_a_path_keeps_it(fake_provider: FakeProvider) -> None:
