@@ -1,6 +1,7 @@
 """Django's database sessions, stored under the hash of their key, loaded with a fixed statement."""
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -15,6 +16,7 @@ from django.utils.crypto import constant_time_compare
 
 from evolink_studio.accounts.models import User
 
+MAX_READ_SESSIONS = 1024  # of a process, some hundred bytes each
 _LOAD_SQL = "SELECT session_data FROM django_session WHERE session_key = %s AND expire_date > %s"
 
 
@@ -75,12 +77,28 @@ def is_session_of(session_data: str, user: User) -> bool:
     The rules are those by which Django finds the user of a request. It says no as well where
     Django renews the session: one from before the secret key was changed.
     """
+    secret_keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    user_id, backend, auth_hash = _read_sign_in(session_data, secret_keys)
+    return (
+        user_id == str(user.pk)
+        and backend in settings.AUTHENTICATION_BACKENDS
+        and user.is_active
+        and constant_time_compare(auth_hash or "", user.get_session_auth_hash())
+    )
+
+
+@lru_cache(maxsize=MAX_READ_SESSIONS)
+def _read_sign_in(session_data: str, secret_keys: tuple[str, ...]) -> tuple[Any, Any, Any]:
+    """Whose session it says to be, by which backend, and the hash that it is bound to.
+
+    The same data says the same as long as the secret keys, which its signature is checked with, are
+    the same. So what a page polls with is read once, and held against the person each time.
+    """
     session = SessionStore().decode(session_data)
     return (
-        session.get(SESSION_KEY) == str(user.pk)
-        and session.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS
-        and user.is_active
-        and constant_time_compare(session.get(HASH_SESSION_KEY) or "", user.get_session_auth_hash())
+        session.get(SESSION_KEY),
+        session.get(BACKEND_SESSION_KEY),
+        session.get(HASH_SESSION_KEY),
     )
 
 

@@ -21,22 +21,36 @@ class PreparedQuery:
 
     def __init__(self, queryset: "QuerySet[Any, Any]") -> None:
         self._compiler = queryset.query.get_compiler(DEFAULT_DB_ALIAS)
-        self._sql, self._parameters = self._compiler.as_sql()
+        sql, parameters = self._compiler.as_sql()
+        # Named, because on SQLite Django searches a statement for parameters without names each
+        # time that it is executed, which takes longer than the database does.
+        self._constants = {f"p{number}": value for number, value in enumerate(parameters)}
+        self._sql = sql.replace("%%", "%%%%") % tuple(f"%({name})s" for name in self._constants)
+        self._names_by_placeholder: dict[Any, list[str]] = {}
         columns = [column for column, *_ in self._compiler.select]
         self._converters = self._compiler.get_converters(columns)
 
     def fetch(self, values: Mapping[Any, Any]) -> list[tuple[Any, ...]]:
         """All rows; `values` maps each placeholder to its value. One query."""
-        values_by_placeholder = {
-            _adapt_value(placeholder): _adapt_value(value) for placeholder, value in values.items()
-        }
+        parameters = self._constants.copy()
+        for placeholder, value in values.items():
+            names = self._names_by_placeholder.get(placeholder)
+            adapted_value = _adapt_value(value)
+            for name in self._find_names(placeholder) if names is None else names:
+                parameters[name] = adapted_value
         with connection.cursor() as cursor:
-            cursor.execute(
-                self._sql,
-                [values_by_placeholder.get(parameter, parameter) for parameter in self._parameters],
-            )
-            rows = cursor.fetchall()
+            cursor.execute(self._sql, parameters)
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        if not self._converters:
+            return rows
         return [tuple(row) for row in self._compiler.apply_converters(rows, self._converters)]
+
+    def _find_names(self, placeholder: Any) -> list[str]:
+        """The parameters that a placeholder stands for."""
+        adapted_placeholder = _adapt_value(placeholder)
+        names = [name for name, value in self._constants.items() if value == adapted_placeholder]
+        self._names_by_placeholder[placeholder] = names
+        return names
 
 
 class PreparedObjects(Generic[_Object]):

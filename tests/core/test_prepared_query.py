@@ -6,8 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection
+from django.db.models import Q, Value
 from django.test.utils import CaptureQueriesContext
 
+from evolink_studio.accounts.models import User
 from evolink_studio.core.prepared_query import (
     PreparedObjects,
     PreparedQuery,
@@ -15,13 +17,12 @@ from evolink_studio.core.prepared_query import (
 )
 from evolink_studio.credits.models import Allowance, AllowanceBalance
 from evolink_studio.generations.models import Generation
-from tests.factories import GenerationFactory, UserFactory
+from tests.factories import NOW, GenerationFactory, UserFactory
 
+pytestmark = pytest.mark.django_db
 OWNER, MOMENT, KEY = -1, datetime(2000, 1, 1, tzinfo=UTC), uuid.UUID(int=1)
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-@pytest.mark.django_db
 def test_it_takes_new_values_each_time():
     owners = [UserFactory(), UserFactory()]
     rows = [
@@ -40,7 +41,6 @@ def test_it_takes_new_values_each_time():
     assert ([pk for (pk,) in found], too_early) == (rows, [])
 
 
-@pytest.mark.django_db
 def test_objects_bring_what_was_selected_and_load_the_rest_when_asked():
     group = Group.objects.create(name="Film")
     before = Allowance.objects.count()
@@ -56,7 +56,6 @@ def test_objects_bring_what_was_selected_and_load_the_rest_when_asked():
     assert len(queries) == 2
 
 
-@pytest.mark.django_db
 def test_a_list_of_ids_and_a_day_are_placeholders_too():
     day, users = date(1900, 1, 1), [UserFactory() for _ in range(3)]
     allowance = Allowance.objects.create(user=users[0], period="month")
@@ -74,3 +73,27 @@ def test_a_list_of_ids_and_a_day_are_placeholders_too():
     values = dict(zip(placeholders, wanted, strict=True))
     assert query.fetch({**values, day: date(2026, 3, 1)}) == [(pk,) for pk in wanted]
     assert query.fetch({**values, day: date(2026, 2, 1)}) == []
+
+
+def test_each_placeholder_is_replaced_wherever_it_stands():
+    for name in ("ada", "eve", "bob"):
+        UserFactory(username=name, first_name=name)
+    rows = User.objects.filter(Q(username="?one") | Q(first_name="?one") | Q(username="?two"))
+    query = PreparedQuery(rows.order_by("username").values_list("username", Value("?one")))
+    assert query.fetch({"?one": "eve", "?two": "ada"}) == [("ada", "eve"), ("eve", "eve")]
+    assert query.fetch({"?one": "bob", "?two": "nobody"}) == [("bob", "bob")]
+
+
+def test_what_is_no_placeholder_stays_as_it_is():
+    UserFactory(username="100%", first_name="50%s")
+    UserFactory(username="100", first_name="50")
+    rows = User.objects.filter(username__contains="%", first_name="50%s", pk__gt=-7)
+    query = PreparedQuery(rows.extra(where=["username LIKE '1%%'"]).values_list("username"))
+    assert query.fetch({-7: 0}) == [("100%",)]
+
+
+def test_times_are_compared_as_the_database_stores_them():
+    user = UserFactory(date_joined=NOW)
+    query = PreparedQuery(User.objects.filter(date_joined__lte=MOMENT).values_list("date_joined"))
+    assert query.fetch({MOMENT: user.date_joined}) == [(NOW,)]
+    assert query.fetch({MOMENT: NOW - timedelta(microseconds=1)}) == []

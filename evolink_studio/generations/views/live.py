@@ -1,15 +1,20 @@
 """What a page's poller asks: the changes since the state that it shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import DisallowedHost
+from django.core.handlers.exception import convert_exception_to_response
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
+from django.middleware.security import SecurityMiddleware
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +25,11 @@ from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.accounts.middleware import UserLocaleMiddleware
 from evolink_studio.accounts.models import User
 from evolink_studio.core.database import parse_id
+from evolink_studio.core.middleware import (
+    CacheControlMiddleware,
+    ContentSecurityPolicyMiddleware,
+    HtmlGZipMiddleware,
+)
 from evolink_studio.generations.change_feed import (
     FeedState,
     get_feed_state,
@@ -38,6 +48,26 @@ from evolink_studio.generations.presenters.workspace import (
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 # In an empty answer: the seconds until the next poll. Without it the page asks no more.
 POLL_AFTER_HEADER = "Poll-After"
+# What the outer part of the stack does for an answer to a poll, in its order.
+OUTER_MIDDLEWARE: Sequence[type[Any]] = (
+    SecurityMiddleware,
+    CacheControlMiddleware,
+    HtmlGZipMiddleware,
+    ContentSecurityPolicyMiddleware,
+    XFrameOptionsMiddleware,
+)
+# What changes need besides: a length, the token for forms, the person's language.
+CHANGES_MIDDLEWARE: Sequence[type[Any]] = (
+    *OUTER_MIDDLEWARE,
+    *(CommonMiddleware, CsrfViewMiddleware, UserLocaleMiddleware),
+)
+
+
+class FoundPoll(AuthenticatedHttpRequest):
+    """A poll whose person and feed were found before the stack, at `found_at`."""
+
+    feed: FeedState
+    found_at: datetime
 
 
 @login_required
@@ -45,35 +75,77 @@ POLL_AFTER_HEADER = "Poll-After"
 def live(request: AuthenticatedHttpRequest) -> HttpResponse:
     """What changed since `since`; 204 with an empty body when nothing did."""
     feed, now = get_feed_state(request.user, get_provider_key()), timezone.now()
-    return _answer_unchanged(request, feed, now) or _render_changes(request, feed=feed, now=now)
+    if _has_changes(request, feed, now):
+        return _render_changes(request, feed=feed, now=now)
+    return _answer_unchanged(feed, now, {"Cache-Control": "no-store"})
 
 
 class LiveMiddleware:
     """Answers the polls of people who are signed in, before the rest of the stack.
 
     Most requests are polls, and most polls bring nothing. One query says who asks and that nothing
-    changed; no session is opened, so none is written or kept alive. Changes need only the person's
-    language, the token for forms and a length besides. Whatever is unusual goes on to the stack,
-    which decides: another method, a foreign host, a session that is over, somebody else's page.
+    changed; no session is opened, so none is written or kept alive. Of the stack an empty answer
+    has only the headers, which are always the same; changes go through the few parts that they
+    need. Whatever is unusual goes on to the stack, which decides: another method, a foreign host, a
+    session that is over, somebody else's page, a database that does not answer.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
+        self._respond_empty = _wrap(_respond_empty, OUTER_MIDDLEWARE)
+        # As Django does with every part of its stack: an error becomes an answer, with all headers.
+        respond = cast(GetResponse, convert_exception_to_response(_respond_changes))
+        self._respond_changes = _wrap(respond, CHANGES_MIDDLEWARE)
+        self._empty_headers: dict[bool, dict[str, str]] = {}  # by whether it is https
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info != _get_live_path() or request.method != "GET":
+        if not _is_poll(request):
             return self.get_response(request)
         now = timezone.now()
-        found = _find_signed_in(request, now)
+        try:
+            found = _find_signed_in(request, now)
+        except DatabaseError:
+            found = None
         if found is None:
             return self.get_response(request)
-        request.user, feed = found
-        if (response := _answer_unchanged(request, feed, now)) is not None:
-            return response
-        bind_contextvars(user=request.user.pk)
-        render_changes = partial(_render_changes, feed=feed, now=now)
-        respond = CommonMiddleware(CsrfViewMiddleware(UserLocaleMiddleware(render_changes)))
-        return respond(request)  # type: ignore[return-value]  # awaitable only for async ones
+        user, feed = found
+        if not _has_changes(request, feed, now):
+            return _answer_unchanged(feed, now, self._get_empty_headers(request))
+        bind_contextvars(user=user.pk)
+        poll = cast(FoundPoll, request)
+        poll.user, poll.feed, poll.found_at = user, feed, now
+        return self._respond_changes(poll)
+
+    def _get_empty_headers(self, request: HttpRequest) -> dict[str, str]:
+        is_secure = request.is_secure()
+        if is_secure not in self._empty_headers:
+            self._empty_headers[is_secure] = dict(self._respond_empty(request).headers)
+        return self._empty_headers[is_secure]
+
+
+def _wrap(respond: GetResponse, middleware: Sequence[type[Any]]) -> GetResponse:
+    for part in reversed(middleware):
+        respond = part(respond)
+    return respond
+
+
+def _respond_empty(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
+
+
+def _respond_changes(request: HttpRequest) -> HttpResponse:
+    poll = cast(FoundPoll, request)
+    return _render_changes(poll, feed=poll.feed, now=poll.found_at)
+
+
+def _is_poll(request: HttpRequest) -> bool:
+    # Without a content type: it may name a charset to read the query with.
+    return (
+        request.path_info == _get_live_path()
+        and request.method == "GET"
+        and not request.META.get("CONTENT_TYPE")
+        and not settings.SECURE_SSL_REDIRECT
+    )
 
 
 @cache
@@ -95,11 +167,12 @@ def _find_signed_in(request: HttpRequest, now: datetime) -> tuple[User, FeedStat
     )
 
 
-def _answer_unchanged(request: HttpRequest, feed: FeedState, now: datetime) -> HttpResponse | None:
-    """204, or None when there is something to tell."""
-    if parse_token(request.GET.get("since", "")) != feed.get_token(now):
-        return None
-    response = HttpResponse(status=204, headers={"Cache-Control": "no-store"})
+def _has_changes(request: HttpRequest, feed: FeedState, now: datetime) -> bool:
+    return parse_token(request.GET.get("since", "")) != feed.get_token(now)
+
+
+def _answer_unchanged(feed: FeedState, now: datetime, headers: Mapping[str, str]) -> HttpResponse:
+    response = HttpResponse(status=204, headers=headers)
     if seconds := choose_poll_seconds(feed.watched, now):
         response.headers[POLL_AFTER_HEADER] = seconds
     return response

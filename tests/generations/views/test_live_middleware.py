@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.sessions.models import Session
 from django.core import signing
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
@@ -20,6 +20,7 @@ from evolink_studio.generations.models import ChangeFeed, Generation
 from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.states import State
 from evolink_studio.generations.transitions import transition
+from evolink_studio.generations.views import live
 from evolink_studio.generations.views.live import POLL_AFTER_HEADER
 from tests.factories import NOW, GenerationFactory, UserFactory
 from tests.form_pages import ParsedPage
@@ -185,6 +186,7 @@ def is_let_in_by_the_stack(client: Client) -> bool:
 def test_a_session_is_judged_as_the_stack_does(ada_client, ada, settings, change, is_let_in):
     create_running_generation(ada)
     url = poller_url(open_workspace(ada_client))
+    assert is_answered_early(ada_client, ada)  # what it remembers of the session lets nobody in
     change(ada_client, User.objects.get(pk=ada.pk), settings)
     early_verdict = is_answered_early(ada_client, ada)
     response = poll_page(ada_client, url)
@@ -233,6 +235,24 @@ def test_a_foreign_host_is_refused_and_other_methods_are_as_ever(ada_client, ada
     assert ada_client.get(url, headers={"Host": "elsewhere.example"}).status_code == 400
     assert ada_client.head(url, headers=HTMX_HEADERS).status_code == 204
     assert ada_client.post(url, headers=HTMX_HEADERS).status_code == 405
+
+
+def test_a_query_in_another_charset_is_refused_by_the_stack(ada_client, ada):
+    create_running_generation(ada)
+    url = poller_url(open_workspace(ada_client))
+    response = ada_client.get(url, headers={"Content-Type": "text/plain; charset=utf-16"})
+    assert response.status_code == 400
+
+
+def test_a_database_that_does_not_answer_is_left_to_the_stack(ada_client, ada, monkeypatch):
+    create_running_generation(ada)
+    url = poller_url(open_workspace(ada_client))
+
+    def fail(**_: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(live, "get_signed_in_feed_state", fail)
+    assert poll_page(ada_client, url).status_code == 204
 
 
 # --- what it costs ----------------------------------------------------------------------------
@@ -315,6 +335,50 @@ def test_answers_carry_the_headers_of_every_page(ada_client, ada, has_news):
     assert "default-src 'none'" in response["Content-Security-Policy"]
     assert response["X-Request-ID"]
     assert ("Content-Length" in response) is has_news
+
+
+@pytest.mark.parametrize("is_https", [False, True])
+@pytest.mark.parametrize("has_news", [False, True])
+def test_its_headers_are_those_of_the_stack(ada, settings, is_https, has_news):
+    settings.SECURE_HSTS_SECONDS = 60
+    client = Client()
+    client.force_login(ada)
+    generation = create_running_generation(ada)
+    url = poller_url(open_workspace(client))
+    if has_news:
+        record_progress(generation, 40)
+    early, late = (
+        client.get(asked, headers=HTMX_HEADERS, secure=is_https)
+        for asked in (url, url.replace(f"for={ada.pk}", "for="))
+    )
+    own_headers = {"X-Request-ID", POLL_AFTER_HEADER, "Content-Length"}
+    # Without a session nothing depends on the cookie; an empty answer is in no language.
+    ignored_headers = own_headers | {"Vary"} | (set() if has_news else {"Content-Language"})
+    early_headers, late_headers = (
+        {name: value for name, value in response.items() if name not in ignored_headers}
+        for response in (early, late)
+    )
+    assert early_headers == late_headers
+    assert ("Strict-Transport-Security" in early_headers) is is_https
+    assert early["X-Request-ID"]
+
+
+def test_an_error_while_news_are_told_has_the_headers_of_every_page(ada, monkeypatch):
+    client = Client(raise_request_exception=False)
+    client.force_login(ada)
+    generation = create_running_generation(ada)
+    url = poller_url(open_workspace(client))
+    record_progress(generation, 40)
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(live, "build_changed_fragments", fail)
+    response = poll_page(client, url)
+    assert response.status_code == 500
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in response["Content-Security-Policy"]
+    assert "no-store" in response["Cache-Control"]
 
 
 def test_news_are_told_in_the_persons_language(ada_client, ada):
