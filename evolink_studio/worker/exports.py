@@ -53,7 +53,9 @@ async def _announce(export: Export) -> None:
             else "It is ready."
         )
     log.info("export done", export=export.pk, state=export.state, rows=export.written_count)
-    page_url = f"{settings.PUBLIC_URL}{reverse('admin:exports_export_changelist')}"
+    # The first time, this imports every page of the studio: not in the loop.
+    find_path = sync_to_async(reverse, thread_sensitive=False)
+    page_url = f"{settings.PUBLIC_URL}{await find_path('admin:exports_export_changelist')}"
     await send_notification(
         f"EvoLink Studio: the file {export.filename}",
         f"{outcome} Asked for by {export.requested_by}.\n\nSee {page_url}.",

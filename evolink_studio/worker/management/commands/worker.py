@@ -1,7 +1,9 @@
 """`manage.py worker`: runs the pipeline until SIGTERM."""
 
 import asyncio
+import gc
 import signal
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
@@ -38,6 +40,9 @@ class ConnectionClosingExecutor(ThreadPoolExecutor):
         return super().submit(run_and_close)
 
 
+# How long the loop waits for a thread that computes, as for an export; Python's own value is 5 ms.
+SWITCH_SECONDS = 0.001
+
 # By import path, so that Procrastinate is not imported on SQLite.
 WORKER_CLASSES = {
     "sqlite": "evolink_studio.worker.worker.Worker",
@@ -53,6 +58,9 @@ class Command(BaseCommand):
         limit_arenas()
         if settings.PUBLIC_URL:
             import_module(settings.ROOT_URLCONF)  # for callback addresses, before the first is sent
+        # What was imported stays. To look through it for garbage would stop everything for a while.
+        gc.freeze()
+        sys.setswitchinterval(SWITCH_SECONDS)
         asyncio.run(run_worker(import_string(WORKER_CLASSES[connection.vendor])))
 
 
