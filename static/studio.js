@@ -38,12 +38,14 @@ function updateClock(element) {
 }
 
 const UNITS_IN_SECONDS = /** @type {const} */ ([["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]]);
-const relativeFormat = new Intl.RelativeTimeFormat(language, { numeric: "always", style: "short" });
+/** Made when it is first needed: that takes as long as all else here. @type {Intl.RelativeTimeFormat | undefined} */
+let relativeFormat;
 
 /** @param {HTMLTimeElement} element */
 function updateAge(element) {
   const ageSeconds = Math.max(0, (Date.now() - Date.parse(element.dateTime)) / 1000);
   const [unit, unitSeconds] = UNITS_IN_SECONDS.find(([, seconds]) => ageSeconds >= seconds) ?? UNITS_IN_SECONDS[3];
+  relativeFormat ??= new Intl.RelativeTimeFormat(language, { numeric: "always", style: "short" });
   element.textContent = relativeFormat.format(-Math.floor(ageSeconds / unitSeconds), unit);
 }
 

@@ -77,7 +77,7 @@ def test_pages_that_people_work_with_stay_light(weights):
 
 
 def test_a_page_counts_with_all_that_it_and_its_styles_name(weights):
-    assert {PAGE, "studio.css", "workspace.css", "form.js", "icons.svg"} <= weights["create"].keys()
+    assert {PAGE, "workspace.css", "form.js", "icons.svg"} <= weights["create"].keys()
     assert any(name.endswith(".woff2") for name in weights["admin overview"])
 
 

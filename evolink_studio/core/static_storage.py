@@ -1,5 +1,6 @@
 """How static files are collected: our own styles and scripts lose what only their readers need."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 # Comments and blanks go, nothing is renamed: what runs is what was written.
 MINIFIERS: Mapping[str, Callable[[str], str]] = {".css": rcssmin.cssmin, ".js": rjsmin.jsmin}
 
+# A style that begins with another one of the same folder, which is collected with it as one file.
+_IMPORT_PATTERN = re.compile(r'@import "([\w.-]+)";')
+
 
 def list_minified_sources(folder: Path) -> list[Path]:
     """Styles and scripts of the folder itself; those of others, below it, stay as they came."""
@@ -21,8 +25,16 @@ def list_minified_sources(folder: Path) -> list[Path]:
 
 
 def minify_source(path: Path) -> bytes:
-    """The content as it is served."""
-    return MINIFIERS[path.suffix](path.read_text(encoding="utf-8")).encode()
+    """The content as it is served, with what it imports."""
+    return MINIFIERS[path.suffix](read_source(path)).encode()
+
+
+def read_source(path: Path) -> str:
+    """The text of a style or script, with that of the styles that it imports."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".css":
+        return text
+    return _IMPORT_PATTERN.sub(lambda match: read_source(path.with_name(match[1])), text)
 
 
 class StudioStaticFilesStorage(CompressedManifestStaticFilesStorage):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from evolink_studio.core.static_storage import list_minified_sources, minify_source
+from evolink_studio.core.static_storage import list_minified_sources, minify_source, read_source
 from tests.browser.conftest import STATIC
 
 STYLES = [path for path in list_minified_sources(STATIC) if path.suffix == ".css"]
@@ -20,7 +20,7 @@ MEANINGLESS_BLANKS_PATTERN = re.compile(r"\s+(?=[,/])|(?<=[,/(])\s+")
 @pytest.mark.parametrize("path", STYLES, ids=lambda path: path.name)
 def test_a_minified_style_has_the_rules_of_its_source(ada_page, path):
     """In `@layer` the minifier takes `a :is(b)` for a declaration: write `a > :is(b)` there."""
-    source, minified = path.read_text(), minify_source(path).decode()
+    source, minified = read_source(path), minify_source(path).decode()
     assert len(minified) < len(source)
     rules, minified_rules = (
         [MEANINGLESS_BLANKS_PATTERN.sub("", rule) for rule in ada_page.evaluate(LIST_RULES, text)]

@@ -18,6 +18,10 @@ SCRIPTS = [path for path in list_minified_sources(ROOT / "static") if path.suffi
 STYLE = """/* What a reader needs. */
 .card > .title { inline-size: calc(100% - 1rem); color: var(--text, #fff); }
 """
+WHOLE_STYLE = """@layer base, card;
+@import "page.css";
+@layer card { p { margin: 0; } }
+"""
 SCRIPT = """// @ts-check
 /** Says it. @param {string} name */
 const greet = (name) => `Good  day, // ${name}`;
@@ -31,7 +35,8 @@ def read_collected(settings, tmp_path: Path):
     """The content that is collected for a source, by its name; without compression, or with."""
     source, target = tmp_path / "static", tmp_path / "collected"
     (source / "vendor").mkdir(parents=True)
-    for name, text in (("page.css", STYLE), ("page.js", SCRIPT), ("vendor/old.js", VENDORED)):
+    texts = {"page.css": STYLE, "whole.css": WHOLE_STYLE, "page.js": SCRIPT}
+    for name, text in {**texts, "vendor/old.js": VENDORED}.items():
         (source / name).write_text(text)
     settings.STATICFILES_DIRS, settings.STATIC_ROOT = [source], target
     settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
@@ -51,6 +56,13 @@ def test_our_styles_and_scripts_lose_comments_and_blanks_only(read_collected):
     )
     assert read_collected("page.js").decode() == (
         'const greet=(name)=>`Good  day, // ${name}`;greet("you");'
+    )
+
+
+def test_a_style_comes_with_the_one_that_it_imports_as_one_file(read_collected):
+    assert read_collected("whole.css").decode() == (
+        "@layer base,card;.card>.title{inline-size:calc(100% - 1rem);color:var(--text,#fff)}"
+        "@layer card{p{margin:0}}"
     )
 
 
