@@ -10,8 +10,8 @@ from django.utils import timezone
 from bench.generation_rows import create_completed
 from bench.instances import BenchInstance
 from bench.signed_in_users import SignedInUser, create_signed_in_users
-from evolink_studio.library.media.video import render_poster
-from evolink_studio.library.models import Asset
+from evolink_studio.library.media.video import probe_video
+from evolink_studio.library.models import POSTER_FIELD_BY_SIZE, Asset
 from evolink_studio.sandbox.video.storyboard import Storyboard
 
 RENDER_COMMAND = [sys.executable, "-m", "evolink_studio.sandbox.video.render"]
@@ -27,8 +27,14 @@ def create_film_library(instance: BenchInstance, count: int) -> SignedInUser:
     video = folder / "film.mp4"
     storyboard = Storyboard(str(video), 864, 480, 24, 5, "A film for the bench", "", has_sound=True)
     subprocess.run(RENDER_COMMAND, input=storyboard.to_json(), check=True)
-    poster = render_poster(video)
-    for asset in Asset.objects.order_by("-created_at")[:FILMS_WITH_FILES]:
-        os.link(video, folder / Path(asset.file.name).name)
-        (folder / Path(str(asset.poster)).name).write_bytes(poster)
+    posters = probe_video(video).posters
+    assets = list(Asset.objects.order_by("-created_at")[:FILMS_WITH_FILES])
+    for asset in assets:
+        name = str(asset.file)
+        os.link(video, folder / name)
+        for size, content in posters.items():
+            poster_name = f"{Path(name).stem}-{size}.webp"
+            (folder / poster_name).write_bytes(content)
+            setattr(asset, POSTER_FIELD_BY_SIZE[size], poster_name)
+    Asset.objects.bulk_update(assets, POSTER_FIELD_BY_SIZE.values(), batch_size=100)
     return user
