@@ -4,24 +4,24 @@ import asyncio
 import secrets
 
 import httpx
-from watched_time import INTERVAL_SECONDS, WatchedTime, run_watchers  # beside this file
+from watched_time import INTERVAL_SECONDS, WatchedPage, run_watchers  # beside this file
 
 PARAMETERS = ["A paper boat", 5, "480p", "16:9"]
 BUTTON, TIMER = 0, 1  # the handlers, in the order of the page
 NEWS_MARKS = {BUTTON: '"process_generating"', TIMER: '"process_completed"'}
 
 
-async def watch_stream(base_url: str, watched_time: WatchedTime) -> None:
+async def watch_stream(base_url: str, watched_page: WatchedPage) -> None:
     async with _open_client(base_url) as client:
-        await _run_handler(client, BUTTON, PARAMETERS, watched_time)
+        await _run_handler(client, BUTTON, PARAMETERS, watched_page)
 
 
-async def watch_by_timer(base_url: str, watched_time: WatchedTime) -> None:
+async def watch_by_timer(base_url: str, watched_page: WatchedPage) -> None:
     loop = asyncio.get_running_loop()
     tick = loop.time()
     async with _open_client(base_url) as client:
         while True:
-            await _run_handler(client, TIMER, [], watched_time)
+            await _run_handler(client, TIMER, [], watched_page)
             tick += INTERVAL_SECONDS
             await asyncio.sleep(max(0.0, tick - loop.time()))
 
@@ -31,7 +31,7 @@ def _open_client(base_url: str) -> httpx.AsyncClient:
 
 
 async def _run_handler(
-    client: httpx.AsyncClient, handler: int, values: list[object], watched_time: WatchedTime
+    client: httpx.AsyncClient, handler: int, values: list[object], watched_page: WatchedPage
 ) -> None:
     """Join the queue, and read the stream until it ends."""
     session = secrets.token_hex(6)
@@ -41,7 +41,7 @@ async def _run_handler(
     async with stream as events:
         async for line in events.aiter_lines():
             if NEWS_MARKS[handler] in line:
-                watched_time.count_update()
+                watched_page.count_update()
             if '"close_stream"' in line:
                 return
 

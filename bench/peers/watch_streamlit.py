@@ -5,11 +5,11 @@ import urllib.parse
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from watched_time import INTERVAL_SECONDS, WatchedTime, run_watchers  # beside this file
+from watched_time import INTERVAL_SECONDS, WatchedPage, run_watchers  # beside this file
 from websockets.asyncio.client import connect
 
 
-async def watch(base_url: str, watched_time: WatchedTime) -> None:
+async def watch(base_url: str, watched_page: WatchedPage) -> None:
     address = f"ws://{urllib.parse.urlsplit(base_url).netloc}/_stcore/stream"
     rerun = BackMsg()
     rerun.rerun_script.query_string = ""
@@ -29,7 +29,7 @@ async def watch(base_url: str, watched_time: WatchedTime) -> None:
                 message = ForwardMsg()
                 message.ParseFromString(content)
                 if message.WhichOneof("type") == "script_finished":
-                    watched_time.count_update()
+                    watched_page.count_update()
         finally:
             asking.cancel()
 

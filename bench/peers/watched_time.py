@@ -4,28 +4,43 @@ import argparse
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 INTERVAL_SECONDS = 2.0  # between two questions of a page that asks
-OPENING_SECONDS = 4.0  # within these the pages are opened, one after the other
+# Pages that are opened at once; the next ones wait until these have shown something. More would not
+# all be let in by a server that is busy with them.
+BATCH_SIZE = 20
+OPENING_TIMEOUT_SECONDS = 120.0  # of a batch
 
 
 @dataclass
 class WatchedTime:
-    """Counts what watchers saw while it counts."""
+    """What all watchers saw while it counted."""
 
     is_counting: bool = False
     update_count: int = 0
 
+
+@dataclass
+class WatchedPage:
+    """What one watcher sees. `is_open` is set by the first update."""
+
+    watched_time: WatchedTime
+    is_open: asyncio.Event = field(default_factory=asyncio.Event)
+
     def count_update(self) -> None:
-        self.update_count += self.is_counting
+        self.is_open.set()
+        self.watched_time.update_count += self.watched_time.is_counting
 
 
-Watch = Callable[[str, WatchedTime], Awaitable[None]]
+Watch = Callable[[str, WatchedPage], Awaitable[None]]
 
 
 async def run_watchers(ways: Mapping[str, Watch]) -> None:
-    """Watch in one of these ways. Prints `begin` and `end` as JSON lines, with the updates."""
+    """Watch in one of these ways. Prints `begin` and `end` as JSON lines, with the updates.
+
+    Raises what ended a watcher, and TimeoutError when a page shows nothing.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
     parser.add_argument("--way", choices=ways, required=True)
@@ -34,20 +49,38 @@ async def run_watchers(ways: Mapping[str, Watch]) -> None:
     parser.add_argument("--seconds", type=float, required=True)
     arguments = parser.parse_args()
     watch, watched_time = ways[arguments.way], WatchedTime()
-    watchers = []
-    for _ in range(arguments.count):
-        watchers.append(asyncio.create_task(watch(arguments.url, watched_time)))
-        await asyncio.sleep(OPENING_SECONDS / arguments.count)
+    watchers: list[asyncio.Future[None]] = []
+    while len(watchers) < arguments.count:
+        batch_size = min(BATCH_SIZE, arguments.count - len(watchers))
+        pages = [WatchedPage(watched_time) for _ in range(batch_size)]
+        watchers += [asyncio.ensure_future(watch(arguments.url, page)) for page in pages]
+        await _wait_until_open(pages, watchers)
     await asyncio.sleep(arguments.settling)
     _say("begin", watched_time)
     watched_time.is_counting = True
     await asyncio.sleep(arguments.seconds)
     _say("end", watched_time)
+    _raise_what_ended(watchers)
     for watcher in watchers:
-        if watcher.done():
-            watcher.result()  # raises what ended it
         watcher.cancel()
     await asyncio.gather(*watchers, return_exceptions=True)
+
+
+async def _wait_until_open(
+    pages: list[WatchedPage], watchers: list["asyncio.Future[None]"]
+) -> None:
+    try:
+        async with asyncio.timeout(OPENING_TIMEOUT_SECONDS):
+            await asyncio.gather(*(page.is_open.wait() for page in pages))
+    except TimeoutError:
+        _raise_what_ended(watchers)
+        raise
+
+
+def _raise_what_ended(watchers: list["asyncio.Future[None]"]) -> None:
+    for watcher in watchers:
+        if watcher.done():
+            watcher.result()
 
 
 def _say(moment: str, watched_time: WatchedTime) -> None:
