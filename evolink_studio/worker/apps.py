@@ -8,11 +8,10 @@ class WorkerConfig(AppConfig):
     label = "worker"
 
     def ready(self) -> None:
+        from evolink_studio.worker import wake_up
+
+        wake_up.connect_signals()
         if apps.is_installed("procrastinate.contrib.django"):
             from evolink_studio.worker import tasks
 
             tasks.connect_signals()
-        else:
-            from evolink_studio.worker import wake_up
-
-            wake_up.connect_signals()

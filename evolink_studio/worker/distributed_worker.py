@@ -22,10 +22,11 @@ from procrastinate.exceptions import ProcrastinateException
 
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline.downloading import filter_needed_files
+from evolink_studio.generations.pipeline.leases import find_due_times
 from evolink_studio.generations.pipeline.queue import ConcurrencyLimits, lease_next
 from evolink_studio.generations.states import State
 from evolink_studio.library.storage import remove_stale_temporary_files
-from evolink_studio.worker.tasks import SLOT_COUNT, defer_if_due
+from evolink_studio.worker.tasks import LOOK_UP_DUTY, SLOT_COUNT, defer_if_due
 from evolink_studio.worker.worker import (
     DRAIN_TIMEOUT_SECONDS,
     EXPORT_INTERVAL_SECONDS,
@@ -40,7 +41,8 @@ log = structlog.get_logger(__name__)
 
 CLEANUP_INTERVAL_SECONDS = 86_400.0
 CONCURRENCY = 12  # jobs at once in one process: the slots, one of each other kind, some spare
-JOB_POLL_INTERVAL_SECONDS = 0.5  # between two queries for jobs, if a notification is missed
+JOB_POLL_INTERVAL_SECONDS = 2.0  # between two queries for jobs, if a notification is missed
+MAX_SLEEP_SECONDS = 2.0  # between two looks of a slot: wake-ups do not reach another machine
 RECONNECT_DELAY_SECONDS = 1.0  # after the database was away
 JOB_SHUTDOWN_SECONDS = 2.0  # for jobs to end; they only start tasks, so that is enough
 QUEUE_LOCK_ID = 0x5455524E  # of the advisory lock around `lease_next`
@@ -91,7 +93,7 @@ class DistributedWorker(Worker):
     def _duties(self) -> Mapping[str, Callable[[], Awaitable[bool]]]:
         return {
             "sweep": self._recover_interrupted_sends,
-            "look-up": self._read_named_tasks,
+            LOOK_UP_DUTY: self._read_named_tasks,
             "balance": self._refresh_balance,
             "tell": self._notify_admins,
             "daily": self._run_daily,
@@ -119,6 +121,7 @@ class DistributedWorker(Worker):
                 await loops
                 if self._lease_by_task:
                     await asyncio.wait(self._lease_by_task)
+        self._listener.close()
 
     async def drain_state(self, state: State) -> None:
         """Work on due rows of a state until none is due or the worker stops.
@@ -147,8 +150,24 @@ class DistributedWorker(Worker):
             slot, self.clock().timestamp(), self.slot_seconds
         )
         while not self._stop_event.is_set() and loop.time() < deadline:
-            has_more = await self._start_polls()
-            await self._pause(0.01 if has_more else QUEUE_INTERVAL_SECONDS)
+            self._wake_event.clear()  # before the look: who wakes us later is not missed
+            if await self._start_polls():
+                await self._pause(0.01)
+            else:
+                await self._sleep_until_due(State.RUNNING, deadline - loop.time())
+
+    async def _sleep_until_due(self, state: State, max_seconds: float) -> None:
+        """Until a row of this state is due, or until woken. QUEUE_INTERVAL_SECONDS at least.
+
+        Another worker may make a row due sooner, so it is at most MAX_SLEEP_SECONDS.
+        """
+        self._listener.ensure_open()
+        due_at = (await sync_to_async(find_due_times)([state])).get(state)
+        seconds_left = [(due_at - self.clock()).total_seconds()] if due_at else []
+        await self._pause(QUEUE_INTERVAL_SECONDS)
+        seconds = min([MAX_SLEEP_SECONDS, max_seconds, *seconds_left]) - QUEUE_INTERVAL_SECONDS
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake_event.wait(), seconds)
 
     async def run_duty(self, duty: str) -> None:
         """Run a periodic action that one worker does for all."""

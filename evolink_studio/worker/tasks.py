@@ -4,6 +4,7 @@ So a job may be lost, run twice or be stopped: the next one finds the same due r
 PostgreSQL; on SQLite one process polls the rows.
 """
 
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from procrastinate.jobs import Job, Status
 from procrastinate.tasks import Task
 
 from evolink_studio.generations.pipeline.leases import find_due_times
+from evolink_studio.generations.pipeline.lookups import has_waiting_lookups
 from evolink_studio.generations.signals import work_due
 from evolink_studio.generations.states import State
 
@@ -81,23 +83,41 @@ TASK_BY_STATE: dict[State, Task[Any, Any, Any]] = {
 
 async def defer_if_due(state: State) -> None:
     """Defer the job of this state if a row is due, unless one is queued already."""
-    due_at = (await sync_to_async(find_due_times)([state])).get(state)
-    if due_at is not None and due_at <= timezone.now():
-        await _defer_once(TASK_BY_STATE[state], queueing_lock=TASK_BY_STATE[state].name)
+    await _defer_for_due([state])
+
+
+async def _defer_for_due(states: Collection[State]) -> None:
+    due_times = await sync_to_async(find_due_times)(states)
+    now = timezone.now()
+    for state, due_at in due_times.items():
+        if due_at <= now:
+            await _defer_once(TASK_BY_STATE[state], queueing_lock=TASK_BY_STATE[state].name)
 
 
 @app.periodic(cron="* * * * * */2")
 @app.task(name="mind", pass_context=True, priority=HIGH_PRIORITY, queueing_lock="mind")
 async def ensure_jobs(context: JobContext, timestamp: int) -> None:
-    """Keep a next job queued for every slot, and a job for every state with due rows.
+    """Keep a next job queued for every slot, and a job for all that is due or waits.
 
     `lock` limits a slot to one running job, `queueing_lock` to one queued job.
     """
+    queued_jobs = await app.job_manager.list_jobs_async(
+        task=run_poll_job.name, status=Status.TODO.value
+    )
+    queued_names = {job.queueing_lock for job in queued_jobs}
     for slot in range(SLOT_COUNT):
         name = f"follow-{slot}"
-        await _defer_once(run_poll_job, lock=name, queueing_lock=name, task_kwargs={"slot": slot})
-    for state in TASK_BY_STATE:
-        await defer_if_due(state)
+        if name not in queued_names:
+            slot_kwargs = {"slot": slot}
+            await _defer_once(run_poll_job, lock=name, queueing_lock=name, task_kwargs=slot_kwargs)
+    await _defer_for_due(TASK_BY_STATE.keys())
+    if await sync_to_async(has_waiting_lookups)():
+        await _defer_once(
+            run_duty_job,
+            lock=LOOK_UP_DUTY,
+            queueing_lock=LOOK_UP_DUTY,
+            task_kwargs={"timestamp": timestamp, "duty": LOOK_UP_DUTY},
+        )
 
 
 # No `lock` here: a job of a dead worker could hold it for ever.
@@ -128,9 +148,9 @@ async def run_duty_job(context: JobContext, timestamp: int, duty: str) -> None:
     await get_worker(context).run_duty(duty)
 
 
+LOOK_UP_DUTY = "look-up"  # deferred when a task waits for it
 CRON_BY_DUTY = {
     "sweep": "* * * * * */15",
-    "look-up": "* * * * * */2",
     "balance": "* * * * *",
     "tell": "* * * * *",
     "daily": "*/10 * * * *",  # a check; it runs once a day
@@ -163,7 +183,7 @@ async def _defer_once(task: Task[Any, Any, Any], **options: Any) -> None:
 
 
 def connect_signals() -> None:
-    """Defer a dispatch job for every new generation. Not for SQLite, whose worker is woken."""
+    """Defer a dispatch job for every new generation."""
     work_due.connect(_defer_dispatch, dispatch_uid="send")
 
 

@@ -1,5 +1,6 @@
-"""Wakes the worker on SQLite: a named pipe in the data folder, of one byte for each wake-up.
+"""Wakes the worker: a named pipe in the data folder, of one byte for each wake-up.
 
+On PostgreSQL it reaches one of the workers of this machine; what is to be sent has a job besides.
 A pipe and no socket: its path may be of any length, and one that a killed worker left behind is
 simply opened again. A wake-up that is lost costs no more than the time until the worker looks by
 itself, so nothing here waits or fails: without a pipe there are no wake-ups.

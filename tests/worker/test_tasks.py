@@ -3,6 +3,7 @@
 `scripts/with-postgres` gives these tests their server.
 """
 
+import asyncio
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +18,16 @@ from procrastinate import JobContext, PsycopgConnector
 from procrastinate.contrib.django import app, connector_params
 from procrastinate.jobs import Job
 
-from evolink_studio.generations.models import Generation
+from evolink_studio.generations.models import Generation, TaskLookup
 from evolink_studio.generations.pipeline.queue import ConcurrencyLimits
 from evolink_studio.generations.states import State
-from evolink_studio.worker import tasks
+from evolink_studio.worker import distributed_worker, tasks
 from evolink_studio.worker.distributed_worker import (
     DistributedWorker,
     lease_next_exclusively,
     slot_seconds_left,
 )
+from evolink_studio.worker.wake_up import wake_worker
 from evolink_studio.worker.worker import Worker
 from tests.factories import NOW, VEO, GenerationFactory, UserFactory
 from tests.fake_provider import FakeProvider
@@ -35,6 +37,7 @@ from tests.manual_worker import ManualWorker
 __test__ = connection.vendor == "postgresql"
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
+NEVER_SECONDS = 60.0
 SILENCE_SECONDS = 10
 
 
@@ -208,6 +211,29 @@ def test_nothing_due_defers_no_job(ada):
     assert count_jobs() == {}
 
 
+def test_a_task_that_an_admin_named_gets_one_job(ada):
+    TaskLookup.objects.create(task_id="task-9", requested_by=ada, requested_at=NOW)
+    for _ in range(2):
+        run_as_worker(lambda: run_job(tasks.ensure_jobs))
+    assert count_jobs() == {("follow", "todo"): tasks.SLOT_COUNT, ("attend", "todo"): 1}
+
+
+def test_a_slot_with_nothing_to_read_sleeps_until_it_is_woken(ada, monkeypatch):
+    monkeypatch.setattr(distributed_worker, "MAX_SLEEP_SECONDS", NEVER_SECONDS)
+
+    async def main() -> bool:
+        manual = ManualWorker("http://127.0.0.1")
+        worker = DistributedWorker(manual.build_provider(), manual.clock)
+        worker._listener.ensure_open()
+        wake_worker()
+        async with asyncio.timeout(NEVER_SECONDS / 2):
+            await worker._sleep_until_due(State.RUNNING, NEVER_SECONDS)
+        worker._listener.close()
+        return worker._wake_event.is_set()
+
+    assert async_to_sync(main)()
+
+
 def test_no_two_slots_are_handed_over_within_the_same_moment():
     shift, moments = 10.0, [number / 7 for number in range(700)]
     for slot in range(tasks.SLOT_COUNT):
@@ -254,4 +280,4 @@ def test_whatever_the_worker_does_the_distributed_one_does_too(monkeypatch):
     jobs = [combined._loops[state].start for state in tasks.TASK_BY_STATE]
     job_names = {job.__name__ for job in (*jobs, *combined._duties.values())}
     assert single_names - duty_names - job_names == {"_start_polls"}, "reads are work of the slots"
-    assert set(tasks.CRON_BY_DUTY) == set(combined._duties)
+    assert {*tasks.CRON_BY_DUTY, tasks.LOOK_UP_DUTY} == set(combined._duties)
