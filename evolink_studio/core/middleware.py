@@ -3,6 +3,7 @@
 import codecs
 import logging
 from collections.abc import Callable
+from functools import cache
 
 from csp.constants import HEADER, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.utils import build_policy
@@ -19,6 +20,15 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 logger = logging.getLogger(__name__)
 # What a database or a list of the admin says to a number, a date or a column that there cannot be.
 MEANINGLESS_QUERY_ERRORS = (DataError, OverflowError, IncorrectLookupParameters, FieldDoesNotExist)
+
+
+@cache
+def _get_admin_path() -> str:
+    return reverse("admin:index")
+
+
+def _is_admin_page(request: HttpRequest) -> bool:
+    return request.path.startswith(_get_admin_path())
 
 
 class ContentSecurityPolicyMiddleware:
@@ -38,10 +48,8 @@ class ContentSecurityPolicyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        is_admin_page = request.path.startswith(reverse("admin:index"))
-        response.headers.setdefault(
-            HEADER, self.admin_policy if is_admin_page else self.site_policy
-        )
+        policy = self.admin_policy if _is_admin_page(request) else self.site_policy
+        response.headers.setdefault(HEADER, policy)
         return response
 
 
@@ -116,7 +124,7 @@ class MeaninglessQueryMiddleware:
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponseBase | None:
         is_read = request.method in ("GET", "HEAD") and bool(request.META.get("QUERY_STRING"))
-        is_admin_page = request.path.startswith(reverse("admin:index"))
+        is_admin_page = _is_admin_page(request)
         # Django's form fields of the admin say ValueError to a number that is none.
         errors = (
             (*MEANINGLESS_QUERY_ERRORS, ValueError) if is_admin_page else MEANINGLESS_QUERY_ERRORS

@@ -19,7 +19,7 @@ MAX_DELAY = timedelta(seconds=15)
 MAX_OVERDUE_DELAY = timedelta(seconds=5)
 # EvoLink calls back when a task has ended, which is likely at these shares of the expected time.
 LIKELY_END_SHARES = (0.6, 2.0)
-LIKELY_END_DELAY = timedelta(seconds=2)
+LIKELY_END_DELAY = timedelta(seconds=2.5)  # half of it, on average, until it is on the page
 UNLIKELY_END_DELAY = timedelta(seconds=5)
 MAX_JITTER = 0.1  # of the delay: pages that were opened together do not go on asking together
 _CALLED_BACK_STATES = frozenset({State.RUNNING, State.UNKNOWN})

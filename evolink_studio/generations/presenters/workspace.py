@@ -3,6 +3,7 @@
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -73,11 +74,17 @@ def _balance_note(account: ProviderAccount) -> str:
     return ""
 
 
+@cache
+def get_live_path() -> str:
+    """Where a page polls. Most requests ask for it, so it is not looked up each time."""
+    return reverse("live")
+
+
 def build_poller(user: User, selected_id: int | None, feed: FeedState, now: datetime) -> Poller:
     """The poller of a person's page with generation `selected_id` selected."""
     token = feed.get_token(now)
     return Poller(
-        url=f"{reverse('live')}?since={token}&show={selected_id or ''}&for={user.pk}",
+        url=f"{get_live_path()}?since={token}&show={selected_id or ''}&for={user.pk}",
         token=str(token),
         ask_after_seconds=choose_poll_seconds(feed.watched, now),
     )

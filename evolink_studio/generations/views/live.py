@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any, cast
 
 from django.conf import settings
@@ -15,8 +14,7 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.security import SecurityMiddleware
-from django.shortcuts import render
-from django.urls import reverse
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from structlog.contextvars import bind_contextvars
@@ -43,6 +41,7 @@ from evolink_studio.generations.presenters.workspace import (
     build_changed_fragments,
     build_changed_header,
     build_poller,
+    get_live_path,
 )
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -141,16 +140,11 @@ def _respond_changes(request: HttpRequest) -> HttpResponse:
 def _is_poll(request: HttpRequest) -> bool:
     # Without a content type: it may name a charset to read the query with.
     return (
-        request.path_info == _get_live_path()
+        request.path_info == get_live_path()
         and request.method == "GET"
         and not request.META.get("CONTENT_TYPE")
         and not settings.SECURE_SSL_REDIRECT
     )
-
-
-@cache
-def _get_live_path() -> str:
-    return reverse("live")
 
 
 def _find_signed_in(request: HttpRequest, now: datetime) -> tuple[User, FeedState] | None:
@@ -183,7 +177,7 @@ def _render_changes(
 ) -> HttpResponse:
     since = parse_token(request.GET.get("since", ""))
     selected_id = parse_id(request.GET.get("show", ""))
-    context = {
+    context: dict[str, object] = {
         **build_changed_fragments(
             request.user,
             list_changes_since(request.user, feed, since.version),
@@ -195,7 +189,12 @@ def _render_changes(
         "poller": build_poller(request.user, selected_id, feed, now),
     }
     header = build_changed_header(request.user, since=since, feed=feed, now=now)
-    response = render(request, "generations/_poll_response.html", context | header)
+    # A progress bar needs nothing of what other fragments find in every context.
+    needs_request = bool(header or context["changed_cards"] or context["new_cards"])
+    content = render_to_string(
+        "generations/_poll_response.html", context | header, request if needs_request else None
+    )
+    response = HttpResponse(content)
     if header:
         response["HX-Trigger"] = "credits"  # the form then reloads its price
     response.headers["Cache-Control"] = "no-store"

@@ -64,14 +64,14 @@ def test_a_page_asks_a_moment_after_the_workers_next_look(watched, seconds):
         ([], None),
         ([watch(due_in=8, age=0)], 5),
         ([watch(due_in=8, age=59)], 5),
-        ([watch(due_in=8, age=60)], 2),
-        ([watch(due_in=8, age=100)], 2),
-        ([watch(due_in=8, age=200)], 2),
+        ([watch(due_in=8, age=60)], 2.5),
+        ([watch(due_in=8, age=100)], 2.5),
+        ([watch(due_in=8, age=200)], 2.5),
         ([watch(due_in=8, age=201)], 5),
         ([watch(due_in=120, age=5000)], 5),
-        ([watch(due_in=8, expected=0)], 2),
+        ([watch(due_in=8, expected=0)], 2.5),
         ([watch(due_in=0.5, age=0)], 1.5),
-        ([watch(due_in=8, age=0), watch(due_in=8, age=90)], 2),
+        ([watch(due_in=8, age=0), watch(due_in=8, age=90)], 2.5),
         ([watch(due_in=300, age=0, state=State.UNKNOWN)], 5),
         # Nobody calls back for what is not at the far end.
         ([watch(due_in=8, age=90, state=State.SAVING)], 9),
@@ -97,4 +97,4 @@ def test_without_work_nothing_is_said():
 
 def test_a_public_address_means_callbacks(settings):
     settings.PUBLIC_URL = "https://studio.example"
-    assert float(choose_poll_seconds([watch(due_in=8, age=100)], NOW)) < 2.5
+    assert float(choose_poll_seconds([watch(due_in=8, age=100)], NOW)) < 3
