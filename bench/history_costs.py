@@ -54,6 +54,7 @@ def measure_costs() -> dict[str, float]:
     client.force_login(person, "django.contrib.auth.backends.ModelBackend")
     token = get_feed_state(person, get_provider_key()).get_token(now)
     news = replace(token, version=_make_news(own_waiting))
+    poll_url = f"/live/?since={news}&for={person.pk}"  # as a page asks
     middle, deep = _find_cursors(person)
     page = PageInputs()
     return {
@@ -61,7 +62,7 @@ def measure_costs() -> dict[str, float]:
         "taking the next, none fits": _measure(lambda: _lease(now, 8, ConcurrencyLimits(1, 1, 1))),
         "press": _measure(lambda: _press(client, page), after=lambda: _cancel_newest(person)),
         "create page": _measure(lambda: _get(client, f"/create/{MODEL_ID}/")),
-        "poll with news": _measure(lambda: _get(client, f"/live/?since={news}", HTMX_HEADERS)),
+        "poll with news": _measure(lambda: _get(client, poll_url, HTMX_HEADERS)),
         "in the making": _measure(lambda: _get(client, "/films/?of=making")),
         "films page, first": _measure(lambda: _get(client, "/films/")),
         "films page, middle": _measure(lambda: _get(client, middle)),
