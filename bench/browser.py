@@ -57,8 +57,8 @@ def open_page(
     """A page with an empty cache; `read_entries` reads what it notes."""
     width, height = size
     context = browser.new_context(viewport={"width": width, "height": height}, base_url=base_url)
-    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": user.session_key, "url": base_url}
-    context.add_cookies([cookie])
+    name = settings.SESSION_COOKIE_NAME
+    context.add_cookies([{"name": name, "value": user.session_key, "url": base_url}])
     page = context.new_page()
     page.add_init_script(OBSERVER_SCRIPT)
     yield page
@@ -67,7 +67,10 @@ def open_page(
 
 def read_entries(page: Page, entry_type: str) -> list[dict[str, float]]:
     """What was noted of a type since the last call; times in ms."""
-    return page.evaluate("type => window.benchEntries[type].splice(0)", entry_type)
+    entries: list[dict[str, float]] = page.evaluate(
+        "type => window.benchEntries[type].splice(0)", entry_type
+    )
+    return entries
 
 
 def start_processor_clock(page: Page) -> CDPSession:
@@ -80,4 +83,5 @@ def start_processor_clock(page: Page) -> CDPSession:
 def read_processor_ms(clock: CDPSession) -> float:
     """Milliseconds of processor so far. Unlike seconds of the clock, other load hardly counts."""
     metrics = clock.send("Performance.getMetrics")["metrics"]
-    return 1000 * next(each["value"] for each in metrics if each["name"] == "TaskDuration")
+    seconds: float = next(each["value"] for each in metrics if each["name"] == "TaskDuration")
+    return 1000 * seconds

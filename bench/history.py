@@ -23,7 +23,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
     from django.db import models
@@ -129,7 +130,8 @@ class TableWriter:
     def add_table(self, model: "type[models.Model]", *names: str) -> str:
         """Say which fields the rows have, in their order. Returns the name for `add`."""
         table = model._meta.db_table
-        self._columns[table] = [model._meta.get_field(name).column for name in names]  # type: ignore[union-attr]  # no relation is named
+        fields = [cast("models.Field[Any, Any]", model._meta.get_field(name)) for name in names]
+        self._columns[table] = [str(field.column) for field in fields]
         return table
 
     def add(self, table: str, row: Sequence[Any]) -> None:
@@ -315,18 +317,21 @@ class HistoryFiller:
             self.member_ids = {user.pk for user in members}
             self.default_allowance = Allowance.objects.get(user=None, group=None, is_shared=False)
             self.group_allowance = Allowance.objects.create(
-                group=group, is_shared=True, credits_limit=50_000_000, period="month"
+                group=group, is_shared=True, credits_limit=Decimal(50_000_000), period="month"
             )
             self.own_allowances = {
                 user.pk: Allowance.objects.create(
-                    user=user, credits_limit=20_000_000, period="month", unknown_price_credits=200
+                    user=user,
+                    credits_limit=Decimal(20_000_000),
+                    period="month",
+                    unknown_price_credits=Decimal(200),
                 )
                 for user in self.people[: count // 5]
             }
             ProviderAccount.objects.update_or_create(
                 provider_key=get_provider_key(),
                 defaults={
-                    "credits_available": 250_000, "read_at": self.now, "tried_at": self.now
+                    "credits_available": Decimal(250_000), "read_at": self.now, "tried_at": self.now
                 },
             )  # fmt: skip
             Heartbeat.objects.create(

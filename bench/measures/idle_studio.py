@@ -108,7 +108,7 @@ def _measure_presses(instance: BenchInstance, studio: BenchProcess, count: int) 
     sent_rows = Generation.objects.filter(sent_at__isnull=False)
     _wait_until(lambda: sent_rows.count() == count, studio)
     times = sent_rows.values_list("created_at", "sent_at")
-    delays = [(sent_at - created_at).total_seconds() for created_at, sent_at in times]
+    delays = [(sent_at - created_at).total_seconds() for created_at, sent_at in times if sent_at]
     yield from percentile_figures("idle, press → being sent", delays, "s", max=MAX_PRESS_SECONDS)
 
 

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import pillow_heif
@@ -116,7 +117,7 @@ def _run(script: str, path: Path, rounds: int = ROUNDS) -> tuple[float, float]:
 def _make_pictures(folder: Path) -> dict[str, Path]:
     pillow_heif.register_heif_opener()
     image = _draw_photograph(PICTURE_SIZE, random.Random(1))
-    options = {
+    options: dict[str, dict[str, Any]] = {
         "png": {"compress_level": 1},
         "jpg": {"quality": 92},
         "heic": {"quality": 60, "enc_params": {"preset": "ultrafast"}},
@@ -156,7 +157,7 @@ def _make_film(path: Path) -> Path:
         stream.bit_rate, stream.options = 8_000_000, {"preset": "superfast"}
         for number in range(FILM_SECONDS * FRAMES_PER_SECOND):
             view = scene.crop((number * 2, number, number * 2 + width, number + height))
-            frame = av.VideoFrame.from_image(view)
+            frame = av.VideoFrame.from_image(view)  # type: ignore[no-untyped-call]
             frame.pts, frame.time_base = number, Fraction(1, FRAMES_PER_SECOND)
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
