@@ -119,7 +119,7 @@ def test_a_studio_on_sqlite_knows_nothing_of_jobs(tmp_path):
 def test_a_studio_on_postgresql_runs_its_stages_as_jobs(tmp_path):
     parts = read_studio_parts(tmp_path, "postgres://studio@nowhere.invalid/studio")
     assert (parts["jobs"], parts["loaded"]) == (True, True)
-    assert parts["listeners"] == ["send"]
+    assert parts["listeners"] == ["wake-up", "send"]
     assert parts["worker"] == "DistributedWorker"
     assert "synchronous_commit=on" in str(parts["options"])
 

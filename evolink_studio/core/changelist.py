@@ -201,7 +201,7 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
         Two filters may rarely meet, and the index of the one that leaves many would be walked in
         search of the rows of the other.
         """
-        if len(self.filter_params) + self._is_search < 2:
+        if len(self.get_filters_params()) + self._is_search < 2:
             return None
         for condition in self._list_narrow_conditions():
             rows = self.model._default_manager.filter(condition).order_by()
