@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.exception import convert_exception_to_response
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -85,8 +85,8 @@ class LiveMiddleware:
     Most requests are polls, and most polls bring nothing. One query says who asks and that nothing
     changed; no session is opened, so none is written or kept alive. Of the stack an empty answer
     has only the headers, which are always the same; changes go through the few parts that they
-    need. Whatever is unusual goes on to the stack, which decides: another method, a foreign host, a
-    session that is over, somebody else's page, a database that does not answer.
+    need. Whatever is unusual goes on to the stack, which decides: another method, a foreign host,
+    an endless query, a session that is over, somebody else's page, a database that does not answer.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -103,7 +103,7 @@ class LiveMiddleware:
         now = timezone.now()
         try:
             found = _find_signed_in(request, now)
-        except DatabaseError:
+        except (DatabaseError, SuspiciousOperation):
             found = None
         if found is None:
             return self.get_response(request)
@@ -148,14 +148,12 @@ def _is_poll(request: HttpRequest) -> bool:
 
 
 def _find_signed_in(request: HttpRequest, now: datetime) -> tuple[User, FeedState] | None:
+    """Raises SuspiciousOperation for a foreign host or a query of too many fields."""
     session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
     owner_id = parse_id(request.GET.get("for", ""))
     if not session_key or owner_id is None:
         return None
-    try:
-        request.get_host()
-    except DisallowedHost:
-        return None
+    request.get_host()
     return get_signed_in_feed_state(
         owner_id=owner_id, session_key=session_key, provider_key=get_provider_key(), now=now
     )

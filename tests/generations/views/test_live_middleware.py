@@ -244,6 +244,15 @@ def test_a_query_in_another_charset_is_refused_by_the_stack(ada_client, ada):
     assert response.status_code == 400
 
 
+@pytest.mark.parametrize("is_signed_in", [False, True])
+def test_a_query_of_too_many_fields_is_left_to_the_stack(ada_client, ada, is_signed_in):
+    client = ada_client if is_signed_in else Client()
+    response = client.get(f"/live/?for={ada.pk}" + "&bar=1" * 2000)
+    assert response.status_code == 400
+    assert "default-src 'none'" in response["Content-Security-Policy"]
+    assert response["X-Content-Type-Options"] == "nosniff"
+
+
 def test_a_database_that_does_not_answer_is_left_to_the_stack(ada_client, ada, monkeypatch):
     create_running_generation(ada)
     url = poller_url(open_workspace(ada_client))
