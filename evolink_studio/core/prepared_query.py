@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Model, QuerySet
 from django.db.models.query import get_related_populators
+from django.db.transaction import TransactionManagementError
 
 _Object = TypeVar("_Object", bound=Model)
 
@@ -27,11 +28,20 @@ class PreparedQuery:
         self._constants = {f"p{number}": value for number, value in enumerate(parameters)}
         self._sql = sql.replace("%%", "%%%%") % tuple(f"%({name})s" for name in self._constants)
         self._names_by_placeholder: dict[Any, list[str]] = {}
+        self._locks_rows = (
+            queryset.query.select_for_update and connection.features.has_select_for_update
+        )
         columns = [column for column, *_ in self._compiler.select]
         self._converters = self._compiler.get_converters(columns)
 
     def fetch(self, values: Mapping[Any, Any]) -> list[tuple[Any, ...]]:
-        """All rows; `values` maps each placeholder to its value. One query."""
+        """All rows; `values` maps each placeholder to its value. One query.
+
+        Raises TransactionManagementError, as a queryset does, for `select_for_update` outside a
+        transaction: its locks would be gone at once.
+        """
+        if self._locks_rows and connection.get_autocommit():
+            raise TransactionManagementError("Rows can be locked only in a transaction.")
         parameters = self._constants.copy()
         for placeholder, value in values.items():
             names = self._names_by_placeholder.get(placeholder)

@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q, Value
+from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.accounts.models import User
@@ -97,3 +98,14 @@ def test_times_are_compared_as_the_database_stores_them():
     query = PreparedQuery(User.objects.filter(date_joined__lte=MOMENT).values_list("date_joined"))
     assert query.fetch({MOMENT: user.date_joined}) == [(NOW,)]
     assert query.fetch({MOMENT: NOW - timedelta(microseconds=1)}) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no locks of rows")
+def test_rows_are_locked_only_in_a_transaction():
+    user, rows = UserFactory(), User.objects.filter(pk=OWNER).select_for_update()
+    with transaction.atomic():
+        query = PreparedQuery(rows.values_list("pk"))
+        assert query.fetch({OWNER: user.pk}) == [(user.pk,)]
+    with pytest.raises(TransactionManagementError):
+        query.fetch({OWNER: user.pk})
