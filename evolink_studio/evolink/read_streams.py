@@ -20,6 +20,7 @@ class ReadStream(asyncio.Protocol):
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._is_ended = False
+        self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     @classmethod
@@ -38,10 +39,15 @@ class ReadStream(asyncio.Protocol):
         return not self._buffer and not self._is_ended and not self._is_socket_readable()
 
     async def read(self) -> bytes:
-        """What has come by now, or the next that comes; b"" at the end."""
+        """What has come by now, or the next that comes; b"" at the end.
+
+        Raises OSError if the connection broke: what came before may not be all.
+        """
         if not self._buffer and not self._is_ended:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
+        if not self._buffer and self._error is not None:
+            raise self._error
         data = bytes(self._buffer)
         self._buffer.clear()
         if not self._transport.is_closing():
@@ -75,6 +81,7 @@ class ReadStream(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._is_ended = True
+        self._error = error
         self._wake()
 
     def _wake(self) -> None:

@@ -1,5 +1,7 @@
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 
@@ -195,13 +197,20 @@ def test_a_connection_that_was_long_idle_is_closed(
     assert fake_provider.connection_count == 3
 
 
-def ask_raw_server(*pieces: bytes, ends_connection: bool = False) -> tuple[list[str], bool]:
+def ask_raw_server(
+    *pieces: bytes, ends_connection: bool = False, breaks_connection: bool = False
+) -> tuple[list[str], bool]:
     """The result of one request when the provider sends just that, and whether the connection
     stays usable until all of it was sent."""
 
     async def send_pieces(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(pieces[0])
+        if breaks_connection:
+            writer.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+            writer.transport.abort()
         if ends_connection:
             writer.write_eof()
         await request_event.wait()
@@ -233,6 +242,13 @@ def ask_raw_server(*pieces: bytes, ends_connection: bool = False) -> tuple[list[
 
 def test_an_answer_without_a_length_ends_with_its_connection() -> None:
     assert ask_raw_server(b"HTTP/1.1 200 OK\r\n\r\n{}", ends_connection=True) == (["{}", ""], False)
+
+
+def test_an_answer_without_a_length_is_not_whole_if_its_connection_breaks() -> None:
+    (_body, error), is_reusable = ask_raw_server(
+        b"HTTP/1.1 200 OK\r\n\r\n{}", breaks_connection=True
+    )
+    assert (error, is_reusable) == ("ConnectionResetError", False)
 
 
 def test_a_connection_that_sends_unasked_is_not_reused() -> None:
