@@ -218,7 +218,8 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
                 yield condition
         narrow_filters: Mapping[str, str] = self.model_admin.narrow_filters
         for name, path in narrow_filters.items():
-            if values := self.filter_params.get(name):
+            values = self.filter_params.get(name)
+            if values and all(values):  # a form sends "" for a filter in which nothing is chosen
                 yield Q(**{f"{path}__in": values})
 
     def _load_rows(self) -> list[Any]:

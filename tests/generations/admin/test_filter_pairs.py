@@ -78,6 +78,17 @@ def test_two_filters_show_what_fits_both_in_the_order_of_the_list(
         assert list_rows(staff_client, *pair) == expected, pair
 
 
+@pytest.mark.parametrize("name", sorted(FILTERS.keys() - {"owner"}))
+def test_a_person_that_is_left_open_asks_for_nothing(staff_client, rows, monkeypatch, name):
+    monkeypatch.setattr("evolink_studio.core.changelist.MAX_FEW", 0)
+    query = FILTERS[name][0]
+    answer = staff_client.get(GENERATIONS_URL, {**query, "owner__id__exact": ""})
+    assert answer.status_code == 200
+    assert {row.pk for row in answer.context["cl"].result_list} == set(
+        list_rows(staff_client, name)
+    )
+
+
 sqlite_only = pytest.mark.skipif(
     connection.vendor != "sqlite", reason="PostgreSQL plans by how many rows there are"
 )
