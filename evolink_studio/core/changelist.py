@@ -109,9 +109,8 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
         An index brings the rows of one value in the order of the list, but not those of several.
         The same holds for what a search may mean.
         """
-        few_pks = self._find_few_pks()
-        if few_pks is not None:
-            return [hide_from_indexes(self.queryset).filter(pk__in=few_pks)]
+        if self.few_pks is not None:
+            return [hide_from_indexes(self.queryset).filter(pk__in=self.few_pks)]
         rows = self._unsearched_rows
         if self._search_branches is None:
             rows, self._search_branches = self.queryset, [Q()]
@@ -195,7 +194,8 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
         }
         return {path: values for path, values in chosen.items() if len(values) > 1}
 
-    def _find_few_pks(self) -> list[Any] | None:
+    @cached_property
+    def few_pks(self) -> list[Any] | None:
         """All rows that one of several filters leaves, if these are few.
 
         Two filters may rarely meet, and the index of the one that leaves many would be walked in

@@ -69,7 +69,7 @@ class GenerationChangeList(KeysetChangeList):
         """
         usage_filter = find_usage_filter(self.filter_params)
         if usage_filter is None:
-            return self._find_few_pks() is None
+            return self.few_pks is None
         if not (usage_filter.owner_id or usage_filter.model_ids or usage_filter.states):
             return True
         all_days = sum_usage(replace(usage_filter, first_day=None, last_day=None)).count
