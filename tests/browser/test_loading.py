@@ -19,6 +19,9 @@ VIEWPORTS = {"screen": (1440, 900), "tablet": (820, 1180), "phone": (390, 844)}
 def sized_page(request, ada_page):
     width, height = VIEWPORTS[request.param]
     ada_page.set_viewport_size({"width": width, "height": height})
+    # Slow enough that a page is painted in parts, if it may be.
+    session = ada_page.context.new_cdp_session(ada_page)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": 8})
     return ada_page
 
 
