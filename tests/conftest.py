@@ -56,10 +56,15 @@ def fake_provider() -> Iterator[FakeProvider]:
 
 @pytest.fixture(autouse=True)
 def _temporary_storage(settings, tmp_path: Path) -> None:
-    """Files of a test are its own, and static files need no collecting."""
+    """Files of a test are its own, and static files need no collecting.
+
+    WhiteNoise reads its folder for every client that a test makes: an empty one saves a sixth.
+    """
     settings.STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     settings.MEDIA_ROOT = tmp_path / "media"
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATIC_ROOT.mkdir()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
