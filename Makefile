@@ -29,7 +29,7 @@ types:
 
 unit: ## Several processes at once; then alone what drives a browser
 	$(BIN)/pytest $(AT_ONCE) -m "not browser"
-	$(BIN)/pytest -m browser
+	$(BIN)/pytest tests/browser
 
 postgres: ## What touches the database once more, on a PostgreSQL server of its own
 	$(BIN)/python scripts/with-postgres $(BIN)/pytest $(AT_ONCE) -m "not alone" $(ON_POSTGRES)

@@ -85,15 +85,16 @@ class LiveStudio:
 @contextmanager
 def run_worker() -> Iterator[Worker]:
     """The studio's worker in a thread of its own."""
-    workers: list[Worker] = []
+    workers: list[tuple[Worker, asyncio.AbstractEventLoop]] = []
     start_event = threading.Event()
 
     async def run_loop() -> None:
         provider = build_provider()
         async with provider.client:
-            workers.append(Worker(provider, timezone.now))
+            worker = Worker(provider, timezone.now)
+            workers.append((worker, asyncio.get_running_loop()))
             start_event.set()
-            await workers[0].run()
+            await worker.run()
 
     def run_thread() -> None:
         asyncio.run(run_loop())
@@ -102,10 +103,11 @@ def run_worker() -> Iterator[Worker]:
     thread = threading.Thread(target=run_thread)
     thread.start()
     assert start_event.wait(10)
+    worker, loop = workers[0]
     try:
-        yield workers[0]
+        yield worker
     finally:
-        workers[0].stop()
+        loop.call_soon_threadsafe(worker.stop)  # said by itself, it is heard at the next turn
         thread.join(40)
         assert not thread.is_alive()
 
