@@ -5,7 +5,7 @@ BIN := .venv/bin
 AT_ONCE := --numprocesses auto --maxprocesses 4
 # Pictures and films, whatever the database is.
 WITHOUT_DATABASE := colours.py decoding.py images.py videos.py
-ON_POSTGRES := tests/accounts tests/credits tests/faults tests/generations tests/library \
+ON_POSTGRES := tests/accounts tests/core tests/credits tests/faults tests/generations tests/library \
 	tests/exports tests/operations tests/worker tests/test_postgres_connection.py tests/test_query_plans.py \
 	$(addprefix --ignore=tests/library/test_,$(WITHOUT_DATABASE))
 

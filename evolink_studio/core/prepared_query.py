@@ -38,7 +38,8 @@ class PreparedQuery:
         """All rows; `values` maps each placeholder to its value. One query.
 
         Raises TransactionManagementError, as a queryset does, for `select_for_update` outside a
-        transaction: its locks would be gone at once.
+        transaction: its locks would be gone at once. Raises KeyError for a value that the statement
+        has no place for.
         """
         if self._locks_rows and connection.get_autocommit():
             raise TransactionManagementError("Rows can be locked only in a transaction.")
@@ -59,6 +60,8 @@ class PreparedQuery:
         """The parameters that a placeholder stands for."""
         adapted_placeholder = _adapt_value(placeholder)
         names = [name for name, value in self._constants.items() if value == adapted_placeholder]
+        if not names:
+            raise KeyError(f"{placeholder!r} is no placeholder of this query")
         self._names_by_placeholder[placeholder] = names
         return names
 

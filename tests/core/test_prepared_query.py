@@ -93,6 +93,12 @@ def test_what_is_no_placeholder_stays_as_it_is():
     assert query.fetch({-7: 0}) == [("100%",)]
 
 
+def test_a_value_without_a_place_is_refused():
+    query = PreparedQuery(User.objects.filter(pk=OWNER).values_list("pk"))
+    with pytest.raises(KeyError, match="no placeholder"):
+        query.fetch({OWNER: 1, MOMENT: NOW})
+
+
 def test_times_are_compared_as_the_database_stores_them():
     user = UserFactory(date_joined=NOW)
     query = PreparedQuery(User.objects.filter(date_joined__lte=MOMENT).values_list("date_joined"))
@@ -101,7 +107,7 @@ def test_times_are_compared_as_the_database_stores_them():
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no locks of rows")
+@pytest.mark.postgres
 def test_rows_are_locked_only_in_a_transaction():
     user, rows = UserFactory(), User.objects.filter(pk=OWNER).select_for_update()
     with transaction.atomic():
