@@ -122,11 +122,16 @@ def test_the_shot_list_adds_up_to_the_duration(page, studio, tmp_path):
     upload_image(page, tmp_path, "image_start")
     choose_option(page, "multi_shot", "true")
     for number, (prompt, seconds) in enumerate([("[quick] a", 2), ("b", 2)]):
-        with page.expect_response("**/refresh/"):
-            page.locator("[name=_do][value='shots:add']").click()
+        page.locator("[name=_do][value='shots:add']").click()
+        expect(page.locator(f"[name=shots-{number + 1}-prompt]")).to_be_visible()
+        wait_until_idle(page)
         fill_field(page, f"shots-{number}-prompt", prompt)
         fill_field(page, f"shots-{number}-duration", str(seconds))
-        page.press(f"[name=shots-{number}-duration]", "Tab")
+        wait_until_idle(page)
+        # A press beside an older request would wait for this one, and may find another price.
+        with page.expect_response("**/refresh/"):
+            page.press(f"[name=shots-{number}-duration]", "Tab")
+        wait_until_idle(page)
     press_generate(page)
     expect(error_locator(page, "shots")).not_to_be_empty()
     fill_field(page, "shots-1-duration", "3")
