@@ -191,8 +191,8 @@ def count_active(*, leased_after: datetime | None = None) -> ActiveCounts:
 
     `leased_after`: of the latter only those whose lease has not ended by then.
     """
-    query = _active_query(has_time=leased_after is not None)
-    counts = query.fetch({_MOMENT: leased_after} if leased_after else {})
+    times = {_MOMENT: leased_after} if leased_after else {}
+    counts = _active_query(has_time=bool(times)).fetch(times)
     by_user: Counter[int] = Counter()
     by_model: Counter[str] = Counter()
     for owner_id, model_id, count in counts:
@@ -218,11 +218,13 @@ def _list_first_queued(per_user: int, *, due_at: datetime | None = None) -> list
 
     `due_at`: of those due by then; else of those that no worker prepares.
     """
-    query = _first_queued_query(has_time=due_at is not None)
-    values: dict[object, object] = {_PER_USER: per_user, **({_MOMENT: due_at} if due_at else {})}
+    times = {_MOMENT: due_at} if due_at else {}
+    query = _first_queued_query(has_time=bool(times))
     return [
         (pk, owner_id, model_id, position, created_at)
-        for pk, owner_id, model_id, position, created_at in query.fetch(values)
+        for pk, owner_id, model_id, position, created_at in query.fetch(
+            {_PER_USER: per_user, **times}
+        )
     ]
 
 
