@@ -5,6 +5,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -85,15 +86,13 @@ class LiveStudio:
 @contextmanager
 def run_worker() -> Iterator[Worker]:
     """The studio's worker in a thread of its own."""
-    workers: list[tuple[Worker, asyncio.AbstractEventLoop]] = []
-    start_event = threading.Event()
+    started: Future[tuple[Worker, asyncio.AbstractEventLoop]] = Future()
 
     async def run_loop() -> None:
         provider = build_provider()
         async with provider.client:
             worker = Worker(provider, timezone.now)
-            workers.append((worker, asyncio.get_running_loop()))
-            start_event.set()
+            started.set_result((worker, asyncio.get_running_loop()))
             await worker.run()
 
     def run_thread() -> None:
@@ -102,8 +101,7 @@ def run_worker() -> Iterator[Worker]:
 
     thread = threading.Thread(target=run_thread)
     thread.start()
-    assert start_event.wait(10)
-    worker, loop = workers[0]
+    worker, loop = started.result(10)
     try:
         yield worker
     finally:

@@ -92,6 +92,26 @@ def fill_prompt(page: Page, prompt: str) -> None:
     fill_field(page, "prompt", prompt)
 
 
+def add_shot(page: Page, number: int) -> None:
+    """Press the button for one more shot and wait for its row, the one with this number."""
+    page.locator("[name=_do][value='shots:add']").click()
+    expect(page.locator(f"[name=shots-{number}-prompt]")).to_be_visible()
+    wait_until_idle(page)
+
+
+def fill_shot(page: Page, number: int, prompt: str, seconds: int) -> None:
+    """Fill a row of the shots and leave it; then the page shows what the server says to it.
+
+    A press beside an older request would wait for this one, and may find another price.
+    """
+    fill_field(page, f"shots-{number}-prompt", prompt)
+    fill_field(page, f"shots-{number}-duration", str(seconds))
+    wait_until_idle(page)
+    with page.expect_response("**/refresh/"):
+        page.press(f"[name=shots-{number}-duration]", "Tab")
+    wait_until_idle(page)
+
+
 def upload_image(page: Page, folder: Path, name: str, **size: int) -> None:
     path = folder / "frame.png"
     path.write_bytes(make_image(**{"width": 1280, "height": 720, **size}))

@@ -12,6 +12,7 @@ from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 from tests.browser.steps import (
     SUBMIT_URL,
+    add_shot,
     choose_option,
     fill_prompt,
     open_model,
@@ -223,9 +224,14 @@ def test_on_the_way_to_the_settings_of_a_film_nothing_is_lost_either(form_page, 
     form_page.goto(idle_studio.build_url(f"/create/{VEO}/?show={film.pk}"))
     link = form_page.locator("#stage a", has_text="Use these settings")
     fill_prompt(form_page, "Half a thought")
+    # Two requests without a token would each bring one, and only the later of them is valid.
+    with form_page.expect_response("**/refresh/"):
+        form_page.press("[name=prompt]", "Tab")
+    wait_until_idle(form_page)
     form_page.context.clear_cookies(name="csrftoken")
     with form_page.expect_response(lambda r: r.url.endswith("/refresh/") and r.status == 200):
         link.click()
+    wait_until_idle(form_page)
     expect(form_page.locator("textarea[name=prompt]")).to_have_value("Half a thought")
     form_page.context.clear_cookies(name="sessionid")
     fill_prompt(form_page, "A whole thought")
@@ -238,11 +244,9 @@ def test_on_the_way_to_the_settings_of_a_film_nothing_is_lost_either(form_page, 
 def test_shots_are_back_after_signing_in_again(form_page, idle_studio):
     open_model(form_page, idle_studio, KLING)
     choose_option(form_page, "multi_shot", "true")
-    for number in range(2):
-        if number:
-            with form_page.expect_response("**/refresh/"):
-                form_page.locator("[name=_do][value='shots:add']").click()
-        form_page.fill(f"[name=shots-{number}-prompt]", f"Shot {number}")
+    form_page.fill("[name=shots-0-prompt]", "Shot 0")
+    add_shot(form_page, 1)
+    form_page.fill("[name=shots-1-prompt]", "Shot 1")
     form_page.context.clear_cookies()
     form_page.press("[name=shots-1-prompt]", "Control+Enter")
     form_page.click(".press-sign-in")

@@ -4,9 +4,11 @@ from playwright.sync_api import expect
 
 from evolink_studio.generations.models import Draft, Generation
 from tests.browser.steps import (
+    add_shot,
     choose_option,
     fill_field,
     fill_prompt,
+    fill_shot,
     hold_press,
     hold_requests,
     open_model,
@@ -122,16 +124,8 @@ def test_the_shot_list_adds_up_to_the_duration(page, studio, tmp_path):
     upload_image(page, tmp_path, "image_start")
     choose_option(page, "multi_shot", "true")
     for number, (prompt, seconds) in enumerate([("[quick] a", 2), ("b", 2)]):
-        page.locator("[name=_do][value='shots:add']").click()
-        expect(page.locator(f"[name=shots-{number + 1}-prompt]")).to_be_visible()
-        wait_until_idle(page)
-        fill_field(page, f"shots-{number}-prompt", prompt)
-        fill_field(page, f"shots-{number}-duration", str(seconds))
-        wait_until_idle(page)
-        # A press beside an older request would wait for this one, and may find another price.
-        with page.expect_response("**/refresh/"):
-            page.press(f"[name=shots-{number}-duration]", "Tab")
-        wait_until_idle(page)
+        add_shot(page, number + 1)
+        fill_shot(page, number, prompt, seconds)
     press_generate(page)
     expect(error_locator(page, "shots")).not_to_be_empty()
     fill_field(page, "shots-1-duration", "3")

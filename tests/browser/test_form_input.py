@@ -6,9 +6,11 @@ from playwright.sync_api import Locator, Page, expect
 from evolink_studio.generations.models import Generation
 from evolink_studio.library.models import Asset
 from tests.browser.steps import (
+    add_shot,
     choose_option,
     fill_field,
     fill_prompt,
+    fill_shot,
     open_model,
     selected_card,
     upload_image,
@@ -30,16 +32,9 @@ def shots_page(ada_page: Page, idle_studio, tmp_path) -> Page:
     open_model(ada_page, idle_studio, KLING)
     upload_image(ada_page, tmp_path, "image_start")
     choose_option(ada_page, "multi_shot", "true")
-    for number, seconds in enumerate("23"):
-        if number:
-            with ada_page.expect_response("**/refresh/"):
-                ada_page.locator("[name=_do][value='shots:add']").click()
-            wait_until_idle(ada_page)
-        fill_field(ada_page, f"shots-{number}-prompt", f"Shot {number}")
-        fill_field(ada_page, f"shots-{number}-duration", seconds)
-        with ada_page.expect_response("**/refresh/"):
-            ada_page.press(f"[name=shots-{number}-duration]", "Tab")
-        wait_until_idle(ada_page)
+    fill_shot(ada_page, 0, "Shot 0", 2)
+    add_shot(ada_page, 1)
+    fill_shot(ada_page, 1, "Shot 1", 3)
     ada_page.locator("[data-media=image_end] .url-import summary").click()
     return ada_page
 

@@ -10,6 +10,7 @@ from evolink_studio.generations.states import State
 from evolink_studio.generations.views.gallery import PAGE_SIZE
 from tests.browser.conftest import open_watched_page
 from tests.browser.steps import (
+    add_shot,
     choose_option,
     fill_prompt,
     open_model,
@@ -64,9 +65,7 @@ def test_shots_and_what_else_the_page_had_no_field_for_come_back_too(ada_page, i
     open_model(ada_page, idle_studio, kling)
     choose_option(ada_page, "multi_shot", "true")
     for number, text in enumerate(("one", "two")):
-        with ada_page.expect_response("**/refresh/"):
-            ada_page.click("button[value='shots:add']")
-        wait_until_idle(ada_page)
+        add_shot(ada_page, number + 1)
         field = ada_page.locator(f"[name=shots-{number}-prompt]")
         field.fill(text)
         with ada_page.expect_response("**/refresh/"):
