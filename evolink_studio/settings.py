@@ -42,7 +42,12 @@ INSTALLED_APPS = [
     "evolink_studio.credits",
     "evolink_studio.library",
     "evolink_studio.exports",
+    "evolink_studio.projects",
+    "evolink_studio.prompts",
     "evolink_studio.generations",
+    "evolink_studio.films",
+    "evolink_studio.sharing",
+    "evolink_studio.notifications",
     "evolink_studio.worker",
     "evolink_studio.operations",
     # Does not autodiscover: urls.py does, because only the web process needs the admin.

@@ -18,6 +18,7 @@ from evolink_studio.core.search import FoldedTextField
 from evolink_studio.credits.fields import CreditsField
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 from evolink_studio.library.models import Asset
+from evolink_studio.projects.models import Project
 
 
 def create_callback_token() -> str:
@@ -61,6 +62,38 @@ def build_scheduled_filter(*states: State) -> Q:
     return Q(state__in=states, next_attempt_at__isnull=False)
 
 
+class Batch(models.Model):
+    """Generations of one press: takes of the same request, or a table of several."""
+
+    class Kind(models.TextChoices):
+        TAKES = "takes", _("takes")
+        TABLE = "table", _("batch")
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="batches"
+    )
+    kind = models.CharField(max_length=5, choices=Kind.choices)
+    form_key = models.UUIDField(help_text=_("Of the press: the same key is the same batch."))
+    title = models.CharField(_("title"), max_length=120, blank=True)
+    max_failures = models.PositiveSmallIntegerField(
+        null=True, help_text=_("After so many failures the rest is not sent; empty: never.")
+    )
+    created_at = models.DateTimeField(_("created"))
+    stopped_at = models.DateTimeField(null=True, help_text=_("When the rest was cancelled."))
+
+    class Meta:
+        verbose_name = _("batch")
+        verbose_name_plural = _("batches")
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "form_key"], name="one_batch_per_form")
+        ]
+        indexes = [models.Index(fields=["owner", "-created_at", "-id"], name="batch_by_owner")]
+
+    def __str__(self) -> str:
+        return self.title or f"#{self.pk}"
+
+
 class Generation(models.Model):
     """One request of one person for a film: at most one task at EvoLink, ever."""
 
@@ -80,7 +113,52 @@ class Generation(models.Model):
     form_key = models.UUIDField(default=uuid.uuid4)
     fingerprint = models.CharField(max_length=64, help_text=_("Hash of model and parameters."))
 
+    project = models.ForeignKey(
+        Project,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="generations",
+        verbose_name=_("project"),
+        db_index=False,
+    )
+    batch = models.ForeignKey(
+        Batch, on_delete=models.PROTECT, null=True, related_name="generations"
+    )
+    based_on = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="followers",
+        help_text=_("The generation whose settings it was made with again."),
+    )
+
+    # How the person keeps it. Nothing of this moves money or the work on it.
+    title = models.CharField(_("title"), max_length=120, blank=True)
+    notes = models.TextField(_("notes"), blank=True)
+    starred_at = models.DateTimeField(_("starred"), null=True)
+    trashed_at = models.DateTimeField(
+        _("in the trash"),
+        null=True,
+        help_text=_("Its files are deleted after 30 days; the row and its money stay."),
+    )
+    emptied_at = models.DateTimeField(
+        _("files deleted"), null=True, help_text=_("When its files were deleted from the trash.")
+    )
+    # What a list of films is filtered by: as asked for, then as the saved film is.
+    ratio = models.CharField(_("ratio"), max_length=12, blank=True)
+    seconds = models.PositiveSmallIntegerField(_("seconds"), null=True)
+    has_sound = models.BooleanField(_("with sound"), null=True)
+    label_text = models.TextField(
+        blank=True,
+        default="",
+        editable=False,
+        help_text=_("Title, notes and tags, folded for the search."),
+    )
+
     state = models.CharField(_("state"), max_length=9, choices=State.choices, default=State.QUEUED)
+    queue_rank = models.BigIntegerField(
+        default=0, help_text=_("Among a person's waiting ones the lowest goes first.")
+    )
     progress = models.PositiveSmallIntegerField(_("progress"), default=0)
     stalled_since = models.DateTimeField(_("no news since"), null=True)
     last_status = models.CharField(_("EvoLink's state"), max_length=20, blank=True)

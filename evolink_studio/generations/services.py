@@ -87,12 +87,15 @@ def create_generation(
     credits_estimated: Decimal | None,
     max_credits: Decimal | None = None,
     page_keys: Sequence[uuid.UUID] = (UNNAMED_PAGE,),
+    project_id: int | None = None,
+    based_on_id: int | None = None,
     now: datetime,
 ) -> CreateResult:
     """Store one generation and reserve its credits; the worker sends it. `params` is valid.
 
     `max_credits` is the worst case where there is no estimate, because price or length is open.
     The draft of the first of `page_keys` that has one is deleted; other pages keep theirs.
+    `project_id` and `based_on_id` name rows that this person may use.
 
     The form key is unique per owner: submitting the same form again returns the same generation.
     Raises IdempotencyConflict when the form key comes with other content, SpendingDenied when an
@@ -111,6 +114,8 @@ def create_generation(
                     model_id=spec.id,
                     prompt=str(params.get("prompt") or ""),
                     params=dict(params),
+                    project_id=project_id,
+                    based_on_id=based_on_id,
                     form_key=form_key,
                     fingerprint=fingerprint,
                     credits_estimated=credits_estimated,

@@ -77,6 +77,13 @@ class Asset(models.Model):
     )
     source_height = models.PositiveIntegerField(null=True)
     seconds = models.DecimalField(max_digits=9, decimal_places=3, null=True)
+    # A picture that is a frame of a film, or was cut out of another picture.
+    derived_from = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, related_name="derivatives"
+    )
+    derived_at_second = models.DecimalField(
+        max_digits=9, decimal_places=3, null=True, help_text=_("Where in the film the frame is.")
+    )
     created_at = models.DateTimeField(_("created"))
 
     objects = AssetQuerySet.as_manager()

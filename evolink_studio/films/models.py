@@ -1,0 +1,123 @@
+"""How a person keeps finished generations in order, and the cuts made of them.
+
+Title, notes, star and trash of a film are columns of its generation.
+"""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from evolink_studio.core.json_field import TolerantJSONField
+from evolink_studio.generations.models import Generation
+
+
+class Tag(models.Model):
+    """A word that a person put on films."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tags"
+    )
+    name = models.CharField(_("name"), max_length=40)
+    generations = models.ManyToManyField(Generation, related_name="tags", blank=True)
+
+    class Meta:
+        verbose_name = _("tag")
+        verbose_name_plural = _("tags")
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="one_tag_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Collection(models.Model):
+    """Films that a person laid together. Deleting it deletes no film."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="collections"
+    )
+    name = models.CharField(_("name"), max_length=80)
+    created_at = models.DateTimeField(_("created"))
+    generations = models.ManyToManyField(Generation, related_name="collections", blank=True)
+
+    class Meta:
+        verbose_name = _("collection")
+        verbose_name_plural = _("collections")
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], name="one_collection_per_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SavedView(models.Model):
+    """Filters of the films page under a name; `query` is the query string of its address."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_views"
+    )
+    name = models.CharField(_("name"), max_length=80)
+    query = models.CharField(_("filters"), max_length=2000)
+    created_at = models.DateTimeField(_("created"))
+
+    class Meta:
+        verbose_name = _("saved view")
+        verbose_name_plural = _("saved views")
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], name="one_saved_view_per_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Cut(models.Model):
+    """Films one after the other as one film, which the worker makes.
+
+    `parts`: a list of {"asset": pk, "from": seconds, "to": seconds or null}, in order. Once it is
+    made, `generation` is the film: a completed generation that cost nothing and has no task. A
+    lease moves `next_attempt_at` into the future: if its worker dies, the cut is due again.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        RUNNING = "running", _("being made")
+        READY = "ready", _("ready")
+        FAILED = "failed", _("failed")
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="cuts"
+    )
+    title = models.CharField(_("title"), max_length=120, blank=True)
+    parts = TolerantJSONField(default=list)
+    state = models.CharField(_("state"), max_length=7, choices=State.choices, default=State.WAITING)
+    progress = models.PositiveSmallIntegerField(_("progress"), default=0)
+    failure = models.CharField(max_length=20, blank=True)
+    generation = models.OneToOneField(
+        Generation, on_delete=models.CASCADE, null=True, related_name="cut"
+    )
+    created_at = models.DateTimeField(_("created"))
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    next_attempt_at = models.DateTimeField(null=True)
+    lease_id = models.UUIDField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("cut")
+        verbose_name_plural = _("cuts")
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["owner", "-created_at", "-id"], name="cut_by_owner"),
+            models.Index(
+                fields=["next_attempt_at"],
+                name="cut_due",
+                condition=Q(next_attempt_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or f"#{self.pk}"

@@ -1,0 +1,10 @@
+"""Django app: what a person is told when nobody looks at the page."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class NotificationsConfig(AppConfig):
+    name = "evolink_studio.notifications"
+    label = "notifications"
+    verbose_name = _("Notifications")
