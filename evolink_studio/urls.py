@@ -6,6 +6,7 @@ from django.urls import include, path
 admin.autodiscover()
 
 urlpatterns = [
+    path("", include("evolink_studio.films.urls")),
     path("", include("evolink_studio.generations.urls")),
     path("library/", include("evolink_studio.library.urls")),
     path("account/", include("evolink_studio.accounts.urls")),

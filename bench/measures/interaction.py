@@ -18,8 +18,8 @@ from bench.instances import InstanceFactory
 from bench.measures.paint import FILM_COUNT, list_page_paths
 from bench.signed_in_users import SignedInUser
 from bench.sizes import BenchSize
+from evolink_studio.films.views.gallery import MAX_DEPTH, PAGE_SIZE
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.views.gallery import MAX_DEPTH, PAGE_SIZE
 
 MAX_INTERACTION_MS = 50
 UNTOLD_MS = 16.0  # milliseconds below which the browser tells nothing

@@ -17,11 +17,12 @@ from bench.generation_rows import MODEL_ID, create_completed, create_running
 from bench.instances import InstanceFactory
 from bench.signed_in_users import SignedInUser, create_signed_in_users
 from bench.sizes import BenchSize
-from evolink_studio.generations import queries
+from evolink_studio.films import queries
+from evolink_studio.films.filters import FilmFilters
+from evolink_studio.films.views.gallery import PAGE_SIZE
 from evolink_studio.generations.change_feed import get_feed_state
 from evolink_studio.generations.models import ChangeFeed, Generation
 from evolink_studio.generations.pipeline.provider import get_provider_key
-from evolink_studio.generations.views.gallery import PAGE_SIZE
 
 ROUND_COUNT = 9
 MAX_QUERY_MS = 15
@@ -80,7 +81,7 @@ def _check_poll(user: SignedInUser, since: str, status: int) -> None:
 
 
 def _check_films_page(user: SignedInUser, cursor: Any) -> None:
-    films = queries.get_gallery_page(user.user, cursor=cursor, limit=PAGE_SIZE + 1)
+    films = queries.load_page(user.user, FilmFilters(), cursor=cursor, limit=PAGE_SIZE + 1)
     if len(films) != PAGE_SIZE + 1:
         raise RuntimeError(f"{len(films)} films instead of {PAGE_SIZE + 1}")
 

@@ -1,4 +1,4 @@
-"""Search that ignores upper and lower case in every script, on SQLite too.
+"""Search that ignores case in every script, and the accents of letters, on SQLite too.
 
 SQLite compares only the letters A to Z without their case. A small table is folded row by row, by
 the lookup `folded`; a table that grows keeps its folded text in a column, which is searched as it
@@ -18,13 +18,29 @@ from django.db.models import Lookup
 FOLD_FUNCTION = "studio_fold"
 
 
+# Accents that stand beside a letter once it is taken apart: of Latin, Greek and Cyrillic letters.
+# The marks of other scripts are letters of their own.
+_FIRST_ACCENT, _LAST_ACCENT = "\u0300", "\u036f"
+_WITHOUT_ACCENTS = dict.fromkeys(range(ord(_FIRST_ACCENT), ord(_LAST_ACCENT) + 1))
+# Letters with a stroke, which no decomposition takes apart.
+_WITHOUT_STROKES = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i"})
+
+
 def fold_text(text: str) -> str:
-    """The text as it is compared: without case, and with one spelling of each letter."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    """The text as it is compared: without case and accents, with one spelling of each letter."""
+    if text.isascii():
+        return text.lower()
+    folded_text = unicodedata.normalize("NFKC", text).casefold()
+    return _drop_accents(folded_text).translate(_WITHOUT_STROKES)
+
+
+def _drop_accents(text: str) -> str:
+    plain_text = unicodedata.normalize("NFKD", text).translate(_WITHOUT_ACCENTS)
+    return unicodedata.normalize("NFKC", plain_text)
 
 
 class FoldedContains(Lookup[Any]):
-    """The lookup `folded`: “ärger” finds “ÄRGER”. PostgreSQL knows the case of every script."""
+    """The lookup `folded`: “arger” finds “ÄRGER”. PostgreSQL knows the case of every script."""
 
     lookup_name = "folded"
 
@@ -35,7 +51,11 @@ class FoldedContains(Lookup[Any]):
         if connection.vendor != "sqlite":
             # The collation knows every script, whatever the locale of the database is.
             folded_column = f'LOWER({column}::text COLLATE "und-x-icu")'
-            return f"STRPOS({folded_column}, %s) > 0", (*parameters, str(self.rhs).lower())
+            accents = f"[{_FIRST_ACCENT}-{_LAST_ACCENT}]"
+            plain_column = f"REGEXP_REPLACE(NORMALIZE({folded_column}, NFKD), %s, '', 'g')"
+            folded_column = f"NORMALIZE({plain_column}, NFKC)"
+            text = _drop_accents(str(self.rhs).lower())
+            return f"STRPOS({folded_column}, %s) > 0", (*parameters, accents, text)
         text = fold_text(str(self.rhs))
         return f"INSTR({FOLD_FUNCTION}({column}), %s) > 0", (*parameters, text)
 

@@ -50,6 +50,6 @@ def _ensure_rollup(using: str, **_kwargs: Any) -> None:
 
 def _keep_search_index(**kwargs: object) -> None:
     """A migration may have rebuilt the table, and with it dropped what keeps the index."""
-    from evolink_studio.generations.search_index import PROMPT_INDEX
+    from evolink_studio.generations.search_index import FILM_INDEX
 
-    PROMPT_INDEX.keep()
+    FILM_INDEX.keep()

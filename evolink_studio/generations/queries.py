@@ -1,14 +1,13 @@
 """Reads for the pages. Each docstring says how many queries it makes."""
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 
 from django.db.models import (
     Prefetch,
-    QuerySet,
     Sum,
     Value,
     Window,
@@ -31,7 +30,7 @@ from evolink_studio.generations.models import (
 )
 from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.pipeline.queue import QueuePosition, get_queue_positions
-from evolink_studio.generations.states import LIVE_STATES, State
+from evolink_studio.generations.states import State
 
 RECENT_LIMIT = 12
 TYPICAL_PERIOD = timedelta(days=90)
@@ -182,42 +181,6 @@ def has_disk_space(now: datetime) -> bool:
 @cache
 def _alive_query() -> PreparedObjects[Heartbeat]:
     return PreparedObjects(Heartbeat.objects.alive(_MOMENT + MAX_HEARTBEAT_AGE))
-
-
-def get_gallery_page(
-    user: User,
-    *,
-    cursor: tuple[datetime, int] | None,
-    limit: int,
-    states: Collection[State] = (State.COMPLETED,),
-) -> list[Generation]:
-    """Generations of a person in `states`, newest first, after a cursor. Two queries.
-
-    `created_at__lte` beside the exclusion lets the index start at the cursor, at any depth.
-    """
-    rows = _filter_gallery(user, states)
-    if cursor:
-        moment, pk = cursor
-        rows = rows.filter(created_at__lte=moment).exclude(created_at=moment, id__gte=pk)
-    return load_results(rows.defer(*HIDDEN_COLUMNS).order_by("-created_at", "-id")[:limit])
-
-
-def get_gallery_page_through(
-    user: User, *, cursor: tuple[datetime, int], limit: int, states: Collection[State]
-) -> list[Generation]:
-    """The cursor's generation and the next newer ones, newest first. Two queries."""
-    moment, pk = cursor
-    rows = _filter_gallery(user, states).filter(created_at__gte=moment)
-    rows = rows.exclude(created_at=moment, id__lt=pk).defer(*HIDDEN_COLUMNS)
-    return load_results(reversed(rows.order_by("created_at", "id")[:limit]))
-
-
-def _filter_gallery(user: User, states: Collection[State]) -> QuerySet[Generation]:
-    rows = Generation.objects.filter(owner_id=user.pk, state__in=states)
-    if LIVE_STATES.issuperset(states):
-        # Few of very many: selected by state first, or the whole library would be read.
-        rows = Generation.objects.filter(pk__in=rows.values("pk"))
-    return rows
 
 
 def get_current_provider_account() -> ProviderAccount:

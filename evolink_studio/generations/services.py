@@ -17,6 +17,7 @@ from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.database import durable_transaction, volatile_writes
 from evolink_studio.core.prepared_query import PreparedObjects
 from evolink_studio.credits import ledger
+from evolink_studio.generations.film_facts import find_requested_facts
 from evolink_studio.generations.models import (
     UNNAMED_PAGE,
     CallbackDelivery,
@@ -114,6 +115,7 @@ def create_generation(
                     model_id=spec.id,
                     prompt=str(params.get("prompt") or ""),
                     params=dict(params),
+                    **find_requested_facts(params),
                     project_id=project_id,
                     based_on_id=based_on_id,
                     form_key=form_key,

@@ -1,4 +1,4 @@
-"""URLs of the workspace, the gallery and callbacks."""
+"""URLs of the workspace and callbacks."""
 
 from django.urls import path
 
@@ -15,7 +15,6 @@ urlpatterns = [
     path("generations/<int:pk>/put-away/", workspace.dismiss, name="put_away"),
     path("generations/<int:pk>/watch-again/", workspace.restore, name="watch_again"),
     path("library/delete", files.delete_files, name="delete_files"),
-    path("films/", gallery.gallery, name="films"),
     path("films/<int:pk>/", gallery.results, name="results"),
     path("callbacks/<str:token>/", callbacks.callback, name="callback"),
 ]

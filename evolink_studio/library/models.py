@@ -86,6 +86,9 @@ class Asset(models.Model):
     )
     created_at = models.DateTimeField(_("created"))
 
+    # Whether a film has sound, as long as it is in the hands of who probed it; it is not stored.
+    has_audio: bool | None = None
+
     objects = AssetQuerySet.as_manager()
 
     class Meta:

@@ -496,7 +496,9 @@ def _store_probed_video(
         height=info.height,
         seconds=info.seconds,
     )
-    return store_asset(path, new_asset, now)
+    asset = store_asset(path, new_asset, now)
+    asset.has_audio = info.has_audio
+    return asset
 
 
 _Storer = Callable[[Path, int, str, str, datetime], Asset]

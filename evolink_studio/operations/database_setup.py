@@ -13,11 +13,11 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from evolink_studio.generations.search_index import PROMPT_INDEX
+from evolink_studio.generations.search_index import FILM_INDEX
 from evolink_studio.generations.usage_rollup import ensure_rollup
 from evolink_studio.library.search_index import NAME_INDEX
 
-SEARCH_INDEXES = (PROMPT_INDEX, NAME_INDEX)
+SEARCH_INDEXES = (FILM_INDEX, NAME_INDEX)
 PACKAGE = Path(__file__).resolve().parent.parent
 TEMPLATE_DATABASE = Path(sys.prefix) / "empty-studio.sqlite3"
 

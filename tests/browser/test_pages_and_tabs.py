@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from playwright.sync_api import expect
 
+from evolink_studio.films.views.gallery import PAGE_SIZE
 from evolink_studio.generations.models import Draft, Generation
 from evolink_studio.generations.states import State
-from evolink_studio.generations.views.gallery import PAGE_SIZE
 from tests.browser.conftest import open_watched_page
 from tests.browser.steps import (
     add_shot,

@@ -9,7 +9,7 @@ from evolink_studio.core import term_search
 from evolink_studio.core.database import parse_id
 from evolink_studio.core.term_search import Meaning, mean_piece
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.search_index import PROMPT_INDEX
+from evolink_studio.generations.search_index import FILM_INDEX
 
 MIN_TASK_PREFIX_LENGTH = 12  # characters; all task ids begin alike
 
@@ -23,7 +23,7 @@ def build_branches(text: str) -> list[Q]:
     terms = term_search.split_terms(text)
     if len(terms) == 1 and (pk := _find_exact(terms[0])) is not None:
         return [Q(pk=pk)]
-    return term_search.build_branches(terms, _list_meanings, PROMPT_INDEX)
+    return term_search.build_branches(terms, _list_meanings, FILM_INDEX)
 
 
 def _find_exact(term: str) -> int | None:

@@ -32,6 +32,7 @@ from evolink_studio.evolink.partial_file import (
     adopt_partial_file,
     completed_path,
 )
+from evolink_studio.generations.film_facts import find_saved_facts
 from evolink_studio.generations.models import (
     Charge,
     GeneratedVideo,
@@ -345,6 +346,7 @@ def _complete_generation(
         "error_text": "",
         "local_copy_seen_at": None,
         "failed_results": progress.failures,
+        **find_saved_facts(_list_saved_assets(generation, progress)),
     }
     with transaction.atomic():
         if not transition(generation, State.COMPLETED, now=now, lease_id=lease_id, **changes):
@@ -358,6 +360,19 @@ def _complete_generation(
             ignore_conflicts=True,  # what was shown at once
         )
     delete_local_files(generation)
+
+
+def _list_saved_assets(generation: Generation, progress: ResultProgress) -> list[Asset]:
+    """In the order of the results. One query where an earlier turn saved some, else none."""
+    saved_assets = {
+        position: outcome
+        for position, outcome in progress.outcomes.items()
+        if isinstance(outcome, Asset)
+    }
+    if progress.saved_positions - saved_assets.keys():
+        results = GeneratedVideo.objects.filter(generation=generation).select_related("asset")
+        saved_assets = {result.position: result.asset for result in results} | saved_assets
+    return [saved_assets[position] for position in sorted(saved_assets)]
 
 
 async def _continue_later(

@@ -6,9 +6,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from evolink_studio.films.views import gallery
+from evolink_studio.films.views.gallery import PAGE_SIZE
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
-from evolink_studio.generations.views import gallery
-from evolink_studio.generations.views.gallery import PAGE_SIZE
 from tests.factories import NOW, GenerationFactory
 from tests.form_pages import ParsedPage, element_text
 from tests.generations.form_client import HTMX_HEADERS
