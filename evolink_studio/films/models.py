@@ -9,23 +9,27 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from evolink_studio.core.json_field import TolerantJSONField
+from evolink_studio.core.search import FoldedTextField
 from evolink_studio.generations.models import Generation
 
 
 class Tag(models.Model):
-    """A word that a person put on films."""
+    """A word that a person put on films. It is written as it was first, and one however it is."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tags"
     )
     name = models.CharField(_("name"), max_length=40)
+    folded_name = FoldedTextField(source="name")
     generations = models.ManyToManyField(Generation, related_name="tags", blank=True)
 
     class Meta:
         verbose_name = _("tag")
         verbose_name_plural = _("tags")
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="one_tag_per_name")]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "folded_name"], name="one_tag_per_name")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -38,6 +42,7 @@ class Collection(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="collections"
     )
     name = models.CharField(_("name"), max_length=80)
+    folded_name = FoldedTextField(source="name")
     created_at = models.DateTimeField(_("created"))
     generations = models.ManyToManyField(Generation, related_name="collections", blank=True)
 
@@ -46,11 +51,66 @@ class Collection(models.Model):
         verbose_name_plural = _("collections")
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(fields=["owner", "name"], name="one_collection_per_name")
+            models.UniqueConstraint(fields=["owner", "folded_name"], name="one_collection_per_name")
         ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class FilmChange(models.Model):
+    """What a person did with films at once, so that it can be taken back.
+
+    `values` says which films, and what they were before, as `services.undo_change` reads it. Only
+    the newest ones of a person are kept.
+    """
+
+    class Kind(models.TextChoices):
+        """What was done."""
+
+        STAR = "star"
+        UNSTAR = "unstar"
+        TAG = "tag"
+        UNTAG = "untag"
+        COLLECT = "collect"
+        UNCOLLECT = "uncollect"
+        PROJECT = "project"
+        TRASH = "trash"
+        RESTORE = "restore"
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="film_changes"
+    )
+    kind = models.CharField(max_length=9, choices=Kind.choices)
+    values = TolerantJSONField(default=dict)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("change of films")
+        verbose_name_plural = _("changes of films")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.owner_id} {self.kind}"
+
+
+class DownloadSettings(models.Model):
+    """How the files that a person downloads are named."""
+
+    owner = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="download_settings",
+    )
+    name_pattern = models.CharField(_("name of downloaded files"), max_length=120)
+
+    class Meta:
+        verbose_name = _("download settings")
+        verbose_name_plural = _("download settings")
+
+    def __str__(self) -> str:
+        return self.name_pattern
 
 
 class SavedView(models.Model):

@@ -283,6 +283,17 @@ class Generation(models.Model):
             models.Index(fields=["-created_at"], name="generation_newest"),
             models.Index(fields=["-accounted_at"], name="generation_accounted"),
             models.Index(fields=["model_id", "-created_at"], name="generation_by_model"),
+            # The trash of a person, and what is to be emptied from all of them.
+            models.Index(
+                fields=["owner", "-trashed_at", "-id"],
+                name="generation_trash",
+                condition=Q(trashed_at__isnull=False, emptied_at__isnull=True),
+            ),
+            models.Index(
+                fields=["trashed_at", "id"],
+                name="generation_to_empty",
+                condition=Q(trashed_at__isnull=False, emptied_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -329,6 +340,8 @@ class UsageRollup(models.Model):
     )
     model_id = models.CharField(max_length=100)
     state = models.CharField(max_length=9, choices=State.choices)
+    # No key of another table: without a project it is 0, which a unique key can compare.
+    project_id = models.BigIntegerField(default=0)
     generation_count = models.PositiveBigIntegerField()
     credits_estimated = CreditsField()
     credits_held = CreditsField()
@@ -338,11 +351,18 @@ class UsageRollup(models.Model):
         verbose_name = _("usage")
         constraints = [
             models.UniqueConstraint(
-                fields=["period", "starts_on", "owner", "model_id", "state"],
+                fields=["period", "starts_on", "owner", "model_id", "state", "project_id"],
                 name="one_rollup_per_key",
             )
         ]
-        indexes = [models.Index(fields=["owner", "period", "starts_on"], name="rollup_by_owner")]
+        indexes = [
+            models.Index(fields=["owner", "period", "starts_on"], name="rollup_by_owner"),
+            models.Index(
+                fields=["project_id", "period", "starts_on"],
+                name="rollup_by_project",
+                condition=Q(project_id__gt=0),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.period} {self.starts_on} {self.owner_id} {self.model_id} {self.state}"

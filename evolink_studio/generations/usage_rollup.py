@@ -35,11 +35,13 @@ from evolink_studio.credits.fields import CREDITS_DECIMALS
 from evolink_studio.generations.models import Generation, UsageRollup
 
 # Columns of a generation that the roll-up counts by, and those it sums.
-DIMENSIONS = ("owner_id", "model_id", "state")
+DIMENSIONS = ("owner_id", "model_id", "state", "project_id")
 SUMS = ("credits_estimated", "credits_held", "credits_charged")
 COUNTED_COLUMNS = ("accounted_at", *DIMENSIONS, *SUMS)
 
 Period = UsageRollup.Period
+# Dimensions that a generation may lack; the roll-up has 0 then, since no NULL equals another.
+_OPTIONAL_DIMENSIONS = frozenset({"project_id"})
 _KEY = ("period", "starts_on", *DIMENSIONS)
 _KEY_NUMBERS = ", ".join(str(number) for number in range(1, len(_KEY) + 1))
 _TOTALS = ("generation_count", *SUMS)
@@ -96,7 +98,10 @@ def _key_of(row: str, period: str) -> list[str]:
     return [
         f"'{period}'",
         _dialect().starts[period].format(moment=_dialect().moment.format(row=row)),
-        *(f"{row}.{name}" for name in DIMENSIONS),
+        *(
+            f"coalesce({row}.{name}, 0)" if name in _OPTIONAL_DIMENSIONS else f"{row}.{name}"
+            for name in DIMENSIONS
+        ),
     ]
 
 

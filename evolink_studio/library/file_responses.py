@@ -215,13 +215,15 @@ def _add_headers(response: HttpResponseBase, served_file: ServedFile) -> HttpRes
     return response
 
 
-def serve_asset_file(asset: Asset, *, is_attachment: bool = False) -> ServedFile:
-    """The asset's file, to send."""
+def serve_asset_file(
+    asset: Asset, *, is_attachment: bool = False, filename: str | None = None
+) -> ServedFile:
+    """The asset's file, to send, by default under its own name."""
     return ServedFile(
         storage_name=str(asset.file),
         etag=asset.sha256,
         mime=asset.mime,
-        filename=asset.name,
+        filename=filename or asset.name,
         stored_at=asset.created_at,
         is_attachment=is_attachment,
     )

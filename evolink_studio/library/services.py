@@ -359,14 +359,23 @@ def delete_assets(
             return None
         needed_ids = set(find_needed([asset.pk for asset in assets]))
         deleted_assets = [asset for asset in assets if asset.pk not in needed_ids]
-        names = {name for asset in deleted_assets for name in asset.stored_names}
-        DeletedFile.objects.bulk_create(DeletedFile(name=name) for name in sorted(names))
-        Asset.objects.filter(pk__in=[asset.pk for asset in deleted_assets]).delete()
-    _delete_files_of_deleted_rows()
+        delete_asset_rows(deleted_assets)
+    delete_files_of_deleted_rows()
     return Deletion(len(deleted_assets), len(assets) - len(deleted_assets))
 
 
-def _delete_files_of_deleted_rows() -> None:
+def delete_asset_rows(assets: Collection[Asset]) -> None:
+    """Delete the rows of these files, which are locked, and note what is stored of them.
+
+    Needs a transaction; once it is committed, `delete_files_of_deleted_rows` deletes the files.
+    """
+    names = {name for asset in assets for name in asset.stored_names}
+    DeletedFile.objects.bulk_create(DeletedFile(name=name) for name in sorted(names))
+    Asset.objects.filter(pk__in=[asset.pk for asset in assets]).delete()
+
+
+def delete_files_of_deleted_rows() -> None:
+    """Delete up to 1000 of the files whose rows are gone; the rest later."""
     for deleted_file in DeletedFile.objects.order_by("pk")[:1000]:
         if not storage.delete_file(deleted_file.name):
             return  # the storage is away; `delete_orphans` goes on
@@ -379,7 +388,7 @@ def delete_orphans(*, now: datetime, still_needed: storage.NeededFilter) -> int:
     `still_needed` picks the names of unfinished files that must stay.
     """
     storage.remove_stale_temporary_files(now, still_needed)
-    _delete_files_of_deleted_rows()
+    delete_files_of_deleted_rows()
     try:
         return _delete_orphan_files(now)
     except OSError as error:  # the next run tries again

@@ -9,7 +9,6 @@ urlpatterns = [
     path("<int:pk>/poster", views.asset_poster, name="asset_poster"),
     path("<int:pk>/poster/small", views.asset_poster, {"size": "small"}, "asset_small_poster"),
     path("<int:pk>/poster/large", views.asset_poster, {"size": "large"}, "asset_large_poster"),
-    path("<int:pk>/download", views.asset_download, name="asset_download"),
     path("<int:pk>/edit", views.edit_asset, name="edit_asset"),
     path("<int:pk>/frame", views.frame, name="frame"),
     path("upload", views.upload, name="upload"),

@@ -32,15 +32,6 @@ def asset(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
 
 @login_required
 @require_safe
-def asset_download(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
-    """The file as a download."""
-    return build_file_response(
-        request, serve_asset_file(get_asset_or_404(request.user, pk), is_attachment=True)
-    )
-
-
-@login_required
-@require_safe
 def asset_poster(
     request: AuthenticatedHttpRequest, pk: int, size: str = "medium"
 ) -> HttpResponseBase:

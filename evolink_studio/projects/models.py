@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from evolink_studio.core.search import FoldedTextField
+
 
 class ProjectQuerySet(models.QuerySet["Project"]):
     def usable_by(self, user: models.Model) -> "ProjectQuerySet":
@@ -25,6 +27,7 @@ class Project(models.Model):
         verbose_name=_("person"),
     )
     name = models.CharField(_("name"), max_length=80)
+    folded_name = FoldedTextField(source="name")
     client = models.CharField(_("client"), max_length=80, blank=True)
     is_shared = models.BooleanField(_("for everybody in the studio"), default=False)
     created_at = models.DateTimeField(_("created"))
@@ -37,7 +40,7 @@ class Project(models.Model):
         verbose_name_plural = _("projects")
         ordering = ["name", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["owner", "name"], name="one_project_per_name")
+            models.UniqueConstraint(fields=["owner", "folded_name"], name="one_project_per_name")
         ]
         indexes = [
             models.Index(fields=["name"], name="project_shared", condition=Q(is_shared=True))

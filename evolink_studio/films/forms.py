@@ -1,0 +1,26 @@
+"""What people type about their films."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from evolink_studio.films.exceptions import InvalidPattern
+from evolink_studio.films.naming import MAX_PATTERN_LENGTH, clean_pattern
+
+
+class NamePatternForm(forms.Form):
+    """How downloaded files are named."""
+
+    pattern = forms.CharField(
+        label=_("Name of downloaded films"),
+        max_length=MAX_PATTERN_LENGTH,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def clean_pattern(self) -> Any:
+        """Raises ValidationError with what is wrong about it."""
+        try:
+            return clean_pattern(self.cleaned_data["pattern"])
+        except InvalidPattern as error:
+            raise forms.ValidationError(str(error)) from error

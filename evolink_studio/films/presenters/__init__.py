@@ -1,0 +1,1 @@
+"""Rows as the templates of films show them. Nothing here writes."""
