@@ -8,6 +8,7 @@ FilmError
 ├── NothingSelected   no film was named
 ├── TooManyFilms      more films than are changed at once
 ├── ProjectNotUsable  a project of somebody else, or an archived one
+├── ZipsBusy          as many ZIPs as can be read from the store are being sent
 └── InvalidPattern    names for downloaded files that cannot be made
 """
 
@@ -63,6 +64,12 @@ class TooManyFilms(FilmError):
 
 class ProjectNotUsable(FilmError):
     msgid = _("This project is archived or no longer shared with you. Nothing was changed.")
+
+
+class ZipsBusy(FilmError):
+    msgid = _(
+        "Other ZIPs are being sent just now. Try again in a minute, or download single films."
+    )
 
 
 class InvalidPattern(FilmError):

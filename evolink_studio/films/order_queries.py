@@ -24,7 +24,7 @@ TRASH_ORDER = KeysetOrder(Generation, ("-trashed_at", "-pk"))
 
 def list_owned_ids(user: User, film_ids: Collection[int]) -> list[int]:
     """Those of these ids that are films of this person. One query for each 500."""
-    ids, owned_ids = sorted(set(film_ids)), []
+    ids, owned_ids = sorted(set(film_ids)), list[int]()
     for start in range(0, len(ids), 500):
         rows = Generation.objects.filter(owner_id=user.pk, pk__in=ids[start : start + 500])
         owned_ids += rows.values_list("pk", flat=True)

@@ -6,14 +6,14 @@ its own that counts one change of the owner's feed, so that open pages hear of i
 long. Raises a FilmError, with nothing changed, for what cannot be done. The trash is in `trash`.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from evolink_studio.accounts.models import User
 from evolink_studio.core.search import fold_text
@@ -262,10 +262,10 @@ def _get_or_create_tag(owner: User, name: str) -> Tag:
 def _check_tag_count(tag: Tag, film_ids: Collection[int]) -> None:
     links = Tag.generations.through.objects.exclude(tag=tag)
     for some_ids in slice_ids(film_ids):
-        counts = (
-            links.filter(generation_id__in=some_ids).values("generation").annotate(n=Count("pk"))
+        counts = Counter(
+            links.filter(generation_id__in=some_ids).values_list("generation_id", flat=True)
         )
-        if counts.filter(n__gte=MAX_TAGS_PER_FILM).exists():
+        if max(counts.values(), default=0) >= MAX_TAGS_PER_FILM:
             raise TooManyTags(limit=MAX_TAGS_PER_FILM)
 
 

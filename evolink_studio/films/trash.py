@@ -100,10 +100,8 @@ def empty_trash(*, now: datetime, is_stopping: Callable[[], bool] = lambda: Fals
     while not is_stopping():
         later_rows = rows
         if position is not None:
-            moment, last_id = position
-            later_rows = rows.filter(trashed_at__gte=moment).exclude(
-                trashed_at=moment, pk__lte=last_id
-            )
+            moment, pk = position
+            later_rows = rows.filter(trashed_at__gte=moment).exclude(trashed_at=moment, pk__lte=pk)
         found = list(
             later_rows.order_by("trashed_at", "pk").values_list("trashed_at", "pk", "owner_id")[
                 :_FILMS_AT_ONCE
@@ -116,7 +114,9 @@ def empty_trash(*, now: datetime, is_stopping: Callable[[], bool] = lambda: Fals
             ids_by_owner[owner_id].append(film_id)
         for owner_id, film_ids in sorted(ids_by_owner.items()):
             emptying += _empty_films(owner_id, film_ids, now)
-        position = (found[-1][0], found[-1][1])
+        last_moment, last_id, _owner_id = found[-1]
+        assert last_moment is not None  # the filter says so
+        position = (last_moment, last_id)
         delete_files_of_deleted_rows()
     return emptying
 

@@ -83,7 +83,7 @@ def _undo_project(change: FilmChange, now: datetime) -> int:
     count = 0
     by_project = get_member(change.values, "by_project")
     for key, film_ids in (by_project if isinstance(by_project, Mapping) else {}).items():
-        project = Project.objects.filter(pk=parse_id(str(key))).first() if key else None
+        project = Project.objects.filter(pk=parse_id(str(key)) or 0).first() if key else None
         if key and project is None:
             continue
         moved = services.move_to_project(

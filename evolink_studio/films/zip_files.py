@@ -6,14 +6,16 @@ whoever receives it sees how far it is, and whether it arrived whole.
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.files.storage import default_storage
-from zipstream import ZIP_STORED, ZipStream
+from zipstream import ZIP_STORED, ZipStream  # type: ignore[import-untyped]  # has no types
 
 from evolink_studio.catalog import get_label
+from evolink_studio.films.exceptions import ZipsBusy
 from evolink_studio.films.naming import UniqueNames, build_name
 from evolink_studio.generations.models import GeneratedVideo
 from evolink_studio.library.models import Asset
@@ -34,6 +36,12 @@ class ZipReader(io.RawIOBase):
         self._parts: Iterator[bytes] = iter(parts)
         self._rest = b""
 
+    def close(self) -> None:
+        """The file that is being read is closed with it."""
+        if not self.closed and isinstance(self._parts, Generator):
+            self._parts.close()
+        super().close()
+
     def readable(self) -> bool:
         return True
 
@@ -47,6 +55,40 @@ class ZipReader(io.RawIOBase):
         buffer[: len(taken)] = taken
         self._rest = self._rest[len(taken) :]
         return len(taken)
+
+
+# Of the eight threads of a web server's process: a slow receiver keeps one as long as it takes.
+MAX_REMOTE_ZIPS = 2
+_remote_zips = threading.BoundedSemaphore(MAX_REMOTE_ZIPS)
+
+
+class RemoteZip:
+    """The blocks of a ZIP whose files come from a store, read by the thread that sends them.
+
+    Raises ZipsBusy when MAX_REMOTE_ZIPS are being sent by this process.
+    """
+
+    def __init__(self, reader: ZipReader) -> None:
+        if not _remote_zips.acquire(blocking=False):
+            raise ZipsBusy
+        self._reader = reader
+        self._is_open = True
+
+    def __iter__(self) -> Iterator[bytes]:
+        while block := self._reader.read(BLOCK_BYTES):
+            yield block
+
+    def close(self) -> None:
+        """Called when it is sent, or the receiver has gone."""
+        if self._is_open:
+            self._is_open = False
+            self._reader.close()
+            _remote_zips.release()
+
+
+def is_storage_remote() -> bool:
+    """Whether the library's files lie in a store and not on this disk."""
+    return hasattr(default_storage, "sign_link")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, ngettext_lazy
@@ -10,9 +11,12 @@ from evolink_studio.core.json_field import get_member
 from evolink_studio.films.models import FilmChange
 from evolink_studio.films.services import ChangeResult
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 Kind = FilmChange.Kind
 
-_SENTENCES: Mapping[str, str] = {
+_SENTENCES: Mapping[str, "StrOrPromise"] = {
     Kind.STAR: ngettext_lazy("{n} film starred.", "{n} films starred.", "n"),
     Kind.UNSTAR: ngettext_lazy("{n} star taken away.", "{n} stars taken away.", "n"),
     Kind.TAG: ngettext_lazy("{n} film tagged “{name}”.", "{n} films tagged “{name}”.", "n"),
@@ -65,7 +69,7 @@ def _describe_unfinished(count: int) -> str:
     ).format(n=count)
 
 
-def _format(sentence: str, count: int, name: str) -> str:
+def _format(sentence: "StrOrPromise", count: int, name: str) -> str:
     """Lazy plurals choose their form by the count; what people typed may hold brackets."""
     text = str(sentence % {"n": count})
     return text.replace("{n}", str(count)).replace("{name}", name)

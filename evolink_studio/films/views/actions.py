@@ -80,7 +80,7 @@ def _move(user: User, ids: Sequence[int], data: QueryDict, now: datetime) -> Cha
     """`project` is its number; "" moves films out of any project."""
     text, project = data.get("project", ""), None
     if text:
-        project = Project.objects.usable_by(user).filter(pk=parse_id(text)).first()
+        project = Project.objects.usable_by(user).filter(pk=parse_id(text) or 0).first()
         if project is None:
             raise ProjectNotUsable
     return services.move_to_project(owner=user, film_ids=ids, project=project, now=now)

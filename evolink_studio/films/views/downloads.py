@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, Http404
+from django.http import FileResponse, Http404, StreamingHttpResponse
 from django.http.response import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -20,7 +20,10 @@ from evolink_studio.films.naming import PLACEHOLDERS, build_name
 from evolink_studio.films.zip_files import (
     BLOCK_BYTES,
     MAX_FILMS_PER_ZIP,
+    RemoteZip,
+    ZipReader,
     build_zip,
+    is_storage_remote,
     load_videos,
 )
 from evolink_studio.library.file_responses import build_file_response, serve_asset_file
@@ -52,13 +55,24 @@ def answer_zip(request: AuthenticatedHttpRequest, film_ids: Sequence[int]) -> Ht
     if not videos:
         raise Http404
     reader = build_zip(videos, pattern=order_queries.get_name_pattern(request.user))
-    response = FileResponse(reader, content_type="application/zip")
-    response.block_size = BLOCK_BYTES
+    response = _stream_zip(reader)
     filename = f"films-{timezone.now():%Y-%m-%d}.zip"
     response.headers["Content-Length"] = str(reader.size)
     response.headers["Content-Disposition"] = content_disposition_header(True, filename) or ""
     response.headers["Cache-Control"] = "private, no-store"
     return response
+
+
+def _stream_zip(reader: ZipReader) -> HttpResponseBase:
+    """From a disk the web server's loop reads it, as the receiver takes it. Raises ZipsBusy.
+
+    A store is too slow for the loop: there a thread reads, of which only so many are lent.
+    """
+    if not is_storage_remote():
+        response = FileResponse(reader, content_type="application/zip")
+        response.block_size = BLOCK_BYTES
+        return response
+    return StreamingHttpResponse(RemoteZip(reader), content_type="application/zip")
 
 
 @login_required
