@@ -55,13 +55,13 @@ ACCESS_TABLE = {
     "put_away": AccessRow(post=302, args=("generation",), is_private=True),
     "watch_again": AccessRow(post=302, args=("generation",), is_private=True),
     "films": AccessRow(get=200),
-    "results": AccessRow(get=200, args=("generation",), is_private=True),
     "film_action": AccessRow(post=302, data={"action": "star"}),
     "undo_change": AccessRow(post=302, args=("1",)),
     "film_labels": AccessRow(
         post=302, args=("generation",), is_private=True, data={"title": "Opening"}
     ),
     "download_names": AccessRow(get=200, post=302, data={"pattern": "{date}_{title}"}),
+    "film": AccessRow(get=200, args=("generation",), is_private=True),
     "callback": AccessRow(post=204, args=("token",), is_public=True, needs_csrf_token=False),
     "asset": AccessRow(get=200, args=("clip",), is_private=True),
     "asset_poster": AccessRow(get=200, args=("clip",), is_private=True),

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from evolink_studio.films.views import actions, downloads, gallery, order
+from evolink_studio.films.views import actions, downloads, film, gallery, order
 
 urlpatterns = [
     path("films/", gallery.gallery, name="films"),
     path("films/actions/", actions.film_action, name="film_action"),
     path("films/changes/<int:pk>/undo/", actions.undo_change, name="undo_change"),
+    path("films/<int:pk>/", film.film, name="film"),
     path("films/<int:pk>/labels/", order.set_labels, name="film_labels"),
     # A file of the library, but a film is named by what its person says of it.
     path("library/<int:pk>/download", downloads.asset_download, name="asset_download"),

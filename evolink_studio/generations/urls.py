@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from evolink_studio.generations.views import callbacks, create, files, gallery, live, workspace
+from evolink_studio.generations.views import callbacks, create, files, live, workspace
 
 urlpatterns = [
     path("", create.home, name="home"),
@@ -15,6 +15,5 @@ urlpatterns = [
     path("generations/<int:pk>/put-away/", workspace.dismiss, name="put_away"),
     path("generations/<int:pk>/watch-again/", workspace.restore, name="watch_again"),
     path("library/delete", files.delete_files, name="delete_files"),
-    path("films/<int:pk>/", gallery.results, name="results"),
     path("callbacks/<str:token>/", callbacks.callback, name="callback"),
 ]

@@ -189,7 +189,7 @@ def present_card(
         elapsed_text=format_clock(generation.get_elapsed(now)),
         advice=str(text.advice),
         credit_history_text=build_credit_history_text(generation),
-        more_videos_url=reverse("results", args=[generation.pk]) if has_more_videos else "",
+        more_videos_url=reverse("film", args=[generation.pk]) if has_more_videos else "",
         details=_support_details(generation),
         can_dismiss=generation.state in DISMISSIBLE_STATES and is_watched,
     )

@@ -1,0 +1,287 @@
+// @ts-check
+/**
+ * The player of a film's page: a bar of its own over the browser's video, exact to the frame, and keys. Without
+ * scripts the browser's own controls serve.
+ */
+
+const messages = /** @type {HTMLTemplateElement} */ (document.getElementById("messages")).dataset;
+const announcer = /** @type {HTMLElement} */ (document.getElementById("announcer"));
+const player = /** @type {HTMLElement | null} */ (document.querySelector("[data-player]"));
+const video = /** @type {HTMLVideoElement | null} */ (document.querySelector("[data-player-video]"));
+
+const ASSUMED_FRAME_SECONDS = 1 / 24; // until the film was seen running
+const SHUTTLE_SPEEDS = [1, 2, 4, 8];
+const SEEK_SECONDS = 1;
+
+/** @template {Element} T @param {string} selector @returns {T | null} */
+const find = (selector) => /** @type {T | null} */ (document.querySelector(selector));
+
+/* --- Where the film stands -------------------------------------------------------------------- */
+
+const FRAME_TIMES = 12;
+
+/** Knows which frame is on the screen, and how long a frame lasts. */
+class FrameClock {
+  /** @param {HTMLVideoElement} film @param {() => void} onFrame */
+  constructor(film, onFrame) {
+    this.film = film;
+    this.onFrame = onFrame;
+    this.frameSeconds = ASSUMED_FRAME_SECONDS;
+    /** When the frame on the screen begins; null where the browser does not say. @type {number | null} */
+    this.shownAt = null;
+    /** Times of frames that were seen in a row. @type {{time: number, count: number}[]} */
+    this.seen = [];
+    if ("requestVideoFrameCallback" in film) this.watch();
+    else this.followClock();
+  }
+
+  watch() {
+    this.film.requestVideoFrameCallback((_now, { mediaTime, presentedFrames }) => {
+      this.shownAt = mediaTime;
+      if (!this.film.paused) this.measure(mediaTime, presentedFrames);
+      this.onFrame();
+      this.watch();
+    });
+  }
+
+  followClock() {
+    for (const name of ["timeupdate", "seeked"]) this.film.addEventListener(name, () => this.onFrame());
+  }
+
+  /** The shortest time between two frames in a row is that of one frame. @param {number} time @param {number} count */
+  measure(time, count) {
+    const last = this.seen.at(-1);
+    if (!last || count <= last.count || time <= last.time) this.seen = [];
+    this.seen.push({ time, count });
+    if (this.seen.length < FRAME_TIMES) return;
+    const first = this.seen.shift();
+    if (first) this.frameSeconds = (time - first.time) / (count - first.count);
+  }
+
+  /** The middle of the frame on the screen: whatever is rounded, it stays that frame. In seconds. */
+  get middle() {
+    return this.shownAt === null ? this.film.currentTime : this.shownAt + this.frameSeconds / 2;
+  }
+
+  /** @param {number} count of frames, negative for back */
+  step(count) {
+    this.film.pause();
+    this.seek(this.middle + count * this.frameSeconds);
+  }
+
+  /** @param {number} second */
+  seek(second) {
+    const end = Number.isFinite(this.film.duration) ? this.film.duration : 0;
+    this.film.currentTime = Math.min(Math.max(second, 0), Math.max(end - this.frameSeconds / 2, 0));
+  }
+}
+
+/** 0:04.17 @param {number} seconds */
+export function formatSeconds(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  return `${minutes}:${(seconds - minutes * 60).toFixed(2).padStart(5, "0")}`;
+}
+
+/* --- The bar ------------------------------------------------------------------------------------ */
+
+/** @param {HTMLElement} box @param {HTMLVideoElement} film */
+function startPlayer(box, film) {
+  const scrub = /** @type {HTMLInputElement} */ (box.querySelector("[data-scrub]"));
+  const time = /** @type {HTMLOutputElement} */ (box.querySelector("[data-time]"));
+  const length = /** @type {HTMLElement} */ (box.querySelector("[data-length]"));
+  const playLabel = /** @type {HTMLElement} */ (box.querySelector("[data-play-label]"));
+  const speed = /** @type {HTMLSelectElement} */ (box.querySelector("[data-speed]"));
+  const status = /** @type {HTMLElement} */ (box.querySelector("[data-player-status]"));
+  const frameSecond = /** @type {HTMLInputElement | null} */ (box.querySelector("[data-frame-second]"));
+  const frames = new FrameClock(film, showTime);
+  /** Backwards there is no playing, only going from frame to frame. @type {{speed: number, timer: number, at: number} | null} */
+  let reverse = null;
+
+  function showTime() {
+    const second = frames.shownAt ?? film.currentTime;
+    if (document.activeElement !== scrub || film.paused) scrub.value = String(second);
+    const text = formatSeconds(second);
+    time.value = text;
+    scrub.setAttribute("aria-valuetext", `${text} / ${length.textContent}`);
+    if (frameSecond && document.activeElement !== frameSecond) frameSecond.value = frames.middle.toFixed(3);
+  }
+  function showLength() {
+    if (!Number.isFinite(film.duration)) return;
+    scrub.max = String(film.duration);
+    length.textContent = formatSeconds(film.duration);
+    showTime();
+  }
+  function showPlaying() {
+    const isPlaying = !film.paused || reverse !== null;
+    box.toggleAttribute("data-playing", isPlaying);
+    playLabel.textContent = (isPlaying ? playLabel.dataset.pause : playLabel.dataset.play) ?? "";
+  }
+  /** @param {string} command @param {boolean} isOn */
+  const press = (command, isOn) => box.querySelector(`[data-command="${command}"]`)?.setAttribute("aria-pressed", String(isOn));
+
+  function stopReverse() {
+    if (reverse) cancelAnimationFrame(reverse.timer);
+    reverse = null;
+    showPlaying();
+  }
+  /** @param {number} now */
+  function goBack(now) {
+    if (!reverse) return;
+    const passed = ((now - reverse.at) / 1000) * reverse.speed;
+    if (!film.seeking && passed >= frames.frameSeconds) {
+      reverse.at = now;
+      if (film.currentTime <= frames.frameSeconds / 2) return stopReverse();
+      frames.seek(film.currentTime - passed);
+    }
+    reverse.timer = requestAnimationFrame(goBack);
+  }
+  /** The next speed of a row; the last one stays. @param {number} present */
+  const nextSpeed = (present) => SHUTTLE_SPEEDS.find((candidate) => candidate > present) ?? present;
+  /** @param {number} rate */
+  const tellSpeed = (rate) => (status.textContent = `${rate}×`);
+
+  function pause() {
+    stopReverse();
+    film.pause();
+    film.playbackRate = Number(speed.value);
+  }
+  async function play() {
+    stopReverse();
+    // A film at its end begins anew.
+    if (film.ended) film.currentTime = 0;
+    try {
+      await film.play();
+    } catch {
+      // The browser refuses, or a pause came first: the bar shows that it stands.
+    }
+  }
+
+  /** @type {Record<string, () => void>} */
+  const commands = {
+    play: () => (film.paused && !reverse ? void play() : pause()),
+    faster: () => {
+      film.playbackRate = film.paused ? Number(speed.value) : nextSpeed(film.playbackRate);
+      tellSpeed(film.playbackRate);
+      void play();
+    },
+    slower: () => {
+      const present = reverse?.speed ?? 0;
+      pause();
+      reverse = { speed: nextSpeed(present), at: performance.now(), timer: requestAnimationFrame(goBack) };
+      tellSpeed(-reverse.speed);
+      showPlaying();
+    },
+    "previous-frame": () => (stopReverse(), frames.step(-1)),
+    "next-frame": () => (stopReverse(), frames.step(1)),
+    first: () => (pause(), frames.seek(0)),
+    last: () => (pause(), frames.seek(film.duration)),
+    back: () => frames.seek(film.currentTime - SEEK_SECONDS),
+    on: () => frames.seek(film.currentTime + SEEK_SECONDS),
+    loop: () => press("loop", (film.loop = !film.loop)),
+    mute: () => (film.muted = !film.muted),
+    "full-screen": toggleFullScreen,
+    keys: () => find("#player-keys") && /** @type {HTMLDialogElement} */ (find("#player-keys")).showModal(),
+    frame: openFramePicker,
+  };
+
+  function toggleFullScreen() {
+    if (document.fullscreenElement) void document.exitFullscreen();
+    else if (box.requestFullscreen) void box.requestFullscreen();
+    // Phones of one maker show nothing but a video.
+    else /** @type {any} */ (film).webkitEnterFullscreen?.();
+  }
+  function openFramePicker() {
+    const picker = /** @type {HTMLDetailsElement | null} */ (find("#frame"));
+    if (!picker) return;
+    pause();
+    picker.open = true;
+    picker.querySelector("select")?.focus({ preventScroll: true });
+    picker.scrollIntoView({ block: "nearest" });
+  }
+
+  film.controls = false;
+  film.addEventListener("click", () => commands.play?.());
+  film.addEventListener("dblclick", toggleFullScreen);
+  for (const name of ["loadedmetadata", "durationchange"]) film.addEventListener(name, showLength);
+  for (const name of ["play", "pause", "ended"]) film.addEventListener(name, showPlaying);
+  film.addEventListener("seeked", showTime);
+  film.addEventListener("volumechange", () => press("mute", film.muted));
+  scrub.addEventListener("input", () => (stopReverse(), frames.seek(Number(scrub.value))));
+  speed.addEventListener("change", () => (film.playbackRate = Number(speed.value)));
+  frameSecond?.addEventListener("change", () => (pause(), frames.seek(Number(frameSecond.value))));
+  if (film.readyState) showLength();
+  for (const button of box.querySelectorAll("[data-command]"))
+    button.addEventListener("click", () => commands[/** @type {HTMLElement} */ (button).dataset.command ?? ""]?.());
+  return commands;
+}
+
+const commands = player && video ? startPlayer(player, video) : {};
+
+/* --- Copying --------------------------------------------------------------------------------------- */
+
+document.addEventListener("click", async ({ target }) => {
+  const button = target instanceof Element && target.closest("[data-copy-text]");
+  const source = button instanceof HTMLElement && document.getElementById(button.dataset.copyText ?? "");
+  if (!source) return;
+  try {
+    await navigator.clipboard.writeText(source.textContent ?? "");
+    announcer.textContent = messages.copied ?? "";
+    button.toggleAttribute("data-copied", true);
+  } catch {
+    // Without https there is no clipboard: select the text, so that it can be copied by hand.
+    getSelection()?.selectAllChildren(source);
+  }
+});
+
+/* --- Keys ------------------------------------------------------------------------------------------- */
+
+/** @type {Record<string, string>} */
+const COMMAND_BY_KEY = {
+  " ": "play",
+  k: "play",
+  j: "slower",
+  l: "faster",
+  ",": "previous-frame",
+  ".": "next-frame",
+  ArrowLeft: "back",
+  ArrowRight: "on",
+  Home: "first",
+  End: "last",
+  m: "mute",
+  f: "full-screen",
+  c: "frame",
+  "?": "keys",
+};
+/** Keys that press something of the page. @type {Record<string, string>} */
+const TARGET_BY_KEY = { s: "[data-star]", p: "[data-copy-prompt]", "[": "a[rel=prev]", "]": "a[rel=next]" };
+const FIELDS = "textarea, select, input:not([type=range], [type=checkbox], [type=radio], [type=button], [type=submit]), [contenteditable]";
+/** What a focused control does with a key itself. */
+const PRESSED_BY_SPACE = "button, summary, a, input, audio";
+
+document.addEventListener("keydown", (event) => {
+  const { target, key } = event;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
+  if (!(target instanceof Element) || target.closest(`${FIELDS}, dialog, audio`)) return;
+  if (key === " " && target.closest(PRESSED_BY_SPACE)) return;
+  if (key.startsWith("Arrow") && target.closest("input")) return;
+  const name = key.length === 1 ? key.toLowerCase() : key;
+  const command = commands[COMMAND_BY_KEY[name] ?? ""];
+  const pressed = find(TARGET_BY_KEY[name] ?? "[data-no-such-key]");
+  if (!command && !pressed) return;
+  event.preventDefault();
+  if (event.repeat && !["previous-frame", "next-frame", "back", "on"].includes(COMMAND_BY_KEY[name] ?? "")) return;
+  if (command) command();
+  else if (pressed instanceof HTMLElement) pressed.click();
+});
+
+/* --- Back to the list ------------------------------------------------------------------------------- */
+
+document.addEventListener("click", (event) => {
+  const link = event.target instanceof Element && event.target.closest("[data-back-to-list]");
+  if (!(link instanceof HTMLAnchorElement) || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  // The page before this one is the list: there it stands as it was left.
+  const before = document.referrer ? new URL(document.referrer) : null;
+  if (before?.origin !== location.origin || before.pathname !== link.pathname) return;
+  event.preventDefault();
+  history.back();
+});
