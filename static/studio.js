@@ -7,10 +7,19 @@ const language = document.documentElement.lang;
 /* --- What a morph keeps ----------------------------------------------------------------------- */
 
 const { callbacks } = /** @type {any} */ (window).Idiomorph.defaults;
-/** An opened <details> stays open, a resized textarea keeps its size. @param {string} name @param {Element} _ @param {string} action */
-callbacks.beforeAttributeUpdated = (name, _, action) => !(["open", "style"].includes(name) && action === "remove");
+/** An opened <details> stays open, a resized textarea keeps its size, a poster that is gone stays away. @param {string} name @param {Element} _ @param {string} action */
+callbacks.beforeAttributeUpdated = (name, _, action) => !(["open", "style", "data-broken"].includes(name) && action === "remove");
 /** The server does not know of running uploads; a note stays until it is dismissed. @param {Node} node */
 callbacks.beforeNodeRemoved = (node) => !(node instanceof Element && node.matches("[data-uploading], [data-note]"));
+
+/* --- Posters that are gone ---------------------------------------------------------------------- */
+
+/** The icon under a poster is seen in its place. @param {EventTarget | null} target */
+function hideBrokenPoster(target) {
+  if (target instanceof HTMLImageElement && target.matches("[data-poster]")) target.toggleAttribute("data-broken", true);
+}
+document.addEventListener("error", ({ target }) => hideBrokenPoster(target), true);
+for (const image of document.images) if (image.complete && image.currentSrc && !image.naturalWidth) hideBrokenPoster(image);
 
 /* --- Timers ----------------------------------------------------------------------------------- */
 

@@ -83,23 +83,28 @@ document.addEventListener("htmx:afterRequest", (event) => {
   pageAlert.hidden = successful;
 });
 
+const TO_RAIL = "beforeend:#rail-list";
+/** States of what was pressed and is not at EvoLink: it stands in the rail only if it stood there. */
+const UNSENT_OR_ENDED = ["queued", "completed", "failed", "cancelled"];
+
 /**
- * Adapt an answer of the poller so that no card appears twice: a new card that the page has already (a
- * submit brought it) is morphed in place; a changed card that the page does not have is dropped.
+ * Adapt an answer of the poller so that no card appears twice: a new entry that the page has already (a
+ * submit brought it) is morphed in place; a changed card that the page does not have is dropped, unless it
+ * has begun: what runs is always shown.
  * @param {string} html
  */
 function removeDuplicateCards(html) {
   const { body } = new DOMParser().parseFromString(html, "text/html");
-  for (const card of body.querySelectorAll("article[data-generation]")) {
-    const existing = document.getElementById(card.id);
-    const isNew = card.parentElement !== body;
-    if (!isNew && !existing) card.remove();
-    if (!isNew || !existing) continue;
-    if (existing.closest("#stage")) card.remove();
-    else {
-      card.setAttribute("hx-swap-oob", "morph");
-      body.append(card);
-    }
+  for (const entry of /** @type {HTMLElement[]} */ ([...body.querySelectorAll(":scope > article, :scope > section")])) {
+    const isNew = entry.getAttribute("hx-swap-oob") === TO_RAIL;
+    const first = entry.matches("section") ? entry.querySelector("article") : entry;
+    const existing = document.getElementById(entry.id) ?? document.getElementById(first?.id ?? "");
+    if (!existing) {
+      const hasBegun = entry.matches(".card:not([data-dismissed])") && !UNSENT_OR_ENDED.includes(entry.dataset.status ?? "");
+      if (hasBegun) entry.setAttribute("hx-swap-oob", TO_RAIL);
+      else if (!isNew) entry.remove();
+    } else if (isNew && (existing.id !== entry.id || existing.closest("#stage"))) entry.remove();
+    else if (isNew) entry.setAttribute("hx-swap-oob", "morph");
   }
   return body.innerHTML;
 }
@@ -111,6 +116,78 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const currentPath = document.getElementById("poller")?.dataset.url;
   if (currentPath !== detail.requestConfig.path) detail.shouldSwap = false;
   else detail.serverResponse = removeDuplicateCards(detail.serverResponse);
+});
+
+/* --- The order of the rail -------------------------------------------------------------------------- */
+
+/** What an entry says of its place; takes of one press stand where the first of them would. @param {Element} entry @returns {number[]} */
+function readOrder(entry) {
+  const takes = entry.matches("section") ? [...entry.querySelectorAll("[data-order]")] : [entry];
+  const orders = takes.map((take) => (take.getAttribute("data-order") ?? "").split(" ").map(Number));
+  return orders.sort(compareOrders)[0] ?? [];
+}
+
+/** @param {number[]} one @param {number[]} other */
+function compareOrders(one, other) {
+  const index = one.findIndex((number, place) => number !== other[place]);
+  return index < 0 ? 0 : (one[index] ?? 0) - (other[index] ?? 0);
+}
+
+/** Before `next`, with the focus where it is. @param {HTMLElement} list @param {Element} entry @param {Element | null} next */
+function moveEntry(list, entry, next) {
+  const focus = document.activeElement;
+  if ("moveBefore" in list) /** @type {any} */ (list).moveBefore(entry, next);
+  else list.insertBefore(entry, next);
+  if (focus instanceof HTMLElement && focus !== document.activeElement && entry.contains(focus)) focus.focus({ preventScroll: true });
+}
+
+/** Answers bring entries in any order; each stands where it says. */
+function sortRail() {
+  const list = document.getElementById("rail-list");
+  if (!list) return;
+  for (const group of list.querySelectorAll("section:not(:has(article))")) group.remove();
+  const entries = [...list.children].map((entry) => ({ entry, order: readOrder(entry) }));
+  entries.sort((one, other) => compareOrders(one.order, other.order));
+  let next = list.firstElementChild;
+  for (const { entry } of entries) {
+    if (entry === next) next = next.nextElementSibling;
+    else moveEntry(list, entry, next);
+  }
+}
+document.addEventListener("htmx:afterSwap", sortRail);
+
+/* --- Commands of cards ------------------------------------------------------------------------------- */
+
+document.addEventListener("studio:announce", (event) => {
+  announcer.textContent = /** @type {CustomEvent} */ (event).detail.value;
+});
+// A click, so that what was typed and not sent is kept as on every other way to the settings of a film.
+document.addEventListener("studio:follow", (event) => {
+  const link = Object.assign(document.createElement("a"), { href: /** @type {CustomEvent} */ (event).detail.value, hidden: true });
+  document.body.append(link);
+  link.click();
+});
+document.addEventListener("click", ({ target }) => {
+  if (target instanceof Element && target.closest(".card-action")) /** @type {HTMLElement | null} */ (target.closest(":popover-open"))?.hidePopover();
+});
+
+/* --- Several results: one is on the screen ------------------------------------------------------------- */
+
+const { callbacks } = /** @type {any} */ (window).Idiomorph.defaults;
+const mayUpdateAttribute = callbacks.beforeAttributeUpdated;
+/** No answer knows which result is shown. @param {string} name @param {Element} element @param {string} action */
+callbacks.beforeAttributeUpdated = (name, element, action) =>
+  mayUpdateAttribute(name, element, action) && !(["data-off", "aria-pressed"].includes(name) && element.matches("[data-result], [data-show-result]"));
+
+document.addEventListener("click", ({ target }) => {
+  const tile = target instanceof Element && target.closest("[data-show-result]");
+  const card = tile instanceof HTMLElement && tile.closest(".stage-card");
+  if (!card) return;
+  for (const other of card.querySelectorAll("[data-show-result]")) other.setAttribute("aria-pressed", String(other === tile));
+  for (const part of /** @type {NodeListOf<HTMLElement>} */ (card.querySelectorAll("[data-result]"))) {
+    part.toggleAttribute("data-off", part.dataset.result !== tile.dataset.showResult);
+    if (part.hasAttribute("data-off")) for (const media of part.querySelectorAll("video, audio")) /** @type {HTMLMediaElement} */ (media).pause();
+  }
 });
 
 /* --- A submit keeps a playing video on the stage ---------------------------------------------------- */
@@ -168,6 +245,9 @@ document.addEventListener("studio:submitted", () => {
   if (matchMedia("(max-width: 47.99rem)").matches) scrollTo({ top: 0 });
 });
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.target instanceof Element && event.target.id === "workspace" && getRequestElement(event).matches("[hx-get]"))
-    /** @type {HTMLElement | null} */ (document.querySelector("#stage article"))?.focus({ preventScroll: true });
+  if (!(event.target instanceof Element && event.target.id === "workspace")) return;
+  // What was pressed may be gone: the way on is from the film that was asked for, or from the head of the rail.
+  const selector = getRequestElement(event).matches("[hx-get]") ? "#stage article.stage-card" : "#rail-title";
+  if (selector !== "#rail-title" || document.activeElement === document.body)
+    /** @type {HTMLElement | null} */ (document.querySelector(selector))?.focus({ preventScroll: true });
 });

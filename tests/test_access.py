@@ -52,6 +52,11 @@ ACCESS_TABLE = {
     "live": AccessRow(get=200),
     "show": AccessRow(get=200, args=("generation",), is_private=True),
     "cancel": AccessRow(post=302, args=("generation",), is_private=True),
+    "cancel_waiting": AccessRow(post=302),
+    "move_in_queue": AccessRow(
+        post=302, args=("generation",), is_private=True, data={"to": "first"}
+    ),
+    "change_waiting": AccessRow(post=302, args=("generation",), is_private=True),
     "put_away": AccessRow(post=302, args=("generation",), is_private=True),
     "watch_again": AccessRow(post=302, args=("generation",), is_private=True),
     "films": AccessRow(get=200),

@@ -77,7 +77,7 @@ def serialize_params(spec: ModelSpec, request: VideoRequest) -> dict[str, object
 def load_params(spec: ModelSpec, stored_params: Mapping[str, object], owner_id: int) -> FormData:
     """Form values from stored ones. One query for the files of their owner."""
     media_names = {field.name for field in spec.fields if field.control == Control.MEDIA}
-    refs = {name: _list_refs(stored_params.get(name)) for name in media_names}
+    refs = {name: list_refs(stored_params.get(name)) for name in media_names}
     assets = get_assets_by_ref(
         (ref for field_refs in refs.values() for ref in field_refs), owner_id
     )
@@ -115,7 +115,7 @@ def _read_texts(field: Field, value: object) -> object:
 
 
 def _read_refs(_field: Field, value: object) -> object:
-    return _list_refs(value)[:MAX_FILES]
+    return list_refs(value)[:MAX_FILES]
 
 
 def _read_rows(field: Field, value: object) -> object:
@@ -147,7 +147,7 @@ def load_params_for_dispatch(generation: Generation) -> tuple[dict[str, object],
     spec = get_spec(generation.model_id)
     form_data = load_params(spec, generation.params, generation.owner_id)
     media_names = [field.name for field in spec.fields if field.control == Control.MEDIA]
-    required_refs = {ref for name in media_names for ref in _list_refs(generation.params.get(name))}
+    required_refs = {ref for name in media_names for ref in list_refs(generation.params.get(name))}
     if required_refs - form_data.assets.keys():
         raise AssetMissing
     return form_data.values, list(form_data.assets.values())
@@ -174,6 +174,7 @@ def build_media_file(asset: Asset) -> MediaFile:
     return MediaFile.model_validate(asset.facts())
 
 
-def _list_refs(value: object) -> list[str]:
+def list_refs(value: object) -> list[str]:
+    """The references of a stored value; none of what is no reference."""
     items = value if isinstance(value, list) else [value]
     return [item for item in items if isinstance(item, str)]

@@ -7,9 +7,15 @@ from decimal import Decimal
 from functools import cache
 
 from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    F,
     Prefetch,
+    Q,
     Sum,
     Value,
+    When,
     Window,
     prefetch_related_objects,
 )
@@ -22,6 +28,7 @@ from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.credits.queries import get_provider_account
 from evolink_studio.generations.models import (
     MAX_HEARTBEAT_AGE,
+    Batch,
     Charge,
     Draft,
     GeneratedVideo,
@@ -30,9 +37,10 @@ from evolink_studio.generations.models import (
 )
 from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.pipeline.queue import QueuePosition, get_queue_positions
-from evolink_studio.generations.states import State
+from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 
-RECENT_LIMIT = 12
+RECENT_LIMIT = 12  # ended generations beside the live ones
+LIVE_LIMIT = 60
 TYPICAL_PERIOD = timedelta(days=90)
 SHOWN_RESULTS_LIMIT = 4  # on a card; the rest stands on a page of its own
 STATES_WITH_RESULTS = frozenset({State.SAVING, State.COMPLETED})
@@ -86,15 +94,62 @@ def list_results(generation: Generation, *, first: int, limit: int) -> list[Gene
     return list(results.select_related("asset").order_by("position")[:limit])
 
 
-def list_recent_generations(user: User, limit: int = RECENT_LIMIT) -> list[Generation]:
-    """The newest generations of a person, without dismissed ones. Two queries."""
-    return load_results(_recent_query(limit).fetch({_OWNER: user.pk}))
+def list_recent_generations(user: User) -> list[Generation]:
+    """What the workspace lists: a person's live generations, then the newest that ended.
+
+    Live are at most `LIVE_LIMIT`: first what is at EvoLink, the oldest first, then what is queued,
+    in its order. Dismissed ones and those in the trash are left out. Three queries.
+    """
+    owner = {_OWNER: user.pk}
+    return load_results([*_live_query().fetch(owner), *_ended_query().fetch(owner)])
 
 
 @cache
-def _recent_query(limit: int) -> PreparedObjects[Generation]:
-    rows = Generation.objects.filter(owner_id=_OWNER, dismissed_at=None)
-    return PreparedObjects(rows.order_by("-created_at", "-id").defer(*HIDDEN_COLUMNS)[:limit])
+def _live_query() -> PreparedObjects[Generation]:
+    live_rows = Generation.objects.filter(owner_id=_OWNER, state__in=LIVE_STATES, dismissed_at=None)
+    # Few of very many: selected by state first, or the whole library would be read.
+    rows = Generation.objects.filter(pk__in=live_rows.values("pk"))
+    is_queued = Q(state=State.QUEUED)
+    turn = Case(When(is_queued, then=F("queue_rank")), default=0, output_field=BigIntegerField())
+    rows = rows.order_by(Case(When(is_queued, then=1), default=0), turn, "created_at", "id")
+    return PreparedObjects(rows.defer(*HIDDEN_COLUMNS)[:LIVE_LIMIT])
+
+
+@cache
+def _ended_query() -> PreparedObjects[Generation]:
+    rows = Generation.objects.filter(
+        owner_id=_OWNER, state__in=ENDED_STATES, dismissed_at=None, trashed_at=None
+    )
+    rows = rows.order_by("-created_at", "-id").defer(*HIDDEN_COLUMNS)
+    return PreparedObjects(rows[:RECENT_LIMIT])
+
+
+def count_live_states(user: User) -> dict[str, int]:
+    """How many of a person's live, watched generations are in each state. One query."""
+    rows = Generation.objects.filter(owner_id=user.pk, state__in=LIVE_STATES, dismissed_at=None)
+    return dict(rows.order_by().values_list("state").annotate(n=Count("pk")))
+
+
+def list_take_ids(batch_ids: Collection[int]) -> dict[int, list[int]]:
+    """The generations of those of these batches that are takes, by batch, in their order.
+
+    One query; none without batches.
+    """
+    if not batch_ids:
+        return {}
+    rows = Generation.objects.filter(batch_id__in=batch_ids, batch__kind=Batch.Kind.TAKES)
+    take_ids: dict[int, list[int]] = {}
+    for batch_id, pk in rows.order_by("pk").values_list("batch_id", "pk"):
+        take_ids.setdefault(batch_id, []).append(pk)
+    return take_ids
+
+
+def list_takes(user: User, batch_id: int) -> list[Generation]:
+    """The generations of a batch of takes, in their order; [] for another batch. Two queries."""
+    rows = Generation.objects.filter(
+        owner_id=user.pk, batch_id=batch_id, batch__kind=Batch.Kind.TAKES
+    )
+    return load_results(rows.order_by("pk").defer(*HIDDEN_COLUMNS))
 
 
 def get_queue_positions_for(user: User, rows: Sequence[Generation]) -> dict[int, QueuePosition]:

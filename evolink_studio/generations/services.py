@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, Count, Q, QuerySet, Value, When
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog.spec import ModelSpec
@@ -28,6 +29,7 @@ from evolink_studio.generations.models import (
     build_scheduled_filter,
 )
 from evolink_studio.generations.pipeline.contradictions import record_contradicting_callback
+from evolink_studio.generations.pipeline.queue import QUEUE_ORDER, QUEUED_FILTER
 from evolink_studio.generations.signals import work_due
 from evolink_studio.generations.states import (
     DISMISSIBLE_STATES,
@@ -202,6 +204,71 @@ def compute_fingerprint(model_id: str, params: Mapping[str, object]) -> str:
 def cancel(*, generation: Generation, now: datetime) -> bool:
     """Cancel a queued generation: nothing is charged. False when it is no longer queued."""
     return transition(generation, State.CANCELLED, now=now)
+
+
+def cancel_waiting(*, owner: User, now: datetime) -> int:
+    """Cancel all that this person has in the queue: nothing is charged. Returns how many.
+
+    One after another in the order of their turn, each in a transaction of its own: what a worker
+    sends meanwhile is left alone.
+    """
+    waiting = Generation.objects.filter(QUEUED_FILTER, owner_id=owner.pk).order_by(*QUEUE_ORDER)
+    return sum(
+        transition(generation, State.CANCELLED, now=now)
+        for generation in list(waiting.only("pk", "owner_id"))
+    )
+
+
+class QueueMove(StrEnum):
+    """Where a queued generation goes among its owner's others."""
+
+    FIRST = "first"
+    UP = "up"
+    DOWN = "down"
+
+
+def move_in_queue(*, generation: Generation, to: QueueMove) -> bool:
+    """Change its turn among its owner's queued generations.
+
+    False when it is no longer queued, a worker prepares it, or there is nothing to move it past;
+    nothing is changed then. What a worker prepares keeps its turn.
+    """
+    queued_rows = Generation.objects.filter(QUEUED_FILTER, owner_id=generation.owner_id)
+    movable_rows = queued_rows.filter(lease_id=None).order_by(*QUEUE_ORDER)
+    with transaction.atomic():
+        # Nobody leases a row of this person while their feed is locked.
+        version = increment_feed_version(generation.owner_id, affects_credits=False)
+        locked_rows = movable_rows.select_for_update(skip_locked=True)
+        ranks = _rank_moved(
+            list(locked_rows.values_list("pk", "queue_rank")), moved_id=generation.pk, to=to
+        )
+        if not ranks:
+            return False
+        movable_rows.order_by().filter(pk__in=ranks).update(
+            queue_rank=Case(*(When(pk=pk, then=Value(rank)) for pk, rank in ranks.items()))
+        )
+        queued_rows.update(changed_version=version)
+    return True
+
+
+def _rank_moved(rows: Sequence[tuple[int, int]], *, moved_id: int, to: QueueMove) -> dict[int, int]:
+    """The ranks to store, by pk, of `rows` of (pk, rank) in their order; {} if nothing moves.
+
+    All ranks stay below that of the next row, and so below 0, that of rows which come later.
+    """
+    ids = [pk for pk, _rank in rows]
+    if moved_id not in ids:
+        return {}
+    index = ids.index(moved_id)
+    target_index = {QueueMove.FIRST: 0, QueueMove.UP: index - 1, QueueMove.DOWN: index + 1}[to]
+    if target_index == index or not 0 <= target_index < len(ids):
+        return {}
+    if target_index == 0:
+        return {moved_id: rows[0][1] - 1}
+    ids.insert(target_index, ids.pop(index))
+    changed_ids = ids[: max(index, target_index) + 1]
+    next_rank = rows[len(changed_ids)][1] if len(changed_ids) < len(rows) else 0
+    return {pk: next_rank - len(changed_ids) + position for position, pk in enumerate(changed_ids)}
 
 
 def dismiss(*, generation: Generation, now: datetime) -> bool:

@@ -1,7 +1,8 @@
 """The order of dispatch: fair between people, within the limits of concurrency.
 
 Everybody's first queued generation goes before anybody's second one, counting those already at
-EvoLink. So one person with a thousand generations delays nobody else by more than one.
+EvoLink. So one person with a thousand generations delays nobody else by more than one. Among one
+person's own the order is theirs (`QUEUE_ORDER`): as they were pressed, unless they moved some.
 """
 
 import uuid
@@ -36,6 +37,8 @@ MAX_COUNTED_PER_USER = 1000
 # Placeholders of the prepared queries: the worker asks several times a second, and so does a page.
 _MOMENT, _PER_USER = datetime(2000, 1, 1, tzinfo=UTC), 987_654_321
 QUEUED_FILTER = build_scheduled_filter(State.QUEUED)
+# The turn of a person's queued generations among each other.
+QUEUE_ORDER = ("queue_rank", "created_at", "pk")
 # A worker has leased it and uploads its files to EvoLink.
 PREPARING_FILTER = Q(state=State.QUEUED, lease_id__isnull=False)
 
@@ -231,7 +234,7 @@ def _list_first_queued(per_user: int, *, due_at: datetime | None = None) -> list
 @cache
 def _first_queued_query(*, has_time: bool) -> PreparedQuery:
     condition = Q(next_attempt_at__lte=_MOMENT) if has_time else Q(lease_id=None)
-    position = Window(RowNumber(), partition_by="owner", order_by=["created_at", "pk"])
+    position = Window(RowNumber(), partition_by="owner", order_by=QUEUE_ORDER)
     rows = Generation.objects.filter(QUEUED_FILTER, condition).annotate(position=position)
     return PreparedQuery(
         rows.filter(position__lte=_PER_USER).values_list(

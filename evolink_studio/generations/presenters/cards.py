@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
 
@@ -21,7 +21,9 @@ from evolink_studio.generations.presenters.failure_text import build_failure_tex
 from evolink_studio.generations.presenters.status_text import (
     StatusText,
     build_charge_text,
+    build_cost_text,
     build_credit_history_text,
+    build_short_status_text,
     build_status_text,
     build_storage_badge,
 )
@@ -42,6 +44,7 @@ from evolink_studio.library.poster_urls import (
 NO_POSITIONS: Mapping[int, QueuePosition] = MappingProxyType({})
 CHIP_FIELDS = ("aspect_ratio", "duration", "quality", "sound", "mode")
 MAX_CHIP_CHARACTERS = 40
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class ProgressBar:
     is_stalled: bool
     progress: int
     progress_text: str
+    usual_text: str
     time_left: Timer | None
     time_without_progress: Timer | None
 
@@ -134,10 +138,15 @@ class Card(ProgressBar, GalleryItem):
     """The texts, links and allowed actions of one generation's card.
 
     `is_ticking`: its elapsed time is running, and the page polls for it. `more_videos_url` leads to
-    the results beyond the first.
+    the results beyond the first. `short_message` and `cost_text` are for a row of the rail, whose
+    place `order` says: numbers that a script compares one after another.
     """
 
     is_ticking: bool
+    order: str
+    batch_id: int | None
+    short_message: str
+    cost_text: str
     model_id: str
     chips: tuple[str, ...]
     expected_seconds: int
@@ -162,6 +171,7 @@ def present_progress(generation: Generation, *, now: datetime) -> ProgressBar:
         is_stalled=is_stalled,
         progress=generation.progress,
         progress_text=_progress_text(generation),
+        usual_text=_usual_text(generation),
         time_left=build_time_left(generation, now) if has_timers else None,
         time_without_progress=build_time_without_progress(generation, now) if has_timers else None,
     )
@@ -174,7 +184,8 @@ def present_card(
 
     `positions`: queue positions of queued generations, by pk.
     """
-    text = build_status_text(generation, now, positions.get(generation.pk))
+    position = positions.get(generation.pk)
+    text = build_status_text(generation, now, position)
     is_watched = not generation.is_dismissed
     has_more_videos = len(_list_results(generation)) > SHOWN_RESULTS_LIMIT
     return Card(
@@ -183,6 +194,10 @@ def present_card(
             **vars(present_progress(generation, now=now)),
         },
         is_ticking=generation.is_live and is_watched,
+        order=" ".join(map(str, get_rail_order(generation))),
+        batch_id=generation.batch_id,
+        short_message=build_short_status_text(generation, text, position),
+        cost_text=build_cost_text(generation),
         model_id=generation.model_id,
         chips=present_chips(generation),
         expected_seconds=generation.expected_seconds,
@@ -193,6 +208,17 @@ def present_card(
         details=_support_details(generation),
         can_dismiss=generation.state in DISMISSIBLE_STATES and is_watched,
     )
+
+
+def get_rail_order(generation: Generation) -> tuple[int, int, int, int]:
+    """Where it stands in the rail: what is at EvoLink, the oldest first; then what is queued, in
+    its order; then what ended, the newest first. So nothing moves when its turn comes."""
+    pressed_at = (generation.created_at - _EPOCH) // _MICROSECOND
+    if generation.is_ended:
+        return 2, 0, -pressed_at, -generation.pk
+    if generation.state == State.QUEUED:
+        return 1, generation.queue_rank, pressed_at, generation.pk
+    return 0, 0, pressed_at, generation.pk
 
 
 def present_gallery_item(
@@ -243,10 +269,14 @@ def _is_stalled(generation: Generation) -> bool:
 def _progress_text(generation: Generation) -> str:
     if generation.state != State.RUNNING:
         return ""
-    if not generation.expected_seconds:
-        return f"{generation.progress} %"
-    usual_time = format_approx_duration(generation.expected_seconds)
-    return _("{percent} % · usually {time}").format(percent=generation.progress, time=usual_time)
+    percent, usual_text = f"{generation.progress} %", _usual_text(generation)
+    return f"{percent} · {usual_text}" if usual_text else percent
+
+
+def _usual_text(generation: Generation) -> str:
+    if generation.state != State.RUNNING or not generation.expected_seconds:
+        return ""
+    return _("usually {time}").format(time=format_approx_duration(generation.expected_seconds))
 
 
 def present_chips(generation: Generation) -> tuple[str, ...]:

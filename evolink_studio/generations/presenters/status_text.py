@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -114,14 +115,33 @@ def is_refund_unclear(generation: Generation) -> bool:
 
 
 def build_credit_history_text(generation: Generation) -> str:
-    """Estimated → reserved → charged, as far as known; "" with fewer than two of them."""
+    """Estimated → reserved → charged, as far as known; "" unless they differ."""
     amounts = (
         (_("estimated"), generation.credits_estimated),
         (_("reserved"), generation.credits_reserved),
         (_("charged"), generation.credits_charged),
     )
-    parts = [f"{name} {format_credits(amount)}" for name, amount in amounts if amount is not None]
-    return " → ".join(parts) if len(parts) > 1 else ""
+    known_amounts = [(name, amount) for name, amount in amounts if amount is not None]
+    if len({amount for _name, amount in known_amounts}) < 2:
+        return ""
+    return " → ".join(f"{name} {format_credits(amount)}" for name, amount in known_amounts)
+
+
+def build_cost_text(generation: Generation) -> str:
+    """What it costs in a few signs: "≈ 36" as expected, "36" as reserved or charged, "36 → 25.7"
+    where it became another amount; "?" for what is not known."""
+    estimated, reserved = generation.credits_estimated, generation.credits_reserved
+    if generation.charge == Charge.NONE and not generation.is_ended:
+        return "?" if estimated is None else f"≈ {format_credits(estimated)}"
+    if generation.charge in (Charge.NONE, Charge.RETURNED):
+        return format_credits(Decimal(0))
+    is_charged = generation.charge == Charge.CHARGED
+    amount = generation.credits_charged if is_charged else reserved
+    if amount is None or generation.charge == Charge.UNCLEAR:
+        return "?"
+    if estimated is None or estimated == amount:
+        return format_credits(amount)
+    return f"{format_credits(estimated)} → {format_credits(amount)}"
 
 
 @dataclass(frozen=True)
@@ -168,6 +188,18 @@ def _queued_text(generation: Generation, position: QueuePosition | None) -> Stat
     return StatusText(
         State.QUEUED.label, _queue_position_text(position.ahead_count), _concurrency_text(position)
     )
+
+
+def build_short_status_text(
+    generation: Generation, text: StatusText, position: QueuePosition | None
+) -> str:
+    """The message of `text` for one short line, in which its state stands already."""
+    is_in_turn = position is not None and text.message == _queue_position_text(position.ahead_count)
+    if position is None or not is_in_turn:
+        return str(text.message)
+    if not position.ahead_count:
+        return _("next")
+    return ngettext("{n} ahead", "{n} ahead", position.ahead_count).format(n=position.ahead_count)
 
 
 def _queue_position_text(ahead_count: int) -> str:

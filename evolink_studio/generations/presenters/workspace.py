@@ -1,23 +1,33 @@
-"""The workspace page: the selected card, the list of other cards, the poller and the header."""
+"""The workspace page: stage, rail, the strip that says what is in the making, poller and header."""
 
-from collections.abc import Container, Sequence
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from evolink_studio.accounts.models import User
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.generations import queries
-from evolink_studio.generations.change_feed import FeedState, FeedToken, get_feed_state
+from evolink_studio.generations.change_feed import (
+    MAX_WATCHED,
+    FeedState,
+    FeedToken,
+    get_feed_state,
+)
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.pipeline.provider import get_provider_key
+from evolink_studio.generations.pipeline.queue import QueuePosition
 from evolink_studio.generations.presenters.cards import Card, present_card, present_progress
 from evolink_studio.generations.presenters.poll_schedule import choose_poll_seconds
 from evolink_studio.generations.presenters.quotes import build_key_rejected_text
+from evolink_studio.generations.presenters.stage import StageCard, Take, present_stage_card
+from evolink_studio.generations.states import State
 from evolink_studio.generations.usage_report import get_spending
 
 
@@ -42,6 +52,7 @@ class Poller:
 
     url: str
     token: str
+    selected_id: int | None
     ask_after_seconds: str
 
 
@@ -86,6 +97,7 @@ def build_poller(user: User, selected_id: int | None, feed: FeedState, now: date
     return Poller(
         url=f"{get_live_path()}?since={token}&show={selected_id or ''}&for={user.pk}",
         token=str(token),
+        selected_id=selected_id,
         ask_after_seconds=choose_poll_seconds(feed.watched, now),
     )
 
@@ -110,11 +122,66 @@ def build_banners(account: ProviderAccount, feed: FeedState, now: datetime) -> l
 
 
 @dataclass(frozen=True)
+class QueueStrip:
+    """What is in the making: `text` counts it, "" when there is nothing.
+
+    `waiting_count` can be cancelled in one press. `all_url` leads to the list of all, where the
+    rail does not show them all; else "".
+    """
+
+    text: str
+    waiting_count: int
+    all_url: str
+
+    @property
+    def cancel_text(self) -> str:
+        return ngettext(
+            "Cancel the one that waits", "Cancel all {n} that wait", self.waiting_count
+        ).format(n=self.waiting_count)
+
+
+def build_queue_strip(user: User, feed: FeedState) -> QueueStrip:
+    """The strip above the rail. No query, but one where somebody has very much in the making."""
+    if len(feed.watched) < MAX_WATCHED:
+        counts = Counter(task.state for task in feed.watched)
+    else:
+        counts = Counter(queries.count_live_states(user))
+    waiting_count = counts.pop(State.QUEUED, 0)
+    running_count = counts.total()
+    parts = []
+    if running_count:
+        parts.append(ngettext("{n} running", "{n} running", running_count).format(n=running_count))
+    if waiting_count:
+        parts.append(ngettext("{n} waiting", "{n} waiting", waiting_count).format(n=waiting_count))
+    has_more = running_count + waiting_count > queries.LIVE_LIMIT
+    return QueueStrip(
+        text=" · ".join(parts),
+        waiting_count=waiting_count,
+        all_url=f"{reverse('films')}?of=making" if has_more else "",
+    )
+
+
+@dataclass(frozen=True)
+class TakeGroup:
+    """The takes of one press as one entry of the rail; it stands where its first one would."""
+
+    batch_id: int
+    prompt: str
+    order: str
+    show_url: str
+    first_id: int
+    takes: tuple[Take, ...]
+
+
+RailEntry = Card | TakeGroup
+
+
+@dataclass(frozen=True)
 class Workspace:
     """The selected card and the others; `selected_card` is None without a generation."""
 
-    selected_card: Card | None
-    cards: list[Card]
+    selected_card: StageCard | None
+    entries: list[RailEntry]
 
     @property
     def selected_id(self) -> int | None:
@@ -128,36 +195,52 @@ class RenderedList:
     version: int
     card_ids: Sequence[int]
 
-    def find_missing(self, rows: Sequence[Generation]) -> list[Generation] | None:
-        """The rows to put before the list so that it shows `rows`; None if that is not enough."""
-        missing_rows = [row for row in rows if row.pk not in self.card_ids]
-        wanted_ids = [row.pk for row in rows]
-        remaining_ids = [pk for pk in self.card_ids if pk in wanted_ids]
-        expected_ids = [row.pk for row in missing_rows] + remaining_ids
-        return missing_rows if wanted_ids == expected_ids else None
-
 
 def build_workspace(user: User, *, selected_id: int | None, now: datetime) -> Workspace:
-    """The newest generations, with `selected_id` selected, else the newest.
+    """What is live and what ended last, with `selected_id` selected, else the newest.
 
     Raises Http404 for a foreign `selected_id`.
     """
-    selected_row, listed_rows = _load_rows(user, selected_id)
-    positions = queries.get_queue_positions_for(
-        user, [selected_row, *listed_rows] if selected_row else listed_rows
+    rows = _load_rows(user, selected_id)
+    positions = queries.get_queue_positions_for(user, rows.all_rows)
+    selected_card = (
+        present_stage_card(user, rows.selected, now=now, positions=positions)
+        if rows.selected
+        else None
     )
-    return Workspace(
-        selected_card=present_card(selected_row, now=now, positions=positions)
-        if selected_row
-        else None,
-        cards=[present_card(row, now=now, positions=positions) for row in listed_rows],
-    )
+    entries = _present_entries(rows.listed, rows.take_ids, now=now, positions=positions)
+    return Workspace(selected_card, entries)
 
 
-def _load_rows(user: User, selected_id: int | None) -> tuple[Generation | None, list[Generation]]:
+@dataclass(frozen=True)
+class WorkspaceRows:
+    """The selected row and those of the rail, in which the takes of its own press do not stand.
+
+    `take_ids`: of the batches among them that are takes, the generations by batch, in their order.
+    """
+
+    selected: Generation | None
+    listed: list[Generation]
+    take_ids: Mapping[int, Sequence[int]]
+
+    @property
+    def all_rows(self) -> list[Generation]:
+        return [self.selected, *self.listed] if self.selected else self.listed
+
+
+def _load_rows(user: User, selected_id: int | None) -> WorkspaceRows:
     rows = queries.list_recent_generations(user)
     selected_row = _select_row(user, rows, selected_id)
-    return selected_row, [row for row in rows if selected_row is None or row.pk != selected_row.pk]
+    batch_ids = {row.batch_id for row in (*rows, selected_row) if row and row.batch_id}
+    take_ids = queries.list_take_ids(batch_ids)
+    staged_ids = {selected_row.pk, *_find_take_ids(selected_row, take_ids)} if selected_row else ()
+    return WorkspaceRows(selected_row, [row for row in rows if row.pk not in staged_ids], take_ids)
+
+
+def _find_take_ids(row: Generation, take_ids: Mapping[int, Sequence[int]]) -> Sequence[int]:
+    """All takes of the press of this row; () if it was no press of several."""
+    ids = take_ids.get(row.batch_id, ()) if row.batch_id else ()
+    return ids if len(ids) > 1 else ()
 
 
 def _select_row(user: User, rows: list[Generation], selected_id: int | None) -> Generation | None:
@@ -166,7 +249,47 @@ def _select_row(user: User, rows: list[Generation], selected_id: int | None) -> 
             return row
     if selected_id is not None:
         return queries.get_generation_or_404(user, selected_id)
-    return rows[0] if rows else None
+    return max(rows, key=lambda row: (row.created_at, row.pk), default=None)
+
+
+def _present_entries(
+    rows: Sequence[Generation],
+    take_ids: Mapping[int, Sequence[int]],
+    *,
+    now: datetime,
+    positions: Mapping[int, QueuePosition],
+) -> list[RailEntry]:
+    """The rows as cards, takes of one press as one entry where the first of them stands."""
+    entries: list[RailEntry] = []
+    grouped_ids: set[int] = set()
+    for row in rows:
+        ids = _find_take_ids(row, take_ids)
+        if not ids:
+            entries.append(present_card(row, now=now, positions=positions))
+        elif row.pk not in grouped_ids:
+            grouped_ids.update(ids)
+            entries.append(_present_group(row, [one for one in rows if one.pk in ids], ids, now))
+    return entries
+
+
+def _present_group(
+    first_row: Generation, rows: Sequence[Generation], take_ids: Sequence[int], now: datetime
+) -> TakeGroup:
+    card = present_card(first_row, now=now)
+    takes = [_present_take(row, take_ids, now) for row in rows]
+    return TakeGroup(
+        batch_id=first_row.batch_id or 0,
+        prompt=card.prompt or card.model_label,
+        order=card.order,
+        show_url=card.show_url,
+        first_id=card.id,
+        takes=tuple(sorted(takes, key=lambda take: take.number)),
+    )
+
+
+def _present_take(row: Generation, take_ids: Sequence[int], now: datetime) -> Take:
+    number = take_ids.index(row.pk) + 1
+    return Take(present_card(row, now=now), number, is_selected=False)
 
 
 def build_changed_fragments(
@@ -174,31 +297,43 @@ def build_changed_fragments(
     rows: Sequence[Generation],
     *,
     since: FeedToken,
+    feed: FeedState,
     selected_id: int | None,
     steady_bar_ids: Container[int | None],
     now: datetime,
 ) -> dict[str, object]:
     """What to render of changed rows on a page with `selected_id` selected.
 
-    A row in `steady_bar_ids` that is still steady needs only its progress bar. Bars and changed
-    cards come as pairs with `is_selected`.
+    A row in `steady_bar_ids` that is still steady needs only its progress bar; bars come as pairs
+    with `is_selected`. The strip comes with any other change.
     """
     positions = queries.get_queue_positions_for(user, rows)
-    progress_bars, changed_cards, new_cards = [], [], []
+    take_ids = queries.list_take_ids({row.batch_id for row in rows if row.batch_id})
+    progress_bars, changed_cards, changed_takes, new_rows = [], [], [], []
+    selected_card = None
     for row in rows:
         is_selected = row.pk == selected_id
         progress_bar = present_progress(row, now=now) if row.pk in steady_bar_ids else None
         if progress_bar and progress_bar.is_steady:
             progress_bars.append((progress_bar, is_selected))
         elif row.created_version > since.version:
-            new_cards.append(present_card(row, now=now, positions=positions))
+            new_rows.append(row)
+        elif is_selected:
+            selected_card = present_stage_card(user, row, now=now, positions=positions)
+        elif ids := _find_take_ids(row, take_ids):
+            changed_takes.append(_present_take(row, ids, now))
         else:
-            changed_cards.append((present_card(row, now=now, positions=positions), is_selected))
-    return {
+            changed_cards.append(present_card(row, now=now, positions=positions))
+    fragments: dict[str, object] = {
         "progress_bars": progress_bars,
+        "changed_stage_card": selected_card,
         "changed_cards": changed_cards,
-        "new_cards": new_cards,
+        "changed_takes": changed_takes,
+        "new_entries": _present_entries(new_rows, take_ids, now=now, positions=positions),
     }
+    if any(value for name, value in fragments.items() if name != "progress_bars"):
+        fragments["strip"] = build_queue_strip(user, feed)
+    return fragments
 
 
 def build_changed_header(
@@ -231,7 +366,8 @@ def build_workspace_context(
     workspace = build_workspace(user, selected_id=selected_id, now=now)
     return {
         "selected_card": workspace.selected_card,
-        "cards": workspace.cards,
+        "entries": workspace.entries,
+        "strip": build_queue_strip(user, feed),
         "poller": build_poller(user, workspace.selected_id, feed, now),
         **_header_context(user, feed, account, now),
     }
@@ -247,37 +383,33 @@ def build_after_submit_context(
 ) -> dict[str, object]:
     """What to render after a submission: of the card list only what changed.
 
-    The whole workspace if `rendered_list` is None or the list changed beyond its beginning.
+    The whole workspace if `rendered_list` is None, or the selected card stands in it, or takes of
+    one press make room for others.
     """
     feed = get_feed_state(user, get_provider_key())
-    selected_row, listed_rows = _load_rows(user, selected_id)
-    missing_rows = rendered_list.find_missing(listed_rows) if rendered_list else None
+    rows = _load_rows(user, selected_id)
     if (
         rendered_list is None
-        or selected_row is None
-        or missing_rows is None
-        or selected_row.pk in rendered_list.card_ids
+        or rows.selected is None
+        or rows.selected.pk in rendered_list.card_ids
+        or any(_find_take_ids(row, rows.take_ids) for row in rows.all_rows)
     ):
         return build_workspace_context(user, selected_id=selected_id, account=account, now=now)
+    missing_rows = [row for row in rows.listed if row.pk not in rendered_list.card_ids]
     changed_rows = [
         row
-        for row in listed_rows
-        if row in missing_rows or row.changed_version > rendered_list.version
+        for row in rows.listed
+        if row not in missing_rows and row.changed_version > rendered_list.version
     ]
-    positions = queries.get_queue_positions_for(user, [selected_row, *changed_rows])
-    listed_ids = {row.pk for row in listed_rows}
+    positions = queries.get_queue_positions_for(user, [rows.selected, *missing_rows, *changed_rows])
+    listed_ids = {row.pk for row in rows.listed}
     return {
-        "selected_card": present_card(selected_row, now=now, positions=positions),
-        "changed_cards": [
-            present_card(row, now=now, positions=positions)
-            for row in changed_rows
-            if row not in missing_rows
-        ],
-        "missing_cards": [
-            present_card(row, now=now, positions=positions) for row in reversed(missing_rows)
-        ],
+        "selected_card": present_stage_card(user, rows.selected, now=now, positions=positions),
+        "changed_cards": [present_card(row, now=now, positions=positions) for row in changed_rows],
+        "missing_cards": [present_card(row, now=now, positions=positions) for row in missing_rows],
         "removed_ids": [pk for pk in rendered_list.card_ids if pk not in listed_ids],
-        "poller": build_poller(user, selected_row.pk, feed, now),
+        "strip": build_queue_strip(user, feed),
+        "poller": build_poller(user, rows.selected.pk, feed, now),
         "is_partial": True,
         **_header_context(user, feed, account, now),
     }

@@ -180,6 +180,7 @@ def _render_changes(
             request.user,
             list_changes_since(request.user, feed, since.version),
             since=since,
+            feed=feed,
             selected_id=selected_id,
             steady_bar_ids=_steady_bar_ids(request),
             now=now,
@@ -188,7 +189,7 @@ def _render_changes(
     }
     header = build_changed_header(request.user, since=since, feed=feed, now=now)
     # A progress bar needs nothing of what other fragments find in every context.
-    needs_request = bool(header or context["changed_cards"] or context["new_cards"])
+    needs_request = bool(header or "strip" in context)
     content = render_to_string(
         "generations/_poll_response.html", context | header, request if needs_request else None
     )
