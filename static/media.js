@@ -31,7 +31,7 @@ function showPageAlert(text) {
 }
 /** Why no control of the page takes a file. */
 function explainNoRoom() {
-  const reason = document.querySelector("[data-media][data-disabled] > .disabled-reason")?.textContent;
+  const reason = document.querySelector("[data-media][data-disabled] .disabled-reason")?.textContent;
   return listControls().length ? (reason ?? messages.mediaFull) : messages.noMediaControl;
 }
 
@@ -224,7 +224,7 @@ function uploadFiles(control, files) {
   announceEdit();
   showPageAlert("");
   clearErrors(control);
-  if (room < 1) return addError(control, control.querySelector(":scope > .disabled-reason")?.textContent ?? messages.mediaFull ?? "");
+  if (room < 1) return addError(control, control.querySelector(".disabled-reason")?.textContent ?? messages.mediaFull ?? "");
   const names = all.slice(room).map(({ name }) => name);
   if (names.length) addError(control, (messages.mediaLeftOut ?? "{names}").replace("{names}", names.join(", ")));
   for (const file of all.slice(0, room)) uploadFile(control, file, all.length > 1);
@@ -408,23 +408,121 @@ function removeItem(button) {
   triggerRefresh(control);
 }
 
+/** @param {HTMLElement} item @returns {HTMLInputElement | null} */
+const getCheckbox = (item) => item.querySelector("[type=checkbox]");
+/** @param {Element | null | undefined} control */
+const listItems = (control) => /** @type {HTMLElement[]} */ ([...(control?.querySelectorAll("[data-media-item]") ?? [])]);
+
+/**
+ * Puts a file before another one, or last, in a control of its kind. Where there is no room, the one that
+ * stands there takes its place. The form sends the files in the order in which they stand.
+ * @param {HTMLElement} item @param {HTMLElement} control @param {HTMLElement | null} before
+ * @returns {boolean} whether it moved
+ */
+function placeItem(item, control, before) {
+  const origin = closestControl(item);
+  const checkbox = getCheckbox(item);
+  if (!origin || !checkbox || before === item) return false;
+  const isElsewhere = control !== origin;
+  if (isElsewhere && (control.hasAttribute("data-disabled") || control.dataset.mediaKind !== origin.dataset.mediaKind)) return false;
+  if (!isElsewhere && item.nextElementSibling === before) return false;
+  let next = before;
+  if (isElsewhere && countRoom(control) < 1) {
+    const other = before ?? listItems(control).at(-1);
+    const otherCheckbox = other && getCheckbox(other);
+    if (!other || !otherCheckbox) return false;
+    next = /** @type {HTMLElement | null} */ (other.nextElementSibling);
+    item.before(other);
+    otherCheckbox.name = checkbox.name;
+  }
+  checkbox.name = control.dataset.media ?? "";
+  control.querySelector("[data-media-items]")?.insertBefore(item, next);
+  announceEdit();
+  for (const changed of [origin, control]) clearErrors(changed);
+  triggerRefresh(control);
+  return true;
+}
+
+/** One place on or back; from the last place of a control to the next control, and the other way. @param {HTMLElement} item @param {boolean} isForward */
+function stepItem(item, isForward) {
+  const control = closestControl(item);
+  if (!control) return;
+  const items = listItems(control);
+  const neighbour = items[items.indexOf(item) + (isForward ? 1 : -1)];
+  const controls = listControls();
+  const otherControl = controls[controls.indexOf(control) + (isForward ? 1 : -1)];
+  const square = () => /** @type {HTMLElement | null} */ (item.querySelector(".media-item-square"))?.focus();
+  if (neighbour) placeItem(item, control, isForward ? (items[items.indexOf(item) + 2] ?? null) : neighbour);
+  else if (otherControl) placeItem(item, otherControl, isForward ? (listItems(otherControl)[0] ?? null) : null);
+  square();
+}
+
 /** @param {HTMLElement} button */
 function moveItem(button) {
-  const item = button.closest("[data-media-item]");
-  const other = button.dataset.move === "up" ? item?.previousElementSibling : item?.nextElementSibling;
-  if (!item || !other) return;
-  announceEdit();
-  if (button.dataset.move === "up") other.before(item);
-  else other.after(item);
-  button.focus();
-  triggerRefresh(item);
+  const item = /** @type {HTMLElement | null} */ (button.closest("[data-media-item]"));
+  if (item) stepItem(item, button.dataset.move === "down");
 }
+
+document.addEventListener("keydown", (event) => {
+  const square = event.target instanceof Element && event.target.closest(".media-item-square");
+  if (!square || !event.altKey || !["ArrowLeft", "ArrowRight"].includes(event.key)) return;
+  event.preventDefault();
+  const isForward = (event.key === "ArrowRight") === (getComputedStyle(square).direction === "ltr");
+  stepItem(/** @type {HTMLElement} */ (square.closest("[data-media-item]")), isForward);
+});
+
+/** The file of this form that is dragged. @type {HTMLElement | null} */
+let draggedItem = null;
+
+/** Where a dragged file would go. @param {DragEvent} event @returns {{control: HTMLElement, before: HTMLElement | null, over: HTMLElement | null} | null} */
+function findDropPlace(event) {
+  const control = closestControl(event.target);
+  if (!draggedItem || !control || control.dataset.mediaKind !== closestControl(draggedItem)?.dataset.mediaKind) return null;
+  const over = event.target instanceof Element ? /** @type {HTMLElement | null} */ (event.target.closest("[data-media-item]")) : null;
+  if (!over) return { control, before: null, over };
+  const { left, width } = over.getBoundingClientRect();
+  const isAfter = event.clientX > left + width / 2 === (getComputedStyle(over).direction === "ltr");
+  return { control, before: isAfter ? /** @type {HTMLElement | null} */ (over.nextElementSibling) : over, over };
+}
+function clearDropMarks() {
+  for (const marked of document.querySelectorAll("[data-drop]")) marked.removeAttribute("data-drop");
+}
+document.addEventListener("dragstart", (event) => {
+  draggedItem = event.target instanceof Element ? event.target.closest("[data-media-item]") : null;
+  if (!draggedItem || !event.dataTransfer) return;
+  draggedItem.setAttribute("data-dragged", "");
+  event.dataTransfer.effectAllowed = "move";
+});
+document.addEventListener("dragover", (event) => {
+  if (!draggedItem) return;
+  clearDropMarks();
+  markDropTarget(null);
+  const place = findDropPlace(event);
+  if (!place) return;
+  event.preventDefault();
+  if (place.over) place.over.setAttribute("data-drop", place.before === place.over ? "before" : "after");
+  else markDropTarget(place.control);
+});
+document.addEventListener("drop", (event) => {
+  const place = findDropPlace(event);
+  if (!draggedItem || !place) return;
+  event.preventDefault();
+  // A full slot gives up the picture on which the other is dropped.
+  const isFull = place.control !== closestControl(draggedItem) && countRoom(place.control) < 1;
+  placeItem(draggedItem, place.control, isFull ? place.over : place.before);
+});
+document.addEventListener("dragend", () => {
+  draggedItem?.removeAttribute("data-dragged");
+  draggedItem = null;
+  clearDropMarks();
+  markDropTarget(null);
+});
 
 /** Crops or converts a picture; the copy takes its place in the form. @param {HTMLElement} button */
 function editPicture(button) {
   const control = closestControl(button);
-  const item = button.closest("[data-media-item]");
-  const ref = /** @type {HTMLInputElement | null | undefined} */ (item?.querySelector("[type=checkbox]"))?.value;
+  const item = document.getElementById(button.dataset.item ?? "");
+  const ref = item && getCheckbox(item)?.value;
   if (!control || !ref) return;
   const [width, height] = (button.dataset.fit ?? "").split("x");
   /** @type {Record<string, string>} */

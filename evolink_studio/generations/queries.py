@@ -1,7 +1,7 @@
 """Reads for the pages. Each docstring says how many queries it makes."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache

@@ -74,12 +74,12 @@ DURATION = Param(
 )
 ASPECT_RATIO = Param(
     label=_("Aspect ratio"),
-    help=_("The shape of the video. Left open, EvoLink decides."),
+    help=_("The shape of the video. Automatic: EvoLink decides."),
     option_texts=ASPECT_RATIO_TEXTS,
 )
 QUALITY = Param(
     label=_("Quality"),
-    help=_("The resolution. Higher costs more. Left open, EvoLink decides."),
+    help=_("The resolution. Higher costs more. Automatic: EvoLink decides."),
     option_texts={
         "720p": ("720p", _("Cheaper; good for drafts and phones.")),
         "1080p": ("1080p", _("Full HD; costs more.")),

@@ -24,7 +24,7 @@ FRAME = Param(
 )
 ASPECT_RATIO = Param(
     label=_("Aspect ratio"),
-    help=_("Landscape or portrait. Left open, EvoLink decides."),
+    help=_("Landscape or portrait. Automatic: EvoLink decides."),
     option_texts=ASPECT_RATIO_TEXTS
     | {
         "1280x720": ("1280 × 720", _("Landscape, with the pixels named.")),

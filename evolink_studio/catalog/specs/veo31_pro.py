@@ -38,7 +38,7 @@ QUALITY = Param(
 GENERATION_TYPE = Param(
     label=_("Made from"),
     help=_(
-        "Left open, it follows from your pictures. "
+        "Automatic: it follows from your pictures. "
         "Choosing it yourself makes sure that they are used as you mean."
     ),
     option_texts={

@@ -11,11 +11,10 @@ from evolink_studio.catalog.fields import Control as Kind
 from evolink_studio.catalog.fields import Field
 from evolink_studio.catalog.media import MediaFile
 from evolink_studio.catalog.messages import FieldError, FieldNotice, Message
-from evolink_studio.catalog.parsing import INTEGER_PATTERN
 from evolink_studio.catalog.rules import DisabledOption, PixelSizes
 from evolink_studio.catalog.text import normalize_text
 from evolink_studio.core.formatting import format_size
-from evolink_studio.generations.forms.rows import list_row_positions
+from evolink_studio.generations.forms.rows import list_row_positions, sum_column
 from evolink_studio.library.models import Asset
 from evolink_studio.library.poster_urls import build_poster_urls
 
@@ -101,7 +100,10 @@ class MediaCheck:
 
 @dataclass(frozen=True)
 class MediaItem:
-    """A chosen file with its facts and checks. `suggested_edits`: (label, edit) pairs."""
+    """A chosen file with its facts and checks; `number` is its place in the control, from 1.
+
+    `suggested_edits`: (label, edit) pairs.
+    """
 
     ref: str
     asset_id: int
@@ -112,7 +114,18 @@ class MediaItem:
     file_size: str
     kind: str
     checks: tuple[MediaCheck, ...]
+    number: int
     suggested_edits: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The number of the file as a text."""
+        return str(self.asset_id)
+
+    @property
+    def verdict(self) -> str:
+        """good, warn or bad."""
+        return self.checks[0].verdict
 
 
 def build_media_items(param: Field, value: object, context: FormContext) -> tuple[MediaItem, ...]:
@@ -149,6 +162,7 @@ def _build_media_item(
         checks=tuple(MediaCheck("bad", text) for text in select(context.field_errors))
         or tuple(MediaCheck("warn", text) for text in select(context.field_notices))
         or (MediaCheck("good", gettext("Fits this model")),),
+        number=position + 1,
         suggested_edits=_suggest_edits(param, media, context),
     )
 
@@ -209,7 +223,10 @@ class ControlRow:
 
 @dataclass(frozen=True)
 class FormControl:
-    """One control. `kind` selects its template; `value` is what was typed, else the default."""
+    """One control. `kind` selects its template; `value` is what was typed, else the default.
+
+    `total_offer` names the length that the rows add up to; "" unless it can be taken over.
+    """
 
     name: str
     id: str
@@ -238,6 +255,7 @@ class FormControl:
     accept: str = ""
     accept_summary: str = ""
     total_text: str = ""
+    total_offer: str = ""
     add_label: str = ""
     is_advanced: bool = False
 
@@ -257,6 +275,26 @@ class FormControl:
     @property
     def help_id(self) -> str:
         return f"{self.id}-help"
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether it is a list that does not count now and holds nothing."""
+        return bool(self.disabled_reason) and self.kind == Kind.ROWS and not self.rows
+
+    @property
+    def explained_choices(self) -> list["FormChoice"]:
+        """The options that have a help text."""
+        return [choice for choice in self.choices if choice.help]
+
+    @property
+    def checked_choice(self) -> "FormChoice | None":
+        """The option that is chosen; None without one."""
+        return next((choice for choice in self.choices if choice.is_checked), None)
+
+    @property
+    def troubled_items(self) -> list[MediaItem]:
+        """Files that do not fit, or perhaps not."""
+        return [item for item in self.media_items if item.checks[0].verdict != "good"]
 
 
 def build_control(param: Field, context: FormContext) -> FormControl:
@@ -312,7 +350,7 @@ def _build_choices(
         options = [(value, gettext(label), "") for value, label in SWITCH_OPTIONS]
         current = {"on": "true", "off": "false"}.get(current, current or "false")
     elif options and param.default is None and not param.is_required:
-        options.insert(0, ("", gettext("Left open"), ""))
+        options.insert(0, ("", gettext("Automatic"), ""))
     return tuple(
         FormChoice(
             id=f"field-{param.name}-{number}",
@@ -389,6 +427,5 @@ def _total_seconds_text(value: object, duration: str) -> str:
     rows = [row for row in as_list(value) if isinstance(row, Mapping)]
     if not rows:
         return ""
-    seconds = [to_form_value(row.get("duration")).strip() for row in rows]
-    total = sum(int(text) for text in seconds if INTEGER_PATTERN.fullmatch(text))
+    total = sum_column(rows, "duration")
     return gettext("{sum} of {total} s").format(sum=total, total=duration)

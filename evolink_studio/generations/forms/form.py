@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -26,11 +27,19 @@ from evolink_studio.generations.forms.resting import (
     dump_resting,
     wake_resting,
 )
-from evolink_studio.generations.forms.rows import is_filled_in
+from evolink_studio.generations.forms.rows import find_offered_total, is_filled_in
 from evolink_studio.generations.params import FormData
 from evolink_studio.generations.presenters.quotes import PriceQuote
 
 SWAP_FRAMES_ACTION = "frames:swap"
+
+
+@dataclass(frozen=True)
+class ControlGroup:
+    """Controls that stand in one row: pictures that follow each other, else a single control."""
+
+    is_media: bool
+    controls: tuple[FormControl, ...]
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,19 @@ class GenerationForm:
     resting_text: str = ""
     page_keys: tuple[uuid.UUID, ...] = ()
     swap_control: str = ""
+
+    @property
+    def main_groups(self) -> list[ControlGroup]:
+        """The main controls, with those for files that follow each other together."""
+        groups = []
+        for is_media, controls in groupby(
+            self.main_controls, lambda control: control.kind == Kind.MEDIA
+        ):
+            if is_media:
+                groups.append(ControlGroup(is_media=True, controls=tuple(controls)))
+            else:
+                groups.extend(ControlGroup(is_media=False, controls=(c,)) for c in controls)
+        return groups
 
     @property
     def is_advanced_open(self) -> bool:
@@ -105,7 +127,12 @@ def build_form(
         required_fields=evaluation.required_fields,
         required_sizes=evaluation.required_sizes,
     )
-    controls = [build_control(field, context) for field in spec.fields]
+    controls = [
+        replace(
+            build_control(field, context), total_offer=_offer_total(spec, evaluation, field.name)
+        )
+        for field in spec.fields
+    ]
     frame_fields = _frame_fields(spec)
     return GenerationForm(
         model_id=spec.id,
@@ -134,6 +161,12 @@ def build_form(
         if frame_fields and all(form_data.values.get(name) for name in frame_fields)
         else "",
     )
+
+
+def _offer_total(spec: ModelSpec, evaluation: FormEvaluation, name: str) -> str:
+    """The words of the button that sets the length to what the rows add up to; "" without one."""
+    total = find_offered_total(spec, evaluation, name)
+    return "" if total is None else _("Set the length to {sum} s").format(sum=total)
 
 
 def swap_frames(spec: ModelSpec, values: dict[str, object], command: str) -> None:

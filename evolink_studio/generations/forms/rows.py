@@ -1,18 +1,25 @@
-"""Rows of a list control: adding, removing and moving them, and which are filled in."""
+"""Rows of a list control: adding, removing and moving them, which are filled in, what they add up
+to."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
-from evolink_studio.catalog.fields import Control
+from evolink_studio.catalog.fields import Control, Field
 from evolink_studio.catalog.messages import FieldError
-from evolink_studio.catalog.spec import ModelSpec
+from evolink_studio.catalog.parsing import INTEGER_PATTERN
+from evolink_studio.catalog.rules import SumEquals
+from evolink_studio.catalog.spec import FormEvaluation, ModelSpec
 from evolink_studio.catalog.text import is_visible
 
 Rows = list[object]
+TAKE_TOTAL = "total"
 
 
 def edit_rows(spec: ModelSpec, values: dict[str, object], command: str) -> None:
-    """Carry out `<param>:add` or `<param>:remove|up|down:<row>`; anything else changes nothing."""
+    """Carry out `<param>:add`, `<param>:remove|up|down:<row>` or `<param>:total`, which sets the
+    length to what the rows add up to; anything else changes nothing."""
     name, _, remainder = command.partition(":")
+    if remainder == TAKE_TOTAL:
+        return _take_total(spec, values, name)
     action, _, number = remainder.partition(":")
     list_fields = {field.name for field in spec.fields if field.control is Control.ROWS}
     if name not in list_fields or action not in _ACTIONS:
@@ -22,6 +29,76 @@ def edit_rows(spec: ModelSpec, values: dict[str, object], command: str) -> None:
     index = int(number) if number.isdecimal() and len(number) < 4 else len(rows)
     _ACTIONS[action](rows, index)
     values[name] = rows
+
+
+def _take_total(spec: ModelSpec, values: dict[str, object], name: str) -> None:
+    rule = _find_sum_rule(spec, name)
+    total = find_offered_total(spec, spec.evaluate(values), name)
+    if rule is not None and total is not None:
+        values[rule.total_field] = str(total)
+
+
+def find_offered_total(spec: ModelSpec, evaluation: FormEvaluation, name: str) -> int | None:
+    """The sum of the rows, if the total is another number and may be this one; else None."""
+    rule = _find_sum_rule(spec, name)
+    if rule is None or name in evaluation.ignored_fields:
+        return None
+    total = sum_column(evaluation.raw.get(name), rule.column)
+    field = spec.get_field(rule.total_field)
+    is_within = (field.minimum or 0) <= total <= (field.maximum or total)
+    if not total or not is_within or total == evaluation.values.get(rule.total_field):
+        return None
+    return total if spec.allows_value(evaluation, rule.total_field, str(total)) else None
+
+
+def sum_column(rows: object, column: str) -> int:
+    """The sum of the whole numbers in one column of rows; what is no number counts nothing."""
+    cells = (
+        [row.get(column) for row in rows if isinstance(row, Mapping)]
+        if isinstance(rows, list)
+        else []
+    )
+    texts = [str(cell).strip() for cell in cells if cell is not None]
+    return sum(int(text) for text in texts if INTEGER_PATTERN.fullmatch(text))
+
+
+def _find_sum_rule(spec: ModelSpec, name: str) -> SumEquals | None:
+    return next(
+        (rule for rule in spec.rules if isinstance(rule, SumEquals) and rule.field == name), None
+    )
+
+
+def begin_rows(spec: ModelSpec, values: dict[str, object], sent_names: Container[str]) -> None:
+    """Fill the first row of a list that has just come into use from the prompt that now rests.
+
+    `sent_names`: the names of everything in the form as it was sent. A list of which it had rows
+    was in use before: there an empty row is meant. The prompt stays where it is.
+    """
+    evaluation = spec.evaluate(values)
+    prompts = [
+        text
+        for field in spec.fields
+        if field.control is Control.PROMPT
+        and field.name in evaluation.ignored_fields
+        and isinstance(text := values.get(field.name), str)
+        and is_visible(text)
+    ]
+    if not prompts:
+        return
+    for field in spec.fields:
+        column = next((c for c in field.columns if c.control is Control.PROMPT), None)
+        if column is None or field.name not in evaluation.required_fields or values.get(field.name):
+            continue
+        if f"{field.name}-0-{column.name}" in sent_names:
+            continue
+        values[field.name] = [{column.name: prompts[0], **_whole_length(spec, evaluation, field)}]
+
+
+def _whole_length(spec: ModelSpec, evaluation: FormEvaluation, field: Field) -> dict[str, object]:
+    """The cell that lets a single row last as long as the whole; {} where rows have no length."""
+    rule = _find_sum_rule(spec, field.name)
+    total = evaluation.values.get(rule.total_field) if rule else None
+    return {rule.column: str(total)} if rule and total is not None else {}
 
 
 def _add_row(rows: Rows, index: int) -> None:

@@ -45,7 +45,7 @@ from evolink_studio.generations.forms.parsing import (
     parse_form,
 )
 from evolink_studio.generations.forms.resting import RESTING_NAME, parse_resting
-from evolink_studio.generations.forms.rows import edit_rows
+from evolink_studio.generations.forms.rows import begin_rows, edit_rows
 from evolink_studio.generations.models import UNNAMED_PAGE, Generation
 from evolink_studio.generations.params import FormData, serialize_params
 from evolink_studio.generations.presenters import model_picker
@@ -116,6 +116,7 @@ def refresh(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     now = timezone.now()
     form_data = _parse_form_data(request, spec, now)
     command = request.POST.get("_do", "")
+    begin_rows(spec, form_data.values, request.POST)
     edit_rows(spec, form_data.values, command)
     swap_frames(spec, form_data.values, command)
     _save_draft(request, spec, form_data, now)

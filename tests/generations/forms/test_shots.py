@@ -20,10 +20,57 @@ def shot_fields(number, prompt="", duration="") -> dict[str, str]:
     return {f"shots-{number}-prompt": prompt, f"shots-{number}-duration": duration}
 
 
+def read_shots(page) -> list[tuple[object, object]]:
+    return [
+        (page.control_value(f"shots-{n}-prompt"), page.control_value(f"shots-{n}-duration"))
+        for n in range(6)
+        if page.find_controls(f"shots-{n}-prompt")
+    ]
+
+
 def test_switching_shots_on_shows_the_first_one_at_once(ada_client):
-    page = refresh_form(ada_client, {})
-    assert page.control_value("shots-0-prompt") == ""
+    page = refresh_form(ada_client, {"prompt": ""})
+    assert read_shots(page) == [("", "")]
     assert page.error_texts() == {}
+
+
+def test_switching_shots_on_begins_with_the_prompt_which_stays(ada_client):
+    page = refresh_form(ada_client, {"prompt": "A door opens", "duration": "7"})
+    assert read_shots(page) == [("A door opens", "7")]
+    assert page.control_value("prompt") == "A door opens"
+    assert page.error_texts() == {}
+
+
+@pytest.mark.parametrize(
+    "rows", [shot_fields(0), shot_fields(0, "Own words", "2"), {"multi_shot": "false"}]
+)
+def test_the_prompt_goes_into_no_list_that_is_in_use_or_switched_off(ada_client, rows):
+    page = refresh_form(ada_client, {"prompt": "A door opens", **rows})
+    shots = [prompt for prompt, _seconds in read_shots(page)]
+    assert "A door opens" not in shots
+    assert page.control_value("prompt") == "A door opens"
+
+
+def find_total_buttons(page) -> list[str]:
+    buttons = [b for b in page.find_all("button") if b.get("value") == "shots:total"]
+    return ["".join(button.itertext()).strip() for button in buttons]
+
+
+def test_one_press_sets_the_length_to_what_the_shots_add_up_to(ada_client):
+    shots = {**shot_fields(0, "A door", "4"), **shot_fields(1, "opens", "5")}
+    assert find_total_buttons(refresh_form(ada_client, shots)) == ["Set the length to 9 s"]
+    page = refresh_form(ada_client, {**shots, "_do": "shots:total"})
+    assert page.control_value("duration") == "9"
+    assert find_total_buttons(page) == []
+    assert page.error_texts() == {}
+
+
+@pytest.mark.parametrize("seconds", ["1", "15", "x", ""])
+def test_a_length_that_the_model_does_not_take_is_not_offered(ada_client, seconds):
+    shots = {**shot_fields(0, "A door", "1"), **shot_fields(1, "opens", seconds)}
+    assert find_total_buttons(refresh_form(ada_client, shots)) == []
+    page = refresh_form(ada_client, {**shots, "duration": "7", "_do": "shots:total"})
+    assert page.control_value("duration") == "7"
 
 
 def test_adding_to_the_first_empty_shot_gives_two(ada_client):
