@@ -98,6 +98,7 @@ ACCESS_TABLE = {
     "account_reset_password": AccessRow(get=200, is_public=True),
     "account_reauthenticate": AccessRow(get=200, post=200),
     "preferences": AccessRow(get=200, post=302, data={"language": "de", "theme": "dark"}),
+    "month": AccessRow(get=200, post=302, data={"credits_limit": "20"}),
     "end_sessions": AccessRow(post=302),
     "welcome": AccessRow(get=410, post=410, args=("token",), is_public=True),
     "healthz": AccessRow(get=200, is_public=True),

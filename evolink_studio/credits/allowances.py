@@ -21,6 +21,7 @@ from evolink_studio.credits.exceptions import (
     SharingScope,
 )
 from evolink_studio.credits.models import Allowance
+from evolink_studio.credits.periods import Period
 
 Number = TypeVar("Number", int, Decimal)
 
@@ -116,6 +117,21 @@ def find_per_generation_limit(allowances: Iterable[Allowance]) -> Decimal | None
     return _strictest_limit(allowance.max_credits_per_generation for allowance in allowances)
 
 
+def find_own_limit(allowances: Iterable[Allowance]) -> Decimal | None:
+    """The credits that the person set as their own limit; None without one."""
+    own_limits = (row.credits_limit for row in allowances if row.is_own_limit)
+    return _strictest_limit(own_limits)
+
+
+def find_granted_month_limit(allowances: Iterable[Allowance]) -> Decimal | None:
+    """The credits a month that a person was given, alone or with others; None without a limit."""
+    return _strictest_limit(
+        row.credits_limit
+        for row in allowances
+        if row.period == Period.MONTH and not row.is_own_limit
+    )
+
+
 def find_concurrency_limit(allowances: Iterable[Allowance]) -> int | None:
     """How many generations may be under way at once; None without a limit."""
     return _strictest_limit(allowance.max_concurrent for allowance in allowances)
@@ -123,6 +139,8 @@ def find_concurrency_limit(allowances: Iterable[Allowance]) -> int | None:
 
 def get_sharing_scope(allowance: Allowance) -> tuple[SharingScope, str]:
     """Who shares it, and the name of the group if it is one."""
+    if allowance.is_own_limit:
+        return SharingScope.SELF, ""
     if not allowance.is_shared:
         return SharingScope.OWN, ""
     return (
@@ -160,7 +178,7 @@ def _memberships_query(user_count: int) -> PreparedQuery:
 def _unknown_price_amount(
     allowances: Sequence[Allowance], model_id: str, max_credits: Decimal | None
 ) -> Decimal:
-    amounts = [allowance.unknown_price_credits for allowance in allowances]
+    amounts = [row.unknown_price_credits for row in allowances if not row.is_own_limit]
     known_amounts = [amount for amount in amounts if amount is not None]
     if len(known_amounts) < len(amounts):
         raise PriceUnknown(model_id=model_id)
@@ -168,10 +186,16 @@ def _unknown_price_amount(
 
 
 def _effective_allowances(candidates: Iterable[Allowance]) -> tuple[Allowance, ...]:
-    """Without the ones that give everybody an amount each, if a more personal one applies."""
+    """Without the ones that give everybody an amount each, if a more personal one applies.
+
+    None at all where there is only the limit that the person set.
+    """
     allowances = tuple(candidates)
+    granted = [allowance for allowance in allowances if not allowance.is_own_limit]
+    if not granted:
+        return ()
     has_personal = any(
-        not allowance.is_shared and not allowance.is_for_everybody for allowance in allowances
+        not allowance.is_shared and not allowance.is_for_everybody for allowance in granted
     )
     return tuple(
         allowance

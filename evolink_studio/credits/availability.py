@@ -231,11 +231,12 @@ def find_reached_thresholds(limit: Decimal | None, used: Decimal) -> tuple[int, 
 def _build_status(
     allowance: Allowance, balance: AllowanceBalance | None, now: datetime
 ) -> AllowanceStatus:
+    charged = balance.credits_charged if balance else ZERO_CREDITS
     return AllowanceStatus(
         allowance=allowance,
         limit=allowance.credits_limit,
         reserved=balance.credits_reserved if balance else ZERO_CREDITS,
-        charged=balance.credits_charged if balance else ZERO_CREDITS,
+        charged=charged + allowance.get_used_before(now),
         resets_at=get_period_end(allowance.period, allowance.current_period_start(now)),
     )
 

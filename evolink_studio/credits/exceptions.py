@@ -117,9 +117,10 @@ class GenerationLimitExceeded(SpendingDenied):
 
 
 class SharingScope(StrEnum):
-    """Who shares the credits of an allowance."""
+    """Who shares the credits of an allowance. SELF: nobody, it is the person's own limit."""
 
     OWN = "own"
+    SELF = "self"
     GROUP = "group"
     STUDIO = "studio"
 
@@ -144,6 +145,12 @@ class AllowanceExceeded(SpendingDenied):
         )
 
     @property
+    def contact_text(self) -> str:
+        if self.scope is SharingScope.SELF:
+            return _("You can change it under “Your month” in the account menu.")
+        return super().contact_text
+
+    @property
     def reset_text(self) -> str:
         if self.resets_at is None:
             return _("It does not refill by itself.")
@@ -153,6 +160,9 @@ class AllowanceExceeded(SpendingDenied):
 
 
 _REASON_BY_SCOPE = {
+    SharingScope.SELF: gettext_noop(
+        "This needs {needed} credits, and the limit that you set yourself has {available} left."
+    ),
     SharingScope.OWN: gettext_noop(
         "This needs {needed} credits, and your allowance has {available} left."
     ),

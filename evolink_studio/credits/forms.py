@@ -11,7 +11,7 @@ from unfold.widgets import (
 )
 
 from evolink_studio.catalog import SPECS
-from evolink_studio.credits.fields import CREDITS_DECIMALS, CREDITS_QUANTUM
+from evolink_studio.credits.fields import CREDITS_DECIMALS, CREDITS_QUANTUM, CreditsFormField
 from evolink_studio.credits.models import Allowance, RateCard
 from evolink_studio.credits.validators import find_factor_errors
 
@@ -96,6 +96,25 @@ class AllowanceForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
         ]
         if "model_ids" in self.fields and retired_choices:
             self.fields["model_ids"].choices = [*_model_choices(), *retired_choices]  # type: ignore[attr-defined]  # as above
+
+    def _get_validation_exclusions(self) -> set[str]:
+        """The form does not show `is_own_limit`, and the constraints of a person need it."""
+        exclusions: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]  # no type
+        return exclusions - {"is_own_limit"}
+
+
+class OwnLimitForm(forms.Form):
+    """What a person wants to spend at most in a month; empty: as much as they may."""
+
+    credits_limit = CreditsFormField(
+        label=_("At most this many credits a month"),
+        help_text=_("Empty: as much as you may. Films that are on their way are finished anyway."),
+        min_value=0,
+        max_value=1_000_000_000,
+        decimal_places=CREDITS_DECIMALS,
+        required=False,
+        widget=forms.NumberInput(attrs={"inputmode": "decimal", "class": "text-input"}),
+    )
 
 
 class AllowanceAmountForm(forms.ModelForm):  # type: ignore[type-arg]  # as above

@@ -61,11 +61,12 @@ def reserve_in_balance(
     check again if another transaction changed the row meanwhile. Raises InsufficientBalance.
     """
     balances = get_current_balance(allowance, user_id, now)
+    limit = allowance.get_limit(now)
     changes = {
         "credits_reserved": F("credits_reserved") + build_credits_value(amount),
-        "credits_limit": allowance.credits_limit,
+        "credits_limit": limit,
     }
-    sufficient_balances = _with_available(balances, allowance.credits_limit, amount)
+    sufficient_balances = _with_available(balances, limit, amount)
     if not sufficient_balances.update(**changes):
         ensure_balance(allowance, user_id, now)
         if not sufficient_balances.update(**changes):
@@ -93,7 +94,7 @@ def get_current_balance(
 def ensure_balance(allowance: Allowance, user_id: int, now: datetime) -> None:
     """Create the current balance if missing; waits for another transaction that creates it."""
     balance = AllowanceBalance(
-        **_balance_key(allowance, user_id, now), credits_limit=allowance.credits_limit
+        **_balance_key(allowance, user_id, now), credits_limit=allowance.get_limit(now)
     )
     AllowanceBalance.objects.bulk_create([balance], ignore_conflicts=True)
 
@@ -345,7 +346,7 @@ def _reserve_in_all(
         try:
             balance = reserve_in_balance(allowance, user.pk, amount, now)
         except InsufficientBalance as error:
-            raise _build_exceeded_error(allowance, error.balance, amount) from error
+            raise _build_exceeded_error(allowance, error.balance, amount, now) from error
         reservations.append(
             Reservation(generation_id=generation_id, balance=balance, credits=amount)
         )
@@ -365,12 +366,12 @@ def _reserve_in_all(
 
 
 def _build_exceeded_error(
-    allowance: Allowance, balance: AllowanceBalance, credits_needed: Decimal
+    allowance: Allowance, balance: AllowanceBalance, credits_needed: Decimal, now: datetime
 ) -> AllowanceExceeded:
     scope, group_name = get_sharing_scope(allowance)
     return AllowanceExceeded(
         available=max(
-            ZERO_CREDITS, (allowance.credits_limit or ZERO_CREDITS) - balance.credits_used
+            ZERO_CREDITS, (allowance.get_limit(now) or ZERO_CREDITS) - balance.credits_used
         ),
         credits_needed=credits_needed,
         resets_at=balance.resets_at,

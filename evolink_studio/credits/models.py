@@ -24,7 +24,8 @@ class Allowance(models.Model):
 
     - their own allowances, and those that their groups give each member;
     - only when there is none of these: those that everybody gets;
-    - always: the allowances that their groups share, and those that the whole studio shares.
+    - always: the allowances that their groups share, and those that the whole studio shares;
+    - always: the limit that the person set for themselves, which permits nothing by itself.
 
     A person to whom none applies may not spend at all.
     """
@@ -85,6 +86,15 @@ class Allowance(models.Model):
         validators=[MinValueValidator(0)],
         help_text=_("Credits; choose the worst case. Empty: such a generation is refused."),
     )
+    is_own_limit = models.BooleanField(
+        _("set by the person"),
+        default=False,
+        editable=False,
+        help_text=_("A limit of their own below what they may spend."),
+    )
+    # Credits of that month from before the limit was set: no balance counted them.
+    used_before = CreditsField(default=ZERO_CREDITS, editable=False)
+    used_before_month = models.DateField(null=True, editable=False)
     is_active = models.BooleanField(
         _("in force"),
         default=True,
@@ -106,8 +116,12 @@ class Allowance(models.Model):
                 name="shared_allowance_has_no_user",
                 violation_error_message=_("One person shares with nobody."),
             ),
+            models.CheckConstraint(
+                condition=Q(is_own_limit=False) | Q(user__isnull=False),
+                name="own_limit_has_a_user",
+            ),
             models.UniqueConstraint(
-                fields=["user", "period"],
+                fields=["user", "is_own_limit", "period"],
                 condition=Q(user__isnull=False),
                 name="one_allowance_per_user",
                 violation_error_message=_("This person has an allowance for this period already."),
@@ -132,6 +146,8 @@ class Allowance(models.Model):
     @property
     def holder_name(self) -> str:
         """The person, the group or "everybody", in the reader's language."""
+        if self.is_own_limit:
+            return _("{person} (own limit)").format(person=self.user)
         if self.user_id:
             return str(self.user)
         return str(self.group) if self.group_id else str(_("everybody"))
@@ -139,6 +155,17 @@ class Allowance(models.Model):
     @property
     def is_for_everybody(self) -> bool:
         return self.user_id is None and self.group_id is None
+
+    def get_used_before(self, now: datetime) -> Decimal:
+        """Credits of the present month that an own limit counts, though no balance does."""
+        is_that_month = self.used_before_month == get_period_start(Period.MONTH, now)
+        return self.used_before if is_that_month else ZERO_CREDITS
+
+    def get_limit(self, now: datetime) -> Decimal | None:
+        """What its current balance may hold, in credits; None without a limit."""
+        if self.credits_limit is None:
+            return None
+        return max(ZERO_CREDITS, self.credits_limit - self.get_used_before(now))
 
     def current_period_start(self, now: datetime) -> date:
         """The first day of the current period."""
@@ -219,7 +246,7 @@ class AllowanceBalance(models.Model):
         """The allowance's limit in the current period; for a past period, the limit of then."""
         current_period = (self.allowance.period, self.allowance.current_period_start(now))
         return (
-            self.allowance.credits_limit
+            self.allowance.get_limit(now)
             if current_period == (self.period, self.period_start)
             else self.credits_limit
         )

@@ -73,6 +73,8 @@ def build_allowance_lines(statuses: Iterable[AllowanceStatus]) -> list[Allowance
 
 def _line_title(status: AllowanceStatus) -> str:
     scope, group_name = get_sharing_scope(status.allowance)
+    if scope is SharingScope.SELF:
+        return _("The limit you set for this month")
     if scope is SharingScope.GROUP:
         return _("Shared by “{group}”").format(group=group_name)
     if scope is SharingScope.STUDIO:

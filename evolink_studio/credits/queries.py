@@ -131,5 +131,7 @@ def list_overdrawn_balances(*, now: datetime) -> QuerySet[AllowanceBalance]:
     is_overdrawn = (is_current & Q(used__gt=F("allowance__credits_limit"))) | (
         ~is_current & Q(used__gt=F("credits_limit"))
     )
-    balances = AllowanceBalance.objects.alias(used=credits_used).filter(is_overdrawn)
+    # What a person set for themselves is no matter of the studio's money.
+    given_balances = AllowanceBalance.objects.filter(allowance__is_own_limit=False)
+    balances = given_balances.alias(used=credits_used).filter(is_overdrawn)
     return balances.select_related("user", "allowance__group").order_by("-period_start", "pk")

@@ -8,9 +8,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from evolink_studio.accounts.models import User
 from evolink_studio.core.formatting import format_credits
+from evolink_studio.credits.allowances import find_granted_month_limit, get_applicable_allowances
 from evolink_studio.credits.availability import find_reached_thresholds
-from evolink_studio.credits.fields import to_credits
+from evolink_studio.credits.fields import ZERO_CREDITS, to_credits
 from evolink_studio.credits.models import (
     Allowance,
     AllowanceBalance,
@@ -18,7 +20,7 @@ from evolink_studio.credits.models import (
     BalanceReading,
     ProviderAccount,
 )
-from evolink_studio.credits.periods import build_current_period_filter
+from evolink_studio.credits.periods import Period, build_current_period_filter
 
 BALANCE_READING_RETENTION = timedelta(days=7)
 
@@ -77,16 +79,57 @@ def record_unreachable(*, provider_key: str, error: BalanceError, now: datetime)
 def raise_allowances(*, queryset: QuerySet[Allowance], credits_added: Decimal) -> list[Allowance]:
     """Add credits to each chosen allowance that has a limit, and return those.
 
-    It takes effect at once: the limit is always read from the allowance.
+    It takes effect at once: the limit is always read from the allowance. What people set for
+    themselves is theirs to change.
     """
     with transaction.atomic():
         selected_allowances = Allowance.objects.filter(pk__in=queryset.order_by().values("pk"))
         limited_allowances = selected_allowances.exclude(credits_limit=None)
+        limited_allowances = limited_allowances.exclude(is_own_limit=True)
         allowances = list(limited_allowances.select_for_update().order_by("pk"))
         for allowance in allowances:
             allowance.credits_limit = (allowance.credits_limit or Decimal(0)) + credits_added
             allowance.save(update_fields=["credits_limit"])
     return allowances
+
+
+class OwnLimitTooHigh(Exception):
+    """A limit of one's own would be above what the person may spend: `granted` credits a month."""
+
+    def __init__(self, granted: Decimal) -> None:
+        super().__init__(granted)
+        self.granted = granted
+
+
+def set_own_limit(
+    *, user: User, credits_limit: Decimal | None, used_this_month: Decimal, now: datetime
+) -> None:
+    """Let a person spend less each month than they may; None takes the limit away.
+
+    It takes effect at once and counts the whole month: `used_this_month` is what they reserved and
+    were charged in it until now. Raises OwnLimitTooHigh above the lowest monthly amount that they
+    were given.
+    """
+    own_limits = Allowance.objects.filter(user=user, is_own_limit=True)
+    with transaction.atomic():
+        if credits_limit is None:
+            own_limits.update(is_active=False)
+            return
+        granted = find_granted_month_limit(get_applicable_allowances(user))
+        if granted is not None and credits_limit > granted:
+            raise OwnLimitTooHigh(granted)
+        allowance, _is_new = Allowance.objects.get_or_create(
+            user=user, is_own_limit=True, period=Period.MONTH
+        )
+        balance = AllowanceBalance.objects.filter(
+            build_current_period_filter(now), allowance=allowance
+        ).first()
+        counted = balance.credits_used if balance else ZERO_CREDITS
+        allowance.credits_limit = to_credits(credits_limit)
+        allowance.used_before = max(ZERO_CREDITS, used_this_month - counted)
+        allowance.used_before_month = allowance.current_period_start(now)
+        allowance.is_active = True
+        allowance.save()
 
 
 @dataclass(frozen=True)
@@ -121,7 +164,10 @@ def claim_threshold_alerts(*, now: datetime) -> list[ThresholdAlert]:
 
 def _changed_thresholds(now: datetime) -> list[tuple[AllowanceBalance, int]]:
     balances = AllowanceBalance.objects.filter(
-        build_current_period_filter(now), allowance__is_active=True, allowance__credits_limit__gt=0
+        build_current_period_filter(now),
+        allowance__is_active=True,
+        allowance__is_own_limit=False,
+        allowance__credits_limit__gt=0,
     ).order_by("pk")
     balance_percents = [
         (

@@ -1,8 +1,8 @@
-"""URLs of the workspace and callbacks."""
+"""URLs of the workspace, its batches and callbacks."""
 
 from django.urls import path
 
-from evolink_studio.generations.views import callbacks, create, files, live, workspace
+from evolink_studio.generations.views import callbacks, create, files, live, month, workspace
 
 urlpatterns = [
     path("", create.home, name="home"),
@@ -18,5 +18,6 @@ urlpatterns = [
     path("generations/<int:pk>/put-away/", workspace.dismiss, name="put_away"),
     path("generations/<int:pk>/watch-again/", workspace.restore, name="watch_again"),
     path("library/delete", files.delete_files, name="delete_files"),
+    path("account/month/", month.month, name="month"),
     path("callbacks/<str:token>/", callbacks.callback, name="callback"),
 ]
