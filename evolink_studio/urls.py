@@ -8,6 +8,7 @@ admin.autodiscover()
 urlpatterns = [
     path("", include("evolink_studio.films.urls")),
     path("", include("evolink_studio.generations.urls")),
+    path("", include("evolink_studio.notifications.urls")),
     path("library/", include("evolink_studio.library.urls")),
     path("account/", include("evolink_studio.accounts.urls")),
     path("", include("evolink_studio.operations.urls")),

@@ -214,7 +214,7 @@ GENERATIONS_MAY_IMPORT = {
     "models": {"states"},
     "params": {"models", "states"},
     "search_index": {"models"},
-    "transitions": {"models", "states"},
+    "transitions": {"models", "states", "signals"},
     "usage_source": {"models", "states"},
     "incidents": {"models", "states"},
     "usage_report": {"models", "states"},
@@ -230,8 +230,8 @@ GENERATIONS_MAY_IMPORT = {
     },
     "forms": {"presenters", "queries", "params", "models", "states"},
     "views": {
-        *("forms", "presenters", "services", "change_feed", "queries", "pipeline", "params"),
-        *("models", "states"),
+        *("forms", "presenters", "services", "change_feed", "queries", "usage_report"),
+        *("pipeline", "params", "models", "states"),
     },
     "admin": {
         *("presenters", "resolutions", "services", "usage_report", "incidents", "usage_source"),

@@ -20,6 +20,7 @@ from evolink_studio.evolink.errors import (
     UnsafeUrlError,
 )
 from evolink_studio.evolink.partial_file import PartialFile
+from evolink_studio.evolink.public_requests import send_to_public_url
 from evolink_studio.evolink.transport import temporary_client
 from evolink_studio.evolink.url_safety import (
     ResolvedUrl,
@@ -109,7 +110,9 @@ class _Source:
                 resolver=self.resolver,
                 requires_https=hop_count > 0,
             )
-            response = await _send_request(client, resolved_url, {**headers, **range_headers})
+            response = await send_to_public_url(
+                client, resolved_url, headers={**headers, **range_headers}
+            )
             if response.status_code not in _REDIRECT_STATUSES:
                 return response
             await response.aclose()
@@ -138,25 +141,6 @@ async def _fetch(
                 response = await source.send(client, {})
             async with aclosing(response):
                 return await _receive_body(response, partial_file, max_bytes)
-
-
-async def _send_request(
-    client: httpx.AsyncClient, resolved_url: ResolvedUrl, headers: Mapping[str, str]
-) -> httpx.Response:
-    """Send it to the first checked address that accepts a connection."""
-    request_headers = {**headers, "Host": resolved_url.url.netloc.decode("ascii")}
-    host = resolved_url.url.raw_host.decode("ascii")
-    for number, address in enumerate(resolved_url.addresses, start=1):
-        url = resolved_url.url.copy_with(host=address, fragment=None)
-        request = client.build_request(
-            "GET", url, headers=request_headers, extensions={"sni_hostname": host}
-        )
-        try:
-            return await client.send(request, stream=True)
-        except (httpx.ConnectError, httpx.ConnectTimeout):
-            if number == len(resolved_url.addresses):
-                raise
-    raise AssertionError("a resolved URL has at least one address")
 
 
 async def _receive_body(

@@ -19,8 +19,11 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from evolink_studio.accounts.models import User
 from evolink_studio.credits import ledger
 from evolink_studio.generations.models import ChangeFeed, Charge, Generation
+from evolink_studio.generations.signals import generation_ended
 from evolink_studio.generations.states import ENDED_STATES, ErrorCode, State, source_states
 
+# Ends that a person did not bring about themselves, and may want to be told.
+TOLD_STATES = frozenset({State.COMPLETED, State.FAILED})
 # States whose charge an admin may correct. What was never sent cannot have cost anything.
 CORRECTABLE_STATES = frozenset({State.COMPLETED, State.FAILED})
 
@@ -155,6 +158,14 @@ def transition(
         )
         if updated_count:
             apply_to_ledger(generation.pk, target, changes, now, decision)
+            if target in TOLD_STATES:
+                generation_ended.send(
+                    Generation,
+                    generation_id=generation.pk,
+                    owner_id=generation.owner_id,
+                    state=target,
+                    now=now,
+                )
     return updated_count == 1
 
 

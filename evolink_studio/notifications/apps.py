@@ -8,3 +8,9 @@ class NotificationsConfig(AppConfig):
     name = "evolink_studio.notifications"
     label = "notifications"
     verbose_name = _("Notifications")
+
+    def ready(self) -> None:
+        from evolink_studio.generations.signals import generation_ended
+        from evolink_studio.notifications.services import record_end
+
+        generation_ended.connect(record_end, dispatch_uid="notifications")

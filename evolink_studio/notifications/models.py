@@ -1,5 +1,7 @@
 """How a person wants to be told, and what is still to be told by mail or webhook."""
 
+import uuid
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -23,7 +25,12 @@ class NotificationSettings(models.Model):
     with_sound = models.BooleanField(_("sound"), default=False)
     by_mail = models.BooleanField(_("e-mail"), default=False)
     webhook_url = models.URLField(_("webhook"), max_length=500, blank=True)
-    webhook_secret = models.CharField(max_length=64, blank=True)
+    webhook_secret = models.CharField(
+        max_length=64, blank=True, help_text=_("What a webhook is signed with.")
+    )
+    webhook_failure = models.CharField(
+        max_length=200, blank=True, help_text=_("Why the last webhook did not arrive.")
+    )
     quiet_from = models.TimeField(_("quiet from"), null=True, blank=True)
     quiet_until = models.TimeField(_("quiet until"), null=True, blank=True)
     time_zone = models.CharField(_("time zone"), max_length=60, default="UTC")
@@ -59,6 +66,9 @@ class Notification(models.Model):
     subject_id = models.PositiveBigIntegerField(
         help_text=_("The generation, or the share that was answered.")
     )
+    event_id = models.UUIDField(
+        default=uuid.uuid4, help_text=_("By which a webhook knows what it has had already.")
+    )
     created_at = models.DateTimeField(_("created"))
     delivered_at = models.DateTimeField(null=True)
     next_attempt_at = models.DateTimeField(null=True)
@@ -70,19 +80,16 @@ class Notification(models.Model):
         verbose_name = _("notification")
         verbose_name_plural = _("notifications")
         ordering = ["-pk"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["channel", "kind", "subject_id", "created_at"],
-                name="one_notification_per_event",
-            )
-        ]
         indexes = [
             models.Index(
                 fields=["next_attempt_at"],
                 name="notification_due",
                 condition=Q(next_attempt_at__isnull=False),
             ),
-            models.Index(fields=["owner", "-id"], name="notification_by_owner"),
+            models.Index(
+                fields=["owner", "channel", "-delivered_at"], name="notification_delivered"
+            ),
+            models.Index(fields=["created_at"], name="notification_oldest"),
         ]
 
     def __str__(self) -> str:

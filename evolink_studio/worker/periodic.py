@@ -25,6 +25,7 @@ from evolink_studio.generations.pipeline.provider import Provider
 from evolink_studio.generations.usage_rollup import ROLLUP_PROOF
 from evolink_studio.library.remote_copies import delete_expired_copies
 from evolink_studio.library.services import delete_orphans
+from evolink_studio.notifications import services as notifications
 from evolink_studio.worker.notifications import send_notification
 from evolink_studio.worker.proofs import load_progress, run_proof, store_progress
 
@@ -113,6 +114,7 @@ async def _delete_what_nobody_needs(now: datetime) -> None:
     await sync_to_async(delete_expired, thread_sensitive=False)(now=now)
     await sync_to_async(delete_expired_copies, thread_sensitive=False)(now=now)
     await sync_to_async(exports.delete_expired, thread_sensitive=False)(now=now)
+    await sync_to_async(notifications.delete_expired, thread_sensitive=False)(now=now)
     log.info("daily cleaning done", files_swept=deleted_count)
 
 

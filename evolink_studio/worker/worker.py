@@ -38,6 +38,7 @@ from evolink_studio.generations.pipeline.reconciliation import reconcile, recove
 from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.generations.states import State
 from evolink_studio.worker.circuit_breaker import CircuitBreaker
+from evolink_studio.worker.deliveries import deliver_next
 from evolink_studio.worker.exports import make_next_export
 from evolink_studio.worker.memory import return_freed_memory
 from evolink_studio.worker.notifications import notify_admins
@@ -58,6 +59,7 @@ NOTIFY_INTERVAL_SECONDS = 60.0
 TRIM_INTERVAL_SECONDS = 30.0  # between two times that freed memory is given back
 DAILY_CHECK_INTERVAL_SECONDS = 300.0  # between two checks whether the daily run is due
 EXPORT_INTERVAL_SECONDS = 5.0
+DELIVERY_INTERVAL_SECONDS = 5.0
 DRAIN_TIMEOUT_SECONDS = 20.0  # for running tasks after SIGTERM; the studio promises 25 s in all
 
 
@@ -156,6 +158,7 @@ class Worker:
             self._run_every("refresh_balance", BALANCE_INTERVAL_SECONDS, self._refresh_balance),
             self._run_every("notify_admins", NOTIFY_INTERVAL_SECONDS, self._notify_admins),
             self._run_every("make_exports", EXPORT_INTERVAL_SECONDS, self._make_exports),
+            self._run_every("deliver", DELIVERY_INTERVAL_SECONDS, self._deliver),
             self._run_every(
                 "run_daily", DAILY_CHECK_INTERVAL_SECONDS, self._run_daily, run_immediately=False
             ),
@@ -362,6 +365,9 @@ class Worker:
 
     async def _make_exports(self) -> bool:
         return await make_next_export(clock=self.clock, is_stopping=self._stop_event.is_set)
+
+    async def _deliver(self) -> bool:
+        return await deliver_next(clock=self.clock)
 
     async def _return_memory(self) -> bool:
         if self._has_looked_at_films:
