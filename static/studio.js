@@ -135,6 +135,34 @@ function showRequestError(event) {
 }
 for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) document.addEventListener(name, showRequestError);
 
+/* --- The command palette and the keys ----------------------------------------------------------- */
+
+/** Keys that belong to what is being typed are left alone. @param {EventTarget | null} target */
+const isTyping = (target) =>
+  target instanceof HTMLElement && (target.isContentEditable || target.matches("input:not([type=checkbox], [type=radio], [type=range]), textarea, select"));
+
+/** What opens at a key or a press. @type {Record<string, string>} */
+const OPENERS = { palette: "openPalette", keys: "openKeys" };
+
+/** The script is fetched when it is first needed. @param {string} name */
+async function openTool(name) {
+  const script = await import(messages.paletteScript ?? "");
+  await script[OPENERS[name]]();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (!messages.paletteScript || event.defaultPrevented || event.altKey) return;
+  const isPaletteKey = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "k";
+  const isHelpKey = event.key === "?" && !event.ctrlKey && !event.metaKey && !isTyping(event.target);
+  if (!isPaletteKey && !isHelpKey) return;
+  event.preventDefault();
+  openTool(isPaletteKey ? "palette" : "keys");
+});
+document.addEventListener("click", ({ target }) => {
+  const opener = target instanceof Element && target.closest("[data-open-tool]");
+  if (opener instanceof HTMLElement) openTool(opener.dataset.openTool ?? "");
+});
+
 /* --- Signing out -------------------------------------------------------------------------------- */
 
 // What a tab keeps for its person is nothing for the next one.

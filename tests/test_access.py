@@ -98,6 +98,7 @@ ACCESS_TABLE = {
     "account_reset_password": AccessRow(get=200, is_public=True),
     "account_reauthenticate": AccessRow(get=200, post=200),
     "preferences": AccessRow(get=200, post=302, data={"language": "de", "theme": "dark"}),
+    "palette": AccessRow(get=200),
     "month": AccessRow(get=200, post=302, data={"credits_limit": "20"}),
     "notifications": AccessRow(get=200, post=302, data={"time_zone": "UTC"}),
     "renew_webhook_secret": AccessRow(post=302),

@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from evolink_studio.generations.views import callbacks, create, files, live, month, workspace
+from evolink_studio.generations.views import (
+    callbacks,
+    create,
+    files,
+    live,
+    month,
+    palette,
+    workspace,
+)
 
 urlpatterns = [
     path("", create.home, name="home"),
@@ -18,6 +26,7 @@ urlpatterns = [
     path("generations/<int:pk>/put-away/", workspace.dismiss, name="put_away"),
     path("generations/<int:pk>/watch-again/", workspace.restore, name="watch_again"),
     path("library/delete", files.delete_files, name="delete_files"),
+    path("palette/", palette.palette, name="palette"),
     path("account/month/", month.month, name="month"),
     path("callbacks/<str:token>/", callbacks.callback, name="callback"),
 ]
