@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 import pytest
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
+from django.utils import timezone
 
 from evolink_studio.accounts.models import User
 from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.library.models import Asset
+from evolink_studio.sharing import services as sharing
 from tests.factories import VEO, AssetFactory, GenerationFactory, UserFactory
 from tests.sample_images import make_image
 from tests.sample_videos import make_video
@@ -79,6 +81,19 @@ ACCESS_TABLE = {
     "from_address": AccessRow(post=400),
     "picker": AccessRow(get=200),
     "delete_files": AccessRow(post=200),
+    "share_films": AccessRow(get=200, post=200),
+    "shares": AccessRow(get=200),
+    "share": AccessRow(get=200, args=("share",), is_private=True),
+    "renew_share": AccessRow(post=200, args=("share",), is_private=True),
+    "revoke_share": AccessRow(post=302, args=("share",), is_private=True),
+    "extend_share": AccessRow(post=302, args=("share",), is_private=True, data={"days": "7"}),
+    "delete_comment": AccessRow(post=302, args=("share", "comment"), is_private=True),
+    "shared": AccessRow(get=200, args=("share_token",), is_public=True),
+    # Its form has a token of its own, which a cookie is not needed for.
+    "shared_answer": AccessRow(post=403, args=("share_token",), is_public=True),
+    "shared_file": AccessRow(get=200, args=("share_token", "1"), is_public=True),
+    "shared_poster": AccessRow(get=200, args=("share_token", "1"), is_public=True),
+    "shared_preview": AccessRow(get=200, args=("share_token",), is_public=True),
     "account_login": AccessRow(
         get=200,
         post=200,
@@ -153,7 +168,16 @@ def owned_objects(tmp_path):
     clip.save()
     completed = GenerationFactory(owner=owner, state="completed")
     GeneratedVideo.objects.create(generation=completed, asset=clip, position=0)
+    share, share_token = sharing.create_share(
+        owner=owner, generation_ids=[completed.pk], now=timezone.now()
+    )
+    comment = sharing.record_answer(
+        share=share, generation=completed, guest_name="Grace", text="Good", now=timezone.now()
+    )
     return {
+        "share": str(share.pk),
+        "share_token": share_token,
+        "comment": str(comment.pk),
         "generation": str(completed.pk),
         "clip": str(clip.pk),
         "image": str(AssetFactory(owner=owner, content=make_image()).pk),

@@ -243,7 +243,7 @@ def _build_gallery_item(generation: Generation, text: StatusText, now: datetime)
         is_ended=generation.is_ended,
         is_dismissed=generation.is_dismissed,
         model_label=spec.label if spec else generation.model_id,
-        prompt=_prompt_text(generation),
+        prompt=build_prompt_text(generation),
         created_at=generation.created_at,
         progress_text=_progress_text(generation),
         message=str(text.message),
@@ -301,7 +301,8 @@ def present_chips(generation: Generation) -> tuple[str, ...]:
     return tuple(chips)
 
 
-def _prompt_text(generation: Generation) -> str:
+def build_prompt_text(generation: Generation) -> str:
+    """The prompt, or those of the shots; "" without any."""
     if generation.prompt:
         return generation.prompt
     shots = get_member(generation.params, "shots")

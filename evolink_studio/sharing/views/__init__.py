@@ -1,0 +1,1 @@
+"""Pages of shares: those of their owners, and the one for guests."""
