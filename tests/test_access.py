@@ -80,6 +80,13 @@ ACCESS_TABLE = {
     "upload": AccessRow(post=400),
     "from_address": AccessRow(post=400),
     "picker": AccessRow(get=200),
+    "pictures": AccessRow(get=200),
+    "picture": AccessRow(get=200, args=("image",), is_private=True),
+    "picture_tile": AccessRow(get=200, args=("image",), is_private=True),
+    "rename_picture": AccessRow(
+        post=302, args=("image",), is_private=True, data={"name": "boat"}
+    ),
+    "add_files": AccessRow(post=302),
     "delete_files": AccessRow(post=200),
     "share_films": AccessRow(get=200, post=200),
     "shares": AccessRow(get=200),

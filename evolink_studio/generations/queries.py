@@ -38,6 +38,7 @@ from evolink_studio.generations.models import (
 from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.pipeline.queue import QueuePosition, get_queue_positions
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
+from evolink_studio.library.models import Asset
 
 RECENT_LIMIT = 12  # ended generations beside the live ones
 LIVE_LIMIT = 60
@@ -150,6 +151,19 @@ def list_takes(user: User, batch_id: int) -> list[Generation]:
         owner_id=user.pk, batch_id=batch_id, batch__kind=Batch.Kind.TAKES
     )
     return load_results(rows.order_by("pk").defer(*HIDDEN_COLUMNS))
+
+
+def count_uses(assets: Iterable[Asset]) -> dict[int, int]:
+    """In how many generations each of these files is, by id; not those in none. One query."""
+    inputs = Generation.inputs.through.objects.filter(asset__in=[asset.pk for asset in assets])
+    counts = inputs.order_by().values_list("asset_id").annotate(Count("pk"))
+    return dict(counts)
+
+
+def list_films_with(asset: Asset, *, limit: int) -> list[Generation]:
+    """The newest generations of its owner that were made with a file. Two queries."""
+    rows = asset.used_by.filter(owner_id=asset.owner_id).order_by("-pk")[:limit]
+    return load_results(rows)
 
 
 def get_queue_positions_for(user: User, rows: Sequence[Generation]) -> dict[int, QueuePosition]:

@@ -9,6 +9,7 @@ from evolink_studio.generations.views import (
     live,
     month,
     palette,
+    pictures,
     workspace,
 )
 
@@ -25,6 +26,11 @@ urlpatterns = [
     path("generations/<int:pk>/change/", workspace.change, name="change_waiting"),
     path("generations/<int:pk>/put-away/", workspace.dismiss, name="put_away"),
     path("generations/<int:pk>/watch-again/", workspace.restore, name="watch_again"),
+    path("pictures/", pictures.pictures, name="pictures"),
+    path("pictures/add/", pictures.add_files, name="add_files"),
+    path("pictures/<int:pk>/", pictures.picture, name="picture"),
+    path("pictures/<int:pk>/tile/", pictures.picture_tile, name="picture_tile"),
+    path("pictures/<int:pk>/name/", pictures.rename_picture, name="rename_picture"),
     path("library/delete", files.delete_files, name="delete_files"),
     path("palette/", palette.palette, name="palette"),
     path("account/month/", month.month, name="month"),

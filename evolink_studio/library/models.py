@@ -105,6 +105,10 @@ class Asset(models.Model):
             models.Index(fields=["size_bytes", "id"], name="asset_by_size"),
             models.Index(fields=["file"], name="asset_by_stored_name"),
             models.Index(fields=["owner", "origin", "size_bytes"], name="asset_space"),
+            # The pictures page: each origin by itself, because films made here may be very many.
+            models.Index(
+                fields=["owner", "origin", "-created_at", "-id"], name="asset_by_owner_origin"
+            ),
         ]
         constraints = [
             # Two generations may give equal films; anything else is kept once per person.

@@ -1,16 +1,30 @@
-"""Reads of the library for pages. At most one query each."""
+"""Reads of the library for pages. At most one query each, where nothing else is said."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Q
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from evolink_studio.accounts.models import User
+from evolink_studio.core.keyset import KeysetOrder, Position
+from evolink_studio.core.search import fold_text
+from evolink_studio.core.term_search import split_terms
 from evolink_studio.library.filenames import clean_name
 from evolink_studio.library.models import Asset
+from evolink_studio.library.search_index import NAME_INDEX
 
 PAGE_SIZE = 24
+COUNT_LIMIT = 1_000  # files are counted so far
+# What a person added or made of what they added; films made here have pages of their own.
+ADDED_ORIGINS = (
+    Asset.Origin.UPLOAD,
+    Asset.Origin.LINK,
+    Asset.Origin.FRAME,
+    Asset.Origin.EDIT,
+)
+NEWEST_FIRST = KeysetOrder(Asset, ("-created_at", "-pk"))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 _MICROSECOND = timedelta(microseconds=1)
@@ -57,6 +71,64 @@ def list_recent_assets(
     items = list(files.order_by("-created_at", "-pk")[: limit + 1])
     has_more = len(items) > limit
     return AssetPage(items[:limit], _format_cursor(items[limit - 1]) if has_more else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssetFilter:
+    """Which files are asked for; "" asks for all. `text` is words of their names."""
+
+    text: str = ""
+    kind: str = ""
+    origin: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.text or self.kind or self.origin)
+
+
+def list_added_assets(
+    user: User, wanted: AssetFilter, *, position: str = "", limit: int = PAGE_SIZE
+) -> AssetPage:
+    """Files that a person added, newest first. An invalid `position` starts at the newest.
+
+    A query for each origin, twice beyond the first page, so that an index brings each in order
+    whatever else the person has; and one for the files.
+    """
+    branches = _build_branches(user, wanted)
+    page = NEWEST_FIRST.read_page(branches, NEWEST_FIRST.parse_position(position), limit)
+    assets = Asset.objects.in_bulk(page.pks)
+    items = [assets[pk] for pk in page.pks if pk in assets]
+    has_more = page.has_next and bool(page.keys)
+    next_position = Position(page.keys[-1]) if has_more else None
+    return AssetPage(items, NEWEST_FIRST.format_position(next_position) if next_position else "")
+
+
+def count_added_assets(user: User, wanted: AssetFilter) -> int:
+    """How many files there are, counted up to COUNT_LIMIT + 1. A query for each origin."""
+    count = 0
+    for branch in _build_branches(user, wanted):
+        count += branch.order_by()[: COUNT_LIMIT + 1 - count].count()
+    return count
+
+
+def list_derivatives(asset: Asset, *, limit: int = PAGE_SIZE) -> list[Asset]:
+    """What was cut out of this file, or is a frame of it, newest first."""
+    return list(asset.derivatives.order_by("-pk")[:limit])
+
+
+def _build_branches(user: User, wanted: AssetFilter) -> list[QuerySet[Asset]]:
+    """A part of the list for each origin; none for a search that nothing can fit."""
+    try:
+        pieces = [fold_text(term) for term in split_terms(wanted.text)]
+    except IncorrectLookupParameters:
+        return [Asset.objects.none()]
+    files = Asset.objects.readable_by(user)
+    if wanted.kind:
+        files = files.filter(kind=wanted.kind)
+    if pieces:
+        files = files.filter(NAME_INDEX.build_filter(pieces))
+    origins = [wanted.origin] if wanted.origin else ADDED_ORIGINS
+    return [files.filter(origin=origin) for origin in origins]
 
 
 def _format_cursor(asset: Asset) -> str:

@@ -328,12 +328,33 @@ def ensure_small_poster(asset: Asset) -> None:
         log.warning("small poster not made", asset=asset.pk, reason=type(error).__name__)
 
 
+def rename_asset(*, asset: Asset, name: str) -> bool:
+    """Give a file another name; its extension stays that of its format.
+
+    False when nothing of the name is left that can be shown.
+    """
+    clean_name = filenames.clean_name(filenames.strip_extension(name.strip()), fallback="")
+    if not clean_name:
+        return False
+    asset.name = filenames.replace_extension(clean_name, asset.format)
+    asset.save(update_fields=["name", "search_text"])
+    return True
+
+
 @dataclass(frozen=True)
 class Deletion:
-    """How many files were deleted, and how many stay because something still needs them."""
+    """Which files were deleted, and which stay because something still needs them."""
 
-    deleted_count: int
-    kept_count: int
+    deleted_ids: frozenset[int]
+    kept_ids: frozenset[int]
+
+    @property
+    def deleted_count(self) -> int:
+        return len(self.deleted_ids)
+
+    @property
+    def kept_count(self) -> int:
+        return len(self.kept_ids)
 
 
 def delete_assets(
@@ -357,11 +378,12 @@ def delete_assets(
         )
         if not assets:
             return None
-        needed_ids = set(find_needed([asset.pk for asset in assets]))
+        needed_ids = frozenset(find_needed([asset.pk for asset in assets]))
         deleted_assets = [asset for asset in assets if asset.pk not in needed_ids]
         delete_asset_rows(deleted_assets)
     delete_files_of_deleted_rows()
-    return Deletion(len(deleted_assets), len(assets) - len(deleted_assets))
+    deleted_ids = frozenset(asset.pk for asset in assets) - needed_ids
+    return Deletion(deleted_ids, needed_ids)
 
 
 def delete_asset_rows(assets: Collection[Asset]) -> None:
