@@ -35,6 +35,7 @@ from evolink_studio.library.exceptions import (
     TooManyUploads,
 )
 from evolink_studio.library.media import audio, containers, images, repackaging, video
+from evolink_studio.library.media.cropping import Crop, crop_image
 from evolink_studio.library.media.images import EncodedImage, Posters
 from evolink_studio.library.media.video import VideoInfo
 from evolink_studio.library.models import (
@@ -69,6 +70,7 @@ class NewAsset:
     height: int | None = None
     source_size: tuple[int, int] | None = None
     seconds: Decimal | None = None
+    derived_from_id: int | None = None
 
 
 def store_asset(path: Path, new_asset: NewAsset, now: datetime) -> Asset:
@@ -117,6 +119,7 @@ def _create_asset(path: Path, new_asset: NewAsset, name: str, sha256: str, now: 
             source_width=source_width,
             source_height=source_height,
             seconds=new_asset.seconds,
+            derived_from_id=new_asset.derived_from_id,
             created_at=now,
         )
 
@@ -295,19 +298,37 @@ def edit_image(
 
     The original stays. Raises InvalidImage or EditFailed.
     """
+
+    def edit(content: bytes) -> EncodedImage:
+        if action == "fit":
+            return images.fit_image(content, asset.format, width, height)
+        if action == "jpeg":
+            return images.convert_to_jpeg(content)
+        raise EditFailed
+
+    return _store_edit(asset, edit, now)
+
+
+def crop_picture(*, asset: Asset, crop: Crop, now: datetime) -> Asset:
+    """Store a copy that is cropped, turned or padded; the original stays.
+
+    What would be equal to a file of the library is that file. Raises InvalidImage for anything
+    that is no picture, EditFailed for a crop that cannot be made.
+    """
+    return _store_edit(asset, lambda content: crop_image(content, asset.format, crop), now)
+
+
+def _store_edit(asset: Asset, edit: Callable[[bytes], EncodedImage], now: datetime) -> Asset:
     if asset.kind != Kind.IMAGE:
         raise InvalidImage
     with _reject_on_outage():
         _count_upload(asset.owner_id, now)
         content = storage.read_content(str(asset.file))
-    if action == "fit":
-        edited_image = images.fit_image(content, asset.format, width, height)
-    elif action == "jpeg":
-        edited_image = images.convert_to_jpeg(content)
-    else:
-        raise EditFailed
+    edited_image = edit(content)
     with _reject_on_outage():
-        return _store_image(edited_image, asset.owner_id, asset.name, Origin.EDIT, now)
+        return _store_image(
+            edited_image, asset.owner_id, asset.name, Origin.EDIT, now, derived_from_id=asset.pk
+        )
 
 
 def ensure_small_poster(asset: Asset) -> None:
@@ -462,7 +483,13 @@ def _reject_on_outage() -> Iterator[None]:
 
 
 def _store_image(
-    image: EncodedImage, owner_id: int, name: str, origin: str, now: datetime
+    image: EncodedImage,
+    owner_id: int,
+    name: str,
+    origin: str,
+    now: datetime,
+    *,
+    derived_from_id: int | None = None,
 ) -> Asset:
     new_asset = NewAsset(
         owner_id=owner_id,
@@ -475,6 +502,7 @@ def _store_image(
         width=image.width,
         height=image.height,
         source_size=image.source_size,
+        derived_from_id=derived_from_id,
     )
     with storage.create_temporary_folder() as folder:
         path = folder / "picture"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -16,7 +16,7 @@ from evolink_studio.library.file_responses import (
     build_file_response,
     serve_asset_file,
 )
-from evolink_studio.library.forms import EditForm, FrameForm, KindForm, UrlImportForm
+from evolink_studio.library.forms import CropForm, EditForm, FrameForm, KindForm, UrlImportForm
 from evolink_studio.library.models import Asset
 from evolink_studio.library.picker import render_picker
 from evolink_studio.library.poster_urls import build_poster_urls
@@ -77,8 +77,10 @@ def import_from_url(request: AuthenticatedHttpRequest) -> JsonResponse:
 @login_required
 @require_POST
 def edit_asset(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
-    """Store an edited copy of a picture: cropped to a size, or as a JPEG."""
+    """Store an edited copy of a picture: cropped, turned, fitted to a size, or as a JPEG."""
     original = get_asset_or_404(request.user, pk)
+    if request.POST.get("action") == "crop":
+        return _asset_response(lambda: _crop(original, request.POST))
     form = EditForm(request.POST)
     if not form.is_valid():
         return _rejection_response(EditFailed())
@@ -86,6 +88,13 @@ def edit_asset(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
     return _asset_response(
         lambda: services.edit_image(asset=original, now=timezone.now(), **options)
     )
+
+
+def _crop(original: Asset, data: QueryDict) -> Asset:
+    form = CropForm(data)
+    if not form.is_valid():
+        raise EditFailed
+    return services.crop_picture(asset=original, crop=form.build_crop(), now=timezone.now())
 
 
 @login_required
