@@ -70,9 +70,9 @@ class Availability:
     """What the allowances leave for a generation. In credits; None means without a limit.
 
     `most_restrictive` is the one of `statuses` with the least left; `available` and `resets_at`
-    are its values. `credits_needed` is what this generation would reserve (None if refused before
-    that is known), `max_allowed_credits` the most that would be permitted. `alert_percents` are
-    the thresholds of any allowance that are reached once this generation is sent.
+    are its values. `credits_needed` is what the generations in question would reserve together
+    (None if refused before that is known), `max_allowed_credits` the most that each may cost.
+    `alert_percents` are the thresholds of any allowance that are reached once they are sent.
     """
 
     statuses: tuple[AllowanceStatus, ...]
@@ -96,12 +96,14 @@ def check_availability(
     model_id: str,
     amount: Decimal | None,
     max_credits: Decimal | None = None,
+    count: int = 1,
     now: datetime,
     allowances: Sequence[Allowance] | None = None,
 ) -> Availability:
-    """Whether this could be sent now. Two queries, three when it could not.
+    """Whether `count` generations of this amount each could be sent now. Two queries, three when
+    they could not.
 
-    Reserves nothing: only `ledger.reserve` does. `allowances`: those that apply, if they were just
+    Reserves nothing: only the ledger does. `allowances`: those that apply, if they were just
     read; one query less.
     """
     statuses = get_allowance_statuses(user, now, allowances)
@@ -109,7 +111,7 @@ def check_availability(
     credits_needed, denial = None, None
     allowances = [status.allowance for status in statuses]
     try:
-        credits_needed = authorize_amount(
+        credits_needed = count * authorize_amount(
             allowances,
             model_id=model_id,
             amount=amount,
@@ -121,8 +123,9 @@ def check_availability(
         denial.owner_names = list_owner_names()
     pending_credits = credits_needed or ZERO_CREDITS
     available = strictest.available if strictest else None
+    share = None if available is None else available / count
     limits = [
-        limit for limit in (available, find_per_generation_limit(allowances)) if limit is not None
+        limit for limit in (share, find_per_generation_limit(allowances)) if limit is not None
     ]
     return Availability(
         statuses=statuses,

@@ -11,11 +11,12 @@ reserve | record_external ─→ adjust* ─→ settle | release ─→ correct*
             └─────────────────── reopen ───────────────────────┘
 
 The entries of a generation in a balance sum to what is reserved for it, in the end to what EvoLink
-charged. Only `reserve` refuses for lack of credits: what EvoLink reports is recorded even where it
-exceeds an allowance.
+charged. Only `reserve` and `reserve_together` refuse for lack of credits: what EvoLink reports is
+recorded even where it exceeds an allowance.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -137,8 +138,8 @@ def reserve(
     case, if it is known. Returns the credits reserved, now or by an earlier call. Raises
     SpendingDenied, whose texts say why, or ReservationClosed; nothing is changed then.
     """
-    amount = None if amount is None else _quantize_not_negative(amount)
-    max_credits = None if max_credits is None else _quantize_not_negative(max_credits)
+    amount = _quantize_optional(amount)
+    max_credits = _quantize_optional(max_credits)
     try:
         with transaction.atomic():
             existing_reservations = _lock_reservations(generation_id)
@@ -151,11 +152,51 @@ def reserve(
                 amount=amount,
                 max_credits=max_credits,
             )
-            _reserve_in_all(allowances, generation_id, user, amount, now)
+            _reserve_in_all(allowances, {generation_id: amount}, user, now)
             return amount
     except SpendingDenied as denial:
         denial.owner_names = list_owner_names()
         log.info("reservation denied", generation=generation_id, person=user.pk, reason=denial.code)
+        raise
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReservationRequest:
+    """What `reserve_together` is to reserve for one generation; amounts as `reserve` takes them."""
+
+    generation_id: int
+    model_id: str
+    amount: Decimal | None
+    max_credits: Decimal | None = None
+
+
+def reserve_together(
+    *, requests: Sequence[ReservationRequest], user: User, now: datetime
+) -> dict[int, Decimal]:
+    """Reserve credits for several new generations of one person: for all of them, or for none.
+
+    Each is authorized by itself; their sum is reserved in each allowance by one conditional UPDATE.
+    Returns the credits of each, by generation id. Raises SpendingDenied, which names what all of
+    them need where too little is left; nothing is changed then. As many queries for many as for
+    one.
+    """
+    try:
+        with transaction.atomic():
+            allowances = get_applicable_allowances(user)
+            amounts = {
+                request.generation_id: authorize_amount(
+                    allowances,
+                    model_id=request.model_id,
+                    amount=_quantize_optional(request.amount),
+                    max_credits=_quantize_optional(request.max_credits),
+                )
+                for request in requests
+            }
+            _reserve_in_all(allowances, amounts, user, now)
+            return amounts
+    except SpendingDenied as denial:
+        denial.owner_names = list_owner_names()
+        log.info("reservation denied", count=len(requests), person=user.pk, reason=denial.code)
         raise
 
 
@@ -335,32 +376,36 @@ def record_external(
 
 def _reserve_in_all(
     allowances: Sequence[Allowance],
-    generation_id: int,
+    amounts: Mapping[int, Decimal],
     user: User,
-    amount: Decimal,
     now: datetime,
 ) -> None:
-    """Reserve in all balances or none: the caller's transaction rolls back when one refuses."""
+    """Reserve `amounts`, by generation id, in all balances or none: the caller's transaction rolls
+    back when one refuses."""
+    total = sum(amounts.values(), ZERO_CREDITS)
     reservations, entries = [], []
     for allowance in allowances:
         try:
-            balance = reserve_in_balance(allowance, user.pk, amount, now)
+            balance = reserve_in_balance(allowance, user.pk, total, now)
         except InsufficientBalance as error:
-            raise _build_exceeded_error(allowance, error.balance, amount, now) from error
-        reservations.append(
-            Reservation(generation_id=generation_id, balance=balance, credits=amount)
-        )
-        entries.append(
-            LedgerEntry(
-                generation_id=generation_id,
-                balance=balance,
-                kind=LedgerEntry.Kind.RESERVE,
-                credits_reserved_delta=amount,
-                credits_used_after=balance.credits_used,
-                credits_limit=balance.credits_limit,
-                created_at=now,
+            raise _build_exceeded_error(allowance, error.balance, total, now) from error
+        credits_used = balance.credits_used - total
+        for generation_id, amount in amounts.items():
+            credits_used += amount
+            reservations.append(
+                Reservation(generation_id=generation_id, balance=balance, credits=amount)
             )
-        )
+            entries.append(
+                LedgerEntry(
+                    generation_id=generation_id,
+                    balance=balance,
+                    kind=LedgerEntry.Kind.RESERVE,
+                    credits_reserved_delta=amount,
+                    credits_used_after=credits_used,
+                    credits_limit=balance.credits_limit,
+                    created_at=now,
+                )
+            )
     Reservation.objects.bulk_create(reservations)
     LedgerEntry.objects.bulk_create(entries)
 
@@ -445,6 +490,10 @@ def _post_entry(
     entry.generation_id, entry.balance = reservation.generation_id, balance
     entry.credits_used_after, entry.credits_limit = balance.credits_used, balance.credits_limit
     entry.save()
+
+
+def _quantize_optional(amount: Decimal | None) -> Decimal | None:
+    return None if amount is None else _quantize_not_negative(amount)
 
 
 def _quantize_not_negative(amount: Decimal) -> Decimal:

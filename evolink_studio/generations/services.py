@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 
 from django.db import IntegrityError, transaction
 from django.db.models import Case, Count, Q, QuerySet, Value, When
@@ -21,6 +21,7 @@ from evolink_studio.credits import ledger
 from evolink_studio.generations.film_facts import find_requested_facts
 from evolink_studio.generations.models import (
     UNNAMED_PAGE,
+    Batch,
     CallbackDelivery,
     ChangeFeed,
     Draft,
@@ -48,6 +49,8 @@ from evolink_studio.library.services import Deletion, delete_assets
 MAX_CALLBACK_BYTES = 64 * 1024  # a larger body is not read
 MAX_CALLBACKS_PER_GENERATION = 20
 MAX_DRAFTS_PER_MODEL = 5
+MAX_TITLE_CHARACTERS = 120
+MAX_TAKES = 4
 MAX_RECORDED_BYTES = 2**31 - 1  # the limit of `CallbackDelivery.size_bytes`
 
 
@@ -80,6 +83,36 @@ class CreateResult:
     is_new: bool
 
 
+@dataclass(frozen=True)
+class BatchResult:
+    """A batch with its generations in the order of their requests, and whether this call created
+    it."""
+
+    batch: Batch
+    generations: tuple[Generation, ...]
+    is_new: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationRequest:
+    """What is to be sent for one generation; `params` is valid.
+
+    `max_credits` is the worst case where there is no estimate. `based_on_id` names a generation of
+    this person.
+    """
+
+    spec: ModelSpec
+    params: Mapping[str, object]
+    assets: Sequence[Asset]
+    credits_estimated: Decimal | None
+    max_credits: Decimal | None = None
+    based_on_id: int | None = None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return compute_fingerprint(self.spec.id, self.params)
+
+
 def create_generation(
     *,
     owner: User,
@@ -106,32 +139,23 @@ def create_generation(
     CommitUnclear when the answer to the commit was lost: submitting the same form again returns
     what was stored, or stores it.
     """
-    fingerprint = compute_fingerprint(spec.id, params)
+    request = GenerationRequest(
+        spec=spec,
+        params=params,
+        assets=assets,
+        credits_estimated=credits_estimated,
+        max_credits=max_credits,
+        based_on_id=based_on_id,
+    )
     existing_generation = _find_by_form_key(owner, form_key)
     if existing_generation is None:
         try:
             with durable_transaction():
                 version = increment_feed_version(owner.pk)
-                generation = Generation.objects.create(
-                    owner=owner,
-                    model_id=spec.id,
-                    prompt=str(params.get("prompt") or ""),
-                    params=dict(params),
-                    **find_requested_facts(params),
-                    project_id=project_id,
-                    based_on_id=based_on_id,
-                    form_key=form_key,
-                    fingerprint=fingerprint,
-                    credits_estimated=credits_estimated,
-                    expected_seconds=spec.typical_seconds,
-                    created_version=version,
-                    changed_version=version,
-                    created_at=now,
-                    accounted_at=now,
-                    progressed_at=now,
-                    next_attempt_at=now,
+                generation = _store_generation(
+                    owner, request, form_key, version=version, project_id=project_id, now=now
                 )
-                _set_inputs(generation, assets)
+                _store_inputs([generation], [request])
                 generation.credits_held = ledger.reserve(
                     generation_id=generation.pk,
                     user=owner,
@@ -148,9 +172,170 @@ def create_generation(
             existing_generation = _find_by_form_key(owner, form_key)
             if existing_generation is None:  # it was another constraint
                 raise
-    if existing_generation.fingerprint != fingerprint:
+    is_same = existing_generation.fingerprint == request.fingerprint
+    if not is_same or existing_generation.batch_id is not None:
         raise IdempotencyConflict
     return CreateResult(existing_generation, is_new=False)
+
+
+def create_batch(
+    *,
+    owner: User,
+    kind: Batch.Kind,
+    requests: Sequence[GenerationRequest],
+    form_key: uuid.UUID,
+    title: str = "",
+    max_failures: int | None = None,
+    page_keys: Sequence[uuid.UUID] = (),
+    project_id: int | None = None,
+    now: datetime,
+) -> BatchResult:
+    """Store generations of one press and reserve their credits: all of them, or none.
+
+    The first generation has the key of the press, the others keys that follow from it. So a form is
+    stored once, be it as a batch or as a single generation: the same content again returns what was
+    stored, other content or another number raises IdempotencyConflict. The draft of the first of
+    `page_keys` that has one is deleted. Raises as `create_generation` does; nothing is stored then.
+    """
+    if not requests:
+        raise ValueError("a batch without generations")
+    result = _find_batch(owner, form_key, requests)
+    if result is not None:
+        return result
+    try:
+        with durable_transaction():
+            # Also waits for another press of this person: each sees what the other has left.
+            version = increment_feed_version(owner.pk)
+            batch = Batch.objects.create(
+                owner=owner,
+                kind=kind,
+                form_key=form_key,
+                title=title[:MAX_TITLE_CHARACTERS],
+                max_failures=max_failures,
+                created_at=now,
+            )
+            generations = [
+                _store_generation(
+                    owner,
+                    request,
+                    derive_form_key(form_key, number),
+                    version=version,
+                    project_id=project_id,
+                    batch=batch,
+                    now=now,
+                )
+                for number, request in enumerate(requests)
+            ]
+            _store_inputs(generations, requests)
+            _reserve_together(owner, generations, requests, now)
+            _delete_draft(owner, requests[0].spec.id, page_keys)
+            work_due.send(Generation, state=State.QUEUED)
+        return BatchResult(batch, tuple(generations), is_new=True)
+    except IntegrityError:
+        result = _find_batch(owner, form_key, requests)
+        if result is None:  # it was another constraint
+            raise
+        return result
+
+
+def create_takes(
+    *,
+    owner: User,
+    request: GenerationRequest,
+    count: int,
+    form_key: uuid.UUID,
+    page_keys: Sequence[uuid.UUID] = (UNNAMED_PAGE,),
+    project_id: int | None = None,
+    now: datetime,
+) -> BatchResult:
+    """Store `count` generations of one request, as `create_batch` does."""
+    return create_batch(
+        owner=owner,
+        kind=Batch.Kind.TAKES,
+        requests=[request] * count,
+        form_key=form_key,
+        page_keys=page_keys,
+        project_id=project_id,
+        now=now,
+    )
+
+
+def derive_form_key(form_key: uuid.UUID, number: int) -> uuid.UUID:
+    """The form key of a generation of a batch, by its number from 0: the first has the batch's."""
+    return uuid.uuid5(form_key, str(number)) if number else form_key
+
+
+def _find_batch(
+    owner: User, form_key: uuid.UUID, requests: Sequence[GenerationRequest]
+) -> BatchResult | None:
+    """What was stored with this form key; raises IdempotencyConflict if it was something else."""
+    batch = Batch.objects.filter(owner=owner, form_key=form_key).first()
+    if batch is None:
+        if _find_by_form_key(owner, form_key) is not None:
+            raise IdempotencyConflict
+        return None
+    generations = tuple(Generation.objects.filter(batch=batch).order_by("pk"))
+    fingerprints = [generation.fingerprint for generation in generations]
+    if fingerprints != [request.fingerprint for request in requests]:
+        raise IdempotencyConflict
+    return BatchResult(batch, generations, is_new=False)
+
+
+def _store_generation(
+    owner: User,
+    request: GenerationRequest,
+    form_key: uuid.UUID,
+    *,
+    version: int,
+    project_id: int | None,
+    batch: Batch | None = None,
+    now: datetime,
+) -> Generation:
+    """A queued generation without its files. Its credits are not reserved yet."""
+    return Generation.objects.create(
+        owner=owner,
+        model_id=request.spec.id,
+        prompt=str(request.params.get("prompt") or ""),
+        params=dict(request.params),
+        **find_requested_facts(request.params),
+        project_id=project_id,
+        based_on_id=request.based_on_id,
+        batch=batch,
+        form_key=form_key,
+        fingerprint=request.fingerprint,
+        credits_estimated=request.credits_estimated,
+        expected_seconds=request.spec.typical_seconds,
+        created_version=version,
+        changed_version=version,
+        created_at=now,
+        accounted_at=now,
+        progressed_at=now,
+        next_attempt_at=now,
+    )
+
+
+def _reserve_together(
+    owner: User,
+    generations: Sequence[Generation],
+    requests: Sequence[GenerationRequest],
+    now: datetime,
+) -> None:
+    amounts = ledger.reserve_together(
+        requests=[
+            ledger.ReservationRequest(
+                generation_id=generation.pk,
+                model_id=request.spec.id,
+                amount=request.credits_estimated,
+                max_credits=request.max_credits,
+            )
+            for generation, request in zip(generations, requests, strict=True)
+        ],
+        user=owner,
+        now=now,
+    )
+    for generation in generations:
+        generation.credits_held = amounts[generation.pk]
+    Generation.objects.bulk_update(generations, ["credits_held"])
 
 
 def _find_by_form_key(owner: User, form_key: uuid.UUID) -> Generation | None:
@@ -165,19 +350,26 @@ _OWNER, _FORM_KEY = -1, uuid.UUID(int=1)  # placeholders
 @cache
 def _form_key_query() -> PreparedObjects[Generation]:
     rows = Generation.objects.filter(owner_id=_OWNER, form_key=_FORM_KEY)
-    return PreparedObjects(rows.only("owner_id", "fingerprint", "state"))
+    return PreparedObjects(rows.only("owner_id", "fingerprint", "state", "batch_id"))
 
 
-def _set_inputs(generation: Generation, assets: Sequence[Asset]) -> None:
-    """Locks the files, so that `delete_files` either sees this generation or was first."""
-    if assets:
-        asset_ids = {asset.pk for asset in assets}
-        locked_assets = list(
-            Asset.objects.select_for_update().filter(pk__in=asset_ids).order_by("pk")
-        )
-        if len(locked_assets) < len(asset_ids):
-            raise FilesDeleted
-        generation.inputs.set(locked_assets)
+def _store_inputs(generations: Sequence[Generation], requests: Sequence[GenerationRequest]) -> None:
+    """Locks the files, so that `delete_files` either sees these generations or was first.
+
+    Those of all generations at once, in the order in which `delete_files` locks them.
+    """
+    asset_ids = {asset.pk for request in requests for asset in request.assets}
+    if not asset_ids:
+        return
+    locked_assets = Asset.objects.select_for_update().filter(pk__in=asset_ids).order_by("pk")
+    if len(locked_assets) < len(asset_ids):
+        raise FilesDeleted
+    links = [
+        Generation.inputs.through(generation_id=generation.pk, asset_id=asset_id)
+        for generation, request in zip(generations, requests, strict=True)
+        for asset_id in sorted({asset.pk for asset in request.assets})
+    ]
+    Generation.inputs.through.objects.bulk_create(links)
 
 
 def delete_files(*, owner: User, asset_ids: Collection[int]) -> Deletion | None:
