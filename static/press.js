@@ -71,7 +71,7 @@ document.addEventListener(
   ({ target }) => {
     const isAddress = target instanceof HTMLInputElement && ["file", "url"].includes(target.type);
     const isPlainText = target instanceof HTMLTextAreaElement && !mayBringNotice(target);
-    if (target instanceof Element && target.closest("#fields") && !isPlainText && !isAddress) changeCount += 1;
+    if (target instanceof Element && target.closest("#fields, #takes") && !isPlainText && !isAddress) changeCount += 1;
   },
   true,
 );

@@ -6,6 +6,7 @@ from decimal import Decimal
 from functools import cached_property, partial
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog import SPECS
@@ -13,7 +14,7 @@ from evolink_studio.catalog.spec import FormEvaluation, Lifecycle, ModelSpec
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits import pricing
 from evolink_studio.credits.availability import Availability, check_availability
-from evolink_studio.credits.exceptions import SpendingDenied
+from evolink_studio.credits.exceptions import AllowanceExceeded, SpendingDenied
 from evolink_studio.credits.fields import ZERO_CREDITS
 from evolink_studio.credits.models import ProviderAccount, RateCard
 from evolink_studio.credits.presenters import AllowanceSummary, summarize_allowances
@@ -24,6 +25,7 @@ from evolink_studio.credits.pricing import (
     list_cheaper_options,
 )
 from evolink_studio.credits.queries import get_current_rate_card
+from evolink_studio.generations.services import MAX_TAKES
 
 
 def build_key_rejected_text() -> str:
@@ -44,8 +46,9 @@ def find_service_problem(spec: ModelSpec, account: ProviderAccount, *, has_disk_
 
 @dataclass(frozen=True)
 class PriceQuote:
-    """What a generation will cost, compared with allowances and EvoLink's balance.
+    """What a press will cost, compared with allowances and EvoLink's balance.
 
+    `estimate` is that of one generation, of which the press makes `takes`.
     Its texts are built on access: a successful submission needs none.
     """
 
@@ -57,6 +60,7 @@ class PriceQuote:
     availability: Availability
     service_problem: str  # why nobody can send anything now; "" if they can
     has_invalid_values: bool = False  # something entered is refused: then there is no price
+    takes: int = 1
 
     @property
     def denial(self) -> SpendingDenied | None:
@@ -77,7 +81,7 @@ class PriceQuote:
     @property
     def button_label(self) -> str:
         """The text of the button."""
-        return _button_label(self.estimate, self.availability)
+        return _button_label(self.estimate, self.availability, self.takes)
 
     @property
     def button_note(self) -> str:
@@ -98,10 +102,27 @@ class PriceQuote:
 
     @cached_property
     def cheaper_hint(self) -> str:
-        """Which setting would cost less; "" if that does not help."""
-        return _cheaper_hint(
-            self.availability, self.rate_card, self.estimate, self.spec, self.evaluation
+        """How many takes would fit, or which setting would cost less; "" if that does not help."""
+        hints = (
+            _fewer_takes_hint(self.availability, self.takes),
+            _cheaper_hint(
+                self.availability,
+                self.rate_card,
+                self.estimate,
+                self.spec,
+                self.evaluation,
+                self.takes,
+            ),
         )
+        return " ".join(hint for hint in hints if hint)
+
+    @property
+    def takes_choices(self) -> tuple[int, ...]:
+        """The numbers of takes to choose from; () where nothing can be sent whatever the number."""
+        is_about_credits = isinstance(self.denial, AllowanceExceeded | None)
+        if self.service_problem or not is_about_credits:
+            return ()
+        return tuple(range(1, MAX_TAKES + 1))
 
     @cached_property
     def allowance_summary(self) -> AllowanceSummary | None:
@@ -124,6 +145,7 @@ def quote_price(
     account: ProviderAccount,
     service_problem: str,
     has_invalid_values: bool,
+    takes: int = 1,
     now: datetime,
 ) -> PriceQuote:
     """The price of a form, and whether this person may spend it. Three to four queries.
@@ -141,6 +163,7 @@ def quote_price(
         model_id=spec.id,
         amount=ZERO_CREDITS if has_invalid_values else estimate.credits,
         max_credits=estimate.max_credits,
+        count=takes,
         now=now,
     )
     return PriceQuote(
@@ -152,6 +175,7 @@ def quote_price(
         availability=availability,
         service_problem=service_problem,
         has_invalid_values=has_invalid_values,
+        takes=takes,
     )
 
 
@@ -163,6 +187,7 @@ def update_quote(quote: PriceQuote, *, user: User, now: datetime) -> PriceQuote:
         model_id=quote.spec.id,
         amount=quote.estimate.credits,
         max_credits=quote.estimate.max_credits,
+        count=quote.takes,
         now=now,
         allowances=[status.allowance for status in quote.availability.statuses],
     )
@@ -216,6 +241,7 @@ def _cheaper_hint(
     estimate: Estimate,
     spec: ModelSpec,
     evaluation: FormEvaluation,
+    takes: int,
 ) -> str:
     """If it is denied, the smallest change that helps; near a limit, the one that saves most.
 
@@ -232,30 +258,54 @@ def _cheaper_hint(
             is_allowed,
             max_credits=availability.max_allowed_credits,
         )
-        return _cheaper_option_text(best_option)
+        return _cheaper_option_text(best_option, takes)
     if availability.alert_percents:
         options = list_cheaper_options(rate_card, spec, evaluation.values, is_allowed)
-        return _cheaper_option_text(options[-1] if options else None)
+        return _cheaper_option_text(options[-1] if options else None, takes)
     return ""
 
 
-def _cheaper_option_text(option: CheaperOption | None) -> str:
+def _fewer_takes_hint(availability: Availability, takes: int) -> str:
+    """How many takes the credits left would pay for, if not all, but one or more."""
+    needed, available = availability.credits_needed, availability.available
+    if takes == 1 or not needed or available is None or availability.denial is None:
+        return ""
+    fitting_count = int(available * takes / needed)
+    if not fitting_count:
+        return ""
+    return ngettext(
+        "The credits left are enough for {n} take.",
+        "The credits left are enough for {n} takes.",
+        fitting_count,
+    ).format(n=fitting_count)
+
+
+def _cheaper_option_text(option: CheaperOption | None, takes: int) -> str:
     if option is None:
         return ""
     return _("{setting} {value} saves {credits} credits.").format(
         setting=_(option.field_label),
         value=_(option.option_label),
-        credits=format_credits(option.saved_credits),
+        credits=format_credits(takes * option.saved_credits),
     )
 
 
-def _button_label(estimate: Estimate, availability: Availability) -> str:
+def _button_label(estimate: Estimate, availability: Availability, takes: int) -> str:
+    """Of several takes the count, the price of each and the sum."""
+    needed = availability.credits_needed
     if estimate.credits is not None:
-        return _("Generate · {cost} credits").format(cost=format_credits(estimate.credits))
-    if not availability.credits_needed:
-        return _("Generate")
-    return _("Generate · at most {cost} credits").format(
-        cost=format_credits(availability.credits_needed)
+        cost = format_credits(takes * estimate.credits)
+        if takes == 1:
+            return _("Generate · {cost} credits").format(cost=cost)
+        return _("Generate · {takes} × {each} = {cost} credits").format(
+            takes=takes, each=format_credits(estimate.credits), cost=cost
+        )
+    if not needed:
+        return _("Generate") if takes == 1 else _("Generate · {takes} takes").format(takes=takes)
+    if takes == 1:
+        return _("Generate · at most {cost} credits").format(cost=format_credits(needed))
+    return _("Generate · {takes} takes, at most {cost} credits").format(
+        takes=takes, cost=format_credits(needed)
     )
 
 

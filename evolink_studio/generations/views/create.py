@@ -46,6 +46,7 @@ from evolink_studio.generations.forms.parsing import (
 )
 from evolink_studio.generations.forms.resting import RESTING_NAME, parse_resting
 from evolink_studio.generations.forms.rows import begin_rows, edit_rows
+from evolink_studio.generations.forms.takes import TAKES_NAME, build_takes_error, parse_takes
 from evolink_studio.generations.models import UNNAMED_PAGE, Generation
 from evolink_studio.generations.params import FormData, serialize_params
 from evolink_studio.generations.presenters import model_picker
@@ -191,6 +192,8 @@ def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResp
     quote = _quote_price(request, evaluated_form, now)
     form_key = _parse_form_key(request)
     render_rejected = partial(_render_rejected, request, evaluated_form, quote)
+    if parse_takes(request.POST.get(TAKES_NAME, "")) is None:
+        return render_rejected(build_takes_error(), form_key)
     if evaluated_form.has_errors or quote.is_blocked:
         field_errors = find_submit_errors(evaluated_form.form_data, evaluated_form.evaluation)
         return render_rejected(quote.blocked_reason, form_key, field_errors=field_errors)
@@ -218,20 +221,34 @@ def _create_generation(
     form_key: uuid.UUID,
     now: datetime,
 ) -> Generation:
-    """Needs a form without errors. Raises as `services.create_generation` does."""
+    """The generation, or the first of several takes. Needs a form without errors. Raises as
+    `services.create_generation` does."""
     assert evaluated_form.evaluation.request is not None
-    result = services.create_generation(
-        owner=request.user,
+    generation_request = services.GenerationRequest(
         spec=evaluated_form.spec,
         params=serialize_params(evaluated_form.spec, evaluated_form.evaluation.request),
         assets=list(evaluated_form.form_data.assets.values()),
-        form_key=form_key,
         credits_estimated=quote.estimate.credits,
         max_credits=quote.estimate.max_credits,
-        page_keys=_parse_page_keys(request),
-        now=now,
     )
-    return result.generation
+    page_keys = _parse_page_keys(request)
+    if quote.takes > 1:
+        result = services.create_takes(
+            owner=request.user,
+            request=generation_request,
+            count=quote.takes,
+            form_key=form_key,
+            page_keys=page_keys,
+            now=now,
+        )
+        return result.generations[0]
+    return services.create_generation(
+        owner=request.user,
+        **vars(generation_request),
+        form_key=form_key,
+        page_keys=page_keys,
+        now=now,
+    ).generation
 
 
 def _render_rejected(
@@ -394,6 +411,7 @@ def _quote_price(
         account=evaluated_form.account,
         service_problem=evaluated_form.service_problem,
         has_invalid_values=evaluated_form.has_invalid_values,
+        takes=parse_takes(request.POST.get(TAKES_NAME, "")) or 1,
         now=now,
     )
 
