@@ -14,7 +14,9 @@ const triggerRefresh = () => document.getElementById("fields")?.dispatchEvent(ne
 const { callbacks } = /** @type {any} */ (window).Idiomorph.defaults;
 const mayMorphNode = callbacks.beforeNodeMorphed;
 /** No answer knows what stands in this line. @param {Element} node @param {Element} newNode */
-callbacks.beforeNodeMorphed = (node, newNode) => node.id !== "press-status" && mayMorphNode(node, newNode);
+callbacks.beforeNodeMorphed = (node, newNode) => node.id !== "press-status" && !isLoadedAgain(node, newNode) && mayMorphNode(node, newNode);
+/** Whether the buttons of a card have their prices and the answer only has their place. @param {Element} node @param {Element} newNode */
+const isLoadedAgain = (node, newNode) => node.id === newNode.id && node instanceof HTMLElement && node.dataset.again === "loaded";
 
 /**
  * Shows a sentence above the button, without one hides the line.
@@ -202,7 +204,7 @@ document.addEventListener("keydown", (event) => {
 
 // The second click of a double click is no second order.
 document.addEventListener("click", (event) => {
-  if (event.detail > 1 && event.target instanceof Element && event.target.closest("[data-action=generate]")) event.preventDefault();
+  if (event.detail > 1 && event.target instanceof Element && event.target.closest("[data-action=generate], [data-again] form")) event.preventDefault();
 });
 
 // htmx would send the form to the address, and with the command, of the button that has the focus.

@@ -59,6 +59,8 @@ ACCESS_TABLE = {
         post=302, args=("generation",), is_private=True, data={"to": "first"}
     ),
     "change_waiting": AccessRow(post=302, args=("generation",), is_private=True),
+    "again": AccessRow(get=200, post=200, args=("generation",), is_private=True),
+    "other_models": AccessRow(get=200, args=("generation",), is_private=True),
     "put_away": AccessRow(post=302, args=("generation",), is_private=True),
     "watch_again": AccessRow(post=302, args=("generation",), is_private=True),
     "films": AccessRow(get=200),
@@ -83,9 +85,7 @@ ACCESS_TABLE = {
     "pictures": AccessRow(get=200),
     "picture": AccessRow(get=200, args=("image",), is_private=True),
     "picture_tile": AccessRow(get=200, args=("image",), is_private=True),
-    "rename_picture": AccessRow(
-        post=302, args=("image",), is_private=True, data={"name": "boat"}
-    ),
+    "rename_picture": AccessRow(post=302, args=("image",), is_private=True, data={"name": "boat"}),
     "add_files": AccessRow(post=302),
     "delete_files": AccessRow(post=200),
     "share_films": AccessRow(get=200, post=200),

@@ -62,6 +62,9 @@ def build_scheduled_filter(*states: State) -> Q:
     return Q(state__in=states, next_attempt_at__isnull=False)
 
 
+MAX_TAKES = 4  # of one press
+
+
 class Batch(models.Model):
     """Generations of one press: takes of the same request, or a table of several."""
 

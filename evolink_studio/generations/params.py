@@ -17,6 +17,7 @@ from evolink_studio.catalog.media import MediaFile
 from evolink_studio.catalog.messages import FieldError, FieldNotice
 from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.database import parse_id
+from evolink_studio.core.json_field import get_member
 from evolink_studio.generations.models import Generation
 from evolink_studio.library.models import Asset
 
@@ -151,6 +152,13 @@ def load_params_for_dispatch(generation: Generation) -> tuple[dict[str, object],
     if required_refs - form_data.assets.keys():
         raise AssetMissing
     return form_data.values, list(form_data.assets.values())
+
+
+def has_missing_files(spec: ModelSpec, stored_values: object, form_data: FormData) -> bool:
+    """Whether stored values name a file that `form_data`, loaded from them, has not."""
+    media_names = (field.name for field in spec.fields if field.control == Control.MEDIA)
+    refs = {ref for name in media_names for ref in list_refs(get_member(stored_values, name))}
+    return bool(refs - form_data.assets.keys())
 
 
 def get_assets_by_ref(refs: Iterable[str], owner_id: int) -> dict[str, Asset]:

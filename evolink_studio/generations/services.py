@@ -50,7 +50,6 @@ MAX_CALLBACK_BYTES = 64 * 1024  # a larger body is not read
 MAX_CALLBACKS_PER_GENERATION = 20
 MAX_DRAFTS_PER_MODEL = 5
 MAX_TITLE_CHARACTERS = 120
-MAX_TAKES = 4
 MAX_RECORDED_BYTES = 2**31 - 1  # the limit of `CallbackDelivery.size_bytes`
 
 

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from evolink_studio.generations.views import (
+    again,
     callbacks,
     create,
     files,
@@ -31,6 +32,8 @@ urlpatterns = [
     path("pictures/<int:pk>/", pictures.picture, name="picture"),
     path("pictures/<int:pk>/tile/", pictures.picture_tile, name="picture_tile"),
     path("pictures/<int:pk>/name/", pictures.rename_picture, name="rename_picture"),
+    path("generations/<int:pk>/again/", again.again, name="again"),
+    path("generations/<int:pk>/other-models/", again.other_models, name="other_models"),
     path("library/delete", files.delete_files, name="delete_files"),
     path("palette/", palette.palette, name="palette"),
     path("account/month/", month.month, name="month"),

@@ -16,6 +16,7 @@ from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.database import parse_id
 from evolink_studio.core.json_field import get_member
 from evolink_studio.generations import queries
+from evolink_studio.generations.forms.form import convert_form_data
 from evolink_studio.generations.forms.resting import RESTING_NAME, dump_resting, parse_resting
 from evolink_studio.generations.models import Draft, Generation
 from evolink_studio.generations.params import FormData, load_form_data
@@ -134,6 +135,9 @@ def strip_initial_query(spec: ModelSpec, url: str) -> str:
 
 
 def _from_generation(spec: ModelSpec, generation: Generation) -> InitialData:
+    old_spec = SPECS.get(generation.model_id, spec)
+    if old_spec is not spec:
+        return _from_other_model(spec, old_spec, generation)
     form_data = _drop_defaults(spec, load_form_data(spec, generation.params, generation.owner_id))
     if generation.state != State.FAILED:
         return InitialData(form_data)
@@ -142,6 +146,13 @@ def _from_generation(spec: ModelSpec, generation: Generation) -> InitialData:
         field_errors=_provider_field_errors(spec, generation),
         notes=[str(NEW_CHARGE_NOTICE)],
     )
+
+
+def _from_other_model(spec: ModelSpec, old_spec: ModelSpec, generation: Generation) -> InitialData:
+    """The settings of another model's generation, as far as this one takes them."""
+    stored_data = load_form_data(old_spec, generation.params, generation.owner_id)
+    form_data, notes = convert_form_data(stored_data, old_spec, spec, generation.owner_id)
+    return InitialData(form_data, notes=notes)
 
 
 def _drop_defaults(spec: ModelSpec, form_data: FormData) -> FormData:

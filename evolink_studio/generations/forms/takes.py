@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext as _
 
-from evolink_studio.generations.services import MAX_TAKES
+from evolink_studio.generations.models import MAX_TAKES
 
 TAKES_NAME = "_takes"
 

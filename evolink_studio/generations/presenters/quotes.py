@@ -25,7 +25,7 @@ from evolink_studio.credits.pricing import (
     list_cheaper_options,
 )
 from evolink_studio.credits.queries import get_current_rate_card
-from evolink_studio.generations.services import MAX_TAKES
+from evolink_studio.generations.models import MAX_TAKES
 
 
 def build_key_rejected_text() -> str:
