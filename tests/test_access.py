@@ -127,6 +127,7 @@ ACCESS_TABLE = {
     "notification_device": AccessRow(get=200),
     "end_sessions": AccessRow(post=302),
     "welcome": AccessRow(get=410, post=410, args=("token",), is_public=True),
+    "accessibility": AccessRow(get=200, is_public=True),
     "healthz": AccessRow(get=200, is_public=True),
     "readyz": AccessRow(get=503, is_public=True),  # no worker runs in this test
     "metrics": AccessRow(get=404, is_public=True),  # no token is set
