@@ -121,6 +121,7 @@ ACCESS_TABLE = {
     "account_reauthenticate": AccessRow(get=200, post=200),
     "preferences": AccessRow(get=200, post=302, data={"language": "de", "theme": "dark"}),
     "palette": AccessRow(get=200),
+    "shared_files": AccessRow(post=403, needs_csrf_token=False),
     "month": AccessRow(get=200, post=302, data={"credits_limit": "20"}),
     "notifications": AccessRow(get=200, post=302, data={"time_zone": "UTC"}),
     "renew_webhook_secret": AccessRow(post=302),
@@ -128,6 +129,7 @@ ACCESS_TABLE = {
     "end_sessions": AccessRow(post=302),
     "welcome": AccessRow(get=410, post=410, args=("token",), is_public=True),
     "accessibility": AccessRow(get=200, is_public=True),
+    "manifest": AccessRow(get=200, is_public=True),
     "healthz": AccessRow(get=200, is_public=True),
     "readyz": AccessRow(get=503, is_public=True),  # no worker runs in this test
     "metrics": AccessRow(get=404, is_public=True),  # no token is set

@@ -29,6 +29,7 @@ urlpatterns = [
     path("generations/<int:pk>/watch-again/", workspace.restore, name="watch_again"),
     path("pictures/", pictures.pictures, name="pictures"),
     path("pictures/add/", pictures.add_files, name="add_files"),
+    path("pictures/shared/", pictures.receive_shared_files, name="shared_files"),
     path("pictures/<int:pk>/", pictures.picture, name="picture"),
     path("pictures/<int:pk>/tile/", pictures.picture_tile, name="picture_tile"),
     path("pictures/<int:pk>/name/", pictures.rename_picture, name="rename_picture"),

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseForbidden
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
@@ -157,6 +158,23 @@ def add_files(request: AuthenticatedHttpRequest) -> HttpResponse:
         text = ngettext("{n} file added.", "{n} files added.", added_count)
         messages.success(request, text.format(n=added_count))
     return redirect("pictures")
+
+
+# What the browser itself sends, and no page of another site can.
+OWN_REQUESTS = ("none", "same-origin")
+
+
+@csrf_exempt
+@login_required
+@require_POST
+def receive_shared_files(request: AuthenticatedHttpRequest) -> HttpResponse:
+    """Store files that another app of the device shares with the installed studio.
+
+    The system's own dialog sends them and knows no token; a request of another site is refused.
+    """
+    if request.headers.get("Sec-Fetch-Site") not in OWN_REQUESTS:
+        return HttpResponseForbidden()
+    return add_files(request)
 
 
 def _build_url(wanted: AssetFilter, position: str = "") -> str:
