@@ -95,6 +95,11 @@ CHARGES = {
 }
 ENDED_STATES = frozenset({"completed", "failed", "cancelled"})
 UNACCEPTED_STATES = frozenset({"queued", "cancelled", "sending", "unknown"})
+SIZE_BY_RATIO = {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (960, 960)}
+STARRED_SHARE = 0.04
+LABELLED_SHARE = 0.1
+SILENT_CREDITS = 1.5  # per second; dearer models make sound
+PROJECTS_PER_PERSON = 6
 UNCLEAR_FAILURE_SHARE = 0.002
 REJECTED_CALLBACK_SHARE = 0.0005
 GENERATIONS_PER_LOST_ANSWER = 10_000
@@ -299,6 +304,7 @@ class HistoryFiller:
         from evolink_studio.credits.models import Allowance, ProviderAccount
         from evolink_studio.generations.models import ChangeFeed, Heartbeat
         from evolink_studio.generations.pipeline.provider import get_provider_key
+        from evolink_studio.projects.models import Project
 
         password = make_password(PASSWORD)
         count = self.size.user_count
@@ -310,6 +316,14 @@ class HistoryFiller:
                 for number in range(count)
             )  # fmt: skip
             ChangeFeed.objects.bulk_create(ChangeFeed(owner=user) for user in self.people)
+            projects = Project.objects.bulk_create(
+                Project(owner=user, name=f"Client {number}", created_at=self.start)
+                for user in self.people
+                for number in range(PROJECTS_PER_PERSON)
+            )
+            self.project_ids: dict[int, list[int | None]] = defaultdict(lambda: [None])
+            for project in projects:
+                self.project_ids[project.owner_id].append(project.pk)
             group = Group.objects.create(name="Film team")
             members = self.people[count // 5 : count * 3 // 5]
             for user in members:
@@ -357,7 +371,8 @@ class HistoryFiller:
             "credits_reserved", "credits_charged", "credits_held", "charge", "error_code",
             "error_text", "error_field", "created_at", "sent_at", "accepted_at", "progressed_at",
             "finished_at", "accounted_at", "dismissed_at", "next_attempt_at", "lease_id",
-            "attempts",
+            "attempts", "title", "notes", "label_text", "ratio", "seconds", "has_sound",
+            "starred_at", "queue_rank", "project",
         )  # fmt: skip
         self.inputs = add_table(Generation.inputs.through, "generation", "asset")
         self.results = add_table(GeneratedVideo, "id", "generation", "asset", "position")
@@ -387,11 +402,14 @@ class HistoryFiller:
         cost = round(model.credits * duration * dice.choice((0.5, 1, 1, 1.3)), 4)
         units = int(cost * UNITS_PER_CREDIT)
         prompt = _build_prompt(dice)
+        ratio = dice.choice(tuple(SIZE_BY_RATIO))
+        title = f"Client {dice.randrange(500)}" if dice.random() < LABELLED_SHARE else ""
+        is_starred = dice.random() < STARRED_SHARE
         params = {
             "prompt": prompt,
             "duration": duration,
             "quality": dice.choice(("480p", "720p", "1080p")),
-            "aspect_ratio": dice.choice(("16:9", "9:16", "1:1")),
+            "aspect_ratio": ratio,
             "image_urls": self._add_inputs(pk, user, model, created_at),
         }
         sent_at = created_at + timedelta(seconds=1 + dice.random() * 4)
@@ -442,11 +460,13 @@ class HistoryFiller:
                 to_moment(finished_at if is_ended else accepted_at) if is_sent else None,
                 to_moment(finished_at if is_sent else sent_at) if is_ended else None,
                 to_moment(finished_at if is_charged else created_at), None,
-                to_moment(next_attempt_at), None, 0,
+                to_moment(next_attempt_at), None, 0, title, "", fold_text(title), ratio, duration,
+                model.credits > SILENT_CREDITS, to_moment(created_at) if is_starred else None, 0,
+                dice.choice(self.project_ids[user.pk]),
             ),
         )  # fmt: skip
         if state == "completed":
-            self._add_film(pk, user, model, duration, finished_at)
+            self._add_film(pk, user, model, duration, ratio, finished_at)
         if is_accepted and is_ended:
             rejection = "other_task" if dice.random() < REJECTED_CALLBACK_SHARE else ""
             status = "completed" if urls else "failed"
@@ -511,15 +531,16 @@ class HistoryFiller:
         )  # fmt: skip
 
     def _add_film(
-        self, pk: int, user: "User", model: ModelUsage, duration: int, finished_at: datetime
-    ) -> None:
+        self, pk: int, user: "User", model: ModelUsage, duration: int, ratio: str,
+        finished_at: datetime,
+    ) -> None:  # fmt: skip
         asset_id = next(self.asset_ids)
         name = f"{finished_at:%Y/%m}/{asset_id:012x}"
         self.writer.add(
             self.assets,
             (asset_id, user.pk, "video", "result", f"{model.model_id}-{pk}-1.mp4", f"{name}.mp4",
              f"{name}-poster.webp", "mp4", "video/mp4", self.random.randrange(10**6, 15 * 10**6),
-             hashlib.sha256(f"film {asset_id}".encode()).hexdigest(), 1280, 720,
+             hashlib.sha256(f"film {asset_id}".encode()).hexdigest(), *SIZE_BY_RATIO[ratio],
              f"{duration}.000", self.writer.to_moment(finished_at)),
         )  # fmt: skip
         self.writer.add(self.results, (next(self.result_ids), pk, asset_id, 0))
@@ -596,14 +617,17 @@ def _create_key(dice: random.Random) -> str:
 
 def fill_history(size: HistorySize) -> dict[str, int]:
     """Fill the database of this process; the numbers of rows by table. Raises RuntimeError."""
+    from evolink_studio.films import facet_sets
     from evolink_studio.generations.models import Generation
     from evolink_studio.generations.usage_rollup import drop_triggers, ensure_rollup
 
     if Generation.objects.exists():
         raise RuntimeError("There is work in this database; take an empty one.")
     drop_triggers()  # counted at the end, at once
+    facet_sets.drop_triggers()
     row_counts = HistoryFiller(size, datetime.now(UTC)).fill()
     ensure_rollup()
+    facet_sets.ensure_facet_sets()
     return row_counts
 
 

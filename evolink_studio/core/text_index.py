@@ -53,14 +53,24 @@ class TextIndex:
             return self._fence(pieces) if is_rare else condition
         if not self.is_kept():
             return condition
-        # The index says which rows hold all the trigrams; those that hold them in a row are among
-        # these, and `holds` finds them. So it needs no places of trigrams, and is half as large.
-        trigrams = dict.fromkeys(
-            trigram for piece in indexed_pieces for trigram in _cover_with_trigrams(piece)
-        )
-        query = " AND ".join('"{}"'.format(trigram.replace('"', '""')) for trigram in trigrams)
         sql = f"SELECT rowid FROM {self.name} WHERE {self.name} MATCH %s"  # noqa: S608  # our name
+        query = self.build_match(pieces)
         return Q(pk__in=RawSQL(sql, [query])) & condition  # noqa: S611  # the query is a parameter
+
+    @staticmethod
+    def build_match(pieces: Sequence[str]) -> str:
+        """What SQLite's index is asked for. One of the pieces is long enough for it.
+
+        The index says which rows hold all the trigrams; those that hold them in a row are among
+        these, and `holds` finds them. So it needs no places of trigrams, and is half as large.
+        """
+        trigrams = dict.fromkeys(
+            trigram
+            for piece in pieces
+            if len(piece) >= MIN_INDEXED_LENGTH
+            for trigram in _cover_with_trigrams(piece)
+        )
+        return " AND ".join('"{}"'.format(trigram.replace('"', '""')) for trigram in trigrams)
 
     def _is_rare(self, condition: Q) -> bool:
         """Whether the newest rows hold less than a page of what is searched.

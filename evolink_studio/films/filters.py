@@ -114,6 +114,11 @@ class FilmFilters:
         return TABS[self.tab].states
 
     @property
+    def is_making(self) -> bool:
+        """Whether the tab has what is under way."""
+        return self.states is LIVE_STATES
+
+    @property
     def active_names(self) -> tuple[str, ...]:
         """The fields that narrow the list. The tab and the person choose it, and do not."""
         names = (field.name for field in fields(self) if field.name not in ("tab", "person"))
@@ -130,12 +135,19 @@ class FilmFilters:
         plain = FilmFilters()
         return replace(self, **{name: getattr(plain, name) for name in names})
 
-    def with_only_tab(self, tab: str) -> "FilmFilters":
+    def without_value(self, name: str, value: object) -> "FilmFilters":
+        """These filters without one value of the named field."""
+        values = getattr(self, name)
+        if not isinstance(values, tuple):
+            return self.without(name)
+        return replace(self, **{name: tuple(item for item in values if item != value)})
+
+    def on_tab(self, tab: str) -> "FilmFilters":
         """The same filters on another tab."""
         return replace(self, tab=tab)
 
-    def build_query(self, extra: Mapping[str, str] | None = None) -> str:
-        """The query of the address, which `parse_filters` reads again. "" for all films."""
+    def list_parameters(self) -> list[tuple[str, str]]:
+        """Name and value of each filter in the address, which `parse_filters` reads again."""
         pairs: list[tuple[str, str]] = []
         for field_name, parameter in _PARAMETERS.items():
             value = getattr(self, field_name)
@@ -143,7 +155,11 @@ class FilmFilters:
                 continue
             values = value if isinstance(value, tuple) else (_format_value(value),)
             pairs += [(parameter, str(item)) for item in values]
-        return urlencode([*pairs, *(extra or {}).items()])
+        return pairs
+
+    def build_query(self, extra: Mapping[str, str] | None = None) -> str:
+        """The query of the address; "" for all films."""
+        return urlencode([*self.list_parameters(), *(extra or {}).items()])
 
     def build_url(self, extra: Mapping[str, str] | None = None) -> str:
         """The address of the list."""

@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from evolink_studio.films.exceptions import InvalidPattern
+from evolink_studio.films.models import SavedView
 from evolink_studio.films.naming import MAX_PATTERN_LENGTH, clean_pattern
 
 
@@ -24,3 +25,16 @@ class NamePatternForm(forms.Form):
             return clean_pattern(self.cleaned_data["pattern"])
         except InvalidPattern as error:
             raise forms.ValidationError(str(error)) from error
+
+
+class SavedViewForm(forms.Form):
+    """The name under which filters are kept, and the query of their address."""
+
+    name = forms.CharField(max_length=SavedView._meta.get_field("name").max_length)
+    query = forms.CharField(required=False, max_length=10_000)
+
+
+class SavedViewNameForm(forms.Form):
+    """A new name for a saved view."""
+
+    name = forms.CharField(max_length=SavedView._meta.get_field("name").max_length)

@@ -181,3 +181,70 @@ class Cut(models.Model):
 
     def __str__(self) -> str:
         return self.title or f"#{self.pk}"
+
+
+class FacetSet(models.Model):
+    """Films of one person that are equal in all facets: how many there are.
+
+    Films that have ended and are not in the trash. The database keeps it by triggers
+    (`facet_sets`): no code writes it, and none can forget to. `length` is the name of a range of
+    seconds, `sound` with or without; both are empty for what is not known. `project_key` is 0 for
+    no project.
+    """
+
+    class Tab(models.TextChoices):
+        KEPT = "kept"
+        ENDED = "ended"
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    tab = models.CharField(max_length=5, choices=Tab.choices)
+    model_id = models.CharField(max_length=100)
+    ratio = models.CharField(max_length=12)
+    length = models.CharField(max_length=6)
+    sound = models.CharField(max_length=7)
+    is_starred = models.BooleanField()
+    project_key = models.BigIntegerField()
+    film_count = models.PositiveBigIntegerField()
+
+    class Meta:
+        verbose_name = _("facets")
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    *("owner", "tab", "model_id", "ratio", "length", "sound"),
+                    *("is_starred", "project_key"),
+                ],
+                name="one_facet_set_per_key",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner_id} {self.tab} {self.model_id} {self.ratio}: {self.film_count}"
+
+
+class ListedFilm(models.Model):
+    """In which facet set a film is. Kept by the same triggers.
+
+    The index brings the films of one set in the order of the list, from any place on.
+    """
+
+    generation = models.OneToOneField(
+        Generation, on_delete=models.CASCADE, primary_key=True, related_name="listed"
+    )
+    facet_set = models.ForeignKey(
+        FacetSet, on_delete=models.CASCADE, related_name="films", db_index=False
+    )
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("listed film")
+        indexes = [
+            models.Index(
+                fields=["facet_set", "-created_at", "-generation"], name="listed_film_newest"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.generation_id} in {self.facet_set_id}"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from evolink_studio.films.views import actions, downloads, film, gallery, order
+from evolink_studio.films.views import actions, downloads, film, gallery, order, saved_views
 
 urlpatterns = [
     path("films/", gallery.gallery, name="films"),
@@ -13,4 +13,7 @@ urlpatterns = [
     # A file of the library, but a film is named by what its person says of it.
     path("library/<int:pk>/download", downloads.asset_download, name="asset_download"),
     path("account/downloads/", downloads.download_names, name="download_names"),
+    path("films/views/", saved_views.save, name="save_view"),
+    path("films/views/<int:pk>/rename/", saved_views.rename, name="rename_view"),
+    path("films/views/<int:pk>/delete/", saved_views.delete, name="delete_view"),
 ]

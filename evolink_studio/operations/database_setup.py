@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from evolink_studio.films.facet_sets import ensure_facet_sets
 from evolink_studio.generations.search_index import FILM_INDEX
 from evolink_studio.generations.usage_rollup import ensure_rollup
 from evolink_studio.library.search_index import NAME_INDEX
@@ -29,6 +30,7 @@ def ensure_database() -> None:
         for index in SEARCH_INDEXES:
             index.keep()  # the database may come from a machine whose SQLite is another one
         ensure_rollup()  # the last migration may have been killed before its end
+        ensure_facet_sets()
         return
     if copy_path:  # made by other code than this: begin without it
         connection.close()

@@ -62,7 +62,7 @@ def test_what_is_dismissed_leaves_goes_on_and_comes_back(ada_page, idle_studio, 
 
     ada_page.goto(idle_studio.build_url("/films/"))
     ada_page.get_by_role("link", name="In the making").click()
-    expect(ada_page.locator(".gallery-item")).to_contain_text("not watched")
+    expect(ada_page.locator("article[data-generation]")).to_contain_text("not watched")
     assert axe_violations(ada_page) == []
     ada_page.get_by_role("button", name="Watch again").click()
     expect(stage.locator("[data-status=running]")).to_be_visible()
@@ -114,7 +114,7 @@ def test_a_failure_opens_the_form_at_the_field_that_evolink_named(ada_page, idle
     )
     ada_page.goto(idle_studio.build_url("/films/"))
     ada_page.get_by_role("link", name="Failed and cancelled").click()
-    expect(ada_page.locator(f"#gallery-item-{failed_generation.pk}")).to_contain_text("Not charged")
+    expect(ada_page.locator(f"#film-{failed_generation.pk}")).to_contain_text("Not charged")
     assert axe_violations(ada_page) == []
     ada_page.get_by_role("link", name="Change and try again").click()
     expect(ada_page.locator("[data-error-for=quality]")).to_have_text("No 4k today.")

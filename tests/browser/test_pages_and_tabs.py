@@ -150,7 +150,7 @@ def test_back_from_a_film_leads_to_the_same_place_and_depth(ada_page, idle_studi
     film.scroll_into_view_if_needed()
     before = film.bounding_box()["y"]
     film.locator("a").first.click()
-    ada_page.wait_for_url("**/create/**")
+    ada_page.wait_for_url(f"**/films/{films[2 * PAGE_SIZE + 3].pk}/**")
     ada_page.go_back()
     expect(tiles).to_have_count(3 * PAGE_SIZE)
     expect(film).to_be_in_viewport()

@@ -63,7 +63,7 @@ def test_a_tile_shows_the_poster_for_its_screen(
     film = create_film()
     page = open_page(width, pixel_ratio)
     page.goto(idle_studio.build_url("/films/"))
-    source = page.locator(".gallery-thumbnail img").evaluate(CURRENT_SOURCE)
+    source = page.locator(".film-frame img").evaluate(CURRENT_SOURCE)
     assert source == idle_studio.build_url(f"/library/{film.results.get().asset_id}/{path}")
 
 
