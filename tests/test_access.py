@@ -8,10 +8,12 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from evolink_studio.accounts.models import User
+from evolink_studio.films.models import SavedView
 from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.library.models import Asset
 from evolink_studio.sharing import services as sharing
 from tests.factories import VEO, AssetFactory, GenerationFactory, UserFactory
+from tests.factories import NOW, VEO, AssetFactory, GenerationFactory, UserFactory
 from tests.sample_images import make_image
 from tests.sample_videos import make_video
 
@@ -196,6 +198,7 @@ def owned_objects(tmp_path):
         "clip": str(clip.pk),
         "image": str(AssetFactory(owner=owner, content=make_image()).pk),
         "token": "no-such-token",
+        "view": str(SavedView.objects.create(owner=owner, name="Starred", created_at=NOW).pk),
     }
 
 

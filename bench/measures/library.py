@@ -18,6 +18,7 @@ from bench.instances import InstanceFactory
 from bench.signed_in_users import SignedInUser, create_signed_in_users
 from bench.sizes import BenchSize
 from evolink_studio.films import queries
+from evolink_studio.films.film_list import FilmList
 from evolink_studio.films.filters import FilmFilters
 from evolink_studio.films.views.gallery import PAGE_SIZE
 from evolink_studio.generations.change_feed import get_feed_state
@@ -81,7 +82,9 @@ def _check_poll(user: SignedInUser, since: str, status: int) -> None:
 
 
 def _check_films_page(user: SignedInUser, cursor: Any) -> None:
-    films = queries.load_page(user.user, FilmFilters(), cursor=cursor, limit=PAGE_SIZE + 1)
+    films = queries.load_page(
+        FilmList(user.user, FilmFilters()), cursor=cursor, limit=PAGE_SIZE + 1
+    )
     if len(films) != PAGE_SIZE + 1:
         raise RuntimeError(f"{len(films)} films instead of {PAGE_SIZE + 1}")
 

@@ -19,12 +19,13 @@ which films were pressed, too.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import QuerySet, Sum
+from django.utils.timezone import is_aware
 
 from evolink_studio.accounts.models import User
 from evolink_studio.core.calendar import get_day_start
@@ -464,11 +465,6 @@ def _adapt(moment: datetime) -> Any:
 
 
 def _read_moment(value: Any) -> datetime:
-    """A moment as the database gives it: SQLite has a text."""
-    if isinstance(value, datetime):
-        return value
-    field = Generation._meta.get_field("created_at")
-    for converter in connection.ops.get_db_converters(field.get_col("")):
-        value = converter(value, None, connection)
-    moment: datetime = value
-    return moment
+    """A moment as the database gives it: SQLite knows no time zone."""
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return moment if is_aware(moment) else moment.replace(tzinfo=UTC)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
@@ -140,7 +140,8 @@ class FilmFilters:
         values = getattr(self, name)
         if not isinstance(values, tuple):
             return self.without(name)
-        return replace(self, **{name: tuple(item for item in values if item != value)})
+        changes: dict[str, Any] = {name: tuple(item for item in values if item != value)}
+        return replace(self, **changes)
 
     def on_tab(self, tab: str) -> "FilmFilters":
         """The same filters on another tab."""

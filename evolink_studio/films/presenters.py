@@ -26,6 +26,7 @@ from evolink_studio.library.poster_urls import build_poster_urls
 
 DEFAULT_RATIO = "16:9"
 MAX_CHIP_TEXT = 40
+ROW_REM, PHONE_ROW_REM = 14, 10.5  # about the height of a row, as films.css lets it grow
 
 
 # --- Films ----------------------------------------------------------------------------------------
@@ -43,6 +44,7 @@ class FilmTile:
     url: str
     name: str
     ratio: str
+    poster_sizes: str
     day_text: str
     time_text: str
     full_time_text: str
@@ -78,7 +80,8 @@ def present_films(
                 item=item,
                 url=_build_film_url(film, list_query),
                 name=film.title or item.prompt or item.model_label,
-                ratio=_find_ratio(film),
+                ratio=(ratio := _find_ratio(film)),
+                poster_sizes=_build_poster_sizes(ratio),
                 day_text="" if day == last_day else format_day(day, now),
                 time_text=date_format(film.created_at, "H:i"),
                 full_time_text=f"{date_format(film.created_at, 'DATE_FORMAT')}, "
@@ -121,6 +124,12 @@ def _find_ratio(film: Generation) -> str:
         if result is not None and result.asset.width and result.asset.height:
             return find_nearest_ratio(result.asset.width, result.asset.height)
     return film.ratio if film.ratio in COMMON_RATIOS else DEFAULT_RATIO
+
+
+def _build_poster_sizes(ratio: str) -> str:
+    """For `sizes` of a poster: its longest side, as `tile_srcset` counts, in a usual row."""
+    share = max(float(COMMON_RATIOS[ratio]), 1)
+    return f"(width < 48rem) {PHONE_ROW_REM * share:.1f}rem, {ROW_REM * share:.1f}rem"
 
 
 def _format_results(count: int, film: Generation) -> str:
@@ -200,11 +209,12 @@ class FilterNames:
 
 def load_filter_names(films: FilmList) -> FilterNames:
     """Three queries, for a superuser four."""
-    project_keys = {key.project_key for key in films.facet_counts} - {0}
+    project_keys = {key.project_key for key in films.facet_counts}
+    project_keys |= {films.filters.project_id or 0}
     return FilterNames(
         tags=queries.list_tags(films.user),
         collections=queries.list_collections(films.user),
-        projects=queries.list_projects(project_keys | ({films.filters.project_id} - {None})),
+        projects=queries.list_projects(project_keys - {0}),
         people=queries.list_people() if films.user.is_superuser else {},
     )
 

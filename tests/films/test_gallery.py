@@ -17,10 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 def list_film_ids(page: ParsedPage) -> list[int]:
-    return [
-        int(film.get("data-generation"))
-        for film in page.find_all("article[@data-generation]")
-    ]
+    return [int(film.get("data-generation")) for film in page.find_all("article[@data-generation]")]
 
 
 def next_page_url(page: ParsedPage) -> str | None:

@@ -1,0 +1,277 @@
+"""Films are found by any combination of filters, and all of it stands in the address."""
+
+from datetime import timedelta
+from urllib.parse import parse_qsl
+
+import pytest
+from django.http import QueryDict
+
+from evolink_studio.films import film_list
+from evolink_studio.films.film_list import FilmList
+from evolink_studio.films.filters import FilmFilters, filter_films, parse_filters
+from evolink_studio.films.labels import build_label_text
+from evolink_studio.films.models import Collection, Tag
+from evolink_studio.films.queries import find_neighbours
+from evolink_studio.generations.models import Generation
+from evolink_studio.generations.states import State
+from evolink_studio.projects.models import Project
+from tests.factories import NOW, VEO, GenerationFactory, UserFactory
+from tests.films.test_gallery import list_film_ids
+from tests.form_pages import ParsedPage, element_text
+
+pytestmark = pytest.mark.django_db
+
+
+def create_film(owner, *, age=0, tags=(), **fields) -> Generation:
+    labels = {name: fields.get(name, "") for name in ("title", "notes")}
+    film = GenerationFactory(
+        owner=owner,
+        **{"state": State.COMPLETED, "created_at": NOW - timedelta(hours=age), **fields},
+        label_text=build_label_text(**labels, tags=[tag.name for tag in tags]),
+    )
+    film.tags.set(tags)
+    return film
+
+
+def find(client, query: str) -> list[int]:
+    """The films on the page; the list behind it and all its films agree on them."""
+    response = client.get(f"/films/?{query}")
+    assert response.status_code == 200
+    found = list_film_ids(ParsedPage(response))
+    user, filters = response.wsgi_request.user, parse_filters(QueryDict(query))
+    assert set(filter_films(user, filters).values_list("pk", flat=True)) == set(found)
+    count = FilmList(user, filters).count()
+    assert count.is_more or count.number == len(found)
+    return found
+
+
+@pytest.fixture(params=[1000, 0], ids=["few", "more than are counted"])
+def any_density(request, monkeypatch) -> int:
+    """Narrowed lists are read in two ways, by how many films they have."""
+    monkeypatch.setattr(film_list, "MAX_CANDIDATES", request.param)
+    return request.param
+
+
+FACETS = (
+    ("model=other", {"model_id": "other"}),
+    ("model=other&model=third", {"model_id": "third"}),
+    ("ratio=9:16", {"ratio": "9:16"}),
+    ("length=6-10", {"seconds": 8}),
+    ("length=21-", {"seconds": 40}),
+    ("sound=without", {"has_sound": False}),
+    ("starred=1", {"starred_at": NOW}),
+)
+
+
+@pytest.mark.parametrize(("query", "fields"), FACETS)
+def test_a_facet_leaves_the_films_that_have_it(ada_client, ada, query, fields):
+    usual = {"ratio": "16:9", "seconds": 5, "has_sound": True}
+    create_film(ada, **usual)
+    film = create_film(ada, **{**usual, **fields})
+    assert find(ada_client, query) == [film.pk]
+    assert find(ada_client, f"{query}&of=ended") == []
+
+
+def test_facets_go_together_and_with_text_and_tab(ada_client, ada):
+    film = create_film(ada, prompt="A red fox", ratio="9:16", starred_at=NOW)
+    create_film(ada, prompt="A red fox", ratio="9:16")
+    create_film(ada, prompt="A red fox", ratio="16:9", starred_at=NOW)
+    failed = create_film(ada, prompt="A red fox", ratio="9:16", starred_at=NOW, state="failed")
+    assert find(ada_client, "q=fox&ratio=9:16&starred=1") == [film.pk]
+    assert find(ada_client, "q=fox&ratio=9:16&starred=1&of=ended") == [failed.pk]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ("cafe", True),
+        ("CAFÉ", True),
+        ("ubersee", True),
+        ("Übersee cafe", True),
+        ("strasse", True),
+        ("kunde", True),
+        ("second version", True),
+        ("product", True),
+        ("cafe product", True),
+        ("ca", True),
+        ("cafes", False),
+        ("cafe missing", False),
+    ],
+)
+def test_one_field_finds_prompt_title_notes_and_tags_without_case_and_accents(
+    ada_client, ada, any_density, text, is_found
+):
+    tag = Tag.objects.create(owner=ada, name="Product")
+    film = create_film(
+        ada,
+        prompt="Café in Übersee, große Straße",
+        title="Kundé 7",
+        notes="the second version",
+        tags=[tag],
+    )
+    create_film(ada, prompt="A harbour")
+    assert find(ada_client, f"q={text}") == ([film.pk] if is_found else [])
+
+
+def test_a_number_or_the_beginning_of_a_task_finds_its_film(ada_client, ada, eve):
+    film = create_film(ada, task_id="task-abc-123456")
+    other = create_film(eve, task_id="task-abc-999999")
+    assert find(ada_client, f"q=%23{film.pk}") == [film.pk]
+    assert find(ada_client, "q=task-abc-12") == [film.pk]
+    assert find(ada_client, f"q=%23{other.pk}") == []
+
+
+def test_a_tag_a_collection_and_a_project_leave_their_films(ada_client, ada, any_density):
+    tag = Tag.objects.create(owner=ada, name="product")
+    collection = Collection.objects.create(owner=ada, name="Best", created_at=NOW)
+    project = Project.objects.create(owner=ada, name="Lemon", created_at=NOW)
+    film = create_film(ada, tags=[tag], project=project, ratio="9:16")
+    newer = create_film(ada, tags=[tag], age=-1)
+    collection.generations.add(film)
+    create_film(ada)
+    assert find(ada_client, f"tag={tag.pk}") == [newer.pk, film.pk]
+    assert find(ada_client, f"collection={collection.pk}") == [film.pk]
+    assert find(ada_client, f"project={project.pk}") == [film.pk]
+    assert find(ada_client, f"tag={tag.pk}&ratio=9:16&collection={collection.pk}") == [film.pk]
+    assert find(ada_client, f"tag={tag.pk}&q=nothing") == []
+
+
+def test_days_include_both_ends(ada_client, ada, any_density):
+    films = [create_film(ada, created_at=NOW - timedelta(days=age)) for age in range(4)]
+    days = [f"{film.created_at:%Y-%m-%d}" for film in films]
+    assert find(ada_client, f"from={days[2]}&to={days[1]}") == [films[1].pk, films[2].pk]
+    assert find(ada_client, f"from={days[3]}") == [film.pk for film in films]
+    page = ParsedPage(ada_client.get(f"/films/?at={days[1]}"))
+    assert list_film_ids(page) == [film.pk for film in films[1:]]
+
+
+def test_what_is_in_the_trash_is_on_no_tab(ada_client, ada):
+    for state in State:
+        create_film(ada, state=state, trashed_at=NOW)
+    for tab in ("", "making", "ended"):
+        assert find(ada_client, f"of={tab}") == []
+
+
+HOSTILE_QUERIES = (
+    "q=%00&ratio=%00&model=%00",
+    "q=%ED%A0%80&tag=x&collection=-1&project=" + "9" * 40,
+    "from=2026-13-40&to=0001-01-01&at=9999-12-31",
+    "from=9999-12-31&at=0001-01-01",
+    "length=x&sound=maybe&starred=2&person=" + "9" * 30,
+    "q=" + "%22" * 50 + "&" + "&".join(f"model={n}" for n in range(50)),
+    "q=" + "a+" * 90,
+    "tag=" + "9" * 18 + "&at=x",
+)
+
+
+@pytest.mark.parametrize("query", HOSTILE_QUERIES)
+def test_an_address_that_makes_no_sense_is_a_page_all_the_same(ada_client, ada, query):
+    create_film(ada)
+    assert ada_client.get(f"/films/?{query}").status_code == 200
+
+
+def test_filters_come_back_from_their_own_address():
+    filters = FilmFilters(
+        tab="ended",
+        text="a “fox” & co",
+        model_ids=(VEO, "other"),
+        ratios=("16:9",),
+        lengths=("0-5", "21-"),
+        sounds=("with",),
+        is_starred=True,
+        tag_ids=(3, 4),
+        collection_id=5,
+        project_id=6,
+        since=NOW.date(),
+        until=NOW.date(),
+        person="all",
+    )
+    assert parse_filters(QueryDict(filters.build_query())) == filters
+    assert parse_filters(dict(parse_qsl("of=ended&q=fox"))) == FilmFilters("ended", "fox")
+
+
+# --- counts, chips and blame ------------------------------------------------------------------
+
+
+def read_counts(page: ParsedPage, parameter: str) -> dict[str, str]:
+    labels = page.find_all(f"label[@class='filter-option']/input[@name='{parameter}']/..")
+    return {
+        label.find("input").get("value"): element_text(label.find("span"))
+        for label in labels
+        if label.find("span") is not None
+    }
+
+
+def test_each_option_says_how_many_films_it_would_leave(ada_client, ada):
+    for ratio, starred_at in (("16:9", NOW), ("16:9", None), ("9:16", None)):
+        create_film(ada, ratio=ratio, starred_at=starred_at, prompt="A fox")
+    create_film(ada, ratio="9:16", prompt="A bear", state=State.FAILED)
+    page = ParsedPage(ada_client.get("/films/"))
+    assert read_counts(page, "ratio") == {"16:9": "2", "9:16": "1"}
+    page = ParsedPage(ada_client.get("/films/?ratio=9:16&q=fox"))
+    assert read_counts(page, "ratio") == {"16:9": "2", "9:16": "1"}
+    assert read_counts(page, "starred") == {"1": "0"}
+    tabs = [element_text(tab) for tab in page.find_all("nav[@class='film-tabs']/a/span")]
+    assert tabs == ["1", "0", "0"]
+
+
+def test_an_empty_list_says_which_filter_is_to_blame(ada_client, ada):
+    create_film(ada, ratio="16:9", prompt="A fox")
+    page = ParsedPage(ada_client.get("/films/?ratio=9:16&q=fox"))
+    (link,) = page.find_all("div[@class='empty nothing-found']//li/a")
+    assert element_text(link) == "Without 9:16: 1 film"
+    assert list_film_ids(ParsedPage(ada_client.get(link.get("href"))))
+    page = ParsedPage(ada_client.get("/films/?ratio=9:16&q=bear"))
+    assert "No single filter is to blame" in page.text
+
+
+def test_each_active_filter_is_a_chip_that_takes_it_away(ada_client, ada):
+    create_film(ada)
+    page = ParsedPage(ada_client.get(f"/films/?of=ended&model={VEO}&model=other&starred=1"))
+    links = [chip.get("href") for chip in page.find_all("a[@class='film-chip']")]
+    assert links == [
+        "/films/?of=ended&model=other&starred=1",
+        f"/films/?of=ended&model={VEO}&starred=1",
+        f"/films/?of=ended&model={VEO}&model=other",
+    ]
+
+
+def test_the_panel_is_told_how_many_films_the_chosen_filters_leave(ada_client, ada):
+    create_film(ada, starred_at=NOW)
+    create_film(ada)
+    headers = {"HX-Request": "true", "HX-Target": "show-count"}
+    response = ada_client.get("/films/?starred=1", headers=headers)
+    assert response.content.decode().strip() == "1 film"
+
+
+# --- whose films ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("person", ["all", "{pk}"])
+def test_only_a_superuser_sees_films_of_others(client, ada, eve, person):
+    film = create_film(eve, prompt="A secret")
+    query = f"person={person.format(pk=eve.pk)}"
+    staff, owner = UserFactory(staff=True), UserFactory(owner=True)
+    for user, expected in ((ada, []), (staff, []), (owner, [film.pk])):
+        client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+        assert find(client, query) == expected
+        assert find(client, f"{query}&q=secret") == expected
+
+
+# --- neighbours -------------------------------------------------------------------------------
+
+
+def test_the_neighbours_of_a_film_are_those_of_its_list(ada, any_density):
+    films = [create_film(ada, age=age, prompt="A fox") for age in range(5)][::-1]
+    create_film(ada, age=2, prompt="A bear")
+    for filters in (FilmFilters(text="fox"), FilmFilters(since=NOW.date() - timedelta(days=9))):
+        pks = list(
+            filter_films(ada, filters).order_by("-created_at", "-pk").values_list("pk", flat=True)
+        )
+        for number, pk in enumerate(pks):
+            film = Generation.objects.get(pk=pk)
+            if any_density or not filters.text:
+                before = pks[number - 1] if number else None
+                after = pks[number + 1] if number + 1 < len(pks) else None
+                assert find_neighbours(ada, filters, film) == (before, after)
+    assert find_neighbours(ada, FilmFilters(text="fox"), films[0])[0 if any_density else 1]
