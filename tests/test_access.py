@@ -13,6 +13,10 @@ from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.library.models import Asset
 from evolink_studio.sharing import services as sharing
 from tests.factories import VEO, AssetFactory, GenerationFactory, UserFactory
+from evolink_studio.films.models import Collection
+from evolink_studio.generations.models import GeneratedVideo, Generation
+from evolink_studio.library.models import Asset
+from evolink_studio.projects.models import Project
 from tests.factories import NOW, VEO, AssetFactory, GenerationFactory, UserFactory
 from tests.sample_images import make_image
 from tests.sample_videos import make_video
@@ -67,6 +71,18 @@ ACCESS_TABLE = {
     "watch_again": AccessRow(post=302, args=("generation",), is_private=True),
     "films": AccessRow(get=200),
     "film_action": AccessRow(post=302, data={"action": "star"}),
+    "trash": AccessRow(get=200),
+    "delete_films": AccessRow(post=302),
+    "collections": AccessRow(get=200, post=302, data={"name": "Show reel"}),
+    "collection": AccessRow(
+        get=200, post=302, args=("collection",), is_private=True, data={"name": "Show reel"}
+    ),
+    "delete_collection": AccessRow(post=302, args=("collection",), is_private=True),
+    "projects": AccessRow(get=200, post=302, data={"name": "Toothpaste"}),
+    "project": AccessRow(
+        get=200, post=302, args=("project",), is_private=True, data={"name": "Toothpaste"}
+    ),
+    "archive_project": AccessRow(post=302, args=("project",), is_private=True),
     "undo_change": AccessRow(post=302, args=("1",)),
     "film_labels": AccessRow(
         post=302, args=("generation",), is_private=True, data={"title": "Opening"}
@@ -196,6 +212,10 @@ def owned_objects(tmp_path):
         "comment": str(comment.pk),
         "generation": str(completed.pk),
         "clip": str(clip.pk),
+        "collection": str(Collection.objects.create(owner=owner, name="Reel", created_at=NOW).pk),
+        "project": str(
+            Project.objects.create(owner=owner, name="Job", is_shared=True, created_at=NOW).pk
+        ),
         "image": str(AssetFactory(owner=owner, content=make_image()).pk),
         "token": "no-such-token",
         "view": str(SavedView.objects.create(owner=owner, name="Starred", created_at=NOW).pk),

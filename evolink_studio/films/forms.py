@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from evolink_studio.films.exceptions import InvalidPattern
-from evolink_studio.films.models import SavedView
+from evolink_studio.films.models import Collection, SavedView
 from evolink_studio.films.naming import MAX_PATTERN_LENGTH, clean_pattern
 
 
@@ -38,3 +38,13 @@ class SavedViewNameForm(forms.Form):
     """A new name for a saved view."""
 
     name = forms.CharField(max_length=SavedView._meta.get_field("name").max_length)
+
+
+class CollectionForm(forms.Form):
+    """The name of a collection."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=Collection._meta.get_field("name").max_length,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )

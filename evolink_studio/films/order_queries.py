@@ -2,19 +2,26 @@
 
 from collections.abc import Collection
 
+from django.db.models import Count, F, Sum, Window
+from django.db.models.functions import RowNumber
 from django.http import Http404
 
 from evolink_studio.accounts.models import User
-from evolink_studio.core.keyset import KeysetOrder
+from evolink_studio.core.keyset import KeyPage, KeysetOrder, Position
 from evolink_studio.core.search import fold_text
 from evolink_studio.films import models
 from evolink_studio.films.models import DownloadSettings, FilmChange, Tag
 from evolink_studio.films.naming import DEFAULT_PATTERN
+from evolink_studio.films.services import (
+    MAX_COLLECTIONS_PER_PERSON,
+    MAX_FILMS_PER_CHANGE,
+    slice_ids,
+)
+from evolink_studio.films.trash import IN_TRASH
 from evolink_studio.generations.models import GeneratedVideo, Generation
-from evolink_studio.generations.queries import HIDDEN_COLUMNS
+from evolink_studio.generations.queries import HIDDEN_COLUMNS, load_results
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
-from evolink_studio.projects.models import Project
 
 SUGGESTED_NAMES = 200
 POSTERS_PER_COLLECTION = 4
@@ -24,11 +31,11 @@ TRASH_ORDER = KeysetOrder(Generation, ("-trashed_at", "-pk"))
 
 def list_owned_ids(user: User, film_ids: Collection[int]) -> list[int]:
     """Those of these ids that are films of this person. One query for each 500."""
-    ids, owned_ids = sorted(set(film_ids)), list[int]()
-    for start in range(0, len(ids), 500):
-        rows = Generation.objects.filter(owner_id=user.pk, pk__in=ids[start : start + 500])
-        owned_ids += rows.values_list("pk", flat=True)
-    return owned_ids
+    ids: list[int] = []
+    for some_ids in slice_ids(film_ids):
+        rows = Generation.objects.filter(owner_id=user.pk, pk__in=some_ids)
+        ids += rows.values_list("pk", flat=True)
+    return ids
 
 
 def get_film_or_404(user: User, pk: int) -> Generation:
@@ -71,12 +78,6 @@ def list_collection_names(user: User) -> list[str]:
     return list(rows.values_list("name", flat=True)[:SUGGESTED_NAMES])
 
 
-def list_usable_projects(user: User) -> list[Project]:
-    """The projects that films can be moved to. One query."""
-    rows = Project.objects.usable_by(user).filter(archived_at=None)
-    return list(rows.order_by("folded_name", "pk")[:SUGGESTED_NAMES])
-
-
 def get_name_pattern(user: User) -> str:
     """How the files that this person downloads are named. One query."""
     rows = DownloadSettings.objects.filter(owner=user)
@@ -100,3 +101,68 @@ def find_newest_video(user: User) -> GeneratedVideo | None:
     newest_id = rows.order_by("-created_at", "-id").values_list("pk", flat=True).first()
     videos = GeneratedVideo.objects.select_related("generation__project", "asset")
     return videos.filter(generation=newest_id).order_by("position").first()
+
+
+def list_collections(user: User) -> list[models.Collection]:
+    """A person's collections by name. One query."""
+    rows = models.Collection.objects.filter(owner=user)
+    return list(rows.order_by("folded_name")[:MAX_COLLECTIONS_PER_PERSON])
+
+
+def count_collected(user: User) -> dict[int, int]:
+    """How many films, without those in the trash, each collection of a person holds. One query."""
+    links = models.Collection.generations.through.objects.filter(
+        collection__owner=user, generation__trashed_at__isnull=True
+    )
+    counts = links.values("collection_id").annotate(count=Count("pk"))
+    return {row["collection_id"]: row["count"] for row in counts}
+
+
+def list_collected_assets(user: User) -> dict[int, list[Asset]]:
+    """The newest POSTERS_PER_COLLECTION films of each collection of a person. Two queries."""
+    rank = Window(RowNumber(), partition_by=F("collection_id"), order_by=F("generation_id").desc())
+    links = models.Collection.generations.through.objects.filter(
+        collection__owner=user, generation__trashed_at__isnull=True
+    )
+    newest = links.annotate(rank=rank).filter(rank__lte=POSTERS_PER_COLLECTION)
+    pairs = list(newest.values_list("collection_id", "generation_id"))
+    videos = GeneratedVideo.objects.filter(generation__in={film_id for _, film_id in pairs})
+    first_videos = videos.filter(position=0).select_related("asset")
+    assets = {video.generation_id: video.asset for video in first_videos}
+    collected: dict[int, list[Asset]] = {}
+    for collection_id, film_id in sorted(pairs, reverse=True):
+        if film_id in assets:
+            collected.setdefault(collection_id, []).append(assets[film_id])
+    return collected
+
+
+def load_trash_page(user: User, position: Position) -> tuple[list[Generation], KeyPage]:
+    """A page of a person's trash, what came last first, with results. Three queries."""
+    rows = Generation.objects.filter(IN_TRASH, owner_id=user.pk)
+    page = TRASH_ORDER.read_page([rows], position, TRASH_PAGE_SIZE)
+    films = Generation.objects.filter(pk__in=page.pks).defer(*HIDDEN_COLUMNS)
+    return load_results(films.order_by("-trashed_at", "-pk")), page
+
+
+def list_trashed_ids(user: User, film_ids: Collection[int] | None) -> list[int]:
+    """Those of these films of a person that lie in the trash; None means all of them.
+
+    At most MAX_FILMS_PER_CHANGE. One query for each 500, or one for all.
+    """
+    rows = Generation.objects.filter(IN_TRASH, owner_id=user.pk)
+    if film_ids is None:
+        newest = rows.order_by("-trashed_at", "-id").values_list("pk", flat=True)
+        return list(newest[:MAX_FILMS_PER_CHANGE])
+    ids: list[int] = []
+    for some_ids in slice_ids(film_ids):
+        ids += rows.filter(pk__in=some_ids).values_list("pk", flat=True)
+    return ids[:MAX_FILMS_PER_CHANGE]
+
+
+def sum_file_bytes(film_ids: Collection[int]) -> int:
+    """The bytes of the saved results of these films. One query for each 500."""
+    total = 0
+    for some_ids in slice_ids(film_ids):
+        videos = GeneratedVideo.objects.filter(generation__in=some_ids)
+        total += videos.aggregate(total=Sum("asset__size_bytes"))["total"] or 0
+    return total

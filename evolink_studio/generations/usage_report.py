@@ -67,6 +67,7 @@ class UsageFilter:
     owner_id: int | None = None
     model_ids: Collection[str] = ()
     states: Collection[str] = ()
+    project_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ def _filter_dimensions(rows: QuerySet[AnyRow], usage_filter: UsageFilter) -> Que
         "owner_id": usage_filter.owner_id,
         "model_id__in": usage_filter.model_ids,
         "state__in": usage_filter.states,
+        "project_id": usage_filter.project_id,
     }
     return rows.filter(**{name: value for name, value in conditions.items() if value})
 
@@ -300,6 +302,47 @@ def sum_recent_charges(*, now: datetime) -> ChargedTotals:
         failed_count=totals["failed"] or 0,
         ended_count=totals["ended"] or 0,
     )
+
+
+@dataclass(frozen=True)
+class ProjectUsage:
+    """What was made for a project: completed films, credits charged this month (UTC) and ever."""
+
+    film_count: int = 0
+    charged_this_month: Decimal = Decimal(0)
+    charged: Decimal = Decimal(0)
+
+
+def sum_by_project(
+    project_ids: Collection[int], *, now: datetime, owner_id: int | None = None
+) -> dict[int, ProjectUsage]:
+    """What was made for each of these projects, by everybody or by one person. One query.
+
+    Projects that nothing was made for are left out.
+    """
+    rows = UsageRollup.objects.filter(
+        project_id__gt=0, project_id__in=project_ids, period=Period.MONTH
+    )
+    if owner_id is not None:
+        rows = rows.filter(owner_id=owner_id)
+    this_month = Q(starts_on=get_month_start(get_day(now)))
+    groups = (
+        rows.order_by()
+        .values("project_id")
+        .annotate(
+            films=Sum("generation_count", filter=Q(state=State.COMPLETED)),
+            month=Sum("credits_charged", filter=this_month),
+            ever=Sum("credits_charged"),
+        )
+    )
+    return {
+        group["project_id"]: ProjectUsage(
+            film_count=group["films"] or 0,
+            charged_this_month=group["month"] or Decimal(0),
+            charged=group["ever"] or Decimal(0),
+        )
+        for group in groups
+    }
 
 
 @dataclass(frozen=True)

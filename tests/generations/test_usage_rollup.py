@@ -23,6 +23,7 @@ from evolink_studio.generations.usage_report import (
     filter_rollup,
     sum_usage,
 )
+from evolink_studio.projects.models import Project
 from evolink_studio.worker.periodic import DAILY_PROOFS
 from tests.factories import NOW, VEO, GenerationFactory, UserFactory
 
@@ -68,6 +69,7 @@ def test_no_write_passes_by_whoever_makes_it(column):
         "owner_id": other.pk,
         "model_id": KLING,
         "state": State.FAILED,
+        "project_id": Project.objects.create(owner=other, name="Job", created_at=NOW).pk,
     }
     before = list(UsageRollup.objects.order_by("pk").values())
     Generation.objects.filter(pk=generation.pk).update(

@@ -9,6 +9,7 @@ from evolink_studio.films.models import Collection
 from evolink_studio.films.services import MAX_NOTES_LENGTH, MAX_TITLE_LENGTH
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import ENDED_STATES
+from evolink_studio.projects.queries import list_usable_projects
 
 ORDER_PANEL_ID = "order-panel"
 
@@ -75,7 +76,7 @@ def present_order(
 
 def _list_choices(user: User, film: Generation) -> list[ProjectChoice]:
     """With the present one, also if it is archived by now."""
-    projects = order_queries.list_usable_projects(user)
+    projects = list_usable_projects(user)
     if film.project is not None and film.project not in projects:
         projects.append(film.project)
     return [

@@ -2,6 +2,7 @@
 
 from evolink_studio.accounts.models import User
 from evolink_studio.films import order_queries
+from evolink_studio.projects.queries import list_usable_projects
 
 
 def build_select_context(
@@ -15,7 +16,7 @@ def build_select_context(
     return {
         "tag_names": order_queries.list_tag_names(user),
         "collection_names": order_queries.list_collection_names(user),
-        "usable_projects": order_queries.list_usable_projects(user),
+        "usable_projects": list_usable_projects(user),
         "match_query": match_query,
         "match_text": match_text,
     }
