@@ -14,9 +14,11 @@ from django.views.decorators.http import require_safe
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.core.calendar import get_day
 from evolink_studio.core.database import parse_id
-from evolink_studio.films import presenters, queries
+from evolink_studio.films import queries
 from evolink_studio.films.film_list import Cursor, FilmCount, FilmList
 from evolink_studio.films.filters import TABS, FilmFilters, parse_filters
+from evolink_studio.films.presenters import gallery as presenters
+from evolink_studio.films.presenters.select_bar import build_select_context
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.presenters.workspace import build_usage_badge
 from evolink_studio.generations.queries import (
@@ -108,9 +110,17 @@ def _build_page_context(films: FilmList, page: GalleryPage) -> dict[str, object]
         "blame": [] if page.rows or not is_narrowed else presenters.present_blame(films, names),
         "count_text": _count_films(films),
         "saved_views": queries.list_saved_views(films.user),
+        **build_select_context(
+            films.user, match_query=filters.build_query(), match_text=_count_matches(films, page)
+        ),
         "usage_badge": build_usage_badge(films.user, get_current_provider_account(), now),
         "now": now,
     }
+
+
+def _count_matches(films: FilmList, page: GalleryPage) -> str:
+    """How many the filters leave; "" where this page shows them all."""
+    return presenters.format_count(films.count()) if page.next_url or page.newer_url else ""
 
 
 def _count_films(films: FilmList) -> str:
