@@ -148,7 +148,8 @@ function handleChange(event) {
   if (isGone) end();
   const list = find("[data-film-list]");
   const htmx = /** @type {any} */ (window).htmx;
-  if (list) htmx.ajax("GET", location.href, { target: `#${list.id}`, select: `#${list.id}`, swap: "morph:outerHTML" });
+  const options = { target: `#${list?.id}`, select: `#${list?.id}`, swap: "morph:outerHTML", headers: { "HX-Request": "false" } };
+  if (list) htmx.ajax("GET", location.href, options);
   else if (!ids.length) location.reload();
 }
 

@@ -124,7 +124,7 @@ def list_collected_assets(user: User) -> dict[int, list[Asset]]:
     links = models.Collection.generations.through.objects.filter(
         collection__owner=user, generation__trashed_at__isnull=True
     )
-    newest = links.annotate(rank=rank).filter(rank__lte=POSTERS_PER_COLLECTION)
+    newest = links.annotate(rank=rank).filter(rank__lte=POSTERS_PER_COLLECTION)  # type: ignore[misc]  # annotated above
     pairs = list(newest.values_list("collection_id", "generation_id"))
     videos = GeneratedVideo.objects.filter(generation__in={film_id for _, film_id in pairs})
     first_videos = videos.filter(position=0).select_related("asset")

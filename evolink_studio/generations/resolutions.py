@@ -292,6 +292,8 @@ def _open_again(row: Generation, *, actor: User, reason: str, now: datetime) -> 
         accepted_at=None,
         progressed_at=now,
         finished_at=None,
+        trashed_at=None,  # what is being made again lies in no trash
+        emptied_at=None,
         error_code=ErrorCode.ANSWER_LOST,
         error_text="",
         lease_id=None,

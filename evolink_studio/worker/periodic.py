@@ -19,6 +19,7 @@ from evolink_studio.evolink.errors import (
     RequestRejected,
 )
 from evolink_studio.exports import services as exports
+from evolink_studio.films.trash import empty_trash
 from evolink_studio.generations.pipeline.contradictions import check_decisions
 from evolink_studio.generations.pipeline.downloading import filter_needed_files
 from evolink_studio.generations.pipeline.provider import Provider
@@ -81,7 +82,7 @@ async def run_daily(*, now: datetime, is_stopping: Callable[[], bool] = lambda: 
     if not await sync_to_async(_is_due)(now):
         return False
     due_at = _get_last_due_at(now)
-    await _delete_what_nobody_needs(now)
+    await _delete_what_nobody_needs(now, is_stopping)
     for proof in DAILY_PROOFS:
         progress = await sync_to_async(load_progress)(proof, due_at)
         if progress.is_done:
@@ -107,7 +108,10 @@ def _get_last_due_at(now: datetime) -> datetime:
     return due_today if due_today <= now else due_today - timedelta(days=1)
 
 
-async def _delete_what_nobody_needs(now: datetime) -> None:
+async def _delete_what_nobody_needs(now: datetime, is_stopping: Callable[[], bool]) -> None:
+    emptying = await sync_to_async(empty_trash, thread_sensitive=False)(
+        now=now, is_stopping=is_stopping
+    )
     deleted_count = await sync_to_async(delete_orphans, thread_sensitive=False)(
         now=now, still_needed=filter_needed_files
     )
@@ -115,7 +119,12 @@ async def _delete_what_nobody_needs(now: datetime) -> None:
     await sync_to_async(delete_expired_copies, thread_sensitive=False)(now=now)
     await sync_to_async(exports.delete_expired, thread_sensitive=False)(now=now)
     await sync_to_async(notifications.delete_expired, thread_sensitive=False)(now=now)
-    log.info("daily cleaning done", files_swept=deleted_count)
+    log.info(
+        "daily cleaning done",
+        files_swept=deleted_count,
+        films_emptied=emptying.count,
+        films_needed=emptying.kept_count,
+    )
 
 
 async def _report(proof: Proof, progress: ProofProgress) -> None:
