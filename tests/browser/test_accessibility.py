@@ -18,6 +18,10 @@ PAGE_URLS = (
     "/create/sora-2-preview/",
     "/films/",
     "/pictures/",
+    "/films/trash/",
+    "/collections/",
+    "/projects/",
+    "/account/downloads/",
     "/account/preferences/",
     "/account/password/",
 )
