@@ -9,7 +9,9 @@ const announcer = /** @type {HTMLElement} */ (document.getElementById("announcer
 const player = /** @type {HTMLElement | null} */ (document.querySelector("[data-player]"));
 const video = /** @type {HTMLVideoElement | null} */ (document.querySelector("[data-player-video]"));
 
-const ASSUMED_FRAME_SECONDS = 1 / 24; // until the film was seen running
+const SHORTEST_FRAME_SECONDS = 1 / 60; // of a film that was not seen running
+const LONGEST_FRAME_SECONDS = 1 / 4;
+const FRAME_WAIT_MS = 200; // for a frame that is the same as before the browser may say nothing
 const SHUTTLE_SPEEDS = [1, 2, 4, 8];
 const SEEK_SECONDS = 1;
 
@@ -26,11 +28,13 @@ class FrameClock {
   constructor(film, onFrame) {
     this.film = film;
     this.onFrame = onFrame;
-    this.frameSeconds = ASSUMED_FRAME_SECONDS;
+    /** Once it is known. @type {number | null} */
+    this.knownFrameSeconds = null;
     /** When the frame on the screen begins; null where the browser does not say. @type {number | null} */
     this.shownAt = null;
     /** Times of frames that were seen in a row. @type {{time: number, count: number}[]} */
     this.seen = [];
+    this.isStepping = false;
     if ("requestVideoFrameCallback" in film) this.watch();
     else this.followClock();
   }
@@ -48,25 +52,60 @@ class FrameClock {
     for (const name of ["timeupdate", "seeked"]) this.film.addEventListener(name, () => this.onFrame());
   }
 
-  /** The shortest time between two frames in a row is that of one frame. @param {number} time @param {number} count */
+  /** @param {number} time @param {number} count */
   measure(time, count) {
     const last = this.seen.at(-1);
-    if (!last || count <= last.count || time <= last.time) this.seen = [];
+    if (last && (count !== last.count + 1 || time <= last.time)) this.seen = [];
     this.seen.push({ time, count });
     if (this.seen.length < FRAME_TIMES) return;
     const first = this.seen.shift();
-    if (first) this.frameSeconds = (time - first.time) / (count - first.count);
+    if (first) this.knownFrameSeconds = (time - first.time) / (count - first.count);
+  }
+
+  get frameSeconds() {
+    return this.knownFrameSeconds ?? SHORTEST_FRAME_SECONDS;
   }
 
   /** The middle of the frame on the screen: whatever is rounded, it stays that frame. In seconds. */
   get middle() {
-    return this.shownAt === null ? this.film.currentTime : this.shownAt + this.frameSeconds / 2;
+    const isOnTheWay = this.shownAt === null || this.film.seeking;
+    return isOnTheWay ? this.film.currentTime : /** @type {number} */ (this.shownAt) + this.frameSeconds / 2;
   }
 
-  /** @param {number} count of frames, negative for back */
-  step(count) {
+  /** @param {1 | -1} direction */
+  async step(direction) {
     this.film.pause();
-    this.seek(this.middle + count * this.frameSeconds);
+    if (this.knownFrameSeconds !== null || this.shownAt === null) return this.seek(this.middle + direction * this.frameSeconds);
+    if (this.isStepping) return;
+    this.isStepping = true;
+    await this.feel(direction, this.shownAt);
+    this.isStepping = false;
+  }
+
+  /**
+   * To the next frame of a film whose frames have an unknown length: in strides of half the shortest frame, so that
+   * none is passed over, until another one is shown.
+   * @param {1 | -1} direction @param {number} from when the frame on the screen begins
+   */
+  async feel(direction, from) {
+    const stride = SHORTEST_FRAME_SECONDS / 2;
+    const start = direction < 0 ? -stride : 3 * stride;
+    for (let distance = start; Math.abs(distance) < LONGEST_FRAME_SECONDS; distance += direction * stride) {
+      if (from + distance < 0 || from + distance >= this.film.duration) return;
+      this.seek(from + distance);
+      await this.waitForFrame();
+      if (this.shownAt === null || this.shownAt === from) continue;
+      this.knownFrameSeconds = Math.abs(this.shownAt - from);
+      return;
+    }
+  }
+
+  /** @returns {Promise<void>} */
+  waitForFrame() {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, FRAME_WAIT_MS);
+      this.film.requestVideoFrameCallback(() => (clearTimeout(timer), resolve()));
+    });
   }
 
   /** @param {number} second */
@@ -171,8 +210,8 @@ function startPlayer(box, film) {
       tellSpeed(-reverse.speed);
       showPlaying();
     },
-    "previous-frame": () => (stopReverse(), frames.step(-1)),
-    "next-frame": () => (stopReverse(), frames.step(1)),
+    "previous-frame": () => (stopReverse(), void frames.step(-1)),
+    "next-frame": () => (stopReverse(), void frames.step(1)),
     first: () => (pause(), frames.seek(0)),
     last: () => (pause(), frames.seek(film.duration)),
     back: () => frames.seek(film.currentTime - SEEK_SECONDS),
@@ -196,7 +235,8 @@ function startPlayer(box, film) {
     pause();
     picker.open = true;
     picker.querySelector("select")?.focus({ preventScroll: true });
-    picker.scrollIntoView({ block: "nearest" });
+    // Once the film has made room.
+    requestAnimationFrame(() => picker.scrollIntoView({ block: "nearest" }));
   }
 
   film.controls = false;
@@ -212,10 +252,38 @@ function startPlayer(box, film) {
   if (film.readyState) showLength();
   for (const button of box.querySelectorAll("[data-command]"))
     button.addEventListener("click", () => commands[/** @type {HTMLElement} */ (button).dataset.command ?? ""]?.());
+  find("[data-open-frame]")?.addEventListener("click", (event) => (event.preventDefault(), openFramePicker()));
+  if (location.hash === "#frame") openFramePicker();
   return commands;
 }
 
 const commands = player && video ? startPlayer(player, video) : {};
+
+/* --- Keeping a frame --------------------------------------------------------------------------------- */
+
+/** Makes a picture of a frame without leaving the page. @param {HTMLButtonElement} button @param {HTMLFormElement} form */
+async function keepFrame(button, form) {
+  const said = /** @type {HTMLElement} */ (form.querySelector("[data-frame-said]"));
+  const body = new FormData(form);
+  const second = Number(body.get("second"));
+  button.disabled = true;
+  try {
+    const answer = await fetch(button.dataset.keepFrame ?? "", { method: "POST", body, headers: { "X-CSRFToken": String(body.get("csrfmiddlewaretoken")) } });
+    const facts = await answer.json();
+    said.textContent = facts.error ?? (messages.frameKept ?? "").replace("{time}", formatSeconds(second));
+  } catch {
+    said.textContent = messages.frameRefused ?? "";
+  }
+  button.disabled = false;
+  button.focus({ preventScroll: true });
+}
+
+document.addEventListener("submit", (event) => {
+  const { submitter, target } = event;
+  if (!(submitter instanceof HTMLButtonElement) || !submitter.dataset.keepFrame || !(target instanceof HTMLFormElement)) return;
+  event.preventDefault();
+  void keepFrame(submitter, target);
+});
 
 /* --- Copying --------------------------------------------------------------------------------------- */
 
@@ -253,7 +321,7 @@ const COMMAND_BY_KEY = {
   "?": "keys",
 };
 /** Keys that press something of the page. @type {Record<string, string>} */
-const TARGET_BY_KEY = { s: "[data-star]", p: "[data-copy-prompt]", "[": "a[rel=prev]", "]": "a[rel=next]" };
+const TARGET_BY_KEY = { s: "[data-star], #order-star", p: "[data-copy-prompt]", "[": "a[rel=prev]", "]": "a[rel=next]" };
 const FIELDS = "textarea, select, input:not([type=range], [type=checkbox], [type=radio], [type=button], [type=submit]), [contenteditable]";
 /** What a focused control does with a key itself. */
 const PRESSED_BY_SPACE = "button, summary, a, input, audio";

@@ -7,6 +7,7 @@ from evolink_studio.films.views import (
     collections,
     downloads,
     film,
+    frames,
     gallery,
     order,
     projects,
@@ -34,4 +35,5 @@ urlpatterns = [
     path("films/views/", saved_views.save, name="save_view"),
     path("films/views/<int:pk>/rename/", saved_views.rename, name="rename_view"),
     path("films/views/<int:pk>/delete/", saved_views.delete, name="delete_view"),
+    path("films/<int:pk>/frame/", frames.use_frame, name="use_frame"),
 ]

@@ -71,6 +71,7 @@ class NewAsset:
     source_size: tuple[int, int] | None = None
     seconds: Decimal | None = None
     derived_from_id: int | None = None
+    derived_at_second: Decimal | None = None
 
 
 def store_asset(path: Path, new_asset: NewAsset, now: datetime) -> Asset:
@@ -120,6 +121,7 @@ def _create_asset(path: Path, new_asset: NewAsset, name: str, sha256: str, now: 
             source_height=source_height,
             seconds=new_asset.seconds,
             derived_from_id=new_asset.derived_from_id,
+            derived_at_second=new_asset.derived_at_second,
             created_at=now,
         )
 
@@ -280,15 +282,27 @@ def add_result(*, owner_id: int, path: Path, name: str, now: datetime) -> Asset:
 
 
 def add_frame(*, asset: Asset, second: Decimal, now: datetime) -> Asset:
-    """Store the frame of a film that is shown at `second` as a picture. Raises InvalidVideo."""
+    """Store the frame of a film that is shown at `second` as a picture; beyond its end the last.
+
+    The picture says from which film it is, and where in it. Raises InvalidVideo.
+    """
     if asset.kind != Kind.VIDEO:
         raise InvalidVideo
+    second = second if asset.seconds is None else min(second, asset.seconds)
     name = f"{filenames.strip_extension(asset.name)} {second:.2f} s"
     with _reject_on_outage():
         _count_upload(asset.owner_id, now)
         with storage.open_local_copy(str(asset.file)) as path:
             image = video.extract_frame(path, second)
-        return _store_image(image, asset.owner_id, name, Origin.FRAME, now)
+        return _store_image(
+            image,
+            asset.owner_id,
+            name,
+            Origin.FRAME,
+            now,
+            derived_from_id=asset.pk,
+            derived_at_second=second.quantize(Decimal("0.001")),
+        )
 
 
 def edit_image(
@@ -490,6 +504,7 @@ def _store_image(
     now: datetime,
     *,
     derived_from_id: int | None = None,
+    derived_at_second: Decimal | None = None,
 ) -> Asset:
     new_asset = NewAsset(
         owner_id=owner_id,
@@ -503,6 +518,7 @@ def _store_image(
         height=image.height,
         source_size=image.source_size,
         derived_from_id=derived_from_id,
+        derived_at_second=derived_at_second,
     )
     with storage.create_temporary_folder() as folder:
         path = folder / "picture"

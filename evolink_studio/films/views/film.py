@@ -13,6 +13,7 @@ from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.core.database import parse_id
 from evolink_studio.films.lineage import load_cut_results, load_lineage
 from evolink_studio.films.neighbours import load_neighbours
+from evolink_studio.films.next_shot import choose_first_frame_slot, present_frame_slots
 from evolink_studio.films.presenters import film_page
 from evolink_studio.films.presenters.film_settings import (
     build_prompt,
@@ -49,6 +50,7 @@ def film(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "screen": film_page.present_screen(shown) if shown else None,
         "times": film_page.present_times(generation, shown.asset.created_at if shown else None),
         "neighbours": load_neighbours(request.user, generation, request.GET.get("in", "")),
+        "frame_slots": present_frame_slots(choose_first_frame_slot(request.user, generation)),
         "speeds": film_page.SPEEDS,
         "player_keys": film_page.PLAYER_KEYS,
         **_build_results_context(generation, rows, is_first_page=not first),

@@ -17,6 +17,7 @@ from evolink_studio.core.database import parse_id
 from evolink_studio.core.json_field import get_member
 from evolink_studio.generations import queries
 from evolink_studio.generations.forms.form import convert_form_data
+from evolink_studio.generations.forms.putting import put_pictures
 from evolink_studio.generations.forms.resting import RESTING_NAME, dump_resting, parse_resting
 from evolink_studio.generations.models import Draft, Generation
 from evolink_studio.generations.params import FormData, load_form_data
@@ -28,7 +29,7 @@ from evolink_studio.generations.presenters.failure_text import (
 from evolink_studio.generations.presenters.model_picker import EXAMPLES
 from evolink_studio.generations.states import State
 
-INITIAL_QUERY_PARAMS = frozenset({"from", "recipe", "afresh", "draft", "unsent"})
+INITIAL_QUERY_PARAMS = frozenset({"from", "recipe", "afresh", "draft", "unsent", "put"})
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,18 @@ class InitialData:
 
 def build_initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) -> InitialData:
     """From `?from=<pk>`, `?recipe=<example>`, `?afresh=<draft>` (empty), else a draft: that of
-    `?draft=<page key>`, or the newest.
+    `?draft=<page key>`, or the newest. `?put=<slot>:<asset pk>` then puts pictures in.
 
     Raises Http404 for a foreign generation.
     """
+    initial = _choose_initial_data(user, spec, query)
+    if not query.get("put"):
+        return initial
+    form_data, notes = put_pictures(spec, initial.form_data, query["put"], user.pk)
+    return replace(initial, form_data=form_data, notes=[*initial.notes, *notes])
+
+
+def _choose_initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) -> InitialData:
     generation_id, example_id = parse_id(query.get("from", "")), query.get("recipe", "")
     if generation_id is not None:
         generation = queries.get_generation_or_404(user, generation_id)
