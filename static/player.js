@@ -72,6 +72,11 @@ class FrameClock {
     return isOnTheWay ? this.film.currentTime : /** @type {number} */ (this.shownAt) + this.frameSeconds / 2;
   }
 
+  /** A second, in thousandths, at which this frame is shown. */
+  get second() {
+    return (Math.ceil((this.shownAt ?? this.film.currentTime) * 1000) / 1000).toFixed(3);
+  }
+
   /** @param {1 | -1} direction */
   async step(direction) {
     this.film.pause();
@@ -116,7 +121,7 @@ class FrameClock {
 }
 
 /** 0:04.17 @param {number} seconds */
-export function formatSeconds(seconds) {
+function formatSeconds(seconds) {
   const minutes = Math.floor(seconds / 60);
   return `${minutes}:${(seconds - minutes * 60).toFixed(2).padStart(5, "0")}`;
 }
@@ -142,7 +147,7 @@ function startPlayer(box, film) {
     const text = formatSeconds(second);
     time.value = text;
     scrub.setAttribute("aria-valuetext", `${text} / ${length.textContent}`);
-    if (frameSecond && document.activeElement !== frameSecond) frameSecond.value = frames.middle.toFixed(3);
+    if (frameSecond && document.activeElement !== frameSecond) frameSecond.value = frames.second;
   }
   function showLength() {
     if (!Number.isFinite(film.duration)) return;

@@ -93,6 +93,7 @@ ACCESS_TABLE = {
     "rename_view": AccessRow(post=302, args=("view",), is_private=True, data={"name": "Ours"}),
     "delete_view": AccessRow(post=302, args=("view",), is_private=True),
     "results": AccessRow(get=200, args=("generation",), is_private=True),
+    "compare": AccessRow(get=200),
     "use_frame": AccessRow(post=302, args=("generation",), is_private=True, data={"at": "last"}),
     "callback": AccessRow(post=204, args=("token",), is_public=True, needs_csrf_token=False),
     "asset": AccessRow(get=200, args=("clip",), is_private=True),

@@ -5,6 +5,7 @@ from django.urls import path
 from evolink_studio.films.views import (
     actions,
     collections,
+    compare,
     downloads,
     film,
     frames,
@@ -21,6 +22,7 @@ urlpatterns = [
     path("films/trash/", trash.trash, name="trash"),
     path("films/trash/delete/", trash.delete_films, name="delete_films"),
     path("films/changes/<int:pk>/undo/", actions.undo_change, name="undo_change"),
+    path("films/compare/", compare.compare, name="compare"),
     path("films/<int:pk>/", film.film, name="film"),
     path("films/<int:pk>/labels/", order.set_labels, name="film_labels"),
     path("collections/", collections.collections, name="collections"),
