@@ -14,11 +14,11 @@ def make_film(owner, **columns) -> Generation:
     return film
 
 
-def make_playing_film(owner, folder, *, seconds=2, **columns) -> Generation:
+def make_playing_film(owner, folder, *, seconds=2, width=64, height=48, **columns) -> Generation:
     """A completed generation with a film that plays, 12 pictures a second."""
     film = GenerationFactory(owner=owner, state=State.COMPLETED, **columns)
-    path = make_video(folder / f"{film.pk}.mp4", seconds=seconds)
-    add_result(film, 0, content=path.read_bytes(), seconds=seconds, width=64, height=48)
+    path = make_video(folder / f"{film.pk}.mp4", seconds=seconds, width=width, height=height)
+    add_result(film, 0, content=path.read_bytes(), seconds=seconds, width=width, height=height)
     return film
 
 

@@ -148,10 +148,13 @@ def _build_rows(films: Sequence[tuple[Generation, GeneratedVideo]]) -> list[Comp
         _build_row(label, [film_texts.get(name, "") for film_texts in texts])
         for name, label in labels.items()
     ]
-    return rows + [
+    rows += [
         _build_row(label, [describe(*film) for film in films])
         for label, describe in _list_result_rows()
     ]
+    # It nearly always differs, and says nothing of how they were made.
+    dates = [date_format(it.created_at, "SHORT_DATETIME_FORMAT") for it, _result in films]
+    return [*rows, ComparisonRow(_("Made on"), dates, differs=False)]
 
 
 def _list_result_rows() -> list[tuple[str, Callable[[Generation, GeneratedVideo], str]]]:
@@ -161,7 +164,6 @@ def _list_result_rows() -> list[tuple[str, Callable[[Generation, GeneratedVideo]
         (_("Credits"), lambda it, _result: format_credits(it.credits_charged)),
         (_("Credits per second"), _describe_price),
         (_("Time to make it"), _describe_time),
-        (_("Made on"), lambda it, _result: date_format(it.created_at, "SHORT_DATETIME_FORMAT")),
     ]
 
 
