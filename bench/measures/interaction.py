@@ -55,7 +55,7 @@ INTERACTIONS = (
         "create", "choosing another model", lambda page: page.locator(".model-card").nth(2).click()
     ),
     Interaction(
-        "create", "choosing a film", lambda page: page.locator(".card-model a").nth(3).click()
+        "create", "choosing a film", lambda page: page.locator(".card-title a").nth(3).click()
     ),
     Interaction(
         "film",

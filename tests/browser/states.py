@@ -20,6 +20,7 @@ from tests.sample_videos import make_video
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 REUSE_SETTINGS = "Use these settings"
+TAKE_BACK = "Take back and change"
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ EXPECTED_CARDS = (
         State.QUEUED,
         State.QUEUED.label,
         ("1 ahead of this one.", "At most 3 of yours run at once"),
-        ("Next in line to be sent.",),
+        ("next",),
         "Nothing is charged yet; about 162 credits once it is sent.",
-        (REUSE_SETTINGS, "Cancel"),
+        (TAKE_BACK, "Cancel"),
     ),
     ExpectedCard(
         "waiting for EvoLink",
@@ -56,7 +57,7 @@ EXPECTED_CARDS = (
         ("EvoLink cannot be reached. Nothing was sent yet.", "We try again by ourselves"),
         ("EvoLink cannot be reached.",),
         "Nothing is charged yet; about 162 credits once it is sent.",
-        (REUSE_SETTINGS, "Cancel"),
+        (TAKE_BACK, "Cancel"),
         lambda now: {"error_code": "unreachable"},
     ),
     ExpectedCard(
@@ -147,7 +148,7 @@ EXPECTED_CARDS = (
         State.COMPLETED,
         State.COMPLETED.label,
         ("estimated 162 → reserved 25.7 → charged 25.7",),
-        ("Saved here", "estimated 162 → reserved 25.7 → charged 25.7"),
+        ("3:00 · Veo 3.1 Pro",),
         "Saved here 25.7 credits were charged.",
         ("Download", "Use this frame", REUSE_SETTINGS),
     ),

@@ -79,6 +79,7 @@ def test_a_small_card_is_dismissed_in_its_place_and_comes_back_as_the_selected_c
     )
     open_generation(ada_page, idle_studio, large)
     card = ada_page.locator(f"#rail [data-generation='{small.pk}']")
+    card.hover()
     card.get_by_role("button", name="Stop watching").click()
     expect(card).to_contain_text("You stopped watching this.")
     card.get_by_role("button", name="Watch again").click()

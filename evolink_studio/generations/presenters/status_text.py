@@ -128,20 +128,18 @@ def build_credit_history_text(generation: Generation) -> str:
 
 
 def build_cost_text(generation: Generation) -> str:
-    """What it costs in a few signs: "≈ 36" as expected, "36" as reserved or charged, "36 → 25.7"
-    where it became another amount; "?" for what is not known."""
-    estimated, reserved = generation.credits_estimated, generation.credits_reserved
+    """What it costs in a few signs: "≈ 36" as expected, "36" as reserved or charged; "?" for what
+    is not known."""
     if generation.charge == Charge.NONE and not generation.is_ended:
+        estimated = generation.credits_estimated
         return "?" if estimated is None else f"≈ {format_credits(estimated)}"
     if generation.charge in (Charge.NONE, Charge.RETURNED):
         return format_credits(Decimal(0))
-    is_charged = generation.charge == Charge.CHARGED
-    amount = generation.credits_charged if is_charged else reserved
-    if amount is None or generation.charge == Charge.UNCLEAR:
+    if generation.charge == Charge.UNCLEAR:
         return "?"
-    if estimated is None or estimated == amount:
-        return format_credits(amount)
-    return f"{format_credits(estimated)} → {format_credits(amount)}"
+    is_charged = generation.charge == Charge.CHARGED
+    amount = generation.credits_charged if is_charged else generation.credits_reserved
+    return "?" if amount is None else format_credits(amount)
 
 
 @dataclass(frozen=True)

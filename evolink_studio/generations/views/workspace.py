@@ -87,7 +87,7 @@ def change(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     generation = queries.get_generation_or_404(request.user, pk)
     url = present_card(generation, now=timezone.now()).reuse_url
     if not services.cancel(generation=generation, now=timezone.now()):
-        text = _("This was sent in the meantime, so it stays as it is.")
+        text = _("This no longer waits, so it stays as it is.")
         if request.htmx:
             return _add_event(HttpResponse(status=204), ANNOUNCE_EVENT, text)
         messages.info(request, text)

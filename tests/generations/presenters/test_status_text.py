@@ -25,7 +25,7 @@ def test_waiting_says_how_many_go_before_and_how_many_run_at_once(ada_client, ad
     page = ParsedPage(ada_client.get(f"/create/{VEO}/?show={second.pk}"))
     assert "1 ahead of this one." in element_text(page.find_card(second.pk))
     assert "At most 3 of yours run at once" in element_text(page.find_card(second.pk))
-    assert "Next in line to be sent." in element_text(page.find_card(first.pk))
+    assert "Waiting next" in element_text(page.find_card(first.pk))
 
 
 @pytest.mark.parametrize(

@@ -401,7 +401,7 @@ def test_news_are_told_in_the_persons_language(ada_client, ada):
         assert str(State.SAVING.label) in response.content.decode()
 
 
-def test_the_forms_of_a_new_card_have_the_token_of_the_page(ada):
+def test_the_commands_of_a_new_card_have_the_token_of_the_page(ada):
     client = Client(enforce_csrf_checks=True)
     client.force_login(ada)
     create_running_generation(ada)
@@ -410,11 +410,11 @@ def test_the_forms_of_a_new_card_have_the_token_of_the_page(ada):
     ChangeFeed.objects.filter(pk=ada.pk).update(version=999)
     Generation.objects.filter(pk=queued_generation.pk).update(changed_version=999)
     card = ParsedPage(poll_page(client, poller_url(page))).find_card(queued_generation.pk)
-    (token_field,) = card.findall(".//input[@name='csrfmiddlewaretoken']")
-    response = client.post(
-        f"/generations/{queued_generation.pk}/cancel/",
-        {"csrfmiddlewaretoken": token_field.get("value")},
-    )
+    url = f"/generations/{queued_generation.pk}/cancel/"
+    (button,) = (b for b in card.findall(".//button") if b.get("formaction") == url)
+    form = page.find_one(f"form[@id='{button.get('form')}']")
+    (token_field,) = form.findall(".//input[@name='csrfmiddlewaretoken']")
+    response = client.post(url, {"csrfmiddlewaretoken": token_field.get("value")})
     assert response.status_code == 302
     queued_generation.refresh_from_db()
     assert queued_generation.state == State.CANCELLED

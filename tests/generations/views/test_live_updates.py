@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.credits.models import BalanceError
 from evolink_studio.credits.services import record_balance, record_unreachable
+from evolink_studio.generations.change_feed import MAX_WATCHED
 from evolink_studio.generations.models import ChangeFeed, Charge, Generation
 from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.services import record_heartbeat
@@ -67,11 +68,7 @@ def test_a_card_from_another_tab_is_added_to_the_list_once(ada_client, ada):
     post_form(ada_client, VEO)
     generation = Generation.objects.latest("pk")
     page = ParsedPage(poll_page(ada_client, address))
-    (position,) = [
-        e for e in page.find_all("div") if (e.get("hx-swap-oob") or "").startswith("afterbegin")
-    ]
-    assert [e.get("data-generation") for e in position] == [str(generation.pk)]
-    assert page.find_card(generation.pk).get("hx-swap-oob") is None
+    assert page.find_card(generation.pk).get("hx-swap-oob") == "beforeend:#rail-list"
 
     transition(generation, State.CANCELLED, now=NOW)
     second_page = ParsedPage(poll_page(ada_client, poller_url(page)))
@@ -113,7 +110,8 @@ def test_asking_costs_three_queries_however_many_cards_there_are(ada_client, ada
         transition(row, State.SAVING, now=NOW)
     with CaptureQueriesContext(connection) as busy_queries:
         assert len(ParsedPage(poll_page(ada_client, address)).card_states()) == card_count
-    assert len(busy_queries) <= 6
+    # Of very many somebody has to be asked how many are running.
+    assert len(busy_queries) <= (6 if card_count < MAX_WATCHED else 7)
 
 
 def test_the_credits_are_drawn_anew_when_they_may_have_changed_and_only_then(ada_client, ada):

@@ -23,7 +23,7 @@ def test_any_of_mine_can_be_selected_and_each_is_shown_once(ada_client, ada):
     page = ParsedPage(ada_client.get(f"/show/{rows[0].pk}/", headers=HTMX_HEADERS))
     (staged_card,) = page.find_one("section[@id='stage']").findall(".//*[@data-generation]")
     assert staged_card.get("data-generation") == str(rows[0].pk)
-    assert len(page.card_states()) == len(page.find_all("*[@data-generation]")) == 13
+    assert len(page.card_states()) == len(page.find_all("*[@data-generation]")) == 15
 
 
 def test_nobody_elses_can(ada_client, eve):

@@ -59,7 +59,7 @@ def selected_card_ids(answer: ParsedPage) -> list[int]:
     return card_ids(answer.find_one("section[@id='stage']").findall(".//article"))
 
 
-LIST_START_SWAP = "afterbegin:#rail-list"
+RAIL_SWAP = "beforeend:#rail-list"
 
 
 def test_the_new_card_is_selected_and_the_former_one_goes_first_in_the_list(ada_client, ada):
@@ -69,7 +69,7 @@ def test_the_new_card_is_selected_and_the_former_one_goes_first_in_the_list(ada_
     answer = ParsedPage(post_form(ada_client, VEO, workspace_inputs(page), is_htmx=True))
     generation = Generation.objects.latest("pk")
     assert selected_card_ids(answer) == [generation.pk]
-    assert card_ids_by_swap(answer, LIST_START_SWAP) == [rows[2].pk]
+    assert card_ids_by_swap(answer, RAIL_SWAP) == [rows[2].pk]
     assert card_ids_by_swap(answer, "delete") == card_ids_by_swap(answer, "morph") == []
     assert len(answer.card_states()) == 2
     assert answer.find_one("form[@id='generate']").get("data-model") == VEO
@@ -82,12 +82,15 @@ def test_the_new_card_is_selected_and_the_former_one_goes_first_in_the_list(ada_
 def test_the_list_keeps_its_length(ada_client, ada):
     rows = create_ended_generations(ada, RECENT_LIMIT + 4)
     page = open_workspace(ada_client)
+    newest_row = GenerationFactory(
+        owner=ada, state=State.FAILED, created_at=NOW + timedelta(minutes=50)
+    )
     answer = ParsedPage(post_form(ada_client, VEO, workspace_inputs(page), is_htmx=True))
-    assert card_ids_by_swap(answer, LIST_START_SWAP) == [rows[-1].pk]
+    assert card_ids_by_swap(answer, RAIL_SWAP) == [newest_row.pk, rows[-1].pk]
     assert card_ids_by_swap(answer, "delete") == [rows[-RECENT_LIMIT].pk]
     after = card_ids(open_workspace(ada_client).find_one("*[@id='rail-list']").findall("article"))
     before = [int(pk) for pk in workspace_inputs(page)["_rail"]]
-    assert after == [rows[-1].pk, *before][: RECENT_LIMIT - 1]
+    assert after == [newest_row.pk, rows[-1].pk, *before][:RECENT_LIMIT]
 
 
 def test_what_changed_meanwhile_is_brought_along_and_nothing_is_missed_later(ada_client, ada):
@@ -96,7 +99,7 @@ def test_what_changed_meanwhile_is_brought_along_and_nothing_is_missed_later(ada
     record_progress(older_row, 40)
     answer = ParsedPage(post_form(ada_client, VEO, workspace_inputs(page), is_htmx=True))
     assert card_ids_by_swap(answer, "morph") == [older_row.pk]
-    assert card_ids_by_swap(answer, LIST_START_SWAP) == [newer_row.pk]
+    assert card_ids_by_swap(answer, RAIL_SWAP) == [newer_row.pk]
     generation = Generation.objects.latest("pk")
     transition(generation, State.SENDING, now=NOW)
     news_page = ParsedPage(poll_page(ada_client, poller_url(answer)))
@@ -111,8 +114,7 @@ def test_what_another_tab_made_meanwhile_stands_in_its_place(ada_client, ada):
         owner=ada, state=State.FAILED, created_at=NOW + timedelta(minutes=9)
     )
     answer = ParsedPage(post_form(ada_client, VEO, workspace_inputs(page), is_htmx=True))
-    # Each is put before all others, so the newest is put last.
-    assert card_ids_by_swap(answer, LIST_START_SWAP) == [staged_row.pk, other_row.pk]
+    assert card_ids_by_swap(answer, RAIL_SWAP) == [other_row.pk, staged_row.pk]
 
 
 def test_beside_a_film_that_plays_the_new_card_goes_first_in_the_list(ada_client, ada):
@@ -121,7 +123,7 @@ def test_beside_a_film_that_plays_the_new_card_goes_first_in_the_list(ada_client
     inputs = workspace_inputs(page) | {"keep": str(rows[2].pk)}
     answer = ParsedPage(post_form(ada_client, VEO, inputs, is_htmx=True))
     assert selected_card_ids(answer) == [rows[2].pk]
-    assert card_ids_by_swap(answer, LIST_START_SWAP) == [Generation.objects.latest("pk").pk]
+    assert card_ids_by_swap(answer, RAIL_SWAP) == [Generation.objects.latest("pk").pk]
 
 
 def test_the_first_one_takes_the_place_of_the_welcome(ada_client, ada):
@@ -129,20 +131,24 @@ def test_the_first_one_takes_the_place_of_the_welcome(ada_client, ada):
         post_form(ada_client, VEO, workspace_inputs(open_workspace(ada_client)), is_htmx=True)
     )
     assert selected_card_ids(answer) == [Generation.objects.get().pk]
-    assert card_ids_by_swap(answer, LIST_START_SWAP) == []
+    assert card_ids_by_swap(answer, RAIL_SWAP) == []
     assert answer.find_all("*[@class='welcome']") == []
 
 
-def test_a_list_that_is_rendered_otherwise_is_rendered_anew(ada_client, ada):
+def test_a_list_with_a_gap_gets_what_is_missing_and_its_place(ada_client, ada):
     rows = create_ended_generations(ada, 4)
     page = open_workspace(ada_client)
-    since = {"_since": workspace_inputs(page)["_since"]}
-    reversed_list = {"_rail": [str(rows[0].pk), str(rows[1].pk), str(rows[2].pk)]}
-    gap = {"_rail": [str(rows[2].pk), str(rows[0].pk)]}
-    for inputs in (reversed_list, gap):
-        answer = ParsedPage(post_form(ada_client, VEO, since | inputs, is_htmx=True))
-        assert answer.find_one("*[@id='workspace']").get("hx-swap-oob") == "morph"
-        assert card_ids_by_swap(answer, LIST_START_SWAP) == []
+    inputs = {
+        "_since": workspace_inputs(page)["_since"],
+        "_rail": [str(rows[2].pk), str(rows[0].pk)],
+    }
+    answer = ParsedPage(post_form(ada_client, VEO, inputs, is_htmx=True))
+    assert card_ids_by_swap(answer, RAIL_SWAP) == [rows[3].pk, rows[1].pk]
+    orders = [
+        [int(number) for number in answer.find_card(row.pk).get("data-order").split()]
+        for row in (rows[3], rows[1])
+    ]
+    assert orders == sorted(orders)
 
 
 def test_the_same_form_again_does_not_put_its_card_in_two_places(ada_client, ada):
