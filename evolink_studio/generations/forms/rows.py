@@ -68,30 +68,33 @@ def _find_sum_rule(spec: ModelSpec, name: str) -> SumEquals | None:
     )
 
 
-def begin_rows(spec: ModelSpec, values: dict[str, object], sent_names: Container[str]) -> None:
+def begin_rows(
+    spec: ModelSpec,
+    values: dict[str, object],
+    evaluation: FormEvaluation,
+    sent_names: Container[str],
+) -> bool:
     """Fill the first row of a list that has just come into use from the prompt that now rests.
 
     `sent_names`: the names of everything in the form as it was sent. A list of which it had rows
-    was in use before: there an empty row is meant. The prompt stays where it is.
+    was in use before: there an empty row is meant. The prompt stays where it is. Returns whether
+    `values` changed.
     """
-    evaluation = spec.evaluate(values)
     prompts = [
         text
         for field in spec.fields
-        if field.control is Control.PROMPT
-        and field.name in evaluation.ignored_fields
-        and isinstance(text := values.get(field.name), str)
-        and is_visible(text)
+        if field.control is Control.PROMPT and field.name in evaluation.ignored_fields
+        if isinstance(text := values.get(field.name), str) and is_visible(text)
     ]
-    if not prompts:
-        return
-    for field in spec.fields:
+    for field in spec.fields if prompts else ():
         column = next((c for c in field.columns if c.control is Control.PROMPT), None)
-        if column is None or field.name not in evaluation.required_fields or values.get(field.name):
+        if column is None or field.name not in evaluation.required_fields:
             continue
-        if f"{field.name}-0-{column.name}" in sent_names:
-            continue
-        values[field.name] = [{column.name: prompts[0], **_whole_length(spec, evaluation, field)}]
+        if not values.get(field.name) and f"{field.name}-0-{column.name}" not in sent_names:
+            first_row = {column.name: prompts[0], **_whole_length(spec, evaluation, field)}
+            values[field.name] = [first_row]
+            return True
+    return False
 
 
 def _whole_length(spec: ModelSpec, evaluation: FormEvaluation, field: Field) -> dict[str, object]:

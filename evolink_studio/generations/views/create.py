@@ -117,11 +117,12 @@ def refresh(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     now = timezone.now()
     form_data = _parse_form_data(request, spec, now)
     command = request.POST.get("_do", "")
-    begin_rows(spec, form_data.values, request.POST)
     edit_rows(spec, form_data.values, command)
     swap_frames(spec, form_data.values, command)
-    _save_draft(request, spec, form_data, now)
     evaluated_form = _evaluate_form(spec, form_data, now)
+    if begin_rows(spec, form_data.values, evaluated_form.evaluation, request.POST):
+        evaluated_form = _evaluate_form(spec, form_data, now)
+    _save_draft(request, spec, form_data, now)
     form = _build_form(request, evaluated_form, now=now, form_key=_parse_form_key(request))
     if not request.htmx:
         return _render_page(request, form, evaluated_form.account)

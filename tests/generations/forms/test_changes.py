@@ -64,7 +64,7 @@ def test_rows_are_added_removed_and_moved_without_scripts_too(ada_client, htmx, 
 
 
 def test_rows_can_be_begun_with_none(ada_client):
-    fields = {"prompt": "", "multi_shot": "true", "_do": "shots:add"}
+    fields = {"multi_shot": "true", "_do": "shots:add"}
     assert shot_prompts(ParsedPage(post_form(ada_client, KLING, fields, action="refresh"))) == [""]
 
 
