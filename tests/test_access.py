@@ -57,6 +57,8 @@ ACCESS_TABLE = {
     "create": AccessRow(get=200, post=302, args=(VEO,), data=PROMPT_FIELDS),
     "refresh": AccessRow(post=200, args=(VEO,), data=PROMPT_FIELDS),
     "switch": AccessRow(post=200, args=(VEO,), data=PROMPT_FIELDS),
+    "models": AccessRow(get=200),
+    "pin_model": AccessRow(post=302, args=(VEO,)),
     "live": AccessRow(get=200),
     "show": AccessRow(get=200, args=("generation",), is_private=True),
     "cancel": AccessRow(post=302, args=("generation",), is_private=True),

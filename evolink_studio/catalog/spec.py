@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from evolink_studio.catalog.base import VideoRequest
-from evolink_studio.catalog.fields import Field
+from evolink_studio.catalog.fields import Control, Field
 from evolink_studio.catalog.introspection import build_fields
 from evolink_studio.catalog.messages import FieldError, FieldNotice, Message
 from evolink_studio.catalog.notices import References, find_notices
@@ -71,6 +71,7 @@ class ModelSpec:
 
     `fixed_seconds` is the length of every video where no `duration` can be chosen.
     `documentation` is the title of the page the facts come from, `checked_on` the day they were.
+    `ends_on` is the day on which its vendor ends or ended the service, as far as it is announced.
     `references`: the fields whose values a prompt names as <<<image_1>>> and <<<element_1>>>.
     """
 
@@ -81,6 +82,7 @@ class ModelSpec:
     capabilities: tuple[Capability, ...]
     lifecycle: Lifecycle = Lifecycle.ACTIVE
     replacement: str | None = None
+    ends_on: date | None = None
     notice: Message | None = None
     typical_seconds: int
     fixed_seconds: int | None = None
@@ -125,6 +127,21 @@ class ModelSpec:
         """The label of the highest quality (the last option); "" without a choice."""
         quality = self._fields_by_name.get("quality")
         return quality.options[-1].label if quality and quality.options else ""
+
+    @cached_property
+    def max_frames(self) -> int:
+        """How many pictures can be frames of the video: none, the first, or first and last."""
+        return sum(
+            (field.max_items or 2) if field.is_multiple else 1
+            for field in self.fields
+            if field.is_frame
+        )
+
+    def takes_files(self, kind: str) -> bool:
+        """Whether some field takes files of this kind: "image", "video" or "audio"."""
+        return any(
+            field.control is Control.MEDIA and field.media_kind == kind for field in self.fields
+        )
 
     def evaluate(self, raw: Mapping[str, object]) -> FormEvaluation:
         """Parse and check a form; an invalid value counts as absent. Never raises."""

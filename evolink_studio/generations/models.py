@@ -297,6 +297,16 @@ class Generation(models.Model):
                 name="generation_to_empty",
                 condition=Q(trashed_at__isnull=False, emptied_at__isnull=True),
             ),
+            # A person's best film of a model: the newest starred one, else the newest.
+            models.Index(
+                fields=["owner", "model_id", "state", "-created_at", "-id"],
+                name="generation_owner_model",
+            ),
+            models.Index(
+                fields=["owner", "model_id", "-starred_at"],
+                name="generation_starred_model",
+                condition=Q(starred_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -322,6 +332,30 @@ class Generation(models.Model):
     def get_elapsed(self, now: datetime) -> timedelta:
         """From its creation to its end, or to `now`."""
         return (self.finished_at or now) - self.created_at
+
+
+class PinnedModel(models.Model):
+    """An AI model that a person keeps at the top of the picker."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="pinned_models",
+        db_index=False,
+    )
+    model_id = models.CharField(_("model"), max_length=100)
+    pinned_at = models.DateTimeField(_("pinned"))
+
+    class Meta:
+        verbose_name = _("pinned model")
+        verbose_name_plural = _("pinned models")
+        ordering = ["pinned_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "model_id"], name="one_pin_per_model")
+        ]
+
+    def __str__(self) -> str:
+        return self.model_id
 
 
 class UsageRollup(models.Model):

@@ -11,8 +11,10 @@ from django.db.models import (
     Case,
     Count,
     F,
+    OuterRef,
     Prefetch,
     Q,
+    Subquery,
     Sum,
     Value,
     When,
@@ -34,6 +36,7 @@ from evolink_studio.generations.models import (
     GeneratedVideo,
     Generation,
     Heartbeat,
+    PinnedModel,
 )
 from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.pipeline.queue import QueuePosition, get_queue_positions
@@ -234,6 +237,37 @@ def _durations_query(model_ids: tuple[str, ...]) -> PreparedQuery:
     )
     rows = rows.exclude(accepted_at=None).order_by("-created_at")
     return PreparedQuery(rows.values_list("model_id", "accepted_at", "finished_at")[:200])
+
+
+def list_pinned_model_ids(user: User) -> list[str]:
+    """The models that a person pinned, in the order in which they did. One query."""
+    return list(PinnedModel.objects.filter(owner_id=user.pk).values_list("model_id", flat=True))
+
+
+def get_best_films(user: User, model_ids: Sequence[str]) -> dict[str, Asset]:
+    """A person's best film of each model that they have films of: the newest starred one, else the
+    newest. What lies in the trash does not count. Two queries."""
+    (generation_ids,) = _best_films_query(tuple(model_ids)).fetch({_OWNER: user.pk})
+    model_by_id = dict(zip(generation_ids, model_ids, strict=True))
+    results = GeneratedVideo.objects.filter(generation__in=[pk for pk in model_by_id if pk])
+    first_results = results.select_related("asset").order_by("generation_id", "-position")
+    return {model_by_id[result.generation_id]: result.asset for result in first_results}
+
+
+@cache
+def _best_films_query(model_ids: tuple[str, ...]) -> PreparedQuery:
+    """One row with a number for each model. Each is a look into an index, however many films."""
+
+    def find_newest(model_id: str) -> Coalesce:
+        rows = Generation.objects.filter(
+            owner_id=OuterRef("pk"), model_id=model_id, state=State.COMPLETED, trashed_at=None
+        ).values("pk")
+        starred_rows = rows.filter(starred_at__isnull=False).order_by("-starred_at")
+        newest_rows = rows.order_by("-created_at", "-id")
+        return Coalesce(Subquery(starred_rows[:1]), Subquery(newest_rows[:1]))
+
+    columns = [find_newest(model_id) for model_id in model_ids]
+    return PreparedQuery(User.objects.filter(pk=_OWNER).values_list(*columns))
 
 
 def get_newest_heartbeat() -> Heartbeat | None:

@@ -27,6 +27,7 @@ from evolink_studio.generations.models import (
     Draft,
     Generation,
     Heartbeat,
+    PinnedModel,
     build_scheduled_filter,
 )
 from evolink_studio.generations.pipeline.contradictions import record_contradicting_callback
@@ -569,6 +570,16 @@ def _delete_draft(owner: User, model_id: str, page_keys: Sequence[uuid.UUID]) ->
     for key in page_keys:
         if Draft.objects.filter(owner=owner, model_id=model_id, page_key=key).delete()[0]:
             return
+
+
+def pin_model(*, owner: User, model_id: str, now: datetime) -> None:
+    """Keep a model at the top of this person's picker. Pinned twice, it stays where it is."""
+    PinnedModel.objects.get_or_create(owner=owner, model_id=model_id, defaults={"pinned_at": now})
+
+
+def unpin_model(*, owner: User, model_id: str) -> None:
+    """Let a model stand in the picker where it stands for everybody."""
+    PinnedModel.objects.filter(owner=owner, model_id=model_id).delete()
 
 
 def ensure_feed(*, owner: User) -> None:

@@ -59,6 +59,7 @@ SPEC = ModelSpec(
     summary=_("Videos of up to twelve seconds with long prompts, from text or from one picture."),
     capabilities=(Capability.TEXT, Capability.IMAGE),
     lifecycle=Lifecycle.PREVIEW,
+    ends_on=date(2026, 9, 24),
     notice=Message(
         _(
             "The vendor ended the service of this AI model on 24 September 2026, so EvoLink may "

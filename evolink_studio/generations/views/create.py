@@ -147,10 +147,7 @@ def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     undo_url = reverse("create", args=[old_spec.id]) if notes else ""
     evaluated_form = _evaluate_form(new_spec, converted_data, now)
     form = _build_form(request, evaluated_form, now=now, notes=notes, undo_url=undo_url)
-    context = {
-        "form": form,
-        "model_cards": model_picker.present_models(new_spec.id, now, form.quote.denied_model_ids),
-    }
+    context = {"form": form, "model": model_picker.summarize_model(new_spec, now)}
     response = render(request, "generations/_editor.html", context)
     response["HX-Push-Url"] = form.action
     return response
@@ -343,7 +340,7 @@ def _render_page(
     examples = [] if workspace["selected_card"] else model_picker.present_examples(now)
     context = {
         "form": form,
-        "model_cards": model_picker.present_models(form.model_id, now, form.quote.denied_model_ids),
+        "model": model_picker.summarize_model(SPECS[form.model_id], now),
         "examples": examples,
         **workspace,
     }
