@@ -125,7 +125,7 @@ const mayUpdateAttribute = callbacks.beforeAttributeUpdated;
 callbacks.beforeAttributeUpdated = (name, element, action) =>
   mayUpdateAttribute(name, element, action) && !(["value", "checked"].includes(name) && keptElements.has(element));
 /** @param {Element} node */
-callbacks.beforeNodeMorphed = (node) => !(keptElements.has(node) && node.matches("[data-media]"));
+callbacks.beforeNodeMorphed = (node) => !(keptElements.has(node) && node.matches("[data-media], select"));
 
 /** Asks again with what the form holds now; a command is given again. @param {HTMLElement} element that asked */
 const repeatRefresh = (element) => (element instanceof HTMLButtonElement ? element.click() : triggerRefresh());

@@ -38,12 +38,25 @@ class RestingValues:
     stand_ins: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class ProjectEntry:
+    """The project that a form names: one that the person may choose, or the name of a new one.
+
+    `error` says what is wrong with it; "" if nothing is.
+    """
+
+    project_id: int | None = None
+    is_new: bool = False
+    new_name: str = ""
+    error: str = ""
+
+
 @dataclass
 class FormData:
     """What a person entered: `values` by field, `assets` by reference, errors of refused files.
 
     `resting`: what waits for a model that takes it.
-    `notices`: what was entered, but does not count.
+    `notices`: what was entered, but does not count. `project`: what the films are made for.
     """
 
     values: dict[str, object] = field(default_factory=dict)
@@ -51,6 +64,7 @@ class FormData:
     field_errors: list[FieldError] = field(default_factory=list)
     resting: Sequence[RestingValues] = ()
     notices: list[FieldNotice] = field(default_factory=list)
+    project: ProjectEntry = ProjectEntry()
 
     def to_json(self) -> dict[str, object]:
         """The values as JSON, to store. What rests is not among them."""

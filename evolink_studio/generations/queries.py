@@ -215,6 +215,12 @@ def get_last_model_id(user: User) -> str | None:
     return rows.values_list("model_id", flat=True).first()
 
 
+def get_last_project_id(user: User) -> int | None:
+    """The project of the person's newest generation. One query."""
+    rows = Generation.objects.filter(owner_id=user.pk).order_by("-created_at", "-id")
+    return rows.values_list("project_id", flat=True).first()
+
+
 def get_typical_seconds(model_ids: Sequence[str], now: datetime) -> dict[str, int]:
     """Median seconds from acceptance to the end by model, of the last 200 completed. One query.
 

@@ -21,6 +21,7 @@ from evolink_studio.generations.forms.controls import (
     translate,
     translate_label,
 )
+from evolink_studio.generations.forms.project_choice import ProjectChoice
 from evolink_studio.generations.forms.resting import (
     describe_resting,
     drop_stand_ins,
@@ -67,6 +68,7 @@ class GenerationForm:
     resting_text: str = ""
     page_keys: tuple[uuid.UUID, ...] = ()
     swap_control: str = ""
+    project: ProjectChoice | None = None
 
     @property
     def main_groups(self) -> list[ControlGroup]:
@@ -88,8 +90,11 @@ class GenerationForm:
 
     @property
     def has_errors(self) -> bool:
-        return bool(self.errors) or any(
-            control.errors for control in (*self.main_controls, *self.advanced_controls)
+        has_project_error = self.project is not None and bool(self.project.error)
+        return (
+            bool(self.errors)
+            or has_project_error
+            or any(control.errors for control in (*self.main_controls, *self.advanced_controls))
         )
 
     @property
@@ -113,6 +118,7 @@ def build_form(
     undo_url: str = "",
     start_over_url: str = "",
     page_keys: Sequence[uuid.UUID] = (),
+    project: ProjectChoice | None = None,
 ) -> GenerationForm:
     """Prepare the form. `field_errors=None` (not submitted yet) shows only `find_live_errors`."""
     if field_errors is None:
@@ -157,6 +163,7 @@ def build_form(
         resting_json=dump_resting(form_data.resting),
         resting_text=describe_resting(form_data.resting),
         page_keys=tuple(page_keys),
+        project=project,
         swap_control=frame_fields[-1]
         if frame_fields and all(form_data.values.get(name) for name in frame_fields)
         else "",
@@ -229,6 +236,7 @@ def convert_form_data(
     ]
     note = " ".join(sentence for sentence in sentences if sentence)
     new_data = wake_resting(form_data, old_spec, new_spec, conversion, owner_id)
+    new_data.project = form_data.project
     return new_data, [note] if note else []
 
 

@@ -17,6 +17,12 @@ from evolink_studio.core.database import parse_id
 from evolink_studio.core.json_field import get_member
 from evolink_studio.generations import queries
 from evolink_studio.generations.forms.form import convert_form_data
+from evolink_studio.generations.forms.project_choice import (
+    PROJECT_NAME,
+    dump_project,
+    load_project,
+    recall_project,
+)
 from evolink_studio.generations.forms.putting import put_pictures
 from evolink_studio.generations.forms.resting import RESTING_NAME, dump_resting, parse_resting
 from evolink_studio.generations.models import Draft, Generation
@@ -52,20 +58,26 @@ def build_initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) ->
     """From `?from=<pk>`, `?recipe=<example>`, `?afresh=<draft>` (empty), else a draft: that of
     `?draft=<page key>`, or the newest. `?put=<slot>:<asset pk>` then puts pictures in.
 
-    Raises Http404 for a foreign generation.
+    Raises Http404 for a foreign generation. The project is that of the draft or the generation,
+    else that of the last press.
     """
-    initial = _choose_initial_data(user, spec, query)
-    if not query.get("put"):
-        return initial
-    form_data, notes = put_pictures(spec, initial.form_data, query["put"], user.pk)
-    return replace(initial, form_data=form_data, notes=[*initial.notes, *notes])
+    initial = _build_initial_data(user, spec, query)
+    if query.get("put"):
+        form_data, notes = put_pictures(spec, initial.form_data, query["put"], user.pk)
+        initial = replace(initial, form_data=form_data, notes=[*initial.notes, *notes])
+    is_draft = initial.draft_key is not None and "afresh" not in query
+    if not is_draft and initial.form_data.project.project_id is None:
+        initial.form_data.project = recall_project(user)
+    return initial
 
 
-def _choose_initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) -> InitialData:
+def _build_initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) -> InitialData:
     generation_id, example_id = parse_id(query.get("from", "")), query.get("recipe", "")
     if generation_id is not None:
         generation = queries.get_generation_or_404(user, generation_id)
-        return _offer_unsent_text(user, query, _from_generation(spec, generation))
+        initial = _from_generation(spec, generation)
+        initial.form_data.project = load_project(user, str(generation.project_id or ""))
+        return _offer_unsent_text(user, query, initial)
     if example_id in EXAMPLES:
         form_data = _drop_defaults(spec, FormData(EXAMPLES[example_id].to_form_values()))
         return _offer_unsent_text(user, query, InitialData(form_data))
@@ -83,9 +95,16 @@ def parse_page_key(text: str) -> uuid.UUID | None:
 
 
 def build_draft_values(form_data: FormData) -> dict[str, object]:
-    """What a draft stores of a form: its values, and what rests."""
+    """What a draft stores of a form: its values, what rests, and for which project it is."""
     resting = dump_resting(form_data.resting)
-    return {**form_data.to_json(), **({RESTING_NAME: resting} if resting else {})}
+    extras = {RESTING_NAME: resting, PROJECT_NAME: dump_project(form_data.project)}
+    return {**form_data.to_json(), **{name: text for name, text in extras.items() if text}}
+
+
+def list_entered_values(draft_values: object) -> dict[str, object]:
+    """The values of a draft but its project, which is remembered and not entered."""
+    values = draft_values.items() if isinstance(draft_values, Mapping) else ()
+    return {name: value for name, value in values if name != PROJECT_NAME}
 
 
 def _from_draft(user: User, spec: ModelSpec, page_key: uuid.UUID | None) -> InitialData:
@@ -97,6 +116,7 @@ def _from_draft(user: User, spec: ModelSpec, page_key: uuid.UUID | None) -> Init
     form_data = replace(load_form_data(spec, draft.values, user.pk), resting=resting)
     if not form_data.values and not resting:
         return InitialData(FormData())
+    form_data.project = load_project(user, get_member(draft.values, PROJECT_NAME))
     return InitialData(
         form_data,
         notes=[_("Restored from your last visit.")],
@@ -106,7 +126,7 @@ def _from_draft(user: User, spec: ModelSpec, page_key: uuid.UUID | None) -> Init
 
 
 def _is_empty(draft: Draft) -> bool:
-    values = draft.values.values() if isinstance(draft.values, Mapping) else ()
+    values = list_entered_values(draft.values).values()
     return all(value in (None, "", []) for value in values)
 
 
@@ -120,7 +140,8 @@ def _offer_unsent_text(user: User, query: Mapping[str, str], initial: InitialDat
         if draft.model_id in SPECS and not _is_empty(draft)
     ]
     drafts.sort(key=lambda draft: draft.page_key != page_key)
-    if not drafts or drafts[0].values == build_draft_values(initial.form_data):
+    entered_values = list_entered_values(build_draft_values(initial.form_data))
+    if not drafts or list_entered_values(drafts[0].values) == entered_values:
         return initial
     url = f"{reverse('create', args=[drafts[0].model_id])}?draft={drafts[0].page_key}"
     text = _("What you had typed and not sent is kept.")

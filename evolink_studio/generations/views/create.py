@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -34,6 +34,7 @@ from evolink_studio.generations.forms.form import (
 from evolink_studio.generations.forms.initial import (
     build_draft_values,
     build_initial_data,
+    list_entered_values,
     parse_page_key,
     strip_initial_query,
 )
@@ -43,6 +44,12 @@ from evolink_studio.generations.forms.parsing import (
     build_upload_aborted_error,
     drop_untouched_defaults,
     parse_form,
+)
+from evolink_studio.generations.forms.project_choice import (
+    build_project_choice,
+    find_press_error,
+    parse_project,
+    resolve_project,
 )
 from evolink_studio.generations.forms.resting import RESTING_NAME, parse_resting
 from evolink_studio.generations.forms.rows import begin_rows, edit_rows
@@ -142,7 +149,7 @@ def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     form_data = _parse_form_data(request, old_spec, now)
     _save_draft(request, old_spec, form_data, now)
     converted_data, notes = convert_form_data(form_data, old_spec, new_spec, request.user.pk)
-    if any(build_draft_values(converted_data).values()):
+    if any(list_entered_values(build_draft_values(converted_data)).values()):
         _save_draft(request, new_spec, converted_data, now)
     undo_url = reverse("create", args=[old_spec.id]) if notes else ""
     evaluated_form = _evaluate_form(new_spec, converted_data, now)
@@ -192,9 +199,14 @@ def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResp
     render_rejected = partial(_render_rejected, request, evaluated_form, quote)
     if parse_takes(request.POST.get(TAKES_NAME, "")) is None:
         return render_rejected(build_takes_error(), form_key)
-    if evaluated_form.has_errors or quote.is_blocked:
+    if error := find_press_error(form_data.project):
+        form_data.project = replace(form_data.project, error=error)
+    if evaluated_form.has_errors or quote.is_blocked or error:
         field_errors = find_submit_errors(evaluated_form.form_data, evaluated_form.evaluation)
         return render_rejected(quote.blocked_reason, form_key, field_errors=field_errors)
+    form_data.project = resolve_project(request.user, form_data.project, now)
+    if form_data.project.error:
+        return render_rejected("", form_key)
     try:
         generation = _create_generation(request, evaluated_form, quote, form_key, now)
     except SpendingDenied as denial:
@@ -230,6 +242,7 @@ def _create_generation(
         max_credits=quote.estimate.max_credits,
     )
     page_keys = _parse_page_keys(request)
+    project_id = evaluated_form.form_data.project.project_id
     if quote.takes > 1:
         result = services.create_takes(
             owner=request.user,
@@ -237,6 +250,7 @@ def _create_generation(
             count=quote.takes,
             form_key=form_key,
             page_keys=page_keys,
+            project_id=project_id,
             now=now,
         )
         return result.generations[0]
@@ -245,6 +259,7 @@ def _create_generation(
         **vars(generation_request),
         form_key=form_key,
         page_keys=page_keys,
+        project_id=project_id,
         now=now,
     ).generation
 
@@ -270,6 +285,7 @@ def _render_rejected(
         field_errors=field_errors,
         errors=[text] if text else [],
         page_keys=_parse_page_keys(request),
+        project=build_project_choice(request.user, evaluated_form.form_data.project),
     )
     if request.htmx:
         return _render_form(request, form)  # 200: htmx swaps no other status in
@@ -297,6 +313,7 @@ def _render_submitted(
             evaluated_form.evaluation,
             quote=update_quote(quote, user=request.user, now=now),
             page_keys=_parse_page_keys(request),
+            project=build_project_choice(request.user, evaluated_form.form_data.project),
         ),
         **build_after_submit_context(
             request.user,
@@ -353,6 +370,7 @@ def _parse_form_data(request: AuthenticatedHttpRequest, spec: ModelSpec, now: da
         spec, owner=request.user, data=request.POST, files=request.FILES, now=now
     )
     form_data.resting = parse_resting(request.POST.get(RESTING_NAME, ""))
+    form_data.project = parse_project(request.user, request.POST)
     if (error := get_upload_error(request)) is not None:
         form_data.field_errors.append(build_upload_aborted_error(spec, error))
     drop_untouched_defaults(spec, form_data, request.POST.get("_defaults", ""))
@@ -438,6 +456,7 @@ def _build_form(
         undo_url=undo_url,
         start_over_url=start_over_url,
         page_keys=_parse_page_keys(request) if page_keys is None else page_keys,
+        project=build_project_choice(request.user, evaluated_form.form_data.project),
     )
 
 
