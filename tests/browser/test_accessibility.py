@@ -16,6 +16,7 @@ PAGE_URLS = (
     "/create/veo3.1-pro/",
     "/create/kling-o3-image-to-video/",
     "/create/sora-2-preview/",
+    "/models/",
     "/films/",
     "/pictures/",
     "/films/trash/",
