@@ -19,21 +19,27 @@ def make_video(
     codec="libx264",
     has_audio=False,
     pix_fmt="yuv420p",
+    fps=12,
+    is_loud=False,
+    coder_options=None,
     **options,
 ):
-    """A film at 12 pictures a second, a key picture every half second. Returns its path."""
+    """A film at 12 pictures a second, a key picture every half second. Returns its path.
+
+    Its sound is silence unless `is_loud`: then a tone.
+    """
     with av.open(str(path), "w", options=options) as file:
-        video_stream = file.add_stream(codec, rate=12)
+        video_stream = file.add_stream(codec, rate=fps, options=coder_options or {})
         video_stream.width, video_stream.height, video_stream.pix_fmt = width, height, pix_fmt
         video_stream.gop_size = 6
-        audio_stream = file.add_stream("aac", rate=48000) if has_audio else None
-        for number in range(int(seconds * 12)):
+        audio_stream = file.add_stream("aac", rate=48000) if has_audio or is_loud else None
+        for number in range(int(seconds * fps)):
             frame = av.VideoFrame.from_image(_draw_frame(number, width, height))
-            frame.pts, frame.time_base = number, Fraction(1, 12)
+            frame.pts, frame.time_base = number, Fraction(1, fps)
             file.mux(video_stream.encode(frame))
         file.mux(video_stream.encode(None))
         if audio_stream:
-            _encode_audio(file, audio_stream, seconds)
+            _encode_audio(file, audio_stream, seconds, is_loud=is_loud)
     return path
 
 
@@ -98,11 +104,13 @@ def _draw_frame(number, width, height):
     return draw_test_image(width, height).point(lambda _: level)
 
 
-def _encode_audio(file, stream, seconds, format="fltp"):
+def _encode_audio(file, stream, seconds, format="fltp", *, is_loud=False):
+    # A wave of 375 Hz: eight of them in a block.
+    wave = struct.pack("<128f", *(0.5 if position < 64 else -0.5 for position in range(128)))
     for number in range(int(seconds * 48000) // 1024):
         frame = av.AudioFrame(format=format, layout="mono", samples=1024)
         for plane in frame.planes:
-            plane.update(bytes(plane.buffer_size))
+            plane.update(wave * 8 if is_loud else bytes(plane.buffer_size))
         frame.rate, frame.pts, frame.time_base = 48000, number * 1024, Fraction(1, 48000)
         file.mux(stream.encode(frame))
     file.mux(stream.encode(None))

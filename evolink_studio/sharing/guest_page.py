@@ -113,7 +113,7 @@ def build_guest_page(
         "share": share,
         "title": build_share_title(share, films),
         "author": share.owner.get_full_name(),
-        "films": shown_films,
+        "shared_films": shown_films,
         "is_comparison": share.is_comparison and len(films) > 1,
         "comments": comments,
         "form": answer.form if answer else _build_form(films),

@@ -50,7 +50,7 @@ def share_films(request: AuthenticatedHttpRequest) -> HttpResponse:
         return _render_share(request, made_share, token=token)
     context = {
         "form": form,
-        "films": present_chosen_films(films),
+        "shared_films": present_chosen_films(films),
         "is_comparison": is_comparison,
         "error": error,
     }
@@ -108,7 +108,7 @@ def _render_share(
     context = {
         "share": present_share_row(shown_share, films, now=timezone.now()),
         "title": build_share_title(shown_share, films),
-        "films": shown_films,
+        "shared_films": shown_films,
         "comments": present_comments(comments, shown_films, numbers, shown_share),
         "extend_form": ExtendForm(),
         "link": build_absolute_url(request, reverse("shared", args=[token])) if token else "",
