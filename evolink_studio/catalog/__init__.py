@@ -17,7 +17,7 @@ from evolink_studio.catalog.base import VideoRequest
 from evolink_studio.catalog.conversion import Conversion, DroppedValue, convert_values
 from evolink_studio.catalog.fields import Control, Field, Option
 from evolink_studio.catalog.media import MediaConstraints, MediaFile
-from evolink_studio.catalog.messages import FieldError, Message
+from evolink_studio.catalog.messages import FieldError, Message, _
 from evolink_studio.catalog.rules import DisabledOption
 from evolink_studio.catalog.spec import Capability, FormEvaluation, Lifecycle, ModelSpec
 from evolink_studio.catalog.specs import (
@@ -29,6 +29,7 @@ from evolink_studio.catalog.specs import (
 )
 
 __all__ = [
+    "CUT_MODEL_ID",
     "SPECS",
     "Capability",
     "Control",
@@ -50,6 +51,8 @@ __all__ = [
     "get_label",
     "get_spec",
 ]
+
+CUT_MODEL_ID = "cut"  # of films that the studio put together itself: no AI model, and no spec
 
 # In display order; an affordable one that takes text and pictures comes first.
 SPECS: dict[str, ModelSpec] = {
@@ -78,4 +81,6 @@ def get_spec(model_id: str) -> ModelSpec:
 
 def get_label(model_id: str) -> str:
     """The name that people read; the id of a model that is not in the catalogue."""
+    if model_id == CUT_MODEL_ID:
+        return _("Cut")
     return SPECS[model_id].label if model_id in SPECS else model_id

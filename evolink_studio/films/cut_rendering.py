@@ -1,4 +1,4 @@
-"""Puts films one after the other into one MP4. Runs as a process of its own, at low priority.
+"""Puts films one after the other into one MP4: `cut_process`, at low priority.
 
 It reads a `CutOrder` as JSON from its input and writes lines: "progress 42", or "failed disk" and
 "failed unreadable" before it ends with 1. There a decoder that a damaged film breaks takes nothing
@@ -566,6 +566,13 @@ def _decode_sound(source: Source) -> Iterator[tuple[int, bytes]]:
                 next_at = (next_at or 0) + resampled.samples
 
 
+def has_sound_track(path: Path) -> bool:
+    """Whether the film has any sound, silence included. Raises InvalidVideo."""
+    demuxer = detect_container(path, "video", InvalidVideo).demuxer
+    with open_container(path, demuxer, InvalidVideo) as file:
+        return bool(file.streams.audio)
+
+
 # --- The process ------------------------------------------------------------------------------
 
 
@@ -593,8 +600,8 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def main() -> int:
-    """What the worker starts."""
+def run() -> int:
+    """Make the cut that the input orders, and say how far it is. The exit status."""
     os.nice(NICENESS)
     reported = -REPORT_PERCENT
 
@@ -610,7 +617,3 @@ def main() -> int:
         _say("failed disk" if _is_disk_full(error) else "failed unreadable")
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -421,6 +421,13 @@ def delete_assets(
     return Deletion(deleted_ids, needed_ids)
 
 
+def discard_result(asset: Asset) -> None:
+    """Delete a film that was just stored and that nothing names."""
+    with transaction.atomic():
+        delete_asset_rows([asset])
+    delete_files_of_deleted_rows()
+
+
 def delete_asset_rows(assets: Collection[Asset]) -> None:
     """Delete the rows of these files, which are locked, and note what is stored of them.
 

@@ -28,6 +28,7 @@ from evolink_studio.generations.states import State
 from evolink_studio.library.storage import remove_stale_temporary_files
 from evolink_studio.worker.tasks import LOOK_UP_DUTY, SLOT_COUNT, defer_if_due
 from evolink_studio.worker.worker import (
+    CUT_INTERVAL_SECONDS,
     DELIVERY_INTERVAL_SECONDS,
     DRAIN_TIMEOUT_SECONDS,
     EXPORT_INTERVAL_SECONDS,
@@ -108,6 +109,7 @@ class DistributedWorker(Worker):
             self._run_every("record_heartbeat", HEARTBEAT_INTERVAL_SECONDS, self._record_heartbeat),
             self._run_every("make_exports", EXPORT_INTERVAL_SECONDS, self._make_exports),
             self._run_every("deliver", DELIVERY_INTERVAL_SECONDS, self._deliver),
+            self._run_every("make_cuts", CUT_INTERVAL_SECONDS, self._make_cuts),
             self._run_every(
                 "remove_stale_files", CLEANUP_INTERVAL_SECONDS, self._remove_stale_files
             ),

@@ -38,6 +38,7 @@ from evolink_studio.generations.pipeline.reconciliation import reconcile, recove
 from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.generations.states import State
 from evolink_studio.worker.circuit_breaker import CircuitBreaker
+from evolink_studio.worker.cuts import make_next_cut
 from evolink_studio.worker.deliveries import deliver_next
 from evolink_studio.worker.exports import make_next_export
 from evolink_studio.worker.memory import return_freed_memory
@@ -60,6 +61,7 @@ TRIM_INTERVAL_SECONDS = 30.0  # between two times that freed memory is given bac
 DAILY_CHECK_INTERVAL_SECONDS = 300.0  # between two checks whether the daily run is due
 EXPORT_INTERVAL_SECONDS = 5.0
 DELIVERY_INTERVAL_SECONDS = 5.0
+CUT_INTERVAL_SECONDS = 4.0  # somebody is waiting for it
 DRAIN_TIMEOUT_SECONDS = 20.0  # for running tasks after SIGTERM; the studio promises 25 s in all
 
 
@@ -159,6 +161,7 @@ class Worker:
             self._run_every("notify_admins", NOTIFY_INTERVAL_SECONDS, self._notify_admins),
             self._run_every("make_exports", EXPORT_INTERVAL_SECONDS, self._make_exports),
             self._run_every("deliver", DELIVERY_INTERVAL_SECONDS, self._deliver),
+            self._run_every("make_cuts", CUT_INTERVAL_SECONDS, self._make_cuts),
             self._run_every(
                 "run_daily", DAILY_CHECK_INTERVAL_SECONDS, self._run_daily, run_immediately=False
             ),
@@ -368,6 +371,11 @@ class Worker:
 
     async def _deliver(self) -> bool:
         return await deliver_next(clock=self.clock)
+
+    async def _make_cuts(self) -> bool:
+        has_made = await make_next_cut(clock=self.clock, is_stopping=self._stop_event.is_set)
+        self._has_looked_at_films |= has_made
+        return has_made
 
     async def _return_memory(self) -> bool:
         if self._has_looked_at_films:

@@ -1,9 +1,11 @@
 """The engine of cuts: lengths within a picture, sound kept and in time, sizes fitted."""
 
+import os
 import subprocess
 import sys
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import av
 import pytest
@@ -173,9 +175,10 @@ def test_a_film_that_cannot_be_read_ends_the_work(tmp_path, render, damage):
 def test_as_a_process_it_says_how_far_it_is_and_why_it_failed(tmp_path):
     def run(order: CutOrder) -> tuple[int, list[str]]:
         process = subprocess.run(
-            [sys.executable, "-m", "evolink_studio.films.cut_rendering"],
+            [sys.executable, "-m", "evolink_studio.films.cut_process"],
             input=order.to_json(),
             capture_output=True,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd())},
             check=False,
         )
         return process.returncode, process.stdout.decode().splitlines()

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
-from evolink_studio.catalog import SPECS
+from evolink_studio.catalog import CUT_MODEL_ID, SPECS, get_label
 from evolink_studio.catalog.fields import Control
 from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.formatting import format_approx_duration, format_clock
@@ -234,6 +234,8 @@ def _build_gallery_item(generation: Generation, text: StatusText, now: datetime)
     # A model that left the catalogue has no form of its own.
     form_url = reverse("create", args=[spec.id if spec else next(iter(SPECS))])
     results = _list_results(generation)
+    is_cut = generation.model_id == CUT_MODEL_ID  # nothing was asked for that could be again
+    anchor = _error_field_anchor(generation, spec)
     return GalleryItem(
         id=generation.pk,
         state=generation.state,
@@ -242,7 +244,7 @@ def _build_gallery_item(generation: Generation, text: StatusText, now: datetime)
         is_stalled=_is_stalled(generation),
         is_ended=generation.is_ended,
         is_dismissed=generation.is_dismissed,
-        model_label=spec.label if spec else generation.model_id,
+        model_label=_(get_label(generation.model_id)),
         prompt=build_prompt_text(generation),
         created_at=generation.created_at,
         progress_text=_progress_text(generation),
@@ -252,7 +254,7 @@ def _build_gallery_item(generation: Generation, text: StatusText, now: datetime)
         videos=tuple(present_video(result.asset) for result in results[:SHOWN_RESULTS_LIMIT]),
         videos_note=str(text.message) if results and _has_gaps(generation) else "",
         can_cancel=generation.state == State.QUEUED,
-        reuse_url=f"{form_url}?from={generation.pk}{_error_field_anchor(generation, spec)}",
+        reuse_url="" if is_cut else f"{form_url}?from={generation.pk}{anchor}",
         reuse_text=_reuse_text(generation),
         show_url=f"{form_url}?show={generation.pk}",
     )
@@ -302,12 +304,13 @@ def present_chips(generation: Generation) -> tuple[str, ...]:
 
 
 def build_prompt_text(generation: Generation) -> str:
-    """The prompt, or those of the shots; "" without any."""
+    """The prompt, or those of the shots, or the films of a cut; "" without any."""
     if generation.prompt:
         return generation.prompt
-    shots = get_member(generation.params, "shots")
-    rows = shots if isinstance(shots, list) else []
-    prompts = [get_member(row, "prompt") for row in rows]
+    is_cut = generation.model_id == CUT_MODEL_ID
+    rows = get_member(generation.params, "parts" if is_cut else "shots")
+    rows = rows if isinstance(rows, list) else []
+    prompts = [get_member(row, "title" if is_cut else "prompt") for row in rows]
     return " / ".join(prompt for prompt in prompts if isinstance(prompt, str))
 
 
