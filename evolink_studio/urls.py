@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("evolink_studio.generations.urls")),
     path("", include("evolink_studio.notifications.urls")),
     path("library/", include("evolink_studio.library.urls")),
+    path("", include("evolink_studio.films.urls")),
     path("", include("evolink_studio.sharing.urls")),
     path("account/", include("evolink_studio.accounts.urls")),
     path("", include("evolink_studio.operations.urls")),

@@ -1,6 +1,7 @@
 """Who may do what, at every address of the studio. An address without a row here fails the test."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import pytest
 from django.test import Client
@@ -9,6 +10,8 @@ from django.utils import timezone
 
 from evolink_studio.accounts.models import User
 from evolink_studio.films.models import SavedView
+from evolink_studio.films import cuts
+from evolink_studio.films.cuts import CutPart
 from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.library.models import Asset
 from evolink_studio.sharing import services as sharing
@@ -114,6 +117,11 @@ ACCESS_TABLE = {
     "rename_picture": AccessRow(post=302, args=("image",), is_private=True, data={"name": "boat"}),
     "add_files": AccessRow(post=302),
     "delete_files": AccessRow(post=200),
+    "cuts": AccessRow(get=200),
+    "cut_list": AccessRow(get=200),
+    "new_cut": AccessRow(get=200, post=200),
+    "cancel_cut": AccessRow(post=302, args=("cut",), is_private=True),
+    "retry_cut": AccessRow(post=302, args=("cut",), is_private=True),
     "share_films": AccessRow(get=200, post=200),
     "shares": AccessRow(get=200),
     "share": AccessRow(get=200, args=("share",), is_private=True),
@@ -210,7 +218,10 @@ def owned_objects(tmp_path):
     comment = sharing.record_answer(
         share=share, generation=completed, guest_name="Grace", text="Good", now=timezone.now()
     )
+    part = CutPart(clip.pk, Decimal(0), Decimal(1))
+    cut = cuts.create_cut(owner=owner, title="", parts=[part], now=timezone.now())
     return {
+        "cut": str(cut.pk),
         "share": str(share.pk),
         "share_token": share_token,
         "comment": str(comment.pk),

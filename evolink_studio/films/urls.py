@@ -6,6 +6,7 @@ from evolink_studio.films.views import (
     actions,
     collections,
     compare,
+    cuts,
     downloads,
     film,
     frames,
@@ -38,4 +39,9 @@ urlpatterns = [
     path("films/views/<int:pk>/rename/", saved_views.rename, name="rename_view"),
     path("films/views/<int:pk>/delete/", saved_views.delete, name="delete_view"),
     path("films/<int:pk>/frame/", frames.use_frame, name="use_frame"),
+    path("cuts/", cuts.cuts, name="cuts"),
+    path("cuts/list/", cuts.cut_list, name="cut_list"),
+    path("cuts/new/", cuts.new_cut, name="new_cut"),
+    path("cuts/<int:pk>/cancel/", cuts.cancel_cut, name="cancel_cut"),
+    path("cuts/<int:pk>/retry/", cuts.retry_cut, name="retry_cut"),
 ]
