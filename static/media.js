@@ -6,6 +6,7 @@
 
 const messages = /** @type {HTMLTemplateElement} */ (document.getElementById("messages")).dataset;
 const assetPicker = /** @type {HTMLDialogElement} */ (document.getElementById("asset-picker"));
+const cropDialog = /** @type {HTMLDialogElement} */ (document.getElementById("crop-dialog"));
 const pageAlert = /** @type {HTMLElement} */ (document.getElementById("page-alert"));
 
 /** @typedef {{ref: string, name: string}} UploadedAsset */
@@ -518,7 +519,7 @@ document.addEventListener("dragend", () => {
   markDropTarget(null);
 });
 
-/** Crops or converts a picture; the copy takes its place in the form. @param {HTMLElement} button */
+/** Fits or converts a picture; the copy takes its place in the form. @param {HTMLElement} button */
 function editPicture(button) {
   const control = closestControl(button);
   const item = document.getElementById(button.dataset.item ?? "");
@@ -527,19 +528,30 @@ function editPicture(button) {
   const [width, height] = (button.dataset.fit ?? "").split("x");
   /** @type {Record<string, string>} */
   const edit = height ? { action: "fit", width: width ?? "", height } : { action: "jpeg" };
-  const label = (messages.changing ?? "{name}").replace("{name}", item?.querySelector(".media-item-name")?.textContent?.trim() ?? "");
+  const name = item?.querySelector(".media-item-name")?.textContent?.trim() ?? "";
+  replaceByEdit(control, ref, name, button.dataset.editUrl ?? "", edit);
+}
+
+/** @param {HTMLElement} control @param {string} ref @param {string} name @param {string} url @param {Record<string, string>} edit */
+function replaceByEdit(control, ref, name, url, edit) {
   announceEdit();
   clearErrors(control);
   void runUpload(
     control,
-    label,
+    (messages.changing ?? "{name}").replace("{name}", name),
     ({ row, abortion }) => {
       row.setAttribute("data-replacing", "");
-      return postForAsset(button.dataset.editUrl ?? "", edit, { signal: abortion.signal });
+      return postForAsset(url, edit, { signal: abortion.signal });
     },
     { onArrival: (currentControl, newRef) => replaceAsset(currentControl, ref, newRef) },
   );
 }
+
+document.addEventListener("studio:crop", (event) => {
+  const { ref, slot, name, editUrl, values } = /** @type {CustomEvent} */ (event).detail;
+  const control = findControl(slot);
+  if (control) replaceByEdit(control, ref, name, editUrl, values);
+});
 
 /** @param {HTMLElement} control @param {string} oldRef @param {string} newRef */
 function replaceAsset(control, oldRef, newRef) {
@@ -594,7 +606,7 @@ const BUTTON_HANDLERS = [
 
 document.addEventListener("click", ({ target }) => {
   if (!(target instanceof Element)) return;
-  if (target === assetPicker) assetPicker.close();
+  if (target === assetPicker || target === cropDialog) target.close();
   for (const [selector, handle] of BUTTON_HANDLERS) {
     const button = target.closest(selector);
     if (button instanceof HTMLElement) handle(button);
@@ -602,6 +614,7 @@ document.addEventListener("click", ({ target }) => {
 });
 document.addEventListener("htmx:afterSwap", ({ target }) => {
   if (target instanceof Element && target.id === "asset-picker-content" && !assetPicker.open) assetPicker.showModal();
+  if (target instanceof Element && target.id === "crop-content" && !cropDialog.open) cropDialog.showModal();
 });
 // The form says at once what was deleted there and is chosen here.
 document.addEventListener("htmx:afterSwap", (event) => {

@@ -115,6 +115,9 @@ ACCESS_TABLE = {
     "picture": AccessRow(get=200, args=("image",), is_private=True),
     "picture_tile": AccessRow(get=200, args=("image",), is_private=True),
     "rename_picture": AccessRow(post=302, args=("image",), is_private=True, data={"name": "boat"}),
+    "crop_picture": AccessRow(
+        get=200, post=302, args=("image",), is_private=True, data={"shape": "1:1"}
+    ),
     "add_files": AccessRow(post=302),
     "delete_files": AccessRow(post=200),
     "cuts": AccessRow(get=200),

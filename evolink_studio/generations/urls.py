@@ -38,6 +38,7 @@ urlpatterns = [
     path("pictures/<int:pk>/name/", pictures.rename_picture, name="rename_picture"),
     path("generations/<int:pk>/again/", again.again, name="again"),
     path("generations/<int:pk>/other-models/", again.other_models, name="other_models"),
+    path("pictures/<int:pk>/crop/", pictures.crop_picture, name="crop_picture"),
     path("library/delete", files.delete_files, name="delete_files"),
     path("palette/", palette.palette, name="palette"),
     path("account/month/", month.month, name="month"),

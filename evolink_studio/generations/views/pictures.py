@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpResponse, HttpResponseForbidden
+from django.http import Http404, HttpResponse, HttpResponseForbidden
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
+from evolink_studio.catalog import SPECS
 from evolink_studio.generations import queries
 from evolink_studio.generations.presenters.cards import present_gallery_item
+from evolink_studio.generations.presenters.cropping import list_shapes
 from evolink_studio.generations.presenters.pictures import (
     KIND_LABELS,
     ORIGIN_LABELS,
@@ -29,8 +31,8 @@ from evolink_studio.generations.presenters.pictures import (
     present_tiles,
 )
 from evolink_studio.library import services
-from evolink_studio.library.exceptions import FileRejected
-from evolink_studio.library.forms import NameForm, PicturesForm
+from evolink_studio.library.exceptions import EditFailed, FileRejected
+from evolink_studio.library.forms import CropForm, NameForm, PicturesForm
 from evolink_studio.library.models import Asset
 from evolink_studio.library.poster_urls import build_picture_srcset, build_poster_urls
 from evolink_studio.library.queries import (
@@ -137,6 +139,46 @@ def rename_picture(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
             request, gettext("Its name is as it was. Type a name of at most 120 characters.")
         )
     return redirect("picture", asset.pk)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def crop_picture(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
+    """GET: the page, with htmx the dialog of a form, whose slot `model` and `slot` name.
+
+    POST: store the copy and go to it.
+    """
+    asset = get_asset_or_404(request.user, pk)
+    if asset.kind != Asset.Kind.IMAGE or not (asset.width and asset.height):
+        raise Http404
+    if request.method == "POST" and (copy := _store_crop(request, asset)) is not None:
+        return redirect("picture", copy.pk)
+    slot = request.GET.get("slot", "")
+    spec = SPECS.get(request.GET.get("model", ""))
+    posters = build_poster_urls(asset)
+    shapes = list_shapes(spec, slot, request.GET.get("aspect_ratio", ""), asset.width, asset.height)
+    context = {
+        "asset": asset,
+        "slot": slot,
+        "shapes": shapes,
+        "image_url": posters.large or reverse("asset", args=[asset.pk]),
+    }
+    template = "library/_crop.html" if request.htmx else "library/crop.html"
+    return render(request, template, context)
+
+
+def _store_crop(request: AuthenticatedHttpRequest, asset: Asset) -> Asset | None:
+    """The copy; None when it cannot be made, which is then said."""
+    form = CropForm(request.POST)
+    try:
+        if not form.is_valid():
+            raise EditFailed
+        copy = services.crop_picture(asset=asset, crop=form.build_crop(), now=timezone.now())
+    except FileRejected as rejection:
+        messages.error(request, str(rejection))
+        return None
+    messages.success(request, gettext("The copy is here; the original is as it was."))
+    return copy
 
 
 @login_required
