@@ -574,19 +574,66 @@ function addFrame(button) {
   void runUpload(control, label, ({ abortion }) => postForAsset(button.dataset.frameUrl ?? "", { second }, { signal: abortion.signal }));
 }
 
-/** @param {HTMLElement} button */
+/** The control that the dialog "From my library" fills. */
+const findPickerControl = () => findControl(/** @type {HTMLElement | null} */ (assetPicker.querySelector("[data-asset-picker]"))?.dataset.param);
+/** @param {HTMLElement} control */
+const listChosen = (control) => /** @type {HTMLInputElement[]} */ ([...control.querySelectorAll("[data-media-items] input:checked")]);
+
+/** Shows in the dialog which files the form has. */
+function markPicked() {
+  const control = findPickerControl();
+  const refs = new Set(control ? listChosen(control).map(({ value }) => value) : []);
+  for (const button of /** @type {NodeListOf<HTMLElement>} */ (assetPicker.querySelectorAll("[data-asset-ref]"))) {
+    button.setAttribute("aria-pressed", String(refs.has(button.dataset.assetRef ?? "")));
+  }
+}
+/** @param {string | undefined} text */
+function showPickerMessage(text) {
+  const line = assetPicker.querySelector("[data-picker-message]");
+  if (line) line.textContent = text ?? "";
+}
+
+/** Puts a file in, or takes it out again; where one fits, it takes the other's place. @param {HTMLElement} button */
 function pickAsset(button) {
-  const picker = /** @type {HTMLElement | null} */ (button.closest("[data-asset-picker]"));
-  const control = findControl(picker?.dataset.param);
-  assetPicker.close();
-  if (!control) return;
+  const control = findPickerControl();
+  if (!control) return assetPicker.close();
   const name = button.querySelector(".asset-picker-name")?.textContent ?? "";
+  const ref = button.dataset.assetRef ?? "";
+  const chosen = listChosen(control);
+  const same = chosen.find(({ value }) => value === ref);
   announceEdit();
   clearErrors(control);
-  if (countRoom(control) < 1) return addError(control, messages.mediaFull ?? "");
-  const label = (messages.adding ?? "{name}").replace("{name}", name);
-  void runUpload(control, label, async () => ({ ref: button.dataset.assetRef ?? "", name }));
+  showPickerMessage("");
+  if (same) {
+    (same.closest("[data-media-item]") ?? same.parentElement)?.remove();
+    control.setAttribute("data-has-room", "");
+    triggerRefresh(control);
+  } else if (control.dataset.maxItems === "1" && chosen[0] && !control.hasAttribute("data-disabled")) {
+    replaceAsset(control, chosen[0].value, ref);
+  } else if (countRoom(control) < 1) showPickerMessage(messages.mediaFull);
+  else {
+    const label = (messages.adding ?? "{name}").replace("{name}", name);
+    void runUpload(control, label, async () => ({ ref, name })).then(markPicked);
+  }
+  markPicked();
 }
+
+assetPicker.addEventListener("change", ({ target }) => {
+  const control = findPickerControl();
+  if (!control || !(target instanceof HTMLInputElement) || !target.matches("[data-picker-upload]") || !target.files) return;
+  const names = [...target.files].map(({ name }) => name).join(", ");
+  uploadFiles(control, [...target.files]);
+  target.value = "";
+  showPickerMessage(errors.get(control.dataset.media ?? "")?.join(" ") ?? (messages.adding ?? "{name}").replace("{name}", names));
+});
+// What was added meanwhile stands in the list, too.
+document.addEventListener("studio:upload-ended", () => {
+  const search = assetPicker.querySelector("[data-picker-search]");
+  const control = findPickerControl();
+  if (!assetPicker.open || !search || !control) return;
+  showPickerMessage(errors.get(control.dataset.media ?? "")?.join(" "));
+  search.dispatchEvent(new Event("studio:again"));
+});
 
 /** @param {HTMLElement} button */
 function addAddress(button) {
@@ -602,6 +649,7 @@ const BUTTON_HANDLERS = [
   ["[data-frame-url]", addFrame],
   ["[data-asset-ref]", pickAsset],
   ["[data-fetch]", addAddress],
+  ["[data-close-picker]", () => assetPicker.close()],
 ];
 
 document.addEventListener("click", ({ target }) => {
@@ -615,6 +663,9 @@ document.addEventListener("click", ({ target }) => {
 document.addEventListener("htmx:afterSwap", ({ target }) => {
   if (target instanceof Element && target.id === "asset-picker-content" && !assetPicker.open) assetPicker.showModal();
   if (target instanceof Element && target.id === "crop-content" && !cropDialog.open) cropDialog.showModal();
+});
+document.addEventListener("htmx:afterSettle", () => {
+  if (assetPicker.open) markPicked();
 });
 // The form says at once what was deleted there and is chosen here.
 document.addEventListener("htmx:afterSwap", (event) => {

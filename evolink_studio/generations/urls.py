@@ -11,6 +11,7 @@ from evolink_studio.generations.views import (
     model_picker,
     month,
     palette,
+    picker,
     pictures,
     workspace,
 )
@@ -39,6 +40,7 @@ urlpatterns = [
     path("generations/<int:pk>/again/", again.again, name="again"),
     path("generations/<int:pk>/other-models/", again.other_models, name="other_models"),
     path("pictures/<int:pk>/crop/", pictures.crop_picture, name="crop_picture"),
+    path("library/picker", picker.picker, name="picker"),
     path("library/delete", files.delete_files, name="delete_files"),
     path("palette/", palette.palette, name="palette"),
     path("account/month/", month.month, name="month"),

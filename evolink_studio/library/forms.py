@@ -37,7 +37,6 @@ class CropForm(forms.Form):
     turn = forms.TypedChoiceField(
         choices=[(degrees, "") for degrees in (0, 90, 180, 270)],
         coerce=int,
-        empty_value=0,
         required=False,
     )
     mirror = forms.BooleanField(required=False)
@@ -59,7 +58,7 @@ class CropForm(forms.Form):
         result_size = (values["result_width"], values["result_height"])
         sides = [values[name] for name in ("x", "y", "width", "height")]
         return Crop(
-            turn=values["turn"],
+            turn=values["turn"] or 0,
             is_mirrored=values["mirror"],
             box=None if None in sides else Box(*sides),
             ratio=ratio,
@@ -82,7 +81,11 @@ class FrameForm(forms.Form):
 
 
 class PickerForm(KindForm):
+    """`model` and `param` name the slot that is filled, `q` words of names."""
+
+    model = forms.CharField(max_length=100, required=False)
     param = forms.CharField(max_length=100, required=False)
+    q = forms.CharField(max_length=200, required=False)
     after = forms.CharField(max_length=60, required=False)
 
 

@@ -58,10 +58,13 @@ def find_stored_result(*, owner_id: int, name: str, since: datetime) -> Asset | 
 
 
 def list_recent_assets(
-    user: User, *, kind: str, cursor: str = "", limit: int = PAGE_SIZE
+    user: User, *, kind: str, text: str = "", cursor: str = "", limit: int = PAGE_SIZE
 ) -> AssetPage:
-    """A person's files of one kind, newest first. An invalid `cursor` starts at the newest."""
-    files = Asset.objects.readable_by(user).filter(kind=kind)
+    """A person's files of one kind, newest first, with these words in their names.
+
+    An invalid `cursor` starts at the newest. One query; for words of one or two letters another.
+    """
+    files = _filter_by_name(Asset.objects.readable_by(user).filter(kind=kind), text)
     if (position := _parse_cursor(cursor)) is not None:
         created_at, pk = position
         # The first condition is redundant, but lets the database seek in the index.
@@ -117,18 +120,21 @@ def list_derivatives(asset: Asset, *, limit: int = PAGE_SIZE) -> list[Asset]:
 
 
 def _build_branches(user: User, wanted: AssetFilter) -> list[QuerySet[Asset]]:
-    """A part of the list for each origin; none for a search that nothing can fit."""
-    try:
-        pieces = [fold_text(term) for term in split_terms(wanted.text)]
-    except IncorrectLookupParameters:
-        return [Asset.objects.none()]
-    files = Asset.objects.readable_by(user)
+    """A part of the list for each origin."""
+    files = _filter_by_name(Asset.objects.readable_by(user), wanted.text)
     if wanted.kind:
         files = files.filter(kind=wanted.kind)
-    if pieces:
-        files = files.filter(NAME_INDEX.build_filter(pieces))
     origins = [wanted.origin] if wanted.origin else ADDED_ORIGINS
     return [files.filter(origin=origin) for origin in origins]
+
+
+def _filter_by_name(files: QuerySet[Asset], text: str) -> QuerySet[Asset]:
+    """Those with each of these words in their names; none for a search that nothing can fit."""
+    try:
+        pieces = [fold_text(term) for term in split_terms(text)]
+    except IncorrectLookupParameters:
+        return files.none()
+    return files.filter(NAME_INDEX.build_filter(pieces)) if pieces else files
 
 
 def _format_cursor(asset: Asset) -> str:

@@ -13,5 +13,4 @@ urlpatterns = [
     path("<int:pk>/frame", views.frame, name="frame"),
     path("upload", views.upload, name="upload"),
     path("from-address", views.import_from_url, name="from_address"),
-    path("picker", views.picker, name="picker"),
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpResponse, JsonResponse, QueryDict
+from django.http import Http404, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -18,7 +18,6 @@ from evolink_studio.library.file_responses import (
 )
 from evolink_studio.library.forms import CropForm, EditForm, FrameForm, KindForm, UrlImportForm
 from evolink_studio.library.models import Asset
-from evolink_studio.library.picker import render_picker
 from evolink_studio.library.poster_urls import build_poster_urls
 from evolink_studio.library.queries import get_asset_or_404
 
@@ -109,13 +108,6 @@ def frame(request: AuthenticatedHttpRequest, pk: int) -> JsonResponse:
     return _asset_response(
         lambda: services.add_frame(asset=video, second=second, now=timezone.now())
     )
-
-
-@login_required
-@require_safe
-def picker(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """The dialog "From my library"; with `after`, only its next files."""
-    return render_picker(request, request.GET)
 
 
 def _asset_response(add: Callable[[], Asset]) -> JsonResponse:

@@ -3,8 +3,9 @@
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import LiveStudio
-from tests.browser.steps import open_model
+from tests.browser.steps import axe_violations, open_model
 from tests.factories import VEO, AssetFactory
+from tests.sample_images import make_image
 
 CHECKBOXES = "[data-asset-picker] input[type=checkbox]"
 
@@ -47,7 +48,6 @@ def test_a_deleted_picture_leaves_the_form_at_once(page: Page, studio: LiveStudi
     with page.expect_response("**/refresh/"):
         page.click(".asset-picker-item")
     expect(page.locator("[data-media-item]")).to_have_count(1)
-    page.get_by_role("button", name="From my library").first.click()
     page.get_by_role("checkbox", name="Select cat.png").check()
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete selected files").click()
@@ -68,3 +68,28 @@ def test_the_slot_takes_and_names_what_is_made_jpeg(page: Page, studio: LiveStud
     accepted = (field.get_attribute("accept") or "").split(",")
     assert {"image/heic", "image/avif", ".heic", ".avif"} <= set(accepted)
     expect(page.get_by_text("HEIC, AVIF").first).to_be_visible()
+
+
+def test_the_dialog_stays_open_while_pictures_are_chosen_added_and_taken_out(
+    page: Page, studio: LiveStudio, tmp_path
+) -> None:
+    for name in ("anna.png", "boat.png"):
+        AssetFactory(owner=studio.owner, name=name)
+    open_dialog(page, studio)
+    dialog = page.get_by_role("dialog", name="From my library")
+    for name in ("anna.png", "boat.png"):
+        dialog.locator(".asset-picker-item", has_text=name).click()
+        expect(dialog.locator("[aria-pressed=true]", has_text=name)).to_be_visible()
+    expect(page.locator("[data-media-item]")).to_have_count(2)
+    dialog.locator(".asset-picker-item", has_text="anna.png").click()
+    expect(page.locator("[data-media-item]")).to_have_count(1)
+    path = tmp_path / "harbour.png"
+    path.write_bytes(make_image(width=640, height=480))
+    dialog.locator("[data-picker-upload]").set_input_files(path)
+    expect(dialog.locator("[aria-pressed=true]", has_text="harbour.png")).to_be_visible()
+    dialog.get_by_role("searchbox").fill("BOA")
+    expect(dialog.locator(".asset-picker-item")).to_have_count(1)
+    assert axe_violations(page) == []
+    dialog.get_by_role("button", name="Done").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator("[data-media-item]")).to_have_count(2)

@@ -154,7 +154,7 @@ def test_on_a_phone_every_target_is_large_enough(browser, studio: LiveStudio, pa
         assert axe_violations(page) == []
         assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
         small = page.evaluate(
-            """() => [...document.querySelectorAll("main :is(a, button, summary, label:has(input))")]
+            """() => [...document.querySelectorAll("main :is(a, button, label:has(input))")]
                 .filter((it) => it.checkVisibility() && it.getBoundingClientRect().height < 43.5)
                 .map((it) => `${it.tagName} ${it.textContent.trim()}`)"""
         )

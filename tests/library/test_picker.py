@@ -45,7 +45,7 @@ def test_the_newest_pictures_come_first_and_every_one_comes_once(
             reply = owner_client.get(url)
         refs += picked_refs(reply)
         pages += 1
-        next_match = re.search(r'hx-get="([^"]+)"', reply.content.decode())
+        next_match = re.search(r'hx-get="([^"]+after=[^"]+)"', reply.content.decode())
         url = next_match and next_match[1].replace("&amp;", "&")
     assert pages == 3
     assert refs == [asset.ref for asset in reversed(sixty_images)]
@@ -66,7 +66,7 @@ def test_the_dialog_says_which_slot_it_fills_and_later_pages_are_only_items(
 
 def test_a_plain_link_leads_on_without_scripts(owner_client, sixty_images):
     page = owner_client.get("/library/picker").content.decode()
-    href, hx_url = re.search(r'href="([^"]+)"\s+hx-get="([^"]+)"', page).groups()
+    href, hx_url = re.search(r'href="([^"]+after=[^"]+)"\s+hx-get="([^"]+)"', page).groups()
     assert href == hx_url
 
 
@@ -97,3 +97,29 @@ def test_a_name_that_looks_like_a_page_is_only_text(owner_client, sixty_images, 
 
 def test_nobody_picks_without_signing_in(client, db):
     assert client.get("/library/picker").status_code == 302
+
+
+def test_each_file_says_whether_it_fits_the_slot_of_the_model_and_why_not(
+    owner_client, sixty_images
+):
+    page = owner_client.get(
+        "/library/picker?model=kling-o3-image-to-video&param=image_start"
+    ).content.decode()
+    assert "64 × 48 pixels; each side needs at least 300 pixels." in page
+    page = owner_client.get(
+        "/library/picker?model=sora-2-preview&param=image_urls"
+    ).content.decode()
+    assert "It must have exactly this many pixels: 1280 × 720, 720 × 1280." in page
+    page = owner_client.get("/library/picker?model=nonsense&param=image_urls").content.decode()
+    assert "media-check" not in page
+
+
+def test_a_search_gives_the_list_alone_and_goes_on_with_it(owner_client, sixty_images):
+    reply = owner_client.get(
+        "/library/picker?q=PICTURE",
+        headers={"HX-Request": "true", "HX-Target": "asset-picker-list"},
+    )
+    assert "<section" not in reply.content.decode()
+    assert re.search(r'hx-get="[^"]+q=PICTURE[^"]+after=', reply.content.decode())
+    assert picked_refs(owner_client.get("/library/picker?q=picture+59")) == [sixty_images[59].ref]
+    assert "No file is called that" in owner_client.get("/library/picker?q=boat").content.decode()

@@ -5,14 +5,9 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy, ngettext
 
-from evolink_studio.catalog import SPECS
-from evolink_studio.catalog.spec import Lifecycle
 from evolink_studio.core.formatting import format_size
-from evolink_studio.generations.forms.controls import MediaCheck, translate_label
-from evolink_studio.generations.presenters.media_fit import judge_fit, list_slots
 from evolink_studio.library.models import Asset
 from evolink_studio.library.poster_urls import PosterUrls, build_poster_urls
 
@@ -74,34 +69,3 @@ def describe_use(count: int) -> str:
     if not count:
         return ""
     return ngettext("used in {n} film", "used in {n} films", count).format(n=count)
-
-
-@dataclass(frozen=True)
-class SlotLink:
-    """A slot of a model that a file can be put in, and whether it fits there."""
-
-    model_label: str
-    slot_label: str
-    url: str
-    check: MediaCheck
-
-
-def list_slot_links(asset: Asset) -> list[SlotLink]:
-    """Every slot for files of this kind, of the models that can still be used."""
-    return [
-        SlotLink(
-            model_label=spec.label,
-            slot_label=translate_label(slot.label),
-            url=_build_put_url(spec.id, slot.name, asset),
-            check=judge_fit(spec, slot, asset),
-        )
-        for spec in SPECS.values()
-        if spec.lifecycle is not Lifecycle.RETIRED
-        for slot in list_slots(spec)
-        if slot.media_kind == asset.kind
-    ]
-
-
-def _build_put_url(model_id: str, slot: str, asset: Asset) -> str:
-    query = urlencode({"put": f"{slot}:{asset.pk}"})
-    return f"{reverse('create', args=[model_id])}?{query}"

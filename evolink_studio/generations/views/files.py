@@ -14,7 +14,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.core.database import parse_id
 from evolink_studio.generations import services
-from evolink_studio.library.picker import render_picker
+from evolink_studio.generations.views.picker import render_picker
 from evolink_studio.library.services import Deletion
 
 

@@ -20,13 +20,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.catalog import SPECS
 from evolink_studio.generations import queries
+from evolink_studio.generations.forms.media_fit import list_slot_links
 from evolink_studio.generations.presenters.cards import present_gallery_item
 from evolink_studio.generations.presenters.cropping import list_shapes
 from evolink_studio.generations.presenters.pictures import (
     KIND_LABELS,
     ORIGIN_LABELS,
     describe_facts,
-    list_slot_links,
     present_tile,
     present_tiles,
 )

@@ -1,15 +1,18 @@
 """Whether a file of the library fits a slot of an AI model, before it is put in."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.fields import Control, Field
 from evolink_studio.catalog.rules import PixelSizes
-from evolink_studio.catalog.spec import ModelSpec
-from evolink_studio.generations.forms.controls import MediaCheck, translate
+from evolink_studio.catalog.spec import Lifecycle, ModelSpec
+from evolink_studio.generations.forms.controls import MediaCheck, translate, translate_label
 from evolink_studio.generations.params import build_media_file
 from evolink_studio.library.models import Asset
 
@@ -52,3 +55,34 @@ def list_required_sizes(spec: ModelSpec) -> dict[str, PixelSizes]:
 
 def _join(texts: Iterable[str]) -> str:
     return " ".join(texts)
+
+
+@dataclass(frozen=True)
+class SlotLink:
+    """A slot of a model that a file can be put in, and whether it fits there."""
+
+    model_label: str
+    slot_label: str
+    url: str
+    check: MediaCheck
+
+
+def list_slot_links(asset: Asset) -> list[SlotLink]:
+    """Every slot for files of this kind, of the models that can still be used."""
+    return [
+        SlotLink(
+            model_label=spec.label,
+            slot_label=translate_label(slot.label),
+            url=_build_put_url(spec.id, slot.name, asset),
+            check=judge_fit(spec, slot, asset),
+        )
+        for spec in SPECS.values()
+        if spec.lifecycle is not Lifecycle.RETIRED
+        for slot in list_slots(spec)
+        if slot.media_kind == asset.kind
+    ]
+
+
+def _build_put_url(model_id: str, slot: str, asset: Asset) -> str:
+    query = urlencode({"put": f"{slot}:{asset.pk}"})
+    return f"{reverse('create', args=[model_id])}?{query}"
