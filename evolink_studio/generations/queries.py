@@ -67,6 +67,31 @@ def get_generation_or_404(user: User, pk: int) -> Generation:
     return generations[0]
 
 
+def get_batch_or_404(user: User, pk: int) -> Batch:
+    """A batch of this person; else raises Http404. One query."""
+    batch = Batch.objects.filter(owner_id=user.pk, pk=pk).first()
+    if batch is None:
+        raise Http404
+    return batch
+
+
+def has_batch(user: User, form_key: uuid.UUID) -> bool:
+    """Whether this form was stored as a batch. One query."""
+    return Batch.objects.filter(owner_id=user.pk, form_key=form_key).exists()
+
+
+def list_batch_generations(batch: Batch) -> list[Generation]:
+    """The generations of a batch in their order, with their results. Two queries."""
+    rows = Generation.objects.filter(batch=batch).order_by("pk").defer(*HIDDEN_COLUMNS)
+    return load_results(rows)
+
+
+def list_recent_batches(user: User, limit: int) -> list[Batch]:
+    """The newest tables of a person. One query."""
+    batches = Batch.objects.filter(owner_id=user.pk, kind=Batch.Kind.TABLE)
+    return list(batches.order_by("-created_at", "-id")[:limit])
+
+
 def is_owner_of(user: User, pk: int) -> bool:
     """Whether this person owns that generation. One query."""
     return Generation.objects.filter(owner_id=user.pk, pk=pk).exists()

@@ -30,6 +30,7 @@ from evolink_studio.generations.models import (
     PinnedModel,
     build_scheduled_filter,
 )
+from evolink_studio.generations.pipeline import batches as pipeline_batches
 from evolink_studio.generations.pipeline.contradictions import record_contradicting_callback
 from evolink_studio.generations.pipeline.queue import QUEUE_ORDER, QUEUED_FILTER
 from evolink_studio.generations.signals import work_due
@@ -461,6 +462,11 @@ def _rank_moved(rows: Sequence[tuple[int, int]], *, moved_id: int, to: QueueMove
     changed_ids = ids[: max(index, target_index) + 1]
     next_rank = rows[len(changed_ids)][1] if len(changed_ids) < len(rows) else 0
     return {pk: next_rank - len(changed_ids) + position for position, pk in enumerate(changed_ids)}
+
+
+def stop_batch(*, batch: Batch, now: datetime) -> int:
+    """Cancel what of a batch waits: nothing of it is charged. Returns how many were cancelled."""
+    return pipeline_batches.stop_batch(batch, now=now)
 
 
 def dismiss(*, generation: Generation, now: datetime) -> bool:

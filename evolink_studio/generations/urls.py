@@ -4,6 +4,7 @@ from django.urls import path
 
 from evolink_studio.generations.views import (
     again,
+    batch,
     callbacks,
     create,
     files,
@@ -41,6 +42,9 @@ urlpatterns = [
     path("generations/<int:pk>/other-models/", again.other_models, name="other_models"),
     path("pictures/<int:pk>/crop/", pictures.crop_picture, name="crop_picture"),
     path("library/picker", picker.picker, name="picker"),
+    path("batch/", batch.batch, name="batch"),
+    path("batch/<int:pk>/", batch.batch_progress, name="batch_progress"),
+    path("batch/<int:pk>/stop/", batch.stop_batch, name="stop_batch"),
     path("library/delete", files.delete_files, name="delete_files"),
     path("palette/", palette.palette, name="palette"),
     path("account/month/", month.month, name="month"),

@@ -1,0 +1,514 @@
+"""The table of a batch: what would be sent, each row checked and priced, all against what is left.
+
+The page carries the rows from answer to answer; every answer checks them anew.
+"""
+
+import json
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from itertools import product
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from evolink_studio.accounts.models import User
+from evolink_studio.catalog import SPECS
+from evolink_studio.catalog.base import VideoRequest
+from evolink_studio.catalog.fields import Control, Field
+from evolink_studio.catalog.spec import Lifecycle, ModelSpec
+from evolink_studio.catalog.text import strip_nul
+from evolink_studio.core.formatting import format_credits
+from evolink_studio.credits.allowances import authorize_amount
+from evolink_studio.credits.availability import (
+    AllowanceStatus,
+    find_most_restrictive,
+    get_allowance_statuses,
+)
+from evolink_studio.credits.exceptions import SpendingDenied
+from evolink_studio.credits.fields import ZERO_CREDITS
+from evolink_studio.credits.models import ProviderAccount, RateCard
+from evolink_studio.credits.pricing import DURATION_FIELD, Estimate, estimate_price
+from evolink_studio.credits.queries import get_current_rate_cards
+from evolink_studio.generations import queries
+from evolink_studio.generations.forms.batch_sources import MAX_BATCH_ROWS, SourceRow
+from evolink_studio.generations.forms.controls import translate, translate_label
+from evolink_studio.generations.params import build_media_file, get_assets_by_ref
+from evolink_studio.generations.presenters.quotes import find_service_problem
+from evolink_studio.library.models import Asset
+from evolink_studio.library.poster_urls import build_poster_urls
+
+RATIO_FIELD = "aspect_ratio"
+MAX_PICTURES = 50
+
+
+@dataclass(frozen=True)
+class BatchChoice:
+    """A value to tick in a group of the form; `note` is a word beside it."""
+
+    value: str
+    label: str
+    is_ticked: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class BatchComposition:
+    """What a table is made from: every prompt with every picture, model, ratio and length."""
+
+    prompts: str = ""
+    model_ids: Sequence[str] = ()
+    ratios: Sequence[str] = ()
+    lengths: Sequence[str] = ()
+    picture_refs: Sequence[str] = ()
+    max_failures: str = ""
+    title: str = ""
+
+    @property
+    def model_choices(self) -> list[BatchChoice]:
+        """The models that are offered."""
+        return [
+            BatchChoice(spec.id, spec.label, spec.id in self.model_ids)
+            for spec in SPECS.values()
+            if spec.lifecycle is not Lifecycle.RETIRED
+        ]
+
+    @property
+    def ratio_choices(self) -> list[BatchChoice]:
+        """Every ratio that a model offers."""
+        labels: dict[str, str] = {}
+        for spec in SPECS.values():
+            for option in _find_options(spec, RATIO_FIELD):
+                labels.setdefault(str(option[0]), option[1])
+        return [BatchChoice(value, labels[value], value in self.ratios) for value in labels]
+
+    @property
+    def length_choices(self) -> list[BatchChoice]:
+        """Every length that a model offers, in seconds."""
+        lengths = {length for spec in SPECS.values() for length in _list_lengths(spec)}
+        return [
+            BatchChoice(str(length), f"{length} s", str(length) in self.lengths)
+            for length in sorted(lengths)
+        ]
+
+
+def parse_composition(data: QueryDict) -> BatchComposition:
+    """What was entered above the table. What no page offers is left out."""
+    offered = BatchComposition()
+    return BatchComposition(
+        prompts=strip_nul(data.get("prompts", "")),
+        model_ids=_select(data.getlist("models"), offered.model_choices),
+        ratios=_select(data.getlist("ratios"), offered.ratio_choices),
+        lengths=_select(data.getlist("lengths"), offered.length_choices),
+        picture_refs=list(dict.fromkeys(data.getlist("picture")))[:MAX_PICTURES],
+        max_failures=strip_nul(data.get("max_failures", ""))[:10],
+        title=strip_nul(data.get("title", ""))[:120],
+    )
+
+
+def parse_max_failures(text: str) -> int | None:
+    """After how many failures the rest is cancelled; None for never. Raises ValueError."""
+    if not text.strip():
+        return None
+    number = int(text) if text.strip().isdecimal() and len(text) < 5 else 0
+    if not 1 <= number <= MAX_BATCH_ROWS:
+        raise ValueError(text)
+    return number
+
+
+def _select(values: Iterable[str], choices: Sequence[BatchChoice]) -> list[str]:
+    wanted = set(values)
+    return [choice.value for choice in choices if choice.value in wanted]
+
+
+def _find_options(spec: ModelSpec, name: str) -> list[tuple[object, str]]:
+    """(value, label) of the options of a field; [] without the field."""
+    return [
+        (option.value, translate_label(option.label))
+        for field in spec.fields
+        if field.name == name
+        for option in field.options
+    ]
+
+
+def _list_lengths(spec: ModelSpec) -> set[int]:
+    if spec.fixed_seconds is not None:
+        return {spec.fixed_seconds}
+    lengths = {value for value, _label in _find_options(spec, DURATION_FIELD)}
+    for param in spec.fields:
+        has_bounds = param.minimum is not None and param.maximum is not None
+        if param.name == DURATION_FIELD and has_bounds:
+            lengths |= set(range(int(param.minimum or 0), int(param.maximum or 0) + 1))
+    return {length for length in lengths if isinstance(length, int)}
+
+
+@dataclass(frozen=True)
+class RowInput:
+    """A row before it is checked. `settings` by field as they were entered; `picture` is the
+    reference of a file, or ""."""
+
+    prompt: str
+    model_id: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    picture: str = ""
+    is_ticked: bool = True
+
+
+class TooManyRows(Exception):
+    """The table would have `count` rows."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.count = count
+
+
+def compose_rows(composition: BatchComposition, sources: Sequence[SourceRow]) -> list[RowInput]:
+    """Every row of the table. What a source says of itself is not varied. Raises TooManyRows."""
+    sources = sources or ([SourceRow("")] if composition.picture_refs else [])
+    variants = [_list_variants(composition, source) for source in sources]
+    count = sum(len(rows) for rows in variants)
+    if count > MAX_BATCH_ROWS:
+        raise TooManyRows(count)
+    return [row for rows in variants for row in rows]
+
+
+def _list_variants(composition: BatchComposition, source: SourceRow) -> list[RowInput]:
+    model_ids = [source.model_id] if source.model_id else composition.model_ids
+    ratios = [] if RATIO_FIELD in source.settings else composition.ratios
+    lengths = [] if DURATION_FIELD in source.settings else composition.lengths
+    rows = []
+    for picture, model_id, ratio, length in product(
+        composition.picture_refs or [""], model_ids, ratios or [""], lengths or [""]
+    ):
+        chosen = {RATIO_FIELD: ratio, DURATION_FIELD: length}
+        settings = {name: value for name, value in chosen.items() if value}
+        rows.append(RowInput(source.prompt, model_id, {**settings, **source.settings}, picture))
+    return rows
+
+
+def parse_rows(data: QueryDict) -> list[RowInput]:
+    """The rows that a page carried; [] for anything else. The prompts are as edited."""
+    try:
+        entries = json.loads(data.get("rows", ""))
+    except (ValueError, RecursionError):
+        return []
+    ticked_numbers = set(data.getlist("ticked"))
+    return [
+        RowInput(
+            prompt=strip_nul(data.get(f"prompt-{number}", "")),
+            model_id=entry["model"],
+            settings=_read_settings(entry.get("settings")),
+            picture=entry["picture"] if isinstance(entry.get("picture"), str) else "",
+            is_ticked=str(number) in ticked_numbers,
+        )
+        for number, entry in enumerate(
+            (entries if isinstance(entries, list) else [])[:MAX_BATCH_ROWS]
+        )
+        if isinstance(entry, dict) and entry.get("model") in list(SPECS)
+    ]
+
+
+def _read_settings(value: object) -> dict[str, str]:
+    items = value.items() if isinstance(value, dict) else ()
+    return {name: strip_nul(text) for name, text in items if isinstance(text, str)}
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """A row, checked and priced. `problems` say why it cannot be sent; then `request` may be None.
+
+    `credits_needed` is what it would reserve; None with a problem.
+    """
+
+    number: int
+    prompt: str
+    spec: ModelSpec
+    settings: Mapping[str, str]
+    settings_text: str
+    picture: Asset | None
+    is_ticked: bool
+    problems: Sequence[str]
+    request: VideoRequest | None
+    estimate: Estimate
+    credits_needed: Decimal | None
+
+    @property
+    def can_be_sent(self) -> bool:
+        return not self.problems
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether it is sent with the table."""
+        return self.is_ticked and self.can_be_sent
+
+    @property
+    def price_text(self) -> str:
+        """Its price; "" where it cannot be sent."""
+        if self.credits_needed is None:
+            return ""
+        if self.estimate.credits is not None:
+            return format_credits(self.estimate.credits)
+        if self.credits_needed:
+            return _("at most {n}").format(n=format_credits(self.credits_needed))
+        return _("not known")
+
+    @property
+    def picture_url(self) -> str:
+        """Its picture as a thumbnail; "" without."""
+        return build_poster_urls(self.picture).small if self.picture else ""
+
+
+@dataclass(frozen=True)
+class BatchTable:
+    """The rows, and what they cost together against what is left. `available` None: no limit.
+
+    `service_problem` says why nobody can send anything now; "" if they can.
+    """
+
+    rows: Sequence[BatchRow]
+    strictest: AllowanceStatus | None
+    account: ProviderAccount
+    service_problem: str
+    form_key: uuid.UUID
+
+    @cached_property
+    def chosen_rows(self) -> list[BatchRow]:
+        """The rows that a press sends."""
+        return [row for row in self.rows if row.is_chosen]
+
+    @cached_property
+    def credits_needed(self) -> Decimal:
+        """What the chosen rows reserve."""
+        return sum((row.credits_needed or ZERO_CREDITS for row in self.chosen_rows), ZERO_CREDITS)
+
+    @property
+    def available(self) -> Decimal | None:
+        """What the allowances leave."""
+        if self.strictest is None:
+            return None
+        return ZERO_CREDITS if self.strictest.overdraft else self.strictest.available
+
+    @property
+    def shown_price(self) -> str:
+        """What the button says, to compare with when it is pressed."""
+        return f"{len(self.chosen_rows)} {self.credits_needed}"
+
+    @property
+    def has_open_price(self) -> bool:
+        """Whether some price is only known as a worst case, or not at all."""
+        return any(row.estimate.credits is None for row in self.chosen_rows)
+
+    @property
+    def fitting_rows(self) -> list[BatchRow]:
+        """The first of the chosen rows that the credits left pay for."""
+        if self.available is None:
+            return self.chosen_rows
+        rows, credits = [], ZERO_CREDITS
+        for row in self.chosen_rows:
+            credits += row.credits_needed or ZERO_CREDITS
+            if credits > self.available:
+                break
+            rows.append(row)
+        return rows
+
+    @property
+    def is_too_much(self) -> bool:
+        """Whether the chosen rows cost more than is left."""
+        return len(self.fitting_rows) < len(self.chosen_rows)
+
+    @property
+    def blocked_reason(self) -> str:
+        """Why nothing can be sent as it is; "" if it can."""
+        if self.service_problem or not self.chosen_rows:
+            return self.service_problem or _("No row is ticked that can be sent.")
+        if not self.is_too_much:
+            return ""
+        return _(
+            "These need {needed} credits, and {available} are left. Of {count} rows the first "
+            "{fitting} fit."
+        ).format(
+            needed=format_credits(self.credits_needed),
+            available=format_credits(self.available),
+            count=len(self.chosen_rows),
+            fitting=len(self.fitting_rows),
+        )
+
+    @property
+    def button_label(self) -> str:
+        """The number of films and what they cost together."""
+        count = len(self.chosen_rows)
+        films = ngettext("Send {n} film", "Send {n} films", count).format(n=count)
+        if not self.credits_needed:
+            return films
+        text = _("at most {n} credits") if self.has_open_price else _("{n} credits")
+        return f"{films} · {text.format(n=format_credits(self.credits_needed))}"
+
+    @property
+    def button_note(self) -> str:
+        """What is left afterwards; "" without a limit or with more than is left."""
+        limits = [
+            limit for limit in (self.available, self.account.credits_available) if limit is not None
+        ]
+        remaining = min(limits) - self.credits_needed if limits else None
+        if remaining is None or remaining < 0:
+            return ""
+        return _("you will have {left} left").format(left=format_credits(remaining))
+
+    @property
+    def warning(self) -> str:
+        """That EvoLink's own account has too little; "" if not."""
+        left = self.account.credits_available
+        if left is None or self.credits_needed <= left:
+            return ""
+        return _("EvoLink's account has fewer credits than this needs; it may refuse.")
+
+    @property
+    def refused_count(self) -> int:
+        return sum(not row.can_be_sent for row in self.rows)
+
+    @property
+    def rows_json(self) -> str:
+        """What `parse_rows` reads."""
+        return json.dumps(
+            [
+                {
+                    "model": row.spec.id,
+                    "settings": dict(row.settings),
+                    **({"picture": row.picture.ref} if row.picture else {}),
+                }
+                for row in self.rows
+            ]
+        )
+
+    def tick_only(self, numbers: Collection[int]) -> "BatchTable":
+        """The same table with these rows ticked."""
+        rows = [replace(row, is_ticked=row.number in numbers) for row in self.rows]
+        return replace(self, rows=rows)
+
+
+def build_table(
+    user: User,
+    inputs: Sequence[RowInput],
+    *,
+    account: ProviderAccount,
+    form_key: uuid.UUID,
+    now: datetime,
+) -> BatchTable:
+    """Check and price the rows. Up to six queries, however many rows."""
+    rate_cards = get_current_rate_cards(now=now)
+    assets = get_assets_by_ref((row.picture for row in inputs), user.pk)
+    statuses = get_allowance_statuses(user, now)
+    checker = _RowChecker(rate_cards, assets, statuses)
+    active_spec = next(spec for spec in SPECS.values() if spec.lifecycle is Lifecycle.ACTIVE)
+    return BatchTable(
+        rows=[checker.check_row(number, row) for number, row in enumerate(inputs)],
+        strictest=find_most_restrictive(statuses),
+        account=account,
+        service_problem=find_service_problem(
+            active_spec, account, has_disk_space=queries.has_disk_space(now)
+        ),
+        form_key=form_key,
+    )
+
+
+@dataclass(frozen=True)
+class _RowChecker:
+    """Checks rows against the rules, prices and allowances of one moment."""
+
+    rate_cards: Mapping[str, RateCard]
+    assets: Mapping[str, Asset]
+    statuses: Sequence[AllowanceStatus]
+
+    def check_row(self, number: int, row: RowInput) -> BatchRow:
+        spec = SPECS[row.model_id]
+        picture = self.assets.get(row.picture)
+        values, problems = _collect_values(spec, row, picture)
+        evaluation = spec.evaluate(values)
+        problems += [translate(error.message) for error in evaluation.errors]
+        estimate = estimate_price(self.rate_cards.get(spec.id), evaluation.values)
+        needed = None
+        if not problems:
+            try:
+                needed = authorize_amount(
+                    [status.allowance for status in self.statuses],
+                    model_id=spec.id,
+                    amount=estimate.credits,
+                    max_credits=estimate.max_credits,
+                )
+            except SpendingDenied as denial:
+                problems.append(denial.reason)
+        return BatchRow(
+            number=number,
+            prompt=row.prompt,
+            spec=spec,
+            settings=row.settings,
+            settings_text=_describe_settings(spec, evaluation.values),
+            picture=picture,
+            is_ticked=row.is_ticked,
+            problems=list(dict.fromkeys(problems)),
+            request=evaluation.request,
+            estimate=estimate,
+            credits_needed=needed,
+        )
+
+
+def _collect_values(
+    spec: ModelSpec, row: RowInput, picture: Asset | None
+) -> tuple[dict[str, object], list[str]]:
+    """What the spec is to check, and why the rest of the row cannot be sent."""
+    values: dict[str, object] = {}
+    problems = []
+    if spec.lifecycle is Lifecycle.RETIRED:
+        problems.append(_("This model is retired. Choose another one."))
+    names = {field.name for field in spec.fields}
+    values |= {name: text for name, text in row.settings.items() if name in names}
+    for name, text in row.settings.items():
+        is_fixed_length = name == DURATION_FIELD and text == str(spec.fixed_seconds)
+        if name not in names and not is_fixed_length:
+            problems.append(_describe_missing_setting(spec, name))
+    frame_field = next((field for field in spec.fields if field.is_frame), None)
+    if row.picture and picture is None:
+        problems.append(_("This picture is no longer in your library."))
+    elif picture is not None and frame_field is None:
+        problems.append(_("{model} takes no pictures.").format(model=spec.label))
+    elif picture is not None and frame_field is not None:
+        media = build_media_file(picture)
+        values[frame_field.name] = [media] if frame_field.is_multiple else media
+    prompt_fields = [field.name for field in spec.fields if field.control is Control.PROMPT]
+    values |= dict.fromkeys(prompt_fields, row.prompt)
+    return values, problems
+
+
+def _describe_missing_setting(spec: ModelSpec, name: str) -> str:
+    if name == DURATION_FIELD and spec.fixed_seconds is not None:
+        return _("{model} makes films of {seconds} s.").format(
+            model=spec.label, seconds=spec.fixed_seconds
+        )
+    labels = (
+        field.label for other in SPECS.values() for field in other.fields if field.name == name
+    )
+    return _("{model} has no setting “{setting}”.").format(
+        model=spec.label, setting=translate_label(next(labels, name[:40]))
+    )
+
+
+def _describe_settings(spec: ModelSpec, values: Mapping[str, object]) -> str:
+    """The main settings as the table shows them."""
+    texts = [
+        _describe_value(field, values[field.name])
+        for field in spec.fields
+        if field.name in (RATIO_FIELD, DURATION_FIELD, "quality") and field.name in values
+    ]
+    fixed = [f"{spec.fixed_seconds} s"] if spec.fixed_seconds is not None else []
+    return " · ".join(text for text in (*texts, *fixed) if text)
+
+
+def _describe_value(field: Field, value: object) -> str:
+    for option in field.options:
+        if option.value == value:
+            return translate_label(option.label)
+    return f"{value} {translate_label(field.unit)}".strip()
