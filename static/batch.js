@@ -16,8 +16,48 @@ document.addEventListener("htmx:configRequest", (event) => {
 });
 
 document.addEventListener("htmx:beforeRequest", (event) => {
-  const { elt } = /** @type {CustomEvent} */ (event).detail;
+  const { elt, xhr } = /** @type {CustomEvent} */ (event).detail;
   if (elt.id === "batch-progress" && document.hidden) event.preventDefault();
+  if (elt.id === "batch-table") sentFields.set(xhr, readFields());
+});
+
+/* --- No answer undoes what was changed since its request ------------------------------------------- */
+
+/** @typedef {HTMLInputElement | HTMLTextAreaElement} TableField */
+/** What each request sent, by the id of its field. @type {WeakMap<XMLHttpRequest, Map<string, string>>} */
+const sentFields = new WeakMap();
+/** What was changed since the request that is answered now. @type {[string, string][]} */
+let changedFields = [];
+
+/** @param {TableField} field */
+const isTick = (field) => field.type === "checkbox";
+const readFields = () =>
+  new Map(
+    /** @type {TableField[]} */ ([...document.querySelectorAll("#batch-table :is(input, textarea)[id]")]).map((field) => [
+      field.id,
+      isTick(field) ? String(/** @type {HTMLInputElement} */ (field).checked) : field.value,
+    ]),
+  );
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const sent = sentFields.get(/** @type {CustomEvent} */ (event).detail.xhr);
+  changedFields = sent ? [...readFields()].filter(([id, text]) => sent.get(id) !== text) : [];
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const [id, text] of changedFields) {
+    const field = /** @type {TableField | null} */ (document.getElementById(id));
+    if (!field) continue;
+    if (isTick(field)) /** @type {HTMLInputElement} */ (field).checked = text === "true" && !field.disabled;
+    else field.value = text;
+  }
+  changedFields = [];
+});
+
+// What was written above the table since it was made stays, also where a press of the table is refused.
+document.addEventListener("submit", ({ target }) => {
+  const written = /** @type {HTMLTextAreaElement | null} */ (document.getElementById("batch-prompts"));
+  const carried = /** @type {HTMLInputElement | null} */ (document.querySelector("#batch-table [name=prompts]"));
+  if (target instanceof HTMLFormElement && target.id === "batch-table" && written && carried) carried.value = written.value;
 });
 
 // The second click of a double click is no second order.

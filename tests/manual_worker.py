@@ -8,6 +8,7 @@ from asgiref.sync import async_to_sync
 
 from evolink_studio.evolink.client import Deadlines, EvoLinkClient
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.pipeline.batches import stop_failing_batches
 from evolink_studio.generations.pipeline.dispatch import dispatch
 from evolink_studio.generations.pipeline.downloading import download_results
 from evolink_studio.generations.pipeline.leases import lease_due
@@ -47,6 +48,7 @@ class ManualWorker:
     deadlines: Deadlines = DEADLINES
     files_url: str = ""
     api_key: str = API_KEY
+    limits: ConcurrencyLimits = field(default_factory=ConcurrencyLimits)
 
     def build_provider(self) -> Provider:
         client = EvoLinkClient(
@@ -62,7 +64,8 @@ class ManualWorker:
 
     def dispatch_due(self) -> None:
         """Every queued generation whose time has come."""
-        lease_id, rows = lease_next(limit=100, now=self.clock(), limits=ConcurrencyLimits())
+        stop_failing_batches(now=self.clock())
+        lease_id, rows = lease_next(limit=100, now=self.clock(), limits=self.limits)
         self.run_stage(dispatch, rows, lease_id)
 
     def download_due(self) -> None:

@@ -9,17 +9,13 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from evolink_studio.accounts.models import User
-from evolink_studio.films.models import SavedView
 from evolink_studio.films import cuts
 from evolink_studio.films.cuts import CutPart
-from evolink_studio.generations.models import GeneratedVideo, Generation
-from evolink_studio.library.models import Asset
-from evolink_studio.sharing import services as sharing
-from tests.factories import VEO, AssetFactory, GenerationFactory, UserFactory
-from evolink_studio.films.models import Collection
+from evolink_studio.films.models import Collection, SavedView
 from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.library.models import Asset
 from evolink_studio.projects.models import Project
+from evolink_studio.sharing import services as sharing
 from tests.factories import NOW, VEO, AssetFactory, GenerationFactory, UserFactory
 from tests.sample_images import make_image
 from tests.sample_videos import make_video
@@ -72,6 +68,9 @@ ACCESS_TABLE = {
     "change_waiting": AccessRow(post=302, args=("generation",), is_private=True),
     "again": AccessRow(get=200, post=200, args=("generation",), is_private=True),
     "other_models": AccessRow(get=200, args=("generation",), is_private=True),
+    "batch": AccessRow(get=200, post=200),
+    "batch_progress": AccessRow(get=200, args=("batch",), is_private=True),
+    "stop_batch": AccessRow(post=302, args=("batch",), is_private=True),
     "put_away": AccessRow(post=302, args=("generation",), is_private=True),
     "watch_again": AccessRow(post=302, args=("generation",), is_private=True),
     "films": AccessRow(get=200),

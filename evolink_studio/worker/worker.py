@@ -21,6 +21,7 @@ from django.db import DatabaseError, close_old_connections
 from structlog.contextvars import bound_contextvars
 
 from evolink_studio.generations.models import MIN_FREE_DISK_BYTES, Generation
+from evolink_studio.generations.pipeline.batches import stop_failing_batches
 from evolink_studio.generations.pipeline.dispatch import dispatch
 from evolink_studio.generations.pipeline.downloading import download_results
 from evolink_studio.generations.pipeline.leases import find_due_times, lease_due, renew_leases
@@ -249,6 +250,7 @@ class Worker:
         free_slots = self.capacity.max_dispatches - self._count_running(State.QUEUED)
         if free_slots <= 0 or not await self._check_disk_space():
             return False
+        await sync_to_async(stop_failing_batches)(now=self.clock())
         lease_id, rows = await sync_to_async(self._lease_next)(
             limit=free_slots, now=self.clock(), limits=self.limits
         )

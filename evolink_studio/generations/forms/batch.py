@@ -43,17 +43,16 @@ from evolink_studio.library.models import Asset
 from evolink_studio.library.poster_urls import build_poster_urls
 
 RATIO_FIELD = "aspect_ratio"
-MAX_PICTURES = 50
+MAX_PICTURES = 40
 
 
 @dataclass(frozen=True)
 class BatchChoice:
-    """A value to tick in a group of the form; `note` is a word beside it."""
+    """A value to tick in a group of the form."""
 
     value: str
     label: str
     is_ticked: bool
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,8 @@ class BatchComposition:
         for spec in SPECS.values():
             for option in _find_options(spec, RATIO_FIELD):
                 labels.setdefault(str(option[0]), option[1])
-        return [BatchChoice(value, labels[value], value in self.ratios) for value in labels]
+        values = sorted(labels, key=lambda value: ":" not in value)  # shapes before words
+        return [BatchChoice(value, labels[value], value in self.ratios) for value in values]
 
     @property
     def length_choices(self) -> list[BatchChoice]:
@@ -428,7 +428,10 @@ class _RowChecker:
         picture = self.assets.get(row.picture)
         values, problems = _collect_values(spec, row, picture)
         evaluation = spec.evaluate(values)
-        problems += [translate(error.message) for error in evaluation.errors]
+        problems += [
+            f"{translate_label(spec.get_field(error.field).label)}: {translate(error.message)}"
+            for error in evaluation.errors
+        ]
         estimate = estimate_price(self.rate_cards.get(spec.id), evaluation.values)
         needed = None
         if not problems:
@@ -446,7 +449,7 @@ class _RowChecker:
             prompt=row.prompt,
             spec=spec,
             settings=row.settings,
-            settings_text=_describe_settings(spec, evaluation.values),
+            settings_text=_describe_settings(spec, {**evaluation.values, **row.settings}),
             picture=picture,
             is_ticked=row.is_ticked,
             problems=list(dict.fromkeys(problems)),

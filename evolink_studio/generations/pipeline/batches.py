@@ -29,16 +29,15 @@ def stop_batch(batch: Batch, *, now: datetime) -> int:
         return sum(transition(row, State.CANCELLED, now=now) for row in rows)
 
 
-def stop_failing_batches(*, now: datetime) -> bool:
+def stop_failing_batches(*, now: datetime) -> None:
     """Stop the batches with something waiting that failed as often as they may, or were stopped.
 
-    For the worker, before it sends anything. Returns whether there was one. One query.
+    For the worker, before it leases what it sends; not inside a transaction, as each batch is
+    stopped in one of its own. One query when there is none.
     """
-    batches = _failing_query().fetch({})
-    for batch in batches:
+    for batch in _failing_query().fetch({}):
         count = stop_batch(batch, now=now)
         log.info("batch stopped", batch=batch.pk, cancelled=count)
-    return bool(batches)
 
 
 @cache

@@ -25,7 +25,6 @@ from evolink_studio.generations.models import (
     Heartbeat,
     build_scheduled_filter,
 )
-from evolink_studio.generations.pipeline.batches import stop_failing_batches
 from evolink_studio.generations.pipeline.leases import LEASE_DURATION
 from evolink_studio.generations.states import ErrorCode, State
 from evolink_studio.generations.transitions import (
@@ -125,8 +124,6 @@ def lease_next(
     queued_rows = _list_first_queued(limit, due_at=now)
     if not queued_rows:
         return lease_id, []
-    if stop_failing_batches(now=now):
-        queued_rows = _list_first_queued(limit, due_at=now)
     limits = replace(
         limits, user_limits=get_concurrency_limits_by_user({row[1] for row in queued_rows})
     )

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.generations.models import Batch, Generation
 from evolink_studio.generations.presenters.cards import GalleryItem, present_gallery_item
-from evolink_studio.generations.states import ENDED_STATES, State
+from evolink_studio.generations.states import State
 
 # Seconds until the page asks again: what is made takes minutes, what is nearly done not.
 POLL_SECONDS, MANY_POLL_SECONDS = 4, 8
@@ -66,7 +66,7 @@ def present_batch(batch: Batch, rows: Sequence[Generation], *, now: datetime) ->
         charged_text=format_credits(charged),
         reserved_text=format_credits(sum(open_amounts, Decimal(0))),
         stopped_text=_describe_stop(batch, counts),
-        max_failures_text=_describe_max_failures(batch),
+        max_failures_text=_describe_max_failures(batch) if live_count else "",
         poll_seconds=_choose_poll_seconds(live_count),
         changed_version=max((row.changed_version for row in rows), default=0),
         items=[present_gallery_item(row, now=now) for row in rows],
@@ -119,8 +119,3 @@ def _describe_max_failures(batch: Batch) -> str:
         "Stops by itself after {n} failures.",
         batch.max_failures,
     ).format(n=batch.max_failures)
-
-
-def has_ended(rows: Sequence[Generation]) -> bool:
-    """Whether nothing of a batch can change any more."""
-    return all(row.state in ENDED_STATES for row in rows)

@@ -114,7 +114,6 @@ def _build_table(request: AuthenticatedHttpRequest, page: BatchPage, now: dateti
     names_all_models = bool(sources) and all(source.model_id for source in sources)
     if not page.composition.model_ids and not names_all_models:
         page.errors["models"] = _("Choose a model.")
-    _check_max_failures(page)
     if page.errors:
         return page
     try:

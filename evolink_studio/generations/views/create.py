@@ -199,9 +199,10 @@ def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResp
     render_rejected = partial(_render_rejected, request, evaluated_form, quote)
     if parse_takes(request.POST.get(TAKES_NAME, "")) is None:
         return render_rejected(build_takes_error(), form_key)
-    if error := find_press_error(form_data.project):
-        form_data.project = replace(form_data.project, error=error)
-    if evaluated_form.has_errors or quote.is_blocked or error:
+    project_error = find_press_error(form_data.project)
+    if project_error:
+        form_data.project = replace(form_data.project, error=project_error)
+    if evaluated_form.has_errors or quote.is_blocked or project_error:
         field_errors = find_submit_errors(evaluated_form.form_data, evaluated_form.evaluation)
         return render_rejected(quote.blocked_reason, form_key, field_errors=field_errors)
     form_data.project = resolve_project(request.user, form_data.project, now)

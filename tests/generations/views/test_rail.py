@@ -151,7 +151,11 @@ def test_takes_of_one_press_are_one_entry_and_one_strip_on_the_stage(ada_client,
     other = create_at(ada, 30, state=State.FAILED)
     page = open_workspace(ada_client, f"?show={other.pk}")
     (group,) = page.find_one("*[@id='rail-list']").findall("section")
-    assert [element_text(e) for e in group.findall(".//p[@class='take-title']")] == ["Take 1", "Take 2", "Take 3"]
+    assert [element_text(e) for e in group.findall(".//p[@class='take-title']")] == [
+        "Take 1",
+        "Take 2",
+        "Take 3",
+    ]
 
     page = open_workspace(ada_client, f"?show={takes[1].pk}")
     assert list_rail_ids(page) == [other.pk]

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('generations', '0009_keeping_order_and_batches'),
+        ('generations', '0011_projects_and_trash'),
         ('library', '0007_asset_origins'),
         ('projects', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

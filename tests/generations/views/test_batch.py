@@ -1,0 +1,287 @@
+"""The batch page: the table, its sum against what is left, one press, its progress."""
+
+import json
+from decimal import Decimal
+from io import BytesIO
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from evolink_studio.credits.models import AllowanceBalance, RateCard
+from evolink_studio.generations.models import Batch, Generation
+from evolink_studio.generations.transitions import transition
+from evolink_studio.library.models import Asset
+from tests.factories import NOW, VEO, AssetFactory
+from tests.form_pages import ParsedPage
+from tests.generations.form_client import HTMX_HEADERS
+from tests.generations.test_create_batch import limit_credits
+from tests.sample_images import make_image
+
+pytestmark = pytest.mark.django_db
+SEEDANCE, GROK = "doubao-seedance-1.0-pro-fast", "grok-imagine-text-to-video"
+
+
+@pytest.fixture(autouse=True)
+def _prices(ada) -> None:
+    """10 credits a film, with every model but Sora, which has no price."""
+    limit_credits(ada, 100)
+    RateCard.objects.all().delete()
+    for model_id in (SEEDANCE, GROK, VEO):
+        RateCard.objects.create(
+            model_id=model_id,
+            unit="call",
+            credits_per_unit=Decimal(10),
+            effective_at="2020-01-01T00:00Z",
+        )
+
+
+class TablePage:
+    """An answer with a table, as a browser without scripts would send it on."""
+
+    def __init__(self, response) -> None:
+        self.page = ParsedPage(response)
+        self.text = self.page.text
+        (form,) = self.page.find_all("form[@id='batch-table']")
+        self.fields: dict[str, object] = {}
+        for field in [*form.iter("input"), *form.iter("textarea")]:
+            name, kind = field.get("name"), field.get("type")
+            if not name or (kind == "checkbox" and "checked" not in field.attrib):
+                continue
+            value = field.text or "" if field.tag == "textarea" else field.get("value") or ""
+            if name in ("ticked", "models", "ratios", "lengths", "picture"):
+                self.fields.setdefault(name, []).append(value)
+            else:
+                self.fields[name] = value
+        self.button = next(b for b in form.iter("button") if b.get("value") == "send")
+        self.button_text = " ".join("".join(self.button.itertext()).split())
+        self.rows = [
+            " ".join("".join(row.itertext()).split())
+            for row in form.iter("li")
+            if row.get("id", "").startswith("row-")
+        ]
+
+
+def build(client, prompts="A cat\nA dog", models=(SEEDANCE,), **fields):
+    return client.post("/batch/", {"prompts": prompts, "models": models, **fields})
+
+
+def build_page(client, *args, **fields) -> TablePage:
+    return TablePage(build(client, *args, **fields))
+
+
+def send(client, table: TablePage, **changes):
+    return client.post("/batch/", {**table.fields, "_do": "send", **changes})
+
+
+def test_the_table_has_a_row_for_each_combination_with_its_price(ada_client):
+    table = build_page(ada_client, models=[SEEDANCE, GROK], ratios=["16:9", "1:1"])
+    assert len(table.rows) == 8
+    assert all("10" in row for row in table.rows)
+    assert table.button_text.startswith("Send 8 films · 80 credits")
+    assert "you will have 20 left" in table.button_text
+    assert not Generation.objects.exists()
+
+
+def test_what_a_model_refuses_is_a_row_with_the_reason_and_without_a_tick(ada_client):
+    table = build_page(ada_client, "A cat", [VEO, GROK], ratios=["1:1"], lengths=["6"])
+    veo_row, _ = table.rows
+    assert "Choose one of: Automatic, 16:9, 9:16" in veo_row
+    assert "Veo 3.1 Pro makes films of 8 s" in veo_row
+    assert table.fields["ticked"] == ["1"]
+    assert table.button_text.startswith("Send 1 film · 10 credits")
+
+
+def test_a_press_stores_the_ticked_rows_as_edited_and_leads_to_their_progress(ada_client, ada):
+    table = build_page(ada_client, "A cat\nA dog\nA fish", lengths=["4"], title="Pets")
+    changes = {"ticked": ["0", "2"], "prompt-2": "A whale"}
+    # Another number than the button names: nothing is sent, and the button is up to date.
+    refused = TablePage(send(ada_client, table, **changes))
+    assert "nothing was sent" in refused.text
+    assert not Generation.objects.exists()
+
+    answer = send(ada_client, refused, title="Pets", max_failures="3")
+    batch = Batch.objects.get()
+    assert answer["Location"] == f"/batch/{batch.pk}/"
+    assert (batch.kind, batch.title, batch.max_failures, batch.owner) == ("table", "Pets", 3, ada)
+    rows = list(batch.generations.order_by("pk"))
+    assert [row.prompt for row in rows] == ["A cat", "A whale"]
+    assert [row.params["duration"] for row in rows] == [4, 4]
+    assert {row.credits_held for row in rows} == {Decimal(10)}
+
+
+def test_a_table_sent_again_and_again_is_one_batch(ada_client, ada):
+    table = build_page(ada_client)
+    limit_credits_to_this = {"credits_limit": Decimal(20)}
+    type(ada)._meta.apps.get_model("credits", "Allowance").objects.update(**limit_credits_to_this)
+    locations = {send(ada_client, table)["Location"] for _ in range(5)}
+    assert locations == {f"/batch/{Batch.objects.get().pk}/"}
+    assert Generation.objects.count() == 2
+    assert AllowanceBalance.objects.get().credits_reserved == 20
+
+
+def test_a_table_sent_again_with_other_rows_is_refused_with_a_fresh_key(ada_client):
+    table = build_page(ada_client)
+    send(ada_client, table)
+    again = TablePage(send(ada_client, table, **{"prompt-0": "Something else"}))
+    assert "sent before" in again.text
+    assert again.fields["form_key"] != table.fields["form_key"]
+    assert Generation.objects.count() == 2
+
+
+@pytest.mark.parametrize("number", ["none", "0", "-1", "201", "1.5"])
+def test_a_number_of_failures_that_is_none_sends_nothing_and_stays(ada_client, number):
+    answer = TablePage(send(ada_client, build_page(ada_client), max_failures=number))
+    assert "a number from 1 to 200" in answer.text
+    assert answer.fields["max_failures"] == number
+    assert not Generation.objects.exists()
+
+
+def test_more_than_is_left_is_never_sent_in_part_without_being_asked(ada_client, ada):
+    table = build_page(ada_client, "\n".join(f"Film {n}" for n in range(14)))
+    assert "disabled" in table.button.attrib
+    assert "Of 14 rows the first 10 fit" in table.text
+    send(ada_client, table)
+    assert not Generation.objects.exists()
+
+    fitting = TablePage(ada_client.post("/batch/", {**table.fields, "_do": "fit"}))
+    assert fitting.button_text.startswith("Send 10 films · 100 credits")
+    assert send(ada_client, fitting).status_code == 302
+    assert Generation.objects.count() == 10
+
+
+def test_a_price_that_changed_meanwhile_sends_nothing(ada_client):
+    table = build_page(ada_client)
+    RateCard.objects.update(credits_per_unit=Decimal(11))
+    answer = TablePage(send(ada_client, table))
+    assert "another number or price" in answer.text
+    assert answer.button_text.startswith("Send 2 films · 22 credits")
+    assert not Generation.objects.exists()
+
+
+def test_a_change_brings_the_table_alone_with_the_sum_of_the_ticked_rows(ada_client):
+    table = build_page(ada_client)
+    answer = ada_client.post("/batch/", {**table.fields, "ticked": ["1"]}, headers=HTMX_HEADERS)
+    assert TablePage(answer).button_text.startswith("Send 1 film · 10 credits")
+    assert b"<html" not in answer.content
+
+
+def test_a_row_whose_prompt_was_emptied_says_so(ada_client):
+    table = build_page(ada_client)
+    answer = TablePage(ada_client.post("/batch/", {**table.fields, "prompt-0": " "}))
+    assert "Prompt:" in answer.rows[0]
+    assert answer.fields["ticked"] == ["1"]
+
+
+def test_every_picture_begins_a_film_of_its_own(ada_client, ada):
+    pictures = [
+        SimpleUploadedFile(f"{n}.png", make_image(width=640 + n, height=480)) for n in range(2)
+    ]
+    table = TablePage(
+        ada_client.post(
+            "/batch/", {"prompts": "A cat", "models": [SEEDANCE, GROK], "pictures": pictures}
+        )
+    )
+    assert len(table.rows) == 4
+    assert [("takes no pictures" in row) for row in table.rows] == [False, True, False, True]
+    send(ada_client, table)
+    rows = Generation.objects.order_by("pk")
+    assets = list(Asset.objects.order_by("pk"))
+    assert [list(row.inputs.all()) for row in rows] == [[asset] for asset in assets]
+    assert [row.params["image_urls"] for row in rows] == [[asset.ref] for asset in assets]
+
+
+def test_somebody_elses_picture_is_none(ada_client):
+    table = build_page(ada_client)
+    foreign = AssetFactory()
+    rows = [{"model": SEEDANCE, "settings": {}, "picture": foreign.ref}]
+    answer = TablePage(ada_client.post("/batch/", {**table.fields, "rows": json.dumps(rows)}))
+    assert "no longer in your library" in answer.rows[0]
+
+
+def test_a_table_from_a_file(ada_client):
+    file = BytesIO(
+        "prompt;model;quality\nKäse;Seedance 1.0 Pro Fast;480p\nA;veo3.1-pro;4k".encode()
+    )
+    file.name = "films.csv"
+    table = TablePage(ada_client.post("/batch/", {"table": file}))
+    send(ada_client, table)
+    rows = Generation.objects.order_by("pk").values_list("model_id", "prompt", "params__quality")
+    assert list(rows) == [(SEEDANCE, "Käse", "480p"), (VEO, "A", "4k")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"prompts": "", "models": [SEEDANCE]}, "Write a prompt"),
+        ({"prompts": "A cat"}, "Choose a model"),
+        ({"prompts": "A cat\n" * 201, "models": [SEEDANCE]}, "That would be 201 rows"),
+        ({"prompts": "A cat", "models": ["nonsense"]}, "Choose a model"),
+    ],
+)
+def test_what_is_wrong_is_said_and_what_was_typed_stays(ada_client, fields, text):
+    page = ParsedPage(ada_client.post("/batch/", fields))
+    assert text in page.text
+    assert page.control_value("prompts").strip() == fields["prompts"].strip()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "",
+        "x",
+        "7",
+        "[7]",
+        "[null, {}]",
+        '[{"model": 7}]',
+        "[" * 100_000,
+        '[{"model": "veo3.1-pro", "settings": [], "picture": {}}]',
+    ],
+)
+def test_no_carried_table_breaks_the_page(ada_client, rows):
+    for command in ("", "fit", "send"):
+        answer = ada_client.post("/batch/", {"rows": rows, "_do": command, "form_key": "x"})
+        assert answer.status_code == 200
+    assert not Generation.objects.exists()
+
+
+# --- progress ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def batch(ada_client) -> Batch:
+    send(ada_client, build_page(ada_client, "A cat\nA dog\nA fish"))
+    return Batch.objects.get()
+
+
+def test_the_progress_counts_what_is_done_and_waits_and_what_it_cost(ada_client, batch):
+    first = batch.generations.order_by("pk")[0]
+    transition(first, "failed", now=NOW)
+    text = ParsedPage(ada_client.get(f"/batch/{batch.pk}/")).text
+    assert "1 / 3" in text
+    assert "Stop the rest: cancel 2 that wait" in text
+    assert "0 credits charged · 20 reserved" in text
+
+
+def test_the_page_asks_again_only_while_something_can_change(ada_client, batch):
+    url = f"/batch/{batch.pk}/"
+    block = ParsedPage(ada_client.get(url)).find_one("div[@id='batch-progress']")
+    assert block.get("hx-trigger") == "every 4s"
+    assert ada_client.get(block.get("hx-get"), headers=HTMX_HEADERS).status_code == 204
+    ada_client.post(f"{url}stop/")
+    answer = ada_client.get(block.get("hx-get"), headers=HTMX_HEADERS)
+    assert answer.status_code == 200
+    assert ParsedPage(answer).find_one("div[@id='batch-progress']").get("hx-get") is None
+
+
+def test_stopping_the_rest_cancels_what_waits_and_returns_its_credits(ada_client, batch):
+    assert ada_client.post(f"/batch/{batch.pk}/stop/")["Location"] == f"/batch/{batch.pk}/"
+    assert set(batch.generations.values_list("state", flat=True)) == {"cancelled"}
+    assert AllowanceBalance.objects.get().credits_reserved == 0
+    assert "Stopped." in ParsedPage(ada_client.get(f"/batch/{batch.pk}/")).text
+
+
+def test_a_stranger_finds_no_batch(client, eve, batch):
+    client.force_login(eve)
+    assert client.get(f"/batch/{batch.pk}/").status_code == 404
+    assert client.post(f"/batch/{batch.pk}/stop/").status_code == 404
+    assert set(batch.generations.values_list("state", flat=True)) == {"queued"}
