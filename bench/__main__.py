@@ -28,6 +28,7 @@ MEASURE_NAMES = (
     "watchers",
     "peers",
     "library",
+    "film_lists",
     "history",
     "media",
     "usage",

@@ -33,6 +33,7 @@ from evolink_studio.environment import ROOT
 
 CACHE_FOLDER = Path(os.environ.get("BENCH_CACHE") or ROOT / "var" / "bench")
 MAX_AGE_SECONDS = 24 * 3600.0
+MANY_PEOPLE = 50
 SQLITE, POSTGRES = "SQLite", "PostgreSQL"
 
 
@@ -69,31 +70,31 @@ def list_databases() -> tuple[str, ...]:
 
 @contextmanager
 def open_history(
-    instances: InstanceFactory, count: int, database: str = SQLITE
+    instances: InstanceFactory, count: int, database: str = SQLITE, *, people: int = MANY_PEOPLE
 ) -> Iterator[HistoryInstance]:
     """A copy of the history of `count` generations, for one measure to change as it likes."""
     opener = {SQLITE: _open_sqlite, POSTGRES: _open_postgres}[database]
-    with opener(instances, count) as instance:
+    with opener(instances, count, people) as instance:
         yield instance
 
 
 @contextmanager
-def _open_sqlite(instances: InstanceFactory, count: int) -> Iterator[HistoryInstance]:
-    template = CACHE_FOLDER / _template_name(count)
+def _open_sqlite(instances: InstanceFactory, count: int, people: int) -> Iterator[HistoryInstance]:
+    template = CACHE_FOLDER / _template_name(count, people)
     _remove_outdated(template)
     if not template.exists():
-        _fill_sqlite(template, count)
+        _fill_sqlite(template, count, people)
     with instances.create_instance(is_empty=True) as instance:
         shutil.copy(template / DATABASE_NAME, instance.folder)
         yield HistoryInstance(instance.folder, instance.port)
 
 
-def _fill_sqlite(template: Path, count: int) -> None:
+def _fill_sqlite(template: Path, count: int, people: int) -> None:
     # Under another name until it is whole: an interrupted run leaves no half history.
     folder = template.with_name(f"{template.name}-unfinished")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    _fill({"STUDIO_DATA": str(folder)}, count)
+    _fill({"STUDIO_DATA": str(folder)}, count, people)
     folder.rename(template)
 
 
@@ -104,13 +105,15 @@ def _remove_outdated(template: Path) -> None:
 
 
 @contextmanager
-def _open_postgres(instances: InstanceFactory, count: int) -> Iterator[HistoryInstance]:
-    template, copy = _template_name(count), f"bench_copy_{os.getpid()}"
+def _open_postgres(
+    instances: InstanceFactory, count: int, people: int
+) -> Iterator[HistoryInstance]:
+    template, copy = _template_name(count, people), f"bench_copy_{os.getpid()}"
     with psycopg.connect(POSTGRES_SERVER_URL, autocommit=True) as connection:
         if not connection.execute(
             "SELECT 1 FROM pg_database WHERE datname = %s", [template]
         ).fetchone():
-            _fill_postgres(connection, template, count)
+            _fill_postgres(connection, template, count, people)
         _execute(connection, f'CREATE DATABASE "{copy}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         try:
             with instances.create_instance(is_empty=True) as instance:
@@ -119,30 +122,32 @@ def _open_postgres(instances: InstanceFactory, count: int) -> Iterator[HistoryIn
             _execute(connection, f'DROP DATABASE "{copy}" WITH (FORCE)')
 
 
-def _fill_postgres(connection: "psycopg.Connection[Any]", template: str, count: int) -> None:
+def _fill_postgres(
+    connection: "psycopg.Connection[Any]", template: str, count: int, people: int
+) -> None:
     unfinished = f"{template}_unfinished"
     _execute(connection, f'DROP DATABASE IF EXISTS "{unfinished}" WITH (FORCE)')
     _execute(connection, f'CREATE DATABASE "{unfinished}"')
-    _fill({"DATABASE_URL": _database_url(unfinished)}, count)
+    _fill({"DATABASE_URL": _database_url(unfinished)}, count, people)
     _execute(connection, f'ALTER DATABASE "{unfinished}" RENAME TO "{template}"')
 
 
-def _fill(variables: dict[str, str], count: int) -> None:
+def _fill(variables: dict[str, str], count: int, people: int) -> None:
     env = {**os.environ, **variables}
     for command in (
         [str(ROOT / "manage.py"), "migrate", "-v0"],
-        ["-m", "bench.history", str(count)],
+        ["-m", "bench.history", str(count), "--people", str(people)],
     ):
         subprocess.run(
             [sys.executable, *command], env=env, cwd=ROOT, check=True, stdout=subprocess.DEVNULL
         )
 
 
-def _template_name(count: int) -> str:
+def _template_name(count: int, people: int) -> str:
     """Named by what its rows and tables come from: another generator or schema needs a new one."""
     sources = [ROOT / "bench" / "history.py", *ROOT.glob("evolink_studio/*/migrations/0*.py")]
     content = b"".join(path.read_bytes() for path in sorted(sources))
-    return f"history_{count}_{hashlib.sha256(content).hexdigest()[:10]}"
+    return f"history_{count}_{people}_{hashlib.sha256(content).hexdigest()[:10]}"
 
 
 def _database_url(name: str) -> str:

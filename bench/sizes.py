@@ -24,6 +24,7 @@ class BenchSize:
     installs_peers: bool  # what the watchers are compared with; it takes minutes, once
     library_size: int  # generations of one person
     history_sizes: tuple[int, ...]  # generations of everybody, the smallest to compare with
+    film_list_sizes: tuple[int, ...]  # generations of one person whose films are filtered
     rhythm_seconds: float  # of reading each task every 8 s
     idle_seconds: float  # that nobody uses a studio
     press_count: int  # that wake it
@@ -50,6 +51,7 @@ SMALL = BenchSize(
     installs_peers=False,
     library_size=20_000,
     history_sizes=(10_000,),
+    film_list_sizes=(10_000,),
     rhythm_seconds=20,
     idle_seconds=12,
     press_count=5,
@@ -75,6 +77,7 @@ FULL = BenchSize(
     installs_peers=True,
     library_size=100_000,
     history_sizes=(10_000, 1_000_000),
+    film_list_sizes=(10_000, 1_000_000),
     rhythm_seconds=60,
     idle_seconds=60,
     press_count=15,
