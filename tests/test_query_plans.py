@@ -9,7 +9,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
@@ -23,12 +23,23 @@ from django.utils import timezone
 from evolink_studio.accounts.models import User
 from evolink_studio.accounts.services import delete_expired
 from evolink_studio.core.changelist import PageLinks
+from evolink_studio.films.models import Collection, FilmChange
+from evolink_studio.films.services import (
+    add_tag,
+    add_to_collection,
+    create_collection,
+    move_to_project,
+)
+from evolink_studio.films.trash import empty_trash, move_to_trash
+from evolink_studio.films.views.actions import ACTIONS
 from evolink_studio.generations.models import CallbackDelivery, Generation, TaskLookup
 from evolink_studio.generations.pipeline.downloading import filter_needed_files
 from evolink_studio.generations.pipeline.queue import mark_waiting_for_disk
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
 from evolink_studio.library.services import delete_orphans
+from evolink_studio.projects.models import Project
+from evolink_studio.projects.services import create_project
 from evolink_studio.worker.periodic import DONE_CACHE_KEY
 from evolink_studio.worker.worker import Worker
 from tests.factories import VEO, AssetFactory, GenerationFactory, UserFactory
@@ -124,8 +135,24 @@ def person(db) -> User:
             generation=row, received_at=now, size_bytes=1, rejection="other_task"
         )
     AssetFactory(owner=person)
+    order_films(person, now)
     analyze()
     return person
+
+
+def order_films(person: User, now: datetime) -> None:
+    """A tag, a collection, a project, and something in the trash."""
+    film_ids = list(
+        Generation.objects.filter(owner=person, state=State.COMPLETED)
+        .order_by("-pk")
+        .values_list("pk", flat=True)[:20]
+    )
+    collection = create_collection(owner=person, name="Show reel", now=now)
+    project = create_project(owner=person, name="Job", is_shared=True, now=now)
+    add_tag(owner=person, film_ids=film_ids, name="Hero", now=now)
+    add_to_collection(owner=person, film_ids=film_ids, collection=collection, now=now)
+    move_to_project(owner=person, film_ids=film_ids, project=project, now=now)
+    move_to_trash(owner=person, film_ids=film_ids[10:], now=now)
 
 
 @pytest.fixture
@@ -265,8 +292,18 @@ def test_no_press_and_no_poll_walks_through_a_table_that_grows(client, person):
         "clip": str(Asset.objects.filter(owner=person, kind="video").latest("pk").pk),
         "image": str(asset.pk),
         "token": running.callback_token,
+        "collection": str(Collection.objects.get(owner=person).pk),
+        "project": str(Project.objects.get(owner=person).pk),
     }
     with StatementLog() as log:
+        for films in ({"id": arguments["generation"]}, {"all": "1", "query": "project=1&q=cat"}):
+            for action in (*ACTIONS, "zip"):
+                data = {"action": action, "tag": "hero", "collection": "Reel", **films}
+                client.post(reverse("film_action"), data)
+            for change in FilmChange.objects.filter(owner=person):
+                client.post(reverse("undo_change", args=[change.pk]))
+        client.post(reverse("delete_films"), {"all": "1"})
+        client.post(reverse("delete_films"), {"all": "1", "confirmed": "1"})
         for name, row in ACCESS_TABLE.items():
             if row.post != METHOD_NOT_ALLOWED and not name.startswith("account_"):
                 url = reverse(name, args=[arguments.get(it, it) for it in row.args])
@@ -335,5 +372,6 @@ def test_no_step_of_the_worker_walks_through_a_table_that_grows(person, fake_pro
         mark_waiting_for_disk(now=now + timedelta(days=1))
         delete_orphans(now=now, still_needed=filter_needed_files)
         delete_expired(now=now)
+        empty_trash(now=now + timedelta(days=31))
     assert any("lease_next" in source for _, source, _ in log.statements)
     assert_no_walks(log)

@@ -2,6 +2,7 @@
 
 FilmError
 ├── InvalidName       empty, or too long
+├── TextTooLong       a title or notes
 ├── NameTaken         the person has one of this name already
 ├── TooManyNames      more tags or collections than a person may have
 ├── TooManyTags       more tags than a film may have
@@ -39,6 +40,10 @@ class InvalidName(FilmError):
     msgid = _("A name has 1 to {limit} characters, and a tag no comma. Nothing was changed.")
 
 
+class TextTooLong(FilmError):
+    msgid = _("This is longer than {limit} characters. Shorten it; it is not stored yet.")
+
+
 class NameTaken(FilmError):
     msgid = _("You have “{name}” already. Choose another name.")
 
@@ -73,4 +78,4 @@ class ZipsBusy(FilmError):
 
 
 class InvalidPattern(FilmError):
-    msgid = _("{problem}")
+    msgid = "{problem}"

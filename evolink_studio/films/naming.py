@@ -17,8 +17,8 @@ MAX_PATTERN_LENGTH = 120
 MAX_VALUE_LENGTH = 60  # of what stands for one placeholder
 TITLE_WORDS = 6  # of the prompt, for a film without a title
 
-# What no disk takes, or takes for a folder.
-_UNSAFE_PATTERN = re.compile(r'[\\/:*?"<>|\x00-\x1f\s]+')
+# What no disk takes, or takes for a folder; and what only separates words.
+_UNSAFE_PATTERN = re.compile(r'[\\/:*?"<>|,;!\x00-\x1f\s]+')
 _REPEATED_SEPARATORS = re.compile(r"([_-])[_-]+")
 _MEDIA_EXTENSION = re.compile(r"\.(mp4|m4v|mov|webm|mp3|wav|m4a|jpe?g|png|webp)$", re.IGNORECASE)
 

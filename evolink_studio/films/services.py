@@ -22,6 +22,7 @@ from evolink_studio.films.exceptions import (
     InvalidName,
     NameTaken,
     ProjectNotUsable,
+    TextTooLong,
     TooManyFilms,
     TooManyNames,
     TooManyTags,
@@ -63,7 +64,7 @@ def set_title(*, owner: User, film_id: int, title: str) -> bool:
     """Give a film a title; "" takes it away. False when there is no such film."""
     title = " ".join(title.split())
     if len(title) > MAX_TITLE_LENGTH:
-        raise InvalidName(limit=MAX_TITLE_LENGTH)
+        raise TextTooLong(limit=MAX_TITLE_LENGTH)
     return _set_label(owner, film_id, title=title)
 
 
@@ -71,7 +72,7 @@ def set_notes(*, owner: User, film_id: int, notes: str) -> bool:
     """Write notes about a film; "" takes them away. False when there is no such film."""
     notes = notes.replace("\r\n", "\n").strip()
     if len(notes) > MAX_NOTES_LENGTH:
-        raise InvalidName(limit=MAX_NOTES_LENGTH)
+        raise TextTooLong(limit=MAX_NOTES_LENGTH)
     return _set_label(owner, film_id, notes=notes)
 
 

@@ -175,7 +175,7 @@ def test_each_difference_is_named_and_a_rebuild_mends_it():
     stale = UsageRollup.objects.get()
     stale.pk, stale.starts_on = None, date(2024, 2, 29)
     stale.save()
-    key = f"{stale.owner_id} {VEO} completed:"
+    key = f"{stale.owner_id} {VEO} completed 0:"
     assert prove() == [
         f"roll-up day 2024-02-29 {key} generation_count +1, credits_estimated +162.0000, "
         "credits_charged +25.7001 against its generations",

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'project',
                 'verbose_name_plural': 'projects',
                 'ordering': ['name', 'pk'],
-                'indexes': [models.Index(condition=models.Q(('is_shared', True)), fields=['name'], name='project_shared')],
+                'indexes': [models.Index(condition=models.Q(('is_shared', True)), fields=['folded_name'], name='project_shared')],
                 'constraints': [models.UniqueConstraint(fields=('owner', 'folded_name'), name='one_project_per_name')],
             },
         ),
