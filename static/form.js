@@ -309,6 +309,9 @@ document.addEventListener("DOMContentLoaded", () => {
   triggerRefresh();
 });
 
+/** press.js takes over the token of a fresh page, and says how that went. @returns {Promise<string>} */
+const renewToken = () => new Promise((resolve) => document.dispatchEvent(new CustomEvent("studio:renew-token", { detail: resolve })));
+
 // On the way to the settings of an earlier film: the draft must hold the last letters before the next page offers it.
 document.addEventListener("click", (event) => {
   const link = event.target instanceof Element && event.target.closest("a[href*='?from='], a[href*='?recipe=']");
@@ -320,11 +323,16 @@ document.addEventListener("click", (event) => {
   const body = new FormData(form);
   url.searchParams.set("unsent", String(body.get("_page")).split(" ")[0] ?? "");
   const goOn = () => location.assign(url);
-  /** @param {Response} answer */
-  const goOnIfKept = ({ status, headers }) => {
-    if (status === 403) return triggerRefresh(); // which brings a new token
+  const keep = () => fetch(form.querySelector("#fields")?.getAttribute("hx-post") ?? "", { method: "POST", body, headers: { "HX-Request": "true" } });
+  /** A token that is no longer valid is renewed once. @param {Response} answer @param {boolean} isRepeated */
+  const goOnIfKept = async ({ status, headers }, isRepeated) => {
+    if (status === 403) {
+      if (isRepeated || (await renewToken()) !== "renewed") return triggerRefresh(); // which says why
+      body.set("csrfmiddlewaretoken", String(new FormData(form).get("csrfmiddlewaretoken")));
+      return goOnIfKept(await keep(), true);
+    }
     if (headers.has("HX-Redirect")) document.dispatchEvent(new Event("studio:signed-out"));
     goOn();
   };
-  fetch(form.querySelector("#fields")?.getAttribute("hx-post") ?? "", { method: "POST", body, headers: { "HX-Request": "true" } }).then(goOnIfKept, goOn);
+  keep().then((answer) => goOnIfKept(answer, false)).catch(goOn);
 });
