@@ -227,6 +227,10 @@ class WorkspaceRows:
     def all_rows(self) -> list[Generation]:
         return [self.selected, *self.listed] if self.selected else self.listed
 
+    def find_takes(self, row: Generation) -> Sequence[int]:
+        """All takes of the press of this row; () if it was no press of several."""
+        return _find_take_ids(row, self.take_ids)
+
 
 def _load_rows(user: User, selected_id: int | None) -> WorkspaceRows:
     rows = queries.list_recent_generations(user)
@@ -383,31 +387,43 @@ def build_after_submit_context(
 ) -> dict[str, object]:
     """What to render after a submission: of the card list only what changed.
 
-    The whole workspace if `rendered_list` is None, or the selected card stands in it, or takes of
-    one press make room for others.
+    The whole workspace if `rendered_list` is None, or the selected card stands in it, or it has
+    some takes of a press and not all: then the selected card was one of them.
     """
     feed = get_feed_state(user, get_provider_key())
     rows = _load_rows(user, selected_id)
+    rendered_ids = set(rendered_list.card_ids) if rendered_list else set()
+    missing_rows = [row for row in rows.listed if row.pk not in rendered_ids]
     if (
         rendered_list is None
         or rows.selected is None
-        or rows.selected.pk in rendered_list.card_ids
-        or any(_find_take_ids(row, rows.take_ids) for row in rows.all_rows)
+        or rows.selected.pk in rendered_ids
+        or any(not rendered_ids.isdisjoint(rows.find_takes(row)) for row in missing_rows)
     ):
         return build_workspace_context(user, selected_id=selected_id, account=account, now=now)
-    missing_rows = [row for row in rows.listed if row.pk not in rendered_list.card_ids]
     changed_rows = [
         row
         for row in rows.listed
-        if row not in missing_rows and row.changed_version > rendered_list.version
+        if row.pk in rendered_ids and row.changed_version > rendered_list.version
     ]
     positions = queries.get_queue_positions_for(user, [rows.selected, *missing_rows, *changed_rows])
-    listed_ids = {row.pk for row in rows.listed}
+    kept_ids = {row.pk for row in rows.listed} | set(rows.find_takes(rows.selected))
     return {
         "selected_card": present_stage_card(user, rows.selected, now=now, positions=positions),
-        "changed_cards": [present_card(row, now=now, positions=positions) for row in changed_rows],
-        "missing_cards": [present_card(row, now=now, positions=positions) for row in missing_rows],
-        "removed_ids": [pk for pk in rendered_list.card_ids if pk not in listed_ids],
+        "changed_cards": [
+            present_card(row, now=now, positions=positions)
+            for row in changed_rows
+            if not rows.find_takes(row)
+        ],
+        "changed_takes": [
+            _present_take(row, rows.find_takes(row), now)
+            for row in changed_rows
+            if rows.find_takes(row)
+        ],
+        "missing_entries": _present_entries(
+            missing_rows, rows.take_ids, now=now, positions=positions
+        ),
+        "removed_ids": [pk for pk in rendered_list.card_ids if pk not in kept_ids],
         "strip": build_queue_strip(user, feed),
         "poller": build_poller(user, rows.selected.pk, feed, now),
         "is_partial": True,

@@ -1,11 +1,12 @@
 """A press on a page that says which cards its list has: only what is not there is drawn."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
 import time_machine
 
-from evolink_studio.generations.models import Generation
+from evolink_studio.generations.models import Batch, Generation
 from evolink_studio.generations.queries import RECENT_LIMIT
 from evolink_studio.generations.services import record_heartbeat
 from evolink_studio.generations.states import State
@@ -124,6 +125,28 @@ def test_beside_a_film_that_plays_the_new_card_goes_first_in_the_list(ada_client
     answer = ParsedPage(post_form(ada_client, VEO, inputs, is_htmx=True))
     assert selected_card_ids(answer) == [rows[2].pk]
     assert card_ids_by_swap(answer, RAIL_SWAP) == [Generation.objects.latest("pk").pk]
+
+
+def test_takes_of_one_press_stay_where_they_are_or_move_together(ada_client, ada):
+    batch = Batch.objects.create(owner=ada, kind="takes", form_key=uuid.uuid4(), created_at=NOW)
+    takes = [
+        GenerationFactory(owner=ada, state=State.RUNNING, batch=batch, created_at=NOW)
+        for _each in range(3)
+    ]
+    other_row = create_ended_generations(ada, 1)[0]
+    page = open_workspace(ada_client, f"?show={other_row.pk}")
+    record_progress(takes[1], 40)
+    answer = ParsedPage(post_form(ada_client, VEO, workspace_inputs(page), is_htmx=True))
+    assert card_ids_by_swap(answer, "morph") == [takes[1].pk]
+    assert answer.find_card(takes[1].pk).get("class") == "take"
+    assert card_ids_by_swap(answer, RAIL_SWAP) == [other_row.pk]
+    assert card_ids_by_swap(answer, "delete") == []
+
+    page = open_workspace(ada_client, f"?show={takes[0].pk}")
+    answer = ParsedPage(post_form(ada_client, VEO, workspace_inputs(page), is_htmx=True))
+    assert answer.find_one("*[@id='workspace']").get("hx-swap-oob") == "morph"
+    (group,) = answer.find_one("*[@id='rail-list']").findall("section")
+    assert card_ids(group.findall(".//article")) == [row.pk for row in takes]
 
 
 def test_the_first_one_takes_the_place_of_the_welcome(ada_client, ada):
