@@ -42,10 +42,12 @@ class RestingValues:
 class ProjectEntry:
     """The project that a form names: one that the person may choose, or the name of a new one.
 
+    `is_remembered`: nothing was chosen yet, and that of the last press stands there.
     `error` says what is wrong with it; "" if nothing is.
     """
 
     project_id: int | None = None
+    is_remembered: bool = False
     is_new: bool = False
     new_name: str = ""
     error: str = ""

@@ -21,12 +21,11 @@ from evolink_studio.generations.forms.project_choice import (
     PROJECT_NAME,
     dump_project,
     load_project,
-    recall_project,
 )
 from evolink_studio.generations.forms.putting import put_pictures
 from evolink_studio.generations.forms.resting import RESTING_NAME, dump_resting, parse_resting
 from evolink_studio.generations.models import Draft, Generation
-from evolink_studio.generations.params import FormData, load_form_data
+from evolink_studio.generations.params import FormData, ProjectEntry, load_form_data
 from evolink_studio.generations.presenters.failure_text import (
     NEW_CHARGE_NOTICE,
     build_failure_text,
@@ -67,7 +66,7 @@ def build_initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) ->
         initial = replace(initial, form_data=form_data, notes=[*initial.notes, *notes])
     is_draft = initial.draft_key is not None and "afresh" not in query
     if not is_draft and initial.form_data.project.project_id is None:
-        initial.form_data.project = recall_project(user)
+        initial.form_data.project = ProjectEntry(is_remembered=True)
     return initial
 
 

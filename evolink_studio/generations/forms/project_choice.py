@@ -98,9 +98,14 @@ def _build_unusable_text() -> str:
 
 
 def build_project_choice(user: User, entry: ProjectEntry) -> ProjectChoice:
-    """The control as the page shows it. One query."""
+    """The control as the page shows it. One query, two when the last press is to be remembered."""
     projects = list_usable_projects(user)
-    chosen_value = NEW_PROJECT if entry.is_new else str(entry.project_id or "")
+    project_id = entry.project_id
+    if projects and entry.is_remembered:
+        project_id = queries.get_last_project_id(user)
+        if project_id not in {project.pk for project in projects}:
+            project_id = None
+    chosen_value = NEW_PROJECT if entry.is_new else str(project_id or "")
     options = [
         ("", _("No project")),
         *((str(project.pk), _label_project(project)) for project in projects),
@@ -132,8 +137,3 @@ def load_project(user: User, stored_value: object) -> ProjectEntry:
     pk = parse_id(stored_value) if isinstance(stored_value, str) else None
     project = find_usable_project(user, pk) if pk is not None else None
     return ProjectEntry(project_id=project.pk) if project else ProjectEntry()
-
-
-def recall_project(user: User) -> ProjectEntry:
-    """The project of the last press, if it may still be chosen. One or two queries."""
-    return load_project(user, str(queries.get_last_project_id(user) or ""))

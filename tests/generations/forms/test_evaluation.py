@@ -26,7 +26,7 @@ REQUESTS = {
     "refused press": (lambda client, model_id: post_form(client, model_id, EMPTY_PROMPT), 13),
     "refused press by htmx": (
         lambda client, model_id: post_form(client, model_id, EMPTY_PROMPT, is_htmx=True),
-        7,
+        8,
     ),
     "refresh": (lambda client, model_id: post_form(client, model_id, action="refresh"), 19),
     "refresh by htmx": (
