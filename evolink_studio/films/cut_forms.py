@@ -97,8 +97,8 @@ def read_rows(data: QueryDict) -> list[tuple[int, str, str]]:
     """
     begins, ends = data.getlist("begin"), data.getlist("end")
     rows = [
-        (parse_id(film) or 0, *texts)
-        for film, *texts in zip(data.getlist("film"), begins, ends, strict=False)
+        (parse_id(film) or 0, begin, end)
+        for film, begin, end in zip(data.getlist("film"), begins, ends, strict=False)
     ][: MAX_PARTS + 1]
     action, _colon, number_text = data.get("do", "").partition(":")
     number = parse_id(number_text)

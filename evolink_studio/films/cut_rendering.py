@@ -326,13 +326,13 @@ class _Copier:
         is_wanted = not begins_early or (is_first and not span.source.begin)
         if not is_wanted or packet.pts >= span.end_pts * ratio:
             return
-        pts = packet.pts + round(span.offset * ratio)
+        pts, duration = packet.pts + round(span.offset * ratio), packet.duration or 0
         if self._sound_end is not None:
-            if pts + packet.duration // 2 < self._sound_end:
+            if pts + duration // 2 < self._sound_end:
                 return
             pts = max(pts, self._sound_end)
         packet.pts = packet.dts = pts
-        self._sound_end = pts + packet.duration
+        self._sound_end = pts + duration
         packet.stream = self._streams["audio"]
         self._output.mux(packet)
 

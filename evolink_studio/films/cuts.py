@@ -283,7 +283,7 @@ def find_results(owner_id: int, asset_ids: Sequence[int]) -> dict[int, Generated
 def list_parts(cut: Cut) -> list[dict[str, Any]]:
     """The parts as stored, in order; what is none is left out."""
     rows = cut.parts if isinstance(cut.parts, list) else []
-    return [row for row in rows if isinstance(row, Mapping) and _is_pk(row.get("asset"))]
+    return [dict(row) for row in rows if isinstance(row, Mapping) and _is_pk(row.get("asset"))]
 
 
 def _is_pk(value: object) -> bool:
