@@ -16,6 +16,7 @@ from evolink_studio.credits.models import (
     LedgerEntry,
     Reservation,
 )
+from evolink_studio.films.models import Cut
 from evolink_studio.generations.models import (
     Alert,
     CallbackDelivery,
@@ -26,6 +27,7 @@ from evolink_studio.generations.models import (
 )
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
+from evolink_studio.sharing.models import Comment, Share, SharedFilm
 from tests.factories import GenerationFactory
 
 STATES = (State.COMPLETED, State.COMPLETED, State.COMPLETED, State.FAILED, State.CANCELLED)
@@ -53,6 +55,42 @@ def fill_history(owner: User, count: int, *, until: datetime) -> None:
         for row in completed_rows
     )
     Decision.objects.bulk_create(decisions)
+    _add_shares(owner, completed_rows)
+    _add_cuts(owner, completed_rows)
+
+
+def _add_shares(owner: User, rows: list[Generation]) -> None:
+    """A link to each film, and an answer to it."""
+    shares = Share.objects.bulk_create(
+        Share(
+            owner=owner,
+            token_hash=f"{next(_numbers):064}",
+            created_at=row.created_at,
+            expires_at=row.created_at + timedelta(days=7),
+            answered_at=row.created_at,
+        )
+        for row in rows
+    )
+    SharedFilm.objects.bulk_create(
+        SharedFilm(share=share, generation=row, position=1)
+        for share, row in zip(shares, rows, strict=True)
+    )
+    Comment.objects.bulk_create(
+        Comment(
+            share=share,
+            generation=row,
+            guest_name="Grace",
+            text="Brighter",
+            created_at=row.created_at,
+        )
+        for share, row in zip(shares, rows, strict=True)
+    )
+
+
+def _add_cuts(owner: User, rows: list[Generation]) -> None:
+    Cut.objects.bulk_create(
+        Cut(owner=owner, title="Trailer", state="ready", created_at=row.created_at) for row in rows
+    )
 
 
 def analyze() -> None:

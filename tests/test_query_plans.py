@@ -23,7 +23,7 @@ from django.utils import timezone
 from evolink_studio.accounts.models import User
 from evolink_studio.accounts.services import delete_expired
 from evolink_studio.core.changelist import PageLinks
-from evolink_studio.films.models import Collection, FilmChange
+from evolink_studio.films.models import Collection, Cut, FilmChange
 from evolink_studio.films.services import (
     add_tag,
     add_to_collection,
@@ -40,6 +40,8 @@ from evolink_studio.library.models import Asset
 from evolink_studio.library.services import delete_orphans
 from evolink_studio.projects.models import Project
 from evolink_studio.projects.services import create_project
+from evolink_studio.sharing import services as sharing
+from evolink_studio.sharing.models import Comment, Share
 from evolink_studio.worker.periodic import DONE_CACHE_KEY
 from evolink_studio.worker.worker import Worker
 from tests.factories import VEO, AssetFactory, GenerationFactory, UserFactory
@@ -271,6 +273,29 @@ def list_start_urls(patterns: list[str]) -> list[str]:
     return [fill_pattern(pattern).replace("/1/", f"/{pk}/") for pattern in patterns]
 
 
+def find_own_rows(person: User) -> dict[str, str]:
+    """Arguments of addresses: a share with its token and an answer, and a cut."""
+    share = Share.objects.filter(owner=person).latest("pk")
+    return {
+        "share": str(share.pk),
+        "share_token": sharing.renew_link(share=share, now=timezone.now()),
+        "comment": str(Comment.objects.filter(share=share).latest("pk").pk),
+        "cut": str(Cut.objects.filter(owner=person).latest("pk").pk),
+    }
+
+
+def test_no_page_of_a_guest_walks_through_a_table_that_grows(client, person):
+    token = find_own_rows(person)["share_token"]
+    names = [name for name, row in ACCESS_TABLE.items() if row.args[:1] == ("share_token",)]
+    with StatementLog() as log:
+        for name in names:
+            args = [token if it == "share_token" else it for it in ACCESS_TABLE[name].args]
+            client.get(reverse(name, args=args))
+            client.post(reverse(name, args=args))
+        client.get("/s/unknown/")
+    assert_no_walks(log)
+
+
 def test_no_page_of_a_person_walks_through_a_table_that_grows(client, person):
     start_urls = list_start_urls([pattern for pattern, _ in STUDIO_PATTERNS])
     with StatementLog() as log:
@@ -294,6 +319,7 @@ def test_no_press_and_no_poll_walks_through_a_table_that_grows(client, person):
         "token": running.callback_token,
         "collection": str(Collection.objects.get(owner=person).pk),
         "project": str(Project.objects.get(owner=person).pk),
+        **find_own_rows(person),
     }
     with StatementLog() as log:
         for films in ({"id": arguments["generation"]}, {"all": "1", "query": "project=1&q=cat"}):

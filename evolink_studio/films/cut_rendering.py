@@ -16,6 +16,7 @@ import errno
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -48,7 +49,7 @@ DEFAULT_FPS, MAX_FPS = Fraction(24), Fraction(60)
 VIDEO_OPTIONS = {"preset": "veryfast", "crf": "18"}
 SOUND_BIT_RATE = 192_000
 ENCODER_THREADS = 2
-REPORT_PERCENT = 1
+REPORT_SECONDS = 5.0  # at most between two lines about the same percent
 
 Report = Callable[[int], None]
 
@@ -603,12 +604,13 @@ def _say(line: str) -> None:
 def run() -> int:
     """Make the cut that the input orders, and say how far it is. The exit status."""
     os.nice(NICENESS)
-    reported = -REPORT_PERCENT
+    reported, reported_at = -1, time.monotonic()
 
     def report(percent: int) -> None:
-        nonlocal reported
-        if percent >= reported + REPORT_PERCENT:
-            reported = percent
+        nonlocal reported, reported_at
+        # Now and then the same again: whoever waits hears that it goes on.
+        if percent > reported or time.monotonic() - reported_at > REPORT_SECONDS:
+            reported, reported_at = percent, time.monotonic()
             _say(f"progress {percent}")
 
     try:

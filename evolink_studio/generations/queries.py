@@ -25,6 +25,7 @@ from django.db.models.functions import Coalesce, RowNumber
 from django.http import Http404
 
 from evolink_studio.accounts.models import User
+from evolink_studio.catalog import CUT_MODEL_ID
 from evolink_studio.core.prepared_query import PreparedObjects, PreparedQuery
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.credits.queries import get_provider_account
@@ -235,8 +236,9 @@ def list_drafts(user: User) -> list[Draft]:
 
 
 def get_last_model_id(user: User) -> str | None:
-    """The model of the person's newest generation. One query."""
-    rows = Generation.objects.filter(owner_id=user.pk).order_by("-created_at", "-id")
+    """The model of the person's newest generation, cuts aside. One query."""
+    rows = Generation.objects.filter(owner_id=user.pk).exclude(model_id=CUT_MODEL_ID)
+    rows = rows.order_by("-created_at", "-id")
     return rows.values_list("model_id", flat=True).first()
 
 

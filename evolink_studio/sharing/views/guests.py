@@ -1,7 +1,8 @@
 """What a guest reaches with a link: the page, its films and pictures, and the answer. No account.
 
 Whatever is not open is answered alike, so that nobody learns what there was. No browser keeps
-anything of it: a link that ends, ends at once.
+anything of it: a link that ends, ends at once. Only what an S3 store sends may go on loading for as
+long as the store's own link is valid.
 """
 
 from collections.abc import Callable

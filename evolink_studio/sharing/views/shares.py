@@ -91,9 +91,10 @@ def shares(request: AuthenticatedHttpRequest) -> HttpResponse:
 @require_safe
 def share(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """One share with its answers, which are no longer new afterwards."""
+    now = timezone.now()  # before the answers are read: a later one stays new
     shown_share = queries.get_share_or_404(request.user, pk)
     response = _render_share(request, shown_share)
-    services.mark_seen(share=shown_share, now=timezone.now())
+    services.mark_seen(share=shown_share, now=now)
     return response
 
 
