@@ -6,12 +6,12 @@ from django.urls import include, path
 admin.autodiscover()
 
 urlpatterns = [
-    path("", include("evolink_studio.films.urls")),
     path("", include("evolink_studio.generations.urls")),
     path("", include("evolink_studio.notifications.urls")),
     path("library/", include("evolink_studio.library.urls")),
     path("", include("evolink_studio.films.urls")),
     path("", include("evolink_studio.sharing.urls")),
+    path("cast/", include("evolink_studio.prompts.cast.urls")),
     path("account/", include("evolink_studio.accounts.urls")),
     path("", include("evolink_studio.operations.urls")),
     path("admin/", admin.site.urls),

@@ -17,6 +17,8 @@ from evolink_studio.library.models import Asset
 from evolink_studio.projects.models import Project
 from evolink_studio.sharing import services as sharing
 from tests.factories import NOW, VEO, AssetFactory, GenerationFactory, UserFactory
+from evolink_studio.prompts.cast.services import create_cast_member
+from tests.factories import VEO, AssetFactory, GenerationFactory, UserFactory
 from tests.sample_images import make_image
 from tests.sample_videos import make_video
 
@@ -137,6 +139,11 @@ ACCESS_TABLE = {
     "shared_file": AccessRow(get=200, args=("share_token", "1"), is_public=True),
     "shared_poster": AccessRow(get=200, args=("share_token", "1"), is_public=True),
     "shared_preview": AccessRow(get=200, args=("share_token",), is_public=True),
+    "cast": AccessRow(get=200, post=200),
+    "update_cast_member": AccessRow(
+        post=302, args=("cast_member",), is_private=True, data={"name": "boat", "kind": "thing"}
+    ),
+    "delete_cast_member": AccessRow(post=302, args=("cast_member",), is_private=True),
     "account_login": AccessRow(
         get=200,
         post=200,
@@ -222,6 +229,8 @@ def owned_objects(tmp_path):
     )
     part = CutPart(clip.pk, Decimal(0), Decimal(1))
     cut = cuts.create_cut(owner=owner, title="", parts=[part], now=timezone.now())
+    image = AssetFactory(owner=owner, content=make_image())
+    member = create_cast_member(owner=owner, name="anna", asset=image, now=image.created_at)
     return {
         "cut": str(cut.pk),
         "share": str(share.pk),
@@ -234,6 +243,8 @@ def owned_objects(tmp_path):
             Project.objects.create(owner=owner, name="Job", is_shared=True, created_at=NOW).pk
         ),
         "image": str(AssetFactory(owner=owner, content=make_image()).pk),
+        "image": str(image.pk),
+        "cast_member": str(member.pk),
         "token": "no-such-token",
         "view": str(SavedView.objects.create(owner=owner, name="Starred", created_at=NOW).pk),
     }

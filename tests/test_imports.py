@@ -78,8 +78,8 @@ ALLOWED_IMPORTS = {
     "urls": {
         "accounts",
         "library",
-        "projects",
         "prompts",
+        "projects",
         "generations",
         "films",
         "sharing",

@@ -316,6 +316,7 @@ def test_no_press_and_no_poll_walks_through_a_table_that_grows(client, person):
         "generation": str(running.pk),
         "clip": str(Asset.objects.filter(owner=person, kind="video").latest("pk").pk),
         "image": str(asset.pk),
+        "cast_member": "0",
         "token": running.callback_token,
         "collection": str(Collection.objects.get(owner=person).pk),
         "project": str(Project.objects.get(owner=person).pk),

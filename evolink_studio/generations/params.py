@@ -59,6 +59,8 @@ class FormData:
 
     `resting`: what waits for a model that takes it.
     `notices`: what was entered, but does not count. `project`: what the films are made for.
+    `cast`: the picture of each member that a prompt names, by folded name in their order, and
+    `cast_names` how the person spells it.
     """
 
     values: dict[str, object] = field(default_factory=dict)
@@ -67,6 +69,8 @@ class FormData:
     resting: Sequence[RestingValues] = ()
     notices: list[FieldNotice] = field(default_factory=list)
     project: ProjectEntry = ProjectEntry()
+    cast: Mapping[str, str] = field(default_factory=dict)
+    cast_names: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """The values as JSON, to store. What rests is not among them."""

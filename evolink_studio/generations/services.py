@@ -47,6 +47,7 @@ from evolink_studio.generations.transitions import (
 )
 from evolink_studio.library.models import Asset
 from evolink_studio.library.services import Deletion, delete_assets
+from evolink_studio.prompts.cast.queries import filter_cast_pictures
 
 MAX_CALLBACK_BYTES = 64 * 1024  # a larger body is not read
 MAX_CALLBACKS_PER_GENERATION = 20
@@ -374,18 +375,20 @@ def _store_inputs(generations: Sequence[Generation], requests: Sequence[Generati
 
 
 def delete_files(*, owner: User, asset_ids: Collection[int]) -> Deletion | None:
-    """Delete files that a person added, except those of generations that are not sent yet.
+    """Delete files that a person added, except those of generations that are not sent yet, and
+    those that a member of the cast is shown with.
 
     None when there is none of these.
     """
-    return delete_assets(owner=owner, asset_ids=asset_ids, find_needed=_find_unsent_inputs)
+    return delete_assets(owner=owner, asset_ids=asset_ids, find_needed=_find_needed_files)
 
 
-def _find_unsent_inputs(asset_ids: Collection[int]) -> Collection[int]:
+def _find_needed_files(asset_ids: Collection[int]) -> Collection[int]:
     unsent_generations = Generation.objects.filter(
         build_scheduled_filter(State.QUEUED, State.SENDING)
     )
-    return unsent_generations.filter(inputs__in=asset_ids).values_list("inputs", flat=True)
+    unsent_ids = unsent_generations.filter(inputs__in=asset_ids).values_list("inputs", flat=True)
+    return {*unsent_ids, *filter_cast_pictures(asset_ids)}
 
 
 def compute_fingerprint(model_id: str, params: Mapping[str, object]) -> str:

@@ -84,6 +84,9 @@ class CastMember(models.Model):
     name = models.CharField(
         _("name"), max_length=40, help_text=_("Letters, digits and underscores; without the @.")
     )
+    folded_name = models.CharField(
+        max_length=80, editable=False, help_text=_("The name as it is compared.")
+    )
     kind = models.CharField(_("kind"), max_length=6, choices=Kind.choices, default=Kind.PERSON)
     asset = models.ForeignKey(
         Asset, on_delete=models.CASCADE, related_name="cast_members", verbose_name=_("picture")
@@ -96,7 +99,9 @@ class CastMember(models.Model):
         verbose_name_plural = _("cast")
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(fields=["owner", "name"], name="one_cast_member_per_name")
+            models.UniqueConstraint(
+                fields=["owner", "folded_name"], name="one_cast_member_per_name"
+            )
         ]
 
     def __str__(self) -> str:

@@ -23,6 +23,7 @@ PAGE_URLS = (
     "/collections/",
     "/projects/",
     "/account/downloads/",
+    "/cast/",
     "/account/preferences/",
     "/account/password/",
 )

@@ -38,6 +38,7 @@ class FormContext:
     disabled_options: Sequence[DisabledOption]
     field_errors: Sequence[FieldError]
     field_notices: Sequence[FieldNotice] = ()
+    cast_lines: Sequence[FieldNotice] = ()
     assets: Mapping[str, Asset] = field(default_factory=dict)
     required_fields: frozenset[str] = frozenset()
     required_sizes: Mapping[str, PixelSizes] = field(default_factory=dict)
@@ -226,6 +227,7 @@ class FormControl:
     """One control. `kind` selects its template; `value` is what was typed, else the default.
 
     `total_offer` names the length that the rows add up to; "" unless it can be taken over.
+    `cast_lines`: which picture each name of the cast in it stands for.
     """
 
     name: str
@@ -237,6 +239,7 @@ class FormControl:
     value: str
     errors: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    cast_lines: tuple[str, ...] = ()
     disabled_reason: str = ""
     choices: tuple[FormChoice, ...] = ()
     media_items: tuple[MediaItem, ...] = ()
@@ -311,6 +314,9 @@ def build_control(param: Field, context: FormContext) -> FormControl:
         value=value_text if param.control not in (Kind.MEDIA, Kind.ROWS) else "",
         errors=context.get_errors(param.name),
         notices=context.get_notices(param.name),
+        cast_lines=translate_distinct(
+            line for line in context.cast_lines if line.field == param.name
+        ),
         disabled_reason=context.get_disabled_reason(param.name),
         choices=_build_choices(param, to_form_value(value), context.get_option_reasons(param.name)),
         media_items=build_media_items(param, value, context),

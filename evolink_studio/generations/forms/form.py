@@ -13,6 +13,7 @@ from evolink_studio.catalog.conversion import DroppedValue, convert_values
 from evolink_studio.catalog.fields import Control as Kind
 from evolink_studio.catalog.messages import FieldError
 from evolink_studio.catalog.spec import FormEvaluation, ModelSpec
+from evolink_studio.generations.forms.cast import find_cast_lines, find_cast_notices
 from evolink_studio.generations.forms.controls import (
     FormContext,
     FormControl,
@@ -128,7 +129,12 @@ def build_form(
         defaults=evaluation.defaults,
         disabled_options=evaluation.disabled_options,
         field_errors=[*form_data.field_errors, *field_errors],
-        field_notices=[*form_data.notices, *spec.find_notices(evaluation)],
+        field_notices=[
+            *form_data.notices,
+            *find_cast_notices(spec, form_data),
+            *spec.find_notices(evaluation),
+        ],
+        cast_lines=find_cast_lines(spec, form_data),
         assets=form_data.assets,
         required_fields=evaluation.required_fields,
         required_sizes=evaluation.required_sizes,

@@ -23,6 +23,7 @@ from evolink_studio.credits.exceptions import SpendingDenied
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.generations import queries, services
 from evolink_studio.generations.change_feed import parse_token
+from evolink_studio.generations.forms.cast import build_sent_values, put_cast_in
 from evolink_studio.generations.forms.form import (
     GenerationForm,
     build_form,
@@ -149,6 +150,7 @@ def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     form_data = _parse_form_data(request, old_spec, now)
     _save_draft(request, old_spec, form_data, now)
     converted_data, notes = convert_form_data(form_data, old_spec, new_spec, request.user.pk)
+    put_cast_in(new_spec, converted_data, request.user.pk)
     if any(list_entered_values(build_draft_values(converted_data)).values()):
         _save_draft(request, new_spec, converted_data, now)
     undo_url = reverse("create", args=[old_spec.id]) if notes else ""
@@ -173,6 +175,7 @@ def _open_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpRespon
     services.ensure_feed(owner=request.user)
     now = timezone.now()
     initial = build_initial_data(request.user, spec, request.GET)
+    put_cast_in(spec, initial.form_data, request.user.pk)
     evaluated_form = _evaluate_form(spec, initial.form_data, now)
     live_errors = find_live_errors(initial.form_data, evaluated_form.evaluation)
     form = _build_form(
@@ -375,6 +378,7 @@ def _parse_form_data(request: AuthenticatedHttpRequest, spec: ModelSpec, now: da
     if (error := get_upload_error(request)) is not None:
         form_data.field_errors.append(build_upload_aborted_error(spec, error))
     drop_untouched_defaults(spec, form_data, request.POST.get("_defaults", ""))
+    put_cast_in(spec, form_data, request.user.pk)
     return form_data
 
 
@@ -410,7 +414,7 @@ def _evaluate_form(spec: ModelSpec, form_data: FormData, now: datetime) -> Evalu
     return EvaluatedForm(
         spec=spec,
         form_data=form_data,
-        evaluation=spec.evaluate(form_data.values),
+        evaluation=spec.evaluate(build_sent_values(spec, form_data)),
         account=account,
         service_problem=find_service_problem(
             spec, account, has_disk_space=queries.has_disk_space(now)

@@ -16,6 +16,7 @@ from evolink_studio.core.database import parse_id
 from evolink_studio.generations import services
 from evolink_studio.generations.views.picker import render_picker
 from evolink_studio.library.services import Deletion
+from evolink_studio.prompts.cast.queries import filter_cast_pictures
 
 
 @login_required
@@ -70,8 +71,10 @@ _RESPONSES = {"pictures": _respond_to_pictures, "picture": _respond_to_picture}
 
 
 def describe_deletion(deletion: Deletion) -> str:
-    """What was deleted, and what was not and why."""
-    deleted, kept = deletion.deleted_count, deletion.kept_count
+    """What was deleted, and what was not and why. One query where something was not."""
+    deleted = deletion.deleted_count
+    cast = len(filter_cast_pictures(deletion.kept_ids)) if deletion.kept_ids else 0
+    kept = deletion.kept_count - cast
     sentences = []
     if deleted:
         sentences.append(ngettext("{n} file deleted.", "{n} files deleted.", deleted))
@@ -85,4 +88,12 @@ def describe_deletion(deletion: Deletion) -> str:
                 kept,
             )
         )
-    return " ".join(sentences).format(n=deleted, kept=kept)
+    if cast:
+        sentences.append(
+            ngettext(
+                "{cast} file stays, because it is in your cast. Take it out there first.",
+                "{cast} files stay, because they are in your cast. Take them out there first.",
+                cast,
+            )
+        )
+    return " ".join(sentences).format(n=deleted, kept=kept, cast=cast)

@@ -1,0 +1,11 @@
+"""URLs of the cast."""
+
+from django.urls import path
+
+from evolink_studio.prompts.cast import views
+
+urlpatterns = [
+    path("", views.cast, name="cast"),
+    path("<int:pk>/", views.update_cast_member, name="update_cast_member"),
+    path("<int:pk>/delete/", views.delete_cast_member, name="delete_cast_member"),
+]
