@@ -229,7 +229,14 @@ class Cropper {
     const [width, height] = [whole.width * cover, whole.height * cover];
     smallContext.imageSmoothingQuality = "high";
     this.drawTurned(smallContext, (small.width - width) / 2, (small.height - height) / 2, width, height);
+    context.save();
+    context.beginPath();
+    context.rect(shown.x, shown.y, shown.width, shown.height);
+    context.clip();
+    // Where a browser knows no filter, the small picture is blurred enough by being enlarged.
+    context.filter = `blur(${Math.round(Math.max(shown.width, shown.height) / BLURRED_SIDE / 2)}px)`;
     context.drawImage(small, shown.x, shown.y, shown.width, shown.height);
+    context.restore();
   }
 
   /** In the dialog of a form the copy takes the picture's place there. @param {SubmitEvent} event */
