@@ -1,5 +1,6 @@
 """Who may do what, at every address of the studio. An address without a row here fails the test."""
 
+import uuid
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -19,6 +20,9 @@ from evolink_studio.sharing import services as sharing
 from tests.factories import NOW, VEO, AssetFactory, GenerationFactory, UserFactory
 from evolink_studio.prompts.cast.services import create_cast_member
 from tests.factories import VEO, AssetFactory, GenerationFactory, UserFactory
+from evolink_studio.generations.models import Batch, GeneratedVideo, Generation
+from evolink_studio.library.models import Asset
+from tests.factories import NOW, VEO, AssetFactory, GenerationFactory, UserFactory
 from tests.sample_images import make_image
 from tests.sample_videos import make_video
 
@@ -236,6 +240,11 @@ def owned_objects(tmp_path):
         "share": str(share.pk),
         "share_token": share_token,
         "comment": str(comment.pk),
+    batch = Batch.objects.create(
+        owner=owner, kind=Batch.Kind.TABLE, form_key=uuid.uuid4(), created_at=NOW
+    )
+    return {
+        "batch": str(batch.pk),
         "generation": str(completed.pk),
         "clip": str(clip.pk),
         "collection": str(Collection.objects.create(owner=owner, name="Reel", created_at=NOW).pk),

@@ -6,6 +6,7 @@ the worker. What they ask is shown to the planner of the database, so a new quer
 
 import asyncio
 import re
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from evolink_studio.films.services import (
 )
 from evolink_studio.films.trash import empty_trash, move_to_trash
 from evolink_studio.films.views.actions import ACTIONS
-from evolink_studio.generations.models import CallbackDelivery, Generation, TaskLookup
+from evolink_studio.generations.models import Batch, CallbackDelivery, Generation, TaskLookup
 from evolink_studio.generations.pipeline.downloading import filter_needed_files
 from evolink_studio.generations.pipeline.queue import mark_waiting_for_disk
 from evolink_studio.generations.states import State
@@ -136,6 +137,11 @@ def person(db) -> User:
         CallbackDelivery.objects.create(
             generation=row, received_at=now, size_bytes=1, rejection="other_task"
         )
+    # With the number that every address is opened with.
+    batch = Batch.objects.create(
+        pk=row.pk, owner=person, kind="table", form_key=uuid.uuid4(), created_at=now, max_failures=1
+    )
+    Generation.objects.filter(owner=person, created_at=now).update(batch=batch)
     AssetFactory(owner=person)
     order_films(person, now)
     analyze()
@@ -312,7 +318,9 @@ def test_no_page_of_a_person_walks_through_a_table_that_grows(client, person):
 def test_no_press_and_no_poll_walks_through_a_table_that_grows(client, person):
     running = Generation.objects.get(owner=person, state=State.RUNNING)
     asset = Asset.objects.filter(owner=person, kind="image").latest("pk")
+    batch = Batch.objects.filter(owner=person).latest("pk")
     arguments = {
+        "batch": str(batch.pk),
         "generation": str(running.pk),
         "clip": str(Asset.objects.filter(owner=person, kind="video").latest("pk").pk),
         "image": str(asset.pk),

@@ -17,6 +17,7 @@ PAGE_URLS = (
     "/create/kling-o3-image-to-video/",
     "/create/sora-2-preview/",
     "/models/",
+    "/batch/",
     "/films/",
     "/pictures/",
     "/films/trash/",
