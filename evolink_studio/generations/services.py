@@ -3,6 +3,7 @@
 import hashlib
 import json
 import uuid
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -154,9 +155,10 @@ def create_generation(
         try:
             with durable_transaction():
                 version = increment_feed_version(owner.pk)
-                generation = _store_generation(
+                generation = _build_generation(
                     owner, request, form_key, version=version, project_id=project_id, now=now
                 )
+                generation.save(force_insert=True)
                 _store_inputs([generation], [request])
                 generation.credits_held = ledger.reserve(
                     generation_id=generation.pk,
@@ -217,7 +219,7 @@ def create_batch(
                 created_at=now,
             )
             generations = [
-                _store_generation(
+                _build_generation(
                     owner,
                     request,
                     derive_form_key(form_key, number),
@@ -228,6 +230,7 @@ def create_batch(
                 )
                 for number, request in enumerate(requests)
             ]
+            Generation.objects.bulk_create(generations)
             _store_inputs(generations, requests)
             _reserve_together(owner, generations, requests, now)
             _delete_draft(owner, requests[0].spec.id, page_keys)
@@ -283,7 +286,7 @@ def _find_batch(
     return BatchResult(batch, generations, is_new=False)
 
 
-def _store_generation(
+def _build_generation(
     owner: User,
     request: GenerationRequest,
     form_key: uuid.UUID,
@@ -293,8 +296,8 @@ def _store_generation(
     batch: Batch | None = None,
     now: datetime,
 ) -> Generation:
-    """A queued generation without its files. Its credits are not reserved yet."""
-    return Generation.objects.create(
+    """A queued generation, not stored yet. Its credits are not reserved."""
+    return Generation(
         owner=owner,
         model_id=request.spec.id,
         prompt=str(request.params.get("prompt") or ""),
@@ -335,9 +338,12 @@ def _reserve_together(
         user=owner,
         now=now,
     )
+    ids_by_amount: dict[Decimal, list[int]] = defaultdict(list)
     for generation in generations:
         generation.credits_held = amounts[generation.pk]
-    Generation.objects.bulk_update(generations, ["credits_held"])
+        ids_by_amount[amounts[generation.pk]].append(generation.pk)
+    for amount, generation_ids in ids_by_amount.items():
+        Generation.objects.filter(pk__in=generation_ids).update(credits_held=amount)
 
 
 def _find_by_form_key(owner: User, form_key: uuid.UUID) -> Generation | None:

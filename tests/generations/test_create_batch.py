@@ -175,7 +175,7 @@ class TestTakes:
         self, ada, django_assert_max_num_queries
     ):
         requests = [build_request({**PARAMS, "prompt": f"Film {n}"}) for n in range(200)]
-        with django_assert_max_num_queries(200 + 30):
+        with django_assert_max_num_queries(60):
             create_batch(
                 owner=ada,
                 kind=Batch.Kind.TABLE,
