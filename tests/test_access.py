@@ -13,15 +13,11 @@ from evolink_studio.accounts.models import User
 from evolink_studio.films import cuts
 from evolink_studio.films.cuts import CutPart
 from evolink_studio.films.models import Collection, SavedView
-from evolink_studio.generations.models import GeneratedVideo, Generation
-from evolink_studio.library.models import Asset
-from evolink_studio.projects.models import Project
-from evolink_studio.sharing import services as sharing
-from tests.factories import NOW, VEO, AssetFactory, GenerationFactory, UserFactory
-from evolink_studio.prompts.cast.services import create_cast_member
-from tests.factories import VEO, AssetFactory, GenerationFactory, UserFactory
 from evolink_studio.generations.models import Batch, GeneratedVideo, Generation
 from evolink_studio.library.models import Asset
+from evolink_studio.projects.models import Project
+from evolink_studio.prompts.cast.services import create_cast_member
+from evolink_studio.sharing import services as sharing
 from tests.factories import NOW, VEO, AssetFactory, GenerationFactory, UserFactory
 from tests.sample_images import make_image
 from tests.sample_videos import make_video
@@ -102,7 +98,6 @@ ACCESS_TABLE = {
     "save_view": AccessRow(post=302, data={"name": "Mine", "query": "starred=1"}),
     "rename_view": AccessRow(post=302, args=("view",), is_private=True, data={"name": "Ours"}),
     "delete_view": AccessRow(post=302, args=("view",), is_private=True),
-    "results": AccessRow(get=200, args=("generation",), is_private=True),
     "compare": AccessRow(get=200),
     "use_frame": AccessRow(post=302, args=("generation",), is_private=True, data={"at": "last"}),
     "callback": AccessRow(post=204, args=("token",), is_public=True, needs_csrf_token=False),
@@ -235,15 +230,14 @@ def owned_objects(tmp_path):
     cut = cuts.create_cut(owner=owner, title="", parts=[part], now=timezone.now())
     image = AssetFactory(owner=owner, content=make_image())
     member = create_cast_member(owner=owner, name="anna", asset=image, now=image.created_at)
+    batch = Batch.objects.create(
+        owner=owner, kind=Batch.Kind.TABLE, form_key=uuid.uuid4(), created_at=NOW
+    )
     return {
         "cut": str(cut.pk),
         "share": str(share.pk),
         "share_token": share_token,
         "comment": str(comment.pk),
-    batch = Batch.objects.create(
-        owner=owner, kind=Batch.Kind.TABLE, form_key=uuid.uuid4(), created_at=NOW
-    )
-    return {
         "batch": str(batch.pk),
         "generation": str(completed.pk),
         "clip": str(clip.pk),
@@ -251,7 +245,6 @@ def owned_objects(tmp_path):
         "project": str(
             Project.objects.create(owner=owner, name="Job", is_shared=True, created_at=NOW).pk
         ),
-        "image": str(AssetFactory(owner=owner, content=make_image()).pk),
         "image": str(image.pk),
         "cast_member": str(member.pk),
         "token": "no-such-token",

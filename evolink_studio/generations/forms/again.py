@@ -78,9 +78,13 @@ class AgainOffer:
 
 @dataclass(frozen=True)
 class AgainMenu:
-    """What can be made again of a generation. `problem` says why nothing can; "" if something."""
+    """What can be made again of a generation. `problem` says why nothing can; "" if something.
+
+    `is_failed`: it is another menu than the one that the card had before it failed.
+    """
 
     id: int
+    is_failed: bool
     offers: Sequence[AgainOffer]
     problem: str
     reuse_url: str
@@ -102,7 +106,13 @@ def present_again(user: User, generation: Generation, *, now: datetime) -> Again
         problem = _find_problem(spec, generation, form_data, evaluation)
         if not problem:
             offers = _build_offers(user, spec, generation, form_data, evaluation, now)
-    return AgainMenu(generation.pk, offers, problem, _build_form_url(generation, spec))
+    return AgainMenu(
+        id=generation.pk,
+        is_failed=generation.state == State.FAILED,
+        offers=offers,
+        problem=problem,
+        reuse_url=_build_form_url(generation, spec),
+    )
 
 
 def _build_form_url(generation: Generation, spec: ModelSpec | None) -> str:

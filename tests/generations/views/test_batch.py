@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from evolink_studio.credits.models import AllowanceBalance, RateCard
+from evolink_studio.credits.models import Allowance, AllowanceBalance, RateCard
 from evolink_studio.generations.models import Batch, Generation
 from evolink_studio.generations.transitions import transition
 from evolink_studio.library.models import Asset
@@ -33,6 +33,10 @@ def _prices(ada) -> None:
             credits_per_unit=Decimal(10),
             effective_at="2020-01-01T00:00Z",
         )
+
+
+def limit_credits_of(user, credits: int) -> None:
+    Allowance.objects.filter(user=user).update(credits_limit=Decimal(credits))
 
 
 class TablePage:
@@ -111,8 +115,7 @@ def test_a_press_stores_the_ticked_rows_as_edited_and_leads_to_their_progress(ad
 
 def test_a_table_sent_again_and_again_is_one_batch(ada_client, ada):
     table = build_page(ada_client)
-    limit_credits_to_this = {"credits_limit": Decimal(20)}
-    type(ada)._meta.apps.get_model("credits", "Allowance").objects.update(**limit_credits_to_this)
+    limit_credits_of(ada, 20)
     locations = {send(ada_client, table)["Location"] for _ in range(5)}
     assert locations == {f"/batch/{Batch.objects.get().pk}/"}
     assert Generation.objects.count() == 2
@@ -163,6 +166,15 @@ def test_a_change_brings_the_table_alone_with_the_sum_of_the_ticked_rows(ada_cli
     answer = ada_client.post("/batch/", {**table.fields, "ticked": ["1"]}, headers=HTMX_HEADERS)
     assert TablePage(answer).button_text.startswith("Send 1 film · 10 credits")
     assert b"<html" not in answer.content
+
+
+def test_the_largest_table_is_not_too_many_fields_for_one_form(ada_client, ada):
+    limit_credits_of(ada, 5000)
+    prompts = "\n".join(f"Film {n}" for n in range(100))
+    table = build_page(ada_client, prompts, ratios=["16:9", "1:1"], lengths=["4"])
+    assert len(table.rows) == 200
+    assert send(ada_client, table).status_code == 302
+    assert Generation.objects.count() == 200
 
 
 def test_a_row_whose_prompt_was_emptied_says_so(ada_client):
