@@ -41,6 +41,7 @@ from evolink_studio.generations.models import Generation
 from evolink_studio.generations.search_index import FILM_INDEX
 
 MAX_CANDIDATES = 1_000
+MIN_ROWS_PER_SET = 8  # read at first; more where one set has most of a page
 MAX_BRANCHES = 250  # SQLite takes 500 parts of one query
 SET_TAB_BY_TAB = {"": FacetSet.Tab.KEPT, "ended": FacetSet.Tab.ENDED}
 
@@ -271,18 +272,25 @@ class FilmList:
                 ((first, pk) for pk, first in rows if first is not None), reverse=not is_reversed
             )
             set_ids = [pk for _first, pk in firsts[: min(limit, MAX_BRANCHES)]]
-        if not set_ids:
-            return []
-        branch = (
-            f"SELECT * FROM (SELECT f.created_at, f.generation_id FROM {_FILMS} f "
-            f"WHERE f.facet_set_id = %s AND {condition} {ordering} LIMIT {limit}) AS branch"
-        )
-        sql = " UNION ALL ".join([branch] * len(set_ids))
-        rows = _fetch(
-            f"SELECT f.generation_id FROM ({sql}) AS f {ordering} LIMIT {limit}",
-            [value for pk in set_ids for value in (pk, *parameters)],
-        )
-        return [pk for (pk,) in rows]
+        rows_per_set = MIN_ROWS_PER_SET + limit // max(len(set_ids), 1)
+        while set_ids:
+            branch = (
+                f"SELECT * FROM (SELECT f.facet_set_id, f.created_at, f.generation_id "
+                f"FROM {_FILMS} f WHERE f.facet_set_id = %s AND {condition} {ordering} "
+                f"LIMIT {rows_per_set}) AS branch"
+            )
+            sql = " UNION ALL ".join([branch] * len(set_ids))
+            rows = _fetch(
+                f"SELECT f.generation_id, f.facet_set_id FROM ({sql}) AS f {ordering} "
+                f"LIMIT {limit}",
+                [value for pk in set_ids for value in (pk, *parameters)],
+            )
+            # A set of which all rows were taken may have more of them before the last one.
+            largest = max(Counter(set_id for _pk, set_id in rows).values(), default=0)
+            if largest < rows_per_set or rows_per_set >= limit:
+                return [pk for pk, _set_id in rows]
+            rows_per_set = min(rows_per_set * 4, limit)
+        return []
 
     def _read_dense(self, cursor: Cursor | None, limit: int, *, is_reversed: bool) -> list[int]:
         keys = self.facet_counts if self.owner_id is not None else ()

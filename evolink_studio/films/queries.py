@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import prefetch_related_objects
 
 from evolink_studio.accounts.models import User
 from evolink_studio.core.calendar import get_day_start
@@ -13,7 +13,6 @@ from evolink_studio.films.models import Collection, SavedView, Tag
 from evolink_studio.generations.models import Batch, Generation
 from evolink_studio.generations.queries import HIDDEN_COLUMNS, load_results
 from evolink_studio.generations.states import State
-from evolink_studio.library.models import Asset
 from evolink_studio.projects.models import Project
 
 HIDDEN_FILM_COLUMNS = (*HIDDEN_COLUMNS, "label_text", "notes")
@@ -57,8 +56,8 @@ def load_films(pks: Iterable[int]) -> list[Generation]:
     films = load_results(rows.order_by("-created_at", "-id"))
     unfinished = [film for film in films if film.state != State.COMPLETED]
     if unfinished:
-        pictures = Asset.objects.filter(kind=Asset.Kind.IMAGE).order_by("pk")
-        prefetch_related_objects(unfinished, Prefetch("inputs", pictures))
+        # Neither filtered nor ordered: SQLite would read all pictures there are for that.
+        prefetch_related_objects(unfinished, "inputs")
     return films
 
 

@@ -22,6 +22,7 @@ from evolink_studio.generations.pipeline.queue import QueuePosition
 from evolink_studio.generations.presenters.cards import GalleryItem, present_gallery_item
 from evolink_studio.generations.queries import SHOWN_RESULTS_LIMIT
 from evolink_studio.generations.states import State
+from evolink_studio.library.models import Asset
 from evolink_studio.library.poster_urls import build_poster_urls
 
 DEFAULT_RATIO = "16:9"
@@ -62,12 +63,13 @@ def present_films(
     now: datetime,
     positions: Mapping[int, QueuePosition],
     takes: Mapping[int, tuple[int, int]],
-    owners: Mapping[int, str],
+    others: Mapping[int, str],
     last_day: date | None = None,
 ) -> list[FilmTile]:
     """Prepare the tiles. No query, if results and inputs are prefetched.
 
-    `last_day` is that of the film before the first one; `owners`: names of others' films, by pk.
+    `last_day` is that of the film before the first one; `others`: names of other people,
+    whose films are shown to a superuser without their pictures, and lead to the admin page.
     """
     tiles = []
     list_query = filters.build_query()
@@ -78,7 +80,9 @@ def present_films(
         tiles.append(
             FilmTile(
                 item=item,
-                url=_build_film_url(film, list_query),
+                url=film.get_admin_url()
+                if film.owner_id in others
+                else _build_film_url(film, list_query),
                 name=film.title or item.prompt or item.model_label,
                 ratio=(ratio := _find_ratio(film)),
                 poster_sizes=_build_poster_sizes(ratio),
@@ -92,7 +96,7 @@ def present_films(
                 if take
                 else "",
                 input_url=_find_input_url(film),
-                owner_text=owners.get(film.owner_id, ""),
+                owner_text=others.get(film.owner_id, ""),
             )
         )
         last_day = day
@@ -143,8 +147,9 @@ def _find_input_url(film: Generation) -> str:
     """Nothing for a kept film, whose own poster is shown."""
     if "inputs" not in getattr(film, "_prefetched_objects_cache", {}):
         return ""
-    pictures = (build_poster_urls(asset).small for asset in film.inputs.all())
-    return next((url for url in pictures if url), "")
+    inputs = sorted(film.inputs.all(), key=lambda asset: (asset.kind != Asset.Kind.IMAGE, asset.pk))
+    urls = (build_poster_urls(asset).small for asset in inputs)
+    return next((url for url in urls if url), "")
 
 
 # --- Filters --------------------------------------------------------------------------------------

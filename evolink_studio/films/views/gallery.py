@@ -74,7 +74,7 @@ def gallery(request: AuthenticatedHttpRequest) -> HttpResponse:
 def _build_items_context(films: FilmList, page: GalleryPage) -> dict[str, object]:
     """At most six queries."""
     now = timezone.now()
-    is_own = films.owner_id == films.user.pk
+    others = {} if films.owner_id == films.user.pk else queries.list_people()
     return {
         "tiles": presenters.present_films(
             page.rows,
@@ -82,7 +82,7 @@ def _build_items_context(films: FilmList, page: GalleryPage) -> dict[str, object
             now=now,
             positions=get_queue_positions_for(films.user, page.rows),
             takes=queries.get_take_numbers(page.rows),
-            owners={} if is_own else queries.list_people(),
+            others={pk: name for pk, name in others.items() if pk != films.user.pk},
             last_day=page.last_day,
         ),
         "next_url": page.next_url,
