@@ -147,14 +147,15 @@ def poll(worker: ManualWorker, entered_files: list[str]) -> None:
 
 
 def render_changes(generation: Generation, token: FeedToken, worker: ManualWorker) -> str:
-    """What a poll of its owner's page brings."""
+    """What a poll of its owner's page brings: its card in the rail."""
     feed = get_feed_state(generation.owner, PROVIDER_KEY)
     rows = list_changes_since(generation.owner, feed, token.version)
     fragments = build_changed_fragments(
         generation.owner,
         rows,
         since=token,
-        selected_id=generation.pk,
+        feed=feed,
+        selected_id=None,
         steady_bar_ids=set(),
         now=worker.clock(),
     )
