@@ -31,11 +31,15 @@ class ProjectOption:
 
 @dataclass(frozen=True)
 class ProjectChoice:
-    """The control beside Generate. Without `options` only a name for a first project is offered."""
+    """The control beside Generate. Without `options` only a name for a first project is offered.
+
+    `is_new`: a new project is begun, so that an error is about its name.
+    """
 
     options: tuple[ProjectOption, ...]
     new_name: str
     error: str
+    is_new: bool
 
     @property
     def is_open(self) -> bool:
@@ -120,6 +124,7 @@ def build_project_choice(user: User, entry: ProjectEntry) -> ProjectChoice:
         else (),
         new_name=entry.new_name,
         error=entry.error,
+        is_new=entry.is_new,
     )
 
 

@@ -202,8 +202,7 @@ def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResp
     render_rejected = partial(_render_rejected, request, evaluated_form, quote)
     if parse_takes(request.POST.get(TAKES_NAME, "")) is None:
         return render_rejected(build_takes_error(), form_key)
-    project_error = find_press_error(form_data.project)
-    if project_error:
+    if project_error := find_press_error(form_data.project):
         form_data.project = replace(form_data.project, error=project_error)
     if evaluated_form.has_errors or quote.is_blocked or project_error:
         field_errors = find_submit_errors(evaluated_form.form_data, evaluated_form.evaluation)
