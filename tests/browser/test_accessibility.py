@@ -25,6 +25,10 @@ PAGE_URLS = (
     "/projects/",
     "/account/downloads/",
     "/cast/",
+    "/films/share/",
+    "/shares/",
+    "/cuts/",
+    "/cuts/new/",
     "/account/preferences/",
     "/account/password/",
 )

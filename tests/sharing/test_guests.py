@@ -14,7 +14,7 @@ from evolink_studio.sharing.models import Comment, Share
 from evolink_studio.sharing.signals import share_answered
 from evolink_studio.sharing.throttling import ANSWERS, UNKNOWN_TOKENS
 from evolink_studio.sharing.tokens import create_form_token, create_token
-from tests.factories import UserFactory
+from tests.factories import AssetFactory, UserFactory
 from tests.sample_films import make_film
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +109,19 @@ def test_the_film_plays_by_ranges_under_a_name_that_says_nothing(owner, film, gu
     assert "film-1.mp4" in response["Content-Disposition"]
     assert "no-store" in response["Cache-Control"]
     assert guest.get(reverse("shared_poster", args=[token, 1])).status_code == 200
+
+
+def test_a_picture_or_a_sound_is_shown_as_what_it_is(owner, guest):
+    picture = make_film(owner, clip=AssetFactory(owner=owner))
+    sound = make_film(
+        owner, clip=AssetFactory(owner=owner, kind="audio", format="mp3", mime="audio/mpeg")
+    )
+    _, token = share(owner, sound, picture)
+    page = guest.get(page_of(token)).content.decode()
+    assert "<audio" in page
+    assert "<img" in page
+    assert "og:image" not in page  # a sound has none
+    assert guest.get(reverse("shared_preview", args=[token])).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["shared_file", "shared_poster"])
