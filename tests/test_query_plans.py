@@ -308,7 +308,15 @@ def test_no_page_of_a_person_walks_through_a_table_that_grows(client, person):
         visited = visit_all(
             client,
             log,
-            [f"/create/{VEO}/", "/films/?of=ended", *FILTERED_URLS, *start_urls],
+            [
+                f"/create/{VEO}/",
+                "/films/?of=ended",
+                "/pictures/?q=boat&kind=image",
+                "/pictures/?origin=edit",
+                "/library/picker?q=boat&kind=image",
+                *FILTERED_URLS,
+                *start_urls,
+            ],
             lambda url: not url.startswith("/admin/"),
         )
     assert {"/films/?of=making", "/films/"} <= set(visited)

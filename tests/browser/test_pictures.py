@@ -6,9 +6,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from evolink_studio.library.models import Asset
+from evolink_studio.prompts.cast.services import create_cast_member
 from tests.browser.conftest import LiveStudio, open_watched_page, sign_in
 from tests.browser.steps import axe_violations, open_model, upload_image
-from tests.factories import AssetFactory
+from tests.factories import NOW, AssetFactory
 from tests.sample_images import make_image
 
 SORA = "sora-2-preview"
@@ -141,9 +142,12 @@ def test_a_picture_of_the_form_is_cropped_to_the_pixels_that_its_model_wants(
     assert (copy.width, copy.height) == (720, 1280)
 
 
-@pytest.mark.parametrize("path", ["/pictures/", "/pictures/{pk}/", "/pictures/{pk}/crop/"])
+@pytest.mark.parametrize(
+    "path", ["/cast/", "/pictures/", "/pictures/{pk}/", "/pictures/{pk}/crop/"]
+)
 def test_on_a_phone_every_target_is_large_enough(browser, studio: LiveStudio, path: str) -> None:
     picture = add_picture(studio, name="a long name of a picture from a telephone.png")
+    create_cast_member(owner=studio.owner, name="anna", asset=picture, now=NOW)
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
     )
