@@ -137,9 +137,20 @@ def person(db) -> User:
         CallbackDelivery.objects.create(
             generation=row, received_at=now, size_bytes=1, rejection="other_task"
         )
+    Batch.objects.bulk_create(
+        Batch(owner=person, kind="table", form_key=uuid.uuid4(), created_at=now)
+        for _ in range(HISTORY_LENGTH)
+    )
     # With the number that every address is opened with.
-    batch = Batch.objects.create(
-        pk=row.pk, owner=person, kind="table", form_key=uuid.uuid4(), created_at=now, max_failures=1
+    batch, _ = Batch.objects.update_or_create(
+        pk=row.pk,
+        defaults={
+            "owner": person,
+            "kind": "table",
+            "form_key": uuid.uuid4(),
+            "created_at": now,
+            "max_failures": 1,
+        },
     )
     Generation.objects.filter(owner=person, created_at=now).update(batch=batch)
     AssetFactory(owner=person)

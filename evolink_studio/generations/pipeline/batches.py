@@ -5,9 +5,9 @@ from functools import cache
 
 import structlog
 from django.db import transaction
-from django.db.models import Count, F, Q
+from django.db.models import Count
 
-from evolink_studio.core.prepared_query import PreparedObjects
+from evolink_studio.core.prepared_query import PreparedQuery
 from evolink_studio.generations.models import Batch, Generation, build_scheduled_filter
 from evolink_studio.generations.states import State
 from evolink_studio.generations.transitions import increment_feed_version, transition
@@ -33,19 +33,24 @@ def stop_failing_batches(*, now: datetime) -> None:
     """Stop the batches with something waiting that failed as often as they may, or were stopped.
 
     For the worker, before it leases what it sends; not inside a transaction, as each batch is
-    stopped in one of its own. One query when there is none.
+    stopped in one of its own. One query when nothing of a batch waits, else three.
     """
-    for batch in _failing_query().fetch({}):
-        count = stop_batch(batch, now=now)
-        log.info("batch stopped", batch=batch.pk, cancelled=count)
+    batch_ids = [batch_id for (batch_id,) in _waiting_query().fetch({})]
+    if not batch_ids:
+        return
+    failed_rows = Generation.objects.filter(batch__in=batch_ids, state=State.FAILED)
+    failed_counts = dict(failed_rows.order_by().values_list("batch_id").annotate(count=Count("pk")))
+    for batch in Batch.objects.filter(pk__in=batch_ids):
+        has_failed = batch.max_failures and failed_counts.get(batch.pk, 0) >= batch.max_failures
+        if has_failed or batch.stopped_at:
+            count = stop_batch(batch, now=now)
+            log.info("batch stopped", batch=batch.pk, cancelled=count)
 
 
 @cache
-def _failing_query() -> PreparedObjects[Batch]:
+def _waiting_query() -> PreparedQuery:
+    """The batches of which something waits."""
     waiting_rows = Generation.objects.filter(
         build_scheduled_filter(State.QUEUED), batch__isnull=False
     )
-    batches = Batch.objects.filter(pk__in=waiting_rows.order_by().values("batch_id"))
-    failed_count = Count("generations", filter=Q(generations__state=State.FAILED))
-    is_failing = Q(failed_count__gte=F("max_failures")) | Q(stopped_at__isnull=False)
-    return PreparedObjects(batches.annotate(failed_count=failed_count).filter(is_failing))
+    return PreparedQuery(waiting_rows.order_by().values_list("batch_id").distinct())
