@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from evolink_studio.accounts.models import User
+from evolink_studio.films.filters import parse_filters
+from evolink_studio.films.queries import find_neighbours
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.states import State
 
 MAX_LIST_QUERY_LENGTH = 2000
 
@@ -23,24 +24,23 @@ class Neighbours:
 
 
 def load_neighbours(user: User, generation: Generation, list_query: str) -> Neighbours:
-    """`list_query` is the query string of the films page that the person came from. Two queries."""
-    list_query = list_query[:MAX_LIST_QUERY_LENGTH]
-    rows = Generation.objects.filter(owner_id=user.pk, state=State.COMPLETED, trashed_at=None)
-    moment, pk = generation.created_at, generation.pk
-    newer = rows.filter(created_at__gte=moment).exclude(created_at=moment, id__lte=pk)
-    older = rows.filter(created_at__lte=moment).exclude(created_at=moment, id__gte=pk)
+    """`list_query` is the query string of the films page that the person came from. Six queries.
+
+    Of a list of other people's films only the person's own ones have a page.
+    """
+    query = QueryDict(list_query[:MAX_LIST_QUERY_LENGTH])
+    filters = parse_filters(query).without("person")
+    newer_id, older_id = find_neighbours(user, filters, generation)
+    place = {"through": generation.created_at.isoformat(), "id": str(generation.pk)}
     return Neighbours(
-        newer_url=_build_film_url(newer.order_by("created_at", "id"), list_query),
-        older_url=_build_film_url(older.order_by("-created_at", "-id"), list_query),
-        list_url=f"{reverse('films')}{'?' if list_query else ''}{list_query}",
+        newer_url=_build_film_url(newer_id, filters.build_query()),
+        older_url=_build_film_url(older_id, filters.build_query()),
+        list_url=f"{filters.build_url(place)}#film-{generation.pk}",
     )
 
 
-def _build_film_url(rows: QuerySet[Generation], list_query: str) -> str:
-    pk = rows.values_list("pk", flat=True).first()
+def _build_film_url(pk: int | None, list_query: str) -> str:
     if pk is None:
         return ""
-    query = QueryDict(mutable=True)
-    if list_query:
-        query["in"] = list_query
-    return f"{reverse('film', args=[pk])}{'?' if query else ''}{query.urlencode()}"
+    url = reverse("film", args=[pk])
+    return f"{url}?{urlencode({'in': list_query})}" if list_query else url

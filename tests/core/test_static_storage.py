@@ -106,3 +106,10 @@ def test_a_minified_script_has_the_tokens_of_its_source(path):
 
 def test_a_blank_that_is_lost_in_a_text_would_be_seen():
     assert list_tokens(b"say(`${a ? ` / ${a}` : 1}`)") != list_tokens(b"say(`${a ? `/${a}` : 1}`)")
+
+
+@pytest.mark.parametrize("name", ["is", "not", "where", "has"])
+def test_a_pseudo_class_of_what_is_inside_stays_one(tmp_path, name):
+    path = tmp_path / "page.css"
+    path.write_text(f"@layer x {{ .a {{ b: c; }} .a :{name}(i, b) {{ b: c; }} }}")
+    assert f".a *:{name}(i,b)" in minify_source(path).decode()

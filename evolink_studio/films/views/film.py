@@ -22,6 +22,7 @@ from evolink_studio.films.presenters.film_settings import (
     load_settings,
     present_settings,
 )
+from evolink_studio.films.presenters.order import present_order
 from evolink_studio.films.request_code import build_request_code
 from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.generations.presenters.cards import present_card, present_video
@@ -48,6 +49,7 @@ def film(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     context = {
         "card": present_card(generation, now=now, positions=positions),
         "screen": film_page.present_screen(shown) if shown else None,
+        "order": present_order(request.user, generation),
         "times": film_page.present_times(generation, shown.asset.created_at if shown else None),
         "neighbours": load_neighbours(request.user, generation, request.GET.get("in", "")),
         "frame_slots": present_frame_slots(choose_first_frame_slot(request.user, generation)),
