@@ -331,7 +331,11 @@ const FIELDS = "textarea, select, input:not([type=range], [type=checkbox], [type
 /** What a focused control does with a key itself. */
 const PRESSED_BY_SPACE = "button, summary, a, input, audio";
 
-document.addEventListener("keydown", (event) => {
+// Captured: the page's own keys go before those of all pages.
+document.addEventListener("keydown", onKey, true);
+
+/** @param {KeyboardEvent} event */
+function onKey(event) {
   const { target, key } = event;
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
   if (!(target instanceof Element) || target.closest(`${FIELDS}, dialog, audio`)) return;
@@ -345,7 +349,7 @@ document.addEventListener("keydown", (event) => {
   if (event.repeat && !["previous-frame", "next-frame", "back", "on"].includes(COMMAND_BY_KEY[name] ?? "")) return;
   if (command) command();
   else if (pressed instanceof HTMLElement) pressed.click();
-});
+}
 
 /* --- Back to the list ------------------------------------------------------------------------------- */
 
