@@ -8,6 +8,7 @@ of the clock.
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -15,9 +16,9 @@ from django.http import QueryDict
 
 from evolink_studio.accounts.models import User
 from evolink_studio.films import queries
-from evolink_studio.films.film_list import FilmList
+from evolink_studio.films.film_list import Cursor, FilmList
 from evolink_studio.films.filters import parse_filters
-from evolink_studio.films.presenters import present_tabs
+from evolink_studio.films.presenters.gallery import present_tabs
 from evolink_studio.films.views.gallery import MAX_DEPTH, PAGE_SIZE
 from evolink_studio.generations.models import Generation
 
@@ -48,7 +49,7 @@ def measure_costs() -> dict[str, float]:
     """Milliseconds in the database by name; names begin with page, search or counts."""
     person = User.objects.get(username="person0")
     figures = {
-        f"{kind}, {name}": _measure(lambda query=query: _read_page(person, query))
+        f"{kind}, {name}": _measure(partial(_read_page, person, query))
         for kind, lists in (("page", PAGE_QUERIES), ("search", SEARCH_QUERIES))
         for name, query in lists.items()
     }
@@ -65,18 +66,18 @@ def measure_costs() -> dict[str, float]:
     return figures
 
 
-def _read_page(person: User, query: str, cursor: queries.Cursor | None = None) -> None:
+def _read_page(person: User, query: str, cursor: Cursor | None = None) -> None:
     films = FilmList(person, parse_filters(QueryDict(query)))
     queries.load_page(films, cursor=cursor, limit=PAGE_SIZE + 1)
 
 
-def _jump(person: User, place: queries.Cursor) -> None:
+def _jump(person: User, place: Cursor) -> None:
     films = FilmList(person, parse_filters(QueryDict("")))
     cursor = queries.find_day_cursor(films, place[0].date())
     queries.load_page(films, cursor=cursor, limit=PAGE_SIZE + 1)
 
 
-def _read_back(person: User, place: queries.Cursor) -> None:
+def _read_back(person: User, place: Cursor) -> None:
     films = FilmList(person, parse_filters(QueryDict("")))
     queries.load_page_through(films, cursor=place, limit=MAX_DEPTH + 1)
 
@@ -88,10 +89,10 @@ def _count(person: User, query: str) -> None:
         films.count_options(name)
 
 
-def _find_places(person: User) -> tuple[queries.Cursor, queries.Cursor]:
+def _find_places(person: User) -> tuple[Cursor, Cursor]:
     """A film in the middle and one near the end, by their moments."""
-    rows = Generation.objects.filter(owner=person, state="completed")
-    rows = rows.order_by("created_at", "pk").values_list("created_at", "pk")
+    films = Generation.objects.filter(owner=person, state="completed")
+    rows = films.order_by("created_at", "pk").values_list("created_at", "pk")
     oldest, newest = rows[2 * PAGE_SIZE], rows.reverse()[0]
     moment = oldest[0] + (newest[0] - oldest[0]) / 2
     middle = rows.filter(created_at__gte=moment)[0]
