@@ -175,9 +175,11 @@ document.addEventListener("click", ({ target }) => {
 
 const { callbacks } = /** @type {any} */ (window).Idiomorph.defaults;
 const mayUpdateAttribute = callbacks.beforeAttributeUpdated;
-/** No answer knows which result is shown. @param {string} name @param {Element} element @param {string} action */
+/** No answer knows which result is shown, and whether it repeats. @param {string} name @param {Element} element @param {string} action */
 callbacks.beforeAttributeUpdated = (name, element, action) =>
-  mayUpdateAttribute(name, element, action) && !(["data-off", "aria-pressed"].includes(name) && element.matches("[data-result], [data-show-result]"));
+  mayUpdateAttribute(name, element, action) &&
+  !(["data-off", "aria-pressed"].includes(name) && element.matches("[data-result], [data-show-result]")) &&
+  !(["loop", "muted"].includes(name) && element instanceof HTMLMediaElement);
 
 document.addEventListener("click", ({ target }) => {
   const tile = target instanceof Element && target.closest("[data-show-result]");
