@@ -125,6 +125,25 @@ ADMIN_EXEMPTIONS = (
 )
 
 
+# PostgreSQL plans by what there is: of these tables the test has a page of rows, which it reads.
+FEW_ROWS_EXEMPTIONS = (
+    *(
+        Exemption("a page of rows is read whole", sql=f'"{table}"', is_certain=False)
+        for table in (
+            "films_collection",
+            "films_collection_generations",
+            "films_cut",
+            "films_filmchange",
+            "films_tag",
+            "generations_generation_inputs",
+            "projects_project",
+            "prompts_castmember",
+        )
+        if connection.vendor == "postgresql"
+    ),
+)
+
+
 @pytest.fixture
 def person(db) -> User:
     """Somebody with a long history, and something in every state; the owner of the studio."""
@@ -331,7 +350,7 @@ def test_no_page_of_a_person_walks_through_a_table_that_grows(client, person):
             lambda url: not url.startswith("/admin/"),
         )
     assert {"/films/?of=making", "/films/"} <= set(visited)
-    assert_no_walks(log)
+    assert_no_walks(log, FEW_ROWS_EXEMPTIONS)
 
 
 def test_no_press_and_no_poll_walks_through_a_table_that_grows(client, person):
@@ -367,7 +386,7 @@ def test_no_press_and_no_poll_walks_through_a_table_that_grows(client, person):
         client.post(callback, {"id": "task-other"}, content_type="application/json")
         client.get("/live/?since=0.0.0", headers={"HX-Request": "true"})
         client.post("/files/delete/", {"files": [asset.pk]})
-    assert_no_walks(log)
+    assert_no_walks(log, FEW_ROWS_EXEMPTIONS)
 
 
 def test_no_admin_page_walks_through_a_table_that_grows(client):
@@ -428,4 +447,4 @@ def test_no_step_of_the_worker_walks_through_a_table_that_grows(person, fake_pro
         delete_expired(now=now)
         empty_trash(now=now + timedelta(days=31))
     assert any("lease_next" in source for _, source, _ in log.statements)
-    assert_no_walks(log)
+    assert_no_walks(log, FEW_ROWS_EXEMPTIONS)
