@@ -24,7 +24,7 @@ from django.utils import timezone
 from evolink_studio.accounts.models import User
 from evolink_studio.accounts.services import delete_expired
 from evolink_studio.core.changelist import PageLinks
-from evolink_studio.films.models import Collection, Cut, FilmChange
+from evolink_studio.films.models import Collection, Cut, FilmChange, SavedView
 from evolink_studio.films.services import (
     add_tag,
     add_to_collection,
@@ -45,7 +45,7 @@ from evolink_studio.sharing import services as sharing
 from evolink_studio.sharing.models import Comment, Share
 from evolink_studio.worker.periodic import DONE_CACHE_KEY
 from evolink_studio.worker.worker import Worker
-from tests.factories import VEO, AssetFactory, GenerationFactory, UserFactory
+from tests.factories import NOW, VEO, AssetFactory, GenerationFactory, UserFactory
 from tests.history import analyze, fill_history
 from tests.manual_worker import ManualWorker
 from tests.query_plans import StatementLog, Walk, list_growing_tables
@@ -367,6 +367,7 @@ def test_no_press_and_no_poll_walks_through_a_table_that_grows(client, person):
         "collection": str(Collection.objects.get(owner=person).pk),
         "project": str(Project.objects.get(owner=person).pk),
         **find_own_rows(person),
+        "view": str(SavedView.objects.create(owner=person, name="All", created_at=NOW).pk),
     }
     with StatementLog() as log:
         for films in ({"id": arguments["generation"]}, {"all": "1", "query": "project=1&q=cat"}):

@@ -127,10 +127,10 @@ def test_a_keyboard_selects_tags_and_leaves(ada_page, idle_studio):
 def test_while_one_selects_a_film_is_a_large_box_and_else_a_link(ada_page, idle_studio):
     make_films(idle_studio, 2)
     open_films(ada_page, idle_studio)
-    ada_page.locator("article[data-generation] a").first.click()
+    ada_page.locator("[data-generation] h3 a").first.click()
     expect(ada_page.locator("[data-select-count]")).to_have_text("1 film selected")
     ada_page.locator("[data-select-end]").click()
-    ada_page.locator("article[data-generation] a").first.click()
+    ada_page.locator("[data-generation] h3 a").first.click()
     expect(ada_page).not_to_have_url(idle_studio.build_url("/films/"))
 
 

@@ -95,7 +95,10 @@ def _build_page_context(films: FilmList, page: GalleryPage) -> dict[str, object]
     filters, now = films.filters, timezone.now()
     names = presenters.load_filter_names(films)
     is_narrowed = bool(filters.active_names)
+    can_select = bool(page.rows) and films.owner_id == films.user.pk
     return {
+        **(_build_select_context(films, page) if can_select else {}),
+        "can_select": can_select,
         "newer_url": page.newer_url,
         "filters": filters,
         "tab": TABS[filters.tab],
@@ -110,17 +113,19 @@ def _build_page_context(films: FilmList, page: GalleryPage) -> dict[str, object]
         "blame": [] if page.rows or not is_narrowed else presenters.present_blame(films, names),
         "count_text": _count_films(films),
         "saved_views": queries.list_saved_views(films.user),
-        **build_select_context(
-            films.user, match_query=filters.build_query(), match_text=_count_matches(films, page)
-        ),
         "usage_badge": build_usage_badge(films.user, get_current_provider_account(), now),
         "now": now,
     }
 
 
-def _count_matches(films: FilmList, page: GalleryPage) -> str:
-    """How many the filters leave; "" where this page shows them all."""
-    return presenters.format_count(films.count()) if page.next_url or page.newer_url else ""
+def _build_select_context(films: FilmList, page: GalleryPage) -> dict[str, object]:
+    """All that match are offered where they are not all here. Three queries."""
+    is_part = bool(page.next_url or page.newer_url)
+    return build_select_context(
+        films.user,
+        match_query=films.filters.build_query(),
+        match_text=presenters.format_count(films.count()) if is_part else "",
+    )
 
 
 def _count_films(films: FilmList) -> str:
