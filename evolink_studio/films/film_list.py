@@ -101,7 +101,7 @@ class FilmCount:
 class FilmList:
     """The films that filters leave to a person, newest first; none in the trash.
 
-    `facet_keys` may come from another list of the same person.
+    What was read for another list, `like`, is not read again where it is the same.
     """
 
     def __init__(self, user: User, filters: FilmFilters, like: "FilmList | None" = None) -> None:
