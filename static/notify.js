@@ -4,7 +4,7 @@
 const messages = /** @type {HTMLTemplateElement} */ (document.getElementById("messages")).dataset;
 const icon = /** @type {HTMLLinkElement} */ (document.querySelector("link[rel=icon]"));
 const plainTitle = document.title;
-const plainIcon = icon.href;
+const plainIcon = icon.getAttribute("href") ?? "";
 const LIVE_STATES = ["queued", "sending", "unknown", "running", "saving"];
 const TOLD_STATES = ["completed", "failed"];
 const TONES = /** @type {const} */ ({ completed: [660, 880], failed: [440, 330] }); // hertz
@@ -46,7 +46,7 @@ function updateTitle(cards) {
 function showUnseen(count) {
   unseenCount = count;
   const href = count ? (messages.newsIcon ?? plainIcon) : plainIcon;
-  if (icon.href !== href) icon.href = href;
+  if (icon.getAttribute("href") !== href) icon.setAttribute("href", href);
 }
 
 /** @param {"completed" | "failed"} state */

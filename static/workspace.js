@@ -14,6 +14,7 @@ const getRequestElement = (event) => /** @type {CustomEvent} */ (event).detail.r
 
 // The server says when to ask again. Only a poll that failed is repeated after so many seconds.
 const RETRY_SECONDS = 4;
+const HIDDEN_GAP_MS = 30_000; // between two questions of a page that nobody sees
 const MIN_GAP_MS = 1000; // a page that comes to the front hears of it in several ways
 const otherTabs = new BroadcastChannel("studio-submitted");
 
@@ -27,10 +28,22 @@ let isOfflineShown = false;
 
 const getPoller = () => document.getElementById("poller");
 
-/** Asks at once what changed, also while nothing runs. A hidden page asks when it is seen again. */
+/** Asks at once what changed, also while nothing runs. A hidden page asks seldom, and when it is seen again. */
 function pollOnce() {
+  if (document.hidden) pollHidden();
+  else askPoller();
+}
+
+/** While something runs: for the page's title, and to tell what ended. */
+function pollHidden() {
+  if (!getPoller()?.hasAttribute("hx-get")) return;
+  clearTimeout(pollTimer);
+  pollTimer = setTimeout(askPoller, Math.max(0, HIDDEN_GAP_MS - (performance.now() - askedAt)));
+}
+
+function askPoller() {
   const poller = getPoller();
-  if (!poller || document.hidden) return;
+  if (!poller) return;
   askedAt = performance.now();
   if (poller.hasAttribute("hx-get")) htmx.trigger(poller, "poll");
   else htmx.ajax("GET", poller.dataset.url, { source: poller, target: poller, swap: "outerHTML" });

@@ -11,6 +11,8 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         from evolink_studio.generations.signals import generation_ended
-        from evolink_studio.notifications.services import record_end
+        from evolink_studio.notifications.services import record_answer, record_end
+        from evolink_studio.sharing.signals import share_answered
 
         generation_ended.connect(record_end, dispatch_uid="notifications")
+        share_answered.connect(record_answer, dispatch_uid="notifications")

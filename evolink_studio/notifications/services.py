@@ -14,6 +14,7 @@ from django.db.models import Max
 from evolink_studio.accounts.models import User
 from evolink_studio.generations.states import State
 from evolink_studio.notifications.models import Notification, NotificationSettings
+from evolink_studio.sharing.models import Comment, Share
 
 Channel = Notification.Channel
 Kind = Notification.Kind
@@ -70,6 +71,13 @@ def record_end(
 ) -> None:
     """Note what is to be told of a generation that ended. One query for who wants nothing."""
     record_event(owner_id=owner_id, kind=_KIND_BY_STATE[state], subject_id=generation_id, now=now)
+
+
+def record_answer(*, share: Share, comment: Comment, **_signal: object) -> None:
+    """Note that a guest answered. One query for who wants nothing."""
+    record_event(
+        owner_id=share.owner_id, kind=Kind.ANSWERED, subject_id=share.pk, now=comment.created_at
+    )
 
 
 def record_event(*, owner_id: int, kind: Kind, subject_id: int, now: datetime) -> None:

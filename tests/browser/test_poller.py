@@ -81,15 +81,28 @@ def test_it_stops_when_nothing_runs_and_goes_on_when_something_does(
         pass_time(ada_page, 17)
 
 
-def test_a_hidden_page_waits_until_it_is_seen(ada_page, idle_studio, generation, polls):
+def test_a_hidden_page_asks_seldom_and_at_once_when_it_is_seen(
+    ada_page, idle_studio, generation, polls
+):
     open_model(ada_page, idle_studio, GROK)
     set_hidden(ada_page, True)
-    pass_time(ada_page, 3600)
-    assert len(polls) == 0
+    for _ in range(2):
+        before = len(polls)
+        with ada_page.expect_response("**/live/**"):
+            pass_time(ada_page, 31)
+        assert len(polls) == before + 1
+    before = len(polls)
     transition(generation, State.SAVING, now=timezone.now())
     set_hidden(ada_page, False)
     expect(ada_page.locator("[data-status=saving]")).to_have_count(1)
-    assert len(polls) == 1
+    assert len(polls) == before + 1
+
+
+def test_a_hidden_page_on_which_nothing_runs_asks_nothing(ada_page, idle_studio, polls):
+    open_model(ada_page, idle_studio, GROK)
+    set_hidden(ada_page, True)
+    pass_time(ada_page, 3600)
+    assert polls == []
 
 
 @pytest.mark.parametrize(

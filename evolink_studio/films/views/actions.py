@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -21,13 +21,15 @@ from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.accounts.models import User
 from evolink_studio.core.database import parse_id
 from evolink_studio.films import order_queries, services, trash, undo
-from evolink_studio.films.exceptions import FilmError, ProjectNotUsable
+from evolink_studio.films.cuts import MAX_PARTS
+from evolink_studio.films.exceptions import FilmError, ProjectNotUsable, TooManyFilms
 from evolink_studio.films.models import Collection as FilmCollection
 from evolink_studio.films.models import FilmChange
 from evolink_studio.films.presenters.changes import ChangeNotice, present_change, present_undo
 from evolink_studio.films.presenters.order import ORDER_PANEL_ID, present_order
-from evolink_studio.films.selection import find_selected
+from evolink_studio.films.selection import find_selected, parse_ids
 from evolink_studio.films.services import ChangeResult
+from evolink_studio.films.views.compare import MAX_COMPARED
 from evolink_studio.films.views.downloads import answer_zip
 from evolink_studio.projects.models import Project
 
@@ -107,10 +109,33 @@ ACTIONS: Mapping[str, Action] = {
 }
 
 
+# Pages that go on with the chosen films: URL name, how their address names films, how many at most.
+PAGES: Mapping[str, tuple[str, str, int]] = {
+    "compare": ("compare", "ids", MAX_COMPARED),
+    "cut": ("new_cut", "ids", MAX_PARTS),
+    "share": ("share_films", "id", 20),
+}
+
+
+def _build_page_url(name: str, film_ids: Sequence[int], data: QueryDict) -> str:
+    """The address of a page that goes on with these films, in the order they were chosen in.
+
+    Raises TooManyFilms.
+    """
+    url_name, parameter, limit = PAGES[name]
+    if len(film_ids) > limit:
+        raise TooManyFilms(limit=limit)
+    places = {pk: place for place, pk in enumerate(parse_ids(data.getlist("id")))}
+    ids = sorted(film_ids, key=lambda pk: places.get(pk, len(places)))
+    values = [",".join(map(str, ids))] if parameter == "ids" else list(map(str, ids))
+    return f"{reverse(url_name)}?{urlencode({parameter: values}, doseq=True)}"
+
+
 @login_required
 @require_POST
 def film_action(request: AuthenticatedHttpRequest) -> HttpResponseBase:
-    """Do `action` with the films that `id` names, or `all` and `query`; "zip" sends their files.
+    """Do `action` with the films that `id` names, or `all` and `query`; "zip" sends their files,
+    and one of PAGES leads on to that page with them.
 
     htmx gets one line about it, with a button that takes it back, and the page an event
     `films-changed`; from the panel of one film it gets that panel. Others are led back to `next`.
@@ -121,6 +146,8 @@ def film_action(request: AuthenticatedHttpRequest) -> HttpResponseBase:
         film_ids = find_selected(request.user, request.POST)
         if name == "zip":
             return answer_zip(request, film_ids)
+        if name in PAGES:
+            return redirect(_build_page_url(name, film_ids, request.POST))
         if name not in ACTIONS:
             raise SuspiciousOperation("no such action")
         result = ACTIONS[name](request.user, film_ids, request.POST, timezone.now())

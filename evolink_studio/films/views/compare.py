@@ -17,7 +17,7 @@ from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.generations.queries import HIDDEN_COLUMNS, load_results
 from evolink_studio.library.models import Asset
 
-MAX_FILMS = 4
+MAX_COMPARED = 4
 MAX_IDS_LENGTH = 400
 
 
@@ -28,7 +28,7 @@ def compare(request: AuthenticatedHttpRequest) -> HttpResponse:
     so: too many, no film, somebody else's."""
     texts = request.GET.get("ids", "")[:MAX_IDS_LENGTH].split(",")
     ids = list(dict.fromkeys(pk for text in texts if (pk := parse_id(text.strip())) is not None))
-    films = _load_films(request.user, ids[:MAX_FILMS])
+    films = _load_films(request.user, ids[:MAX_COMPARED])
     comparison = present_comparison(films) if len(films) > 1 else None
     context = {
         "comparison": comparison,
@@ -53,7 +53,7 @@ def _load_films(user: User, ids: Sequence[int]) -> list[tuple[Generation, Genera
 
 
 def _describe_left_out(asked_count: int, film_count: int) -> str:
-    if asked_count > MAX_FILMS:
+    if asked_count > MAX_COMPARED:
         return _("At most four films can be compared at once; these are the first.")
     if film_count < asked_count:
         return _("What has no film, or is not yours, is left out.")
