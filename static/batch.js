@@ -23,7 +23,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 
 /* --- No answer undoes what was changed since its request ------------------------------------------- */
 
-/** @typedef {HTMLInputElement | HTMLTextAreaElement} TableField */
+/** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} TableField */
 /** What each request sent, by the id of its field. @type {WeakMap<XMLHttpRequest, Map<string, string>>} */
 const sentFields = new WeakMap();
 /** What was changed since the request that is answered now. @type {[string, string][]} */
@@ -33,7 +33,7 @@ let changedFields = [];
 const isTick = (field) => field.type === "checkbox";
 const readFields = () =>
   new Map(
-    /** @type {TableField[]} */ ([...document.querySelectorAll("#batch-table :is(input, textarea)[id]")]).map((field) => [
+    /** @type {TableField[]} */ ([...document.querySelectorAll("#batch-table :is(input, select, textarea)[id]")]).map((field) => [
       field.id,
       isTick(field) ? String(/** @type {HTMLInputElement} */ (field).checked) : field.value,
     ]),
@@ -58,6 +58,14 @@ document.addEventListener("submit", ({ target }) => {
   const written = /** @type {HTMLTextAreaElement | null} */ (document.getElementById("batch-prompts"));
   const carried = /** @type {HTMLInputElement | null} */ (document.querySelector("#batch-table [name=prompts]"));
   if (target instanceof HTMLFormElement && target.id === "batch-table" && written && carried) carried.value = written.value;
+});
+
+// The table is made afresh, but not what was entered beside its button.
+document.addEventListener("formdata", (event) => {
+  const table = /** @type {HTMLFormElement | null} */ (document.getElementById("batch-table"));
+  if (!table || !(event.target instanceof HTMLFormElement) || event.target.id !== "batch-form") return;
+  const entered = new FormData(table);
+  for (const name of ["title", "max_failures", "_project", "_new_project"]) if (entered.has(name)) event.formData.set(name, entered.get(name) ?? "");
 });
 
 // The second click of a double click is no second order.

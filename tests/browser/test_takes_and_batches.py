@@ -101,6 +101,13 @@ def test_a_table_is_checked_changed_and_sent(browser, studio, width, scheme):
         button = page.locator("#send-button")
         expect(button).to_contain_text("Send 3 films")
 
+        # A table made afresh keeps what was entered beside its button.
+        page.get_by_text("Project…").click()
+        page.get_by_role("textbox", name="Name of the new project").fill("Spring")
+        page.locator("#batch-prompts").fill("[quick] A cat\n[quick] A dog\n[quick] A crow")
+        page.get_by_role("button", name="Make the table again").click()
+        expect(page.get_by_role("textbox", name="Prompt of row 6")).to_have_value("[quick] A crow")
+
         # Typed on while the answer to the change before is under way: nothing of it is lost.
         page.get_by_role("checkbox", name="Send row 3").uncheck()
         page.get_by_role("textbox", name="Prompt of row 1").fill("[quick] A whale")
@@ -124,5 +131,6 @@ def test_a_table_is_checked_changed_and_sent(browser, studio, width, scheme):
         batch = Batch.objects.get()
         assert (batch.title, batch.max_failures) == ("Animals", 2)
         prompts = batch.generations.order_by("pk").values_list("prompt", flat=True)
-        assert list(prompts) == ["[quick] A whale", "[quick] A fish"]
+        assert list(prompts) == ["[quick] A whale", "[quick] A crow"]
+        assert {film.project.name for film in batch.generations.all()} == {"Spring"}
     context.close()

@@ -36,11 +36,24 @@ from evolink_studio.credits.pricing import DURATION_FIELD, Estimate, estimate_pr
 from evolink_studio.credits.queries import get_current_rate_cards
 from evolink_studio.generations import queries
 from evolink_studio.generations.forms.batch_sources import MAX_BATCH_ROWS, SourceRow
-from evolink_studio.generations.forms.controls import translate, translate_label
-from evolink_studio.generations.params import build_media_file, get_assets_by_ref
+from evolink_studio.generations.forms.cast import (
+    build_sent_values,
+    find_cast_lines,
+    find_cast_notices,
+    put_members_in,
+)
+from evolink_studio.generations.forms.controls import (
+    translate,
+    translate_distinct,
+    translate_label,
+)
+from evolink_studio.generations.params import FormData, build_media_file, get_assets_by_ref
 from evolink_studio.generations.presenters.quotes import find_service_problem
 from evolink_studio.library.models import Asset
 from evolink_studio.library.poster_urls import build_poster_urls
+from evolink_studio.prompts.cast.queries import find_cast_members
+from evolink_studio.prompts.cast.tags import find_names
+from evolink_studio.prompts.models import CastMember
 
 RATIO_FIELD = "aspect_ratio"
 MAX_PICTURES = 40
@@ -221,7 +234,8 @@ def _read_settings(value: object) -> dict[str, str]:
 class BatchRow:
     """A row, checked and priced. `problems` say why it cannot be sent; then `request` may be None.
 
-    `credits_needed` is what it would reserve; None with a problem.
+    `picture` is the row's own, `assets` are all that are sent with it. `cast_lines` say what the
+    names in the prompt stand for. `credits_needed` is what it would reserve; None with a problem.
     """
 
     number: int
@@ -230,6 +244,8 @@ class BatchRow:
     settings: Mapping[str, str]
     settings_text: str
     picture: Asset | None
+    assets: Sequence[Asset]
+    cast_lines: Sequence[str]
     is_ticked: bool
     problems: Sequence[str]
     request: VideoRequest | None
@@ -398,11 +414,14 @@ def build_table(
     form_key: uuid.UUID,
     now: datetime,
 ) -> BatchTable:
-    """Check and price the rows. Up to six queries, however many rows."""
+    """Check and price the rows. Up to seven queries, however many rows."""
     rate_cards = get_current_rate_cards(now=now)
     assets = get_assets_by_ref((row.picture for row in inputs), user.pk)
+    members = find_cast_members(
+        user.pk, {name for row in inputs for name in find_names(row.prompt)}
+    )
     statuses = get_allowance_statuses(user, now)
-    checker = _RowChecker(rate_cards, assets, statuses)
+    checker = _RowChecker(rate_cards, assets, members, statuses)
     active_spec = next(spec for spec in SPECS.values() if spec.lifecycle is Lifecycle.ACTIVE)
     return BatchTable(
         rows=[checker.check_row(number, row) for number, row in enumerate(inputs)],
@@ -421,13 +440,15 @@ class _RowChecker:
 
     rate_cards: Mapping[str, RateCard]
     assets: Mapping[str, Asset]
+    members: Mapping[str, CastMember]
     statuses: Sequence[AllowanceStatus]
 
     def check_row(self, number: int, row: RowInput) -> BatchRow:
         spec = SPECS[row.model_id]
         picture = self.assets.get(row.picture)
-        values, problems = _collect_values(spec, row, picture)
-        evaluation = spec.evaluate(values)
+        form_data, problems = _fill_form(spec, row, picture)
+        put_members_in(spec, form_data, self.members)
+        evaluation = spec.evaluate(build_sent_values(spec, form_data))
         problems += [
             f"{translate_label(spec.get_field(error.field).label)}: {translate(error.message)}"
             for error in evaluation.errors
@@ -451,6 +472,10 @@ class _RowChecker:
             settings=row.settings,
             settings_text=_describe_settings(spec, {**evaluation.values, **row.settings}),
             picture=picture,
+            assets=list(form_data.assets.values()),
+            cast_lines=translate_distinct(
+                [*find_cast_lines(spec, form_data), *find_cast_notices(spec, form_data)]
+            ),
             is_ticked=row.is_ticked,
             problems=list(dict.fromkeys(problems)),
             request=evaluation.request,
@@ -459,11 +484,10 @@ class _RowChecker:
         )
 
 
-def _collect_values(
-    spec: ModelSpec, row: RowInput, picture: Asset | None
-) -> tuple[dict[str, object], list[str]]:
-    """What the spec is to check, and why the rest of the row cannot be sent."""
+def _fill_form(spec: ModelSpec, row: RowInput, picture: Asset | None) -> tuple[FormData, list[str]]:
+    """The row as a form of its model, and why the rest of the row cannot be sent."""
     values: dict[str, object] = {}
+    assets: dict[str, Asset] = {}
     problems = []
     if spec.lifecycle is Lifecycle.RETIRED:
         problems.append(_("This model is retired. Choose another one."))
@@ -481,9 +505,10 @@ def _collect_values(
     elif picture is not None and frame_field is not None:
         media = build_media_file(picture)
         values[frame_field.name] = [media] if frame_field.is_multiple else media
+        assets[picture.ref] = picture
     prompt_fields = [field.name for field in spec.fields if field.control is Control.PROMPT]
     values |= dict.fromkeys(prompt_fields, row.prompt)
-    return values, problems
+    return FormData(values, assets), problems
 
 
 def _describe_missing_setting(spec: ModelSpec, name: str) -> str:

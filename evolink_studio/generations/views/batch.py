@@ -38,8 +38,16 @@ from evolink_studio.generations.forms.batch_sources import (
 )
 from evolink_studio.generations.forms.controls import translate
 from evolink_studio.generations.forms.parsing import FILE_NOT_IN_LIBRARY
+from evolink_studio.generations.forms.project_choice import (
+    NEW_NAME_NAME,
+    PROJECT_NAME,
+    build_project_choice,
+    find_press_error,
+    parse_project,
+    resolve_project,
+)
 from evolink_studio.generations.models import Batch
-from evolink_studio.generations.params import get_assets_by_ref, serialize_params
+from evolink_studio.generations.params import ProjectEntry, get_assets_by_ref, serialize_params
 from evolink_studio.generations.presenters.batch import present_batch
 from evolink_studio.library import services as library
 from evolink_studio.library.exceptions import FileRejected
@@ -55,6 +63,7 @@ class BatchPage:
     """What the page shows: what was entered, the table made of it, what is wrong by field."""
 
     composition: BatchComposition = field(default_factory=BatchComposition)
+    project: ProjectEntry = field(default_factory=lambda: ProjectEntry(is_remembered=True))
     table: BatchTable | None = None
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -66,7 +75,7 @@ def batch(request: AuthenticatedHttpRequest) -> HttpResponse:
     now = timezone.now()
     if request.method != "POST":
         return _render_page(request, BatchPage())
-    page = BatchPage(parse_composition(request.POST))
+    page = BatchPage(parse_composition(request.POST), _parse_project(request))
     if "rows" not in request.POST:
         return _render_page(request, _build_table(request, page, now))
     page.table = _parse_table(request, now)
@@ -98,6 +107,13 @@ def stop_batch(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     batch = queries.get_batch_or_404(request.user, pk)
     services.stop_batch(batch=batch, now=timezone.now())
     return redirect("batch_progress", pk)
+
+
+def _parse_project(request: AuthenticatedHttpRequest) -> ProjectEntry:
+    """The project that the table names; that of the last press before there is a table."""
+    if request.POST.keys().isdisjoint({PROJECT_NAME, NEW_NAME_NAME}):
+        return ProjectEntry(is_remembered=True)
+    return parse_project(request.user, request.POST)
 
 
 def _build_table(request: AuthenticatedHttpRequest, page: BatchPage, now: datetime) -> BatchPage:
@@ -185,9 +201,9 @@ def _send(request: AuthenticatedHttpRequest, page: BatchPage, now: datetime) -> 
     max_failures = _check_max_failures(page)
     # What was stored by this very press before is shown, whatever is left by now.
     is_stored = bool(table.chosen_rows) and queries.has_batch(request.user, table.form_key)
-    if not is_stored and (text := _find_refusal(request, table)):
-        page.errors["table_form"] = text
-    if page.errors:
+    if not is_stored:
+        _settle_press(request, page, table, now)
+    if page.errors or (page.project.error and not is_stored):
         return _render_page(request, page)
     try:
         result = services.create_batch(
@@ -197,6 +213,7 @@ def _send(request: AuthenticatedHttpRequest, page: BatchPage, now: datetime) -> 
             form_key=table.form_key,
             title=page.composition.title,
             max_failures=max_failures,
+            project_id=page.project.project_id,
             now=now,
         )
     except SpendingDenied as denial:
@@ -213,6 +230,18 @@ def _send(request: AuthenticatedHttpRequest, page: BatchPage, now: datetime) -> 
     else:
         return redirect("batch_progress", result.batch.pk)
     return _render_page(request, page)
+
+
+def _settle_press(
+    request: AuthenticatedHttpRequest, page: BatchPage, table: BatchTable, now: datetime
+) -> None:
+    """Note why this press sends nothing. A new project is begun only by one that may send."""
+    if text := _find_refusal(request, table):
+        page.errors["table_form"] = text
+    if error := find_press_error(page.project):
+        page.project = replace(page.project, error=error)
+    if not page.errors and not error:
+        page.project = resolve_project(request.user, page.project, now)
 
 
 def _find_refusal(request: AuthenticatedHttpRequest, table: BatchTable) -> str:
@@ -234,7 +263,7 @@ def _build_request(row: BatchRow) -> services.GenerationRequest:
     return services.GenerationRequest(
         spec=row.spec,
         params=serialize_params(row.spec, row.request),
-        assets=[row.picture] if row.picture else [],
+        assets=row.assets,
         credits_estimated=row.estimate.credits,
         max_credits=row.estimate.max_credits,
     )
@@ -246,6 +275,7 @@ def _render_page(request: AuthenticatedHttpRequest, page: BatchPage) -> HttpResp
         "page": page,
         "composition": page.composition,
         "table": page.table,
+        "project": build_project_choice(request.user, page.project) if page.table else None,
         "errors": page.errors,
         "pictures": [(asset, build_poster_urls(asset).small) for asset in pictures],
         "max_rows": MAX_BATCH_ROWS,

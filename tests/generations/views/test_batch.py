@@ -6,11 +6,15 @@ from io import BytesIO
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.credits.models import Allowance, AllowanceBalance, RateCard
 from evolink_studio.generations.models import Batch, Generation
 from evolink_studio.generations.transitions import transition
 from evolink_studio.library.models import Asset
+from evolink_studio.projects.models import Project
+from evolink_studio.prompts.cast.services import create_cast_member
 from tests.factories import NOW, VEO, AssetFactory
 from tests.form_pages import ParsedPage
 from tests.generations.form_client import HTMX_HEADERS
@@ -19,6 +23,7 @@ from tests.sample_images import make_image
 
 pytestmark = pytest.mark.django_db
 SEEDANCE, GROK = "doubao-seedance-1.0-pro-fast", "grok-imagine-text-to-video"
+KLING = "kling-o3-image-to-video"  # pictures by name
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +31,7 @@ def _prices(ada) -> None:
     """10 credits a film, with every model but Sora, which has no price."""
     limit_credits(ada, 100)
     RateCard.objects.all().delete()
-    for model_id in (SEEDANCE, GROK, VEO):
+    for model_id in (SEEDANCE, GROK, VEO, KLING):
         RateCard.objects.create(
             model_id=model_id,
             unit="call",
@@ -47,6 +52,9 @@ class TablePage:
         self.text = self.page.text
         (form,) = self.page.find_all("form[@id='batch-table']")
         self.fields: dict[str, object] = {}
+        for select in form.iter("select"):
+            chosen = [option for option in select.iter("option") if "selected" in option.attrib]
+            self.fields[select.get("name")] = chosen[0].get("value")
         for field in [*form.iter("input"), *form.iter("textarea")]:
             name, kind = field.get("name"), field.get("type")
             if not name or (kind == "checkbox" and "checked" not in field.attrib):
@@ -254,6 +262,135 @@ def test_no_carried_table_breaks_the_page(ada_client, rows):
         answer = ada_client.post("/batch/", {"rows": rows, "_do": command, "form_key": "x"})
         assert answer.status_code == 200
     assert not Generation.objects.exists()
+
+
+# --- the cast ----------------------------------------------------------------------------------
+
+
+def cast(owner, name) -> Asset:
+    asset = AssetFactory(owner=owner, format="png", width=640, height=480)
+    create_cast_member(owner=owner, name=name, asset=asset, now=NOW)
+    return asset
+
+
+def test_a_name_in_a_row_puts_the_picture_in_and_its_tag_into_what_is_sent(ada_client, ada):
+    anna, ben = cast(ada, "anna"), cast(ada, "Ben")
+    table = build_page(ada_client, "@ben waves\n@Anna and @ben\nNobody", [KLING])
+    assert "@Ben is picture 1: sent as <<<image_1>>>" in table.rows[0]
+    assert "@anna is picture 1" in table.rows[1]
+    assert "@Ben is picture 2" in table.rows[1]
+    assert "least one picture" in table.rows[2]
+    assert table.fields["prompt-1"].strip() == "@Anna and @ben"
+
+    changes = {"prompt-2": "@anna sleeps", "ticked": ["0", "1", "2"]}
+    send(ada_client, TablePage(ada_client.post("/batch/", {**table.fields, **changes})))
+    rows = list(Generation.objects.order_by("pk"))
+    assert [row.prompt for row in rows] == [
+        "<<<image_1>>> waves",
+        "<<<image_1>>> and <<<image_2>>>",
+        "<<<image_1>>> sleeps",
+    ]
+    assert [row.params["image_urls"] for row in rows] == [
+        [ben.ref],
+        [anna.ref, ben.ref],
+        [anna.ref],
+    ]
+    assert [set(row.inputs.all()) for row in rows] == [{ben}, {anna, ben}, {anna}]
+
+
+def test_the_pictures_of_a_row_are_its_own_and_those_of_the_cast(ada_client, ada):
+    anna = cast(ada, "anna")
+    frame = AssetFactory(owner=ada, format="png", width=641, height=480)
+    send(ada_client, build_page(ada_client, "@anna waves", [KLING], picture=[frame.ref]))
+    generation = Generation.objects.get()
+    assert generation.params["image_start"] == frame.ref
+    assert generation.params["image_urls"] == [anna.ref]
+    assert generation.prompt == "<<<image_2>>> waves"
+    assert set(generation.inputs.all()) == {anna, frame}
+
+
+def test_a_row_says_where_a_name_is_a_mere_word_and_why_pictures_do_not_fit(ada_client, ada):
+    for number in range(8):
+        cast(ada, f"extra{number}")
+    names = " ".join(f"@extra{number}" for number in range(8))
+    table = build_page(ada_client, f"@extra0 waves\n{names}", [KLING, GROK])
+    named_row, word_row, crowd_row, _ = table.rows
+    assert "@extra0 is picture 1" in named_row
+    assert "@extra0 is sent as the word “extra0”" in word_row
+    assert "Reference pictures: Too many: at most 7 fit here, and this has 8." in crowd_row
+    assert table.fields["ticked"] == ["0", "1", "3"]
+
+
+def test_the_cast_of_all_rows_is_looked_up_once(ada_client, ada):
+    for number in range(5):
+        cast(ada, f"extra{number}")
+    counts = []
+    for length in (1, 40):
+        prompts = "\n".join(f"@extra{number % 5} waves" for number in range(length))
+        with CaptureQueriesContext(connection) as queries:
+            assert len(build_page(ada_client, prompts, [KLING]).rows) == length
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+# --- the project -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(ada) -> Project:
+    return Project.objects.create(owner=ada, name="Spring", created_at=NOW)
+
+
+def test_the_films_of_a_table_are_made_for_its_project_which_is_remembered(ada_client, project):
+    table = build_page(ada_client)
+    assert table.fields["_project"] == ""
+    checked = TablePage(ada_client.post("/batch/", {**table.fields, "_project": project.pk}))
+    assert checked.fields["_project"] == str(project.pk)
+    send(ada_client, checked)
+    assert {row.project for row in Generation.objects.all()} == {project}
+    assert build_page(ada_client).fields["_project"] == str(project.pk)
+
+
+def test_a_first_project_is_begun_by_the_press_that_sends_and_by_no_other(ada_client):
+    table = build_page(ada_client)
+    assert "_project" not in table.fields
+    refused = TablePage(send(ada_client, table, _new_project="Autumn", max_failures="x"))
+    refused = TablePage(send(ada_client, refused, max_failures="", ticked=["0"]))
+    assert refused.fields["_new_project"] == "Autumn"
+    assert not Project.objects.exists()
+    locations = {send(ada_client, refused)["Location"] for _ in range(2)}
+    assert len(locations) == 1
+    assert Generation.objects.get().project == Project.objects.get(name="Autumn")
+
+
+def test_a_table_sent_again_after_its_project_was_archived_is_the_same_batch(ada_client, project):
+    table = build_page(ada_client)
+    first = send(ada_client, table, _project=project.pk)["Location"]
+    Project.objects.update(archived_at=NOW)
+    assert send(ada_client, table, _project=project.pk)["Location"] == first
+
+
+def test_a_project_that_may_not_be_chosen_is_said_at_the_field_and_the_table_stays(
+    ada_client, ada, eve, project
+):
+    foreign = Project.objects.create(owner=eve, name="Hers", created_at=NOW)
+    Project.objects.create(owner=ada, name="Old", created_at=NOW, archived_at=NOW)
+    cases = (
+        {"_project": str(foreign.pk)},
+        {"_project": "<script>"},
+        {"_project": "new"},
+        {"_project": "new", "_new_project": "x" * 81},
+        {"_project": "new", "_new_project": "Old"},
+    )
+    table = build_page(ada_client)
+    for fields in cases:
+        answer = TablePage(send(ada_client, table, title="Pets", **{"prompt-0": "Ours"}, **fields))
+        assert answer.page.error_text("_project"), fields
+        assert answer.fields["title"] == "Pets"
+        assert answer.fields["prompt-0"].strip() == "Ours"
+        assert answer.fields["form_key"] == table.fields["form_key"]
+    assert not Generation.objects.exists()
+    assert Project.objects.count() == 3
 
 
 # --- progress ----------------------------------------------------------------------------------
