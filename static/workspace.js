@@ -55,8 +55,18 @@ function pollAfter(seconds) {
   if (seconds) pollTimer = setTimeout(pollOnce, Number(seconds) * 1000);
 }
 
+let isNotifying = false;
+
+/** What tells of the films' ends is fetched once something is made: a quiet page does without. */
+function ensureNotify() {
+  if (isNotifying || !getPoller()?.hasAttribute("hx-get")) return;
+  isNotifying = true;
+  import(messages.notifyScript ?? "").catch(() => (isNotifying = false));
+}
+
 /** Does as the poller says, unless that was done already. */
 function followPoller() {
+  ensureNotify();
   const poller = getPoller();
   if (poller?.dataset.url === scheduledUrl) return;
   scheduledUrl = poller?.dataset.url;

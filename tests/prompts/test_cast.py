@@ -43,7 +43,7 @@ def cast(owner, name, **facts) -> CastMember:
     [
         ("@anna meets @Ben, then @ANNA.", ["anna", "ben"]),
         ("write to anna@example.com", []),
-        ("@Öl's and @anna_2!", ["öl", "anna_2"]),
+        ("@Öl's and @anna_2!", ["ol", "anna_2"]),
         ("@ anna @-x @@anna", []),
         ("@" + "x" * 41, []),
         ("", []),

@@ -20,10 +20,10 @@ EMPTY_PROMPT = {"prompt": ""}
 
 # What is asked for, and how many queries it takes at most.
 REQUESTS = {
-    "page": (lambda client, model_id: open_create_page(client, model_id), 15),
+    "page": (lambda client, model_id: open_create_page(client, model_id), 16),
     "press": (lambda client, model_id: post_form(client, model_id), 25),
     "press by htmx": (lambda client, model_id: post_form(client, model_id, is_htmx=True), 37),
-    "refused press": (lambda client, model_id: post_form(client, model_id, EMPTY_PROMPT), 13),
+    "refused press": (lambda client, model_id: post_form(client, model_id, EMPTY_PROMPT), 14),
     "refused press by htmx": (
         lambda client, model_id: post_form(client, model_id, EMPTY_PROMPT, is_htmx=True),
         8,
