@@ -12,6 +12,8 @@ urlpatterns = [
     path("", include("evolink_studio.films.urls")),
     path("", include("evolink_studio.sharing.urls")),
     path("cast/", include("evolink_studio.prompts.cast.urls")),
+    path("prompts/presets/", include("evolink_studio.prompts.presets.urls")),
+    path("prompts/templates/", include("evolink_studio.prompts.prompt_templates.urls")),
     path("account/", include("evolink_studio.accounts.urls")),
     path("", include("evolink_studio.operations.urls")),
     path("admin/", admin.site.urls),

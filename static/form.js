@@ -53,6 +53,22 @@ document.addEventListener("click", ({ target }) => {
   if (target instanceof Element) target.closest("[data-dismiss]")?.closest("[data-note]")?.remove();
 });
 
+/* --- Prompts written before ----------------------------------------------------------------------- */
+
+/** Read when somebody begins to write, or opens a menu under the prompt. @param {Event} event */
+function readPromptsScript({ target }) {
+  if (messages.promptsScript && target instanceof Element && target.closest("textarea.prompt, [data-prompt-tool]")) void import(messages.promptsScript);
+}
+for (const name of ["focusin", "pointerdown"]) document.addEventListener(name, readPromptsScript);
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  const { target, detail } = /** @type {CustomEvent} */ (event);
+  if (!(target instanceof HTMLElement) || target.id !== "prompt-menu") return;
+  if (!target.matches(":popover-open")) target.showPopover({ source: detail.requestConfig.elt });
+  const first = target.querySelector("[autofocus], a, input");
+  if (first instanceof HTMLElement) first.focus();
+});
+
 /* --- Options ------------------------------------------------------------------------------------------ */
 
 /** An option that cannot be chosen says why when it is pressed. */
@@ -288,7 +304,7 @@ function writeTexts(form, texts) {
 }
 
 /** An address that says what the form begins with: an earlier film, an example, nothing. */
-const hasInitialQuery = () => /[?&](from|recipe|afresh|draft)\b/.test(location.search);
+const hasInitialQuery = () => /[?&](from|recipe|afresh|draft|preset|prompt_of|template)\b/.test(location.search);
 
 // htmx is ready then: its own listener stands first.
 document.addEventListener("DOMContentLoaded", () => {
@@ -314,7 +330,7 @@ const renewToken = () => new Promise((resolve) => document.dispatchEvent(new Cus
 
 // On the way to the settings of an earlier film: the draft must hold the last letters before the next page offers it.
 document.addEventListener("click", (event) => {
-  const link = event.target instanceof Element && event.target.closest("a[href*='?from='], a[href*='?recipe=']");
+  const link = event.target instanceof Element && event.target.closest("a:is([href*='?from='], [href*='?recipe='], [href*='?preset='], [href*='?prompt_of='])");
   const form = getForm();
   const isPlain = event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
   if (!(link instanceof HTMLAnchorElement) || !form || !isPlain || event.defaultPrevented || !loadTexts().length) return;

@@ -290,22 +290,6 @@ document.addEventListener("submit", (event) => {
   void keepFrame(submitter, target);
 });
 
-/* --- Copying --------------------------------------------------------------------------------------- */
-
-document.addEventListener("click", async ({ target }) => {
-  const button = target instanceof Element && target.closest("[data-copy-text]");
-  const source = button instanceof HTMLElement && document.getElementById(button.dataset.copyText ?? "");
-  if (!source) return;
-  try {
-    await navigator.clipboard.writeText(source.textContent ?? "");
-    announcer.textContent = messages.copied ?? "";
-    button.toggleAttribute("data-copied", true);
-  } catch {
-    // Without https there is no clipboard: select the text, so that it can be copied by hand.
-    getSelection()?.selectAllChildren(source);
-  }
-});
-
 /* --- Keys ------------------------------------------------------------------------------------------- */
 
 /** @type {Record<string, string>} */

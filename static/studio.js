@@ -105,20 +105,29 @@ function updateTimes() {
 for (const name of ["htmx:afterSettle", "visibilitychange"]) document.addEventListener(name, updateTimes);
 updateTimes();
 
-/* --- Support details ---------------------------------------------------------------------------- */
+/* --- Copying ------------------------------------------------------------------------------------ */
+
+/** The lines of a list, or a text as it is. @param {HTMLElement} button @returns {[HTMLElement | null, string]} */
+function readCopied({ dataset }) {
+  if (dataset.copyText) {
+    const source = document.getElementById(dataset.copyText);
+    return [source, source?.textContent ?? ""];
+  }
+  const list = document.getElementById(dataset.copy ?? "");
+  return [list, [...(list?.children ?? [])].map((entry) => [...entry.children].map((part) => part.textContent).join(": ")).join("\n")];
+}
 
 document.addEventListener("click", async ({ target }) => {
-  const button = target instanceof Element && target.closest("[data-copy]");
-  const list = button instanceof HTMLElement && document.getElementById(button.dataset.copy ?? "");
-  if (!list) return;
-  const lines = [...list.children].map((entry) => [...entry.children].map((part) => part.textContent).join(": "));
+  const button = target instanceof Element && target.closest("[data-copy], [data-copy-text]");
+  const [source, text] = button instanceof HTMLElement ? readCopied(button) : [null, ""];
+  if (!button || !source) return;
   try {
-    await navigator.clipboard.writeText(lines.join("\n"));
+    await navigator.clipboard.writeText(text);
     /** @type {HTMLElement} */ (document.getElementById("announcer")).textContent = messages.copied ?? "";
     button.toggleAttribute("data-copied", true);
   } catch {
     // Without https there is no clipboard: select the text, so that it can be copied by hand.
-    getSelection()?.selectAllChildren(list);
+    getSelection()?.selectAllChildren(source);
   }
 });
 

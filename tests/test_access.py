@@ -17,6 +17,8 @@ from evolink_studio.generations.models import Batch, GeneratedVideo, Generation
 from evolink_studio.library.models import Asset
 from evolink_studio.projects.models import Project
 from evolink_studio.prompts.cast.services import create_cast_member
+from evolink_studio.prompts.presets.services import create_preset
+from evolink_studio.prompts.prompt_templates.services import create_template
 from evolink_studio.sharing import services as sharing
 from tests.factories import NOW, VEO, AssetFactory, GenerationFactory, UserFactory
 from tests.sample_images import make_image
@@ -143,6 +145,28 @@ ACCESS_TABLE = {
         post=302, args=("cast_member",), is_private=True, data={"name": "boat", "kind": "thing"}
     ),
     "delete_cast_member": AccessRow(post=302, args=("cast_member",), is_private=True),
+    "cast_names": AccessRow(get=200),
+    "prompts": AccessRow(get=200),
+    "prompt_menu": AccessRow(get=200, args=(VEO, "presets")),
+    "prompt_to_template": AccessRow(get=200, args=("generation",), is_private=True),
+    "save_preset": AccessRow(post=302, args=(VEO,), data={**PROMPT_FIELDS, "_preset_name": "Reel"}),
+    "presets": AccessRow(get=200),
+    "rename_preset": AccessRow(post=302, args=("preset",), is_private=True, data={"name": "New"}),
+    "share_preset": AccessRow(post=302, args=("preset",), is_private=True, data={"shared": "1"}),
+    "delete_preset": AccessRow(post=302, args=("preset",), is_private=True),
+    "prompt_templates": AccessRow(get=200),
+    "new_prompt_template": AccessRow(
+        get=200, post=302, data={"name": "Product", "text": "{product} turns"}
+    ),
+    "prompt_template": AccessRow(
+        get=200,
+        post=302,
+        args=("template",),
+        is_private=True,
+        data={"name": "Product", "text": "{product} turns"},
+    ),
+    "use_prompt_template": AccessRow(get=200, args=("template",), is_private=True),
+    "delete_prompt_template": AccessRow(post=302, args=("template",), is_private=True),
     "account_login": AccessRow(
         get=200,
         post=200,
@@ -230,6 +254,8 @@ def owned_objects(tmp_path):
     cut = cuts.create_cut(owner=owner, title="", parts=[part], now=timezone.now())
     image = AssetFactory(owner=owner, content=make_image())
     member = create_cast_member(owner=owner, name="anna", asset=image, now=image.created_at)
+    preset = create_preset(owner=owner, name="Look", model_id=VEO, values={}, now=NOW)
+    template = create_template(owner=owner, name="Scene", text="{thing} moves", now=NOW)
     batch = Batch.objects.create(
         owner=owner, kind=Batch.Kind.TABLE, form_key=uuid.uuid4(), created_at=NOW
     )
@@ -247,6 +273,8 @@ def owned_objects(tmp_path):
         ),
         "image": str(image.pk),
         "cast_member": str(member.pk),
+        "preset": str(preset.pk),
+        "template": str(template.pk),
         "token": "no-such-token",
         "view": str(SavedView.objects.create(owner=owner, name="Starred", created_at=NOW).pk),
     }

@@ -14,6 +14,7 @@ from evolink_studio.generations.views import (
     palette,
     picker,
     pictures,
+    prompts,
     workspace,
 )
 
@@ -46,6 +47,13 @@ urlpatterns = [
     path("batch/<int:pk>/", batch.batch_progress, name="batch_progress"),
     path("batch/<int:pk>/stop/", batch.stop_batch, name="stop_batch"),
     path("library/delete", files.delete_files, name="delete_files"),
+    path("create/<str:model_id>/preset/", prompts.save_preset, name="save_preset"),
+    path("create/<str:model_id>/menu/<slug:of>/", prompts.prompt_menu, name="prompt_menu"),
+    path("prompts/", prompts.prompts, name="prompts"),
+    path("prompts/<int:pk>/template/", prompts.keep_prompt_as_template, name="prompt_to_template"),
+    path(
+        "prompts/templates/<int:pk>/use/", prompts.use_prompt_template, name="use_prompt_template"
+    ),
     path("palette/", palette.palette, name="palette"),
     path("account/month/", month.month, name="month"),
     path("callbacks/<str:token>/", callbacks.callback, name="callback"),

@@ -2,8 +2,9 @@
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from itertools import groupby
 
 from django.urls import reverse
@@ -50,6 +51,7 @@ class GenerationForm:
 
     `swap_control`: the control with the button that swaps first and last frame; "" without both.
     `page_keys`: of this page, and of the draft that it was opened from.
+    `references`: by kind the fields whose values a prompt may name, as of the model spec.
     """
 
     model_id: str
@@ -70,6 +72,7 @@ class GenerationForm:
     page_keys: tuple[uuid.UUID, ...] = ()
     swap_control: str = ""
     project: ProjectChoice | None = None
+    references: Mapping[str, tuple[str, ...]] = dataclass_field(default_factory=dict)
 
     @property
     def main_groups(self) -> list[ControlGroup]:
@@ -170,6 +173,7 @@ def build_form(
         resting_text=describe_resting(form_data.resting),
         page_keys=tuple(page_keys),
         project=project,
+        references=spec.references,
         swap_control=frame_fields[-1]
         if frame_fields and all(form_data.values.get(name) for name in frame_fields)
         else "",

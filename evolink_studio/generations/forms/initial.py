@@ -1,4 +1,4 @@
-"""Initial data of a form: a draft, an earlier generation, an example, or nothing."""
+"""Initial data of a form: a draft, an earlier generation, a preset, an example, or nothing."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog import SPECS
+from evolink_studio.catalog.fields import Control
 from evolink_studio.catalog.messages import FieldError, Message
 from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.database import parse_id
@@ -25,7 +26,12 @@ from evolink_studio.generations.forms.project_choice import (
 from evolink_studio.generations.forms.putting import put_pictures
 from evolink_studio.generations.forms.resting import RESTING_NAME, dump_resting, parse_resting
 from evolink_studio.generations.models import Draft, Generation
-from evolink_studio.generations.params import FormData, ProjectEntry, load_form_data
+from evolink_studio.generations.params import (
+    FormData,
+    ProjectEntry,
+    has_missing_files,
+    load_form_data,
+)
 from evolink_studio.generations.presenters.failure_text import (
     NEW_CHARGE_NOTICE,
     build_failure_text,
@@ -33,8 +39,24 @@ from evolink_studio.generations.presenters.failure_text import (
 )
 from evolink_studio.generations.presenters.model_picker import EXAMPLES
 from evolink_studio.generations.states import State
+from evolink_studio.prompts.models import Preset
+from evolink_studio.prompts.presets.queries import get_usable_preset_or_404
+from evolink_studio.prompts.prompt_templates.placeholders import (
+    MAX_FILL_LENGTH,
+    MAX_PLACEHOLDERS,
+    fill_placeholders,
+    find_placeholders,
+)
+from evolink_studio.prompts.prompt_templates.queries import get_usable_template_or_404
 
-INITIAL_QUERY_PARAMS = frozenset({"from", "recipe", "afresh", "draft", "unsent", "put"})
+# What stands for the placeholders of a template, in their order.
+FILL_PARAMS = tuple(f"fill{number}" for number in range(MAX_PLACEHOLDERS))
+INITIAL_QUERY_PARAMS = frozenset(
+    {
+        *("from", "recipe", "afresh", "draft", "unsent", "put"),
+        *("preset", "prompt_of", "template", *FILL_PARAMS),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -54,11 +76,12 @@ class InitialData:
 
 
 def build_initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) -> InitialData:
-    """From `?from=<pk>`, `?recipe=<example>`, `?afresh=<draft>` (empty), else a draft: that of
-    `?draft=<page key>`, or the newest. `?put=<slot>:<asset pk>` then puts pictures in.
+    """From `?from=<pk>`, `?preset=<pk>`, `?recipe=<example>`, `?afresh=<draft>` (empty), from a
+    prompt alone (`?prompt_of=<generation>`, `?template=<pk>` with FILL_PARAMS), else a draft: that
+    of `?draft=<page key>`, or the newest. `?put=<slot>:<asset pk>` then puts pictures in.
 
-    Raises Http404 for a foreign generation. The project is that of the draft or the generation,
-    else that of the last press.
+    Raises Http404 for what is not this person's to use. The project is that of the draft or the
+    generation, else that of the last press.
     """
     initial = _build_initial_data(user, spec, query)
     if query.get("put"):
@@ -77,6 +100,11 @@ def _build_initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) -
         initial = _from_generation(spec, generation)
         initial.form_data.project = load_project(user, str(generation.project_id or ""))
         return _offer_unsent_text(user, query, initial)
+    if (preset_id := parse_id(query.get("preset", ""))) is not None:
+        preset = get_usable_preset_or_404(user, preset_id)
+        return _offer_unsent_text(user, query, _from_preset(user, spec, preset))
+    if (prompt := _find_prompt(user, query)) is not None:
+        return _offer_unsent_text(user, query, InitialData(_build_prompt_data(spec, prompt)))
     if example_id in EXAMPLES:
         form_data = _drop_defaults(spec, FormData(EXAMPLES[example_id].to_form_values()))
         return _offer_unsent_text(user, query, InitialData(form_data))
@@ -122,6 +150,43 @@ def _from_draft(user: User, spec: ModelSpec, page_key: uuid.UUID | None) -> Init
         draft_key=draft.page_key,
         start_over_url=f"{reverse('create', args=[spec.id])}?afresh={draft.page_key}",
     )
+
+
+def _from_preset(user: User, spec: ModelSpec, preset: Preset) -> InitialData:
+    """What can be read of a preset; its pictures only for whom they belong to."""
+    old_spec = SPECS.get(preset.model_id, spec)
+    resting = parse_resting(str(get_member(preset.values, RESTING_NAME)))
+    form_data = replace(load_form_data(old_spec, preset.values, user.pk), resting=resting)
+    notes = []
+    if has_missing_files(old_spec, preset.values, form_data):
+        notes.append(
+            _("A file of this preset is no longer in your library and was left out.")
+            if preset.owner_id == user.pk
+            else _("The pictures of this preset belong to {name} and were left out.").format(
+                name=preset.owner.get_username()
+            )
+        )
+    if old_spec is not spec:
+        form_data, more_notes = convert_form_data(form_data, old_spec, spec, user.pk)
+        notes.extend(more_notes)
+    return InitialData(form_data, notes=notes)
+
+
+def _find_prompt(user: User, query: Mapping[str, str]) -> str | None:
+    """The prompt of an earlier generation, or of a template that is filled in."""
+    if (generation_id := parse_id(query.get("prompt_of", ""))) is not None:
+        return queries.get_generation_or_404(user, generation_id).prompt
+    if (template_id := parse_id(query.get("template", ""))) is None:
+        return None
+    text = get_usable_template_or_404(user, template_id).text
+    fills = (query.get(name, "")[:MAX_FILL_LENGTH].strip() for name in FILL_PARAMS)
+    return fill_placeholders(text, dict(zip(find_placeholders(text), fills, strict=False)))
+
+
+def _build_prompt_data(spec: ModelSpec, prompt: str) -> FormData:
+    """The form with this prompt alone."""
+    names = [field.name for field in spec.fields if field.control is Control.PROMPT]
+    return FormData(dict.fromkeys(names[:1], prompt))
 
 
 def _is_empty(draft: Draft) -> bool:

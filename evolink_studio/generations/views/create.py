@@ -123,7 +123,7 @@ def refresh(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     """The form again after a change: the rules decide what may be chosen now. Saves the draft."""
     spec = get_spec_or_404(model_id)
     now = timezone.now()
-    form_data = _parse_form_data(request, spec, now)
+    form_data = parse_form_data(request, spec, now)
     command = request.POST.get("_do", "")
     edit_rows(spec, form_data.values, command)
     swap_frames(spec, form_data.values, command)
@@ -147,7 +147,7 @@ def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     new_spec = get_spec_or_404(model_id)
     old_spec = get_spec_or_404(request.POST.get("from_model", ""))
     now = timezone.now()
-    form_data = _parse_form_data(request, old_spec, now)
+    form_data = parse_form_data(request, old_spec, now)
     _save_draft(request, old_spec, form_data, now)
     converted_data, notes = convert_form_data(form_data, old_spec, new_spec, request.user.pk)
     put_cast_in(new_spec, converted_data, request.user.pk)
@@ -194,7 +194,7 @@ def _open_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpRespon
 def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResponse:
     """Store a generation, or show the form with the reason why not."""
     now = timezone.now()
-    form_data = _parse_form_data(request, spec, now)
+    form_data = parse_form_data(request, spec, now)
     form_data.field_errors.extend(build_pending_errors(spec, request.POST))
     evaluated_form = _evaluate_form(spec, form_data, now)
     quote = _quote_price(request, evaluated_form, now)
@@ -367,7 +367,7 @@ def _render_page(
     return render(request, "generations/create.html", context, status=status)
 
 
-def _parse_form_data(request: AuthenticatedHttpRequest, spec: ModelSpec, now: datetime) -> FormData:
+def parse_form_data(request: AuthenticatedHttpRequest, spec: ModelSpec, now: datetime) -> FormData:
     """What was entered, without the defaults that were left as they were shown."""
     form_data = parse_form(
         spec, owner=request.user, data=request.POST, files=request.FILES, now=now

@@ -4,29 +4,20 @@ import re
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from evolink_studio.accounts.models import User
 from evolink_studio.core.search import fold_text
 from evolink_studio.library.models import Asset
 from evolink_studio.prompts.cast.tags import NAME_PATTERN
+from evolink_studio.prompts.exceptions import InputRejected
 from evolink_studio.prompts.models import CastMember
 
 MAX_CAST_MEMBERS = 200  # of one person: a page shows all of them
 
 
-class CastRejected(Exception):
-    """Why a cast member is not kept. `field` of the form it is about; `str()` is translated."""
-
-    def __init__(self, field: str, msgid: str, **values: object) -> None:
-        super().__init__(msgid)
-        self.field = field
-        self.msgid = msgid
-        self.values = values
-
-    def __str__(self) -> str:
-        return gettext(self.msgid).format_map(self.values)
+class CastRejected(InputRejected):
+    """Why a cast member is not kept."""
 
 
 def create_cast_member(

@@ -3,16 +3,17 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.core.database import parse_id
 from evolink_studio.library.exceptions import FileRejected
 from evolink_studio.library.models import Asset
+from evolink_studio.library.poster_urls import build_poster_urls
 from evolink_studio.library.queries import get_asset_or_404
 from evolink_studio.library.services import add_upload
 from evolink_studio.library.upload_handlers import get_upload_error
@@ -40,6 +41,21 @@ def cast(request: AuthenticatedHttpRequest) -> HttpResponse:
     except (services.CastRejected, FileRejected) as rejection:
         return _render_cast(request, picture=picture, rejection=rejection)
     return redirect("cast")
+
+
+@login_required
+@require_safe
+def cast_names(request: AuthenticatedHttpRequest) -> JsonResponse:
+    """Who can be named behind an @, for what completes a name while it is typed."""
+    members = [
+        {
+            "name": member.name,
+            "about": " · ".join(filter(None, [member.get_kind_display(), member.note])),
+            "picture": build_poster_urls(member.asset).small,
+        }
+        for member in list_cast(request.user)
+    ]
+    return JsonResponse({"members": members})
 
 
 @login_required

@@ -1,0 +1,22 @@
+"""The form of a template. What it may hold, the services check."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from evolink_studio.prompts.prompt_templates.services import MAX_NAME_LENGTH
+
+
+class TemplateForm(forms.Form):
+    """A prompt with placeholders, under a name."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=MAX_NAME_LENGTH,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "class": "text-input"}),
+    )
+    text = forms.CharField(
+        label=_("Prompt"),
+        help_text=_("Write {place} or {time of day} for what changes from film to film."),
+        widget=forms.Textarea(attrs={"rows": 6, "data-placeholders-of": ""}),
+    )
+    is_shared = forms.BooleanField(label=_("For everybody in the studio"), required=False)
