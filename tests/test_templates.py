@@ -123,5 +123,7 @@ def test_vendored_files_are_the_ones_that_were_checked():
 @pytest.mark.parametrize("module", SCRIPT_MODULES, ids=lambda path: path.name)
 def test_a_module_imports_nothing(module):
     # The names of collected files carry a hash, which only a page knows.
-    names = re.findall(r"^\s*import\b(?!\()|\bimport\((?!messages\.)", module.read_text(), re.MULTILINE)
+    names = re.findall(
+        r"^\s*import\b(?!\()|\bimport\((?!messages\.)", module.read_text(), re.MULTILINE
+    )
     assert names == []  # what is fetched later is named by `messages`, which the page fills
