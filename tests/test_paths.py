@@ -28,6 +28,8 @@ from tests.traced_files import ValueTracer, record_entered_files
 PROMPT_PATH = [
     "generations/views/create.py",
     "generations/forms/parsing.py",
+    "generations/forms/cast.py",
+    "prompts/cast/tags.py",
     "catalog/spec.py",
     "catalog/parsing.py",
     "catalog/validation.py",
@@ -41,9 +43,16 @@ PROMPT_PATH = [
     "evolink/client.py",
     "evolink/transport.py",
 ]
-# What is called on that way and knows nothing of forms and tasks: texts, columns.
-PROMPT_HELPERS = {"catalog/text.py", "core/json_field.py", "core/search.py"}
-MAX_PROMPT_FILES = 14
+# What is called on that way and knows nothing of forms and tasks: texts, columns; and what is given
+# the same form for something else: its project, its ratio.
+PROMPT_HELPERS = {
+    "catalog/text.py",
+    "core/json_field.py",
+    "core/search.py",
+    "generations/film_facts.py",
+    "generations/forms/project_choice.py",
+}
+MAX_PROMPT_FILES = 16
 # In the order in which they are entered. Whoever follows a reading reads these.
 READING_PATH = [
     "generations/pipeline/polling.py",
@@ -64,6 +73,7 @@ READING_PATH = [
 ]
 # What is called on that way and knows nothing of tasks: bytes, times and texts, columns, numbers.
 READING_HELPERS = {
+    "catalog/__init__.py",
     "core/formatting.py",
     "core/json_field.py",
     "core/prepared_query.py",
