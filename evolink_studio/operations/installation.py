@@ -11,8 +11,8 @@ THEME_COLOR = "#1b1713"
 BACKGROUND_COLOR = "#f6f2ea"
 
 
-@cache_control(public=True, max_age=3600)
 @require_safe
+@cache_control(private=True, max_age=3600)
 def manifest(request: HttpRequest) -> JsonResponse:
     """The web app manifest (w3.org/TR/appmanifest, 2026-11). Pictures can be shared to it.
 

@@ -1,6 +1,6 @@
 """The project beside Generate: chosen, begun with a name, or none."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from evolink_studio.accounts.models import User
 from evolink_studio.core.database import parse_id
+from evolink_studio.core.search import fold_text
 from evolink_studio.generations import queries
 from evolink_studio.generations.params import ProjectEntry
 from evolink_studio.projects.models import Project
@@ -90,7 +91,8 @@ def resolve_project(user: User, entry: ProjectEntry, now: datetime) -> ProjectEn
 
 
 def _take_own_project(user: User, entry: ProjectEntry) -> ProjectEntry:
-    project = Project.objects.filter(owner=user, name__iexact=entry.new_name).first()
+    name = fold_text(entry.new_name)
+    project = Project.objects.filter(owner=user, folded_name=name).first()
     if project is None or project.archived_at is not None:
         text = _("You have archived a project of this name. Choose another name.")
         return ProjectEntry(is_new=True, new_name=entry.new_name, error=text)
@@ -101,10 +103,16 @@ def _build_unusable_text() -> str:
     return _("This project can no longer be chosen. Choose another one, or none.")
 
 
-def build_project_choice(user: User, entry: ProjectEntry) -> ProjectChoice:
-    """The control as the page shows it. One query, two when the last press is to be remembered."""
-    projects = list_usable_projects(user)
+def build_project_choice(
+    user: User, entry: ProjectEntry, projects: Sequence[Project] | None = None
+) -> ProjectChoice:
+    """The control as the page shows it. One query, two when the last press is to be remembered.
+
+    `projects`: those that can be chosen, if they were just read; one query less.
+    """
     project_id = entry.project_id
+    if projects is None or project_id not in {None, *(project.pk for project in projects)}:
+        projects = list_usable_projects(user)
     if projects and entry.is_remembered:
         project_id = queries.get_last_project_id(user)
         if project_id not in {project.pk for project in projects}:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
+from evolink_studio.accounts.models import User
 from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.messages import FieldError
 from evolink_studio.catalog.spec import FormEvaluation, Lifecycle, ModelSpec
@@ -47,6 +48,7 @@ from evolink_studio.generations.forms.parsing import (
     parse_form,
 )
 from evolink_studio.generations.forms.project_choice import (
+    ProjectChoice,
     build_project_choice,
     find_press_error,
     parse_project,
@@ -70,6 +72,8 @@ from evolink_studio.generations.presenters.workspace import (
     build_workspace_context,
 )
 from evolink_studio.library.upload_handlers import get_upload_error
+from evolink_studio.projects.models import Project
+from evolink_studio.projects.queries import list_usable_projects
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,11 @@ class EvaluatedForm:
     evaluation: FormEvaluation
     account: ProviderAccount
     service_problem: str
+    projects: Sequence[Project]
+
+    def build_project_choice(self, user: User) -> ProjectChoice:
+        """The control beside Generate. No query, but where a project was just begun."""
+        return build_project_choice(user, self.form_data.project, self.projects)
 
     @property
     def has_errors(self) -> bool:
@@ -127,9 +136,9 @@ def refresh(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     command = request.POST.get("_do", "")
     edit_rows(spec, form_data.values, command)
     swap_frames(spec, form_data.values, command)
-    evaluated_form = _evaluate_form(spec, form_data, now)
+    evaluated_form = _evaluate_form(request.user, spec, form_data, now)
     if begin_rows(spec, form_data.values, evaluated_form.evaluation, request.POST):
-        evaluated_form = _evaluate_form(spec, form_data, now)
+        evaluated_form = _evaluate_form(request.user, spec, form_data, now)
     _save_draft(request, spec, form_data, now)
     form = _build_form(request, evaluated_form, now=now, form_key=_parse_form_key(request))
     if not request.htmx:
@@ -154,7 +163,7 @@ def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     if any(list_entered_values(build_draft_values(converted_data)).values()):
         _save_draft(request, new_spec, converted_data, now)
     undo_url = reverse("create", args=[old_spec.id]) if notes else ""
-    evaluated_form = _evaluate_form(new_spec, converted_data, now)
+    evaluated_form = _evaluate_form(request.user, new_spec, converted_data, now)
     form = _build_form(request, evaluated_form, now=now, notes=notes, undo_url=undo_url)
     context = {"form": form, "model": model_picker.summarize_model(new_spec, now)}
     response = render(request, "generations/_editor.html", context)
@@ -176,7 +185,7 @@ def _open_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpRespon
     now = timezone.now()
     initial = build_initial_data(request.user, spec, request.GET)
     put_cast_in(spec, initial.form_data, request.user.pk)
-    evaluated_form = _evaluate_form(spec, initial.form_data, now)
+    evaluated_form = _evaluate_form(request.user, spec, initial.form_data, now)
     live_errors = find_live_errors(initial.form_data, evaluated_form.evaluation)
     form = _build_form(
         request,
@@ -196,7 +205,7 @@ def _submit_form(request: AuthenticatedHttpRequest, spec: ModelSpec) -> HttpResp
     now = timezone.now()
     form_data = parse_form_data(request, spec, now)
     form_data.field_errors.extend(build_pending_errors(spec, request.POST))
-    evaluated_form = _evaluate_form(spec, form_data, now)
+    evaluated_form = _evaluate_form(request.user, spec, form_data, now)
     quote = _quote_price(request, evaluated_form, now)
     form_key = _parse_form_key(request)
     render_rejected = partial(_render_rejected, request, evaluated_form, quote)
@@ -288,7 +297,7 @@ def _render_rejected(
         field_errors=field_errors,
         errors=[text] if text else [],
         page_keys=_parse_page_keys(request),
-        project=build_project_choice(request.user, evaluated_form.form_data.project),
+        project=evaluated_form.build_project_choice(request.user),
     )
     if request.htmx:
         return _render_form(request, form)  # 200: htmx swaps no other status in
@@ -316,7 +325,7 @@ def _render_submitted(
             evaluated_form.evaluation,
             quote=update_quote(quote, user=request.user, now=now),
             page_keys=_parse_page_keys(request),
-            project=build_project_choice(request.user, evaluated_form.form_data.project),
+            project=evaluated_form.build_project_choice(request.user),
         ),
         **build_after_submit_context(
             request.user,
@@ -407,8 +416,10 @@ def _save_draft(
     )
 
 
-def _evaluate_form(spec: ModelSpec, form_data: FormData, now: datetime) -> EvaluatedForm:
-    """Evaluate form data once per request, after all changes to it. Three queries."""
+def _evaluate_form(
+    user: User, spec: ModelSpec, form_data: FormData, now: datetime
+) -> EvaluatedForm:
+    """Evaluate form data once per request, after all changes to it. Four queries."""
     account = queries.get_current_provider_account()
     return EvaluatedForm(
         spec=spec,
@@ -418,6 +429,7 @@ def _evaluate_form(spec: ModelSpec, form_data: FormData, now: datetime) -> Evalu
         service_problem=find_service_problem(
             spec, account, has_disk_space=queries.has_disk_space(now)
         ),
+        projects=list_usable_projects(user),
     )
 
 
@@ -460,7 +472,7 @@ def _build_form(
         undo_url=undo_url,
         start_over_url=start_over_url,
         page_keys=_parse_page_keys(request) if page_keys is None else page_keys,
-        project=build_project_choice(request.user, evaluated_form.form_data.project),
+        project=evaluated_form.build_project_choice(request.user),
     )
 
 
