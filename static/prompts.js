@@ -176,7 +176,7 @@ function open(area, found) {
   options = found;
   active = 0;
   list.replaceChildren(...found.map(buildOption));
-  if (!list.isConnected) document.body.append(list);
+  if (!list.isConnected) document.querySelector("main")?.append(list);
   if (!list.matches(":popover-open")) list.showPopover();
   area.setAttribute("aria-controls", list.id);
   if (isNew) announcer.textContent = (messages.completionCount ?? "").replace("{n}", String(found.length));
@@ -190,7 +190,7 @@ function buildOption({ label, about, picture }, index) {
   item.dataset.index = String(index);
   if (picture) item.append(Object.assign(document.createElement("img"), { src: picture, alt: "", width: 32, height: 32 }));
   item.append(Object.assign(document.createElement("b"), { textContent: label }));
-  if (about) item.append(Object.assign(document.createElement("span"), { textContent: about }));
+  if (about) item.append(" ", Object.assign(document.createElement("span"), { textContent: about }));
   return item;
 }
 
