@@ -9,12 +9,6 @@ from evolink_studio.core.json_field import TolerantJSONField
 from evolink_studio.library.models import Asset
 
 
-class OwnedQuerySet(models.QuerySet[models.Model]):
-    def usable_by(self, user: models.Model) -> "OwnedQuerySet":
-        """Those this person may use: their own and shared ones."""
-        return self.filter(Q(owner_id=user.pk) | Q(is_shared=True))
-
-
 class Preset(models.Model):
     """All fields of a form of one AI model, under a name. `values` are as those of a draft."""
 
@@ -26,8 +20,6 @@ class Preset(models.Model):
     values = TolerantJSONField()
     is_shared = models.BooleanField(_("for everybody in the studio"), default=False)
     created_at = models.DateTimeField(_("created"))
-
-    objects = OwnedQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("preset")
@@ -52,8 +44,6 @@ class PromptTemplate(models.Model):
     text = models.TextField(_("text"))
     is_shared = models.BooleanField(_("for everybody in the studio"), default=False)
     created_at = models.DateTimeField(_("created"))
-
-    objects = OwnedQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("template")

@@ -72,7 +72,7 @@ class GenerationForm:
     page_keys: tuple[uuid.UUID, ...] = ()
     swap_control: str = ""
     project: ProjectChoice | None = None
-    references: Mapping[str, tuple[str, ...]] = dataclass_field(default_factory=dict)
+    references: Mapping[str, Sequence[str]] = dataclass_field(default_factory=dict)
 
     @property
     def main_groups(self) -> list[ControlGroup]:

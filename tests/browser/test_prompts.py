@@ -1,0 +1,121 @@
+"""Prompts while typing: names and tags completed, and what the menus put in place of the text."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from evolink_studio.prompts.cast.services import create_cast_member
+from evolink_studio.prompts.models import Preset
+from evolink_studio.prompts.prompt_templates.services import create_template
+from tests.browser.conftest import LiveStudio, open_watched_page, sign_in
+from tests.browser.steps import axe_violations, choose_option, open_model, wait_until_idle
+from tests.factories import NOW, AssetFactory, GenerationFactory
+from tests.sample_images import make_image
+
+KLING = "kling-o3-image-to-video"
+WIDTHS = [(1440, False), (390, True)]
+
+
+@pytest.fixture
+def cast(idle_studio: LiveStudio) -> None:
+    for number, name in enumerate(("anna", "Anton", "bottle")):
+        content = make_image(width=400 + number, height=400)
+        picture = AssetFactory(
+            owner=idle_studio.owner, content=content, width=400 + number, height=400
+        )
+        create_cast_member(owner=idle_studio.owner, name=name, asset=picture, now=NOW)
+
+
+@pytest.mark.parametrize(("width", "is_phone"), WIDTHS)
+def test_names_and_tags_are_completed_by_key_and_by_pointer(
+    browser, idle_studio: LiveStudio, cast, width: int, is_phone: bool
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 844}, has_touch=is_phone, is_mobile=is_phone
+    )
+    with open_watched_page(context, idle_studio.base_url) as page:
+        sign_in(page, idle_studio)
+        open_model(page, idle_studio, KLING)
+        prompt = page.locator("textarea[name=prompt]")
+        options = page.get_by_role("option")
+        prompt.press_sequentially("Look, @an")
+        expect(options).to_have_text(["@Anton person", "@anna person"])
+        assert axe_violations(page) == []
+        page.keyboard.press("ArrowDown")
+        expect(prompt).to_have_attribute("aria-activedescendant", "completion-1")
+        page.keyboard.press("Enter")
+        expect(prompt).to_have_value("Look, @anna ")
+        expect(options).to_have_count(0)
+        expect(page.locator("[data-media=image_urls] [data-media-item]")).to_have_count(1)
+
+        prompt.press_sequentially("and <<<")
+        expect(options).to_have_count(1)
+        options.first.click()
+        expect(prompt).to_have_value("Look, @anna and <<<image_1>>> ")
+        expect(prompt).to_be_focused()
+
+        prompt.press_sequentially("@")
+        expect(options).to_have_count(3)
+        page.keyboard.press("Escape")
+        expect(options).to_have_count(0)
+        expect(prompt).to_have_value("Look, @anna and <<<image_1>>> @")
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    context.close()
+
+
+def test_names_are_completed_in_a_shot_too(ada_page: Page, idle_studio: LiveStudio, cast) -> None:
+    open_model(ada_page, idle_studio, KLING)
+    choose_option(ada_page, "multi_shot", "true")
+    shot = ada_page.locator("textarea[name=shots-0-prompt]")
+    shot.press_sequentially("The @bo")
+    expect(ada_page.get_by_role("option")).to_have_count(1)
+    ada_page.keyboard.press("Tab")
+    expect(shot).to_have_value("The @bottle ")
+    expect(shot).to_be_focused()
+
+
+@pytest.mark.parametrize(("width", "is_phone"), WIDTHS)
+def test_an_earlier_prompt_takes_the_place_of_the_text_and_can_be_undone(
+    browser, idle_studio: LiveStudio, width: int, is_phone: bool
+) -> None:
+    GenerationFactory(
+        owner=idle_studio.owner, prompt="A whale at night", state="failed", created_at=NOW
+    )
+    template = "{thing} turns on {surface}"
+    create_template(owner=idle_studio.owner, name="Product", text=template, now=NOW)
+    context = browser.new_context(
+        viewport={"width": width, "height": 844}, has_touch=is_phone, is_mobile=is_phone
+    )
+    with open_watched_page(context, idle_studio.base_url) as page:
+        sign_in(page, idle_studio)
+        open_model(page, idle_studio, KLING)
+        prompt, menu = page.locator("textarea[name=prompt]"), page.locator("#prompt-menu")
+        prompt.fill("Typed by hand")
+        page.get_by_role("link", name="History").click()
+        menu.get_by_role("link", name="A whale at night").click()
+        expect(prompt).to_have_value("A whale at night")
+        wait_until_idle(page)
+        page.get_by_role("button", name="Undo").click()
+        expect(prompt).to_have_value("Typed by hand")
+
+        page.get_by_role("link", name="Templates").click()
+        menu.get_by_role("link", name="Product").click()
+        menu.get_by_label("thing").fill("A cup")
+        expect(menu.locator("[data-template-text]")).to_have_text("A cup turns on {surface}")
+        menu.get_by_label("surface").fill("marble")
+        assert axe_violations(page) == []
+        menu.get_by_role("button", name="Put into the form").click()
+        expect(prompt).to_have_value("A cup turns on marble")
+
+        page.get_by_role("link", name="Presets").click()
+        menu.get_by_label("Save these settings as a preset").fill("Cups")
+        menu.get_by_role("button", name="Save").click()
+        expect(menu).to_contain_text("Saved as “Cups”.")
+        assert Preset.objects.get().values["prompt"] == "A cup turns on marble"
+        page.keyboard.press("Escape")
+        prompt.fill("Not sent yet")
+        page.get_by_role("link", name="Presets").click()
+        menu.get_by_role("link", name="Cups").click()
+        expect(prompt).to_have_value("A cup turns on marble")
+        page.get_by_role("link", name="Undo").click()
+        expect(prompt).to_have_value("Not sent yet")
+    context.close()
