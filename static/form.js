@@ -55,18 +55,16 @@ document.addEventListener("click", ({ target }) => {
 
 /* --- Prompts written before ----------------------------------------------------------------------- */
 
-/** Read when somebody begins to write, or opens a menu under the prompt. @param {Event} event */
-function readPromptsScript({ target }) {
-  if (messages.promptsScript && target instanceof Element && target.closest("textarea.prompt, [data-prompt-tool]")) void import(messages.promptsScript);
+/** Read when somebody begins to write, or opens a menu under the prompt. */
+const readPromptsScript = () => import(messages.promptsScript ?? "");
+for (const name of ["focusin", "pointerdown"]) {
+  document.addEventListener(name, ({ target }) => {
+    if (target instanceof Element && target.closest("textarea.prompt, [data-prompt-tool]")) void readPromptsScript();
+  });
 }
-for (const name of ["focusin", "pointerdown"]) document.addEventListener(name, readPromptsScript);
-
-document.addEventListener("htmx:afterSwap", (event) => {
+document.addEventListener("htmx:afterSwap", async (event) => {
   const { target, detail } = /** @type {CustomEvent} */ (event);
-  if (!(target instanceof HTMLElement) || target.id !== "prompt-menu") return;
-  if (!target.matches(":popover-open")) target.showPopover({ source: detail.requestConfig.elt });
-  const first = target.querySelector("[autofocus], a, input");
-  if (first instanceof HTMLElement) first.focus();
+  if (target instanceof HTMLElement && target.id === "prompt-menu") (await readPromptsScript()).openMenu(detail.requestConfig.elt);
 });
 
 /* --- Options ------------------------------------------------------------------------------------------ */

@@ -44,6 +44,24 @@ document.addEventListener("focusin", ({ target }) => {
   if (target instanceof HTMLTextAreaElement && target.matches(PROMPTS)) lastPrompt = target;
 });
 
+/** The style of the menus comes with this script: a page that nobody writes on needs neither. */
+const style = new Promise((resolve) => {
+  if (!messages.promptsStyle) return resolve(null);
+  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: messages.promptsStyle });
+  for (const name of ["load", "error"]) link.addEventListener(name, resolve);
+  document.head.append(link);
+});
+
+/** Shows what was read into the menu, beside the word that was pressed. @param {HTMLElement} source */
+export async function openMenu(source) {
+  await style;
+  if (!menu) return;
+  menu.toggleAttribute("data-ready", true);
+  if (!menu.matches(":popover-open")) /** @type {any} */ (menu).showPopover({ source });
+  const first = menu.querySelector("[autofocus], a, input");
+  if (first instanceof HTMLElement) first.focus();
+}
+
 /** @returns {HTMLTextAreaElement | null} */
 function findPrompt() {
   const fields = /** @type {HTMLTextAreaElement[]} */ ([...document.querySelectorAll(PROMPTS)]).filter((field) => !field.readOnly);
@@ -161,6 +179,7 @@ async function complete(area) {
   const token = findToken(area);
   if (!token || area.readOnly) return close();
   const all = token.sign === "@" ? await (members ??= readMembers()) : listTags();
+  await style;
   if (JSON.stringify(findToken(area)) !== JSON.stringify(token) || document.activeElement !== area) return;
   const typed = fold(token.typed);
   const found = all.filter(({ label }) => fold(label.replace("@", "")).startsWith(typed)).slice(0, MAX_OPTIONS);

@@ -37,6 +37,7 @@ NARROW_INDEXES = frozenset(
     {
         *("generation_due", "generation_held", "decision_to_look_at", "lookup_waiting"),
         "entry_with_note",  # what somebody decided by hand
+        *("preset_shared", "template_shared"),  # in their order, and no more than are shown
     }
 )
 
