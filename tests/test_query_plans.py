@@ -369,7 +369,6 @@ def test_no_press_and_no_poll_walks_through_a_table_that_grows(client, person):
         "cast_member": "0",
         "preset": "0",
         "template": "0",
-        "view": "0",
         "token": running.callback_token,
         "collection": str(Collection.objects.get(owner=person).pk),
         "project": str(Project.objects.get(owner=person).pk),
