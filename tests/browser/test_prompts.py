@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from evolink_studio.prompts.cast.services import create_cast_member
-from evolink_studio.prompts.models import Preset
+from evolink_studio.prompts.models import Preset, PromptTemplate
+from evolink_studio.prompts.presets.services import create_preset
 from evolink_studio.prompts.prompt_templates.services import create_template
 from tests.browser.conftest import LiveStudio, open_watched_page, sign_in
 from tests.browser.steps import axe_violations, choose_option, open_model, wait_until_idle
@@ -118,4 +119,39 @@ def test_an_earlier_prompt_takes_the_place_of_the_text_and_can_be_undone(
         expect(prompt).to_have_value("A cup turns on marble")
         page.get_by_role("link", name="Undo").click()
         expect(prompt).to_have_value("Not sent yet")
+    context.close()
+
+
+def test_on_a_phone_every_target_of_the_pages_is_large_enough(
+    browser, idle_studio: LiveStudio
+) -> None:
+    owner = idle_studio.owner
+    GenerationFactory(owner=owner, prompt="A whale at night", state="failed", created_at=NOW)
+    create_template(owner=owner, name="Product", text="{thing} turns", now=NOW)
+    create_preset(owner=owner, name="Cups", model_id=KLING, values={"prompt": "A cup"}, now=NOW)
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    with open_watched_page(context, idle_studio.base_url) as page:
+        sign_in(page, idle_studio)
+        template = PromptTemplate.objects.get()
+        for path in (
+            "",
+            "presets/",
+            "templates/",
+            "templates/new/",
+            f"templates/{template.pk}/use/",
+        ):
+            page.goto(idle_studio.build_url(f"/prompts/{path}"))
+            for summary in page.locator("main summary").all():
+                summary.click()
+            assert (path, axe_violations(page)) == (path, [])
+            assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+            small = page.evaluate(
+                """() => [...document.querySelectorAll("main :is(a, button, summary, input, label)")]
+                    .filter((it) => it.checkVisibility() && !it.matches("label input"))
+                    .filter((it) => it.getBoundingClientRect().height < 43.5)
+                    .map((it) => `${it.tagName} ${it.textContent.trim()}`)"""
+            )
+            assert (path, small) == (path, [])
     context.close()
