@@ -12,11 +12,12 @@ from evolink_studio.core.keyset import KeysetOrder, Position
 from evolink_studio.core.search import fold_text
 from evolink_studio.core.term_search import split_terms
 from evolink_studio.generations.models import Generation
-from evolink_studio.generations.queries import HIDDEN_COLUMNS, load_results
+from evolink_studio.generations.queries import load_results
 from evolink_studio.generations.search_index import FILM_INDEX
 
 PAGE_ROWS = 40  # generations that are read for a page; the same prompt is shown once
 RECENT_ROWS = 30  # read for a short list
+_COLUMNS = ("prompt", "model_id", "state", "created_at")
 NEWEST_FIRST = KeysetOrder(Generation, ("-created_at", "-pk"))
 
 
@@ -45,7 +46,7 @@ def list_used_prompts(user: User, *, text: str = "", position: str = "") -> Prom
     page = NEWEST_FIRST.read_page([rows], NEWEST_FIRST.parse_position(position), PAGE_ROWS)
     if not page.keys:
         return PromptPage([], "")
-    generations = Generation.objects.filter(pk__in=page.pks).defer(*HIDDEN_COLUMNS)
+    generations = Generation.objects.filter(pk__in=page.pks).only(*_COLUMNS)
     loaded = load_results(generations.order_by("-created_at", "-pk"))
     next_position = Position(page.keys[-1]) if page.has_next else None
     return PromptPage(
@@ -55,7 +56,7 @@ def list_used_prompts(user: User, *, text: str = "", position: str = "") -> Prom
 
 def list_recent_prompts(user: User, limit: int) -> list[UsedPrompt]:
     """The newest prompts, each once. Two queries."""
-    rows = _list_own(user).order_by("-created_at", "-pk").defer(*HIDDEN_COLUMNS)
+    rows = _list_own(user).order_by("-created_at", "-pk").only(*_COLUMNS)
     return _fold(load_results(rows[:RECENT_ROWS]))[:limit]
 
 

@@ -1,6 +1,7 @@
 """The form of a template. What it may hold, the services check."""
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from evolink_studio.prompts.prompt_templates.services import MAX_NAME_LENGTH
@@ -16,7 +17,10 @@ class TemplateForm(forms.Form):
     )
     text = forms.CharField(
         label=_("Prompt"),
-        help_text=_("Write {place} or {time of day} for what changes from film to film."),
+        help_text=format_lazy(
+            _("Put what changes from film to film in braces, such as {example}."),
+            example=format_lazy("{{{word}}}", word=_("place")),
+        ),
         widget=forms.Textarea(attrs={"rows": 6, "data-placeholders-of": ""}),
     )
     is_shared = forms.BooleanField(label=_("For everybody in the studio"), required=False)
