@@ -199,8 +199,7 @@ def test_after_signing_in_again_everything_is_back(form_page, tmp_path):
 
 def test_a_page_that_leads_to_sign_in_by_itself_keeps_everything_too(form_page):
     form_page.context.clear_cookies(name="sessionid")
-    form_page.locator("[popovertarget=model-picker]").first.click()
-    form_page.locator("#model-picker a[href='/create/grok-imagine-text-to-video/']").click()
+    form_page.locator("[popovertarget=model-picker]").first.click()  # which asks for the models
     form_page.wait_for_url("**/account/login/**")
     sign_in_again(form_page)
     press_again_and_expect_one_film(form_page)
@@ -210,8 +209,7 @@ def test_what_was_sent_is_not_said_to_be_unsent_after_signing_in_again(form_page
     press_generate(form_page)
     expect(selected_card(form_page)).to_be_visible()
     form_page.context.clear_cookies(name="sessionid")
-    form_page.locator("[popovertarget=model-picker]").first.click()
-    form_page.locator("#model-picker a[href='/create/grok-imagine-text-to-video/']").click()
+    form_page.locator("[popovertarget=model-picker]").first.click()  # which asks for the models
     form_page.wait_for_url("**/account/login/**")
     sign_in(form_page)
     wait_until_idle(form_page)
