@@ -244,7 +244,17 @@ function startPlayer(box, film) {
     requestAnimationFrame(() => picker.scrollIntoView({ block: "nearest" }));
   }
 
+  /** Escape leaves what chooses a frame; the keys belong to the film again. @param {KeyboardEvent} event */
+  function closeFramePicker(event) {
+    const picker = /** @type {HTMLDetailsElement} */ (event.currentTarget);
+    if (event.key !== "Escape" || event.isComposing || !picker.open) return;
+    event.preventDefault();
+    picker.open = false;
+    /** @type {HTMLElement | null} */ (find("[data-command=play]"))?.focus({ preventScroll: true });
+  }
+
   film.controls = false;
+  /** @type {HTMLDetailsElement | null} */ (find("#frame"))?.addEventListener("keydown", closeFramePicker);
   film.addEventListener("click", () => commands.play?.());
   film.addEventListener("dblclick", toggleFullScreen);
   for (const name of ["loadedmetadata", "durationchange"]) film.addEventListener(name, showLength);
