@@ -42,7 +42,7 @@ _PAGES: tuple[tuple[str, str, str | Promise, str], ...] = (
     ("projects", "", gettext_lazy("Projects"), "coin"),
     ("collections", "", gettext_lazy("Collections"), "completed"),
     ("cuts", "", gettext_lazy("Cuts"), "frame"),
-    ("shares", "", gettext_lazy("Shares"), "info"),
+    ("shares", "", gettext_lazy("Shared links"), "info"),
     ("trash", "", gettext_lazy("Trash"), "close"),
     ("month", "", gettext_lazy("Your month"), "coin"),
     ("notifications", "", gettext_lazy("Notifications"), "info"),
