@@ -169,7 +169,9 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("click", ({ target }) => {
   const opener = target instanceof Element && target.closest("[data-open-tool]");
-  if (opener instanceof HTMLElement) openTool(opener.dataset.openTool ?? "");
+  if (!(opener instanceof HTMLElement)) return;
+  /** @type {HTMLElement | null} */ (opener.closest(":popover-open"))?.hidePopover();
+  openTool(opener.dataset.openTool ?? "");
 });
 
 /* --- Signing out -------------------------------------------------------------------------------- */

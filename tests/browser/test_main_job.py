@@ -43,17 +43,23 @@ def test_a_person_makes_a_film_and_downloads_it(page, studio, tmp_path, model_id
     assert generation.credits_charged == generation.credits_reserved == generation.credits_estimated
 
 
+def press_tab_until(page, name: str) -> None:
+    """To the control of this name, past what lies between."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.name") == name:
+            return
+    raise AssertionError(f"Tab never came to {name}")
+
+
 def test_the_keyboard_alone_is_enough(page, studio):
     open_model(page, studio, "grok-imagine-text-to-video")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip-link"
     page.keyboard.press("Enter")
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.name") == "prompt":
-            break
+    press_tab_until(page, "prompt")
     page.keyboard.type("[quick] A cat at the keyboard")
-    page.keyboard.press("Tab")
+    press_tab_until(page, "duration")
     with page.expect_response("**/refresh/"):
         page.keyboard.press("ArrowRight")
     wait_until_idle(page)
