@@ -14,7 +14,7 @@ LIST_RULES = """text => {
   return [...sheet.cssRules].map(({ cssText }) => cssText);
 }"""
 # A browser keeps the blanks of a value with `var()`, where these mean nothing.
-MEANINGLESS_BLANKS_PATTERN = re.compile(r"\s+(?=[,/])|(?<=[,/(])\s+")
+MEANINGLESS_BLANKS_PATTERN = re.compile(r"\s+(?=[,/])|(?<=[,/(:])\s+")
 
 
 @pytest.mark.parametrize("path", STYLES, ids=lambda path: path.name)

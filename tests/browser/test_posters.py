@@ -54,7 +54,7 @@ def open_page(browser, idle_studio):
 
 @pytest.mark.parametrize(
     ("width", "pixel_ratio", "path"),
-    [(1440, 1, "poster"), (1440, 2, "poster"), (390, 1, "poster"), (390, 3, "poster")],
+    [(1440, 1, "poster"), (1440, 2, "poster"), (390, 1, "poster/small"), (390, 3, "poster")],
     ids=["screen", "sharp screen", "narrow window", "phone"],
 )
 def test_a_tile_shows_the_poster_for_its_screen(
