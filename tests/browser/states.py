@@ -150,7 +150,13 @@ EXPECTED_CARDS = (
         ("estimated 162 → reserved 25.7 → charged 25.7",),
         ("3:00 · Veo 3.1 Pro",),
         "Saved here 25.7 credits were charged.",
-        ("Download", "Use this frame", REUSE_SETTINGS),
+        (
+            "Download",
+            "Use this frame",
+            "Continue from the end",
+            "Open the film",
+            REUSE_SETTINGS,
+        ),
     ),
     ExpectedCard(
         "failed, to be tried again",

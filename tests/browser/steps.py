@@ -8,7 +8,7 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.conftest import LiveStudio
+from tests.browser.conftest import TIMEOUT_MS, LiveStudio
 from tests.sample_images import make_image
 
 CHOICES_BY_MODEL = {
@@ -140,7 +140,16 @@ def hold_press(page: Page) -> Iterator[None]:
 
 def selected_card(page: Page, status: str = "") -> Locator:
     """The card on the stage, once it has this state."""
-    return page.locator(f"#stage [data-generation]{f'[data-status={status}]' if status else ''}")
+    return page.locator(f"#stage .stage-card{f'[data-status={status}]' if status else ''}")
+
+
+def wait_until(page: Page, expression: str) -> None:
+    """Wait for what an expression says; Playwright's own way is forbidden by the pages' policy."""
+    for _ in range(TIMEOUT_MS // 50):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never: {expression}")
 
 
 def video_plays(page: Page) -> bool:

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from evolink_studio.films.models import Cut
 from tests.browser.conftest import open_watched_page, sign_in
-from tests.browser.steps import axe_violations
+from tests.browser.steps import axe_violations, wait_until
 from tests.sample_films import make_clip, make_film
 
 
@@ -32,7 +32,7 @@ def test_films_are_put_in_order_with_points_from_the_player_and_become_a_film(
         expect(total).to_have_text("0:06.0")
 
         page.locator("[data-part]").nth(1).locator("[data-choose]").click()
-        page.wait_for_function("document.querySelector('.cut-player video').readyState > 0")
+        wait_until(page, "document.querySelector('.cut-player video').readyState > 0")
         page.evaluate("document.querySelector('.cut-player video').currentTime = 1.5")
         page.click("[data-set=begin]")
         expect(page.locator("[data-part]").nth(1).locator("[name=begin]")).to_have_value("1.5")
@@ -92,5 +92,5 @@ def test_the_whole_cut_plays_from_part_to_part(browser, studio, films):
         page.click("[data-play-cut]")
         expect(page.locator("[data-part]").nth(1)).to_have_attribute("aria-current", "true")
         expect(page.locator("[data-play-cut]")).to_have_text("Play the whole cut")
-        page.wait_for_function("document.querySelector('.cut-player video').paused")
+        wait_until(page, "document.querySelector('.cut-player video').paused")
     context.close()

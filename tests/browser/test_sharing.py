@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from evolink_studio.sharing import services
 from evolink_studio.sharing.models import Comment, Share
 from tests.browser.conftest import open_watched_page, sign_in
-from tests.browser.steps import axe_violations
+from tests.browser.steps import axe_violations, wait_until
 from tests.sample_films import make_clip, make_film
 
 
@@ -35,7 +35,7 @@ def test_a_guest_comments_at_a_time_finds_it_again_and_approves(browser, studio,
     with open_watched_page(context, studio.base_url) as page:
         page.goto(studio.build_url(f"/s/{token}/"))
         assert context.cookies() == []
-        page.wait_for_function("document.querySelector('video').readyState > 0")
+        wait_until(page, "document.querySelector('video').readyState > 0")
         page.evaluate("document.querySelector('video').currentTime = 1.5")
         expect(page.locator(".answer-time output")).to_have_text("0:01.5")
         page.fill("[name=text]", "Brighter here")
@@ -48,7 +48,7 @@ def test_a_guest_comments_at_a_time_finds_it_again_and_approves(browser, studio,
         page.evaluate("document.querySelector('video').currentTime = 0")
         expect(page.locator(".answer-time output")).to_have_text("0:00.0")
         comment.locator("[data-seek]").click()
-        page.wait_for_function("Math.abs(document.querySelector('video').currentTime - 1.5) < 0.01")
+        wait_until(page, "Math.abs(document.querySelector('video').currentTime - 1.5) < 0.01")
         page.click("button[value=changes]")
         expect(page.locator(".errors")).to_contain_text("Say what should change.")
         page.click("button[value=approved]")
@@ -93,13 +93,11 @@ def test_films_side_by_side_play_together(browser, studio, films):
     with open_watched_page(context, studio.base_url) as page:
         page.goto(studio.build_url(f"/s/{token}/"))
         page.click("[data-play-together]")
-        page.wait_for_function(
-            "[...document.querySelectorAll('video')].every((film) => film.currentTime > 0.2)"
+        wait_until(
+            page, "[...document.querySelectorAll('video')].every((film) => film.currentTime > 0.2)"
         )
         page.click("[data-play-together]")
-        page.wait_for_function(
-            "[...document.querySelectorAll('video')].every((film) => film.paused)"
-        )
+        wait_until(page, "[...document.querySelectorAll('video')].every((film) => film.paused)")
     context.close()
 
 

@@ -32,6 +32,7 @@ def test_a_page_where_nothing_counts_sets_no_timer(clocked_page, idle_studio, tm
     clocked_page.goto(idle_studio.build_url("/films/"))
     assert count_timeouts(clocked_page) == 0
     open_generation(clocked_page, idle_studio, film)
+    clocked_page.wait_for_load_state("networkidle")  # the prices of making it again came
     assert count_timeouts(clocked_page) == 0
 
 
