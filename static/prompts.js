@@ -90,6 +90,7 @@ function putPrompt(text) {
   const template = /** @type {HTMLTemplateElement | null} */ (document.getElementById("prompt-undo"));
   const note = template && /** @type {Element} */ (/** @type {DocumentFragment} */ (template.content.cloneNode(true)).firstElementChild);
   if (!note) return;
+  note.toggleAttribute("data-note", true); // a note of the form: an answer leaves it
   note.querySelector("[data-undo]")?.addEventListener("click", () => {
     note.remove();
     insertText(field, before, 0, field.value.length);

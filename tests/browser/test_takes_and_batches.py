@@ -37,7 +37,7 @@ def test_four_takes_are_priced_together_and_made_by_one_press(page, studio):
     expect(page.locator("[name=prompt]")).to_have_value("[quick] A cat, four times")
     press_generate(page)
     expect(selected_card(page, "completed")).to_be_visible()
-    expect(page.locator("#rail [data-status=completed]")).to_have_count(3)
+    expect(page.locator("#stage .stage-takes [data-status=completed]")).to_have_count(4)
     assert Generation.objects.count() == 4
     assert Batch.objects.get().generations.count() == 4
     expect(page.locator("#takes-4")).to_be_checked()  # what the button's price is for
