@@ -226,12 +226,15 @@ GENERATIONS_MAY_IMPORT = {
     "change_feed": {"queries", "models", "states"},
     "services": {"pipeline", "transitions", "film_facts", "models", "signals", "states"},
     "resolutions": {"services", "pipeline", "transitions", "models", "signals", "states"},
+    "prompt_history": {"queries", "search_index", "models", "states"},
     "presenters": {
-        *("change_feed", "queries", "usage_report", "pipeline", "params", "models", "states"),
+        *("change_feed", "queries", "prompt_history", "usage_report", "pipeline", "params"),
+        *("models", "states"),
     },
     "forms": {"presenters", "queries", "params", "models", "states"},
     "views": {
-        *("forms", "presenters", "services", "change_feed", "queries", "usage_report"),
+        *("forms", "presenters", "services", "change_feed", "queries", "prompt_history"),
+        "usage_report",
         *("pipeline", "params", "models", "states"),
     },
     "admin": {
