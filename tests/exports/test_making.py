@@ -240,7 +240,7 @@ def test_a_file_is_deleted_when_its_days_are_over(export, clock, generations):
     assert services.delete_expired(now=clock()) == 0
     assert len(list_stored()) == 1
     clock.advance(seconds=1)
-    async_to_sync(_delete_what_nobody_needs)(clock())
+    async_to_sync(_delete_what_nobody_needs)(clock(), is_stopping=lambda: False)
     assert list_stored() == []
     assert not Export.objects.exists()
     assert Asset.objects.count() == kept_asset
