@@ -25,7 +25,7 @@ from evolink_studio.generations.presenters.cards import (
 from evolink_studio.library.models import Asset
 from evolink_studio.library.poster_urls import build_poster_urls
 
-# A screen has the shape of its film before that is there, by an invisible canvas of this many
+# A screen has the shape of its film before that is there, by an invisible drawing of this many
 # pixels on its longer side: more than any screen has, so that it only ever shrinks.
 LONG_SIDE = 4096
 DEFAULT_RATIO = (16, 9)
@@ -36,7 +36,7 @@ _RATIO = re.compile(r"(\d{1,5})[:x×](\d{1,5})")
 
 @dataclass(frozen=True)
 class ScreenSize:
-    """The pixels of the canvas that gives a screen its shape."""
+    """The pixels of the drawing that gives a screen its shape."""
 
     width: int
     height: int

@@ -186,8 +186,8 @@ def test_takes_of_one_press_are_one_entry_and_one_strip_on_the_stage(ada_client,
 )
 def test_the_screen_waits_in_the_shape_that_was_asked_for(ada_client, ada, params, shape):
     create_at(ada, 1, params=params)
-    canvas = open_workspace(ada_client).find_one("canvas")
-    assert (int(canvas.get("width")), int(canvas.get("height"))) == shape
+    sizer = open_workspace(ada_client).find_one("*[@class='screen-shape']")
+    assert (int(sizer.get("width")), int(sizer.get("height"))) == shape
 
 
 def test_inputs_stand_under_the_prompt_and_shape_the_screen(ada_client, ada):
@@ -195,8 +195,8 @@ def test_inputs_stand_under_the_prompt_and_shape_the_screen(ada_client, ada):
     params = {"prompt": "x", "image_urls": [picture.ref]}
     create_at(ada, 1, params=params, model_id="kling-o3-image-to-video")
     page = open_workspace(ada_client)
-    canvas = page.find_one("canvas")
+    sizer = page.find_one("*[@class='screen-shape']")
     (item,) = page.find_one("ul[@class='stage-inputs']").findall("li")
     assert item.find("a").get("href") == f"/library/{picture.pk}/file"
     assert "door.png" in element_text(item)
-    assert (int(canvas.get("width")), int(canvas.get("height"))) == (3072, 4096)
+    assert (int(sizer.get("width")), int(sizer.get("height"))) == (3072, 4096)
