@@ -619,12 +619,12 @@ def fill_history(size: HistorySize) -> dict[str, int]:
     """Fill the database of this process; the numbers of rows by table. Raises RuntimeError."""
     from evolink_studio.films import facet_sets
     from evolink_studio.generations.models import Generation
-    from evolink_studio.generations.usage_rollup import drop_triggers, ensure_rollup
+    from evolink_studio.generations.usage_rollup import TRIGGERS, ensure_rollup
 
     if Generation.objects.exists():
         raise RuntimeError("There is work in this database; take an empty one.")
-    drop_triggers()  # counted at the end, at once
-    facet_sets.drop_triggers()
+    TRIGGERS.drop()  # counted at the end, at once
+    facet_sets.TRIGGERS.drop()
     row_counts = HistoryFiller(size, datetime.now(UTC)).fill()
     ensure_rollup()
     facet_sets.ensure_facet_sets()

@@ -31,12 +31,7 @@ from evolink_studio.generations.services import create_generation
 from evolink_studio.generations.states import State
 from evolink_studio.generations.transitions import transition
 from evolink_studio.generations.usage_report import UsageFilter, sum_usage
-from evolink_studio.generations.usage_rollup import (
-    drop_triggers,
-    ensure_rollup,
-    has_triggers,
-    prove_rollup,
-)
+from evolink_studio.generations.usage_rollup import TRIGGERS, ensure_rollup, prove_rollup
 
 ROUND_COUNT = 20
 WARM_UP_COUNT = 2
@@ -77,7 +72,7 @@ def measure_writes() -> dict[str, float]:
     for _ in range(WRITE_ROUND_COUNT):
         for name, is_counted in (("", True), (", uncounted", False)):
             if is_counted:
-                _require(has_triggers())
+                _require(TRIGGERS.exist())
             press, end = _measure_writes(person, is_counted=is_counted)
             costs.setdefault(f"press{name}", []).append(press)
             costs.setdefault(f"transition{name}", []).append(end)
@@ -96,7 +91,7 @@ def measure_proof() -> dict[str, float]:
                 break
             _require(not step.findings)
     peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    drop_triggers()
+    TRIGGERS.drop()
     with _processor() as rebuilt:
         _require(ensure_rollup())
     return {
@@ -111,7 +106,7 @@ def _measure_writes(person: User, *, is_counted: bool) -> tuple[float, float]:
     """Nothing of it is kept."""
     with transaction.atomic():
         if not is_counted:
-            drop_triggers()
+            TRIGGERS.drop()
         with _processor() as pressing:
             rows = [_press(person) for _ in range(WRITES_PER_ROUND)]
         with _processor() as sending:

@@ -17,6 +17,7 @@ next `migrate` makes the triggers again and counts everything afresh.
 
 from django.db import connection, transaction
 
+from evolink_studio.core.table_triggers import TableTriggers, TriggerEvent, build_change_condition
 from evolink_studio.films.filters import LENGTHS, SOUNDS
 from evolink_studio.films.models import FacetSet, ListedFilm
 from evolink_studio.generations.models import Generation
@@ -25,9 +26,6 @@ from evolink_studio.generations.states import ENDED_STATES, State
 _SETS = FacetSet._meta.db_table
 _FILMS = ListedFilm._meta.db_table
 _SOURCE = Generation._meta.db_table
-_FUNCTION = f"{_SETS}_keep"
-_EVENTS = ("insert", "update", "delete")
-_TRIGGERS = tuple(f"{_SETS}_{event}" for event in _EVENTS)
 
 _LENGTH_CASES = " ".join(
     f"WHEN {{row}}.seconds >= {length.first}"
@@ -89,90 +87,25 @@ def _remove(row: str) -> str:
     )
 
 
-def _build_triggers() -> dict[str, str]:
-    """The SQL that creates each trigger (and PostgreSQL's function), by name."""
-    is_sqlite = connection.vendor == "sqlite"
-    differs = "IS NOT" if is_sqlite else "IS DISTINCT FROM"
-    is_changed = " OR ".join(f"OLD.{name} {differs} NEW.{name}" for name in _WATCHED_COLUMNS)
+def _build_events() -> dict[str, TriggerEvent]:
     is_listed = f"({_IS_LISTED.format(row='OLD')} OR {_IS_LISTED.format(row='NEW')})"
-    events = {
-        "insert": ("INSERT", f"WHEN {_IS_LISTED.format(row='NEW')}", _add("NEW")),
-        "update": (
+    return {
+        "insert": TriggerEvent("INSERT", f"WHEN {_IS_LISTED.format(row='NEW')}", _add("NEW")),
+        "update": TriggerEvent(
             f"UPDATE OF {', '.join(_WATCHED_COLUMNS)}",
-            f"WHEN ({is_listed} AND ({is_changed}))",
+            f"WHEN ({is_listed} AND ({build_change_condition(_WATCHED_COLUMNS)}))",
             f"{_remove('OLD')} {_add('NEW')}",
         ),
-        "delete": ("DELETE", f"WHEN ({_IS_LISTED.format(row='OLD')})", _remove("OLD")),
-    }
-    if is_sqlite:
-        return {
-            f"{_SETS}_{name}": f"CREATE TRIGGER {_SETS}_{name} AFTER {event} ON {_SOURCE} "
-            f"{condition} BEGIN {body} END"
-            for name, (event, condition, body) in events.items()
-        }
-    branches = "\n".join(
-        f"IF TG_OP = '{name.upper()}' THEN {body} END IF;" for name, (*_, body) in events.items()
-    )
-    return {
-        _FUNCTION: f"CREATE FUNCTION {_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN {branches} RETURN NULL; END $$"
-    } | {
-        f"{_SETS}_{name}": f"CREATE TRIGGER {_SETS}_{name} AFTER {event} ON {_SOURCE} "
-        f"FOR EACH ROW {condition} EXECUTE FUNCTION {_FUNCTION}()"
-        for name, (event, condition, _body) in events.items()
+        "delete": TriggerEvent("DELETE", f"WHEN ({_IS_LISTED.format(row='OLD')})", _remove("OLD")),
     }
 
 
-_STORED_SQL = {
-    "sqlite": f"SELECT name, sql FROM sqlite_master WHERE type = 'trigger' "
-    f"AND tbl_name = '{_SOURCE}' AND name LIKE '{_SETS}%'",
-    "postgresql": f"SELECT tgname, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid "
-    f"WHERE tgrelid = '{_SOURCE}'::regclass AND tgname LIKE '{_SETS}%' "
-    f"AND tgenabled IN ('O', 'A')",
-}
-
-
-def has_triggers() -> bool:
-    """Whether the database keeps the sets as this code says. One query."""
-    with connection.cursor() as cursor:
-        # Without parameters: a per cent sign is no placeholder.
-        cursor.execute(_STORED_SQL[connection.vendor], None)
-        stored_sql = dict(cursor.fetchall())
-    wanted_sql = _build_triggers()
-    return all(
-        name in stored_sql and stored_sql[name] in wanted_sql.get(_FUNCTION, wanted_sql[name])
-        for name in _TRIGGERS
-    )
-
-
-def drop_triggers() -> None:
-    """Stop keeping the sets: for a migration that changes what they are made of."""
-    with connection.cursor() as cursor:
-        for name in _TRIGGERS:
-            table = "" if connection.vendor == "sqlite" else f" ON {_SOURCE}"
-            cursor.execute(f"DROP TRIGGER IF EXISTS {name}{table}")
-        if connection.vendor != "sqlite":
-            cursor.execute(f"DROP FUNCTION IF EXISTS {_FUNCTION}()")
+TRIGGERS = TableTriggers(_SOURCE, _SETS, f"{_SETS}_keep", _build_events)
 
 
 def ensure_facet_sets() -> bool:
-    """Make the database keep the sets, if it does not, and count afresh what is there.
-
-    Everything in one transaction. False when there was nothing to do, also where the tables are
-    not there (yet). `migrate` ends with it: SQLite loses the triggers of a table that a migration
-    rebuilds.
-    """
-    if _FILMS not in connection.introspection.table_names() or has_triggers():
-        return False
-    with transaction.atomic():
-        drop_triggers()
-        with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                cursor.execute("SET LOCAL statement_timeout = 0")
-            for statement in _build_triggers().values():
-                cursor.execute(statement, None)
-        rebuild()
-    return True
+    """Make the database keep the sets, if it does not, and count afresh what is there."""
+    return TRIGGERS.ensure(rebuild)
 
 
 def rebuild() -> None:

@@ -31,6 +31,7 @@ from evolink_studio.core.calendar import (
     get_next_month_start,
 )
 from evolink_studio.core.proof import Position, Proof, ProofStep
+from evolink_studio.core.table_triggers import TableTriggers, TriggerEvent, build_change_condition
 from evolink_studio.credits.fields import CREDITS_DECIMALS
 from evolink_studio.generations.models import Generation, UsageRollup
 
@@ -47,8 +48,6 @@ _KEY_NUMBERS = ", ".join(str(number) for number in range(1, len(_KEY) + 1))
 _TOTALS = ("generation_count", *SUMS)
 _TABLE = UsageRollup._meta.db_table
 _SOURCE = Generation._meta.db_table
-_TRIGGERS = tuple(f"{_TABLE}_{event}" for event in ("insert", "update", "delete"))
-_FUNCTION = f"{_TABLE}_count"
 
 TRIGGERS_MISSING = "the database no longer counts generations: `migrate` mends it"
 
@@ -63,25 +62,16 @@ class Dialect:
 
     moment: str
     starts: Mapping[str, str]
-    differs: str
-    drop: tuple[str, ...]
 
 
 _DIALECTS = {
     "sqlite": Dialect(
         "{row}.accounted_at",
         {"day": "date({moment})", "month": "date({moment}, 'start of month')"},
-        "IS NOT",
-        tuple(f"DROP TRIGGER IF EXISTS {name}" for name in _TRIGGERS),
     ),
     "postgresql": Dialect(
         "({row}.accounted_at AT TIME ZONE 'UTC')",
         {"day": "{moment}::date", "month": "date_trunc('month', {moment})::date"},
-        "IS DISTINCT FROM",
-        (
-            *(f"DROP TRIGGER IF EXISTS {name} ON {_SOURCE}" for name in _TRIGGERS),
-            f"DROP FUNCTION IF EXISTS {_FUNCTION}()",
-        ),
     ),
 }
 
@@ -142,82 +132,30 @@ def _subtract(row: str) -> str:
     return "\n".join(statements)
 
 
-def _build_triggers() -> dict[str, str]:
-    """The SQL that creates each trigger (and PostgreSQL's function), by name."""
-    is_moved = " OR ".join(
-        f"OLD.{name} {_dialect().differs} NEW.{name}" for name in COUNTED_COLUMNS
-    )
+def _build_events() -> dict[str, TriggerEvent]:
     columns = ", ".join(COUNTED_COLUMNS)
-    events = {
-        "insert": ("INSERT", "", _add("NEW")),
-        # What the new key gains comes first: no count is ever below zero.
-        "update": (f"UPDATE OF {columns}", f"WHEN ({is_moved})", _add("NEW") + _subtract("OLD")),
-        "delete": ("DELETE", "", _subtract("OLD")),
-    }
-    if connection.vendor == "sqlite":
-        return {
-            f"{_TABLE}_{name}": f"CREATE TRIGGER {_TABLE}_{name} AFTER {event} ON {_SOURCE} "
-            f"{condition} BEGIN {body} END"
-            for name, (event, condition, body) in events.items()
-        }
-    branches = "\n".join(
-        f"IF TG_OP = '{name.upper()}' THEN {body} END IF;" for name, (*_, body) in events.items()
-    )
+    is_moved = build_change_condition(COUNTED_COLUMNS)
     return {
-        _FUNCTION: f"CREATE FUNCTION {_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN {branches} RETURN NULL; END $$"
-    } | {
-        f"{_TABLE}_{name}": f"CREATE TRIGGER {_TABLE}_{name} AFTER {event} ON {_SOURCE} "
-        f"FOR EACH ROW {condition} EXECUTE FUNCTION {_FUNCTION}()"
-        for name, (event, condition, _body) in events.items()
+        "insert": TriggerEvent("INSERT", "", _add("NEW")),
+        # What the new key gains comes first: no count is ever below zero.
+        "update": TriggerEvent(
+            f"UPDATE OF {columns}", f"WHEN ({is_moved})", _add("NEW") + _subtract("OLD")
+        ),
+        "delete": TriggerEvent("DELETE", "", _subtract("OLD")),
     }
 
 
-_STORED_SQL = {
-    "sqlite": f"SELECT name, sql FROM sqlite_master WHERE type = 'trigger' "
-    f"AND tbl_name = '{_SOURCE}' AND name LIKE '{_TABLE}%'",
-    "postgresql": f"SELECT tgname, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid "
-    f"WHERE tgrelid = '{_SOURCE}'::regclass AND tgname LIKE '{_TABLE}%' "
-    f"AND tgenabled IN ('O', 'A')",
-}
-
-
-def has_triggers() -> bool:
-    """Whether the database counts as this code says. One query."""
-    with connection.cursor() as cursor:
-        # Without parameters: a per cent sign is no placeholder.
-        cursor.execute(_STORED_SQL[connection.vendor], None)
-        stored_sql = dict(cursor.fetchall())
-    wanted_sql = _build_triggers()
-    return all(
-        name in stored_sql and stored_sql[name] in wanted_sql.get(_FUNCTION, wanted_sql[name])
-        for name in _TRIGGERS
-    )
+TRIGGERS = TableTriggers(_SOURCE, _TABLE, f"{_TABLE}_count", _build_events)
 
 
 def drop_triggers() -> None:
     """Stop counting: for a migration that changes what is counted."""
-    with connection.cursor() as cursor:
-        for statement in _dialect().drop:
-            cursor.execute(statement)
+    TRIGGERS.drop()
 
 
 def ensure_rollup() -> bool:
-    """Make the database count, if it does not, and count afresh what is there.
-
-    Everything in one transaction: after a kill it either counts rightly or not at all. False when
-    there was nothing to do, also where the table is not there (yet). `migrate` ends with it, as
-    SQLite loses the triggers of a table when a migration rebuilds that table.
-    """
-    if _TABLE not in connection.introspection.table_names() or has_triggers():
-        return False
-    with transaction.atomic():
-        drop_triggers()
-        with connection.cursor() as cursor:
-            for statement in _build_triggers().values():
-                cursor.execute(statement)
-        rebuild()
-    return True
+    """Make the database count, if it does not, and count afresh what is there."""
+    return TRIGGERS.ensure(rebuild)
 
 
 # --- The rows -------------------------------------------------------------------------------------
@@ -335,7 +273,7 @@ def prove_rollup(position: Position | None) -> Iterator[ProofStep]:
     Each comparison is one statement and so sees one moment; the database compares, and hands over
     only what differs. Goes on after a position of an earlier run.
     """
-    if position is None and not has_triggers():
+    if position is None and not TRIGGERS.exist():
         yield ProofStep({"day": date.min.isoformat()}, findings=(TRIGGERS_MISSING,))
     since = date.fromisoformat(position["day"]) if position else date.min
     for month in _list_months(since):

@@ -84,7 +84,7 @@ def test_any_mixture_of_writes_leaves_what_counting_afresh_would_find(ada, eve):
 
 def test_what_was_lost_is_made_again(ada):
     GenerationFactory(owner=ada, state=State.COMPLETED)
-    facet_sets.drop_triggers()
+    facet_sets.TRIGGERS.drop()
     GenerationFactory(owner=ada, state=State.COMPLETED)
     assert sum(read_sets().values()) == 1
     assert facet_sets.ensure_facet_sets()

@@ -212,11 +212,11 @@ def test_the_command_names_what_is_wrong_and_counts_afresh(capsys):
         call_command("check_usage")
     assert "roll-up month 2026-11-01" in capsys.readouterr().out
     call_command("check_usage", rebuild=True)
-    usage_rollup.drop_triggers()
+    usage_rollup.TRIGGERS.drop()
     with pytest.raises(CommandError, match="Findings: 1"):
         call_command("check_usage")
     call_command("check_usage", rebuild=True)
-    assert usage_rollup.has_triggers()
+    assert usage_rollup.TRIGGERS.exist()
 
 
 def test_the_worker_proves_it_every_day():
@@ -224,7 +224,7 @@ def test_the_worker_proves_it_every_day():
 
 
 def test_without_its_triggers_it_says_so_and_the_next_migrate_counts_afresh():
-    usage_rollup.drop_triggers()
+    usage_rollup.TRIGGERS.drop()
     GenerationFactory(state=State.COMPLETED)
     assert len(prove()) == 2
     assert "no longer counts" in prove()[0]
@@ -235,9 +235,9 @@ def test_without_its_triggers_it_says_so_and_the_next_migrate_counts_afresh():
 
 def test_triggers_of_older_code_are_replaced(monkeypatch):
     monkeypatch.setattr(usage_rollup, "SUMS", usage_rollup.SUMS[:2])
-    assert not usage_rollup.has_triggers()
+    assert not usage_rollup.TRIGGERS.exist()
     monkeypatch.undo()
-    assert usage_rollup.has_triggers()
+    assert usage_rollup.TRIGGERS.exist()
 
 
 def test_an_old_database_is_counted_when_it_is_migrated():
