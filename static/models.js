@@ -5,7 +5,7 @@ const count = () => /** @type {HTMLElement | null} */ (document.querySelector("[
 const listRows = () => /** @type {HTMLElement[]} */ ([...document.querySelectorAll("#model-rows > tr")]);
 
 /** Without case and accents. @param {string} text */
-const fold = (text) => text.normalize("NFKD").replace(/\p{Mn}/gu, "").toLowerCase();
+const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
 /** Shows the models that have all words of the search and what was asked for. */
 function filterModels() {

@@ -6,7 +6,7 @@ const messages = /** @type {HTMLTemplateElement} */ (document.getElementById("me
 let dialogs;
 
 /** Without case and accents. @param {string} text */
-const fold = (text) => text.normalize("NFKD").replace(/\p{Diacritic}/gu, "").toLowerCase();
+const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
 /** @param {HTMLDialogElement} palette */
 const listOptions = (palette) => /** @type {HTMLElement[]} */ ([...palette.querySelectorAll("[role=option]")]);

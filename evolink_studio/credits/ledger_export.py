@@ -20,7 +20,7 @@ from evolink_studio.core.csv_export import (
 from evolink_studio.credits.fields import as_units, format_units
 from evolink_studio.credits.models import AllowanceBalance
 from evolink_studio.credits.usage_source import get_usernames
-from evolink_studio.exports.sources import Batch, ExportRows, ExportSource
+from evolink_studio.exports.sources import ExportRows, ExportSource, RowBatch
 
 # A generation of several allowances has its lines once in each: "reserved" and "charged" count them
 # once, so that they sum to what is reserved and what was charged; the columns beside them name the
@@ -121,7 +121,7 @@ def build_entry_rows(
         *("actor_id", "note"),
     )
 
-    def format_batch(batch: "QuerySet[Any]") -> Batch:
+    def format_batch(batch: "QuerySet[Any]") -> RowBatch:
         rows = list(batch.values_list(*columns))
         generation_ids = {row[1] for row in rows}
         # Of the allowances that are among these entries, the first counts.
@@ -155,7 +155,7 @@ def build_entry_rows(
                     note,
                 )
             )
-        return Batch(len(cells), format_rows(cells, _ENTRY_FORMATS))
+        return RowBatch(len(cells), format_rows(cells, _ENTRY_FORMATS))
 
     return ExportRows(
         header=ENTRY_HEADER,
@@ -178,7 +178,7 @@ def build_generation_rows(
         StoredMoment("created_at"),
     )
 
-    def format_batch(batch: "QuerySet[Any]") -> Batch:
+    def format_batch(batch: "QuerySet[Any]") -> RowBatch:
         rows = list(batch.values_list(*columns))
         usernames = _read_usernames(row[0] for row in rows)
         names.add_balances({row[1] for row in rows})
@@ -202,7 +202,7 @@ def build_generation_rows(
                     last[2],
                 )
             )
-        return Batch(len(rows), format_rows(cells, _GENERATION_FORMATS))
+        return RowBatch(len(rows), format_rows(cells, _GENERATION_FORMATS))
 
     return ExportRows(
         header=GENERATION_HEADER,

@@ -23,7 +23,7 @@ BATCH_ROWS = 2000  # some twenty milliseconds
 
 
 @dataclass(frozen=True)
-class Batch:
+class RowBatch:
     """The CSV lines of some rows."""
 
     row_count: int
@@ -44,7 +44,7 @@ class ExportRows:
     rows: "QuerySet[Any]"
     order: tuple[Any, ...]
     walk_key: str
-    format_batch: "Callable[[QuerySet[Any]], Batch]"
+    format_batch: "Callable[[QuerySet[Any]], RowBatch]"
     line_key: str = "pk"
     branches: "Sequence[QuerySet[Any]]" = ()
 
@@ -57,11 +57,11 @@ class ExportRows:
                 return True
         return False
 
-    def read_few(self) -> Iterator[Batch]:
+    def read_few(self) -> Iterator[RowBatch]:
         """All lines of rows that are known to be few: two queries, and one for each batch."""
         return map(self.format_batch, self._collect())
 
-    def read_many(self) -> Iterator[Batch]:
+    def read_many(self) -> Iterator[RowBatch]:
         """All lines of however many rows."""
         return map(self.format_batch, self._walk() if self.walk_key else self._collect())
 

@@ -107,7 +107,7 @@ class PictureTime:
 
 
 @dataclass(frozen=True)
-class Source:
+class CutSource:
     """A part with what is known of its film. Times are in seconds from its first picture.
 
     `kind` is equal for films whose pictures and sounds may follow each other in one file.
@@ -134,7 +134,7 @@ class Source:
 # --- What is there ----------------------------------------------------------------------------
 
 
-def probe_source(part: OrderedPart) -> Source:
+def probe_source(part: OrderedPart) -> CutSource:
     """Read all packets of a film, and decode its first picture. Raises InvalidVideo."""
     path = Path(part.path)
     demuxer = detect_container(path, "video", InvalidVideo).demuxer
@@ -150,7 +150,7 @@ def probe_source(part: OrderedPart) -> Source:
             raise InvalidVideo
         file.seek(0)
         width, height, rotation = _measure_picture(file, stream)
-        return Source(
+        return CutSource(
             path=path,
             demuxer=demuxer,
             begin=part.begin,
@@ -221,17 +221,17 @@ def _describe_kind(file: InputContainer, stream: VideoStream, rotation: int) -> 
 
 
 @dataclass(frozen=True)
-class Span:
+class CopySpan:
     """Pictures of a source that are copied: `first` to `last` in its time, moved by `offset`."""
 
-    source: Source
+    source: CutSource
     first_pts: int
     last_dts: int
     end_pts: int
     offset: int
 
 
-def plan_copy(sources: Sequence[Source]) -> list[Span] | None:
+def plan_copy(sources: Sequence[CutSource]) -> list[CopySpan] | None:
     """What is copied of each film; None if something must be encoded again.
 
     A film is copied from a picture that stands for itself to one after which no picture is needed
@@ -240,7 +240,7 @@ def plan_copy(sources: Sequence[Source]) -> list[Span] | None:
     """
     if any(source.kind != sources[0].kind or source.demuxer != "mov" for source in sources):
         return None
-    spans: list[Span] = []
+    spans: list[CopySpan] = []
     position, last_dts = 0, None
     for source in sources:
         chosen = _choose_pictures(source)
@@ -251,13 +251,13 @@ def plan_copy(sources: Sequence[Source]) -> list[Span] | None:
         if last_dts is not None and chosen[0].dts + offset <= last_dts:
             return None
         end_pts = max(picture.pts + picture.duration for picture in chosen)
-        spans.append(Span(source, first_pts, chosen[-1].dts, end_pts, offset))
+        spans.append(CopySpan(source, first_pts, chosen[-1].dts, end_pts, offset))
         position += end_pts - first_pts
         last_dts = chosen[-1].dts + offset
     return spans
 
 
-def _choose_pictures(source: Source) -> Sequence[PictureTime] | None:
+def _choose_pictures(source: CutSource) -> Sequence[PictureTime] | None:
     """The pictures between in and out point, if they follow each other in the file."""
     half = 1 / source.fps / 2
     numbers = [
@@ -272,7 +272,7 @@ def _choose_pictures(source: Source) -> Sequence[PictureTime] | None:
     return chosen if is_at_keyframe else None
 
 
-def copy_parts(spans: Sequence[Span], target: Path, report: Report) -> None:
+def copy_parts(spans: Sequence[CopySpan], target: Path, report: Report) -> None:
     """Write the films as they are, one after the other."""
     import av
 
@@ -291,7 +291,7 @@ class _Copier:
         self._streams: dict[str, Any] = {}
         self._sound_end: int | None = None
 
-    def copy_span(self, span: Span, *, is_first: bool) -> None:
+    def copy_span(self, span: CopySpan, *, is_first: bool) -> None:
         source = span.source
         with open_container(source.path, source.demuxer, InvalidVideo) as file:
             picture_stream = find_video_stream(file)
@@ -308,7 +308,7 @@ class _Copier:
                 else:
                     self._copy_sound(packet, span, is_first=is_first)
 
-    def _copy_picture(self, packet: Packet[Any], span: Span) -> None:
+    def _copy_picture(self, packet: Packet[Any], span: CopySpan) -> None:
         assert packet.pts is not None
         assert packet.dts is not None
         if packet.pts < span.first_pts or packet.dts > span.last_dts:
@@ -318,7 +318,7 @@ class _Copier:
         packet.stream = self._streams["video"]
         self._output.mux(packet)
 
-    def _copy_sound(self, packet: Packet[Any], span: Span, *, is_first: bool) -> None:
+    def _copy_sound(self, packet: Packet[Any], span: CopySpan, *, is_first: bool) -> None:
         assert packet.pts is not None
         time_base = Fraction(packet.time_base)
         ratio = span.source.time_base / time_base
@@ -341,7 +341,7 @@ class _Copier:
 # --- Encoded again ----------------------------------------------------------------------------
 
 
-def encode_parts(sources: Sequence[Source], target: Path, report: Report) -> None:
+def encode_parts(sources: Sequence[CutSource], target: Path, report: Report) -> None:
     """Write all films in the size and at the pace of the first one, as H.264 and AAC."""
     import av
 
@@ -355,7 +355,7 @@ def encode_parts(sources: Sequence[Source], target: Path, report: Report) -> Non
         encoder.finish()
 
 
-def _compute_bounds(sources: Sequence[Source], fps: Fraction) -> list[tuple[int, int]]:
+def _compute_bounds(sources: Sequence[CutSource], fps: Fraction) -> list[tuple[int, int]]:
     """The first picture of each film in the cut, and the one after its last."""
     bounds, seconds, first = [], Fraction(0), 0
     for source in sources:
@@ -371,7 +371,7 @@ def _compute_bounds(sources: Sequence[Source], fps: Fraction) -> list[tuple[int,
 class _Encoder:
     """The file that is written; sound and pictures go along with each other."""
 
-    def __init__(self, output: OutputContainer, first: Source, has_sound: bool) -> None:
+    def __init__(self, output: OutputContainer, first: CutSource, has_sound: bool) -> None:
         self.fps = first.fps
         self._size = (first.width, first.height)
         self._output = output
@@ -386,7 +386,7 @@ class _Encoder:
             self._sound.bit_rate = SOUND_BIT_RATE
         self._samples = 0
 
-    def encode_source(self, source: Source, first: int, last: int, report: Report) -> None:
+    def encode_source(self, source: CutSource, first: int, last: int, report: Report) -> None:
         """Pictures `first` to `last` of the cut, and the sound of that time."""
         end = self._count_samples(last)
         sound = _iterate_sound(source, end - self._samples) if self._sound else iter(())
@@ -430,7 +430,7 @@ def _build_sound_frame(block: bytes) -> AudioFrame:
 
 
 def _iterate_frames(
-    source: Source, count: int, fps: Fraction, size: tuple[int, int]
+    source: CutSource, count: int, fps: Fraction, size: tuple[int, int]
 ) -> Iterator[VideoFrame]:
     """So many pictures from the in point on, each as a player shows it at its time."""
     tolerance = 1 / fps / 4
@@ -452,7 +452,7 @@ def _iterate_frames(
             yield fitter.fit(shown)
 
 
-def _read_moment(frame: VideoFrame, source: Source) -> Fraction:
+def _read_moment(frame: VideoFrame, source: CutSource) -> Fraction:
     return (frame.pts or 0) * Fraction(frame.time_base or 1) - source.zero
 
 
@@ -519,7 +519,7 @@ _TURNS = {
 }
 
 
-def _iterate_sound(source: Source, count: int) -> Iterator[bytes]:
+def _iterate_sound(source: CutSource, count: int) -> Iterator[bytes]:
     """Exactly so many samples from the in point on, in blocks; silence where there is no sound."""
     position = 0
     if source.has_sound:
@@ -544,7 +544,7 @@ def _make_silence(count: int) -> Iterator[bytes]:
         yield bytes(min(SOUND_BLOCK_SAMPLES, count - first) * SAMPLE_BYTES)
 
 
-def _decode_sound(source: Source) -> Iterator[tuple[int, bytes]]:
+def _decode_sound(source: CutSource) -> Iterator[tuple[int, bytes]]:
     """(sample it begins with, counted from the in point; samples) of the first sound track."""
     from av.audio.resampler import AudioResampler
 

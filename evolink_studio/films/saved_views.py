@@ -17,7 +17,7 @@ class SavedViewError(Exception):
     """Nothing was saved, because of the name, the filters or how many there are."""
 
 
-class NameTaken(SavedViewError):
+class ViewNameTaken(SavedViewError):
     """The person has a saved view of that name."""
 
 
@@ -47,12 +47,12 @@ def save_view(*, owner: User, name: str, query: str, now: datetime) -> SavedView
 
 
 def rename_view(*, view: SavedView, name: str) -> None:
-    """Give it another name. Raises NameTaken."""
+    """Give it another name. Raises ViewNameTaken."""
     try:
         with transaction.atomic():
             SavedView.objects.filter(pk=view.pk).update(name=name)
     except IntegrityError as error:
-        raise NameTaken from error
+        raise ViewNameTaken from error
 
 
 def delete_view(*, view: SavedView) -> None:

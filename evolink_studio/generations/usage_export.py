@@ -16,7 +16,7 @@ from evolink_studio.core.csv_export import (
     format_text,
 )
 from evolink_studio.credits.fields import as_units, format_units
-from evolink_studio.exports.sources import Batch, ExportRows, ExportSource
+from evolink_studio.exports.sources import ExportRows, ExportSource, RowBatch
 from evolink_studio.generations.usage_report import UsageFilter, filter_generations
 
 # Scripts read these names: they stay. "reserved" and "charged" are those of every page.
@@ -59,11 +59,11 @@ def build_usage_rows(usage_filter: UsageFilter) -> ExportRows:
     )
     expressions, formats = zip(*columns, strict=True)
 
-    def format_batch(rows: "QuerySet[Any]") -> Batch:
+    def format_batch(rows: "QuerySet[Any]") -> RowBatch:
         # Names are looked up: with a join, SQLite reads person by person and sorts everything.
         cells = list(rows.values_list(*expressions))
         _add_usernames(usernames, {row[3] for row in cells})
-        return Batch(len(cells), format_rows(cells, formats))
+        return RowBatch(len(cells), format_rows(cells, formats))
 
     return ExportRows(
         header=HEADER,

@@ -25,7 +25,7 @@ class FilmsNotShareable(Exception):
     """Some of the films are not there, are in the trash, or have nothing to show."""
 
 
-class TooManyFilms(Exception):
+class ShareTooLarge(Exception):
     """More films than one share may have."""
 
 
@@ -49,11 +49,11 @@ def create_share(
 ) -> tuple[Share, str]:
     """Make a link to these films, open for so many days. (share, token): the token is not stored.
 
-    Raises FilmsNotShareable unless all of them can be shared, and TooManyFilms.
+    Raises FilmsNotShareable unless all of them can be shared, and ShareTooLarge.
     """
     ids = list(dict.fromkeys(generation_ids))
     if len(ids) > (MAX_COMPARED_FILMS if is_comparison else MAX_FILMS):
-        raise TooManyFilms
+        raise ShareTooLarge
     generations = find_shareable(owner, ids)
     if not ids or len(generations) < len(ids):
         raise FilmsNotShareable

@@ -15,7 +15,7 @@ ORDER_PANEL_ID = "order-panel"
 
 
 @dataclass(frozen=True)
-class ProjectChoice:
+class ProjectOption:
     """One entry of the list of projects; `value` is "" for none."""
 
     value: str
@@ -39,7 +39,7 @@ class OrderPanel:
     can_trash: bool
     tags: Sequence[str]
     collections: Sequence[Collection]
-    project_choices: Sequence[ProjectChoice]
+    project_choices: Sequence[ProjectOption]
     tag_names: Sequence[str]
     collection_names: Sequence[str]
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -74,15 +74,15 @@ def present_order(
     )
 
 
-def _list_choices(user: User, film: Generation) -> list[ProjectChoice]:
+def _list_choices(user: User, film: Generation) -> list[ProjectOption]:
     """With the present one, also if it is archived by now."""
     projects = list_usable_projects(user)
     if film.project is not None and film.project not in projects:
         projects.append(film.project)
     return [
-        ProjectChoice("", "", is_chosen=film.project_id is None),
+        ProjectOption("", "", is_chosen=film.project_id is None),
         *(
-            ProjectChoice(str(project.pk), str(project), project.pk == film.project_id)
+            ProjectOption(str(project.pk), str(project), project.pk == film.project_id)
             for project in projects
         ),
     ]

@@ -47,7 +47,7 @@ def rename(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         return redirect(_build_films_url(view.query))
     try:
         saved_views.rename_view(view=view, name=form.cleaned_data["name"])
-    except saved_views.NameTaken:
+    except saved_views.ViewNameTaken:
         messages.error(request, _("The name was not changed: another saved view has it."))
     return redirect(_build_films_url(view.query))
 

@@ -40,14 +40,18 @@ def share_films(request: AuthenticatedHttpRequest) -> HttpResponse:
     form = ShareForm(request.POST if request.method == "POST" and "days" in data else None)
     error = _find_obstacle(ids, films, is_comparison)
     if form.is_valid() and not error:
-        made_share, token = services.create_share(
-            owner=request.user,
-            generation_ids=ids,
-            is_comparison=is_comparison,
-            now=timezone.now(),
-            **form.cleaned_data,
-        )
-        return _render_share(request, made_share, token=token)
+        try:
+            made_share, token = services.create_share(
+                owner=request.user,
+                generation_ids=ids,
+                is_comparison=is_comparison,
+                now=timezone.now(),
+                **form.cleaned_data,
+            )
+        except services.FilmsNotShareable:  # one was put into the trash at this moment
+            error = _find_obstacle(ids, queries.find_shareable(request.user, ids), is_comparison)
+        else:
+            return _render_share(request, made_share, token=token)
     context = {
         "form": form,
         "shared_films": present_chosen_films(films),
