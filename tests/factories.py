@@ -45,15 +45,15 @@ class AssetFactory(DjangoModelFactory):
 
     number = factory.Sequence(int)
     # No wider than 2.25 to 1: the models that ask for a shape take every one of them.
-    width = factory.LazyAttribute(lambda it: 320 + it.number % 400)
-    height = 320
-    content = factory.LazyAttribute(lambda it: make_image(width=it.width, height=it.height))
+    content = factory.LazyAttribute(lambda it: make_image(width=320 + it.number % 400, height=320))
     owner = factory.SubFactory(UserFactory)
     kind = Asset.Kind.IMAGE
     origin = Asset.Origin.UPLOAD
     name = factory.LazyAttribute(lambda it: f"file-{it.number}.{it.format}")
     format = "png"
     mime = "image/png"
+    width = factory.LazyAttribute(lambda it: 320 + it.number % 400)
+    height = 320
     size_bytes = factory.LazyAttribute(lambda it: len(it.content))
     sha256 = factory.LazyAttribute(lambda it: hashlib.sha256(it.content).hexdigest())
     file = factory.LazyAttribute(
