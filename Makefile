@@ -5,8 +5,9 @@ BIN := .venv/bin
 AT_ONCE := --numprocesses auto --maxprocesses 4
 # Pictures and films, whatever the database is.
 WITHOUT_DATABASE := colours.py decoding.py images.py videos.py
-ON_POSTGRES := tests/accounts tests/core tests/credits tests/faults tests/generations tests/library \
-	tests/exports tests/operations tests/worker tests/test_postgres_connection.py tests/test_query_plans.py \
+ON_POSTGRES := tests/accounts tests/core tests/credits tests/exports tests/faults tests/films tests/generations \
+	tests/library tests/notifications tests/operations tests/prompts tests/sharing tests/worker \
+	tests/test_postgres_connection.py tests/test_query_plans.py \
 	$(addprefix --ignore=tests/library/test_,$(WITHOUT_DATABASE))
 
 .PHONY: run test lint types unit postgres faults browser format messages budgets lock bench screenshots clean
@@ -27,9 +28,9 @@ lint:
 types:
 	$(BIN)/mypy
 
-unit: ## Several processes at once; then alone what drives a browser
+unit: ## Several processes at once; those that drive a browser by themselves
 	$(BIN)/pytest $(AT_ONCE) -m "not browser"
-	$(BIN)/pytest tests/browser
+	$(BIN)/pytest $(AT_ONCE) tests/browser
 
 postgres: ## What touches the database once more, on a PostgreSQL server of its own
 	$(BIN)/python scripts/with-postgres $(BIN)/pytest $(AT_ONCE) -m "not alone" $(ON_POSTGRES)
@@ -39,7 +40,7 @@ faults: ## Kills, cuts and random histories on both databases, and a table; FAUL
 	$(BIN)/python -m tests.faults.report
 
 browser: ## Only the tests in a real browser
-	$(BIN)/pytest tests/browser
+	$(BIN)/pytest $(AT_ONCE) tests/browser
 
 format:
 	$(BIN)/ruff check --fix .
