@@ -71,7 +71,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "evolink_studio.core.middleware.CacheControlMiddleware",
-    "evolink_studio.core.middleware.HtmlGZipMiddleware",
+    "evolink_studio.core.middleware.PageGZipMiddleware",
     "evolink_studio.core.middleware.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "evolink_studio.operations.middleware.ProbeMiddleware",

@@ -80,8 +80,11 @@ class CacheControlMiddleware:
         return response
 
 
-class HtmlGZipMiddleware(GZipMiddleware):
-    """Compress HTML pages only: the byte ranges of films count uncompressed bytes.
+COMPRESSED_TYPES = ("text/html", "application/manifest+json")
+
+
+class PageGZipMiddleware(GZipMiddleware):
+    """Compress pages and the manifest only: the byte ranges of films count uncompressed bytes.
 
     Django pads compressed pages with random bytes and masks the CSRF token in every response, so
     the length of a page reveals nothing about its secrets.
@@ -90,7 +93,7 @@ class HtmlGZipMiddleware(GZipMiddleware):
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        if not response.headers.get("Content-Type", "").startswith("text/html"):
+        if not response.headers.get("Content-Type", "").startswith(COMPRESSED_TYPES):
             return response
         return super().process_response(request, response)
 

@@ -15,8 +15,12 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 # Comments and blanks go, nothing is renamed: what runs is what was written.
 MINIFIERS: Mapping[str, Callable[[str], str]] = {".css": rcssmin.cssmin, ".js": rjsmin.jsmin}
 
-# A style that begins with another one of the same folder, which is collected with it as one file.
-_IMPORT_PATTERN = re.compile(r'@import "([\w.-]+)";')
+# A style or script that names others of the same folder is collected with them as one file. Such a
+# script exports nothing; in a block of its own it keeps its names to itself, as a module does.
+_IMPORTS: Mapping[str, tuple[re.Pattern[str], str]] = {
+    ".css": (re.compile(r'@import "([\w.-]+)";'), "%s"),
+    ".js": (re.compile(r'^import "\./([\w.-]+)";$', re.MULTILINE), "{\n%s\n}"),
+}
 
 # Inside of a block the minifier takes ".a :is(b)" for a declaration, and would make it ".a:is(b)".
 _DESCENDANT_PATTERN = re.compile(r"(?<=[\w\])]) (?=:(?:is|not|where|has)\()")
@@ -33,12 +37,12 @@ def minify_source(path: Path) -> bytes:
 
 
 def read_source(path: Path) -> str:
-    """The text of a style or script, with that of the styles that it imports."""
+    """The text of a style or script, with that of those that it imports."""
     text = path.read_text(encoding="utf-8")
-    if path.suffix != ".css":
-        return text
-    text = _DESCENDANT_PATTERN.sub(" *", text)
-    return _IMPORT_PATTERN.sub(lambda match: read_source(path.with_name(match[1])), text)
+    if path.suffix == ".css":
+        text = _DESCENDANT_PATTERN.sub(" *", text)
+    pattern, frame = _IMPORTS[path.suffix]
+    return pattern.sub(lambda match: frame % read_source(path.with_name(match[1])), text)
 
 
 class StudioStaticFilesStorage(CompressedManifestStaticFilesStorage):

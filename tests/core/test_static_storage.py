@@ -1,6 +1,7 @@
 """Collected styles and scripts: ours are minified, those of others stay as they came."""
 
 import json
+import re
 from pathlib import Path
 
 import brotli
@@ -9,11 +10,16 @@ import tree_sitter_javascript
 from django.core.management import call_command
 from tree_sitter import Language, Node, Parser
 
-from evolink_studio.core.static_storage import list_minified_sources, minify_source
+from evolink_studio.core.static_storage import list_minified_sources, minify_source, read_source
 from evolink_studio.settings import STORAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = [path for path in list_minified_sources(ROOT / "static") if path.suffix == ".js"]
+COLLECTED_SCRIPTS = [
+    ROOT / "static" / name
+    for path in SCRIPTS
+    for name in re.findall(r'^import "\./([\w.-]+)";$', path.read_text(), re.MULTILINE)
+]
 
 STYLE = """/* What a reader needs. */
 .card > .title { inline-size: calc(100% - 1rem); color: var(--text, #fff); }
@@ -101,7 +107,23 @@ def list_tokens(script: bytes) -> list[str]:
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
 def test_a_minified_script_has_the_tokens_of_its_source(path):
     """A template literal within another loses blanks: write such a text in another way."""
-    assert list_tokens(minify_source(path)) == list_tokens(path.read_bytes())
+    assert list_tokens(minify_source(path)) == list_tokens(read_source(path).encode())
+
+
+def test_scripts_that_another_imports_are_one_file_with_names_of_their_own(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.js").write_text(f'const label = "{name}";\nfunction greet() {{}}\n')
+    path = tmp_path / "page.js"
+    path.write_text('// Both.\nimport "./one.js";\nimport "./two.js";\n')
+    script = minify_source(path)
+    assert b"import" not in script
+    names = [token for token in list_tokens(script) if token in {"one", "two", "{"}]
+    assert names == ["{", "one", "{", "{", "two", "{"]
+
+
+@pytest.mark.parametrize("path", COLLECTED_SCRIPTS, ids=lambda path: path.name)
+def test_a_script_that_is_collected_into_another_exports_nothing(path):
+    assert not re.search(r"^(export|import) ", path.read_text(), re.MULTILINE)
 
 
 def test_a_blank_that_is_lost_in_a_text_would_be_seen():

@@ -26,7 +26,7 @@ from evolink_studio.core.database import parse_id
 from evolink_studio.core.middleware import (
     CacheControlMiddleware,
     ContentSecurityPolicyMiddleware,
-    HtmlGZipMiddleware,
+    PageGZipMiddleware,
 )
 from evolink_studio.generations.change_feed import (
     FeedState,
@@ -51,7 +51,7 @@ POLL_AFTER_HEADER = "Poll-After"
 OUTER_MIDDLEWARE: Sequence[type[Any]] = (
     SecurityMiddleware,
     CacheControlMiddleware,
-    HtmlGZipMiddleware,
+    PageGZipMiddleware,
     ContentSecurityPolicyMiddleware,
     XFrameOptionsMiddleware,
 )
