@@ -130,14 +130,15 @@ def test_a_picture_of_the_form_is_cropped_to_the_pixels_that_its_model_wants(
 ) -> None:
     open_model(page, studio, SORA)
     upload_image(page, tmp_path, "image_urls", width=900, height=1600)
-    expect(page.locator(".media-check").first).to_contain_text("Does not fit")
+    expect(page.locator("[data-check=bad]")).to_contain_text("Does not fit")
+    page.locator(".media-item-square").click()
     page.locator("[data-media-item]").get_by_role("button", name="Crop or turn").click()
     dialog = page.get_by_role("dialog", name="Crop or turn")
     expect(dialog.get_by_role("radio", name="720 × 1280")).to_be_checked()
     expect(dialog.locator("[data-crop-result]")).to_contain_text("720 × 1280")
     with page.expect_response("**/refresh/"):
         dialog.get_by_role("button", name="Keep as a new picture").click()
-    expect(page.locator(".media-check").first).to_contain_text("Fits")
+    expect(page.locator("[data-check=good]")).to_be_visible()
     copy = Asset.objects.get(origin="edit")
     assert (copy.width, copy.height) == (720, 1280)
 
