@@ -80,6 +80,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "evolink_studio.accounts.middleware.UserLocaleMiddleware",
+    "evolink_studio.accounts.middleware.DeviceTimeZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "evolink_studio.accounts.middleware.ExpiredSessionMiddleware",

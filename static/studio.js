@@ -174,6 +174,13 @@ document.addEventListener("click", ({ target }) => {
   openTool(opener.dataset.openTool ?? "");
 });
 
+/* --- The clock of this device ------------------------------------------------------------------- */
+
+// Pages show times and days as this device does.
+const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+const secure = location.protocol === "https:" ? "; secure" : "";
+if (timeZone) document.cookie = `time_zone=${timeZone}; path=/; max-age=31536000; samesite=lax${secure}`;
+
 /* --- Signing out -------------------------------------------------------------------------------- */
 
 // What a tab keeps for its person is nothing for the next one.

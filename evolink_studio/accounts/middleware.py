@@ -1,4 +1,4 @@
-"""Middleware for a person's language and for sessions that ended."""
+"""Middleware for a person's language and clock, and for sessions that ended."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -8,12 +8,15 @@ from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
+from evolink_studio.core.calendar import get_zone
 from evolink_studio.core.error_views import signed_out
 from evolink_studio.core.http import HtmxHttpRequest
+
+TIME_ZONE_COOKIE = "time_zone"  # set by static/studio.js
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -44,6 +47,23 @@ def _find_current_path(request: HtmxHttpRequest) -> str:
         return request.htmx.current_url_abs_path or ""
     except ValueError:
         return ""
+
+
+class DeviceTimeZoneMiddleware:
+    """Show times and days as the clock of the device shows them, which names its zone in a cookie.
+
+    Admin pages stay in UTC: their days are those by which money is counted.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        name = request.COOKIES.get(TIME_ZONE_COOKIE, "")
+        if not name or request.path_info.startswith(reverse("admin:index")):
+            return self.get_response(request)
+        with timezone.override(get_zone(name)):
+            return self.get_response(request)
 
 
 class ExpiredSessionMiddleware:

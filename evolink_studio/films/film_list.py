@@ -28,7 +28,7 @@ from django.db.models import QuerySet, Sum
 from django.utils.timezone import is_aware
 
 from evolink_studio.accounts.models import User
-from evolink_studio.core.calendar import get_day_start
+from evolink_studio.core.calendar import get_local_day_start
 from evolink_studio.core.text_index import MIN_INDEXED_LENGTH, SHORT_PIECE_ROWS
 from evolink_studio.films.filters import (
     FilmFilters,
@@ -434,9 +434,9 @@ def _build_membership(table: str, column: str) -> str:
 
 def _build_day_bounds(filters: FilmFilters) -> Iterable[tuple[str, Any]]:
     if filters.since:
-        yield "g.created_at >= %s", _adapt(get_day_start(filters.since))
+        yield "g.created_at >= %s", _adapt(get_local_day_start(filters.since))
     if filters.until:
-        yield "g.created_at < %s", _adapt(get_day_start(filters.until + timedelta(days=1)))
+        yield "g.created_at < %s", _adapt(get_local_day_start(filters.until + timedelta(days=1)))
 
 
 def _build_bounds(table: str, cursor: Cursor | None, *, is_reversed: bool) -> tuple[str, list[Any]]:

@@ -16,7 +16,7 @@ from django.utils.text import smart_split
 from django.utils.translation import gettext_lazy as _
 
 from evolink_studio.accounts.models import User
-from evolink_studio.core.calendar import get_day_start
+from evolink_studio.core.calendar import get_local_day_start
 from evolink_studio.core.database import parse_id
 from evolink_studio.core.search import fold_text
 from evolink_studio.generations.models import Generation
@@ -289,9 +289,9 @@ def build_day_condition(filters: FilmFilters) -> Q:
     """The films of the days looked for."""
     condition = Q()
     if filters.since:
-        condition &= Q(created_at__gte=get_day_start(filters.since))
+        condition &= Q(created_at__gte=get_local_day_start(filters.since))
     if filters.until:
-        condition &= Q(created_at__lt=get_day_start(filters.until + timedelta(days=1)))
+        condition &= Q(created_at__lt=get_local_day_start(filters.until + timedelta(days=1)))
     return condition
 
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from django.db.models import prefetch_related_objects
 
 from evolink_studio.accounts.models import User
-from evolink_studio.core.calendar import get_day_start
+from evolink_studio.core.calendar import get_local_day_start
 from evolink_studio.films.film_list import Cursor, FilmCount, FilmList
 from evolink_studio.films.filters import FIRST_DATE, LAST_DATE, FilmFilters
 from evolink_studio.films.models import Collection, SavedView, Tag
@@ -35,9 +35,9 @@ def find_day_cursor(films: FilmList, day: date) -> Cursor:
     if films.owner_id is not None:
         rows = rows.filter(owner_id=films.owner_id)
     if day < LAST_DATE:
-        rows = rows.filter(created_at__lt=get_day_start(day + timedelta(days=1)))
+        rows = rows.filter(created_at__lt=get_local_day_start(day + timedelta(days=1)))
     cursor = rows.order_by("-created_at", "-id").values_list("created_at", "pk").first()
-    return (cursor[0], cursor[1] + 1) if cursor else (get_day_start(FIRST_DATE), 0)
+    return (cursor[0], cursor[1] + 1) if cursor else (get_local_day_start(FIRST_DATE), 0)
 
 
 def find_neighbours(

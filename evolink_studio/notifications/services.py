@@ -6,12 +6,12 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Max
 
 from evolink_studio.accounts.models import User
+from evolink_studio.core.calendar import get_zone
 from evolink_studio.generations.states import State
 from evolink_studio.notifications.models import Notification, NotificationSettings
 from evolink_studio.sharing.models import Comment, Share
@@ -124,14 +124,6 @@ def find_end_of_quiet(row: NotificationSettings, moment: datetime) -> datetime:
         return moment
     day = local.date() + timedelta(days=is_over_midnight and clock >= start)
     return datetime.combine(day, end, tzinfo=local.tzinfo).astimezone(moment.tzinfo)
-
-
-def get_zone(name: str) -> ZoneInfo:
-    """The time zone of this name; UTC for one that is not known here (any more)."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, OSError, ValueError):
-        return ZoneInfo("UTC")
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """What every answer says about what its page may do, and fragments after a session ended."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
 
+from evolink_studio.accounts.middleware import TIME_ZONE_COOKIE
 from evolink_studio.generations.models import Generation
 from tests.factories import VEO, GenerationFactory, UserFactory
 from tests.form_pages import ParsedPage
@@ -177,3 +179,13 @@ def test_a_film_form_sent_without_scripts_after_the_session_ended_is_kept(client
     opened = ParsedPage(client.post("/create/veo3.1-pro/refresh/", fields, headers=HTML_HEADERS))
     assert opened.control_value("prompt") == fields["prompt"]
     assert not Generation.objects.exists()
+
+
+def test_admin_pages_show_the_days_by_which_money_is_counted():
+    client = signed_in_client(owner=True)
+    made_at = datetime(2026, 1, 14, 23, 30, tzinfo=UTC)
+    generation = GenerationFactory(created_at=made_at)
+    client.cookies[TIME_ZONE_COOKIE] = "Europe/Berlin"
+    page = client.get(f"/admin/generations/generation/?q={generation.pk}").content.decode()
+    assert "14 Jan 2026" in page
+    assert "15 Jan 2026" not in page

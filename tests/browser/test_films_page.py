@@ -1,12 +1,16 @@
 """The films page under the pointer, on a phone and with filters: what only a browser shows."""
 
+from datetime import UTC, datetime
+
 import pytest
 from playwright.sync_api import expect
 
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.states import State
+from tests.browser.conftest import LiveStudio, open_watched_page, sign_in
 from tests.browser.states import create_generation_as, get_expected_card
 from tests.browser.steps import axe_violations
-from tests.factories import NOW
+from tests.factories import NOW, GenerationFactory
 
 
 @pytest.fixture
@@ -79,3 +83,15 @@ def test_an_empty_list_offers_to_leave_out_the_filter_to_blame(ada_page, idle_st
     ada_page.get_by_role("link", name="Without “zebra”: 1 film").click()
     expect(ada_page.locator(f"#film-{film.pk}")).to_be_visible()
     assert ada_page.locator("h2").first.inner_text()
+
+
+def test_times_are_those_of_the_clock_of_the_device(browser, studio: LiveStudio) -> None:
+    made_at = datetime(2026, 1, 14, 23, 30, tzinfo=UTC)
+    GenerationFactory(owner=studio.owner, state=State.COMPLETED, created_at=made_at)
+    context = browser.new_context(timezone_id="Asia/Kolkata")
+    with open_watched_page(context, studio.base_url) as page:
+        sign_in(page, studio)
+        page.goto(studio.build_url("/films/"))
+        expect(page.locator(".film-day")).to_have_text("Thursday, Jan. 15, 2026")
+        expect(page.locator(".film-info time")).to_have_text("05:00")
+    context.close()

@@ -1,11 +1,12 @@
 """Everything a person made and kept, page by page to any depth."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from evolink_studio.accounts.middleware import TIME_ZONE_COOKIE
 from evolink_studio.films.views import gallery
 from evolink_studio.films.views.gallery import PAGE_SIZE
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
@@ -271,3 +272,54 @@ def test_without_a_film_there_is_a_way_to_the_first(ada_client):
     page = ParsedPage(ada_client.get("/films/"))
     assert list_film_ids(page) == []
     assert "No film yet" in page.text
+
+
+def list_days_and_times(page: ParsedPage) -> tuple[list[str], list[str]]:
+    days = page.find_all("h2[@class='film-day']")
+    times = page.find_all("p[@class='film-info']/time")
+    return [element_text(day) for day in days], [element_text(time) for time in times]
+
+
+@pytest.mark.parametrize(
+    ("zone", "days", "times"),
+    [
+        (None, ["Wednesday, Jan. 14, 2026"], ["23:30", "22:30"]),
+        (
+            "Europe/Berlin",
+            ["Thursday, Jan. 15, 2026", "Wednesday, Jan. 14, 2026"],
+            ["00:30", "23:30"],
+        ),
+        ("Asia/Kolkata", ["Thursday, Jan. 15, 2026"], ["05:00", "04:00"]),
+        ("Nowhere/Town", ["Wednesday, Jan. 14, 2026"], ["23:30", "22:30"]),
+        ("../../etc/passwd", ["Wednesday, Jan. 14, 2026"], ["23:30", "22:30"]),
+        ("z" * 2000, ["Wednesday, Jan. 14, 2026"], ["23:30", "22:30"]),
+    ],
+)
+def test_days_and_times_are_those_of_the_device(ada_client, ada, zone, days, times):
+    for hour in (22, 23):
+        made_at = datetime(2026, 1, 14, hour, 30, tzinfo=UTC)
+        GenerationFactory(owner=ada, state=State.COMPLETED, created_at=made_at)
+    if zone:
+        ada_client.cookies[TIME_ZONE_COOKIE] = zone
+    assert list_days_and_times(ParsedPage(ada_client.get("/films/"))) == (days, times)
+
+
+@pytest.mark.parametrize(
+    ("query", "times"),
+    [
+        ("from=2026-01-15", ["00:30"]),
+        ("to=2026-01-14", ["23:30"]),
+        ("from=2026-01-14&to=2026-01-14&q=cat", ["23:30"]),
+        ("at=2026-01-14", ["23:30"]),
+        ("to=9999-12-31", ["00:30", "23:30"]),
+        ("from=0001-01-01", ["00:30", "23:30"]),
+        ("at=0001-01-01", []),
+    ],
+)
+def test_a_day_that_is_looked_for_is_one_of_the_device(ada_client, ada, query, times):
+    for hour in (22, 23):
+        made_at = datetime(2026, 1, 14, hour, 30, tzinfo=UTC)
+        GenerationFactory(owner=ada, state=State.COMPLETED, created_at=made_at)
+    ada_client.cookies[TIME_ZONE_COOKIE] = "Europe/Berlin"
+    page = ParsedPage(ada_client.get(f"/films/?{query}"))
+    assert list_days_and_times(page)[1] == times

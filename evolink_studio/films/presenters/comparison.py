@@ -8,6 +8,7 @@ from string import ascii_uppercase
 
 from django.urls import reverse
 from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from evolink_studio.catalog import get_label
@@ -153,7 +154,9 @@ def _build_rows(films: Sequence[tuple[Generation, GeneratedVideo]]) -> list[Comp
         for label, describe in _list_result_rows()
     ]
     # It nearly always differs, and says nothing of how they were made.
-    dates = [date_format(it.created_at, "SHORT_DATETIME_FORMAT") for it, _result in films]
+    dates = [
+        date_format(localtime(it.created_at), "SHORT_DATETIME_FORMAT") for it, _result in films
+    ]
     return [*rows, ComparisonRow(_("Made on"), dates, differs=False)]
 
 

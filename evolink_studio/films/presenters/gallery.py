@@ -8,11 +8,12 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.formats import date_format, number_format
 from django.utils.http import urlencode
 from django.utils.text import Truncator
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from evolink_studio.catalog import SPECS
-from evolink_studio.core.calendar import get_day
+from evolink_studio.core.calendar import get_local_day
 from evolink_studio.films import queries
 from evolink_studio.films.film_list import FilmCount, FilmList
 from evolink_studio.films.filters import EVERYBODY, LENGTHS, TABS, FilmFilters, FilmTab
@@ -74,7 +75,8 @@ def present_films(
     tiles = []
     list_query = filters.build_query()
     for film in films:
-        day = get_day(film.created_at)
+        created_at = localtime(film.created_at)
+        day = created_at.date()
         item = present_gallery_item(film, now=now, positions=positions)
         take = takes.get(film.pk)
         tiles.append(
@@ -87,9 +89,9 @@ def present_films(
                 ratio=(ratio := _find_ratio(film)),
                 poster_sizes=_build_poster_sizes(ratio),
                 day_text="" if day == last_day else format_day(day, now),
-                time_text=date_format(film.created_at, "H:i"),
-                full_time_text=f"{date_format(film.created_at, 'DATE_FORMAT')}, "
-                f"{date_format(film.created_at, 'H:i')} UTC",
+                time_text=date_format(created_at, "H:i"),
+                full_time_text=f"{date_format(created_at, 'DATE_FORMAT')}, "
+                f"{date_format(created_at, 'H:i T')}",
                 is_starred=film.starred_at is not None,
                 results_text=_format_results(len(item.videos), film),
                 take_text=_("take {number} of {count}").format(number=take[0], count=take[1])
@@ -104,8 +106,8 @@ def present_films(
 
 
 def format_day(day: date, now: datetime) -> str:
-    """Today, Yesterday, else the day of the week and the date. Days are those of UTC."""
-    today = get_day(now)
+    """Today, Yesterday, else the day of the week and the date. Days are those of whoever looks."""
+    today = get_local_day(now)
     if day == today:
         return _("Today")
     if day == today - timedelta(days=1):

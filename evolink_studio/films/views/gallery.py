@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.views.decorators.http import require_safe
 
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
-from evolink_studio.core.calendar import get_day
+from evolink_studio.core.calendar import get_local_day
 from evolink_studio.core.database import parse_id
 from evolink_studio.films import queries
 from evolink_studio.films.film_list import Cursor, FilmCount, FilmList
@@ -156,7 +156,7 @@ def _load_page(request: AuthenticatedHttpRequest, films: FilmList) -> GalleryPag
         newer_url=filters.build_url() if cursor else "",
         next_url=_next_url(filters, rows[PAGE_SIZE - 1], shown=shown) if has_more else "",
         is_full=shown >= MAX_DEPTH,
-        last_day=get_day(cursor[0]) if cursor and request.htmx else None,
+        last_day=get_local_day(cursor[0]) if cursor and request.htmx else None,
     )
 
 
