@@ -74,6 +74,7 @@ ACCESS_TABLE = {
     "other_models": AccessRow(get=200, args=("generation",), is_private=True),
     "batch": AccessRow(get=200, post=200),
     "batch_progress": AccessRow(get=200, args=("batch",), is_private=True),
+    "batch_again": AccessRow(get=302, args=("batch",), is_private=True),
     "stop_batch": AccessRow(post=302, args=("batch",), is_private=True),
     "put_away": AccessRow(post=302, args=("generation",), is_private=True),
     "watch_again": AccessRow(post=302, args=("generation",), is_private=True),

@@ -97,30 +97,41 @@ def serialize_params(spec: ModelSpec, request: VideoRequest) -> dict[str, object
 
 def load_params(spec: ModelSpec, stored_params: Mapping[str, object], owner_id: int) -> FormData:
     """Form values from stored ones. One query for the files of their owner."""
-    media_names = {field.name for field in spec.fields if field.control == Control.MEDIA}
-    refs = {name: list_refs(stored_params.get(name)) for name in media_names}
-    assets = get_assets_by_ref(
-        (ref for field_refs in refs.values() for ref in field_refs), owner_id
+    return put_files_in(
+        spec, stored_params, get_assets_by_ref(list_file_refs(spec, stored_params), owner_id)
     )
+
+
+def put_files_in(
+    spec: ModelSpec, stored_params: Mapping[str, object], assets: Mapping[str, Asset]
+) -> FormData:
+    """The same with files found before, by reference: for many forms at once. No query."""
     values = dict(stored_params)
+    media_names = {param.name for param in spec.fields if param.control == Control.MEDIA}
     for name in media_names & stored_params.keys():
-        values[name] = [build_media_file(assets[ref]) for ref in refs[name] if ref in assets]
-    return FormData(values, assets)
+        refs = list_refs(stored_params[name])
+        values[name] = [build_media_file(assets[ref]) for ref in refs if ref in assets]
+    used_refs = (ref for ref in list_file_refs(spec, stored_params) if ref in assets)
+    return FormData(values, {ref: assets[ref] for ref in used_refs})
 
 
 def load_form_data(spec: ModelSpec, stored_values: object, owner_id: int) -> FormData:
-    """What a form shows of stored values, whatever they are. One query.
+    """What a form shows of stored values, whatever they are. One query."""
+    return load_params(spec, read_form_values(spec, stored_values), owner_id)
 
-    What its field cannot show is left out: a value of another type, a field of another model.
+
+def read_form_values(spec: ModelSpec, stored_values: object) -> dict[str, object]:
+    """Stored values, whatever they are, as the fields of a form can show them; files as stored.
+
+    The others are left out: a value of another type, a field of another model.
     """
     stored_values = stored_values if isinstance(stored_values, Mapping) else {}
-    values = {
+    return {
         field.name: value
         for field in spec.fields
         if (value := _READERS.get(field.control, _read_plain)(field, stored_values.get(field.name)))
         not in (None, "", [])
     }
-    return load_params(spec, values, owner_id)
 
 
 def _read_plain(_field: Field, value: object) -> object:
@@ -167,18 +178,20 @@ def load_params_for_dispatch(generation: Generation) -> tuple[dict[str, object],
     """The stored values and their files, to send them. Raises AssetMissing."""
     spec = get_spec(generation.model_id)
     form_data = load_params(spec, generation.params, generation.owner_id)
-    media_names = [field.name for field in spec.fields if field.control == Control.MEDIA]
-    required_refs = {ref for name in media_names for ref in list_refs(generation.params.get(name))}
-    if required_refs - form_data.assets.keys():
+    if has_missing_files(spec, generation.params, form_data):
         raise AssetMissing
     return form_data.values, list(form_data.assets.values())
 
 
 def has_missing_files(spec: ModelSpec, stored_values: object, form_data: FormData) -> bool:
     """Whether stored values name a file that `form_data`, loaded from them, has not."""
+    return bool(set(list_file_refs(spec, stored_values)) - form_data.assets.keys())
+
+
+def list_file_refs(spec: ModelSpec, stored_values: object) -> list[str]:
+    """The references of all files that stored values name, in the order of the fields."""
     media_names = (field.name for field in spec.fields if field.control == Control.MEDIA)
-    refs = {ref for name in media_names for ref in list_refs(get_member(stored_values, name))}
-    return bool(refs - form_data.assets.keys())
+    return [ref for name in media_names for ref in list_refs(get_member(stored_values, name))]
 
 
 def get_assets_by_ref(refs: Iterable[str], owner_id: int) -> dict[str, Asset]:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -25,7 +26,7 @@ from django.db.models.functions import Coalesce, RowNumber
 from django.http import Http404
 
 from evolink_studio.accounts.models import User
-from evolink_studio.catalog import CUT_MODEL_ID
+from evolink_studio.catalog import CUT_MODEL_ID, SPECS
 from evolink_studio.core.prepared_query import PreparedObjects, PreparedQuery
 from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.credits.queries import get_provider_account
@@ -33,6 +34,7 @@ from evolink_studio.generations.models import (
     MAX_HEARTBEAT_AGE,
     Batch,
     Charge,
+    Decision,
     Draft,
     GeneratedVideo,
     Generation,
@@ -85,6 +87,61 @@ def list_batch_generations(batch: Batch) -> list[Generation]:
     """The generations of a batch in their order, with their results. Two queries."""
     rows = Generation.objects.filter(batch=batch).order_by("pk").defer(*HIDDEN_COLUMNS)
     return load_results(rows)
+
+
+@dataclass(frozen=True)
+class UnmadeRows:
+    """Generations of a batch that ended without a film, and of which nothing more comes.
+
+    `rows` were not made again yet; `made_again_count` others were, those of `batch_ids` in tables.
+    """
+
+    rows: Sequence[Generation] = ()
+    made_again_count: int = 0
+    batch_ids: Sequence[int] = ()
+
+
+def find_unmade_rows(batch: Batch, generations: Sequence[Generation]) -> UnmadeRows:
+    """Which of the generations of a batch can be sent again. Up to two queries.
+
+    Those that failed, or were cancelled with the rest. Not what a person cancelled alone or put
+    into the trash, nor what an admin decided and has to look at again: that may be a film yet.
+    """
+    rows = [row for row in generations if _is_unmade(batch, row)]
+    if not rows:
+        return UnmadeRows()
+    disputed = Decision.objects.filter(generation__in=rows, needs_look=True)
+    disputed_ids = set(disputed.values_list("generation_id", flat=True))
+    rows = [row for row in rows if row.pk not in disputed_ids]
+    followers = Generation.objects.filter(based_on__in=rows, owner_id=batch.owner_id)
+    pairs = followers.order_by("pk").values_list("based_on_id", "batch_id")
+    followed_ids = {based_on_id for based_on_id, _batch_id in pairs}
+    return UnmadeRows(
+        rows=[row for row in rows if row.pk not in followed_ids],
+        made_again_count=len(followed_ids),
+        batch_ids=list(dict.fromkeys(pk for _based_on_id, pk in pairs if pk is not None)),
+    )
+
+
+def _is_unmade(batch: Batch, row: Generation) -> bool:
+    if row.trashed_at is not None or row.model_id not in SPECS:
+        return False
+    if row.state == State.FAILED:
+        return True
+    if row.state != State.CANCELLED or row.finished_at is None or batch.stopped_at is None:
+        return False
+    return row.finished_at >= batch.stopped_at
+
+
+def get_origins(user: User, ids: Collection[int]) -> dict[int, Generation]:
+    """Generations of this person that others are made from, by pk, with their settings alone.
+
+    One query; none without ids.
+    """
+    if not ids:
+        return {}
+    rows = Generation.objects.filter(owner_id=user.pk, pk__in=ids, model_id__in=list(SPECS))
+    return {row.pk: row for row in rows.only("model_id", "params")}
 
 
 def list_recent_batches(user: User, limit: int) -> list[Batch]:

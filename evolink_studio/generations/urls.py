@@ -45,6 +45,7 @@ urlpatterns = [
     path("library/picker", picker.picker, name="picker"),
     path("batch/", batch.batch, name="batch"),
     path("batch/<int:pk>/", batch.batch_progress, name="batch_progress"),
+    path("batch/<int:pk>/again/", batch.batch_again, name="batch_again"),
     path("batch/<int:pk>/stop/", batch.stop_batch, name="stop_batch"),
     path("library/delete", files.delete_files, name="delete_files"),
     path("create/<str:model_id>/preset/", prompts.save_preset, name="save_preset"),

@@ -134,3 +134,32 @@ def test_a_table_is_checked_changed_and_sent(browser, studio, width, scheme):
         assert list(prompts) == ["[quick] A whale", "[quick] A crow"]
         assert {film.project.name for film in batch.generations.all()} == {"Spring"}
     context.close()
+
+
+def test_what_failed_of_a_batch_is_sent_again_from_its_page(browser, studio):
+    context = browser.new_context(viewport={"width": 390, "height": 900}, has_touch=True)
+    with open_watched_page(context, studio.base_url) as page:
+        sign_in(page, studio)
+        page.goto(studio.build_url("/batch/"))
+        page.locator("#batch-prompts").fill("[quick] A cat\n[quick] [policy] A dog")
+        page.locator(f"[name=models][value='{SEEDANCE}']").check()
+        page.get_by_role("button", name="Show the table").click()
+        page.locator("#send-button").click()
+        page.get_by_role("link", name="Send 1 again").click(timeout=60_000)
+
+        prompt = page.get_by_role("textbox", name="Prompt of row 1")
+        expect(prompt).to_have_value("[quick] [policy] A dog")
+        prompt.fill("[quick] A dog")
+        prompt.blur()
+        expect(page.locator("#batch-table.htmx-request")).to_have_count(0)
+        assert axe_violations(page) == []
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        page.locator("#send-button").dblclick()
+        expect(page.locator(".batch-films [data-status=completed]")).to_have_count(
+            1, timeout=60_000
+        )
+        assert Generation.objects.count() == 3
+        page.goto(studio.build_url(f"/batch/{Batch.objects.earliest('pk').pk}/"))
+        expect(page.get_by_text("1 without a film was made again already.")).to_be_visible()
+        expect(page.get_by_role("link", name="Send 1 again")).to_have_count(0)
+        assert axe_violations(page) == []

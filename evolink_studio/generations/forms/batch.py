@@ -22,6 +22,7 @@ from evolink_studio.catalog.base import VideoRequest
 from evolink_studio.catalog.fields import Control, Field
 from evolink_studio.catalog.spec import Lifecycle, ModelSpec
 from evolink_studio.catalog.text import strip_nul
+from evolink_studio.core.database import parse_id
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.allowances import authorize_amount
 from evolink_studio.credits.availability import (
@@ -47,7 +48,17 @@ from evolink_studio.generations.forms.controls import (
     translate_distinct,
     translate_label,
 )
-from evolink_studio.generations.params import FormData, build_media_file, get_assets_by_ref
+from evolink_studio.generations.forms.parsing import FILE_NOT_IN_LIBRARY
+from evolink_studio.generations.models import Batch, Generation
+from evolink_studio.generations.params import (
+    FormData,
+    build_media_file,
+    get_assets_by_ref,
+    has_missing_files,
+    list_file_refs,
+    put_files_in,
+    read_form_values,
+)
 from evolink_studio.generations.presenters.quotes import find_service_problem
 from evolink_studio.library.models import Asset
 from evolink_studio.library.poster_urls import build_poster_urls
@@ -162,13 +173,14 @@ def _list_lengths(spec: ModelSpec) -> set[int]:
 @dataclass(frozen=True)
 class RowInput:
     """A row before it is checked. `settings` by field as they were entered; `picture` is the
-    reference of a file, or ""."""
+    reference of a file, or "". `based_on_id` names the generation that all else is taken from."""
 
     prompt: str
     model_id: str
     settings: Mapping[str, str] = field(default_factory=dict)
     picture: str = ""
     is_ticked: bool = True
+    based_on_id: int | None = None
 
 
 class TooManyRows(Exception):
@@ -203,6 +215,20 @@ def _list_variants(composition: BatchComposition, source: SourceRow) -> list[Row
     return rows
 
 
+def list_again_rows(generations: Iterable[Generation]) -> list[RowInput]:
+    """A row for each of these generations, to send it again with all its settings."""
+    return [RowInput(row.prompt, row.model_id, based_on_id=row.pk) for row in generations]
+
+
+def derive_again_key(batch: Batch, generations: Iterable[Generation]) -> uuid.UUID:
+    """The form key of these generations of a batch sent again.
+
+    It is the same on each page that offers them, so that two of them send them only once.
+    """
+    pks = ",".join(str(row.pk) for row in generations)
+    return uuid.uuid5(batch.form_key, f"again {pks}")
+
+
 def parse_rows(data: QueryDict) -> list[RowInput]:
     """The rows that a page carried; [] for anything else. The prompts are as edited."""
     try:
@@ -217,6 +243,7 @@ def parse_rows(data: QueryDict) -> list[RowInput]:
             settings=_read_settings(entry.get("settings")),
             picture=entry["picture"] if isinstance(entry.get("picture"), str) else "",
             is_ticked=str(number) in ticked_numbers,
+            based_on_id=parse_id(str(entry.get("based_on", ""))),
         )
         for number, entry in enumerate(
             (entries if isinstance(entries, list) else [])[:MAX_BATCH_ROWS]
@@ -234,8 +261,9 @@ def _read_settings(value: object) -> dict[str, str]:
 class BatchRow:
     """A row, checked and priced. `problems` say why it cannot be sent; then `request` may be None.
 
-    `picture` is the row's own, `assets` are all that are sent with it. `cast_lines` say what the
-    names in the prompt stand for. `credits_needed` is what it would reserve; None with a problem.
+    `picture` is the row's own, `assets` are all that are sent with it. `based_on_id`: the
+    generation that its settings are those of. `cast_lines` say what the names in the prompt stand
+    for. `credits_needed` is what it would reserve; None with a problem.
     """
 
     number: int
@@ -251,6 +279,7 @@ class BatchRow:
     request: VideoRequest | None
     estimate: Estimate
     credits_needed: Decimal | None
+    based_on_id: int | None = None
 
     @property
     def can_be_sent(self) -> bool:
@@ -274,8 +303,11 @@ class BatchRow:
 
     @property
     def picture_url(self) -> str:
-        """Its picture as a thumbnail; "" without."""
-        return build_poster_urls(self.picture).small if self.picture else ""
+        """Its picture as a thumbnail, else the first that it is sent with again; "" without."""
+        earlier = self.assets if self.based_on_id else ()
+        pictures = (asset for asset in earlier if asset.kind == Asset.Kind.IMAGE)
+        picture = self.picture or next(pictures, None)
+        return build_poster_urls(picture).small if picture else ""
 
 
 @dataclass(frozen=True)
@@ -395,6 +427,7 @@ class BatchTable:
                     "model": row.spec.id,
                     "settings": dict(row.settings),
                     **({"picture": row.picture.ref} if row.picture else {}),
+                    **({"based_on": row.based_on_id} if row.based_on_id else {}),
                 }
                 for row in self.rows
             ]
@@ -414,14 +447,18 @@ def build_table(
     form_key: uuid.UUID,
     now: datetime,
 ) -> BatchTable:
-    """Check and price the rows. Up to seven queries, however many rows."""
+    """Check and price the rows. Up to eight queries, however many rows."""
     rate_cards = get_current_rate_cards(now=now)
-    assets = get_assets_by_ref((row.picture for row in inputs), user.pk)
+    origins = queries.get_origins(user, {row.based_on_id for row in inputs if row.based_on_id})
+    refs = [row.picture for row in inputs]
+    for origin in origins.values():
+        refs += list_file_refs(SPECS[origin.model_id], origin.params)
+    assets = get_assets_by_ref(refs, user.pk)
     members = find_cast_members(
         user.pk, {name for row in inputs for name in find_names(row.prompt)}
     )
     statuses = get_allowance_statuses(user, now)
-    checker = _RowChecker(rate_cards, assets, members, statuses)
+    checker = _RowChecker(rate_cards, assets, members, statuses, origins)
     active_spec = next(spec for spec in SPECS.values() if spec.lifecycle is Lifecycle.ACTIVE)
     return BatchTable(
         rows=[checker.check_row(number, row) for number, row in enumerate(inputs)],
@@ -442,11 +479,16 @@ class _RowChecker:
     assets: Mapping[str, Asset]
     members: Mapping[str, CastMember]
     statuses: Sequence[AllowanceStatus]
+    origins: Mapping[int, Generation]
 
     def check_row(self, number: int, row: RowInput) -> BatchRow:
         spec = SPECS[row.model_id]
         picture = self.assets.get(row.picture)
-        form_data, problems = _fill_form(spec, row, picture)
+        origin = self.origins.get(row.based_on_id or 0)
+        # The model of a row is that of its origin: the page says both, and offers to change none.
+        if origin is not None and origin.model_id != spec.id:
+            origin = None
+        form_data, problems = self._fill_form(spec, row, picture, origin)
         put_members_in(spec, form_data, self.members)
         evaluation = spec.evaluate(build_sent_values(spec, form_data))
         problems += [
@@ -481,13 +523,29 @@ class _RowChecker:
             request=evaluation.request,
             estimate=estimate,
             credits_needed=needed,
+            based_on_id=origin.pk if origin else None,
         )
 
+    def _fill_form(
+        self, spec: ModelSpec, row: RowInput, picture: Asset | None, origin: Generation | None
+    ) -> tuple[FormData, list[str]]:
+        """The row as a form of its model, and why the rest of the row cannot be sent."""
+        if origin is None:
+            return _fill_form(spec, row, picture, FormData())
+        stored_values = read_form_values(spec, origin.params)
+        form_data = put_files_in(spec, stored_values, self.assets)
+        filled_data, problems = _fill_form(spec, row, picture, form_data)
+        if has_missing_files(spec, stored_values, form_data):
+            problems.append(translate(FILE_NOT_IN_LIBRARY))
+        return filled_data, problems
 
-def _fill_form(spec: ModelSpec, row: RowInput, picture: Asset | None) -> tuple[FormData, list[str]]:
-    """The row as a form of its model, and why the rest of the row cannot be sent."""
-    values: dict[str, object] = {}
-    assets: dict[str, Asset] = {}
+
+def _fill_form(
+    spec: ModelSpec, row: RowInput, picture: Asset | None, form_data: FormData
+) -> tuple[FormData, list[str]]:
+    """What the row says, over what `form_data` says, and why the rest of it cannot be sent."""
+    values = dict(form_data.values)
+    assets = dict(form_data.assets)
     problems = []
     if spec.lifecycle is Lifecycle.RETIRED:
         problems.append(_("This model is retired. Choose another one."))

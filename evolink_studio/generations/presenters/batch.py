@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.generations.models import Batch, Generation
 from evolink_studio.generations.presenters.cards import GalleryItem, present_gallery_item
+from evolink_studio.generations.queries import UnmadeRows
 from evolink_studio.generations.states import State
 
 # Seconds until the page asks again: what is made takes minutes, what is nearly done not.
@@ -24,7 +25,9 @@ class BatchProgress:
     """A batch as its page shows it.
 
     `poll_seconds` is 0 when nothing can change any more. `changed_version` is the newest that is
-    shown. `counts`: (state, label, count) of what there is.
+    shown. `counts`: (state, label, count) of what there is. `again_text` offers to send what ended
+    without a film; "" where there is none. `again_batch_ids`: the batches in which some of it was
+    sent again.
     """
 
     id: int
@@ -37,12 +40,17 @@ class BatchProgress:
     reserved_text: str
     stopped_text: str
     max_failures_text: str
+    again_text: str
+    made_again_text: str
+    again_batch_ids: Sequence[int]
     poll_seconds: int
     changed_version: int
     items: Sequence[GalleryItem]
 
 
-def present_batch(batch: Batch, rows: Sequence[Generation], *, now: datetime) -> BatchProgress:
+def present_batch(
+    batch: Batch, rows: Sequence[Generation], unmade: UnmadeRows, *, now: datetime
+) -> BatchProgress:
     """The progress of these rows. No query, if `results` and their assets are prefetched."""
     counts = Counter(_group_state(row) for row in rows)
     live_count = sum(row.is_live for row in rows)
@@ -67,6 +75,9 @@ def present_batch(batch: Batch, rows: Sequence[Generation], *, now: datetime) ->
         reserved_text=format_credits(sum(open_amounts, Decimal(0))),
         stopped_text=_describe_stop(batch, counts),
         max_failures_text=_describe_max_failures(batch) if live_count else "",
+        again_text=_label_again(len(unmade.rows)),
+        made_again_text=_describe_made_again(unmade.made_again_count),
+        again_batch_ids=unmade.batch_ids,
         poll_seconds=_choose_poll_seconds(live_count),
         changed_version=max((row.changed_version for row in rows), default=0),
         items=[present_gallery_item(row, now=now) for row in rows],
@@ -108,6 +119,26 @@ def _describe_stop(batch: Batch, counts: "Counter[State]") -> str:
     return _("{reason} What was not sent yet was cancelled; nothing is charged for it.").format(
         reason=reason
     )
+
+
+def _label_again(count: int) -> str:
+    if not count:
+        return ""
+    return ngettext(
+        "Send {n} again that ended without a film",
+        "Send {n} again that ended without a film",
+        count,
+    ).format(n=count)
+
+
+def _describe_made_again(count: int) -> str:
+    if not count:
+        return ""
+    return ngettext(
+        "{n} without a film was made again already.",
+        "{n} without a film were made again already.",
+        count,
+    ).format(n=count)
 
 
 def _describe_max_failures(batch: Batch) -> str:

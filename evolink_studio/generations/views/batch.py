@@ -26,6 +26,8 @@ from evolink_studio.generations.forms.batch import (
     TooManyRows,
     build_table,
     compose_rows,
+    derive_again_key,
+    list_again_rows,
     parse_composition,
     parse_max_failures,
     parse_rows,
@@ -43,6 +45,7 @@ from evolink_studio.generations.forms.project_choice import (
     PROJECT_NAME,
     build_project_choice,
     find_press_error,
+    load_project,
     parse_project,
     resolve_project,
 )
@@ -66,6 +69,7 @@ class BatchPage:
     project: ProjectEntry = field(default_factory=lambda: ProjectEntry(is_remembered=True))
     table: BatchTable | None = None
     errors: dict[str, str] = field(default_factory=dict)
+    again_of: Batch | None = None
 
 
 @login_required
@@ -89,11 +93,34 @@ def batch(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 @login_required
 @require_safe
+def batch_again(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
+    """The table of what ended without a film; the batch itself when nothing is left of that."""
+    now = timezone.now()
+    batch = queries.get_batch_or_404(request.user, pk)
+    rows = queries.find_unmade_rows(batch, queries.list_batch_generations(batch)).rows
+    if not rows:
+        return redirect("batch_progress", pk)
+    composition = BatchComposition(
+        title=batch.title,
+        max_failures="" if batch.max_failures is None else str(batch.max_failures),
+    )
+    project_ids = {row.project_id for row in rows}
+    project_id = project_ids.pop() if len(project_ids) == 1 else None
+    page = BatchPage(composition, load_project(request.user, str(project_id or "")), again_of=batch)
+    form_key = derive_again_key(batch, rows)
+    page.table = _check_rows(request, list_again_rows(rows), form_key, now)
+    return _render_page(request, page)
+
+
+@login_required
+@require_safe
 def batch_progress(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The progress of a batch; 204 when nothing has changed since the version that it is asked
     with."""
     batch = queries.get_batch_or_404(request.user, pk)
-    progress = present_batch(batch, queries.list_batch_generations(batch), now=timezone.now())
+    rows = queries.list_batch_generations(batch)
+    unmade = queries.find_unmade_rows(batch, rows)
+    progress = present_batch(batch, rows, unmade, now=timezone.now())
     if request.GET.get("since") == str(progress.changed_version) and progress.poll_seconds:
         return HttpResponse(status=204)
     name = "_batch_progress" if request.htmx else "batch_progress"
@@ -266,6 +293,7 @@ def _build_request(row: BatchRow) -> services.GenerationRequest:
         assets=row.assets,
         credits_estimated=row.estimate.credits,
         max_credits=row.estimate.max_credits,
+        based_on_id=row.based_on_id,
     )
 
 
@@ -277,11 +305,14 @@ def _render_page(request: AuthenticatedHttpRequest, page: BatchPage) -> HttpResp
         "table": page.table,
         "project": build_project_choice(request.user, page.project) if page.table else None,
         "errors": page.errors,
+        "again_of": page.again_of,
         "pictures": [(asset, build_poster_urls(asset).small) for asset in pictures],
         "max_rows": MAX_BATCH_ROWS,
         "recent_batches": queries.list_recent_batches(request.user, RECENT_BATCHES),
     }
-    name = "_batch_table" if request.htmx and page.table else "batch"
+    # Links are followed by htmx, too, and want the page.
+    is_fragment = request.htmx and request.method == "POST" and page.table
+    name = "_batch_table" if is_fragment else "batch"
     return render(request, f"generations/{name}.html", context)
 
 

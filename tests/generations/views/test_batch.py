@@ -1,6 +1,7 @@
 """The batch page: the table, its sum against what is left, one press, its progress."""
 
 import json
+import uuid
 from decimal import Decimal
 from io import BytesIO
 
@@ -9,13 +10,16 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from evolink_studio.catalog import SPECS
 from evolink_studio.credits.models import Allowance, AllowanceBalance, RateCard
-from evolink_studio.generations.models import Batch, Generation
+from evolink_studio.generations.models import Batch, Decision, Generation
+from evolink_studio.generations.params import load_params, serialize_params
+from evolink_studio.generations.services import GenerationRequest, create_batch
 from evolink_studio.generations.transitions import transition
 from evolink_studio.library.models import Asset
 from evolink_studio.projects.models import Project
 from evolink_studio.prompts.cast.services import create_cast_member
-from tests.factories import NOW, VEO, AssetFactory
+from tests.factories import NOW, VEO, AssetFactory, GenerationFactory
 from tests.form_pages import ParsedPage
 from tests.generations.form_client import HTMX_HEADERS
 from tests.generations.test_create_batch import limit_credits
@@ -434,3 +438,177 @@ def test_a_stranger_finds_no_batch(client, eve, batch):
     assert client.get(f"/batch/{batch.pk}/").status_code == 404
     assert client.post(f"/batch/{batch.pk}/stop/").status_code == 404
     assert set(batch.generations.values_list("state", flat=True)) == {"queued"}
+
+
+# --- what ended without a film, sent again -----------------------------------------------------
+
+
+def end_rows(batch, *states) -> list[Generation]:
+    rows = list(batch.generations.order_by("pk"))
+    for row, state in zip(rows, states, strict=True):
+        if state != "queued":
+            row.state = {"failed": "sending", "running": "sending"}.get(state, row.state)
+            row.save(update_fields=["state"])
+            transition(row, state, now=NOW)
+    return rows
+
+
+def build_request(spec, params, assets) -> GenerationRequest:
+    return GenerationRequest(spec=spec, params=params, assets=assets, credits_estimated=Decimal(10))
+
+
+def list_offers(client, batch) -> list[str]:
+    page = ParsedPage(client.get(f"/batch/{batch.pk}/"))
+    url = f"/batch/{batch.pk}/again/"
+    return [" ".join("".join(a.itertext()).split()) for a in page.find_all(f"a[@href='{url}']")]
+
+
+def open_again(client, batch) -> TablePage:
+    return TablePage(client.get(f"/batch/{batch.pk}/again/"))
+
+
+def test_what_failed_or_was_cancelled_with_the_rest_is_offered_and_nothing_else(
+    ada_client, batch, ada
+):
+    assert list_offers(ada_client, batch) == []
+    failed, unknown, waiting = end_rows(batch, "failed", "queued", "queued")
+    Generation.objects.filter(pk=unknown.pk).update(state="unknown")
+    assert list_offers(ada_client, batch) == ["Send 1 again that ended without a film"]
+    ada_client.post(f"/batch/{batch.pk}/stop/")
+    assert list_offers(ada_client, batch) == ["Send 2 again that ended without a film"]
+    table = open_again(ada_client, batch)
+    assert table.fields["prompt-0"].strip() == failed.prompt
+    assert table.fields["prompt-1"].strip() == waiting.prompt
+    assert "prompt-2" not in table.fields
+    assert not table.page.find_all("form[@id='batch-form']")
+
+
+def test_what_a_person_cancelled_alone_or_threw_away_is_not_offered(ada_client, batch):
+    cancelled, trashed, _waiting = end_rows(batch, "cancelled", "failed", "queued")
+    Generation.objects.filter(pk=trashed.pk).update(trashed_at=NOW)
+    assert list_offers(ada_client, batch) == []
+    ada_client.post(f"/batch/{batch.pk}/stop/")
+    Generation.objects.filter(pk=cancelled.pk).update(finished_at=NOW)
+    assert list_offers(ada_client, batch) == ["Send 1 again that ended without a film"]
+
+
+def test_what_an_admin_decided_and_has_to_look_at_again_is_not_offered(ada_client, batch):
+    disputed, _fine, _waiting = end_rows(batch, "failed", "failed", "queued")
+    Decision.objects.create(
+        generation=disputed, kind="never", decided_at=NOW, contradiction="task", needs_look=True
+    )
+    assert list_offers(ada_client, batch) == ["Send 1 again that ended without a film"]
+
+
+def test_the_rows_are_sent_again_once_with_all_their_settings_their_pictures_and_project(
+    ada_client, ada, project
+):
+    limit_credits_of(ada, 1000)
+    frame, reference = (AssetFactory(owner=ada, format="png", width=640, height=480) for _ in "ab")
+    params = {
+        "multi_shot": True,
+        "image_start": [frame.ref],
+        "image_urls": [reference.ref],
+        "shots": [{"prompt": "<<<image_1>>> runs", "duration": 3}, {"prompt": "B", "duration": 4}],
+        "duration": 7,
+    }
+    evaluation = SPECS[KLING].evaluate(load_params(SPECS[KLING], params, ada.pk).values)
+    assert evaluation.request is not None, evaluation.errors
+    stored_params = serialize_params(SPECS[KLING], evaluation.request)
+    requests = [
+        build_request(SPECS[KLING], stored_params, [frame, reference]),
+        build_request(SPECS[SEEDANCE], {"prompt": "A cat", "quality": "480p"}, []),
+    ]
+    batch = create_batch(
+        owner=ada,
+        kind=Batch.Kind.TABLE,
+        requests=requests,
+        form_key=uuid.uuid4(),
+        title="Pets",
+        max_failures=2,
+        project_id=project.pk,
+        now=NOW,
+    ).batch
+    originals = end_rows(batch, "failed", "failed")
+
+    table = open_again(ada_client, batch)
+    assert (table.fields["title"], table.fields["max_failures"]) == ("Pets", "2")
+    assert table.fields["_project"] == str(project.pk)
+    assert table.button_text.startswith("Send 2 films · 20 credits")
+    checked = TablePage(ada_client.post("/batch/", {**table.fields, "prompt-1": "A dog"}))
+    reloaded = open_again(ada_client, batch)
+    locations = {send(ada_client, checked)["Location"] for _ in range(3)}
+    assert len(locations) == 1
+    new_batch = Batch.objects.latest("pk")
+    rows = list(new_batch.generations.order_by("pk"))
+    assert [row.based_on_id for row in rows] == [row.pk for row in originals]
+    assert rows[0].params == originals[0].params
+    assert set(rows[0].inputs.all()) == {frame, reference}
+    assert (rows[1].prompt, rows[1].params["quality"]) == ("A dog", "480p")
+    assert {row.project for row in rows} == {project}
+
+    # A page that was open meanwhile sends nothing twice, and there is nothing left to offer.
+    assert "sent before" in TablePage(send(ada_client, reloaded)).text
+    assert Generation.objects.count() == 4
+    assert list_offers(ada_client, batch) == []
+    page = ParsedPage(ada_client.get(f"/batch/{batch.pk}/"))
+    assert "2 without a film were made again already." in page.text
+    assert page.find_all(f"a[@href='/batch/{new_batch.pk}/']")
+    assert ada_client.get(f"/batch/{batch.pk}/again/")["Location"] == f"/batch/{batch.pk}/"
+
+
+def test_two_open_pages_of_the_same_rows_send_them_once(ada_client, batch):
+    end_rows(batch, "failed", "failed", "queued")
+    pages = [open_again(ada_client, batch) for _ in range(2)]
+    assert len({send(ada_client, page)["Location"] for page in pages}) == 1
+    assert Generation.objects.count() == 5
+
+
+def test_what_was_left_out_can_be_sent_later(ada_client, batch):
+    end_rows(batch, "failed", "failed", "queued")
+    table = open_again(ada_client, batch)
+    fewer = TablePage(ada_client.post("/batch/", {**table.fields, "ticked": ["1"]}))
+    send(ada_client, fewer)
+    assert list_offers(ada_client, batch) == ["Send 1 again that ended without a film"]
+    send(ada_client, open_again(ada_client, batch))
+    assert Generation.objects.count() == 5
+    assert list_offers(ada_client, batch) == []
+
+
+def test_a_picture_that_is_gone_is_said_at_its_row(ada_client, ada):
+    picture = SimpleUploadedFile("a.png", make_image(width=640, height=480))
+    send(ada_client, build_page(ada_client, "A cat", pictures=[picture]))
+    batch = Batch.objects.get()
+    end_rows(batch, "failed")
+    assert open_again(ada_client, batch).page.find_one("li[@id='row-0']/img").get("src")
+    Generation.objects.get().inputs.clear()
+    Asset.objects.all().delete()
+    table = open_again(ada_client, batch)
+    assert "no longer in your library" in table.rows[0]
+    assert "disabled" in table.button.attrib
+
+
+def test_nobody_makes_a_row_of_somebody_elses_generation(ada_client, ada, eve):
+    table = build_page(ada_client, "A cat")
+    foreign = GenerationFactory(owner=eve, model_id=SEEDANCE, params={"prompt": "x"})
+    cut = GenerationFactory(owner=ada, model_id="cut", params={})
+    for pk in (foreign.pk, cut.pk, 0, "x", None, [1], True):
+        rows = json.dumps([{"model": SEEDANCE, "settings": {}, "based_on": pk}])
+        answer = TablePage(ada_client.post("/batch/", {**table.fields, "rows": rows}))
+        assert "based_on" not in answer.fields["rows"]
+
+
+def test_the_settings_of_all_rows_are_looked_up_once(ada_client, ada):
+    limit_credits_of(ada, 1000)
+    counts = []
+    for length in (1, 40):
+        frames = [AssetFactory(owner=ada, format="png", width=640, height=480) for _ in range(2)]
+        refs = [frame.ref for frame in frames]
+        prompts = "\n".join(f"Film {n}" for n in range(length))
+        send(ada_client, build_page(ada_client, prompts, picture=refs))
+        batch = Batch.objects.latest("pk")
+        batch.generations.update(state="failed")
+        with CaptureQueriesContext(connection) as queries:
+            assert len(open_again(ada_client, batch).rows) == 2 * length
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
