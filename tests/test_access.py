@@ -126,6 +126,7 @@ ACCESS_TABLE = {
     "cuts": AccessRow(get=200),
     "cut_list": AccessRow(get=200),
     "new_cut": AccessRow(get=200, post=200),
+    "change_cut": AccessRow(get=200, args=("cut",), is_private=True),
     "cancel_cut": AccessRow(post=302, args=("cut",), is_private=True),
     "retry_cut": AccessRow(post=302, args=("cut",), is_private=True),
     "share_films": AccessRow(get=200, post=200),

@@ -90,6 +90,40 @@ def build_new_rows(film_ids: Sequence[int]) -> list[tuple[int, str, str]]:
     return [(pk, "", "") for pk in film_ids]
 
 
+def build_rows_again(
+    parts: Sequence[Mapping[str, Any]],
+    results: Mapping[int, GeneratedVideo],
+    cuttable: Mapping[int, GeneratedVideo],
+) -> tuple[list[tuple[int, str, str]], list[int]]:
+    """The rows of an earlier cut, and the pks of the files that it can no longer have.
+
+    `results`: the films of its parts by the pk of their file; `cuttable` by the pk of the film.
+    """
+    rows, lost_assets = [], []
+    for part in parts:
+        result = results.get(part["asset"])
+        film = cuttable.get(result.generation_id) if result else None
+        if film is None or film.asset_id != part["asset"]:
+            lost_assets.append(part["asset"])
+            continue
+        begin, end = _read_second(part.get("from")), _read_second(part.get("to"))
+        is_to_end = end is None or (film.asset.seconds is not None and end >= film.asset.seconds)
+        rows.append(
+            (film.generation_id, _write_second(begin), _write_second(None if is_to_end else end))
+        )
+    return rows, list(dict.fromkeys(lost_assets))
+
+
+def _read_second(value: object) -> Decimal | None:
+    """A stored time; None for anything else, and for the very beginning."""
+    is_time = isinstance(value, int | float) and 0 < value <= MAX_SECONDS
+    return Decimal(str(value)).quantize(Decimal("0.001")) if is_time else None
+
+
+def _write_second(second: Decimal | None) -> str:
+    return "" if second is None else f"{second:f}".rstrip("0").rstrip(".")
+
+
 def read_rows(data: QueryDict) -> list[tuple[int, str, str]]:
     """(film, in point, out point) as posted, with what the pressed button does to them.
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from evolink_studio.core.formatting import format_clock
+from evolink_studio.core.json_field import get_member
 from evolink_studio.films.cut_forms import DraftPart, PartForm
 from evolink_studio.films.cuts import CutFailure, list_part_assets, list_parts
 from evolink_studio.films.models import Cut
@@ -132,6 +133,24 @@ def present_editor_rows(draft: Sequence[DraftPart]) -> list[EditorRow]:
             form=part.form,
         )
         for number, part in enumerate(draft)
+    ]
+
+
+def name_lost_films(
+    cut: Cut, asset_ids: Sequence[int], results: Mapping[int, GeneratedVideo]
+) -> list[str]:
+    """What these files of a cut are called: by their film, else as the cut noted it. Up to one
+    query."""
+    params = cut.generation.params if cut.generation else {}
+    noted_parts = params.get("parts") if isinstance(params, Mapping) else None
+    titles = {
+        get_member(part, "asset"): str(get_member(part, "title") or "")
+        for part in (noted_parts if isinstance(noted_parts, list) else [])
+        if isinstance(get_member(part, "asset"), int)
+    }
+    return [
+        find_title(results[pk]) if pk in results else titles.get(pk) or _("a film without a name")
+        for pk in asset_ids
     ]
 
 

@@ -101,18 +101,22 @@ def find_sources(assets: Iterable[Asset]) -> dict[int, Source]:
     }
 
 
-def load_cut_results(generation: Generation) -> tuple[object, dict[int, GeneratedVideo]]:
+def find_cut(generation: Generation) -> Cut | None:
+    """The cut that a film is; None for any other. One query."""
+    return Cut.objects.filter(generation_id=generation.pk, owner_id=generation.owner_id).first()
+
+
+def load_cut_results(cut: Cut | None) -> tuple[object, dict[int, GeneratedVideo]]:
     """The parts that a cut was made of, as stored, and the films that they name by their file's pk.
 
-    (None, {}) for a film that is no cut. At most three queries.
+    (None, {}) for a film that is no cut. At most two queries.
     """
-    cut = Cut.objects.filter(generation_id=generation.pk, owner_id=generation.owner_id).first()
     if cut is None:
         return None, {}
     parts = cut.parts if isinstance(cut.parts, list) else []
     asset_ids = {pk for part in parts if isinstance(pk := get_member(part, "asset"), int)}
     results = GeneratedVideo.objects.filter(
-        asset_id__in=asset_ids, generation__owner_id=generation.owner_id
+        asset_id__in=asset_ids, generation__owner_id=cut.owner_id
     )
     found = list(results.select_related("generation"))
     load_results(result.generation for result in found)

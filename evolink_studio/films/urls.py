@@ -42,6 +42,7 @@ urlpatterns = [
     path("cuts/", cuts.cuts, name="cuts"),
     path("cuts/list/", cuts.cut_list, name="cut_list"),
     path("cuts/new/", cuts.new_cut, name="new_cut"),
+    path("cuts/<int:pk>/change/", cuts.change_cut, name="change_cut"),
     path("cuts/<int:pk>/cancel/", cuts.cancel_cut, name="cancel_cut"),
     path("cuts/<int:pk>/retry/", cuts.retry_cut, name="retry_cut"),
 ]

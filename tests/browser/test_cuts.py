@@ -60,6 +60,15 @@ def test_films_are_put_in_order_with_points_from_the_player_and_become_a_film(
         expect(page.locator("h1")).to_be_visible()
         is_too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
         assert not is_too_wide
+
+        page.get_by_role("link", name="Change this cut").click()
+        parts = page.locator("[data-part]")
+        expect(parts.first).to_have_attribute("data-title", "The waves")
+        expect(parts.first.locator("[name=begin]")).to_have_value("1.5")
+        expect(parts.nth(1).locator("[name=end]")).to_have_value("")
+        expect(page.locator("[name=title]")).to_have_value("Trailer")
+        expect(page.locator("[data-total]")).to_have_text("0:04.5")
+        assert axe_violations(page) == []
     context.close()
     cut = Cut.objects.get()
     assert float(cut.generation.results.get().asset.seconds) == pytest.approx(4.5, abs=0.15)

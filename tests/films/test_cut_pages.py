@@ -164,10 +164,20 @@ def test_a_failed_cut_says_why_and_is_tried_again_or_removed(client, owner, film
     assert not Cut.objects.exists()
 
 
-@pytest.mark.parametrize("parts", ["text", {}, [None, 1, {"asset": "x"}], [{"asset": 10**30}]])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        "text",
+        {},
+        [None, 1, {"asset": "x"}],
+        [{"asset": 10**30}],
+        [{"asset": 1, "from": "x", "to": {}}],
+    ],
+)
 def test_stored_parts_of_any_kind_never_keep_the_list_from_opening(client, owner, parts):
-    Cut.objects.create(owner=owner, parts=parts, created_at=timezone.now(), failure="unheard")
+    cut = Cut.objects.create(owner=owner, parts=parts, created_at=timezone.now(), failure="unheard")
     assert client.get(reverse("cuts")).status_code == 200
+    assert client.get(reverse("change_cut", args=[cut.pk])).status_code == 200
 
 
 def test_many_cuts_stand_on_pages_and_ask_as_often_as_one(
@@ -189,3 +199,71 @@ def test_many_cuts_stand_on_pages_and_ask_as_often_as_one(
     assert [row.title for row in page.context["cuts"]] == ["Cut no. 2", "Cut no. 1"]
     older = client.get(reverse("cuts"), {"page": page.context["older_page"]})
     assert [row.title for row in older.context["cuts"]] == ["Cut no. 0"]
+
+
+def make_cut(owner, *parts, **fields) -> Cut:
+    rows = [
+        {"asset": film.results.get().asset_id, "from": begin, "to": end}
+        for film, begin, end in parts
+    ]
+    fields = {"state": "ready", "title": "Trailer", **fields}
+    return Cut.objects.create(owner=owner, parts=rows, created_at=timezone.now(), **fields)
+
+
+@pytest.mark.parametrize("state", ["ready", "failed"])
+def test_a_cut_is_changed_into_another_one_and_stays(client, owner, film, other, state):
+    cut = make_cut(owner, (other, 0.125, 2.0), (film, 0, 1.25), (other, 0, 2.0), state=state)
+    url = reverse("change_cut", args=[cut.pk])
+    assert f'href="{url}"' in client.get(reverse("cuts")).content.decode()
+    page = client.get(url)
+    assert rows_of(page) == [
+        ("The waves", "0.125", ""),
+        ("The hero shot", "", "1.25"),
+        ("The waves", "", ""),
+    ]
+    assert page.context["form"]["title"].value() == "Trailer"
+    assert page.context["total_text"] == "0:05.1"
+    assert "“Trailer”" in page.content.decode()
+    assert "Left out" not in page.content.decode()
+    assert Cut.objects.count() == 1
+    post(client, (other, "0.125", ""), (film, "", "1"), do="make", title="Trailer")
+    new_cut = Cut.objects.exclude(pk=cut.pk).get()
+    assert [(part["from"], part["to"]) for part in new_cut.parts] == [(0.125, 2.0), (0, 1)]
+    before = cut.parts
+    cut.refresh_from_db()
+    assert (cut.parts, cut.state) == (before, state)
+
+
+def test_a_cut_that_is_being_made_is_not_offered_to_be_changed(client, owner, film):
+    cut = make_cut(owner, (film, 0, 1), state="waiting", next_attempt_at=timezone.now())
+    url = reverse("change_cut", args=[cut.pk])
+    assert url not in client.get(reverse("cuts")).content.decode()
+
+
+def test_parts_that_are_gone_or_in_the_trash_are_named_and_left_out(client, owner, film, other):
+    made = make_film(owner, title="Trailer")
+    gone = make_film(owner, title="The end")
+    cut = make_cut(owner, (gone, 0, 1), (other, 0, 1), (film, 0, 1), (other, 1, 2), generation=made)
+    made.params = {"parts": [{**part, "title": "As it was called"} for part in cut.parts[:1]]}
+    made.save(update_fields=["params"])
+    gone.results.all().delete()
+    Generation.objects.filter(pk=other.pk).update(trashed_at=timezone.now())
+    page = client.get(reverse("change_cut", args=[cut.pk]))
+    assert rows_of(page) == [("The hero shot", "", "1")]
+    assert page.context["lost_titles"] == ["As it was called", "The waves"]
+    assert "Left out, because they are deleted or in the trash:" in page.content.decode()
+
+
+def test_a_film_that_nobody_noted_the_name_of_is_left_out_all_the_same(client, owner, film):
+    cut = make_cut(owner, (film, 0, 1), state="failed")
+    film.results.all().delete()
+    page = client.get(reverse("change_cut", args=[cut.pk]))
+    assert (rows_of(page), page.context["lost_titles"]) == ([], ["a film without a name"])
+
+
+def test_the_page_of_a_cut_offers_to_change_it_and_that_of_a_film_does_not(client, owner, film):
+    made = make_film(owner, title="Trailer")
+    cut = make_cut(owner, (film, 0, 1), generation=made)
+    url = reverse("change_cut", args=[cut.pk])
+    assert url in client.get(reverse("film", args=[made.pk])).content.decode()
+    assert "/change/" not in client.get(reverse("film", args=[film.pk])).content.decode()

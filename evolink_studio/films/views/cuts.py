@@ -20,6 +20,7 @@ from evolink_studio.films.cut_forms import (
     DraftPart,
     build_draft,
     build_new_rows,
+    build_rows_again,
     find_obstacle,
     read_film_ids,
     read_rows,
@@ -75,6 +76,23 @@ def new_cut(request: AuthenticatedHttpRequest) -> HttpResponse:
     context = _build_editor(request, form, draft, is_submitted=is_submitted)
     context |= {"error": error, "missing_count": len(rows) - len(draft)}
     return render(request, "films/cut_new.html", context, status=422 if is_submitted else 200)
+
+
+@login_required
+@require_safe
+def change_cut(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
+    """The editor with what an earlier cut was made of. What it makes is another film."""
+    cut = queries.get_cut_or_404(request.user, pk)
+    results = services.find_results(request.user.pk, services.list_part_assets(cut))
+    films = queries.find_cuttable(request.user, [it.generation_id for it in results.values()])
+    rows, lost_assets = build_rows_again(services.list_parts(cut), results, films)
+    form = CutForm(initial={"title": cut.title})
+    context = _build_editor(request, form, build_draft(rows, films), is_submitted=False)
+    context |= {
+        "changed_cut": presenters.present_cut(cut, results),
+        "lost_titles": presenters.name_lost_films(cut, lost_assets, results),
+    }
+    return render(request, "films/cut_new.html", context)
 
 
 def _make_cut(

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.core.database import parse_id
-from evolink_studio.films.lineage import load_cut_results, load_lineage
+from evolink_studio.films.lineage import find_cut, load_cut_results, load_lineage
 from evolink_studio.films.neighbours import load_neighbours
 from evolink_studio.films.next_shot import choose_first_frame_slot, present_frame_slots
 from evolink_studio.films.presenters import film_page
@@ -90,6 +90,7 @@ def _build_details_context(generation: Generation) -> dict[str, object]:
     form_data = load_settings(generation)
     inputs = list_inputs(generation, form_data)
     lineage = load_lineage(generation, form_data.assets.values())
+    cut = find_cut(generation)
     return {
         "generation": generation,
         "title": build_title(generation),
@@ -99,7 +100,8 @@ def _build_details_context(generation: Generation) -> dict[str, object]:
         "settings": present_settings(generation, form_data.values),
         "inputs": film_page.present_inputs(inputs, lineage.sources),
         "family": film_page.present_family(lineage),
-        "cut_parts": film_page.present_cut_parts(*load_cut_results(generation)),
+        "cut_parts": film_page.present_cut_parts(*load_cut_results(cut)),
+        "cut": cut,
         "credits": film_page.present_credits(generation),
         "code": build_request_code(generation, form_data),
     }
