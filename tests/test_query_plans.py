@@ -117,6 +117,7 @@ ADMIN_EXEMPTIONS = (
             ("/admin/generations/generation/", "core/keyset.py", '"search_text" LIKE'),
             ("/admin/generations/generation/", "core/keyset.py", '"owner_id" = %s ORDER BY 1'),
             ("/admin/generations/generation/usage/", "generations/usage_export.py", '"id" IN ('),
+            ("/admin/generations/generation/usage/", "generations/usage_report.py", '"id" IN ('),
             ("/admin/library/asset/", "core/keyset.py", '"search_text" LIKE'),
             ("/admin/generations/generation/0/change/", "generations/admin/generations.py", ""),
             ("/admin/generations/generation/lookup/0/", "generations/admin/generations.py", ""),
@@ -396,8 +397,14 @@ def test_no_press_and_no_poll_walks_through_a_table_that_grows(client, person):
     assert_no_walks(log, FEW_ROWS_EXEMPTIONS)
 
 
+PROJECT_USAGE_URLS = [
+    f"/admin/generations/generation/usage/?created_from=2026-01-01&created_to=2026-12-31&{query}"
+    for query in ("project=1", "project=0", "project=1&as=csv", "project=0&as=csv")
+]
+
+
 def test_no_admin_page_walks_through_a_table_that_grows(client):
-    start_urls = ["/admin/", *list_start_urls(ADMIN_PATTERNS)]
+    start_urls = ["/admin/", *PROJECT_USAGE_URLS, *list_start_urls(ADMIN_PATTERNS)]
     with StatementLog() as log:
         visited = visit_all(
             client,

@@ -17,7 +17,11 @@ from evolink_studio.core.csv_export import (
 )
 from evolink_studio.credits.fields import as_units, format_units
 from evolink_studio.exports.sources import ExportRows, ExportSource, RowBatch
-from evolink_studio.generations.usage_report import UsageFilter, filter_generations
+from evolink_studio.generations.usage_report import (
+    UsageFilter,
+    filter_generations,
+    label_projects,
+)
 
 # Scripts read these names: they stay. "reserved" and "charged" are those of every page.
 HEADER = (
@@ -35,12 +39,14 @@ HEADER = (
     "error_code",
     "prompt",
     "reserved_by_evolink",
+    "project",
 )
 
 
 def build_usage_rows(usage_filter: UsageFilter) -> ExportRows:
     """What the usage page counts, as lines."""
     usernames: dict[int, str] = {}
+    projects: dict[int | None, str] = {None: ""}
     columns: tuple[tuple[Any, CellFormat], ...] = (
         ("pk", None),
         (StoredMoment("created_at"), format_moment),
@@ -56,6 +62,7 @@ def build_usage_rows(usage_filter: UsageFilter) -> ExportRows:
         ("error_code", format_text),
         ("prompt", format_text),
         (as_units("credits_reserved"), format_units),
+        ("project_id", projects.__getitem__),
     )
     expressions, formats = zip(*columns, strict=True)
 
@@ -63,6 +70,7 @@ def build_usage_rows(usage_filter: UsageFilter) -> ExportRows:
         # Names are looked up: with a join, SQLite reads person by person and sorts everything.
         cells = list(rows.values_list(*expressions))
         _add_usernames(usernames, {row[3] for row in cells})
+        _add_projects(projects, {row[-1] for row in cells})
         return RowBatch(len(cells), format_rows(cells, formats))
 
     return ExportRows(
@@ -78,6 +86,12 @@ def _add_usernames(usernames: dict[int, str], user_ids: Iterable[int]) -> None:
     if unknown_ids := [user_id for user_id in user_ids if user_id not in usernames]:
         rows = User.objects.filter(pk__in=unknown_ids).values_list("pk", "username")
         usernames.update((user_id, format_text(username)) for user_id, username in rows)
+
+
+def _add_projects(projects: dict[int | None, str], project_ids: set[int | None]) -> None:
+    if unknown_ids := [pk for pk in project_ids if pk is not None and pk not in projects]:
+        labels = label_projects(unknown_ids)
+        projects.update((pk, format_text(labels[pk])) for pk in unknown_ids)
 
 
 def build_filename(query: str) -> str:

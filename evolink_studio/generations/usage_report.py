@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog import get_label
@@ -26,11 +27,13 @@ from evolink_studio.core.prepared_query import PreparedQuery
 from evolink_studio.credits.fields import CreditsField
 from evolink_studio.generations.models import Generation, UsageRollup
 from evolink_studio.generations.states import State
+from evolink_studio.projects.models import Project
 
 Period = UsageRollup.Period
 AnyRow = TypeVar("AnyRow", Generation, UsageRollup)
 
 FAILURE_RATE_DAYS = 7  # today is one of them
+NO_PROJECT = 0  # as the roll-up says it
 MAX_DAILY_BARS = 92  # a longer period is shown by months
 
 
@@ -60,7 +63,10 @@ class UsageTotals:
 
 @dataclass(frozen=True)
 class UsageFilter:
-    """Which generations: counted on these days (both included); an empty value means any."""
+    """Which generations: counted on these days (both included); an empty value means any.
+
+    A `project_id` of NO_PROJECT means those without a project.
+    """
 
     first_day: date | None = None
     last_day: date | None = None
@@ -95,6 +101,7 @@ class UsageReport:
     totals: UsageTotals
     user_rows: list[UsageRow]
     model_rows: list[UsageRow]
+    project_rows: list[UsageRow]
     periods: list[UsagePeriod]
     is_monthly: bool
 
@@ -104,7 +111,12 @@ def filter_generations(usage_filter: UsageFilter) -> QuerySet[Generation]:
     rows = Generation.objects.filter(
         build_day_range_filter("accounted_at", usage_filter.first_day, usage_filter.last_day)
     )
-    return _filter_dimensions(rows, usage_filter)
+    rows = _filter_dimensions(rows, usage_filter)
+    if usage_filter.project_id is None:
+        return rows
+    if usage_filter.project_id == NO_PROJECT:
+        return rows.filter(project=None)
+    return rows.filter(project_id=usage_filter.project_id)
 
 
 def filter_rollup(usage_filter: UsageFilter, *, by_day: bool = False) -> QuerySet[UsageRollup]:
@@ -114,7 +126,10 @@ def filter_rollup(usage_filter: UsageFilter, *, by_day: bool = False) -> QuerySe
     """
     build_span = _build_days_filter if by_day else _build_months_filter
     rows = UsageRollup.objects.filter(build_span(usage_filter.first_day, usage_filter.last_day))
-    return _filter_dimensions(rows, usage_filter)
+    rows = _filter_dimensions(rows, usage_filter)
+    if usage_filter.project_id is None:
+        return rows
+    return rows.filter(project_id=usage_filter.project_id)
 
 
 def _filter_dimensions(rows: QuerySet[AnyRow], usage_filter: UsageFilter) -> QuerySet[AnyRow]:
@@ -123,7 +138,6 @@ def _filter_dimensions(rows: QuerySet[AnyRow], usage_filter: UsageFilter) -> Que
         "owner_id": usage_filter.owner_id,
         "model_id__in": usage_filter.model_ids,
         "state__in": usage_filter.states,
-        "project_id": usage_filter.project_id,
     }
     return rows.filter(**{name: value for name, value in conditions.items() if value})
 
@@ -173,7 +187,7 @@ def sum_usage(usage_filter: UsageFilter) -> UsageTotals:
 
 
 def build_usage_report(usage_filter: UsageFilter) -> UsageReport:
-    """Five queries on the roll-up, however many generations there are.
+    """Seven queries, five of them on the roll-up, however many generations there are.
 
     Raises ValueError when a side of the period is open: it has no bars.
     """
@@ -190,6 +204,7 @@ def build_usage_report(usage_filter: UsageFilter) -> UsageReport:
     rows = filter_rollup(usage_filter)
     totals_by_user = _sum_by(rows, "owner_id")
     totals_by_model = _sum_by(rows, "model_id")
+    totals_by_project = _sum_by(rows, "project_id")
     totals_by_start = _sum_by(filter_rollup(usage_filter, by_day=not is_monthly), "starts_on")
     day_ranges = (_month_ranges if is_monthly else _day_ranges)(first_day, last_day)
     return UsageReport(
@@ -198,6 +213,7 @@ def build_usage_report(usage_filter: UsageFilter) -> UsageReport:
         model_rows=_build_rows(
             totals_by_model, {model_id: get_label(model_id) for model_id in totals_by_model}
         ),
+        project_rows=_build_rows(totals_by_project, label_projects(totals_by_project)),
         periods=[
             UsagePeriod(first, last, _sum_within(totals_by_start, first, last))
             for first, last in day_ranges
@@ -234,6 +250,27 @@ def _totals_from_row(row: Mapping[str, Any]) -> UsageTotals:
 def _get_usernames(user_ids: Iterable[int]) -> dict[int, str]:
     rows = User.objects.filter(pk__in=list(user_ids)).values_list("pk", "username")
     return dict(rows)
+
+
+def sum_usage_by_project(usage_filter: UsageFilter) -> list[UsageRow]:
+    """What fits a filter, whatever it says of the project, by project. Two queries."""
+    totals = _sum_by(filter_rollup(replace(usage_filter, project_id=None)), "project_id")
+    return _build_rows(totals, label_projects(totals))
+
+
+def label_projects(project_ids: Iterable[int]) -> dict[int, str]:
+    """Client, name and person of these projects, as one name alone may be that of several.
+
+    One query.
+    """
+    rows = Project.objects.filter(pk__in=list(project_ids)).select_related("owner").order_by()
+    labels = {row.pk: _label_project(row) for row in rows}
+    return {NO_PROJECT: _("No project"), **labels}
+
+
+def _label_project(project: Project) -> str:
+    name = f"{project.client} · {project.name}" if project.client else project.name
+    return f"{name} ({project.owner.username})"
 
 
 def _build_rows(

@@ -66,13 +66,19 @@ def build_table(
 
 
 def build_period_table(
-    periods: Sequence[UsagePeriod], list_url: str, filters: Mapping[str, Any], *, is_monthly: bool
+    periods: Sequence[UsagePeriod],
+    list_url: str,
+    filters: Mapping[str, Any],
+    filter_names: tuple[str, str],
+    *,
+    is_monthly: bool,
 ) -> Table:
-    """A table of the chart's figures, the newest first."""
+    """A table of the chart's figures, the newest first. `filter_names`: the list's query parameters
+    for the first and the last day."""
     rows = tuple(
         TableRow(
             format_period(period.first_day, is_monthly=is_monthly),
-            f"{list_url}?{urlencode({**filters, **_period_filters(period)})}",
+            f"{list_url}?{urlencode({**filters, **_period_filters(period, filter_names)})}",
             format_totals(period.totals),
         )
         for period in reversed(periods)
@@ -107,8 +113,8 @@ def _table_head(heading: str) -> tuple[str, ...]:
     )
 
 
-def _period_filters(period: UsagePeriod) -> dict[str, date]:
-    return {"accounted_from": period.first_day, "accounted_to": period.last_day}
+def _period_filters(period: UsagePeriod, names: tuple[str, str]) -> dict[str, date]:
+    return dict(zip(names, (period.first_day, period.last_day), strict=True))
 
 
 def format_period(day: date, *, is_monthly: bool) -> str:

@@ -1,6 +1,6 @@
-"""The usage page: usage in a period by person, model and day, also as CSV."""
+"""The usage page: usage in a period by person, model, project and day, also as CSV."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -26,6 +26,7 @@ from evolink_studio.generations.admin.filters import (
     list_model_choices,
 )
 from evolink_studio.generations.admin.usage_charts import (
+    MAX_TABLE_ROWS,
     build_chart,
     build_period_table,
     build_table,
@@ -34,9 +35,13 @@ from evolink_studio.generations.admin.usage_charts import (
 from evolink_studio.generations.states import State
 from evolink_studio.generations.usage_export import USAGE_EXPORT, build_usage_rows
 from evolink_studio.generations.usage_report import (
+    NO_PROJECT,
     UsageFilter,
     UsageReport,
+    UsageRow,
     build_usage_report,
+    label_projects,
+    sum_usage_by_project,
 )
 
 MAX_PERIOD = timedelta(days=3660)
@@ -63,6 +68,13 @@ class UsageForm(forms.Form):
         required=False,
         widget=UnfoldAdminSelectWidget,
     )
+    project = forms.IntegerField(
+        label=gettext_lazy("Project"),
+        min_value=NO_PROJECT,
+        max_value=2**63 - 1,
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
     state__exact = forms.ChoiceField(
         label=gettext_lazy("State"),
         choices=[ANY_CHOICE, *State.choices],
@@ -79,6 +91,14 @@ class UsageForm(forms.Form):
             self.add_error("created_from", _("Choose at most ten years."))
         return cleaned_data
 
+    def offer_projects(self, rows: Sequence[UsageRow]) -> None:
+        """Offer these projects, and the chosen one, which may have nothing in this period."""
+        choices = {row.key: row.label for row in rows[:MAX_TABLE_ROWS]}
+        chosen_id = self.cleaned_data["project"]
+        if chosen_id is not None and str(chosen_id) not in choices:
+            choices[str(chosen_id)] = label_projects([chosen_id]).get(chosen_id, str(chosen_id))
+        self.fields["project"].widget.choices = [ANY_CHOICE, *choices.items()]
+
     def to_filter(self) -> UsageFilter:
         """The filter; call it only after `is_valid()`."""
         cleaned_data = self.cleaned_data
@@ -88,6 +108,7 @@ class UsageForm(forms.Form):
             last_day=cleaned_data["created_to"],
             owner_id=user.pk if user else None,
             model_ids=[model_id for model_id in [cleaned_data["model"]] if model_id],
+            project_id=cleaned_data["project"],
             states=[state for state in [cleaned_data["state__exact"]] if state],
         )
 
@@ -97,6 +118,7 @@ def render_usage_page(request: HttpRequest, context: Mapping[str, Any]) -> HttpR
     today = get_day(timezone.now())
     form = UsageForm({**_last_days(today, 30), **request.GET.dict()})
     is_valid = form.is_valid()
+    form.fields["project"].widget.choices = [ANY_CHOICE]
     if is_valid and request.GET.get("as") == "csv":
         return answer_export(request, USAGE_EXPORT, _build_export_query(form))
     return TemplateResponse(
@@ -108,7 +130,7 @@ def render_usage_page(request: HttpRequest, context: Mapping[str, Any]) -> HttpR
             "form": form,
             "periods": _period_links(request, today),
             "announced_exports": list_announced(request, USAGE_EXPORT),
-            **(_report_context(form.to_filter(), form.data) if is_valid else {}),
+            **(_report_context(form) if is_valid else {}),
         },
     )
 
@@ -126,11 +148,20 @@ def _build_export_query(form: UsageForm) -> str:
     return urlencode({name: form.data[name] for name in form.fields if form.data.get(name)})
 
 
-def _report_context(usage_filter: UsageFilter, data: Mapping[str, Any]) -> dict[str, object]:
+def _report_context(form: UsageForm) -> dict[str, object]:
+    usage_filter = form.to_filter()
     report: UsageReport = build_usage_report(usage_filter)
-    filters = {name: data[name] for name in UsageForm.base_fields if data.get(name)}
-    list_filters = {LIST_PARAMETERS.get(name, name): value for name, value in filters.items()}
-    list_url = reverse("admin:generations_generation_changelist")
+    is_of_project = usage_filter.project_id is not None
+    form.offer_projects(
+        sum_usage_by_project(usage_filter) if is_of_project else report.project_rows
+    )
+    filters = {name: form.data[name] for name in form.fields if form.data.get(name)}
+    usage_url = reverse("admin:generations_usage")
+    # The list has no filter by project: its index would be one more to write for each generation.
+    # What is inside of one is looked into on this page, and its rows are in the file.
+    names = {} if is_of_project else LIST_PARAMETERS
+    list_filters = {names.get(name, name): value for name, value in filters.items()}
+    list_url = usage_url if is_of_project else reverse("admin:generations_generation_changelist")
     return {
         "totals": label_totals(report.totals),
         "chart": build_chart(report.periods, is_monthly=report.is_monthly),
@@ -138,10 +169,15 @@ def _report_context(usage_filter: UsageFilter, data: Mapping[str, Any]) -> dict[
             report.user_rows, _("Person"), list_url, list_filters, "owner__id__exact"
         ),
         "models": build_table(report.model_rows, _("Model"), list_url, list_filters, "model"),
+        "projects": build_table(report.project_rows, _("Project"), usage_url, filters, "project"),
         "days": build_period_table(
-            report.periods, list_url, list_filters, is_monthly=report.is_monthly
+            report.periods,
+            list_url,
+            list_filters,
+            (names.get("created_from", "created_from"), names.get("created_to", "created_to")),
+            is_monthly=report.is_monthly,
         ),
-        "rows_url": f"{list_url}?{urlencode(list_filters)}",
+        "rows_url": "" if is_of_project else f"{list_url}?{urlencode(list_filters)}",
         "csv_url": f"?{urlencode({**filters, 'as': 'csv'})}",
     }
 

@@ -9,7 +9,8 @@ import pytest
 
 from evolink_studio.generations.admin.usage_charts import build_chart
 from evolink_studio.generations.states import State
-from evolink_studio.generations.usage_report import UsageFilter, build_usage_report
+from evolink_studio.generations.usage_report import NO_PROJECT, UsageFilter, build_usage_report
+from evolink_studio.projects.models import Project
 from tests.factories import NOW, GenerationFactory, UserFactory
 from tests.generations.admin.conftest import GENERATIONS_URL, USAGE_URL
 
@@ -95,7 +96,7 @@ def test_a_year_is_told_by_months_that_leave_out_no_day(db):
 def test_many_generations_take_no_more_queries_than_one(db, django_assert_num_queries):
     for _number in range(12):
         GenerationFactory()
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         build_usage_report(november_filter())
 
 
@@ -202,3 +203,93 @@ def test_a_prompt_of_many_lines_stays_one_cell(staff_client):
     GenerationFactory(prompt='one\ntwo, "three"\n=four')
     head, row = read_csv_rows(staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&as=csv"))
     assert row[head.index("prompt")] == 'one\ntwo, "three"\n=four'
+
+
+# --- by project --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spring(db) -> Project:
+    """A project of ada's, for which 12 credits were charged; 5 were without a project."""
+    ada, bob = UserFactory(username="ada"), UserFactory(username="bob")
+    project = Project.objects.create(owner=ada, name="Spring", client="Acme", created_at=NOW)
+    other = Project.objects.create(owner=bob, name="Autumn", created_at=NOW)
+    for owner, made_for, amount in ((ada, project, 10), (bob, project, 2), (bob, other, 1)):
+        GenerationFactory(
+            owner=owner, project=made_for, state=State.COMPLETED, credits_charged=amount
+        )
+    GenerationFactory(owner=ada, state=State.COMPLETED, credits_charged=5)
+    return project
+
+
+def test_the_money_of_each_project_is_told_and_what_was_for_none(spring):
+    rows = build_usage_report(november_filter()).project_rows
+    assert [(row.label, row.totals.credits_charged) for row in rows] == [
+        ("Acme · Spring (ada)", 12),
+        ("No project", 5),
+        ("Autumn (bob)", 1),
+    ]
+    report = build_usage_report(november_filter(project_id=spring.pk))
+    assert report.totals.credits_charged == 12
+    assert [(row.label, row.totals.credits_charged) for row in report.user_rows] == [
+        ("ada", 10),
+        ("bob", 2),
+    ]
+    assert build_usage_report(november_filter(project_id=NO_PROJECT)).totals.credits_charged == 5
+
+
+def test_the_page_is_filtered_by_project_and_offers_the_others(staff_client, spring):
+    page = staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}")
+    url = f"{USAGE_URL}?{NOVEMBER_QUERY}&project={spring.pk}"
+    assert f'href="{url.replace("&", "&amp;")}"' in page.content.decode()
+    page = staff_client.get(url)
+    assert dict(page.context["totals"])["Charged"] == "12"
+    choices = page.context["form"].fields["project"].widget.choices
+    assert [label for _value, label in choices][1:] == [
+        "Acme · Spring (ada)",
+        "No project",
+        "Autumn (bob)",
+    ]
+    assert f'<option value="{spring.pk}" selected>' in page.content.decode()
+    # The list of generations knows no project: no line leads to more than it counts.
+    main = page.content.decode().partition('class="studio-page"')[2]
+    assert GENERATIONS_URL + "?" not in main
+    row = page.context["users"].rows[1]
+    answer = staff_client.get(row.url)
+    assert dict(answer.context["totals"])["Charged"] == row.cells[0] == "2"
+    day = page.context["days"].rows[10]
+    assert dict(staff_client.get(day.url).context["totals"])["Charged"] == day.cells[0] == "12"
+    without = staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&project=0")
+    assert dict(without.context["totals"])["Charged"] == "5"
+
+
+def test_a_chosen_project_stays_chosen_where_it_has_nothing(staff_client, spring):
+    query = f"created_from=2026-01-01&created_to=2026-01-31&project={spring.pk}"
+    page = staff_client.get(f"{USAGE_URL}?{query}").content.decode()
+    assert f'<option value="{spring.pk}" selected>Acme · Spring (ada)</option>' in page
+
+
+@pytest.mark.parametrize("project", ["x", "-1", str(10**30)])
+def test_a_project_that_is_none_shows_no_figures(staff_client, spring, project):
+    page = staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&project={project}")
+    assert "totals" not in page.context
+    assert "project" in page.context["form"].errors
+
+
+def test_a_project_that_is_unknown_has_nothing(staff_client, spring):
+    page = staff_client.get(f"{USAGE_URL}?{NOVEMBER_QUERY}&project={10**6}")
+    assert dict(page.context["totals"])["Charged"] == "0"
+
+
+def test_the_csv_follows_the_project_and_names_it(staff_client, spring):
+    url = f"{USAGE_URL}?{NOVEMBER_QUERY}&as=csv"
+    head, *rows = read_csv_rows(staff_client.get(f"{url}&project={spring.pk}"))
+    charged, project = head.index("charged"), head.index("project")
+    assert sorted((row[charged], row[project]) for row in rows) == [
+        ("10.0000", "Acme · Spring (ada)"),
+        ("2.0000", "Acme · Spring (ada)"),
+    ]
+    _head, row = read_csv_rows(staff_client.get(f"{url}&project=0"))
+    assert (row[charged], row[project]) == ("5.0000", "")
+    _head, *rows = read_csv_rows(staff_client.get(url))
+    assert len(rows) == 4
