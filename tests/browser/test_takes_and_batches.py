@@ -97,6 +97,7 @@ def test_a_table_is_checked_changed_and_sent(browser, studio, width, scheme):
         page.locator("[name=ratios][value='21:9']").check()
         page.get_by_role("button", name="Show the table").click()
         expect(page.locator(".batch-row")).to_have_count(6)
+        expect(page.get_by_role("heading", name="What would be sent")).to_be_in_viewport()
         expect(page.locator(".batch-row[data-refused]")).to_have_count(3)
         button = page.locator("#send-button")
         expect(button).to_contain_text("Send 3 films")
@@ -145,7 +146,7 @@ def test_what_failed_of_a_batch_is_sent_again_from_its_page(browser, studio):
         page.locator(f"[name=models][value='{SEEDANCE}']").check()
         page.get_by_role("button", name="Show the table").click()
         page.locator("#send-button").click()
-        page.get_by_role("link", name="Send 1 again").click(timeout=60_000)
+        page.get_by_role("link", name="Send 1 missing film again").click(timeout=60_000)
 
         prompt = page.get_by_role("textbox", name="Prompt of row 1")
         expect(prompt).to_have_value("[quick] [policy] A dog")
@@ -160,6 +161,6 @@ def test_what_failed_of_a_batch_is_sent_again_from_its_page(browser, studio):
         )
         assert Generation.objects.count() == 3
         page.goto(studio.build_url(f"/batch/{Batch.objects.earliest('pk').pk}/"))
-        expect(page.get_by_text("1 without a film was made again already.")).to_be_visible()
-        expect(page.get_by_role("link", name="Send 1 again")).to_have_count(0)
+        expect(page.get_by_text("1 missing film was sent again already.")).to_be_visible()
+        expect(page.get_by_role("link", name="Send 1 missing film again")).to_have_count(0)
         assert axe_violations(page) == []

@@ -125,8 +125,8 @@ def _label_again(count: int) -> str:
     if not count:
         return ""
     return ngettext(
-        "Send {n} again that ended without a film",
-        "Send {n} again that ended without a film",
+        "Send {n} missing film again",
+        "Send {n} missing films again",
         count,
     ).format(n=count)
 
@@ -135,8 +135,8 @@ def _describe_made_again(count: int) -> str:
     if not count:
         return ""
     return ngettext(
-        "{n} without a film was made again already.",
-        "{n} without a film were made again already.",
+        "{n} missing film was sent again already.",
+        "{n} missing films were sent again already.",
         count,
     ).format(n=count)
 

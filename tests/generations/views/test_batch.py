@@ -473,9 +473,9 @@ def test_what_failed_or_was_cancelled_with_the_rest_is_offered_and_nothing_else(
     assert list_offers(ada_client, batch) == []
     failed, unknown, waiting = end_rows(batch, "failed", "queued", "queued")
     Generation.objects.filter(pk=unknown.pk).update(state="unknown")
-    assert list_offers(ada_client, batch) == ["Send 1 again that ended without a film"]
+    assert list_offers(ada_client, batch) == ["Send 1 missing film again"]
     ada_client.post(f"/batch/{batch.pk}/stop/")
-    assert list_offers(ada_client, batch) == ["Send 2 again that ended without a film"]
+    assert list_offers(ada_client, batch) == ["Send 2 missing films again"]
     table = open_again(ada_client, batch)
     assert table.fields["prompt-0"].strip() == failed.prompt
     assert table.fields["prompt-1"].strip() == waiting.prompt
@@ -489,7 +489,7 @@ def test_what_a_person_cancelled_alone_or_threw_away_is_not_offered(ada_client, 
     assert list_offers(ada_client, batch) == []
     ada_client.post(f"/batch/{batch.pk}/stop/")
     Generation.objects.filter(pk=cancelled.pk).update(finished_at=NOW)
-    assert list_offers(ada_client, batch) == ["Send 1 again that ended without a film"]
+    assert list_offers(ada_client, batch) == ["Send 1 missing film again"]
 
 
 def test_what_an_admin_decided_and_has_to_look_at_again_is_not_offered(ada_client, batch):
@@ -497,7 +497,7 @@ def test_what_an_admin_decided_and_has_to_look_at_again_is_not_offered(ada_clien
     Decision.objects.create(
         generation=disputed, kind="never", decided_at=NOW, contradiction="task", needs_look=True
     )
-    assert list_offers(ada_client, batch) == ["Send 1 again that ended without a film"]
+    assert list_offers(ada_client, batch) == ["Send 1 missing film again"]
 
 
 def test_the_rows_are_sent_again_once_with_all_their_settings_their_pictures_and_project(
@@ -552,7 +552,7 @@ def test_the_rows_are_sent_again_once_with_all_their_settings_their_pictures_and
     assert Generation.objects.count() == 4
     assert list_offers(ada_client, batch) == []
     page = ParsedPage(ada_client.get(f"/batch/{batch.pk}/"))
-    assert "2 without a film were made again already." in page.text
+    assert "2 missing films were sent again already." in page.text
     assert page.find_all(f"a[@href='/batch/{new_batch.pk}/']")
     assert ada_client.get(f"/batch/{batch.pk}/again/")["Location"] == f"/batch/{batch.pk}/"
 
@@ -569,7 +569,7 @@ def test_what_was_left_out_can_be_sent_later(ada_client, batch):
     table = open_again(ada_client, batch)
     fewer = TablePage(ada_client.post("/batch/", {**table.fields, "ticked": ["1"]}))
     send(ada_client, fewer)
-    assert list_offers(ada_client, batch) == ["Send 1 again that ended without a film"]
+    assert list_offers(ada_client, batch) == ["Send 1 missing film again"]
     send(ada_client, open_again(ada_client, batch))
     assert Generation.objects.count() == 5
     assert list_offers(ada_client, batch) == []
