@@ -34,12 +34,13 @@ class AllowanceLine:
 
 @dataclass(frozen=True)
 class AllowanceSummary:
-    """The most restrictive allowance in one line, then every allowance, and whom to ask.
+    """The most restrictive allowance, then every allowance, and whom to ask.
 
     `is_near_limit`: half of an allowance or more is used once the form is sent.
     """
 
-    summary: str
+    title: str
+    remaining_text: str
     lines: list[AllowanceLine]
     contact_text: str
     is_near_limit: bool
@@ -51,7 +52,8 @@ def summarize_allowances(availability: Availability) -> AllowanceSummary | None:
         return None
     (strictest_line,) = build_allowance_lines([availability.most_restrictive])
     return AllowanceSummary(
-        summary=f"{strictest_line.title}: {strictest_line.remaining_text}",
+        title=strictest_line.title,
+        remaining_text=strictest_line.remaining_text,
         lines=build_allowance_lines(availability.statuses),
         contact_text=build_owner_contact_text(list_owner_names()),
         is_near_limit=bool(availability.alert_percents),

@@ -8,13 +8,16 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from evolink_studio.catalog import SPECS
+from evolink_studio.credits.models import Allowance
 from evolink_studio.generations.models import Batch, GeneratedVideo, Generation
 from evolink_studio.generations.states import State
 from evolink_studio.generations.transitions import transition
 from evolink_studio.library.models import Asset
+from evolink_studio.projects.services import create_project
 from tests.browser.conftest import LiveStudio
 from tests.browser.states import open_generation
-from tests.browser.steps import axe_violations, fill_prompt
+from tests.browser.steps import axe_violations, fill_prompt, wait_until_idle
 from tests.browser.test_loading import LIST_SHIFTS
 from tests.factories import VEO, AssetFactory, GenerationFactory
 from tests.sample_videos import make_video
@@ -283,3 +286,57 @@ def test_a_poster_that_is_gone_leaves_the_icon(ada_page, idle_studio, add_film):
     expect(ada_page.locator("#rail .card-thumbnail img")).to_have_attribute("data-broken", "")
     expect(ada_page.locator("#rail .card-thumbnail img")).to_be_hidden()
     expect(ada_page.locator("#rail .card-thumbnail .icon")).to_be_visible()
+
+
+# --- below the form ---------------------------------------------------------------------------
+
+TEXT_MODELS = (VEO, "grok-imagine-text-to-video", "doubao-seedance-1.0-pro-fast")
+MEASURE_FORM = """() => {
+  const button = document.querySelector("#generate-button");
+  const { offsetHeight } = document.querySelector("#quote");
+  const fields = document.querySelector("#fields");
+  return {
+    height: offsetHeight,
+    isButtonWhole: button.scrollWidth <= button.clientWidth
+      && button.scrollHeight <= button.clientHeight + 1,
+    pageWidth: document.documentElement.scrollWidth,
+    hidden: fields.scrollHeight - fields.clientHeight,
+  };
+}"""
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=str)
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_what_belongs_to_the_press_takes_three_rows_and_text_models_need_no_scrolling(
+    ada_page, idle_studio, size, language
+):
+    Allowance.objects.create(user=idle_studio.owner, credits_limit=800)  # nearly all of it for Veo
+    project = create_project(
+        owner=idle_studio.owner, name="Autumn campaign of Northwind", now=timezone.now()
+    )
+    ada_page.set_viewport_size({"width": size[0], "height": size[1]})
+    ada_page.set_extra_http_headers({"Accept-Language": language})
+    for model_id in SPECS:
+        ada_page.goto(idle_studio.build_url(f"/create/{model_id}/"))
+        ada_page.select_option("#field-_project", str(project.pk))
+        wait_until_idle(ada_page)
+        ada_page.locator("label[for=takes-4]").click()
+        expect(ada_page.locator("#generate-button")).to_contain_text("4 ×")
+        wait_until_idle(ada_page)
+        expect(ada_page.locator("#field-_project")).to_have_value(str(project.pk))
+        form = ada_page.evaluate(MEASURE_FORM)
+        expect(ada_page.locator("#generate-button")).to_be_in_viewport(ratio=1)
+        assert form["isButtonWhole"], model_id
+        assert form["pageWidth"] == size[0], model_id
+        assert form["height"] <= 160, model_id  # pixels: three rows
+        if size[1] == 900 and model_id in TEXT_MODELS:
+            assert form["hidden"] <= 0, model_id
+
+
+def test_what_an_allowance_refuses_says_what_can_be_done_on_a_press(ada_page, idle_studio):
+    Allowance.objects.create(user=idle_studio.owner, credits_limit=20)
+    ada_page.goto(idle_studio.build_url(f"/create/{VEO}/"))
+    expect(ada_page.locator("#quote-note")).to_contain_text("This needs 162 credits")
+    ada_page.get_by_text("What you can do").click()
+    expect(ada_page.locator("#allowance-statuses")).to_contain_text("Ask ada to change that.")
+    assert axe_violations(ada_page) == []

@@ -208,7 +208,7 @@ def _remaining_credits(account: ProviderAccount, availability: Availability) -> 
 
 def _note_text(rate_card: RateCard | None, estimate: Estimate, availability: Availability) -> str:
     if estimate.credits is not None:
-        return _("Estimate; EvoLink confirms the exact figure when it accepts.")
+        return _("Estimate; EvoLink confirms it.")
     text = (
         _("How long the film gets is open; EvoLink names its price when it accepts.")
         if rate_card

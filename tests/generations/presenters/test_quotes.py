@@ -181,8 +181,10 @@ def test_what_does_not_fit_says_why_and_which_change_would(ada_client, ada, limi
     note = element_text(page.find_one("*[@id='quote-note']"))
     assert "This needs 19.8 credits" in note
     assert "720p saves 10.8 credits." in note
-    assert "Ask the owner of this studio" in note
-    assert "look at your films" in note
+    help_text = allowance_text(page)
+    assert help_text.startswith("What you can do")
+    assert "Ask the owner of this studio" in help_text
+    assert "look at your films" in help_text
 
 
 def test_who_has_no_limit_is_shown_none(ada_client):
