@@ -45,7 +45,7 @@ EXPECTED_CARDS = (
         "waiting",
         State.QUEUED,
         State.QUEUED.label,
-        ("1 ahead of this one.", "At most 3 of yours run at once"),
+        ("The studio makes at most 3 of yours at a time: 1 goes first, then this one is sent",),
         ("next",),
         "Nothing is charged yet; about 162 credits once it is sent.",
         (TAKE_BACK, "Cancel"),

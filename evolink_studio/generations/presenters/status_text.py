@@ -183,16 +183,14 @@ def _queued_text(generation: Generation, position: QueuePosition | None) -> Stat
         return StatusText(State.QUEUED.label, problem, _RETRIED_AUTOMATICALLY)
     if position is None:
         return StatusText(State.QUEUED.label, _("Waiting to be sent."))
-    return StatusText(
-        State.QUEUED.label, _queue_position_text(position.ahead_count), _concurrency_text(position)
-    )
+    return StatusText(State.QUEUED.label, _waiting_text(position))
 
 
 def build_short_status_text(
     generation: Generation, text: StatusText, position: QueuePosition | None
 ) -> str:
     """The message of `text` for one short line, in which its state stands already."""
-    is_in_turn = position is not None and text.message == _queue_position_text(position.ahead_count)
+    is_in_turn = position is not None and text.message == _waiting_text(position)
     if position is None or not is_in_turn:
         return str(text.message)
     if not position.ahead_count:
@@ -200,22 +198,50 @@ def build_short_status_text(
     return ngettext("{n} ahead", "{n} ahead", position.ahead_count).format(n=position.ahead_count)
 
 
-def _queue_position_text(ahead_count: int) -> str:
-    if not ahead_count:
-        return _("Next in line to be sent.")
-    return ngettext("{n} ahead of this one.", "{n} ahead of this one.", ahead_count).format(
-        n=ahead_count
-    )
-
-
-def _concurrency_text(position: QueuePosition) -> str:
-    if not position.max_concurrent:
-        return ""
-    if position.is_user_limit:
-        text = _("At most {n} of yours run at once, and people take turns.")
+def _waiting_text(position: QueuePosition) -> str:
+    """Why it waits and what comes next, in one sentence."""
+    n, limit = position.ahead_count, position.max_concurrent
+    if not limit:
+        text = (
+            ngettext(
+                "{n} goes first, then this one is sent by itself.",
+                "{n} go first, then this one is sent by itself.",
+                n,
+            )
+            if n
+            else _("This one is next and is sent by itself.")
+        )
+    elif position.is_user_limit:
+        text = (
+            ngettext(
+                "The studio makes at most {limit} of yours at a time: {n} goes first, then this "
+                "one is sent by itself.",
+                "The studio makes at most {limit} of yours at a time: {n} go first, then this "
+                "one is sent by itself.",
+                n,
+            )
+            if n
+            else _(
+                "The studio makes at most {limit} of yours at a time: this one is next and is "
+                "sent by itself."
+            )
+        )
     else:
-        text = _("At most {n} run at once in this studio, and people take turns.")
-    return text.format(n=position.max_concurrent)
+        text = (
+            ngettext(
+                "The studio makes at most {limit} at a time, and people take turns: {n} goes "
+                "first, then this one is sent by itself.",
+                "The studio makes at most {limit} at a time, and people take turns: {n} go "
+                "first, then this one is sent by itself.",
+                n,
+            )
+            if n
+            else _(
+                "The studio makes at most {limit} at a time, and people take turns: this one is "
+                "next and is sent by itself."
+            )
+        )
+    return text.format(n=n, limit=limit)
 
 
 def _sending_text(generation: Generation, now: datetime) -> StatusText:

@@ -23,25 +23,40 @@ def test_waiting_says_how_many_go_before_and_how_many_run_at_once(ada_client, ad
     settings.ENV = settings.ENV.model_copy(update={"running_per_person": 3})
     first, second = GenerationFactory.create_batch(2, owner=ada)
     page = ParsedPage(ada_client.get(f"/create/{VEO}/?show={second.pk}"))
-    assert "1 ahead of this one." in element_text(page.find_card(second.pk))
-    assert "At most 3 of yours run at once" in element_text(page.find_card(second.pk))
+    sentence = (
+        "The studio makes at most 3 of yours at a time: 1 goes first, then this one is sent by "
+        "itself."
+    )
+    assert sentence in element_text(page.find_card(second.pk))
     assert "Waiting next" in element_text(page.find_card(first.pk))
 
 
 @pytest.mark.parametrize(
     ("limit", "sentence"),
     [
-        (QueuePosition(0, 5), "At most 5 of yours run at once, and people take turns."),
+        (
+            QueuePosition(0, 5),
+            "The studio makes at most 5 of yours at a time: this one is next and is sent by "
+            "itself.",
+        ),
+        (
+            QueuePosition(2, 7, is_user_limit=False),
+            "The studio makes at most 7 at a time, and people take turns: 2 go first, then this "
+            "one is sent by itself.",
+        ),
         (
             QueuePosition(0, 7, is_user_limit=False),
-            "At most 7 run at once in this studio, and people take turns.",
+            "The studio makes at most 7 at a time, and people take turns: this one is next and "
+            "is sent by itself.",
         ),
-        (QueuePosition(0, 0), ""),
+        (QueuePosition(0, 0), "This one is next and is sent by itself."),
+        (QueuePosition(2, 0), "2 go first, then this one is sent by itself."),
     ],
 )
-def test_a_limit_is_told_as_whose_it_is(ada, limit, sentence):
+def test_one_sentence_says_why_it_waits_and_what_comes_next(ada, limit, sentence):
     waiting = GenerationFactory(owner=ada)
-    assert present_card(waiting, now=NOW, positions={waiting.pk: limit}).advice == sentence
+    card = present_card(waiting, now=NOW, positions={waiting.pk: limit})
+    assert (card.message, card.advice) == (sentence, "")
 
 
 def test_an_allowance_that_lets_fewer_run_is_what_is_told(ada, settings):
