@@ -133,6 +133,13 @@ let options = [];
 let active = 0;
 /** @type {Promise<Option[]> | null} */
 let members = null;
+/** What an @ is for, as the server says it while there is nobody to choose. @type {{text: string, link: string, url: string} | null} */
+let lesson = null;
+const hint = Object.assign(document.createElement("div"), { id: "completion-hint", className: "completion completion-hint" });
+hint.popover = "manual";
+/** The text that the hint stands under. @type {HTMLTextAreaElement | null} */
+let hintField = null;
+let isHintDismissed = false;
 
 /** @param {string} text */
 const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
@@ -141,8 +148,10 @@ const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase
 const readMembers = async () => {
   try {
     const answer = await fetch(messages.castNames ?? "", { headers: { Accept: "application/json" } });
-    /** @type {{members: {name: string, about: string, picture: string}[]}} */
+    /** @type {{members: {name: string, about: string, picture: string}[], lesson: typeof lesson}} */
     const found = await answer.json();
+    lesson = found.lesson;
+    if (lesson) members = null; // the first one may be made meanwhile
     return found.members.map(({ name, about, picture }) => ({ text: `@${name}`, label: `@${name}`, about, picture }));
   } catch {
     members = null; // asked again with the next letter
@@ -178,15 +187,36 @@ function findToken(area) {
 /** @param {HTMLTextAreaElement} area */
 async function complete(area) {
   const token = findToken(area);
+  if (token?.sign !== "@") closeHint();
   if (!token || area.readOnly) return close();
   const all = token.sign === "@" ? await (members ??= readMembers()) : listTags();
   await style;
   if (JSON.stringify(findToken(area)) !== JSON.stringify(token) || document.activeElement !== area) return;
+  if (token.sign === "@" && lesson) return openHint(area, lesson);
+  closeHint();
   const typed = fold(token.typed);
   const found = all.filter(({ label }) => fold(label.replace("@", "")).startsWith(typed)).slice(0, MAX_OPTIONS);
   // Who has typed the whole name needs no list.
   if (!found.length || (found.length === 1 && typed && fold(found[0].label.replace("@", "")) === typed)) return close();
   open(area, found);
+}
+
+/** Says what an @ is for. It takes no key but Escape: the text goes on as it is typed. @param {HTMLTextAreaElement} area @param {{text: string, link: string, url: string}} words */
+function openHint(area, { text, link, url }) {
+  close();
+  if (isHintDismissed || hintField === area) return;
+  hint.replaceChildren(text, " ", Object.assign(document.createElement("a"), { href: url, target: "_blank", rel: "noopener", textContent: link }));
+  if (!hint.isConnected) document.querySelector("main")?.append(hint);
+  // Tab leads from the text to the link.
+  if (!hint.matches(":popover-open")) /** @type {any} */ (hint).showPopover({ source: area });
+  hintField = area;
+  announcer.textContent = text;
+  place();
+}
+
+function closeHint() {
+  hintField = null;
+  if (hint.matches(":popover-open")) hint.hidePopover();
 }
 
 /** @param {HTMLTextAreaElement} area @param {Option[]} found */
@@ -216,14 +246,16 @@ function buildOption({ label, about, picture }, index) {
 
 /** Under the text; where the window ends before, over it. */
 function place() {
-  if (!field) return;
-  const { left, top, bottom, width } = field.getBoundingClientRect();
-  const height = list.offsetHeight;
+  const area = field ?? hintField;
+  if (!area) return;
+  const popup = field ? list : hint;
+  const { left, top, bottom, width } = area.getBoundingClientRect();
+  const height = popup.offsetHeight;
   const visibleHeight = window.visualViewport?.height ?? innerHeight;
   const isBelow = bottom + height + 4 <= visibleHeight || top < height;
-  list.style.setProperty("inset-inline-start", `${left}px`);
-  list.style.setProperty("inset-block-start", `${isBelow ? Math.min(bottom + 4, Math.max(0, visibleHeight - height)) : top - height - 4}px`);
-  list.style.setProperty("max-inline-size", `${width}px`);
+  popup.style.setProperty("inset-inline-start", `${left}px`);
+  popup.style.setProperty("inset-block-start", `${isBelow ? Math.min(bottom + 4, Math.max(0, visibleHeight - height)) : top - height - 4}px`);
+  popup.style.setProperty("max-inline-size", `${width}px`);
 }
 
 function markActive() {
@@ -264,6 +296,15 @@ document.addEventListener("input", ({ target }) => {
 document.addEventListener(
   "keydown",
   (event) => {
+    if (event.key === "Escape" && hintField && event.target instanceof Node && (event.target === hintField || hint.contains(event.target))) {
+      const area = hintField;
+      isHintDismissed = true;
+      closeHint();
+      area.focus();
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
     if (!field || event.target !== field || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.isComposing) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) {
@@ -281,15 +322,24 @@ document.addEventListener(
   true,
 );
 
-list.addEventListener("pointerdown", (event) => event.preventDefault()); // the text keeps the focus
+for (const popup of [list, hint]) popup.addEventListener("pointerdown", (event) => event.preventDefault()); // the text keeps the focus
 list.addEventListener("click", ({ target }) => {
   const item = target instanceof Element && target.closest("li");
   if (item instanceof HTMLElement) choose(Number(item.dataset.index));
 });
-document.addEventListener("focusout", ({ target }) => target === field && close());
+document.addEventListener("focusout", ({ target, relatedTarget }) => {
+  if (target === field) close();
+  const isLeft = target === hintField || (target instanceof Node && hint.contains(target));
+  if (isLeft && relatedTarget !== hintField && !(relatedTarget instanceof Node && hint.contains(relatedTarget))) closeHint();
+});
 document.addEventListener("scroll", ({ target }) => target !== list && place(), true);
 addEventListener("resize", place);
-document.addEventListener("htmx:afterSettle", () => field && (field.isConnected ? (place(), markActive()) : close()));
+document.addEventListener("htmx:afterSettle", () => {
+  if (hintField && !hintField.isConnected) closeHint();
+  if (field && !field.isConnected) close();
+  place();
+  if (field) markActive();
+});
 
 // The script is read when somebody begins to write: what was typed meanwhile counts.
 if (lastPrompt instanceof HTMLTextAreaElement) void complete(lastPrompt);

@@ -63,6 +63,49 @@ def test_names_and_tags_are_completed_by_key_and_by_pointer(
     context.close()
 
 
+@pytest.mark.parametrize(("width", "is_phone"), WIDTHS)
+def test_an_at_sign_with_an_empty_cast_says_what_it_is_for(
+    browser, idle_studio: LiveStudio, width: int, is_phone: bool
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 844}, has_touch=is_phone, is_mobile=is_phone
+    )
+    with open_watched_page(context, idle_studio.base_url) as page:
+        sign_in(page, idle_studio)
+        open_model(page, idle_studio, KLING)
+        prompt = page.locator("textarea[name=prompt]")
+        hint = page.locator("#completion-hint")
+        prompt.press_sequentially("Write to ada@example.org, then ")
+        with page.expect_response("**/cast/names/"):
+            prompt.press_sequentially("@")
+        expect(hint).to_contain_text("a picture with a name")
+        expect(hint).to_be_in_viewport(ratio=1)
+        expect(page.locator("#announcer")).to_contain_text("your cast")
+        assert axe_violations(page) == []
+        if is_phone:
+            assert hint.get_by_role("link").bounding_box()["height"] >= 44
+        page.keyboard.press("Tab")
+        link = hint.get_by_role("link", name="Make the first one")
+        expect(link).to_be_focused()
+        assert link.get_attribute("href") == "/cast/"
+        page.keyboard.press("Shift+Tab")
+        expect(prompt).to_be_focused()
+        expect(hint).to_be_visible()
+        prompt.press_sequentially("ada waves")  # a handle: the text goes on, the hint goes
+        expect(prompt).to_have_value("Write to ada@example.org, then @ada waves")
+        expect(hint).to_be_hidden()
+        prompt.press_sequentially(" @")
+        expect(hint).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(hint).to_be_hidden()
+        expect(prompt).to_be_focused()
+        prompt.press_sequentially("x @")
+        with page.expect_response("**/cast/names/"):
+            prompt.press_sequentially("y")
+        expect(hint).to_be_hidden()  # dismissed once, it stays away
+    context.close()
+
+
 def test_names_are_completed_in_a_shot_too(ada_page: Page, idle_studio: LiveStudio, cast) -> None:
     open_model(ada_page, idle_studio, KLING)
     choose_option(ada_page, "multi_shot", "true")

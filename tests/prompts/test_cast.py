@@ -189,3 +189,13 @@ def test_nobody_uses_the_cast_of_somebody_else(ada, owner):
     generation = press(ada, KLING, prompt="@anna waves", image_start=frame.ref)
     assert generation.params["prompt"] == "@anna waves"
     assert generations.delete_files(owner=owner, asset_ids=[frame.pk]).kept_count == 1
+
+
+def test_an_empty_cast_says_what_an_at_sign_is_for(ada, owner):
+    lesson = ada.get("/cast/names/").json()["lesson"]
+    assert "your cast" in lesson["text"]
+    assert ada.get(lesson["url"]).status_code == 200
+    cast(owner, "anna")
+    answer = ada.get("/cast/names/").json()
+    assert answer["lesson"] is None
+    assert [member["name"] for member in answer["members"]] == ["anna"]

@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -46,7 +47,10 @@ def cast(request: AuthenticatedHttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def cast_names(request: AuthenticatedHttpRequest) -> JsonResponse:
-    """Who can be named behind an @, for what completes a name while it is typed."""
+    """Who can be named behind an @, for what completes a name while it is typed.
+
+    `lesson`: while the cast is empty, what an @ is for and the way to a first member; else null.
+    """
     members = [
         {
             "name": member.name,
@@ -55,7 +59,12 @@ def cast_names(request: AuthenticatedHttpRequest) -> JsonResponse:
         }
         for member in list_cast(request.user)
     ]
-    return JsonResponse({"members": members})
+    lesson = {
+        "text": gettext("@ stands for somebody or something of your cast: a picture with a name."),
+        "link": gettext("Make the first one (new tab)"),
+        "url": reverse("cast"),
+    }
+    return JsonResponse({"members": members, "lesson": None if members else lesson})
 
 
 @login_required
