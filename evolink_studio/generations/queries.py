@@ -231,6 +231,19 @@ def list_take_ids(batch_ids: Collection[int]) -> dict[int, list[int]]:
     return take_ids
 
 
+def list_shown_generations(user: User, ids: Collection[int]) -> list[Generation]:
+    """Those of these that the workspace may list: neither dismissed nor in the trash.
+
+    Two queries; none without ids.
+    """
+    if not ids:
+        return []
+    rows = Generation.objects.filter(
+        owner_id=user.pk, pk__in=ids, dismissed_at=None, trashed_at=None
+    )
+    return load_results(rows.order_by("pk").defer(*HIDDEN_COLUMNS))
+
+
 def list_takes(user: User, batch_id: int) -> list[Generation]:
     """The generations of a batch of takes, in their order; [] for another batch. Two queries."""
     rows = Generation.objects.filter(

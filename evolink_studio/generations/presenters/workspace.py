@@ -237,7 +237,15 @@ def _load_rows(user: User, selected_id: int | None) -> WorkspaceRows:
     selected_row = _select_row(user, rows, selected_id)
     batch_ids = {row.batch_id for row in (*rows, selected_row) if row and row.batch_id}
     take_ids = queries.list_take_ids(batch_ids)
-    staged_ids = {selected_row.pk, *_find_take_ids(selected_row, take_ids)} if selected_row else ()
+    staged_ids = (
+        {selected_row.pk, *_find_take_ids(selected_row, take_ids)} if selected_row else set()
+    )
+    # The takes of a press are listed whole, also where the list's limit falls between them.
+    listed_ids = {row.pk for row in rows}
+    missing_ids = {
+        pk for row in rows for pk in _find_take_ids(row, take_ids) if pk not in listed_ids
+    }
+    rows += queries.list_shown_generations(user, missing_ids - staged_ids)
     return WorkspaceRows(selected_row, [row for row in rows if row.pk not in staged_ids], take_ids)
 
 

@@ -200,3 +200,30 @@ def test_inputs_stand_under_the_prompt_and_shape_the_screen(ada_client, ada):
     assert item.find("a").get("href") == f"/library/{picture.pk}/file"
     assert "door.png" in element_text(item)
     assert (int(sizer.get("width")), int(sizer.get("height"))) == (3072, 4096)
+
+
+def test_takes_at_the_end_of_the_list_are_shown_whole_or_not_at_all(ada_client, ada):
+    takes = create_takes(ada, *(State.CANCELLED,) * 4)
+    ids = [row.pk for row in takes]
+    for n in range(RECENT_LIMIT - 1):
+        create_at(ada, 10 + n, state=State.CANCELLED)
+    selected = create_at(ada, 100, state=State.RUNNING)
+    page = open_workspace(ada_client, f"?show={selected.pk}")
+    assert list_rail_ids(page)[-4:] == ids  # one of them was within the limit
+    takes[1].trashed_at = NOW
+    takes[1].save(update_fields=["trashed_at"])
+    page = open_workspace(ada_client, f"?show={selected.pk}")
+    assert list_rail_ids(page)[-3:] == [ids[0], ids[2], ids[3]]
+    create_at(ada, 50, state=State.CANCELLED)
+    page = open_workspace(ada_client, f"?show={selected.pk}")
+    assert set(list_rail_ids(page)).isdisjoint(ids)
+
+
+def test_takes_of_which_some_have_ended_stay_together(ada_client, ada):
+    states = (State.COMPLETED, State.RUNNING, State.QUEUED, State.COMPLETED)
+    ids = [row.pk for row in create_takes(ada, *states)]
+    for n in range(60):
+        create_at(ada, 10 + n, state=State.CANCELLED)
+    page = open_workspace(ada_client)
+    assert list_rail_ids(page)[:4] == ids
+    assert len(list_rail_ids(page)) == 4 + RECENT_LIMIT - 1  # the newest stands on the stage
