@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from evolink_studio.core.formatting import format_clock
+from evolink_studio.films.presenters.film_page import get_sizer_size
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.presenters.cards import build_prompt_text, present_chips
 from evolink_studio.library.models import Asset
@@ -23,7 +24,10 @@ MAX_SHOWN_POSTERS = 4
 
 @dataclass(frozen=True)
 class ShownFilm:
-    """One film of a share, with the addresses of whoever looks; `prompt` only if it is shared."""
+    """One film of a share, with the addresses of whoever looks; `prompt` only if it is shared.
+
+    `sizer_width` and `sizer_height` have its shape, in any unit.
+    """
 
     number: int
     title: str
@@ -31,6 +35,8 @@ class ShownFilm:
     mime: str
     width: int | None
     height: int | None
+    sizer_width: int
+    sizer_height: int
     seconds_text: str
     url: str
     poster_url: str
@@ -135,6 +141,7 @@ def _present_film(
 ) -> ShownFilm:
     asset = get_shared_asset(film)
     generation = film.generation
+    sizer_width, sizer_height = get_sizer_size(asset)
     return ShownFilm(
         number=film.position,
         title=build_film_title(generation, film.position, count),
@@ -142,6 +149,8 @@ def _present_film(
         mime=asset.mime,
         width=asset.width,
         height=asset.height,
+        sizer_width=sizer_width,
+        sizer_height=sizer_height,
         seconds_text=format_second(asset.seconds) if asset.seconds is not None else "",
         url=url,
         poster_url=poster_url if asset.poster else "",

@@ -87,6 +87,25 @@ def test_no_page_of_a_guest_breaks_a_rule_or_is_too_wide(
     context.close()
 
 
+@pytest.mark.parametrize("size", [(1366, 768), (390, 844)], ids=str)
+@pytest.mark.parametrize(("width", "height"), [(180, 320), (320, 180)], ids=["upright", "wide"])
+def test_the_screen_has_the_shape_of_the_film(browser, studio, size, width, height):
+    clip = make_clip(studio.owner, seconds=1, width=width, height=height)
+    _, token = share(studio, make_film(studio.owner, clip=clip, title="The tower"))
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+    with open_watched_page(context, studio.base_url) as page:
+        page.goto(studio.build_url(f"/s/{token}/"))
+        wait_until(page, "document.querySelector('video').readyState > 0")
+        screen = page.locator(".shared-screen").bounding_box()
+        assert screen == page.locator("video").bounding_box()
+        assert screen["width"] / screen["height"] == pytest.approx(width / height, rel=0.01)
+        assert screen["height"] <= 0.72 * size[1] + 1
+        is_as_large_as_it_can = screen["width"] > 0.85 * size[0] or screen["height"] > 400
+        assert is_as_large_as_it_can
+        assert page.evaluate("document.documentElement.scrollWidth") == size[0]
+    context.close()
+
+
 def test_films_side_by_side_play_together(browser, studio, films):
     _, token = share(studio, *films, is_comparison=True)
     context = browser.new_context(viewport={"width": 1440, "height": 844})

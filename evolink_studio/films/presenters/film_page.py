@@ -18,6 +18,7 @@ from evolink_studio.films.presenters.film_settings import InputFile, build_title
 from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.generations.presenters.cards import ResultVideo, present_video
 from evolink_studio.generations.states import State
+from evolink_studio.library.models import Asset
 from evolink_studio.library.poster_urls import PosterUrls, build_poster_urls
 
 SIZER_HEIGHT = 2000  # of an empty picture that has the film's shape; larger than any screen
@@ -92,14 +93,20 @@ class PresentedInput:
     source: Relative | None
 
 
+def get_sizer_size(asset: Asset) -> tuple[int, int]:
+    """Width and height of the shape of a film, far larger than any screen; 16:9 if not known."""
+    width, height = asset.width or 16, asset.height or 9
+    return max(1, round(SIZER_HEIGHT * width / height)), SIZER_HEIGHT
+
+
 def present_screen(result: GeneratedVideo) -> Screen:
     """A result for the player. No query, if its asset is loaded."""
-    width, height = result.asset.width or 16, result.asset.height or 9
+    sizer_width, sizer_height = get_sizer_size(result.asset)
     return Screen(
         video=present_video(result.asset),
         position=result.position,
-        sizer_width=max(1, round(SIZER_HEIGHT * width / height)),
-        sizer_height=SIZER_HEIGHT,
+        sizer_width=sizer_width,
+        sizer_height=sizer_height,
     )
 
 
