@@ -110,8 +110,19 @@ def test_a_shared_preset_comes_without_the_pictures_of_its_owner(ada_client, ada
     page = open_preset(ada_client, preset)
     assert page.control_value("prompt") == "A red boat"
     assert "The pictures of this preset belong to eve and were left out." in note_text(page)
+
+
+def test_a_preset_that_is_shared_no_more_or_deleted_leaves_the_form_with_a_note(ada_client):
+    preset = keep(UserFactory(username="eve"), values={"prompt": "A secret"}, is_shared=True)
     services.share_preset(preset=preset, is_shared=False)
-    assert ada_client.get(f"/create/{VEO}/?preset={preset.pk}").status_code == 404
+    page = open_preset(ada_client, preset)
+    assert note_text(page).strip() == "This preset was deleted, or it is no longer shared."
+    assert page.control_value("prompt") == ""
+    ada_client.post(f"/create/{VEO}/refresh/", FORM)
+    services.delete_preset(preset=preset)
+    page = open_preset(ada_client, preset)
+    assert "no longer shared. Restored from your last visit." in note_text(page)
+    assert page.control_value("prompt") == "A red boat"
 
 
 def test_a_picture_that_is_gone_is_left_out_with_a_note(ada_client, ada):

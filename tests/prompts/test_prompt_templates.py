@@ -86,4 +86,7 @@ def test_a_shared_template_is_used_by_others_and_changed_by_its_owner_alone(ada_
     assert ada_client.get(f"/create/{VEO}/?template={template.pk}").status_code == 200
     assert ada_client.get(f"/prompts/templates/{template.pk}/").status_code == 404
     private = keep(eve, "Private")
-    assert ada_client.get(f"/create/{VEO}/?template={private.pk}").status_code == 404
+    page = ParsedPage(ada_client.get(f"/create/{VEO}/?template={private.pk}"))
+    assert "This template was deleted, or it is no longer shared." in page.text
+    assert page.control_value("prompt") == ""
+    assert ada_client.get(f"/prompts/templates/{private.pk}/use/").status_code == 404

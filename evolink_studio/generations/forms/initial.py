@@ -40,14 +40,14 @@ from evolink_studio.generations.presenters.failure_text import (
 from evolink_studio.generations.presenters.model_picker import EXAMPLES
 from evolink_studio.generations.states import State
 from evolink_studio.prompts.models import Preset
-from evolink_studio.prompts.presets.queries import get_usable_preset_or_404
+from evolink_studio.prompts.presets.queries import find_usable_preset
 from evolink_studio.prompts.prompt_templates.placeholders import (
     MAX_FILL_LENGTH,
     MAX_PLACEHOLDERS,
     fill_placeholders,
     find_placeholders,
 )
-from evolink_studio.prompts.prompt_templates.queries import get_usable_template_or_404
+from evolink_studio.prompts.prompt_templates.queries import find_usable_template
 
 # What stands for the placeholders of a template, in their order.
 FILL_PARAMS = tuple(f"fill{number}" for number in range(MAX_PLACEHOLDERS))
@@ -80,8 +80,9 @@ def build_initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) ->
     prompt alone (`?prompt_of=<generation>`, `?template=<pk>` with FILL_PARAMS), else a draft: that
     of `?draft=<page key>`, or the newest. `?put=<slot>:<asset pk>` then puts pictures in.
 
-    Raises Http404 for what is not this person's to use. The project is that of the draft or the
-    generation, else that of the last press.
+    Raises Http404 for a generation that is not this person's. A preset or template that is gone
+    leaves the draft, with a note. The project is that of the draft or the generation, else that
+    of the last press.
     """
     initial = _build_initial_data(user, spec, query)
     if query.get("put"):
@@ -101,10 +102,18 @@ def _build_initial_data(user: User, spec: ModelSpec, query: Mapping[str, str]) -
         initial.form_data.project = load_project(user, str(generation.project_id or ""))
         return _offer_unsent_text(user, query, initial)
     if (preset_id := parse_id(query.get("preset", ""))) is not None:
-        preset = get_usable_preset_or_404(user, preset_id)
+        preset = find_usable_preset(user, preset_id)
+        if preset is None:
+            return _without_source(
+                user, spec, _("This preset was deleted, or it is no longer shared.")
+            )
         return _offer_unsent_text(user, query, _from_preset(user, spec, preset))
     if (prompt := _find_prompt(user, query)) is not None:
         return _offer_unsent_text(user, query, InitialData(_build_prompt_data(spec, prompt)))
+    if parse_id(query.get("template", "")) is not None:
+        return _without_source(
+            user, spec, _("This template was deleted, or it is no longer shared.")
+        )
     if example_id in EXAMPLES:
         form_data = _drop_defaults(spec, FormData(EXAMPLES[example_id].to_form_values()))
         return _offer_unsent_text(user, query, InitialData(form_data))
@@ -152,6 +161,12 @@ def _from_draft(user: User, spec: ModelSpec, page_key: uuid.UUID | None) -> Init
     )
 
 
+def _without_source(user: User, spec: ModelSpec, reason: str) -> InitialData:
+    """The draft, as if nothing else had been asked for, and why it is not what was."""
+    initial = _from_draft(user, spec, None)
+    return replace(initial, notes=[" ".join([reason, *initial.notes])])
+
+
 def _from_preset(user: User, spec: ModelSpec, preset: Preset) -> InitialData:
     """What can be read of a preset; its pictures only for whom they belong to."""
     old_spec = SPECS.get(preset.model_id, spec)
@@ -173,14 +188,19 @@ def _from_preset(user: User, spec: ModelSpec, preset: Preset) -> InitialData:
 
 
 def _find_prompt(user: User, query: Mapping[str, str]) -> str | None:
-    """The prompt of an earlier generation, or of a template that is filled in."""
+    """The prompt of an earlier generation, or of a template that is filled in; None if neither
+    is asked for, or the template is gone."""
     if (generation_id := parse_id(query.get("prompt_of", ""))) is not None:
         return queries.get_generation_or_404(user, generation_id).prompt
     if (template_id := parse_id(query.get("template", ""))) is None:
         return None
-    text = get_usable_template_or_404(user, template_id).text
+    template = find_usable_template(user, template_id)
+    if template is None:
+        return None
     fills = (query.get(name, "")[:MAX_FILL_LENGTH].strip() for name in FILL_PARAMS)
-    return fill_placeholders(text, dict(zip(find_placeholders(text), fills, strict=False)))
+    return fill_placeholders(
+        template.text, dict(zip(find_placeholders(template.text), fills, strict=False))
+    )
 
 
 def _build_prompt_data(spec: ModelSpec, prompt: str) -> FormData:

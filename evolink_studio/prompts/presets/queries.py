@@ -24,9 +24,8 @@ def get_own_preset_or_404(user: User, pk: int) -> Preset:
     return preset
 
 
-def get_usable_preset_or_404(user: User, pk: int) -> Preset:
-    """A preset that this person may use: their own, or a shared one. Raises Http404 otherwise."""
+def find_usable_preset(user: User, pk: int) -> Preset | None:
+    """A preset that this person may use: their own, or a shared one. None if there is none."""
     preset = Preset.objects.filter(pk=pk).select_related("owner").first()
-    if preset is None or not (preset.is_shared or preset.owner_id == user.pk):
-        raise Http404
-    return preset
+    is_usable = preset is not None and (preset.is_shared or preset.owner_id == user.pk)
+    return preset if is_usable else None

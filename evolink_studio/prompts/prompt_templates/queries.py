@@ -24,9 +24,16 @@ def get_own_template_or_404(user: User, pk: int) -> PromptTemplate:
     return template
 
 
-def get_usable_template_or_404(user: User, pk: int) -> PromptTemplate:
-    """A template that this person may use: their own or a shared one. Raises Http404 otherwise."""
+def find_usable_template(user: User, pk: int) -> PromptTemplate | None:
+    """A template that this person may use: their own or a shared one. None if there is none."""
     template = PromptTemplate.objects.filter(pk=pk).select_related("owner").first()
-    if template is None or not (template.is_shared or template.owner_id == user.pk):
+    is_usable = template is not None and (template.is_shared or template.owner_id == user.pk)
+    return template if is_usable else None
+
+
+def get_usable_template_or_404(user: User, pk: int) -> PromptTemplate:
+    """As `find_usable_template`. Raises Http404 if there is none."""
+    template = find_usable_template(user, pk)
+    if template is None:
         raise Http404
     return template
