@@ -156,7 +156,9 @@ ACCESS_TABLE = {
     "rename_preset": AccessRow(post=302, args=("preset",), is_private=True, data={"name": "New"}),
     "share_preset": AccessRow(post=302, args=("preset",), is_private=True, data={"shared": "1"}),
     "delete_preset": AccessRow(post=302, args=("preset",), is_private=True),
+    "restore_preset": AccessRow(post=302),
     "prompt_templates": AccessRow(get=200),
+    "restore_prompt_template": AccessRow(post=302),
     "new_prompt_template": AccessRow(
         get=200, post=302, data={"name": "Product", "text": "{product} turns"}
     ),

@@ -1,12 +1,18 @@
 """Presets: all fields of a form under a name, private or for everybody in the studio."""
 
+from datetime import timedelta
+
 import pytest
+import time_machine
+from django.test import Client
+from django.utils import timezone
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.generations.models import Draft, Generation
 from evolink_studio.prompts.models import Preset
 from evolink_studio.prompts.presets import services
 from evolink_studio.prompts.presets.services import PresetRejected, create_preset
+from evolink_studio.prompts.undo import SEAL_LIFETIME
 from tests.factories import NOW, VEO, AssetFactory, UserFactory
 from tests.form_pages import ParsedPage
 
@@ -140,6 +146,59 @@ def test_a_preset_is_renamed_shared_and_deleted_on_its_page(ada_client, ada):
     assert (preset.name, preset.is_shared) == ("Reel", True)
     ada_client.post(f"/prompts/presets/{preset.pk}/delete/")
     assert list(Preset.objects.values_list("name", flat=True)) == ["Other"]
+
+
+def find_undo_button(page: ParsedPage):
+    return page.find_one("button[@form='undo-form']")
+
+
+def undo(client, button, follow=True) -> ParsedPage:
+    data = {button.get("name"): button.get("value")}
+    return ParsedPage(client.post(button.get("formaction"), data, follow=follow))
+
+
+def test_a_deleted_preset_comes_back_as_it_was_and_at_its_address(ada_client, ada):
+    values = {"prompt": "A red boat " * 500, "quality": "1080p"}
+    preset = keep(ada, "Client: square", values=values, is_shared=True)
+    page = ParsedPage(ada_client.post(f"/prompts/presets/{preset.pk}/delete/", follow=True))
+    assert not Preset.objects.exists()
+    button = find_undo_button(page)
+    assert "“Client: square” is back." in undo(ada_client, button).text
+    assert Preset.objects.values().get() == {
+        "id": preset.pk,
+        "owner_id": ada.pk,
+        "name": "Client: square",
+        "model_id": VEO,
+        "values": values,
+        "is_shared": True,
+        "created_at": NOW,
+    }
+    assert "You have a preset “Client: square” already." in undo(ada_client, button).text
+    assert Preset.objects.count() == 1
+
+
+def test_only_its_owner_takes_a_deletion_back_and_only_for_a_day(ada_client, ada):
+    sealed = services.delete_preset(preset=keep(ada, is_shared=True))
+    eve = UserFactory(username="eve")
+    eve_client = Client()
+    eve_client.force_login(eve, "django.contrib.auth.backends.ModelBackend")
+    for client, text in ((eve_client, sealed), (ada_client, sealed + "x"), (ada_client, "")):
+        answer = client.post("/prompts/presets/restore/", {"sealed": text}, follow=True)
+        assert "This can no longer be taken back." in answer.content.decode()
+        answer = client.post("/prompts/templates/restore/", {"sealed": text}, follow=True)
+        assert "This can no longer be taken back." in answer.content.decode()
+    later = timezone.now() + SEAL_LIFETIME + timedelta(minutes=1)
+    with time_machine.travel(later), pytest.raises(PresetRejected):
+        services.restore_preset(owner=ada, sealed=sealed)
+    assert not Preset.objects.exists()
+
+
+def test_a_deletion_is_not_taken_back_beyond_what_a_page_shows(ada, monkeypatch):
+    sealed = services.delete_preset(preset=keep(ada))
+    keep(ada, "Another")
+    monkeypatch.setattr(services, "MAX_PRESETS", 1)
+    with pytest.raises(PresetRejected, match="presets"):
+        services.restore_preset(owner=ada, sealed=sealed)
 
 
 def test_the_menu_shows_the_presets_of_the_chosen_model_first(ada_client, ada):

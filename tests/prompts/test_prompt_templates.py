@@ -49,6 +49,18 @@ def test_a_template_is_made_changed_and_deleted(ada_client, ada):
     assert not PromptTemplate.objects.exists()
 
 
+def test_a_deleted_template_comes_back_as_it_was(ada_client, ada):
+    template = keep(ada, text="{thing} turns <b>slowly</b>", is_shared=True)
+    before = PromptTemplate.objects.values().get()
+    page = ParsedPage(ada_client.post(f"/prompts/templates/{template.pk}/delete/", follow=True))
+    assert not PromptTemplate.objects.exists()
+    button = page.find_one("button[@form='undo-form']")
+    data = {button.get("name"): button.get("value")}
+    answer = ada_client.post(button.get("formaction"), data, follow=True)
+    assert "“Product” is back." in answer.content.decode()
+    assert PromptTemplate.objects.values().get() == before
+
+
 def test_what_cannot_be_kept_says_why_at_its_field_and_stays_typed(ada_client, ada):
     keep(ada)
     data = {"name": "Product", "text": "A text that is not lost"}

@@ -9,9 +9,12 @@ from django.utils.translation import gettext_noop as _
 from evolink_studio.accounts.models import User
 from evolink_studio.prompts.exceptions import InputRejected
 from evolink_studio.prompts.models import Preset
+from evolink_studio.prompts.undo import open_seal, seal
 
 MAX_PRESETS = 200  # of one person: a page shows all of them
 MAX_NAME_LENGTH = 80
+_SEAL_KIND = "preset"
+_RESTORED_FIELDS = ("id", "name", "model_id", "values", "is_shared")
 
 
 class PresetRejected(InputRejected):
@@ -31,10 +34,7 @@ def create_preset(
 
     A name that the person has already is refused, so that no preset is lost by a second one.
     """
-    if Preset.objects.filter(owner=owner).count() >= MAX_PRESETS:
-        raise PresetRejected(
-            "name", _("You have {limit} presets. Delete one of them first."), limit=MAX_PRESETS
-        )
+    _check_count(owner)
     preset = Preset(
         owner=owner, model_id=model_id, values=dict(values), is_shared=is_shared, created_at=now
     )
@@ -54,9 +54,37 @@ def share_preset(*, preset: Preset, is_shared: bool) -> None:
     Preset.objects.filter(pk=preset.pk).update(is_shared=is_shared)
 
 
-def delete_preset(*, preset: Preset) -> None:
-    """Delete the name and its values; films made with it, and its pictures, stay."""
+def delete_preset(*, preset: Preset) -> str:
+    """Delete the name and its values; films made with it, and its pictures, stay.
+
+    Returns the sealed preset, for `restore_preset`.
+    """
     Preset.objects.filter(pk=preset.pk).delete()
+    fields = {name: getattr(preset, name) for name in _RESTORED_FIELDS}
+    return seal(
+        kind=_SEAL_KIND,
+        owner_id=preset.owner_id,
+        fields={**fields, "created_at": preset.created_at.isoformat()},
+    )
+
+
+def restore_preset(*, owner: User, sealed: str) -> Preset:
+    """The deleted preset again, as it was and under the same address. Raises PresetRejected."""
+    fields = open_seal(sealed, kind=_SEAL_KIND, owner=owner)
+    if fields is None:
+        raise PresetRejected("name", _("This can no longer be taken back."))
+    created_at = datetime.fromisoformat(str(fields.pop("created_at")))
+    preset = Preset(owner=owner, created_at=created_at, **fields)
+    _check_count(owner)
+    _save(preset, force_insert=True)
+    return preset
+
+
+def _check_count(owner: User) -> None:
+    if Preset.objects.filter(owner=owner).count() >= MAX_PRESETS:
+        raise PresetRejected(
+            "name", _("You have {limit} presets. Delete one of them first."), limit=MAX_PRESETS
+        )
 
 
 def _set_name(preset: Preset, name: str) -> None:
@@ -70,10 +98,12 @@ def _set_name(preset: Preset, name: str) -> None:
     preset.name = name
 
 
-def _save(preset: Preset, update_fields: list[str] | None = None) -> None:
+def _save(
+    preset: Preset, update_fields: list[str] | None = None, *, force_insert: bool = False
+) -> None:
     try:
         with transaction.atomic():
-            preset.save(update_fields=update_fields)
+            preset.save(update_fields=update_fields, force_insert=force_insert)
     except IntegrityError as error:
         raise PresetRejected(
             "name",

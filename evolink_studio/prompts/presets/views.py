@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
@@ -11,6 +12,7 @@ from evolink_studio.accounts.http import AuthenticatedHttpRequest
 from evolink_studio.prompts.presets import services
 from evolink_studio.prompts.presets.presenters import present_presets
 from evolink_studio.prompts.presets.queries import get_own_preset_or_404, list_presets
+from evolink_studio.prompts.undo import SEALED_NAME, build_undo_notice
 
 
 @login_required
@@ -52,10 +54,26 @@ def share_preset(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def delete_preset(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """Delete one's own preset."""
+    """Delete one's own preset; the notice takes it back."""
     preset = get_own_preset_or_404(request.user, pk)
-    services.delete_preset(preset=preset)
-    messages.success(request, gettext("“{name}” is deleted.").format(name=preset.name))
+    sealed = services.delete_preset(preset=preset)
+    text = gettext("“{name}” is deleted.").format(name=preset.name)
+    messages.success(request, build_undo_notice(text, url=reverse("restore_preset"), sealed=sealed))
+    return redirect("presets")
+
+
+@login_required
+@require_POST
+def restore_preset(request: AuthenticatedHttpRequest) -> HttpResponse:
+    """Take back the deletion that a notice told of."""
+    try:
+        preset = services.restore_preset(
+            owner=request.user, sealed=request.POST.get(SEALED_NAME, "")
+        )
+    except services.PresetRejected as rejection:
+        messages.error(request, str(rejection))
+    else:
+        messages.success(request, gettext("“{name}” is back.").format(name=preset.name))
     return redirect("presets")
 
 

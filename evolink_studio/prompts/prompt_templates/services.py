@@ -9,10 +9,13 @@ from evolink_studio.accounts.models import User
 from evolink_studio.prompts.exceptions import InputRejected
 from evolink_studio.prompts.models import PromptTemplate
 from evolink_studio.prompts.prompt_templates.placeholders import MAX_PLACEHOLDERS, find_placeholders
+from evolink_studio.prompts.undo import open_seal, seal
 
 MAX_TEMPLATES = 200  # of one person: a page shows all of them
 MAX_NAME_LENGTH = 80
 MAX_TEXT_LENGTH = 10_000
+_SEAL_KIND = "template"
+_RESTORED_FIELDS = ("id", "name", "text", "is_shared")
 
 
 class TemplateRejected(InputRejected):
@@ -23,10 +26,7 @@ def create_template(
     *, owner: User, name: str, text: str, is_shared: bool = False, now: datetime
 ) -> PromptTemplate:
     """Raises TemplateRejected for a name that is taken, an empty text, or too many of anything."""
-    if PromptTemplate.objects.filter(owner=owner).count() >= MAX_TEMPLATES:
-        raise TemplateRejected(
-            "name", _("You have {limit} templates. Delete one of them first."), limit=MAX_TEMPLATES
-        )
+    _check_count(owner)
     template = PromptTemplate(owner=owner, created_at=now)
     _set_values(template, name=name, text=text, is_shared=is_shared)
     _save(template)
@@ -39,9 +39,34 @@ def update_template(*, template: PromptTemplate, name: str, text: str, is_shared
     _save(template)
 
 
-def delete_template(*, template: PromptTemplate) -> None:
-    """Delete it; films made with it stay."""
+def delete_template(*, template: PromptTemplate) -> str:
+    """Delete it; films made with it stay. Returns it sealed, for `restore_template`."""
     PromptTemplate.objects.filter(pk=template.pk).delete()
+    fields = {name: getattr(template, name) for name in _RESTORED_FIELDS}
+    return seal(
+        kind=_SEAL_KIND,
+        owner_id=template.owner_id,
+        fields={**fields, "created_at": template.created_at.isoformat()},
+    )
+
+
+def restore_template(*, owner: User, sealed: str) -> PromptTemplate:
+    """The deleted template again, as it was and under the same address. Raises TemplateRejected."""
+    fields = open_seal(sealed, kind=_SEAL_KIND, owner=owner)
+    if fields is None:
+        raise TemplateRejected("name", _("This can no longer be taken back."))
+    created_at = datetime.fromisoformat(str(fields.pop("created_at")))
+    template = PromptTemplate(owner=owner, created_at=created_at, **fields)
+    _check_count(owner)
+    _save(template, force_insert=True)
+    return template
+
+
+def _check_count(owner: User) -> None:
+    if PromptTemplate.objects.filter(owner=owner).count() >= MAX_TEMPLATES:
+        raise TemplateRejected(
+            "name", _("You have {limit} templates. Delete one of them first."), limit=MAX_TEMPLATES
+        )
 
 
 def _set_values(template: PromptTemplate, *, name: str, text: str, is_shared: bool) -> None:
@@ -66,10 +91,10 @@ def _set_values(template: PromptTemplate, *, name: str, text: str, is_shared: bo
     template.name, template.text, template.is_shared = name, text, is_shared
 
 
-def _save(template: PromptTemplate) -> None:
+def _save(template: PromptTemplate, *, force_insert: bool = False) -> None:
     try:
         with transaction.atomic():
-            template.save()
+            template.save(force_insert=force_insert)
     except IntegrityError as error:
         raise TemplateRejected(
             "name",

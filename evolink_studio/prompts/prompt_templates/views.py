@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -14,6 +15,7 @@ from evolink_studio.prompts.prompt_templates import services
 from evolink_studio.prompts.prompt_templates.forms import TemplateForm
 from evolink_studio.prompts.prompt_templates.presenters import present_templates
 from evolink_studio.prompts.prompt_templates.queries import get_own_template_or_404, list_templates
+from evolink_studio.prompts.undo import SEALED_NAME, build_undo_notice
 
 
 @login_required
@@ -72,10 +74,27 @@ def prompt_template(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def delete_prompt_template(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """Delete one's own template."""
+    """Delete one's own template; the notice takes it back."""
     template = get_own_template_or_404(request.user, pk)
-    services.delete_template(template=template)
-    messages.success(request, gettext("“{name}” is deleted.").format(name=template.name))
+    sealed = services.delete_template(template=template)
+    text = gettext("“{name}” is deleted.").format(name=template.name)
+    url = reverse("restore_prompt_template")
+    messages.success(request, build_undo_notice(text, url=url, sealed=sealed))
+    return redirect("prompt_templates")
+
+
+@login_required
+@require_POST
+def restore_prompt_template(request: AuthenticatedHttpRequest) -> HttpResponse:
+    """Take back the deletion that a notice told of."""
+    try:
+        template = services.restore_template(
+            owner=request.user, sealed=request.POST.get(SEALED_NAME, "")
+        )
+    except services.TemplateRejected as rejection:
+        messages.error(request, str(rejection))
+    else:
+        messages.success(request, gettext("“{name}” is back.").format(name=template.name))
     return redirect("prompt_templates")
 
 
