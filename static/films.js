@@ -1,5 +1,5 @@
 // @ts-check
-/** The films page: the way back to the same place, films that play under the pointer, addresses without empty filters. */
+/** The films page: the way back to the same place, films that come by themselves or play under the pointer, addresses without empty filters. */
 
 /* --- The way back ------------------------------------------------------------------------------- */
 
@@ -51,6 +51,37 @@ function keepAt(item, top, frames) {
 
 restorePlace();
 addEventListener("pagehide", storePlace);
+
+/* --- Films that come by themselves --------------------------------------------------------------- */
+
+/** Further films are asked for a window's height before the end is in sight. A full page ends in a link: there the foot is reached. */
+const endWatcher = new IntersectionObserver(loadMore, { rootMargin: "0px 0px 100%" });
+
+/** @param {IntersectionObserverEntry[]} entries */
+function loadMore(entries) {
+  if (!entries.some((entry) => entry.isIntersecting) || isSavingData()) return;
+  endWatcher.disconnect(); // Once: where no answer came, the button waits for a press.
+  for (const { target } of entries) /** @type {HTMLElement} */ (target).click();
+}
+
+function watchEnd() {
+  endWatcher.disconnect();
+  const button = document.querySelector("#load-more a[hx-get]");
+  if (button) endWatcher.observe(button);
+}
+
+/** Whoever pressed the button goes on at the first of the new films. @param {Event} event */
+function keepFocus(event) {
+  const { target } = /** @type {CustomEvent} */ (event).detail;
+  const last = target.matches("#load-more") && target.contains(document.activeElement) && target.previousElementSibling;
+  if (!last) return;
+  const focusNext = () => /** @type {HTMLElement | null} */ (document.querySelector(`#${last.id} ~ article h3 a`))?.focus({ preventScroll: true });
+  document.addEventListener("htmx:afterSettle", focusNext, { once: true });
+}
+
+// Nobody who only looks at the newest films loads more than these.
+addEventListener("scroll", () => (watchEnd(), document.addEventListener("htmx:afterSettle", watchEnd)), { once: true, passive: true });
+document.addEventListener("htmx:beforeSwap", keepFocus);
 
 /* --- Films that play under the pointer ----------------------------------------------------------- */
 

@@ -38,10 +38,6 @@ class Interaction:
     prepare: Callable[[Page], None] = lambda page: None
 
 
-def _go_to_end(page: Page) -> None:
-    page.locator("#load-more").scroll_into_view_if_needed()
-
-
 INTERACTIONS = (
     Interaction(
         "create",
@@ -64,7 +60,9 @@ INTERACTIONS = (
         lambda page: page.click("textarea[name=prompt]"),
     ),
     Interaction("film", "opening the details", lambda page: page.click("#stage details summary")),
-    Interaction("films", "the last films", lambda page: page.click("#load-more a"), _go_to_end),
+    Interaction(
+        "films", "the End key, which brings the last", lambda page: page.keyboard.press("End")
+    ),
     Interaction("films", "opening a menu", lambda page: page.click("[popovertarget=account-menu]")),
     Interaction("films", "the Tab key", lambda page: page.keyboard.press("Tab")),
     Interaction("films", "Page Up", lambda page: page.keyboard.press("PageUp")),

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from playwright.sync_api import expect
 
-from evolink_studio.films.views.gallery import PAGE_SIZE
+from evolink_studio.films.views.gallery import MAX_DEPTH, MORE_SIZE, PAGE_SIZE
 from evolink_studio.generations.models import Draft, Generation
 from evolink_studio.generations.states import State
 from tests.browser.conftest import open_watched_page
@@ -139,20 +139,69 @@ def make_films(owner, count):
     ]  # fmt: skip
 
 
-def test_back_from_a_film_leads_to_the_same_place_and_depth(ada_page, idle_studio):
-    films = make_films(idle_studio.owner, 3 * PAGE_SIZE + 5)
+TILES = "[data-generation][data-status=completed]"
+
+
+def test_films_come_by_themselves_where_the_list_ends_till_the_page_is_full(ada_page, idle_studio):
+    make_films(idle_studio.owner, MAX_DEPTH + 5)
     ada_page.goto(idle_studio.build_url("/films/"))
-    tiles = ada_page.locator("[data-generation][data-status=completed]")
-    for pages in (2, 3):
-        ada_page.click("#load-more a")
-        expect(tiles).to_have_count(pages * PAGE_SIZE)
-    film = ada_page.locator(f"[data-generation='{films[2 * PAGE_SIZE + 3].pk}']")
+    tiles, button = ada_page.locator(TILES), ada_page.locator("#load-more a")
+    expect(tiles).to_have_count(PAGE_SIZE)
+    for count in [*range(PAGE_SIZE + MORE_SIZE, MAX_DEPTH, MORE_SIZE), MAX_DEPTH]:
+        button.scroll_into_view_if_needed()
+        expect(tiles).to_have_count(count)
+    expect(button).to_have_text("Next page")
+    foot = ada_page.locator("footer a")
+    foot.scroll_into_view_if_needed()
+    expect(foot).to_be_in_viewport()
+    button.click()
+    expect(tiles).to_have_count(5)
+
+
+def test_a_key_brings_more_films_and_goes_on_at_the_first_of_them(ada_page, idle_studio):
+    films = make_films(idle_studio.owner, PAGE_SIZE + 3)
+    ada_page.set_viewport_size({"width": 1440, "height": 9000})  # nothing to scroll: nothing comes
+    ada_page.goto(idle_studio.build_url("/films/"))
+    ada_page.locator("#load-more a").focus()
+    ada_page.keyboard.press("Enter")
+    expect(ada_page.locator(TILES)).to_have_count(PAGE_SIZE + 3)
+    expect(ada_page.locator(f"#film-{films[PAGE_SIZE].pk} h3 a")).to_be_focused()
+
+
+def test_who_saves_data_asks_for_more_films_by_the_button(ada_page, idle_studio):
+    make_films(idle_studio.owner, PAGE_SIZE + 3)
+    ada_page.add_init_script(
+        "Object.defineProperty(navigator, 'connection', { value: { saveData: true } })"
+    )
+    ada_page.goto(idle_studio.build_url("/films/"))
+    ada_page.locator("#load-more a").scroll_into_view_if_needed()
+    expect(ada_page.locator("#load-more a")).to_be_in_viewport()
+    # The watcher has told by the frame after the next one.
+    ada_page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+    expect(ada_page.locator("#load-more.htmx-request, #load-more .htmx-request")).to_have_count(0)
+    expect(ada_page.locator(TILES)).to_have_count(PAGE_SIZE)
+    ada_page.locator("#load-more a").click()
+    expect(ada_page.locator(TILES)).to_have_count(PAGE_SIZE + 3)
+
+
+def test_back_from_a_film_leads_to_the_same_place_and_depth(ada_page, idle_studio):
+    count = PAGE_SIZE + 2 * MORE_SIZE
+    films = make_films(idle_studio.owner, count + 5)
+    ada_page.goto(idle_studio.build_url("/films/"))
+    tiles = ada_page.locator(TILES)
+    for shown in (PAGE_SIZE + MORE_SIZE, count):
+        ada_page.locator("#load-more").scroll_into_view_if_needed()
+        expect(tiles).to_have_count(shown)
+    pk = films[PAGE_SIZE + MORE_SIZE + 1].pk
+    film = ada_page.locator(f"[data-generation='{pk}']")
     film.scroll_into_view_if_needed()
     before = film.bounding_box()["y"]
     film.locator("a").first.click()
-    ada_page.wait_for_url(f"**/films/{films[2 * PAGE_SIZE + 3].pk}/**")
+    ada_page.wait_for_url(f"**/films/{pk}/**")
     ada_page.go_back()
-    expect(tiles).to_have_count(3 * PAGE_SIZE)
+    expect(tiles).to_have_count(count)
     expect(film).to_be_in_viewport()
     assert abs(film.bounding_box()["y"] - before) < 5
     ada_page.reload()

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.accounts.middleware import TIME_ZONE_COOKIE
 from evolink_studio.films.views import gallery
-from evolink_studio.films.views.gallery import PAGE_SIZE
+from evolink_studio.films.views.gallery import MORE_SIZE, PAGE_SIZE
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 from tests.factories import NOW, GenerationFactory
 from tests.form_pages import ParsedPage, element_text
@@ -38,7 +38,7 @@ def walk_gallery(client, **options) -> list[int]:
 
 @pytest.mark.parametrize("how", [{}, {"headers": HTMX_HEADERS}], ids=["pages", "fragments"])
 def test_every_film_is_found_once_newest_first_even_of_one_moment(ada_client, ada, how):
-    moments = [NOW - timedelta(hours=n // 9) for n in range(2 * PAGE_SIZE + 7)]
+    moments = [NOW - timedelta(hours=n // 9) for n in range(PAGE_SIZE + MORE_SIZE + 7)]
     rows = [GenerationFactory(owner=ada, state=State.COMPLETED, created_at=m) for m in moments]
     expected = sorted(rows, key=lambda row: (row.created_at, row.pk), reverse=True)
     assert walk_gallery(ada_client, **how) == [row.pk for row in expected]
@@ -141,11 +141,11 @@ def lengthen(client, page: ParsedPage, times: int) -> tuple[list[int], str]:
 @pytest.mark.parametrize("tab", ["", "?of=ended"])
 def test_the_address_of_a_lengthened_list_opens_the_same_list(ada_client, ada, tab):
     state = State.FAILED if tab else State.COMPLETED
-    for n in range(3 * PAGE_SIZE + 5):
+    for n in range(PAGE_SIZE + 2 * MORE_SIZE + 5):
         moment = NOW - timedelta(hours=n // 5)
         GenerationFactory(owner=ada, state=state, created_at=moment)
     film_ids, address = lengthen(ada_client, ParsedPage(ada_client.get(f"/films/{tab}")), 2)
-    assert len(film_ids) == 3 * PAGE_SIZE
+    assert len(film_ids) == PAGE_SIZE + 2 * MORE_SIZE
     page = ParsedPage(ada_client.get(address))
     assert list_film_ids(page) == film_ids
     assert page.find_all("p[@class='load-more']/a[@href='/films/']") == []
@@ -176,6 +176,17 @@ def test_a_very_long_list_comes_back_from_its_end(ada_client, ada, monkeypatch):
     assert list_film_ids(page) == film_ids[-PAGE_SIZE - 2 :]
     assert page.find_one("p[@class='load-more']/a").get("href") == "/films/"
     assert len(queries) <= 22
+
+
+def test_the_first_page_is_light_and_a_list_ends_just_full(ada_client, ada, monkeypatch):
+    monkeypatch.setattr(gallery, "MAX_DEPTH", PAGE_SIZE + MORE_SIZE + PAGE_SIZE)
+    GenerationFactory.create_batch(4 * PAGE_SIZE + 3, owner=ada, state=State.COMPLETED)
+    page = ParsedPage(ada_client.get("/films/"))
+    counts = [len(list_film_ids(page))]
+    while page.find_one("*[@id='load-more']/a").get("hx-get"):
+        page = ParsedPage(ada_client.get(next_page_url(page), headers=HTMX_HEADERS))
+        counts.append(len(list_film_ids(page)))
+    assert counts == [PAGE_SIZE, MORE_SIZE, PAGE_SIZE]
 
 
 def test_a_list_grows_to_a_depth_and_goes_on_with_a_new_page(ada_client, ada, monkeypatch):

@@ -29,6 +29,7 @@ from evolink_studio.generations.queries import (
 FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
 LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 PAGE_SIZE = 24
+MORE_SIZE = 48  # what a list is lengthened by: its first page is light, then few steps lead far
 MAX_DEPTH = 10 * PAGE_SIZE  # films; with more, a page answers slowly to whoever presses a key
 COUNT_TARGET = "show-count"  # the element that shows how many films the chosen filters leave
 
@@ -136,6 +137,7 @@ def _count_films(films: FilmList) -> str:
 def _load_page(request: AuthenticatedHttpRequest, films: FilmList) -> GalleryPage:
     """At most seven queries, with `through` eleven."""
     filters = films.filters
+    shown_before = (parse_id(request.GET.get("shown", "")) or 0) if request.htmx else 0
     cursor = _parse_cursor(request, "through")
     if cursor is not None:
         newest_rows = queries.load_page_through(films, cursor=cursor, limit=MAX_DEPTH + 1)
@@ -148,16 +150,24 @@ def _load_page(request: AuthenticatedHttpRequest, films: FilmList) -> GalleryPag
             is_full=len(rows) >= MAX_DEPTH,
         )
     cursor = _parse_cursor(request, "before") or _find_day_cursor(request, films)
-    rows = queries.load_page(films, cursor=cursor, limit=PAGE_SIZE + 1)
-    has_more = len(rows) > PAGE_SIZE
-    shown = PAGE_SIZE + ((parse_id(request.GET.get("shown", "")) or 0) if request.htmx else 0)
+    limit = _choose_limit(shown_before)
+    rows = queries.load_page(films, cursor=cursor, limit=limit + 1)
+    has_more = len(rows) > limit
+    shown = shown_before + limit
     return GalleryPage(
-        rows[:PAGE_SIZE],
+        rows[:limit],
         newer_url=filters.build_url() if cursor else "",
-        next_url=_next_url(filters, rows[PAGE_SIZE - 1], shown=shown) if has_more else "",
+        next_url=_next_url(filters, rows[limit - 1], shown=shown) if has_more else "",
         is_full=shown >= MAX_DEPTH,
         last_day=get_local_day(cursor[0]) if cursor and request.htmx else None,
     )
+
+
+def _choose_limit(shown_before: int) -> int:
+    """How many films come to those that stand on the page already, so that it ends just full."""
+    if not shown_before:
+        return PAGE_SIZE
+    return min(MORE_SIZE, max(MAX_DEPTH - shown_before, PAGE_SIZE))
 
 
 def _find_day_cursor(request: AuthenticatedHttpRequest, films: FilmList) -> Cursor | None:
