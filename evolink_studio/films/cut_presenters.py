@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -74,19 +74,11 @@ def present_cut(cut: Cut, results: Mapping[int, GeneratedVideo]) -> CutRow:
         progress=cut.progress,
         parts_text=_describe_parts(cut),
         poster_url=build_poster_urls(shown[0].asset).small if shown else "",
-        film_url=find_film_url(cut.generation_id) if cut.generation_id else "",
+        film_url=reverse("film", args=[cut.generation_id]) if cut.generation_id else "",
         failure_text=str(_find_failure(cut.failure).label) if is_failed else "",
         is_pending=cut.next_attempt_at is not None,
         is_failed=is_failed,
     )
-
-
-def find_film_url(generation_id: int) -> str:
-    """The page of a film."""
-    try:
-        return reverse("film", args=[generation_id])
-    except NoReverseMatch:
-        return reverse("results", args=[generation_id])
 
 
 def _find_failure(code: str) -> CutFailure:

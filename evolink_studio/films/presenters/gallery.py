@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.formats import date_format, number_format
 from django.utils.http import urlencode
 from django.utils.text import Truncator
@@ -116,10 +116,7 @@ def format_day(day: date, now: datetime) -> str:
 
 
 def _build_film_url(film: Generation, list_query: str) -> str:
-    try:
-        url = reverse("film", args=[film.pk])
-    except NoReverseMatch:
-        url = reverse("results", args=[film.pk])
+    url = reverse("film", args=[film.pk])
     return f"{url}?{urlencode({'in': list_query})}" if list_query else url
 
 
