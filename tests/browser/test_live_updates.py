@@ -3,6 +3,7 @@
 from playwright.sync_api import expect
 
 from evolink_studio.credits.models import Allowance
+from evolink_studio.generations.states import State
 from tests.browser.conftest import open_watched_page, sign_in
 from tests.browser.steps import (
     axe_violations,
@@ -12,6 +13,7 @@ from tests.browser.steps import (
     selected_card,
     video_plays,
 )
+from tests.factories import GenerationFactory
 
 
 def test_a_playing_film_is_not_swapped_away_by_the_next_one(page, studio):
@@ -75,6 +77,23 @@ def test_another_tab_hears_of_it(page, studio):
         press_generate(page)
         expect(other_page.locator("[data-generation]")).to_have_count(2)
         expect(other_page.locator("[data-status=completed]")).to_have_count(1)
+
+
+def test_a_film_that_another_tab_put_into_the_trash_leaves_the_rail(ada_page, idle_studio):
+    owner = idle_studio.owner
+    film = GenerationFactory(owner=owner, state=State.COMPLETED)
+    selected = GenerationFactory(owner=owner, state=State.COMPLETED)
+    model = "grok-imagine-text-to-video"
+    ada_page.goto(idle_studio.build_url(f"/create/{model}/?show={selected.pk}"))
+    card = ada_page.locator(f"#rail #card-{film.pk}")
+    expect(card).to_be_visible()
+    with open_watched_page(ada_page.context, idle_studio.base_url) as other_page:
+        other_page.goto(idle_studio.build_url(f"/films/{film.pk}/"))
+        other_page.get_by_role("button", name="Put into the trash").click()
+        expect(other_page.get_by_role("button", name="Restore")).to_be_visible()
+    ada_page.evaluate("() => dispatchEvent(new Event('focus'))")  # somebody looks at it again
+    expect(card).to_have_count(0)
+    expect(ada_page.locator(f"#stage #card-{selected.pk}")).to_be_visible()
 
 
 def test_credits_are_counted_by_the_same_poll(page, studio):

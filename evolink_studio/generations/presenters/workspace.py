@@ -317,17 +317,20 @@ def build_changed_fragments(
     """What to render of changed rows on a page with `selected_id` selected.
 
     A row in `steady_bar_ids` that is still steady needs only its progress bar; bars come as pairs
-    with `is_selected`. The strip comes with any other change.
+    with `is_selected`. What was put into the trash leaves the rail; the stage keeps what somebody
+    looks at. The strip comes with any other change.
     """
     positions = queries.get_queue_positions_for(user, rows)
     take_ids = queries.list_take_ids({row.batch_id for row in rows if row.batch_id})
-    progress_bars, changed_cards, changed_takes, new_rows = [], [], [], []
+    progress_bars, changed_cards, changed_takes, new_rows, removed_ids = [], [], [], [], []
     selected_card = None
     for row in rows:
         is_selected = row.pk == selected_id
         progress_bar = present_progress(row, now=now) if row.pk in steady_bar_ids else None
         if progress_bar and progress_bar.is_steady:
             progress_bars.append((progress_bar, is_selected))
+        elif row.trashed_at and not is_selected:
+            removed_ids.append(row.pk)
         elif row.created_version > since.version:
             new_rows.append(row)
         elif is_selected:
@@ -342,6 +345,7 @@ def build_changed_fragments(
         "changed_cards": changed_cards,
         "changed_takes": changed_takes,
         "new_entries": _present_entries(new_rows, take_ids, now=now, positions=positions),
+        "removed_ids": removed_ids,
     }
     if any(value for name, value in fragments.items() if name != "progress_bars"):
         fragments["strip"] = build_queue_strip(user, feed)

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.credits.models import BalanceError
 from evolink_studio.credits.services import record_balance, record_unreachable
+from evolink_studio.films.trash import move_to_trash
 from evolink_studio.generations.change_feed import MAX_WATCHED
 from evolink_studio.generations.models import ChangeFeed, Charge, Generation
 from evolink_studio.generations.pipeline.provider import get_provider_key
@@ -73,6 +74,22 @@ def test_a_card_from_another_tab_is_added_to_the_list_once(ada_client, ada):
     transition(generation, State.CANCELLED, now=NOW)
     second_page = ParsedPage(poll_page(ada_client, poller_url(page)))
     assert second_page.find_card(generation.pk).get("hx-swap-oob") == "morph"
+
+
+def test_what_another_tab_put_into_the_trash_leaves_the_rail_and_not_the_stage(ada_client, ada):
+    selected, listed = (GenerationFactory(owner=ada, state=State.COMPLETED) for _ in range(2))
+    create_running_generation(ada)
+    address = poller_url(open_workspace(ada_client, f"?show={selected.pk}"))
+    move_to_trash(owner=ada, film_ids=[selected.pk, listed.pk], now=NOW)
+    with CaptureQueriesContext(connection) as queries:
+        page = ParsedPage(poll_page(ada_client, address))
+    swaps = {
+        pk: page.find_one(f"article[@id='card-{pk}']").get("hx-swap-oob")
+        for pk in (selected.pk, listed.pk)
+    }
+    assert swaps == {selected.pk: "morph", listed.pk: "delete"}
+    assert len(queries) <= 6
+    assert poll_page(ada_client, poller_url(page)).status_code == 204
 
 
 def test_it_stops_when_nothing_runs_and_begins_again_with_a_press(ada_client, ada):
