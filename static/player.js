@@ -267,7 +267,11 @@ function startPlayer(box, film) {
   if (film.readyState) showLength();
   for (const button of box.querySelectorAll("[data-command]"))
     button.addEventListener("click", () => commands[/** @type {HTMLElement} */ (button).dataset.command ?? ""]?.());
-  find("[data-open-frame]")?.addEventListener("click", (event) => (event.preventDefault(), openFramePicker()));
+  find("[data-open-frame]")?.addEventListener("click", (event) => {
+    event.preventDefault();
+    /** @type {HTMLElement | null} */ (find("#film-more:popover-open"))?.hidePopover();
+    openFramePicker();
+  });
   if (location.hash === "#frame") openFramePicker();
   return commands;
 }

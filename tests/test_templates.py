@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from django.template.loader import get_template
 
+from evolink_studio.accounts.models import User
 from evolink_studio.catalog import SPECS
 from evolink_studio.core.static_storage import read_source
+from evolink_studio.generations.presenters.palette import list_commands
 from evolink_studio.generations.states import State
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,6 +99,7 @@ def test_every_icon_is_in_the_sprite_once():
         for text in template_texts.values()
         for name in re.findall(r"(?:{{ icons_url }}|icons\.svg' %})#([a-z]+)\"", text)
     }
+    commands = {command.icon for command in list_commands(User(is_staff=True))}
     states = {state.value for state in State} | {"stalled"}
     ratios = {
         f"ratio-{option.value}"
@@ -105,7 +108,7 @@ def test_every_icon_is_in_the_sprite_once():
         if field.name == "aspect_ratio"
         for option in field.options
     }
-    assert used_names | states | {"info", "warn", "error"} | ratios <= symbols.keys()
+    assert used_names | commands | states | {"info", "warn", "error"} | ratios <= symbols.keys()
     assert set(symbols.values()) == {1}
 
 

@@ -116,9 +116,39 @@ def test_the_film_keeps_its_shape_and_what_is_done_with_it_is_in_view(
         for name in ("Play", "Keys", "Full screen"):
             button = page.get_by_role("button", name=name, exact=True)
             expect(button).to_be_in_viewport(ratio=1)
-        for name in ("Download", "Use this frame"):
-            expect(page.get_by_role("link", name=name)).to_be_in_viewport(ratio=1)
+        for role, name in (("link", "Download"), ("link", "Share"), ("button", "More")):
+            button = page.locator(".film-buttons").get_by_role(role, name=name, exact=True)
+            expect(button).to_be_in_viewport(ratio=1)
     context.close()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_what_is_done_with_a_film_stands_in_even_columns_and_the_rest_in_a_menu(
+    ada_page, idle_studio, tmp_path, width
+):
+    film = make_playing_film(idle_studio.owner, tmp_path)
+    ada_page.set_viewport_size({"width": width, "height": 900})
+    open_film(ada_page, idle_studio, film)
+    buttons = ada_page.locator(".film-buttons")
+    expect(buttons.locator("[data-again=loaded]")).to_be_attached()
+    shown = buttons.locator(".button:visible")
+    boxes = [button.bounding_box() for button in shown.all()]
+    assert len({round(box["x"]) for box in boxes}) == 2
+    assert all(box["height"] >= 44 for box in boxes)
+    names = ("Download", "Continue from the end", "Again", "Share", "More")
+    assert [
+        name for text in shown.all_inner_texts() for name in names if text.strip().startswith(name)
+    ] == list(names)
+    buttons.get_by_role("button", name="More").click()
+    assert axe_violations(ada_page) == []
+    menu = ada_page.locator("#film-more")
+    menu.get_by_text("On another model").click()
+    expect(menu.locator(".other-models-rows a").first).to_be_visible()
+    is_too_wide = ada_page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    assert not is_too_wide
+    menu.get_by_role("link", name="Use this frame").click()
+    expect(menu).to_be_hidden()
+    expect(ada_page.locator("#frame select")).to_be_focused()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -31,20 +31,20 @@ class Command:
 
 # (URL name, query, label, icon)
 _PAGES: tuple[tuple[str, str, str | Promise, str], ...] = (
-    ("home", "", gettext_lazy("Create"), "frame"),
-    ("films", "", gettext_lazy("Films"), "completed"),
+    ("home", "", gettext_lazy("Create"), "plus"),
+    ("films", "", gettext_lazy("Films"), "play"),
     ("films", "?of=making", gettext_lazy("Films in the making"), "running"),
     ("films", "?of=ended", gettext_lazy("Failed and cancelled films"), "failed"),
     ("pictures", "", gettext_lazy("Pictures"), "image"),
     ("cast", "", gettext_lazy("Cast"), "person"),
-    ("prompts", "", gettext_lazy("Prompts"), "info"),
-    ("batch", "", gettext_lazy("Batch"), "again"),
-    ("projects", "", gettext_lazy("Projects"), "coin"),
-    ("collections", "", gettext_lazy("Collections"), "completed"),
-    ("cuts", "", gettext_lazy("Cuts"), "frame"),
-    ("shares", "", gettext_lazy("Shared links"), "info"),
-    ("trash", "", gettext_lazy("Trash"), "close"),
-    ("month", "", gettext_lazy("Your month"), "coin"),
+    ("prompts", "", gettext_lazy("Prompts"), "bookmark"),
+    ("batch", "", gettext_lazy("Batch"), "library"),
+    ("projects", "", gettext_lazy("Projects"), "project"),
+    ("collections", "", gettext_lazy("Collections"), "collection"),
+    ("cuts", "", gettext_lazy("Cuts"), "cut"),
+    ("shares", "", gettext_lazy("Shared links"), "link"),
+    ("trash", "", gettext_lazy("Trash"), "trash"),
+    ("month", "", gettext_lazy("Your month"), "calendar"),
     ("notifications", "", gettext_lazy("Notifications"), "info"),
     ("preferences", "", gettext_lazy("Language and appearance"), "person"),
 )
@@ -52,14 +52,14 @@ _PAGES: tuple[tuple[str, str, str | Promise, str], ...] = (
 _PRESSES: tuple[tuple[str, str | Promise, str, str | Promise], ...] = (
     ("#generate-button", gettext_lazy("Generate"), "again", gettext_lazy("Ctrl ↵")),
     ("[data-open-models]", gettext_lazy("Choose another model"), "swap", ""),
-    ("[data-select-all]", gettext_lazy("Select all films of this page"), "completed", ""),
+    ("[data-select-all]", gettext_lazy("Select all films of this page"), "select", ""),
 )
 
 
 def list_commands(user: User) -> list[Command]:
     """Every command of this person, in the order in which they are offered. No query."""
     commands = [*_list_presses(), *_list_pages(user), *_list_models()]
-    commands.append(Command("command-keys", _("Show the keys"), "info", keys="?"))
+    commands.append(Command("command-keys", _("Show the keys"), "keys", keys="?"))
     return commands
 
 
@@ -82,7 +82,7 @@ def _list_models() -> Iterator[Command]:
         yield Command(
             f"command-model-{spec.id}",
             _("Create with {model}").format(model=_(spec.label)),
-            "frame",
+            "plus",
             url=reverse("create", args=[spec.id]),
             words=spec.id,
         )
