@@ -122,6 +122,16 @@ def test_the_film_keeps_its_shape_and_what_is_done_with_it_is_in_view(
     context.close()
 
 
+def test_a_new_title_stands_above_the_film_at_once(ada_page, idle_studio, tmp_path):
+    film = make_playing_film(idle_studio.owner, tmp_path)
+    open_film(ada_page, idle_studio, film)
+    ada_page.get_by_label("Title").fill("The last shot")
+    ada_page.get_by_label("Title").press("Enter")
+    expect(ada_page.locator("h1")).to_have_text("The last shot")
+    expect(ada_page).to_have_title("The last shot · EvoLink Studio")
+    expect(ada_page.locator("#order-panel")).to_contain_text("Saved.")
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 def test_what_is_done_with_a_film_stands_in_even_columns_and_the_rest_in_a_menu(
     ada_page, idle_studio, tmp_path, width

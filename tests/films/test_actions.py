@@ -1,6 +1,7 @@
 """What the bar of selected films and the panel of one film send."""
 
 import json
+import re
 
 import pytest
 from django.urls import reverse
@@ -116,3 +117,21 @@ def test_the_panel_of_a_film_comes_back_as_it_is_now(ada, ada_client):
     assert "x" * 121 in panel
     assert "aria-invalid" in panel
     assert (reload(film).title, reload(film).notes) == ("", "kept")
+
+
+@pytest.mark.parametrize(
+    ("data", "heading"),
+    [
+        ({"title": "Tea & <b>"}, "Tea &amp; &lt;b&gt;"),
+        ({"title": ""}, "A fox in the snow"),
+        ({"notes": "For the client"}, None),
+        ({"title": "x" * 121}, None),
+    ],
+    ids=["a title", "none", "notes", "too long"],
+)
+def test_a_new_title_stands_above_the_film_at_once(ada, ada_client, data, heading):
+    film = make_film(ada, title="Old", prompt="A fox in the snow")
+    from_panel = {**HTMX, "HX-Target": "order-panel"}
+    answer = ada_client.post(reverse("film_labels", args=[film.pk]), data, headers=from_panel)
+    found = re.findall(r'<h1 id="film-title" hx-swap-oob="true">(.*?)</h1>', answer.text)
+    assert found == ([heading] if heading else [])

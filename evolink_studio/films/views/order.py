@@ -12,6 +12,7 @@ from evolink_studio.accounts.models import User
 from evolink_studio.films import order_queries, services
 from evolink_studio.films.exceptions import FilmError
 from evolink_studio.films.presenters.changes import ChangeNotice
+from evolink_studio.films.presenters.film_settings import build_title
 from evolink_studio.films.presenters.order import present_order
 from evolink_studio.films.views.actions import get_next_url
 
@@ -39,7 +40,9 @@ def set_labels(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     film = order_queries.get_film_or_404(request.user, pk)
     order = present_order(request.user, film, typed=typed, errors=errors)
     notice = None if errors else ChangeNotice(_("Saved."))
-    return render(request, "films/_order_panel.html", {"order": order, "notice": notice})
+    title = build_title(film) if "title" in request.POST and not errors else ""
+    context = {"order": order, "notice": notice, "title": title}
+    return render(request, "films/_labels_response.html", context)
 
 
 def _set_label(user: User, pk: int, name: str, text: str) -> None:
