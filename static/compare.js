@@ -4,6 +4,8 @@
  * back. One of them is heard. Without scripts each has the browser's own controls.
  */
 
+const { FrameClock } = /** @type {{FrameClock: typeof import("./frame-clock.js").FrameClock}} */ (/** @type {any} */ (window));
+
 const box = /** @type {HTMLElement} */ (document.querySelector("[data-compare]"));
 const films = [...box.querySelectorAll("video")];
 const scrub = /** @type {HTMLInputElement} */ (box.querySelector("[data-scrub]"));
@@ -13,7 +15,6 @@ const speed = /** @type {HTMLSelectElement} */ (box.querySelector("[data-speed]"
 const playLabel = /** @type {HTMLElement} */ (box.querySelector("[data-play-label]"));
 const sounds = /** @type {HTMLInputElement[]} */ ([...box.querySelectorAll("[name=sound]")]);
 
-const FRAME_SECONDS = 1 / 24; // until the clock's film was seen running
 const SEEK_SECONDS = 1;
 const NOTICED_DRIFT_SECONDS = 0.03; // less than a frame
 const JUMP_DRIFT_SECONDS = 0.35; // more than can be caught up without being seen
@@ -21,11 +22,12 @@ const MAX_RATE_CHANGE = 0.15;
 
 /** The film whose time is the clock: the longest, so that all are seen to their end. */
 let clock = films[0];
-let frameSeconds = FRAME_SECONDS;
 let isPlaying = false;
 let isLooped = false;
-/** @type {{time: number, count: number} | null} */
-let lastFrame = null;
+let isStepping = false;
+const frames = new Map(films.map((film) => [film, new FrameClock(film, () => film === clock && followClock())]));
+/** @param {HTMLVideoElement} film */
+const getFrames = (film) => /** @type {InstanceType<typeof FrameClock>} */ (frames.get(film));
 
 /** @param {HTMLVideoElement} film */
 const getLength = (film) => (Number.isFinite(film.duration) ? film.duration : 0);
@@ -52,12 +54,11 @@ function showPlaying() {
 }
 
 /** A film that has ended earlier waits at its last frame. @param {HTMLVideoElement} film @param {number} second */
-const hasFrameAt = (film, second) => second < getLength(film) - frameSeconds / 2;
+const hasFrameAt = (film, second) => second < getLength(film) - getFrames(film).frameSeconds / 2;
 
 /** @param {number} second */
 function seek(second) {
-  const target = Math.min(Math.max(second, 0), Math.max(getLength(clock) - frameSeconds / 2, 0));
-  for (const film of films) film.currentTime = Math.min(target, Math.max(getLength(film) - frameSeconds / 2, 0));
+  for (const film of films) getFrames(film).seek(second);
 }
 
 function pause() {
@@ -83,7 +84,7 @@ async function play() {
 function correctDrift() {
   for (const film of films) {
     if (film === clock || film.seeking || !hasFrameAt(film, clock.currentTime)) continue;
-    if (film.paused && isPlaying) void film.play().catch(() => undefined);
+    if (film.paused && isPlaying && !film.ended) void film.play().catch(() => undefined);
     const drift = film.currentTime - clock.currentTime;
     const change = Math.min(Math.max(drift, -MAX_RATE_CHANGE), MAX_RATE_CHANGE);
     if (Math.abs(drift) > JUMP_DRIFT_SECONDS) film.currentTime = clock.currentTime;
@@ -91,24 +92,23 @@ function correctDrift() {
   }
 }
 
-/** @param {HTMLVideoElement} film */
-function watchFrames(film) {
-  film.requestVideoFrameCallback((_now, { mediaTime, presentedFrames }) => {
-    if (film === clock) {
-      if (isPlaying && lastFrame && presentedFrames === lastFrame.count + 1 && mediaTime > lastFrame.time)
-        frameSeconds = mediaTime - lastFrame.time;
-      lastFrame = { time: mediaTime, count: presentedFrames };
-      if (isPlaying) correctDrift();
-      showTime();
-    }
-    watchFrames(film);
-  });
+function followClock() {
+  if (isPlaying) correctDrift();
+  showTime();
 }
 
-/** @param {number} count */
-function step(count) {
+/** By the shortest frame of the films that go on: none of any of them is passed over. @param {1 | -1} direction */
+async function step(direction) {
   if (isPlaying) pause();
-  seek(clock.currentTime + count * frameSeconds);
+  if (isStepping) return;
+  isStepping = true;
+  const running = films.filter((film) => film === clock || hasFrameAt(film, clock.currentTime)).map(getFrames);
+  const middles = new Map(running.map((each) => [each, each.middle]));
+  await Promise.all(running.map((each) => each.learn(direction)));
+  const known = running.filter((each) => each.knownFrameSeconds !== null);
+  const finest = known.reduce((one, other) => (other.frameSeconds < one.frameSeconds ? other : one), known[0] ?? getFrames(clock));
+  seek((middles.get(finest) ?? clock.currentTime) + direction * finest.frameSeconds);
+  isStepping = false;
 }
 /** @param {number} index of the film; of none for -1 */
 function chooseSound(index) {
@@ -119,8 +119,8 @@ function chooseSound(index) {
 /** @type {Record<string, () => void>} */
 const commands = {
   play: () => (isPlaying ? pause() : void play()),
-  "previous-frame": () => step(-1),
-  "next-frame": () => step(1),
+  "previous-frame": () => void step(-1),
+  "next-frame": () => void step(1),
   back: () => seek(clock.currentTime - SEEK_SECONDS),
   on: () => seek(clock.currentTime + SEEK_SECONDS),
   first: () => seek(0),
@@ -143,8 +143,6 @@ for (const film of films) {
     if (isLooped) void play();
     else pause();
   });
-  if ("requestVideoFrameCallback" in film) watchFrames(film);
-  else /** @type {HTMLVideoElement} */ (film).addEventListener("timeupdate", () => (isPlaying && correctDrift(), showTime()));
 }
 chooseClock();
 chooseSound(0);

@@ -5,120 +5,16 @@
  */
 
 const messages = /** @type {HTMLTemplateElement} */ (document.getElementById("messages")).dataset;
+const { FrameClock } = /** @type {{FrameClock: typeof import("./frame-clock.js").FrameClock}} */ (/** @type {any} */ (window));
 const announcer = /** @type {HTMLElement} */ (document.getElementById("announcer"));
 const player = /** @type {HTMLElement | null} */ (document.querySelector("[data-player]"));
 const video = /** @type {HTMLVideoElement | null} */ (document.querySelector("[data-player-video]"));
 
-const SHORTEST_FRAME_SECONDS = 1 / 60; // of a film that was not seen running
-const LONGEST_FRAME_SECONDS = 1 / 4;
-const FRAME_WAIT_MS = 200; // for a frame that is the same as before the browser may say nothing
 const SHUTTLE_SPEEDS = [1, 2, 4, 8];
 const SEEK_SECONDS = 1;
 
 /** @template {Element} T @param {string} selector @returns {T | null} */
 const find = (selector) => /** @type {T | null} */ (document.querySelector(selector));
-
-/* --- Where the film stands -------------------------------------------------------------------- */
-
-const FRAME_TIMES = 12;
-
-/** Knows which frame is on the screen, and how long a frame lasts. */
-class FrameClock {
-  /** @param {HTMLVideoElement} film @param {() => void} onFrame */
-  constructor(film, onFrame) {
-    this.film = film;
-    this.onFrame = onFrame;
-    /** Once it is known. @type {number | null} */
-    this.knownFrameSeconds = null;
-    /** When the frame on the screen begins; null where the browser does not say. @type {number | null} */
-    this.shownAt = null;
-    /** Times of frames that were seen in a row. @type {{time: number, count: number}[]} */
-    this.seen = [];
-    this.isStepping = false;
-    if ("requestVideoFrameCallback" in film) this.watch();
-    else this.followClock();
-  }
-
-  watch() {
-    this.film.requestVideoFrameCallback((_now, { mediaTime, presentedFrames }) => {
-      this.shownAt = mediaTime;
-      if (!this.film.paused) this.measure(mediaTime, presentedFrames);
-      this.onFrame();
-      this.watch();
-    });
-  }
-
-  followClock() {
-    for (const name of ["timeupdate", "seeked"]) this.film.addEventListener(name, () => this.onFrame());
-  }
-
-  /** @param {number} time @param {number} count */
-  measure(time, count) {
-    const last = this.seen.at(-1);
-    if (last && (count !== last.count + 1 || time <= last.time)) this.seen = [];
-    this.seen.push({ time, count });
-    if (this.seen.length < FRAME_TIMES) return;
-    const first = this.seen.shift();
-    if (first) this.knownFrameSeconds = (time - first.time) / (count - first.count);
-  }
-
-  get frameSeconds() {
-    return this.knownFrameSeconds ?? SHORTEST_FRAME_SECONDS;
-  }
-
-  /** The middle of the frame on the screen: whatever is rounded, it stays that frame. In seconds. */
-  get middle() {
-    const isOnTheWay = this.shownAt === null || this.film.seeking;
-    return isOnTheWay ? this.film.currentTime : /** @type {number} */ (this.shownAt) + this.frameSeconds / 2;
-  }
-
-  /** A second, in thousandths, at which this frame is shown. */
-  get second() {
-    return (Math.ceil((this.shownAt ?? this.film.currentTime) * 1000) / 1000).toFixed(3);
-  }
-
-  /** @param {1 | -1} direction */
-  async step(direction) {
-    this.film.pause();
-    if (this.knownFrameSeconds !== null || this.shownAt === null) return this.seek(this.middle + direction * this.frameSeconds);
-    if (this.isStepping) return;
-    this.isStepping = true;
-    await this.feel(direction, this.shownAt);
-    this.isStepping = false;
-  }
-
-  /**
-   * To the next frame of a film whose frames have an unknown length: in strides of half the shortest frame, so that
-   * none is passed over, until another one is shown.
-   * @param {1 | -1} direction @param {number} from when the frame on the screen begins
-   */
-  async feel(direction, from) {
-    const stride = SHORTEST_FRAME_SECONDS / 2;
-    const start = direction < 0 ? -stride : 3 * stride;
-    for (let distance = start; Math.abs(distance) < LONGEST_FRAME_SECONDS; distance += direction * stride) {
-      if (from + distance < 0 || from + distance >= this.film.duration) return;
-      this.seek(from + distance);
-      await this.waitForFrame();
-      if (this.shownAt === null || this.shownAt === from) continue;
-      this.knownFrameSeconds = Math.abs(this.shownAt - from);
-      return;
-    }
-  }
-
-  /** @returns {Promise<void>} */
-  waitForFrame() {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, FRAME_WAIT_MS);
-      this.film.requestVideoFrameCallback(() => (clearTimeout(timer), resolve()));
-    });
-  }
-
-  /** @param {number} second */
-  seek(second) {
-    const end = Number.isFinite(this.film.duration) ? this.film.duration : 0;
-    this.film.currentTime = Math.min(Math.max(second, 0), Math.max(end - this.frameSeconds / 2, 0));
-  }
-}
 
 /** 0:04.17 @param {number} seconds */
 function formatSeconds(seconds) {

@@ -208,6 +208,21 @@ def test_compared_films_run_and_stop_together_and_one_is_heard(ada_page, idle_st
     assert ada_page.evaluate(read % "currentTime")[0] < 2
 
 
+def test_compared_films_step_by_the_shortest_of_their_frames(ada_page, idle_studio, tmp_path):
+    rates = (12, 25)
+    films = [make_playing_film(idle_studio.owner, tmp_path, fps=fps) for fps in rates]
+    ids = ",".join(str(film.pk) for film in films)
+    ada_page.goto(idle_studio.build_url(f"/films/compare/?ids={ids}"))
+    wait_until_films(ada_page, "film.readyState >= 2")
+    for key, number in ((".", 1), (".", 2), (".", 3), (",", 2)):
+        ada_page.keyboard.press(key)
+        wait_until_films(
+            ada_page, f"!film.seeking && Math.floor(film.currentTime * 25) === {number}"
+        )
+    ada_page.keyboard.press("Home")
+    wait_until_films(ada_page, "!film.seeking && film.currentTime === 0")
+
+
 def test_the_way_back_leads_to_the_list_as_it_was_left(ada_page, idle_studio, tmp_path):
     film = make_playing_film(idle_studio.owner, tmp_path)
     ada_page.goto(idle_studio.build_url("/films/?of=ended"))

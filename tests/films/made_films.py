@@ -14,10 +14,14 @@ def make_film(owner, **columns) -> Generation:
     return film
 
 
-def make_playing_film(owner, folder, *, seconds=2, width=64, height=48, **columns) -> Generation:
-    """A completed generation with a film that plays, 12 pictures a second."""
+def make_playing_film(
+    owner, folder, *, seconds=2, width=64, height=48, fps=12, **columns
+) -> Generation:
+    """A completed generation with a film that plays."""
     film = GenerationFactory(owner=owner, state=State.COMPLETED, **columns)
-    path = make_video(folder / f"{film.pk}.mp4", seconds=seconds, width=width, height=height)
+    path = make_video(
+        folder / f"{film.pk}.mp4", seconds=seconds, width=width, height=height, fps=fps
+    )
     add_result(film, 0, content=path.read_bytes(), seconds=seconds, width=width, height=height)
     return film
 
