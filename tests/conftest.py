@@ -1,4 +1,4 @@
-"""For every test: no network, files of its own."""
+"""For every test: no network, files of its own; two people, and the browser of one."""
 
 import os
 import socket
@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.test import Client
 
+from evolink_studio.accounts.models import User
 from tests.credits.ledger_flush import allow_ledger_flush
+from tests.factories import UserFactory
 from tests.fake_provider import FakeProvider
 
 LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
@@ -52,6 +55,23 @@ def fake_provider() -> Iterator[FakeProvider]:
     """A provider that does as the test says."""
     with FakeProvider() as running:
         yield running
+
+
+@pytest.fixture
+def ada(db) -> User:
+    return UserFactory(username="ada")
+
+
+@pytest.fixture
+def eve(db) -> User:
+    return UserFactory(username="eve")
+
+
+@pytest.fixture
+def ada_client(client: Client, ada: User) -> Client:
+    """Ada's browser."""
+    client.force_login(ada)
+    return client
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from evolink_studio.catalog import get_spec
 from evolink_studio.environment import ROOT
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.services import create_generation
-from tests.factories import VEO, UserFactory
+from tests.factories import VEO
 from tests.fake_provider import FakeProvider
 from tests.faults.lifecycle import GenerationLifecycle
 from tests.faults.proofs import assert_proved
@@ -53,11 +53,6 @@ def video_url(fake_provider, tmp_path) -> str:
     return fake_provider.serve_file(
         "/film.mp4", make_video(tmp_path / "clip.mp4", seconds=1).read_bytes()
     )
-
-
-@pytest.fixture
-def ada(db):
-    return UserFactory(username="ada")
 
 
 def create_generations(owner, count: int, assets=()) -> list[Generation]:

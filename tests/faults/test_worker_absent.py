@@ -20,12 +20,6 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 WORKER_DOWN_TEXT = "The studio's worker is away"
 
 
-@pytest.fixture
-def ada_client(client, ada):
-    client.force_login(ada)
-    return client
-
-
 def page_text(client, clock: FakeClock) -> str:
     with time_machine.travel(clock(), tick=False):
         return ParsedPage(client.get(f"/create/{VEO}/")).text

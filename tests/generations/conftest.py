@@ -1,10 +1,9 @@
 import pytest
-from django.test import Client
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.generations.models import Generation
 from tests.catalog.sample_specs import SAMPLE_SPECS
-from tests.factories import GenerationFactory, UserFactory
+from tests.factories import GenerationFactory
 from tests.fake_provider import FakeProvider
 from tests.manual_worker import FakeClock, ManualWorker
 
@@ -17,23 +16,6 @@ def clock() -> FakeClock:
 @pytest.fixture
 def worker(fake_provider: FakeProvider, clock: FakeClock) -> ManualWorker:
     return ManualWorker(fake_provider.url, clock)
-
-
-@pytest.fixture
-def ada(db):
-    return UserFactory(username="ada")
-
-
-@pytest.fixture
-def eve(db):
-    return UserFactory(username="eve")
-
-
-@pytest.fixture
-def ada_client(client: Client, ada) -> Client:
-    """Ada's browser."""
-    client.force_login(ada)
-    return client
 
 
 @pytest.fixture

@@ -2,13 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories import UserFactory
-
-
-@pytest.fixture
-def ada(db):
-    return UserFactory(username="ada")
-
 
 @pytest.fixture
 def backup_target(tmp_path) -> Path:

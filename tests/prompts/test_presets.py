@@ -22,17 +22,6 @@ KLING = "kling-o3-image-to-video"
 FORM = {"prompt": "A red boat", "quality": "1080p", "from_model": VEO}
 
 
-@pytest.fixture
-def ada():
-    return UserFactory(username="ada")
-
-
-@pytest.fixture
-def ada_client(client, ada):
-    client.force_login(ada)
-    return client
-
-
 def keep(owner, name="Client", values=None, model_id=VEO, *, is_shared=False) -> Preset:
     values = {"prompt": "A red boat"} if values is None else values
     return create_preset(

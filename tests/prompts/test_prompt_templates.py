@@ -15,17 +15,6 @@ from tests.form_pages import ParsedPage
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def ada():
-    return UserFactory(username="ada")
-
-
-@pytest.fixture
-def ada_client(client, ada):
-    client.force_login(ada)
-    return client
-
-
 def keep(owner, name="Product", text="{product} on { surface }, {product} again", **facts):
     return create_template(owner=owner, name=name, text=text, now=NOW, **facts)
 
