@@ -26,7 +26,9 @@ from evolink_studio.films.presenters.order import present_order
 from evolink_studio.films.request_code import build_request_code
 from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.generations.presenters.cards import present_card, present_video
+from evolink_studio.generations.presenters.workspace import build_usage_badge
 from evolink_studio.generations.queries import (
+    get_current_provider_account,
     get_generation_or_404,
     get_queue_positions_for,
     list_results,
@@ -54,6 +56,7 @@ def film(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "neighbours": load_neighbours(request.user, generation, request.GET.get("in", "")),
         "frame_slots": present_frame_slots(choose_first_frame_slot(request.user, generation)),
         "speeds": film_page.SPEEDS,
+        "usage_badge": build_usage_badge(request.user, get_current_provider_account(), now),
         "player_keys": film_page.PLAYER_KEYS,
         **_build_results_context(generation, rows, is_first_page=not first),
         **_build_details_context(generation),

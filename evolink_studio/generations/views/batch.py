@@ -52,6 +52,7 @@ from evolink_studio.generations.forms.project_choice import (
 from evolink_studio.generations.models import Batch
 from evolink_studio.generations.params import ProjectEntry, get_assets_by_ref, serialize_params
 from evolink_studio.generations.presenters.batch import present_batch
+from evolink_studio.generations.presenters.workspace import UsageBadge, build_usage_badge
 from evolink_studio.library import services as library
 from evolink_studio.library.exceptions import FileRejected
 from evolink_studio.library.models import Asset
@@ -124,7 +125,8 @@ def batch_progress(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     if request.GET.get("since") == str(progress.changed_version) and progress.poll_seconds:
         return HttpResponse(status=204)
     name = "_batch_progress" if request.htmx else "batch_progress"
-    return render(request, f"generations/{name}.html", {"progress": progress})
+    context = {"progress": progress, "usage_badge": _build_usage_badge(request)}
+    return render(request, f"generations/{name}.html", context)
 
 
 @login_required
@@ -309,11 +311,17 @@ def _render_page(request: AuthenticatedHttpRequest, page: BatchPage) -> HttpResp
         "pictures": [(asset, build_poster_urls(asset).small) for asset in pictures],
         "max_rows": MAX_BATCH_ROWS,
         "recent_batches": queries.list_recent_batches(request.user, RECENT_BATCHES),
+        "usage_badge": _build_usage_badge(request),
     }
     # Links are followed by htmx, too, and want the page.
     is_fragment = request.htmx and request.method == "POST" and page.table
     name = "_batch_table" if is_fragment else "batch"
     return render(request, f"generations/{name}.html", context)
+
+
+def _build_usage_badge(request: AuthenticatedHttpRequest) -> UsageBadge:
+    account = queries.get_current_provider_account()
+    return build_usage_badge(request.user, account, timezone.now())
 
 
 def _too_many_text(count: int) -> str:
