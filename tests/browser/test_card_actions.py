@@ -61,7 +61,7 @@ def test_what_is_dismissed_leaves_goes_on_and_comes_back(ada_page, idle_studio, 
     expect(ada_page.locator("[data-generation]")).to_have_count(0)
 
     ada_page.goto(idle_studio.build_url("/films/"))
-    ada_page.get_by_role("link", name="In the making").click()
+    ada_page.get_by_role("link", name="In the making 1").click()
     expect(ada_page.locator("article[data-generation]")).to_contain_text("not watched")
     assert axe_violations(ada_page) == []
     ada_page.get_by_role("button", name="Watch again").click()
