@@ -21,8 +21,11 @@ def get_day_start(day: date) -> datetime:
 
 
 def get_local_day(moment: datetime) -> date:
-    """The day in which a moment lies for whoever looks."""
-    return timezone.localdate(moment)
+    """The day in which a moment lies for whoever looks; that of UTC where time itself ends."""
+    try:
+        return timezone.localdate(moment)
+    except OverflowError:
+        return get_day(moment)
 
 
 def get_local_day_start(day: date) -> datetime:

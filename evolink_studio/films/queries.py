@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from django.db.models import prefetch_related_objects
+from django.db.models import Q, prefetch_related_objects
 
 from evolink_studio.accounts.models import User
 from evolink_studio.core.calendar import get_local_day_start
@@ -92,10 +92,14 @@ def list_collections(user: User) -> dict[int, str]:
     return dict(rows.values_list("pk", "name"))
 
 
-def list_projects(pks: Iterable[int]) -> dict[int, str]:
-    """Names of projects by number. One query."""
-    rows = Project.objects.filter(pk__in=list(pks)).order_by("name", "pk")
-    return dict(rows.values_list("pk", "name"))
+def list_projects(user: User, used_ids: Iterable[int], chosen_id: int | None) -> dict[int, str]:
+    """Names of projects by number: those of listed films, and the one that is looked for.
+
+    That one only if the person may see it: its number stands in an address. One query.
+    """
+    may_see = Q() if user.is_superuser else Q(pk__in=Project.objects.usable_by(user).values("pk"))
+    rows = Project.objects.filter(Q(pk__in=list(used_ids)) | Q(pk=chosen_id) & may_see)
+    return dict(rows.order_by("name", "pk").values_list("pk", "name"))
 
 
 def list_people() -> dict[int, str]:

@@ -144,6 +144,17 @@ def get_origins(user: User, ids: Collection[int]) -> dict[int, Generation]:
     return {row.pk: row for row in rows.only("model_id", "params")}
 
 
+def list_remade_ids(ids: Collection[int], form_key: uuid.UUID) -> set[int]:
+    """Those of these generations that were made again, but by the batch of this form key.
+
+    One query; none without ids.
+    """
+    if not ids:
+        return set()
+    rows = Generation.objects.filter(based_on_id__in=list(ids)).exclude(batch__form_key=form_key)
+    return set(rows.values_list("based_on_id", flat=True))
+
+
 def list_recent_batches(user: User, limit: int) -> list[Batch]:
     """The newest tables of a person. One query."""
     batches = Batch.objects.filter(owner_id=user.pk, kind=Batch.Kind.TABLE)

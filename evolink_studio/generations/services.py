@@ -78,6 +78,10 @@ class IdempotencyConflict(Exception):
     """This form key was used before with other content: nothing is stored now."""
 
 
+class AlreadySentAgain(IdempotencyConflict):
+    """What a table repeats was made again meanwhile: nothing is stored now."""
+
+
 @dataclass(frozen=True)
 class CreateResult:
     """A generation, and whether this call created it."""
@@ -199,7 +203,9 @@ def create_batch(
     The first generation has the key of the press, the others keys that follow from it. So a form is
     stored once, be it as a batch or as a single generation: the same content again returns what was
     stored, other content or another number raises IdempotencyConflict. The draft of the first of
-    `page_keys` that has one is deleted. Raises as `create_generation` does; nothing is stored then.
+    `page_keys` that has one is deleted. A table sends again what it repeats only once, whichever
+    page offers it: else AlreadySentAgain. Raises as `create_generation` does; then nothing is
+    stored.
     """
     if not requests:
         raise ValueError("a batch without generations")
@@ -210,6 +216,8 @@ def create_batch(
         with durable_transaction():
             # Also waits for another press of this person: each sees what the other has left.
             version = increment_feed_version(owner.pk)
+            if kind == Batch.Kind.TABLE:
+                _refuse_second_repetition(requests)
             batch = Batch.objects.create(
                 owner=owner,
                 kind=kind,
@@ -236,11 +244,21 @@ def create_batch(
             _delete_draft(owner, requests[0].spec.id, page_keys)
             work_due.send(Generation, state=State.QUEUED)
         return BatchResult(batch, tuple(generations), is_new=True)
-    except IntegrityError:
+    except (IntegrityError, AlreadySentAgain):
         result = _find_batch(owner, form_key, requests)
-        if result is None:  # it was another constraint
-            raise
-        return result
+        if result is not None:
+            return result
+        keys = [derive_form_key(form_key, number) for number in range(len(requests))]
+        if Generation.objects.filter(owner=owner, form_key__in=keys).exists():
+            raise IdempotencyConflict from None
+        raise  # it was another constraint
+
+
+def _refuse_second_repetition(requests: Sequence[GenerationRequest]) -> None:
+    """Raises AlreadySentAgain. The caller has locked the feed of the owner. One query, or none."""
+    repeated_ids = [request.based_on_id for request in requests if request.based_on_id]
+    if repeated_ids and Generation.objects.filter(based_on_id__in=repeated_ids).exists():
+        raise AlreadySentAgain
 
 
 def create_takes(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
+from evolink_studio.catalog import CUT_MODEL_ID
 from evolink_studio.credits.fields import as_units
 from evolink_studio.credits.usage_source import GenerationCharge, UsageSample
 from evolink_studio.generations.models import OPEN_CHARGES, Charge, Generation
@@ -46,7 +47,9 @@ class GenerationUsage:
         return list_usage_samples(model_id, limit)
 
     def list_charges(self, first_id: int, before_id: int | None) -> Iterable[GenerationCharge]:
-        rows = Generation.objects.filter(pk__gte=first_id).order_by("pk")
+        # Nothing is reserved for a cut: the studio makes it itself.
+        rows = Generation.objects.filter(pk__gte=first_id).exclude(model_id=CUT_MODEL_ID)
+        rows = rows.order_by("pk")
         if before_id is not None:
             rows = rows.filter(pk__lt=before_id)
         columns = ("pk", "state", "charge", as_units("credits_charged"), as_units("credits_held"))

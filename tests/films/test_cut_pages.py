@@ -267,3 +267,12 @@ def test_the_page_of_a_cut_offers_to_change_it_and_that_of_a_film_does_not(clien
     url = reverse("change_cut", args=[cut.pk])
     assert url in client.get(reverse("film", args=[made.pk])).content.decode()
     assert "/change/" not in client.get(reverse("film", args=[film.pk])).content.decode()
+
+
+def test_no_cut_is_made_without_a_film_that_was_trashed_meanwhile(client, owner, film, other):
+    Generation.objects.filter(pk=other.pk).update(trashed_at=timezone.now())
+    page = post(client, (film, "", ""), (other, "", ""), title="Both", do="make")
+    assert page.status_code == 422
+    assert "so nothing was made" in page.content.decode()
+    assert not Cut.objects.exists()
+    assert post(client, (film, "", ""), title="One", do="make").status_code == 302

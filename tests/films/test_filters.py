@@ -121,6 +121,18 @@ def test_a_number_or_the_beginning_of_a_task_finds_its_film(ada_client, ada, eve
     assert find(ada_client, f"q=%23{other.pk}") == []
 
 
+def test_the_address_names_no_project_that_the_person_may_not_see(ada_client, ada, eve):
+    private = Project.objects.create(owner=eve, name="Secret client", created_at=NOW)
+    shared = Project.objects.create(owner=eve, name="Open job", is_shared=True, created_at=NOW)
+    page = ada_client.get(f"/films/?project={private.pk}")
+    assert page.status_code == 200
+    assert "Secret client" not in page.content.decode()
+    assert "Open job" in ada_client.get(f"/films/?project={shared.pk}").content.decode()
+    # A film keeps the name of the job that it was made for, also when that is no longer shared.
+    create_film(ada, project=private)
+    assert "Secret client" in ada_client.get("/films/").content.decode()
+
+
 def test_a_tag_a_collection_and_a_project_leave_their_films(ada_client, ada, any_density):
     tag = Tag.objects.create(owner=ada, name="product")
     collection = Collection.objects.create(owner=ada, name="Best", created_at=NOW)

@@ -325,6 +325,8 @@ def test_days_and_times_are_those_of_the_device(ada_client, ada, zone, days, tim
         ("to=9999-12-31", ["00:30", "23:30"]),
         ("from=0001-01-01", ["00:30", "23:30"]),
         ("at=0001-01-01", []),
+        ("before=9999-12-31T23:59:59Z&id=1", ["00:30", "23:30"]),
+        ("before=0001-01-01T00:00:00Z&id=1", []),
     ],
 )
 def test_a_day_that_is_looked_for_is_one_of_the_device(ada_client, ada, query, times):

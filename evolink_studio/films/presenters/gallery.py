@@ -213,12 +213,11 @@ class FilterNames:
 
 def load_filter_names(films: FilmList) -> FilterNames:
     """Three queries, for a superuser four."""
-    project_keys = {key.project_key for key in films.facet_counts}
-    project_keys |= {films.filters.project_id or 0}
+    used_projects = {key.project_key for key in films.facet_counts} - {0}
     return FilterNames(
         tags=queries.list_tags(films.user),
         collections=queries.list_collections(films.user),
-        projects=queries.list_projects(project_keys - {0}),
+        projects=queries.list_projects(films.user, used_projects, films.filters.project_id),
         people=queries.list_people() if films.user.is_superuser else {},
     )
 

@@ -70,11 +70,14 @@ def new_cut(request: AuthenticatedHttpRequest) -> HttpResponse:
     draft = build_draft(rows, results)
     form = CutForm(request.POST if is_posted else None)
     is_submitted = is_posted and data.get("do") == "make"
-    error = _make_cut(request, form, draft) if is_submitted else ""
-    if is_submitted and error is None:
-        return redirect("cuts")
+    missing_count = len(rows) - len(draft)
+    error: str | None = ""
+    if is_submitted:
+        error = _changed_text() if missing_count else _make_cut(request, form, draft)
+        if error is None:
+            return redirect("cuts")
     context = _build_editor(request, form, draft, is_submitted=is_submitted)
-    context |= {"error": error, "missing_count": len(rows) - len(draft)}
+    context |= {"error": error, "missing_count": missing_count}
     return render(request, "films/cut_new.html", context, status=422 if is_submitted else 200)
 
 
@@ -115,8 +118,12 @@ def _make_cut(
             n=services.MAX_PENDING
         )
     except (services.PartsNotUsable, services.CutTooLong):
-        return _("A film changed meanwhile, so nothing was made. Look at the parts once more.")
+        return _changed_text()
     return None
+
+
+def _changed_text() -> str:
+    return _("A film changed meanwhile, so nothing was made. Look at the parts once more.")
 
 
 def _build_editor(

@@ -21,7 +21,7 @@ from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.base import VideoRequest
 from evolink_studio.catalog.fields import Control, Field
 from evolink_studio.catalog.spec import Lifecycle, ModelSpec
-from evolink_studio.catalog.text import strip_nul
+from evolink_studio.catalog.text import is_unicode, strip_nul
 from evolink_studio.core.database import parse_id
 from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.allowances import authorize_amount
@@ -241,7 +241,7 @@ def parse_rows(data: QueryDict) -> list[RowInput]:
             prompt=strip_nul(data.get(f"prompt-{number}", "")),
             model_id=entry["model"],
             settings=_read_settings(entry.get("settings")),
-            picture=entry["picture"] if isinstance(entry.get("picture"), str) else "",
+            picture=entry["picture"] if _is_text(entry.get("picture")) else "",
             is_ticked=str(number) in ticked_numbers,
             based_on_id=parse_id(str(entry.get("based_on", ""))),
         )
@@ -254,7 +254,12 @@ def parse_rows(data: QueryDict) -> list[RowInput]:
 
 def _read_settings(value: object) -> dict[str, str]:
     items = value.items() if isinstance(value, dict) else ()
-    return {name: strip_nul(text) for name, text in items if isinstance(text, str)}
+    return {name: strip_nul(text) for name, text in items if _is_text(text)}
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a text that a page can show: JSON can hold half of a surrogate pair."""
+    return isinstance(value, str) and is_unicode(value)
 
 
 @dataclass(frozen=True)
@@ -447,7 +452,11 @@ def build_table(
     form_key: uuid.UUID,
     now: datetime,
 ) -> BatchTable:
-    """Check and price the rows. Up to eight queries, however many rows."""
+    """Check and price the rows. Up to nine queries, however many rows.
+
+    `form_key` is that of the press. What a row repeats may have been sent again by it, and by no
+    other: then this is the same press once more, and not a second one.
+    """
     rate_cards = get_current_rate_cards(now=now)
     origins = queries.get_origins(user, {row.based_on_id for row in inputs if row.based_on_id})
     refs = [row.picture for row in inputs]
@@ -458,7 +467,8 @@ def build_table(
         user.pk, {name for row in inputs for name in find_names(row.prompt)}
     )
     statuses = get_allowance_statuses(user, now)
-    checker = _RowChecker(rate_cards, assets, members, statuses, origins)
+    remade_ids = queries.list_remade_ids(origins, form_key)
+    checker = _RowChecker(rate_cards, assets, members, statuses, origins, remade_ids)
     active_spec = next(spec for spec in SPECS.values() if spec.lifecycle is Lifecycle.ACTIVE)
     return BatchTable(
         rows=[checker.check_row(number, row) for number, row in enumerate(inputs)],
@@ -480,6 +490,7 @@ class _RowChecker:
     members: Mapping[str, CastMember]
     statuses: Sequence[AllowanceStatus]
     origins: Mapping[int, Generation]
+    remade_ids: Collection[int]
 
     def check_row(self, number: int, row: RowInput) -> BatchRow:
         spec = SPECS[row.model_id]
@@ -489,6 +500,8 @@ class _RowChecker:
         if origin is not None and origin.model_id != spec.id:
             origin = None
         form_data, problems = self._fill_form(spec, row, picture, origin)
+        if row.based_on_id in self.remade_ids:
+            problems.append(_("This was sent again already."))
         put_members_in(spec, form_data, self.members)
         evaluation = spec.evaluate(build_sent_values(spec, form_data))
         problems += [

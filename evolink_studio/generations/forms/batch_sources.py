@@ -68,6 +68,12 @@ def _read_table(text: str) -> list[SourceRow]:
     try:
         records = list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error as error:
+        if "field larger than" in str(error):
+            raise SourceUnreadable(
+                _("The file has a cell of more than {n} characters.").format(
+                    n=csv.field_size_limit()
+                )
+            ) from error
         raise SourceUnreadable(
             _("The file is not a valid CSV table: a quote is open or closed in the wrong place.")
         ) from error

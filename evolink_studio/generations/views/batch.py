@@ -251,7 +251,7 @@ def _send(request: AuthenticatedHttpRequest, page: BatchPage, now: datetime) -> 
         page.errors["table_form"] = translate(FILE_NOT_IN_LIBRARY)
     except services.IdempotencyConflict:
         page.errors["table_form"] = _already_sent_text()
-        page.table = replace(table, form_key=uuid.uuid4())
+        page.table = _check_rows(request, parse_rows(request.POST), uuid.uuid4(), now)
     except UNAVAILABLE_ERRORS as error:
         if not is_unavailable(error):
             raise

@@ -59,7 +59,7 @@ def test_a_table_has_a_prompt_column_and_settings(delimiter):
         ("x.csv", "prompt,model\nA,nonsense", "Line 2 names a model"),
         ("x.csv", "prompt\nA cat, wet", "Line 2 has more cells"),
         ("x.csv", 'prompt\n"A', "quote"),
-        ("x.csv", "prompt\n" + "a" * 200_000, "CSV"),
+        ("x.csv", "prompt\n" + "a" * 200_000, "a cell of more than 131072 characters"),
     ],
 )
 def test_what_cannot_be_read_says_why(name, content, reason):

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from dataclasses import replace
 from decimal import Decimal
 from io import BytesIO
 
@@ -14,7 +15,13 @@ from evolink_studio.catalog import SPECS
 from evolink_studio.credits.models import Allowance, AllowanceBalance, RateCard
 from evolink_studio.generations.models import Batch, Decision, Generation
 from evolink_studio.generations.params import load_params, serialize_params
-from evolink_studio.generations.services import GenerationRequest, create_batch
+from evolink_studio.generations.services import (
+    AlreadySentAgain,
+    GenerationRequest,
+    IdempotencyConflict,
+    create_batch,
+    derive_form_key,
+)
 from evolink_studio.generations.transitions import transition
 from evolink_studio.library.models import Asset
 from evolink_studio.projects.models import Project
@@ -548,6 +555,7 @@ def test_the_rows_are_sent_again_once_with_all_their_settings_their_pictures_and
     assert {row.project for row in rows} == {project}
 
     # A page that was open meanwhile sends nothing twice, and there is nothing left to offer.
+    assert "This was sent again already." not in table.text
     assert "sent before" in TablePage(send(ada_client, reloaded)).text
     assert Generation.objects.count() == 4
     assert list_offers(ada_client, batch) == []
@@ -562,6 +570,67 @@ def test_two_open_pages_of_the_same_rows_send_them_once(ada_client, batch):
     pages = [open_again(ada_client, batch) for _ in range(2)]
     assert len({send(ada_client, page)["Location"] for page in pages}) == 1
     assert Generation.objects.count() == 5
+
+
+def test_pages_that_offer_other_rows_send_none_of_them_twice(ada_client, batch):
+    rows = end_rows(batch, "failed", "queued", "queued")
+    early = open_again(ada_client, batch)
+    Generation.objects.filter(pk=rows[1].pk).update(state="failed", finished_at=NOW)
+    late = open_again(ada_client, batch)
+    assert send(ada_client, late).status_code == 302
+    refused = TablePage(send(ada_client, early))
+    assert "Nothing was sent" in refused.text
+    assert "This was sent again already." in refused.rows[0]
+    assert refused.fields.get("ticked", []) == []
+    assert Generation.objects.count() == 5
+
+
+def test_a_page_whose_rows_were_sent_by_another_one_says_which(ada_client, batch):
+    end_rows(batch, "failed", "failed", "queued")
+    pages = [open_again(ada_client, batch) for _ in range(2)]
+    fewer = TablePage(ada_client.post("/batch/", {**pages[0].fields, "ticked": ["1"]}))
+    send(ada_client, pages[1])
+    refused = TablePage(send(ada_client, fewer))
+    assert "sent before" in refused.text
+    assert ["sent again already" in row for row in refused.rows] == [True, True]
+    TablePage(send(ada_client, refused))
+    assert Generation.objects.count() == 5
+
+
+def test_two_presses_at_the_same_moment_send_a_row_again_once(ada, batch):
+    """What no page can know: another press was stored after this one was checked."""
+    (failed, *_) = end_rows(batch, "failed", "queued", "queued")
+    request = replace(build_request(SPECS[SEEDANCE], failed.params, []), based_on_id=failed.pk)
+    press = {"owner": ada, "kind": Batch.Kind.TABLE, "requests": [request], "now": NOW}
+    first_key = uuid.uuid4()
+    first = create_batch(form_key=first_key, **press)
+    with pytest.raises(AlreadySentAgain):
+        create_batch(form_key=uuid.uuid4(), **press)
+    assert create_batch(form_key=first_key, **press).batch == first.batch
+    assert Generation.objects.count() == 4
+
+
+def test_a_key_that_a_single_film_took_is_a_conflict_and_stores_nothing(ada, ada_client):
+    key = uuid.uuid4()
+    taken_key = derive_form_key(key, 1)
+    GenerationFactory(owner=ada, form_key=taken_key)
+    request = build_request(SPECS[SEEDANCE], {"prompt": "A cat"}, [])
+    with pytest.raises(IdempotencyConflict):
+        create_batch(
+            owner=ada, kind=Batch.Kind.TABLE, requests=[request] * 2, form_key=key, now=NOW
+        )
+    assert not Batch.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["quality", "duration", "aspect_ratio"])
+@pytest.mark.parametrize("is_htmx", [False, True])
+def test_half_of_a_character_in_a_carried_row_is_left_out(ada_client, name, is_htmx):
+    table = build_page(ada_client, "A cat")
+    rows = json.dumps([{"model": SEEDANCE, "settings": {name: "\ud800"}, "picture": "\ud800"}])
+    headers = HTMX_HEADERS if is_htmx else {}
+    answer = ada_client.post("/batch/", {**table.fields, "rows": rows}, headers=headers)
+    assert answer.status_code == 200
+    assert "d800" not in TablePage(answer).fields["rows"]
 
 
 def test_what_was_left_out_can_be_sent_later(ada_client, batch):
