@@ -139,6 +139,8 @@ FEW_ROWS_EXEMPTIONS = (
             "generations_generation_inputs",
             "projects_project",
             "prompts_castmember",
+            "prompts_preset",
+            "prompts_prompttemplate",
         )
         if connection.vendor == "postgresql"
     ),
