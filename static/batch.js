@@ -60,6 +60,14 @@ document.addEventListener("submit", ({ target }) => {
   if (target instanceof HTMLFormElement && target.id === "batch-table" && written && carried) carried.value = written.value;
 });
 
+// Enter in a line of the table is the end of that line, not a press: what it changes is checked in its place.
+document.addEventListener("keydown", (event) => {
+  const { target } = event;
+  if (event.key !== "Enter" || event.isComposing || !(target instanceof HTMLInputElement) || target.type === "checkbox" || !target.closest("#batch-table")) return;
+  event.preventDefault();
+  target.dispatchEvent(new Event("change", { bubbles: true }));
+});
+
 // The table is made afresh, but not what was entered beside its button.
 document.addEventListener("formdata", (event) => {
   const table = /** @type {HTMLFormElement | null} */ (document.getElementById("batch-table"));

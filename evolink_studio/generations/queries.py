@@ -93,10 +93,12 @@ def list_batch_generations(batch: Batch) -> list[Generation]:
 class UnmadeRows:
     """Generations of a batch that ended without a film, and of which nothing more comes.
 
-    `rows` were not made again yet; `made_again_count` others were, those of `batch_ids` in tables.
+    `rows` were not made again yet; `cancelled_ids` of them a person cancelled one by one, or with
+    all that waited. `made_again_count` others were, those of `batch_ids` in tables.
     """
 
     rows: Sequence[Generation] = ()
+    cancelled_ids: Collection[int] = ()
     made_again_count: int = 0
     batch_ids: Sequence[int] = ()
 
@@ -104,10 +106,10 @@ class UnmadeRows:
 def find_unmade_rows(batch: Batch, generations: Sequence[Generation]) -> UnmadeRows:
     """Which of the generations of a batch can be sent again. Up to two queries.
 
-    Those that failed, or were cancelled with the rest. Not what a person cancelled alone or put
-    into the trash, nor what an admin decided and has to look at again: that may be a film yet.
+    Those that failed or were cancelled. Not what is in the trash, nor what an admin decided and has
+    to look at again: that may be a film yet.
     """
-    rows = [row for row in generations if _is_unmade(batch, row)]
+    rows = [row for row in generations if _is_unmade(row)]
     if not rows:
         return UnmadeRows()
     disputed = Decision.objects.filter(generation__in=rows, needs_look=True)
@@ -118,19 +120,24 @@ def find_unmade_rows(batch: Batch, generations: Sequence[Generation]) -> UnmadeR
     followed_ids = {based_on_id for based_on_id, _batch_id in pairs}
     return UnmadeRows(
         rows=[row for row in rows if row.pk not in followed_ids],
+        cancelled_ids={row.pk for row in rows if _was_cancelled_by_hand(batch, row)},
         made_again_count=len(followed_ids),
         batch_ids=list(dict.fromkeys(pk for _based_on_id, pk in pairs if pk is not None)),
     )
 
 
-def _is_unmade(batch: Batch, row: Generation) -> bool:
-    if row.trashed_at is not None or row.model_id not in SPECS:
+def _is_unmade(row: Generation) -> bool:
+    is_listed = row.trashed_at is None and row.model_id in SPECS
+    return is_listed and row.state in (State.FAILED, State.CANCELLED)
+
+
+def _was_cancelled_by_hand(batch: Batch, row: Generation) -> bool:
+    """Whether it was cancelled, and not because the rest of its batch was stopped."""
+    if row.state != State.CANCELLED:
         return False
-    if row.state == State.FAILED:
+    if row.finished_at is None or batch.stopped_at is None:
         return True
-    if row.state != State.CANCELLED or row.finished_at is None or batch.stopped_at is None:
-        return False
-    return row.finished_at >= batch.stopped_at
+    return row.finished_at < batch.stopped_at
 
 
 def get_origins(user: User, ids: Collection[int]) -> dict[int, Generation]:

@@ -102,6 +102,14 @@ def test_a_table_is_checked_changed_and_sent(browser, studio, width, scheme):
         button = page.locator("#send-button")
         expect(button).to_contain_text("Send 3 films")
 
+        # Enter in a line of the table leaves the page where it is.
+        page.locator("#batch-title").fill("Pets")
+        page.evaluate("window.isSamePage = true")
+        page.locator("#batch-title").press("Enter")
+        expect(page.locator("#batch-title")).to_have_value("Pets")
+        assert page.evaluate("window.isSamePage")
+        page.locator("#batch-title").fill("")
+
         # A table made afresh keeps what was entered beside its button.
         page.get_by_text("Project…").click()
         page.get_by_role("textbox", name="Name of the new project").fill("Spring")

@@ -215,9 +215,20 @@ def _list_variants(composition: BatchComposition, source: SourceRow) -> list[Row
     return rows
 
 
-def list_again_rows(generations: Iterable[Generation]) -> list[RowInput]:
-    """A row for each of these generations, to send it again with all its settings."""
-    return [RowInput(row.prompt, row.model_id, based_on_id=row.pk) for row in generations]
+def list_again_rows(unmade: queries.UnmadeRows) -> list[RowInput]:
+    """A row for each of these generations, to send it again with all its settings.
+
+    What a person cancelled by hand is not ticked: it may not be wanted any more.
+    """
+    return [
+        RowInput(
+            row.prompt,
+            row.model_id,
+            is_ticked=row.pk not in unmade.cancelled_ids,
+            based_on_id=row.pk,
+        )
+        for row in unmade.rows
+    ]
 
 
 def derive_again_key(batch: Batch, generations: Iterable[Generation]) -> uuid.UUID:

@@ -98,7 +98,8 @@ def batch_again(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The table of what ended without a film; the batch itself when nothing is left of that."""
     now = timezone.now()
     batch = queries.get_batch_or_404(request.user, pk)
-    rows = queries.find_unmade_rows(batch, queries.list_batch_generations(batch)).rows
+    unmade = queries.find_unmade_rows(batch, queries.list_batch_generations(batch))
+    rows = unmade.rows
     if not rows:
         return redirect("batch_progress", pk)
     composition = BatchComposition(
@@ -109,7 +110,7 @@ def batch_again(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     project_id = project_ids.pop() if len(project_ids) == 1 else None
     page = BatchPage(composition, load_project(request.user, str(project_id or "")), again_of=batch)
     form_key = derive_again_key(batch, rows)
-    page.table = _check_rows(request, list_again_rows(rows), form_key, now)
+    page.table = _check_rows(request, list_again_rows(unmade), form_key, now)
     return _render_page(request, page)
 
 

@@ -474,9 +474,7 @@ def open_again(client, batch) -> TablePage:
     return TablePage(client.get(f"/batch/{batch.pk}/again/"))
 
 
-def test_what_failed_or_was_cancelled_with_the_rest_is_offered_and_nothing_else(
-    ada_client, batch, ada
-):
+def test_what_failed_or_was_cancelled_with_the_rest_is_offered_with_a_tick(ada_client, batch, ada):
     assert list_offers(ada_client, batch) == []
     failed, unknown, waiting = end_rows(batch, "failed", "queued", "queued")
     Generation.objects.filter(pk=unknown.pk).update(state="unknown")
@@ -490,13 +488,19 @@ def test_what_failed_or_was_cancelled_with_the_rest_is_offered_and_nothing_else(
     assert not table.page.find_all("form[@id='batch-form']")
 
 
-def test_what_a_person_cancelled_alone_or_threw_away_is_not_offered(ada_client, batch):
-    cancelled, trashed, _waiting = end_rows(batch, "cancelled", "failed", "queued")
+def test_what_a_person_cancelled_has_no_tick_and_what_is_in_the_trash_is_not_offered(
+    ada_client, batch
+):
+    cancelled, trashed, waiting = end_rows(batch, "cancelled", "failed", "queued")
     Generation.objects.filter(pk=trashed.pk).update(trashed_at=NOW)
-    assert list_offers(ada_client, batch) == []
+    assert list_offers(ada_client, batch) == ["Send 1 missing film again"]
     ada_client.post(f"/batch/{batch.pk}/stop/")
     Generation.objects.filter(pk=cancelled.pk).update(finished_at=NOW)
-    assert list_offers(ada_client, batch) == ["Send 1 missing film again"]
+    assert list_offers(ada_client, batch) == ["Send 2 missing films again"]
+    table = open_again(ada_client, batch)
+    prompts = [table.fields[f"prompt-{number}"].strip() for number in range(2)]
+    assert prompts == [cancelled.prompt, waiting.prompt]
+    assert table.fields["ticked"] == ["1"]
 
 
 def test_what_an_admin_decided_and_has_to_look_at_again_is_not_offered(ada_client, batch):
