@@ -1,6 +1,7 @@
 """Templates and static files: no inline code, plain addresses under htmx, small, and complete."""
 
 import hashlib
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -134,3 +135,15 @@ def test_a_module_imports_nothing(module):
         re.MULTILINE,
     )
     assert names == []  # what is fetched later is named by `messages`, which the page fills
+
+
+def test_htmx_sets_no_style_that_the_content_policy_forbids():
+    configs = [
+        json.loads(content)
+        for text in template_texts.values()
+        for content in re.findall(r"name=\"htmx-config\" content='([^']+)'", text)
+    ]
+    assert len(configs) >= 2
+    for config in configs:
+        assert config["includeIndicatorStyles"] is False
+        assert "style" not in config["attributesToSettle"]
