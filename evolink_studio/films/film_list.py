@@ -261,17 +261,20 @@ class FilmList:
         order = "ASC" if is_reversed else "DESC"
         ordering = f"ORDER BY f.created_at {order}, f.generation_id {order}"
         if len(set_ids) > min(limit, MAX_BRANCHES):
-            # No set takes part but those whose first films are the first.
-            first = f"(SELECT f.created_at FROM {_FILMS} f WHERE f.facet_set_id = s.id"
-            rows = _fetch(
-                f"SELECT s.id, {first} AND {condition} {ordering} LIMIT 1) AS first "
+            # No set takes part but those whose first films are the first. Many films are of one
+            # moment, a batch's: among those the number decides, as it does in the page.
+            first = (
+                f"(SELECT f.{{column}} FROM {_FILMS} f "
+                f"WHERE f.facet_set_id = s.id AND {condition} {ordering} LIMIT 1)"
+            )
+            firsts = _fetch(
+                f"SELECT {first.format(column='created_at')}, "
+                f"{first.format(column='generation_id')}, s.id "
                 f"FROM {_SETS} s WHERE s.id IN ({_build_marks(set_ids)})",
-                [*parameters, *set_ids],
+                [*parameters, *parameters, *set_ids],
             )
-            firsts = sorted(
-                ((first, pk) for pk, first in rows if first is not None), reverse=not is_reversed
-            )
-            set_ids = [pk for _first, pk in firsts[: min(limit, MAX_BRANCHES)]]
+            keys = sorted((key for key in firsts if key[0] is not None), reverse=not is_reversed)
+            set_ids = [pk for _moment, _film_id, pk in keys[: min(limit, MAX_BRANCHES)]]
         rows_per_set = MIN_ROWS_PER_SET + limit // max(len(set_ids), 1)
         while set_ids:
             branch = (
