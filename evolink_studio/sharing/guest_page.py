@@ -25,6 +25,7 @@ from evolink_studio.sharing.presenters import (
 )
 from evolink_studio.sharing.throttling import ANSWERS
 from evolink_studio.sharing.tokens import create_form_token, is_form_token_of
+from evolink_studio.sharing.verdicts import find_film_verdicts, sum_up_verdicts
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,11 @@ def build_guest_page(
     films = queries.list_shared_films([share])[share.pk]
     if not films:
         raise Http404
-    shown_films = present_guest_films(share, films, token)
+    answers = queries.list_comments(share)
+    verdicts = find_film_verdicts(films, queries.list_decisions_of(answers))
+    shown_films = present_guest_films(share, films, token, verdicts)
     numbers = {film.generation_id: film.position for film in films}
-    comments = present_comments(queries.list_comments(share), shown_films, numbers, share)
+    comments = present_comments(answers, shown_films, numbers, share)
     return {
         "share": share,
         "title": build_share_title(share, films),
@@ -116,6 +119,7 @@ def build_guest_page(
         "shared_films": shown_films,
         "is_comparison": share.is_comparison and len(films) > 1,
         "comments": comments,
+        "link_verdict": sum_up_verdicts(verdicts),
         "form": answer.form if answer else _build_form(films),
         "note": answer.note if answer else "",
         "form_token": create_form_token(share.token_hash),

@@ -30,7 +30,7 @@ class Share(models.Model):
     """
 
     class Verdict(models.TextChoices):
-        """What the guest decided last; empty until then."""
+        """What a guest decided; of a share, what came last. `verdicts` says what counts."""
 
         APPROVED = "approved", _("approved")
         CHANGES = "changes", _("changes wanted")

@@ -18,6 +18,7 @@ from evolink_studio.generations.presenters.cards import build_prompt_text, prese
 from evolink_studio.library.models import Asset
 from evolink_studio.library.poster_urls import build_poster_urls
 from evolink_studio.sharing.models import Comment, Share, SharedFilm
+from evolink_studio.sharing.verdicts import LinkVerdict
 
 MAX_SHOWN_POSTERS = 4
 
@@ -42,6 +43,7 @@ class ShownFilm:
     poster_url: str
     prompt: str
     chips: tuple[str, ...]
+    verdict: str
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,6 @@ class ShownComment:
     guest_name: str
     text: str
     verdict: str
-    verdict_text: str
     number: int | None
     film_title: str
     film_url: str
@@ -71,8 +72,7 @@ class ShareRow:
     state: str
     state_text: str
     ends_at: datetime
-    verdict: str
-    verdict_text: str
+    link_verdict: LinkVerdict
     film_count_text: str
     poster_urls: tuple[str, ...]
     has_new_answers: bool
@@ -104,8 +104,13 @@ def build_share_title(share: Share, films: Sequence[SharedFilm]) -> str:
     return ngettext("{n} film", "{n} films", len(films)).format(n=len(films))
 
 
-def present_guest_films(share: Share, films: Sequence[SharedFilm], token: str) -> list[ShownFilm]:
-    """The films as the guest sees them. No query, if what was saved is prefetched."""
+def present_guest_films(
+    share: Share, films: Sequence[SharedFilm], token: str, verdicts: Mapping[int, str]
+) -> list[ShownFilm]:
+    """The films as the guest sees them, with the verdict of each.
+
+    No query, if what was saved is prefetched.
+    """
 
     def present(film: SharedFilm) -> ShownFilm:
         address = [token, film.position]
@@ -113,6 +118,7 @@ def present_guest_films(share: Share, films: Sequence[SharedFilm], token: str) -
             share,
             film,
             len(films),
+            verdicts[film.generation_id],
             url=reverse("shared_file", args=address),
             poster_url=reverse("shared_poster", args=address),
         )
@@ -120,7 +126,9 @@ def present_guest_films(share: Share, films: Sequence[SharedFilm], token: str) -
     return [present(film) for film in films]
 
 
-def present_own_films(share: Share, films: Sequence[SharedFilm]) -> list[ShownFilm]:
+def present_own_films(
+    share: Share, films: Sequence[SharedFilm], verdicts: Mapping[int, str]
+) -> list[ShownFilm]:
     """The same films at the addresses of their owner."""
 
     def present(film: SharedFilm) -> ShownFilm:
@@ -129,6 +137,7 @@ def present_own_films(share: Share, films: Sequence[SharedFilm]) -> list[ShownFi
             share,
             film,
             len(films),
+            verdicts[film.generation_id],
             url=reverse("asset", args=[asset.pk]),
             poster_url=build_poster_urls(asset).large,
         )
@@ -137,7 +146,7 @@ def present_own_films(share: Share, films: Sequence[SharedFilm]) -> list[ShownFi
 
 
 def _present_film(
-    share: Share, film: SharedFilm, count: int, *, url: str, poster_url: str
+    share: Share, film: SharedFilm, count: int, verdict: str, *, url: str, poster_url: str
 ) -> ShownFilm:
     asset = get_shared_asset(film)
     generation = film.generation
@@ -156,6 +165,7 @@ def _present_film(
         poster_url=poster_url if asset.poster else "",
         prompt=build_prompt_text(generation) if share.has_prompt else "",
         chips=present_chips(generation) if share.has_prompt else (),
+        verdict=verdict,
     )
 
 
@@ -196,13 +206,13 @@ def present_comments(
 def _present_comment(
     comment: Comment, film: ShownFilm | None, share: Share, film_count: int
 ) -> ShownComment:
-    has_time = comment.second is not None and film is not None
+    # Older verdicts were stored with a time; they are about the whole film.
+    has_time = comment.second is not None and film is not None and not comment.verdict
     return ShownComment(
         id=comment.pk,
         guest_name=comment.guest_name,
         text=comment.text,
         verdict=comment.verdict,
-        verdict_text=comment.get_verdict_display() if comment.verdict else "",
         number=film.number if film else None,
         film_title=film.title if film and film_count > 1 else "",
         film_url=film.url if film else "",
@@ -213,7 +223,9 @@ def _present_comment(
     )
 
 
-def present_share_row(share: Share, films: Sequence[SharedFilm], *, now: datetime) -> ShareRow:
+def present_share_row(
+    share: Share, films: Sequence[SharedFilm], link_verdict: LinkVerdict, *, now: datetime
+) -> ShareRow:
     """A share in its owner's list. No query."""
     state = share.get_state(now)
     assets = [get_shared_asset(film) for film in films[:MAX_SHOWN_POSTERS]]
@@ -223,8 +235,7 @@ def present_share_row(share: Share, films: Sequence[SharedFilm], *, now: datetim
         state=state.value,
         state_text=str(state.label),
         ends_at=share.revoked_at or share.expires_at,
-        verdict=share.verdict,
-        verdict_text=share.get_verdict_display() if share.verdict else "",
+        link_verdict=link_verdict,
         film_count_text=ngettext("{n} film", "{n} films", len(films)).format(n=len(films)),
         poster_urls=tuple(url for asset in assets if (url := build_poster_urls(asset).small)),
         has_new_answers=share.has_new_answers,

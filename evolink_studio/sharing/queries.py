@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Prefetch, Q, prefetch_related_objects
 from django.http import Http404
 
 from evolink_studio.accounts.models import User
@@ -13,6 +13,7 @@ from evolink_studio.generations.queries import HIDDEN_COLUMNS
 from evolink_studio.generations.states import State
 from evolink_studio.sharing.models import Comment, Share, SharedFilm
 from evolink_studio.sharing.tokens import hash_token
+from evolink_studio.sharing.verdicts import Decision
 
 PAGE_SIZE = 30
 SHARE_ORDER = KeysetOrder(Share, ("-created_at",))
@@ -71,6 +72,20 @@ def _build_results_prefetch(path: str) -> Prefetch[str]:
 def list_comments(share: Share) -> list[Comment]:
     """All answers to a share, oldest first. One query; a share has a few hundred at most."""
     return list(Comment.objects.filter(share=share).order_by("pk"))
+
+
+def list_decisions_of(comments: Sequence[Comment]) -> list[Decision]:
+    """The verdicts of answers that were read already, oldest first. No query."""
+    return [Decision(it.generation_id, it.verdict) for it in comments if it.verdict]
+
+
+def list_decisions(shares: Sequence[Share]) -> dict[int, list[Decision]]:
+    """What was decided about these shares by the share's pk, oldest first. One query."""
+    decisions: dict[int, list[Decision]] = {share.pk: [] for share in shares}
+    rows = Comment.objects.filter(~Q(verdict=""), share__in=shares).order_by("pk")
+    for share_id, film_id, verdict in rows.values_list("share_id", "generation_id", "verdict"):
+        decisions[share_id].append(Decision(film_id, verdict))
+    return decisions
 
 
 def read_share_page(user: User, position: Position) -> tuple[list[Share], KeyPage]:

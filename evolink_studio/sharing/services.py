@@ -122,10 +122,11 @@ def record_answer(
     verdict: str = "",
     now: datetime,
 ) -> Comment:
-    """Store what a guest said; a `verdict` becomes that of the share. Tells `share_answered`.
+    """Store what a guest said. Tells `share_answered`.
 
-    `second` is a time of the film of `generation`, which is one of the share's. Raises ShareClosed
-    or ShareFull.
+    A `verdict` is about the film of `generation`, one of the share's, or without it about all of
+    them; `second` is a time of that film, which a verdict does not keep. Raises ShareClosed or
+    ShareFull.
     """
     with transaction.atomic():
         # Two answers at once are counted one after the other.
@@ -138,7 +139,7 @@ def record_answer(
             generation=generation,
             guest_name=guest_name,
             text=text,
-            second=second if generation is not None else None,
+            second=second if generation is not None and not verdict else None,
             verdict=verdict,
             created_at=now,
         )

@@ -145,3 +145,19 @@ def test_a_link_is_made_copied_and_revoked_and_then_the_guest_finds_nothing(brow
         page.goto(studio.build_url("/shares/"))
         assert axe_violations(page) == []
     context.close()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_verdict_stands_at_its_film_at_once(browser, studio, films, width):
+    _, token = share(studio, *films)
+    context = browser.new_context(viewport={"width": width, "height": 844})
+    with open_watched_page(context, studio.base_url) as page:
+        page.goto(studio.build_url(f"/s/{token}/"))
+        page.select_option("[name=number]", "2")
+        page.fill("[name=guest_name]", "Grace")
+        page.click("button[value=approved]")
+        expect(page.locator("#film-2-verdict")).to_have_text("Approved")
+        expect(page.locator("#film-1-verdict")).to_be_hidden()
+        expect(page.locator("#conversation > p .verdict")).to_have_text("1 of 2 approved")
+        assert axe_violations(page) == []
+    context.close()

@@ -98,7 +98,7 @@ def _render_answer(
     request: HtmxHttpRequest, share: Share, token: str, answer: Answer
 ) -> HttpResponse:
     context = build_guest_page(request, share, token, answer)
-    template = "sharing/_conversation.html" if request.htmx else "sharing/guest.html"
+    template = "sharing/_answer_response.html" if request.htmx else "sharing/guest.html"
     return render(request, template, context, status=answer.status)
 
 

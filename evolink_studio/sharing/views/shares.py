@@ -24,6 +24,7 @@ from evolink_studio.sharing.presenters import (
     present_own_films,
     present_share_row,
 )
+from evolink_studio.sharing.verdicts import find_film_verdicts, sum_up_verdicts
 
 
 @login_required
@@ -78,13 +79,22 @@ def _find_obstacle(ids: list[int], films: list[Any], is_comparison: bool) -> str
 @login_required
 @require_safe
 def shares(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """The person's shares, newest first. Four queries."""
+    """The person's shares, newest first. Five queries."""
     position = queries.SHARE_ORDER.parse_position(request.GET.get("page", ""))
     rows, page = queries.read_share_page(request.user, position)
     films = queries.list_shared_films(rows)
+    decisions = queries.list_decisions(rows)
     now = timezone.now()
     context = {
-        "shares": [present_share_row(row, films[row.pk], now=now) for row in rows],
+        "shares": [
+            present_share_row(
+                row,
+                films[row.pk],
+                sum_up_verdicts(find_film_verdicts(films[row.pk], decisions[row.pk])),
+                now=now,
+            )
+            for row in rows
+        ],
         "newer_page": queries.find_newer_page(page),
         "older_page": queries.find_older_page(page),
     }
@@ -107,11 +117,13 @@ def _render_share(
 ) -> HttpResponse:
     """With the link if its token is known: only right after it was made."""
     films = queries.list_shared_films([shown_share])[shown_share.pk]
-    shown_films = present_own_films(shown_share, films)
-    numbers = {film.generation_id: film.position for film in films}
     comments = queries.list_comments(shown_share)
+    verdicts = find_film_verdicts(films, queries.list_decisions_of(comments))
+    shown_films = present_own_films(shown_share, films, verdicts)
+    numbers = {film.generation_id: film.position for film in films}
+    link_verdict = sum_up_verdicts(verdicts)
     context = {
-        "share": present_share_row(shown_share, films, now=timezone.now()),
+        "share": present_share_row(shown_share, films, link_verdict, now=timezone.now()),
         "title": build_share_title(shown_share, films),
         "shared_films": shown_films,
         "comments": present_comments(comments, shown_films, numbers, shown_share),
