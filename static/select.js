@@ -153,6 +153,20 @@ function handleChange(event) {
   else if (!ids.length) location.reload();
 }
 
+/** What was refused is read in the dialog it was typed in, which lies over the bar. */
+function showRefusal() {
+  const popover = find(".select-popover:popover-open");
+  const refusal = find("#change-notices [data-kind=error]");
+  if (!popover || !refusal) return;
+  forgetRefusals();
+  popover.append(refusal);
+  /** @type {HTMLElement | null} */ (popover.querySelector("input, select"))?.focus();
+}
+
+function forgetRefusals() {
+  for (const refusal of document.querySelectorAll(".select-popover .change-notice")) refusal.remove();
+}
+
 /** What came anew does not know what is selected. */
 function restoreBoxes() {
   for (const box of boxes()) box.checked = selected.has(box.value);
@@ -163,6 +177,9 @@ if (bar) {
   document.addEventListener("click", handleClick, true);
   document.addEventListener("keydown", handleKey);
   document.addEventListener("htmx:afterSettle", restoreBoxes);
+  document.addEventListener("htmx:afterSettle", showRefusal);
+  // It does not bubble. A dialog that is closed or opened is without what was refused in it before.
+  document.addEventListener("beforetoggle", forgetRefusals, true);
   document.addEventListener("films-changed", handleChange);
   bar.addEventListener("formdata", packIds);
   allBox()?.addEventListener("change", update);

@@ -26,7 +26,7 @@ from evolink_studio.accounts.services import delete_expired
 from evolink_studio.core.changelist import PageLinks
 from evolink_studio.films.models import Collection, Cut, FilmChange, SavedView
 from evolink_studio.films.services import (
-    add_tag,
+    add_tags,
     add_to_collection,
     create_collection,
     move_to_project,
@@ -190,7 +190,7 @@ def order_films(person: User, now: datetime) -> None:
     )
     collection = create_collection(owner=person, name="Show reel", now=now)
     project = create_project(owner=person, name="Job", is_shared=True, now=now)
-    add_tag(owner=person, film_ids=film_ids, name="Hero", now=now)
+    add_tags(owner=person, film_ids=film_ids, names="Hero", now=now)
     add_to_collection(owner=person, film_ids=film_ids, collection=collection, now=now)
     move_to_project(owner=person, film_ids=film_ids, project=project, now=now)
     move_to_trash(owner=person, film_ids=film_ids[10:], now=now)

@@ -37,7 +37,7 @@ class FilmError(Exception):
 
 
 class InvalidName(FilmError):
-    msgid = _("A name has 1 to {limit} characters, and a tag no comma. Nothing was changed.")
+    msgid = _("A name has 1 to {limit} characters. Nothing was changed.")
 
 
 class TextTooLong(FilmError):

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -187,17 +188,21 @@ def record_change(
 # --- Tags -----------------------------------------------------------------------------------------
 
 
-def add_tag(*, owner: User, film_ids: Collection[int], name: str, now: datetime) -> ChangeResult:
-    """Put a tag on films, those that lack it. A tag of the same letters in another case is it."""
-    name = _clean_name(name, _get_length(Tag), is_tag=True)
+def add_tags(*, owner: User, film_ids: Collection[int], names: str, now: datetime) -> ChangeResult:
+    """Put tags on films, those that lack them. A tag of the same letters in another case is it.
+
+    `names`: one, or several with commas between them. All of them, or none.
+    """
+    clean_names = _split_tag_names(names)
     owned_ids = _list_owned(owner, film_ids)
     if not owned_ids:
         return ChangeResult(0)
-    tag = _get_or_create_tag(owner, name)
-    _check_tag_count(tag, owned_ids)
+    with transaction.atomic():
+        tags = [_get_or_create_tag(owner, name) for name in clean_names]
+        _check_tag_count(tags, owned_ids)
     links = Tag.generations.through.objects
 
-    def add_to_slice(rows: QuerySet[Generation], version: int) -> list[int]:
+    def add_to_slice(tag: Tag, rows: QuerySet[Generation], version: int) -> list[int]:
         ids = set(rows.values_list("pk", flat=True))
         ids -= set(
             links.filter(tag=tag, generation_id__in=ids).values_list("generation", flat=True)
@@ -205,27 +210,48 @@ def add_tag(*, owner: User, film_ids: Collection[int], name: str, now: datetime)
         tag.generations.add(*ids)
         return _stamp(ids, version)
 
-    changed_ids = change_in_slices(owner, owned_ids, add_to_slice)
-    return record_change(owner, Kind.TAG, changed_ids, now=now, name=tag.name)
+    return _record_tags(
+        owner,
+        Kind.TAG,
+        {tag.name: change_in_slices(owner, owned_ids, partial(add_to_slice, tag)) for tag in tags},
+        now,
+    )
 
 
-def remove_tag(*, owner: User, film_ids: Collection[int], name: str, now: datetime) -> ChangeResult:
-    """Take a tag off films that have it. A tag that is on no film any more is deleted."""
-    tag = Tag.objects.filter(owner=owner, folded_name=fold_text(" ".join(name.split()))).first()
-    if tag is None:
-        return ChangeResult(0)
-    links = Tag.generations.through.objects.filter(tag=tag)
+def remove_tags(
+    *, owner: User, film_ids: Collection[int], names: str, now: datetime
+) -> ChangeResult:
+    """Take tags off films that have them; `names` as in `add_tags`.
 
-    def remove_from_slice(rows: QuerySet[Generation], version: int) -> list[int]:
-        found = links.filter(generation_id__in=rows.values("pk"))
+    A tag that is on no film any more is deleted.
+    """
+    folded_names = {fold_text(name) for name in _list_names(names)}
+    tags = list(Tag.objects.filter(owner=owner, folded_name__in=folded_names))
+    links = Tag.generations.through.objects
+
+    def remove_from_slice(tag: Tag, rows: QuerySet[Generation], version: int) -> list[int]:
+        found = links.filter(tag=tag, generation_id__in=rows.values("pk"))
         ids = set(found.values_list("generation", flat=True))
-        links.filter(generation_id__in=ids).delete()
+        links.filter(tag=tag, generation_id__in=ids).delete()
         return _stamp(ids, version)
 
-    changed_ids = change_in_slices(owner, film_ids, remove_from_slice)
-    if not links.exists():
-        tag.delete()
-    return record_change(owner, Kind.UNTAG, changed_ids, now=now, name=tag.name)
+    ids_by_name = {
+        tag.name: change_in_slices(owner, film_ids, partial(remove_from_slice, tag)) for tag in tags
+    }
+    for tag in tags:
+        if not links.filter(tag=tag).exists():
+            tag.delete()
+    return _record_tags(owner, Kind.UNTAG, ids_by_name, now)
+
+
+def _record_tags(
+    owner: User, kind: Kind, ids_by_name: Mapping[str, list[int]], now: datetime
+) -> ChangeResult:
+    """Keep which tag was put on which films, or taken off them."""
+    changed = {name: ids for name, ids in ids_by_name.items() if ids}
+    changed_ids = sorted({pk for ids in changed.values() for pk in ids})
+    name = ", ".join(changed)
+    return record_change(owner, kind, changed_ids, now=now, name=name, by_tag=changed)
 
 
 def _stamp(film_ids: set[int], version: int) -> list[int]:
@@ -260,13 +286,14 @@ def _get_or_create_tag(owner: User, name: str) -> Tag:
         return tags.get(folded_name=fold_text(name))
 
 
-def _check_tag_count(tag: Tag, film_ids: Collection[int]) -> None:
-    links = Tag.generations.through.objects.exclude(tag=tag)
+def _check_tag_count(tags: Sequence[Tag], film_ids: Collection[int]) -> None:
+    """Whether these tags and those that each film has are not too many."""
+    links = Tag.generations.through.objects.exclude(tag__in=tags)
     for some_ids in slice_ids(film_ids):
         counts = Counter(
             links.filter(generation_id__in=some_ids).values_list("generation_id", flat=True)
         )
-        if max(counts.values(), default=0) >= MAX_TAGS_PER_FILM:
+        if max(counts.values(), default=0) + len(tags) > MAX_TAGS_PER_FILM:
             raise TooManyTags(limit=MAX_TAGS_PER_FILM)
 
 
@@ -397,9 +424,23 @@ def _get_length(model: type[Tag] | type[models.Collection]) -> int:
     return model._meta.get_field("name").max_length or 0
 
 
-def _clean_name(name: str, limit: int, *, is_tag: bool = False) -> str:
+def _clean_name(name: str, limit: int) -> str:
     """The name on one line. Raises InvalidName."""
     name = " ".join(name.replace("\0", "").split())
-    if not name or len(name) > limit or (is_tag and "," in name):
+    if not name or len(name) > limit:
         raise InvalidName(limit=limit)
     return name
+
+
+def _list_names(text: str) -> list[str]:
+    """The names between commas, each on one line."""
+    names = (" ".join(name.replace("\0", "").split()) for name in text.split(","))
+    return [name for name in names if name]
+
+
+def _split_tag_names(text: str) -> list[str]:
+    """Names of tags, each once however it is written. Raises InvalidName."""
+    names = _list_names(text) or [""]
+    unique_names = {fold_text(name): name for name in reversed(names)}
+    limit = _get_length(Tag)
+    return [_clean_name(name, limit) for name in reversed(unique_names.values())]

@@ -42,19 +42,32 @@ def _undo_unstar(change: FilmChange, now: datetime) -> int:
 
 
 def _undo_tag(change: FilmChange, now: datetime) -> int:
-    return _forget(
-        services.remove_tag(
-            owner=change.owner, film_ids=_list_films(change), name=_get_name(change), now=now
-        )
-    )
+    return _change_tags(services.remove_tags, change, now)
 
 
 def _undo_untag(change: FilmChange, now: datetime) -> int:
-    return _forget(
-        services.add_tag(
-            owner=change.owner, film_ids=_list_films(change), name=_get_name(change), now=now
-        )
-    )
+    return _change_tags(services.add_tags, change, now)
+
+
+def _change_tags(
+    change_tags: Callable[..., ChangeResult], change: FilmChange, now: datetime
+) -> int:
+    """Each tag at the films where it was changed. How many films are as they were."""
+    owner, changed_ids = change.owner, set[int]()
+    for name, film_ids in _list_tagged(change).items():
+        result = change_tags(owner=owner, film_ids=film_ids, names=name, now=now)
+        if result.change is not None:
+            changed_ids.update(_list_films(result.change))
+        _forget(result)
+    return len(changed_ids)
+
+
+def _list_tagged(change: FilmChange) -> dict[str, list[int]]:
+    """Films by the name of the tag. What was stored before there were several has one."""
+    by_tag = get_member(change.values, "by_tag")
+    if not isinstance(by_tag, Mapping):
+        return {str(get_member(change.values, "name") or ""): _list_films(change)}
+    return {str(name): _keep_ids(film_ids) for name, film_ids in by_tag.items()}
 
 
 def _undo_collect(change: FilmChange, now: datetime) -> int:
@@ -127,10 +140,6 @@ def _list_films(change: FilmChange) -> list[int]:
 
 def _keep_ids(value: object) -> list[int]:
     return [item for item in value if isinstance(item, int)] if isinstance(value, list) else []
-
-
-def _get_name(change: FilmChange) -> str:
-    return str(get_member(change.values, "name") or "")
 
 
 def _find_collection(change: FilmChange) -> FilmCollection | None:

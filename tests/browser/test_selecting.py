@@ -171,3 +171,33 @@ def test_without_scripts_the_boxes_and_the_bar_are_a_plain_form(browser, idle_st
     expect(page.locator("article[data-generation]")).to_have_count(2)
     assert not Generation.objects.filter(pk=films[0].pk, trashed_at__isnull=False).exists()
     context.close()
+
+
+@pytest.mark.parametrize("size", [(1440, 800), (820, 1000), (390, 844)], ids=str)
+@pytest.mark.parametrize(
+    ("name", "values", "sentence"),
+    [
+        ("tag", ["x" * 41, "Kunde, hoch"], "1 film tagged “Kunde, hoch”."),
+        ("collection", [" ", "Kunde, hoch"], "1 film added to the collection."),
+    ],
+)
+def test_a_refused_name_is_read_in_its_dialog(ada_page, idle_studio, size, name, values, sentence):
+    make_films(idle_studio, 2)
+    ada_page.set_viewport_size({"width": size[0], "height": size[1]})
+    open_films(ada_page, idle_studio)
+    tick(ada_page, 0)
+    ada_page.click(f"[popovertarget=select-{name}]")
+    dialog, field = ada_page.locator(f"#select-{name}"), ada_page.locator(f"#select-{name}-name")
+    field.fill(values[0])
+    field.press("Enter")
+    refusal = dialog.get_by_role("alert")
+    expect(refusal).to_contain_text("Nothing was changed.")
+    expect(refusal).to_be_in_viewport(ratio=1)
+    expect(field).to_be_focused()
+    assert axe_violations(ada_page) == []
+
+    field.fill(values[1])
+    field.press("Enter")
+    expect(dialog).to_be_hidden()
+    expect(ada_page.locator("#change-notices")).to_contain_text(sentence)
+    expect(ada_page.locator("[role=alert].change-notice")).to_have_count(0)

@@ -73,6 +73,7 @@ def test_a_strangers_films_are_passed_over_and_alone_they_are_not_found(ada, eve
     [
         ({"action": "star", "id": ""}, "Select films first."),
         ({"action": "tag", "tag": " "}, "1 to 40 characters"),
+        ({"action": "tag", "tag": "Kunde, " + "x" * 41}, "1 to 40 characters"),
         ({"action": "collect", "collection": "x" * 81}, "1 to 80 characters"),
         ({"action": "project", "project": "99"}, "archived or no longer shared"),
         ({"action": "project", "project": "x"}, "archived or no longer shared"),

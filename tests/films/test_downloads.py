@@ -38,7 +38,7 @@ def test_a_zip_holds_the_films_and_what_made_each(ada, ada_client):
     film = make_film(ada, content=b"first", title="Opening", project=project, ratio="16:9")
     add_file(film, content=b"second", position=1)
     film.inputs.add(AssetFactory(owner=ada, name="cat.png"))
-    services.add_tag(owner=ada, film_ids=[film.pk], name="hero", now=NOW)
+    services.add_tags(owner=ada, film_ids=[film.pk], names="hero", now=NOW)
 
     archive = open_zip(ada_client.post(URL, {"action": "zip", "id": film.pk}))
 

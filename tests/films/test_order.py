@@ -52,7 +52,7 @@ def test_films_of_others_stay_as_they_are(ada, eve):
     ids = [film.pk]
     results = [
         services.star(owner=ada, film_ids=ids, now=NOW),
-        services.add_tag(owner=ada, film_ids=ids, name="mine", now=NOW),
+        services.add_tags(owner=ada, film_ids=ids, names="mine", now=NOW),
         services.add_to_collection(owner=ada, film_ids=ids, collection=collection, now=NOW),
         services.move_to_project(owner=ada, film_ids=ids, project=make_project(ada), now=NOW),
         trash.move_to_trash(owner=ada, film_ids=ids, now=NOW),
@@ -76,38 +76,67 @@ def test_the_search_finds_title_notes_and_tags(ada):
     film = make_film(ada)
     services.set_title(owner=ada, film_id=film.pk, title="  Opening\n shot ")
     services.set_notes(owner=ada, film_id=film.pk, notes="Client LIKED it")
-    services.add_tag(owner=ada, film_ids=[film.pk], name="Hero", now=NOW)
+    services.add_tags(owner=ada, film_ids=[film.pk], names="Hero", now=NOW)
 
     film = reload(film)
     assert (film.title, film.notes) == ("Opening shot", "Client LIKED it")
     assert all(piece in film.label_text for piece in ("opening shot", "client liked it", "hero"))
 
-    services.remove_tag(owner=ada, film_ids=[film.pk], name="HERO", now=NOW)
+    services.remove_tags(owner=ada, film_ids=[film.pk], names="HERO", now=NOW)
     assert "hero" not in reload(film).label_text
 
 
 def test_a_tag_is_one_word_however_it_is_written_and_keeps_its_first_spelling(ada, eve):
     one, two = make_film(ada), make_film(ada)
-    services.add_tag(owner=ada, film_ids=[one.pk], name=" Hero  shot", now=NOW)
-    result = services.add_tag(owner=ada, film_ids=[one.pk, two.pk], name="hero SHOT", now=NOW)
-    services.add_tag(owner=eve, film_ids=[make_film(eve).pk], name="hero shot", now=NOW)
+    services.add_tags(owner=ada, film_ids=[one.pk], names=" Hero  shot", now=NOW)
+    result = services.add_tags(owner=ada, film_ids=[one.pk, two.pk], names="hero SHOT", now=NOW)
+    services.add_tags(owner=eve, film_ids=[make_film(eve).pk], names="hero shot", now=NOW)
 
     assert result.count == 1
     assert [tag.name for tag in Tag.objects.filter(owner=ada)] == ["Hero shot"]
 
 
-@pytest.mark.parametrize("name", ["", "   ", "x" * 41, "two, words"])
+@pytest.mark.parametrize("name", ["", "   ", " , ,", "x" * 41, "good, " + "x" * 41])
 def test_a_tag_that_cannot_be_one_is_refused(ada, name):
     film = make_film(ada)
     with pytest.raises(InvalidName):
-        services.add_tag(owner=ada, film_ids=[film.pk], name=name, now=NOW)
+        services.add_tags(owner=ada, film_ids=[film.pk], names=name, now=NOW)
     assert not Tag.objects.exists()
+
+
+def test_commas_part_tags_that_come_and_go_together(ada):
+    one, two = make_film(ada), make_film(ada)
+    services.add_tags(owner=ada, film_ids=[one.pk], names="hoch", now=NOW)
+    ids = [one.pk, two.pk]
+    result = services.add_tags(owner=ada, film_ids=ids, names="Kunde, Hoch,, kunde ", now=NOW)
+    assert result.count == 2
+    for film in (one, two):
+        assert {tag.name for tag in film.tags.all()} == {"Kunde", "hoch"}
+    assert "kunde" in reload(two).label_text
+    assert undo.undo_change(change=result.change, now=NOW) == 2
+    assert {tag.name for tag in one.tags.all()} == {"hoch"}
+    assert not two.tags.exists()
+
+    services.add_tags(owner=ada, film_ids=[two.pk], names="Kunde", now=NOW)
+    change = services.remove_tags(owner=ada, film_ids=ids, names="kunde, HOCH", now=NOW).change
+    assert not Tag.objects.exists()
+    assert undo.undo_change(change=change, now=NOW) == 2
+    assert [[tag.name for tag in film.tags.all()] for film in (one, two)] == [["hoch"], ["Kunde"]]
+
+
+def test_what_was_tagged_before_there_were_several_is_taken_back(ada):
+    film = make_film(ada)
+    change = services.add_tags(owner=ada, film_ids=[film.pk], names="Hero", now=NOW).change
+    change.values = {"films": [film.pk], "name": "Hero"}
+    change.save()
+    assert undo.undo_change(change=change, now=NOW) == 1
+    assert not film.tags.exists()
 
 
 def test_a_tag_without_films_is_gone_and_comes_back_with_the_undo(ada):
     film = make_film(ada)
-    services.add_tag(owner=ada, film_ids=[film.pk], name="Hero", now=NOW)
-    change = services.remove_tag(owner=ada, film_ids=[film.pk], name="hero", now=NOW).change
+    services.add_tags(owner=ada, film_ids=[film.pk], names="Hero", now=NOW)
+    change = services.remove_tags(owner=ada, film_ids=[film.pk], names="hero", now=NOW).change
     assert not Tag.objects.exists()
     undo.undo_change(change=change, now=NOW)
     assert [tag.name for tag in film.tags.all()] == ["Hero"]
@@ -116,10 +145,13 @@ def test_a_tag_without_films_is_gone_and_comes_back_with_the_undo(ada):
 def test_a_film_takes_only_so_many_tags(ada, monkeypatch):
     monkeypatch.setattr(services, "MAX_TAGS_PER_FILM", 1)
     full, other = make_film(ada), make_film(ada)
-    services.add_tag(owner=ada, film_ids=[full.pk], name="one", now=NOW)
+    services.add_tags(owner=ada, film_ids=[full.pk], names="one", now=NOW)
     with pytest.raises(TooManyTags):
-        services.add_tag(owner=ada, film_ids=[full.pk, other.pk], name="two", now=NOW)
+        services.add_tags(owner=ada, film_ids=[full.pk, other.pk], names="two", now=NOW)
+    with pytest.raises(TooManyTags):
+        services.add_tags(owner=ada, film_ids=[other.pk], names="two, three", now=NOW)
     assert not other.tags.exists()
+    assert [tag.name for tag in Tag.objects.all()] == ["one"]
 
 
 def test_a_collection_keeps_films_and_its_deletion_keeps_them_too(ada):
@@ -196,7 +228,7 @@ def test_thousands_of_films_take_few_queries(ada):
     )
     ids = list(Generation.objects.values_list("pk", flat=True))
     with CaptureQueriesContext(connection) as queries:
-        result = services.add_tag(owner=ada, film_ids=ids, name="many", now=NOW)
+        result = services.add_tags(owner=ada, film_ids=ids, names="many", now=NOW)
     assert result.count == 600
     assert len(queries) < 60
 

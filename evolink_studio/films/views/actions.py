@@ -49,11 +49,11 @@ def _unstar(user: User, ids: Sequence[int], _data: QueryDict, now: datetime) -> 
 
 
 def _tag(user: User, ids: Sequence[int], data: QueryDict, now: datetime) -> ChangeResult:
-    return services.add_tag(owner=user, film_ids=ids, name=data.get("tag", ""), now=now)
+    return services.add_tags(owner=user, film_ids=ids, names=data.get("tag", ""), now=now)
 
 
 def _untag(user: User, ids: Sequence[int], data: QueryDict, now: datetime) -> ChangeResult:
-    return services.remove_tag(owner=user, film_ids=ids, name=data.get("tag", ""), now=now)
+    return services.remove_tags(owner=user, film_ids=ids, names=data.get("tag", ""), now=now)
 
 
 def _collect(user: User, ids: Sequence[int], data: QueryDict, now: datetime) -> ChangeResult:
