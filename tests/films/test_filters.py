@@ -237,6 +237,27 @@ def test_an_empty_list_says_which_filter_is_to_blame(ada_client, ada):
     assert "No single filter is to blame" in page.text
 
 
+@pytest.mark.parametrize("path", ["/films/", "/films/?of=ended"])
+def test_what_stands_on_another_tab_is_led_to_when_this_one_has_nothing(ada_client, ada, path):
+    create_film(ada, prompt="A bear")
+    create_film(ada, prompt="A bear", state=State.FAILED)
+    running = create_film(ada, prompt="A fox", state=State.RUNNING)
+    cancelled = create_film(ada, prompt="A fox", state=State.CANCELLED)
+    if path != "/films/":
+        cancelled.delete()
+    separator = "&" if "?" in path else "?"
+    page = ParsedPage(ada_client.get(f"{path}{separator}q=fox"))
+    assert list_film_ids(page) == []
+    links = page.find_all("div[@class='empty nothing-found']/ul[@aria-label='Found elsewhere']//a")
+    found = {
+        element_text(link): list_film_ids(ParsedPage(ada_client.get(link.get("href"))))
+        for link in links
+    }
+    ended = {"Failed and cancelled: 1": [cancelled.pk]} if path == "/films/" else {}
+    assert found == {"In the making: 1": [running.pk], **ended}
+    assert "No single filter is to blame" not in page.text
+
+
 def test_each_active_filter_is_a_chip_that_takes_it_away(ada_client, ada):
     create_film(ada)
     page = ParsedPage(ada_client.get(f"/films/?of=ended&model={VEO}&model=other&starred=1"))

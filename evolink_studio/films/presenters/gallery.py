@@ -162,6 +162,7 @@ class TabLink:
     url: str
     count_text: str
     is_current: bool
+    has_films: bool
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,9 @@ def present_tabs(films: FilmList) -> list[TabLink]:
         filters = films.filters.on_tab(tab.name)
         count = FilmList(films.user, filters, like=films).count()
         is_current = tab.name == films.filters.tab
-        links.append(TabLink(tab, filters.build_url(), format_count(count), is_current))
+        links.append(
+            TabLink(tab, filters.build_url(), format_count(count), is_current, bool(count))
+        )
     return links
 
 

@@ -95,6 +95,7 @@ def _build_page_context(films: FilmList, page: GalleryPage) -> dict[str, object]
     """What stands around the films. Some fifteen queries; of an empty list some more."""
     filters, now = films.filters, timezone.now()
     names = presenters.load_filter_names(films)
+    tabs = presenters.present_tabs(films)
     is_narrowed = bool(filters.active_names)
     can_select = bool(page.rows) and films.owner_id == films.user.pk
     return {
@@ -103,7 +104,8 @@ def _build_page_context(films: FilmList, page: GalleryPage) -> dict[str, object]
         "newer_url": page.newer_url,
         "filters": filters,
         "tab": TABS[filters.tab],
-        "tabs": presenters.present_tabs(films),
+        "tabs": tabs,
+        "other_tabs": [link for link in tabs if link.has_films and not link.is_current],
         "tab_url": filters.build_url(),
         "query": filters.build_query(),
         "query_pairs": filters.list_parameters(),
