@@ -277,16 +277,10 @@ class FilmList:
             set_ids = [pk for _moment, _film_id, pk in keys[: min(limit, MAX_BRANCHES)]]
         rows_per_set = MIN_ROWS_PER_SET + limit // max(len(set_ids), 1)
         while set_ids:
-            branch = (
-                f"SELECT * FROM (SELECT f.facet_set_id, f.created_at, f.generation_id "
-                f"FROM {_FILMS} f WHERE f.facet_set_id = %s AND {condition} {ordering} "
-                f"LIMIT {rows_per_set}) AS branch"
-            )
-            sql = " UNION ALL ".join([branch] * len(set_ids))
+            sql, values = _build_branches(set_ids, condition, parameters, ordering, rows_per_set)
             rows = _fetch(
-                f"SELECT f.generation_id, f.facet_set_id FROM ({sql}) AS f {ordering} "
-                f"LIMIT {limit}",
-                [value for pk in set_ids for value in (pk, *parameters)],
+                f"SELECT f.generation_id, f.facet_set_id FROM {sql} AS f {ordering} LIMIT {limit}",
+                values,
             )
             # A set of which all rows were taken may have more of them before the last one.
             largest = max(Counter(set_id for _pk, set_id in rows).values(), default=0)
@@ -426,6 +420,25 @@ def _build_text_conditions(filters: FilmFilters) -> tuple[list[str], list[Any]]:
         conditions.append(f"g.id > (SELECT coalesce(max(id), 0) FROM {_GENERATIONS}) - %s")
         parameters.append(SHORT_PIECE_ROWS)
     return conditions, parameters
+
+
+def _build_branches(
+    set_ids: Sequence[int], condition: str, parameters: Sequence[Any], ordering: str, limit: int
+) -> tuple[str, list[Any]]:
+    """The first films of each of these sets, as SQL of a table, and its values.
+
+    PostgreSQL would plan each part of a union: a hundred milliseconds for 240 of them. SQLite has
+    no lateral join, and its parts cost nothing.
+    """
+    films = f"SELECT f.facet_set_id, f.created_at, f.generation_id FROM {_FILMS} f "
+    if connection.vendor == "postgresql":
+        keys = ", ".join(["(%s::bigint)"] * len(set_ids))
+        branch = f"{films} WHERE f.facet_set_id = s.id AND {condition} {ordering} LIMIT {limit}"
+        sql = f"(SELECT b.* FROM (VALUES {keys}) AS s (id) CROSS JOIN LATERAL ({branch}) AS b)"
+        return sql, [*set_ids, *parameters]
+    branch = f"{films} WHERE f.facet_set_id = %s AND {condition} {ordering} LIMIT {limit}"
+    sql = " UNION ALL ".join([f"SELECT * FROM ({branch}) AS branch"] * len(set_ids))
+    return f"({sql})", [value for pk in set_ids for value in (pk, *parameters)]
 
 
 def _build_membership(table: str, column: str) -> str:
