@@ -97,8 +97,11 @@ def list_projects(user: User, used_ids: Iterable[int], chosen_id: int | None) ->
 
     That one only if the person may see it: its number stands in an address. One query.
     """
-    may_see = Q() if user.is_superuser else Q(pk__in=Project.objects.usable_by(user).values("pk"))
-    rows = Project.objects.filter(Q(pk__in=list(used_ids)) | Q(pk=chosen_id) & may_see)
+    condition = Q(pk__in=list(used_ids))
+    if chosen_id is not None:  # "or no number" would make the database read them all
+        usable = Q(pk__in=Project.objects.usable_by(user).values("pk"))
+        condition |= Q(pk=chosen_id) & (Q() if user.is_superuser else usable)
+    rows = Project.objects.filter(condition)
     return dict(rows.order_by("name", "pk").values_list("pk", "name"))
 
 
