@@ -70,6 +70,15 @@ def get_generation_or_404(user: User, pk: int) -> Generation:
     return generations[0]
 
 
+def find_cut_id(generation: Generation) -> int | None:
+    """The pk of the cut that a film is; None for any other. One query for a cut, else none."""
+    if generation.model_id != CUT_MODEL_ID:
+        return None
+    # The films' own row of it: reached by the relation, since this app does not know theirs.
+    rows = Generation.objects.filter(pk=generation.pk)
+    return rows.values_list("cut__pk", flat=True).first()
+
+
 def get_batch_or_404(user: User, pk: int) -> Batch:
     """A batch of this person; else raises Http404. One query."""
     batch = Batch.objects.filter(owner_id=user.pk, pk=pk).first()

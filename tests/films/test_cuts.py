@@ -1,6 +1,7 @@
 """Cuts: asked for, made by the worker, kept as a film; nothing of it costs or sends anything."""
 
 import asyncio
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -88,6 +89,26 @@ def test_pages_show_a_cut_by_name_and_offer_no_settings_of_it(owner, film, clien
     assert f"from={made.pk}" not in page
     for path in ("/", f"/create/veo3.1-pro/?show={made.pk}", f"/create/veo3.1-pro/?from={made.pk}"):
         assert client.get(path, follow=True).status_code == 200
+
+
+def test_the_stage_and_the_rail_name_a_cut_by_its_title_and_offer_to_change_it(owner, film, client):
+    cut = ask(owner, part_of(film))
+    work()
+    client.force_login(owner, "django.contrib.auth.backends.ModelBackend")
+    made = Generation.objects.get(model_id="cut")
+    page = client.get(f"/create/veo3.1-pro/?show={made.pk}").content.decode()
+    stage, rail = page.split('id="rail"')
+    assert re.search(r'class="stage-model"[^>]*>The trailer</h3>', stage)
+    assert reverse("change_cut", args=[cut.pk]) in stage
+    assert f"/{made.pk}/again/" not in page
+    assert reverse("again", args=[made.pk]) not in page
+    assert re.search(r">The hero shot</a></h3>", rail)  # a film's own title, too
+    page = client.get(f"/create/veo3.1-pro/?show={film.pk}").content.decode()
+    stage, rail = page.split('id="rail"')
+    assert re.search(r'class="stage-model"[^>]*>The hero shot</h3>', stage)
+    assert reverse("again", args=[film.pk]) in stage
+    assert "/change/" not in stage
+    assert re.search(r">The trailer</a></h3>", rail)
 
 
 def test_admin_pages_show_a_cut(owner, film, admin_client):

@@ -108,7 +108,8 @@ class ProgressBar:
 class GalleryItem:
     """What a list of very many shows of a generation: of a card, only what is quick to prepare.
 
-    `videos_note` says what is missing beside the shown results.
+    `title` is the person's own, "" without one. `videos_note` says what is missing beside the shown
+    results.
     """
 
     id: int
@@ -119,6 +120,7 @@ class GalleryItem:
     is_ended: bool
     is_dismissed: bool
     model_label: str
+    title: str
     prompt: str
     created_at: datetime
     progress_text: str
@@ -245,6 +247,7 @@ def _build_gallery_item(generation: Generation, text: StatusText, now: datetime)
         is_ended=generation.is_ended,
         is_dismissed=generation.is_dismissed,
         model_label=_(get_label(generation.model_id)),
+        title=generation.title,
         prompt=build_prompt_text(generation),
         created_at=generation.created_at,
         progress_text=_progress_text(generation),

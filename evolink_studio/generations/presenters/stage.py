@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from evolink_studio.accounts.models import User
-from evolink_studio.catalog import SPECS
+from evolink_studio.catalog import CUT_MODEL_ID, SPECS
 from evolink_studio.catalog.fields import Control
 from evolink_studio.core.json_field import get_member
 from evolink_studio.generations import queries
@@ -71,11 +71,18 @@ class StageCard(Card):
     """The selected card: also the shape of its screens, its inputs, and all takes of its press.
 
     `screens` are those of its results, in their order, or one for what is not there yet.
+    `change_cut_url` leads to the editor of a cut; "" for all else.
     """
 
     screens: tuple[ScreenSize, ...]
     inputs: tuple[InputThumbnail, ...]
     takes: tuple[Take, ...]
+    change_cut_url: str
+
+    @property
+    def is_cut(self) -> bool:
+        """The studio put it together itself: no AI model can make it again."""
+        return self.model_id == CUT_MODEL_ID
 
     @property
     def shape(self) -> str:
@@ -95,7 +102,8 @@ def present_stage_card(
     now: datetime,
     positions: Mapping[int, QueuePosition] = NO_POSITIONS,
 ) -> StageCard:
-    """Prepare the selected card. One query where it has inputs, two where it is of a batch."""
+    """Prepare the selected card. One query where it has inputs or is a cut, two where it is of a
+    batch."""
     card = present_card(generation, now=now, positions=positions)
     assets = _list_inputs(generation)
     sizes = [(video.width, video.height) for video in card.videos]
@@ -107,7 +115,13 @@ def present_stage_card(
         screens=tuple(screens),
         inputs=tuple(_present_input(label, asset) for label, asset in assets),
         takes=present_takes(user, generation, now=now),
+        change_cut_url=_build_change_cut_url(generation),
     )
+
+
+def _build_change_cut_url(generation: Generation) -> str:
+    cut_id = queries.find_cut_id(generation)
+    return reverse("change_cut", args=[cut_id]) if cut_id else ""
 
 
 def present_takes(user: User, generation: Generation, *, now: datetime) -> tuple[Take, ...]:
