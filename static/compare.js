@@ -31,10 +31,13 @@ const getFrames = (film) => /** @type {InstanceType<typeof FrameClock>} */ (fram
 
 /** @param {HTMLVideoElement} film */
 const getLength = (film) => (Number.isFinite(film.duration) ? film.duration : 0);
+/** Two digits, and two decimals as the page's language writes them. */
+const secondsFormat = new Intl.NumberFormat(document.documentElement.lang, { minimumIntegerDigits: 2, minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
 /** @param {number} seconds */
 function formatClock(seconds) {
   const minutes = Math.floor(seconds / 60);
-  return `${minutes}:${(seconds - minutes * 60).toFixed(2).padStart(5, "0")}`;
+  return `${minutes}:${secondsFormat.format(seconds - minutes * 60)}`;
 }
 
 function showTime() {

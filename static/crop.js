@@ -181,7 +181,7 @@ class Cropper {
     const height = this.getNumber("result_height") || this.box.height;
     const { resultText = "{size}", enlargedText = "" } = this.form.dataset;
     const factor = Math.max(width / this.box.width, height / this.box.height);
-    const enlarged = factor > 1.05 ? ` ${enlargedText.replace("{n}", factor.toFixed(1))}` : "";
+    const enlarged = factor > 1.05 ? ` ${enlargedText.replace("{n}", Number(factor.toFixed(1)).toLocaleString(document.documentElement.lang))}` : "";
     /** @type {Element} */ (this.form.querySelector("[data-crop-result]")).textContent = resultText.replace("{size}", `${width} × ${height}`) + enlarged;
   }
 

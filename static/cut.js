@@ -24,13 +24,16 @@ let chosen;
 /** Whether the parts are played one after the other. */
 let isPlayingCut = false;
 
+/** The decimal point of the page's language. */
+const decimalPoint = (1.5).toLocaleString(document.documentElement.lang).charAt(1);
+
 /** 0:14.5, as `format_length` writes it. @param {number} seconds */
 function formatLength(seconds) {
   const tenths = Math.floor(seconds * 10 + 0.5);
   const whole = Math.floor(tenths / 10);
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const shown = parts[0] ? parts : parts.slice(1);
-  return `${shown.map((part, index) => (index ? String(part).padStart(2, "0") : part)).join(":")}.${tenths % 10}`;
+  return `${shown.map((part, index) => (index ? String(part).padStart(2, "0") : part)).join(":")}${decimalPoint}${tenths % 10}`;
 }
 
 function update() {

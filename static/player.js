@@ -16,10 +16,13 @@ const SEEK_SECONDS = 1;
 /** @template {Element} T @param {string} selector @returns {T | null} */
 const find = (selector) => /** @type {T | null} */ (document.querySelector(selector));
 
+/** Two digits, and two decimals as the page's language writes them. */
+const secondsFormat = new Intl.NumberFormat(document.documentElement.lang, { minimumIntegerDigits: 2, minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
 /** 0:04.17 @param {number} seconds */
 function formatSeconds(seconds) {
   const minutes = Math.floor(seconds / 60);
-  return `${minutes}:${(seconds - minutes * 60).toFixed(2).padStart(5, "0")}`;
+  return `${minutes}:${secondsFormat.format(seconds - minutes * 60)}`;
 }
 
 /* --- The bar ------------------------------------------------------------------------------------ */

@@ -7,11 +7,14 @@ let lastPlayer = null;
 const listPlayers = () => /** @type {HTMLMediaElement[]} */ ([...document.querySelectorAll("[data-film]")]);
 const findPlayer = (/** @type {string | undefined} */ number) => listPlayers().find((player) => player.dataset.film === number);
 
+/** The decimal point of the page's language. */
+const decimalPoint = (1.5).toLocaleString(document.documentElement.lang).charAt(1);
+
 /** 0:04.2, as `format_second` writes it. @param {number} seconds */
 function formatSecond(seconds) {
   const tenths = Math.floor(seconds * 10);
   const minutes = Math.floor(tenths / 600);
-  return `${minutes}:${String(Math.floor(tenths / 10) % 60).padStart(2, "0")}.${tenths % 10}`;
+  return `${minutes}:${String(Math.floor(tenths / 10) % 60).padStart(2, "0")}${decimalPoint}${tenths % 10}`;
 }
 
 /* --- The time of a comment -------------------------------------------------------------------- */

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from django.conf import settings
-from django.utils.formats import number_format
+from django.utils.formats import get_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -49,6 +49,17 @@ def format_clock(duration: timedelta) -> str:
     hours, remainder = divmod(seconds, 3600)
     minutes, seconds = divmod(remainder, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def format_clock_tenths(tenths: int) -> str:
+    """0:14.5 as a player counts; 0:14,5 where that is how decimals are written."""
+    point = get_format("DECIMAL_SEPARATOR")
+    return f"{format_clock(timedelta(seconds=tenths // 10))}{point}{tenths % 10}"
+
+
+def format_seconds(seconds: Decimal | float) -> str:
+    """2.0 s, in the active language."""
+    return f"{number_format(Decimal(seconds), decimal_pos=1)} s"
 
 
 def format_approx_duration(seconds: int) -> str:

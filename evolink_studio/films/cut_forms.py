@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -52,10 +53,15 @@ class PartForm(forms.Form):
         begin = data["begin"] or Decimal(0)
         end = self.seconds if data["end"] is None else data["end"]
         if end > self.seconds + _TOLERANCE:
-            self.add_error("end", _("The film ends at {n} s.").format(n=self.seconds))
+            self.add_error(
+                "end", _("The film ends at {n} s.").format(n=number_format(self.seconds))
+            )
         elif min(end, self.seconds) - begin < MIN_PART_SECONDS:
             self.add_error(
-                "end", _("It must come at least {n} s after the in point.").format(n="0.1")
+                "end",
+                _("It must come at least {n} s after the in point.").format(
+                    n=number_format(MIN_PART_SECONDS)
+                ),
             )
         return {"begin": begin, "end": min(end, self.seconds)}
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from evolink_studio.core.formatting import format_clock
+from evolink_studio.core.formatting import format_clock_tenths
 from evolink_studio.core.json_field import get_member
 from evolink_studio.films.cut_forms import DraftPart, PartForm
 from evolink_studio.films.cuts import CutFailure, list_part_assets, list_parts
@@ -101,8 +100,7 @@ def _measure_part(part: Mapping[str, object]) -> float:
 
 def format_length(seconds: Decimal) -> str:
     """0:14.5 as a player counts. cut.js writes alike."""
-    tenths = int(seconds * 10 + Decimal("0.5"))
-    return f"{format_clock(timedelta(seconds=tenths // 10))}.{tenths % 10}"
+    return format_clock_tenths(int(seconds * 10 + Decimal("0.5")))
 
 
 def find_poll_seconds(cuts: Sequence[Cut]) -> int:

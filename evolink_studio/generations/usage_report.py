@@ -211,7 +211,7 @@ def build_usage_report(usage_filter: UsageFilter) -> UsageReport:
         totals=sum(totals_by_model.values(), UsageTotals()),
         user_rows=_build_rows(totals_by_user, _get_usernames(totals_by_user)),
         model_rows=_build_rows(
-            totals_by_model, {model_id: get_label(model_id) for model_id in totals_by_model}
+            totals_by_model, {model_id: _(get_label(model_id)) for model_id in totals_by_model}
         ),
         project_rows=_build_rows(totals_by_project, label_projects(totals_by_project)),
         periods=[

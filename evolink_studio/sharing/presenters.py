@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from evolink_studio.core.formatting import format_clock
+from evolink_studio.core.formatting import format_clock_tenths
 from evolink_studio.films.presenters.film_page import get_sizer_size
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.presenters.cards import build_prompt_text, present_chips
@@ -177,8 +177,7 @@ def get_shared_asset(film: SharedFilm) -> Asset:
 
 def format_second(second: Decimal) -> str:
     """0:04.2 as a player counts: minutes, seconds and a tenth."""
-    tenths = int(second * 10)
-    return f"{format_clock(timedelta(seconds=tenths // 10))}.{tenths % 10}"
+    return format_clock_tenths(int(second * 10))
 
 
 def present_comments(

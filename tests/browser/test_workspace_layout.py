@@ -232,7 +232,7 @@ def test_what_waits_goes_back_into_the_form_and_what_was_typed_is_kept(ada_page,
     card.get_by_role("button", name="Take back and change").click()
     ada_page.wait_for_url(f"**from={waiting[0].pk}**")
     expect(ada_page.locator("[name=prompt]")).to_have_value(waiting[0].params["prompt"])
-    expect(ada_page.locator("[data-note]")).to_contain_text("What you had typed and not sent")
+    expect(ada_page.locator("[data-note]")).to_contain_text("Your draft was replaced and is kept.")
     waiting[0].refresh_from_db()
     assert waiting[0].state == State.CANCELLED
 

@@ -4,7 +4,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import translation
 
+from evolink_studio.films.presenters import film_page
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import State
 from tests.factories import NOW, AssetFactory, GenerationFactory
@@ -125,3 +127,10 @@ def test_no_stored_value_keeps_the_page_from_opening(ada_client, ada, params, mo
     film = make_film(ada)
     Generation.objects.filter(pk=film.pk).update(params=params, model_id=model_id)
     open_film(ada_client, film)
+
+
+def test_keys_are_named_by_the_list_of_all_keys_in_each_language():
+    with translation.override("de"):
+        names = [str(key) for keys, _text in film_page.PLAYER_KEYS for key in keys]
+    assert "Leertaste" in names
+    assert "Space" not in names

@@ -77,7 +77,7 @@ def test_what_was_typed_and_not_sent_is_kept_when_a_preset_is_opened(ada_client,
     Draft.objects.create(owner=ada, model_id=VEO, values={"prompt": "A whale"}, saved_at=NOW)
     page = open_preset(ada_client, keep(ada))
     assert page.control_value("prompt") == "A red boat"
-    assert "What you had typed and not sent is kept." in note_text(page)
+    assert "Your draft was replaced and is kept." in note_text(page)
 
 
 def test_a_preset_opens_in_the_form_of_another_model(ada_client, ada):

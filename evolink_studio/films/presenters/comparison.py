@@ -12,7 +12,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from evolink_studio.catalog import get_label
-from evolink_studio.core.formatting import format_approx_duration, format_credits
+from evolink_studio.core.formatting import format_approx_duration, format_credits, format_seconds
 from evolink_studio.films.presenters.film_page import Screen, present_screen
 from evolink_studio.films.presenters.film_settings import (
     build_prompt,
@@ -163,7 +163,7 @@ def _build_rows(films: Sequence[tuple[Generation, GeneratedVideo]]) -> list[Comp
 def _list_result_rows() -> list[tuple[str, Callable[[Generation, GeneratedVideo], str]]]:
     return [
         (_("Size"), lambda _it, result: f"{result.asset.width} × {result.asset.height}"),
-        (_("Length"), lambda _it, result: f"{result.asset.seconds or 0:.1f} s"),
+        (_("Length"), lambda _it, result: format_seconds(result.asset.seconds or 0)),
         (_("Credits"), lambda it, _result: format_credits(it.credits_charged)),
         (_("Credits per second"), _describe_price),
         (_("Time to make it"), _describe_time),

@@ -24,14 +24,14 @@ from evolink_studio.library.poster_urls import PosterUrls, build_poster_urls
 SIZER_HEIGHT = 2000  # of an empty picture that has the film's shape; larger than any screen
 STILL_SHOWN_SECONDS = Decimal("0.1")  # so near to its end a frame is called the last
 SPEEDS = ("0.25", "0.5", "0.75", "1", "1.25", "1.5", "2")
-# What player.js does with each key: the same in every language.
-PLAYER_KEYS: tuple[tuple[tuple[str, ...], str | Promise], ...] = (
-    (("Space", "K"), gettext_lazy("Play or pause")),
+# What player.js does with each key, which is named as it is on the keyboard of the language.
+PLAYER_KEYS: tuple[tuple[tuple[str | Promise, ...], str | Promise], ...] = (
+    ((gettext_lazy("Space"), "K"), gettext_lazy("Play or pause")),
     (("L",), gettext_lazy("Forwards; again: faster")),
     (("J",), gettext_lazy("Backwards; again: faster")),
     ((",", "."), gettext_lazy("One frame back or on")),
     (("←", "→"), gettext_lazy("One second back or on")),
-    (("Home", "End"), gettext_lazy("To the first or the last frame")),
+    ((gettext_lazy("Home"), gettext_lazy("End")), gettext_lazy("To the first or the last frame")),
     (("M", "F"), gettext_lazy("Sound off or on; full screen")),
     (("C",), gettext_lazy("Use this frame")),
     (("S",), gettext_lazy("Star")),

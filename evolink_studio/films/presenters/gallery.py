@@ -363,7 +363,7 @@ def present_blame(films: FilmList, names: FilterNames) -> list[Blame]:
 
 def _label_filter(name: str, value: object, names: FilterNames) -> str:
     labels = {
-        "text": lambda: f"“{value}”",
+        "text": lambda: _("“{text}”").format(text=value),
         "model_ids": lambda: _label_model(str(value)),
         "lengths": lambda: _label_length(str(value)),
         "sounds": lambda: _label_sound(str(value)),

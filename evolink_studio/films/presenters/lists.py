@@ -135,7 +135,7 @@ def _present_trashed(film: Generation, now: datetime) -> TrashItem:
     return TrashItem(
         id=film.pk,
         title=film.title or film.prompt or f"#{film.pk}",
-        model_label=get_label(film.model_id),
+        model_label=_(get_label(film.model_id)),
         trashed_at=trashed_at,
         days_text=ngettext("{n} day left", "{n} days left", days).format(n=days)
         if days

@@ -144,7 +144,7 @@ class GenerationColumns:
 
     @admin.display(description=gettext_lazy("model"), ordering="model_id")
     def model_label(self, generation: Generation) -> str:
-        return get_label(generation.model_id)
+        return _(get_label(generation.model_id))
 
     @badge_column(gettext_lazy("state"), STATE_COLOURS | {"stalled": "warning"}, "state")
     def state_badge(self, generation: Generation) -> tuple[str, str]:

@@ -228,7 +228,7 @@ def _offer_unsent_text(user: User, query: Mapping[str, str], initial: InitialDat
     if not drafts or list_entered_values(drafts[0].values) == entered_values:
         return initial
     url = f"{reverse('create', args=[drafts[0].model_id])}?draft={drafts[0].page_key}"
-    text = _("What you had typed and not sent is kept.")
+    text = _("Your draft was replaced and is kept.")
     return replace(initial, notes=[*initial.notes, text], undo_url=url)
 
 

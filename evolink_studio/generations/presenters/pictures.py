@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy, ngettext
 
-from evolink_studio.core.formatting import format_size
+from evolink_studio.core.formatting import format_seconds, format_size
 from evolink_studio.library.models import Asset
 from evolink_studio.library.poster_urls import PosterUrls, build_poster_urls
 
@@ -60,7 +60,7 @@ def present_tiles(assets: Iterable[Asset], use_counts: Mapping[int, int]) -> lis
 def describe_facts(asset: Asset) -> str:
     """Pixels, length and size, as far as the file has them."""
     size = f"{asset.width} × {asset.height}" if asset.width else ""
-    seconds = "" if asset.seconds is None else f"{asset.seconds:.1f} s"
+    seconds = "" if asset.seconds is None else format_seconds(asset.seconds)
     return " · ".join(filter(None, [size, seconds, format_size(asset.size_bytes)]))
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from evolink_studio.credits.models import Allowance
 from tests.factories import GenerationFactory, UserFactory
@@ -82,3 +83,12 @@ def test_a_limit_that_makes_no_sense_is_told_at_its_field_and_changes_nothing(cl
     assert error in answer.content.decode()
     assert f'value="{text}"' in answer.content.decode()
     assert not Allowance.objects.filter(is_own_limit=True).exists()
+
+
+def test_a_cut_is_named_in_the_persons_language(client):
+    ada = UserFactory(language="de")
+    make_charged(ada, timezone.now(), "0", model_id="cut")
+    client.force_login(ada)
+    page = client.get(MONTH_URL).content.decode()
+    assert "Schnitt</th>" in page
+    assert "Cut</th>" not in page
