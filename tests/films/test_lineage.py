@@ -69,6 +69,18 @@ def test_takes_and_what_was_made_again_stand_there(ada_client, ada):
     }
 
 
+def test_takes_say_their_ratio_and_many_are_folded(ada_client, ada):
+    batch = Batch.objects.create(owner=ada, kind="takes", form_key="0" * 32, created_at=NOW)
+    film, *_takes = [
+        make_film(ada, batch=batch, params={"aspect_ratio": "9:16"}) for _number in range(7)
+    ]
+    page = open_film(ada_client, film)
+    assert "9:16" in element_text(page.find_all("ul[@class='film-tiles']")[-1])
+    assert "Show 6 films" not in page.text
+    make_film(ada, batch=batch)
+    assert "Show 7 films" in open_film(ada_client, film).text
+
+
 def test_a_cut_names_its_parts(ada_client, ada, eve):
     part, foreign, film = make_film(ada, title="Dawn"), make_film(eve), make_film(ada)
     parts = [

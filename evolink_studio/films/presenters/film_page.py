@@ -17,6 +17,7 @@ from evolink_studio.films.lineage import Lineage, Source
 from evolink_studio.films.presenters.film_settings import InputFile, build_title
 from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.generations.presenters.cards import ResultVideo, present_video
+from evolink_studio.generations.presenters.main_settings import describe_format
 from evolink_studio.generations.states import State
 from evolink_studio.library.models import Asset
 from evolink_studio.library.poster_urls import PosterUrls, build_poster_urls
@@ -76,6 +77,7 @@ class Relative:
     url: str
     title: str
     relation: str
+    format_text: str
     posters: PosterUrls
     state_text: str
     icon: str
@@ -156,6 +158,7 @@ def present_relative(generation: Generation, relation: str) -> Relative:
         url=reverse("film", args=[generation.pk]),
         title=build_title(generation),
         relation=relation,
+        format_text=describe_format(generation),
         posters=build_poster_urls(results[0].asset) if results else PosterUrls(),
         state_text=""
         if generation.state == State.COMPLETED

@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog import SPECS
 from evolink_studio.catalog.base import VideoRequest
-from evolink_studio.catalog.fields import Control, Field
+from evolink_studio.catalog.fields import Control
 from evolink_studio.catalog.spec import Lifecycle, ModelSpec
 from evolink_studio.catalog.text import is_unicode, strip_nul
 from evolink_studio.core.database import parse_id
@@ -59,6 +59,7 @@ from evolink_studio.generations.params import (
     put_files_in,
     read_form_values,
 )
+from evolink_studio.generations.presenters.main_settings import describe_main_settings
 from evolink_studio.generations.presenters.quotes import find_service_problem
 from evolink_studio.library.models import Asset
 from evolink_studio.library.poster_urls import build_poster_urls
@@ -536,7 +537,7 @@ class _RowChecker:
             prompt=row.prompt,
             spec=spec,
             settings=row.settings,
-            settings_text=_describe_settings(spec, {**evaluation.values, **row.settings}),
+            settings_text=describe_main_settings(spec, {**evaluation.values, **row.settings}),
             picture=picture,
             assets=list(form_data.assets.values()),
             cast_lines=translate_distinct(
@@ -604,21 +605,3 @@ def _describe_missing_setting(spec: ModelSpec, name: str) -> str:
     return _("{model} has no setting “{setting}”.").format(
         model=spec.label, setting=translate_label(next(labels, name[:40]))
     )
-
-
-def _describe_settings(spec: ModelSpec, values: Mapping[str, object]) -> str:
-    """The main settings as the table shows them."""
-    texts = [
-        _describe_value(field, values[field.name])
-        for field in spec.fields
-        if field.name in (RATIO_FIELD, DURATION_FIELD, "quality") and field.name in values
-    ]
-    fixed = [f"{spec.fixed_seconds} s"] if spec.fixed_seconds is not None else []
-    return " · ".join(text for text in (*texts, *fixed) if text)
-
-
-def _describe_value(field: Field, value: object) -> str:
-    for option in field.options:
-        if option.value == value:
-            return translate_label(option.label)
-    return f"{value} {translate_label(field.unit)}".strip()

@@ -18,6 +18,7 @@ from evolink_studio.core.json_field import get_member
 from evolink_studio.generations.models import GeneratedVideo, Generation
 from evolink_studio.generations.pipeline.queue import QueuePosition
 from evolink_studio.generations.presenters.failure_text import build_failure_text, field_from_error
+from evolink_studio.generations.presenters.main_settings import describe_format
 from evolink_studio.generations.presenters.status_text import (
     StatusText,
     build_charge_text,
@@ -108,8 +109,8 @@ class ProgressBar:
 class GalleryItem:
     """What a list of very many shows of a generation: of a card, only what is quick to prepare.
 
-    `title` is the person's own, "" without one. `videos_note` says what is missing beside the shown
-    results.
+    `title` is the person's own, "" without one. `format_text` has ratio, length and quality.
+    `videos_note` says what is missing beside the shown results.
     """
 
     id: int
@@ -120,6 +121,7 @@ class GalleryItem:
     is_ended: bool
     is_dismissed: bool
     model_label: str
+    format_text: str
     title: str
     prompt: str
     created_at: datetime
@@ -247,6 +249,7 @@ def _build_gallery_item(generation: Generation, text: StatusText, now: datetime)
         is_ended=generation.is_ended,
         is_dismissed=generation.is_dismissed,
         model_label=_(get_label(generation.model_id)),
+        format_text=describe_format(generation),
         title=generation.title,
         prompt=build_prompt_text(generation),
         created_at=generation.created_at,

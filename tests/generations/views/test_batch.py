@@ -15,6 +15,7 @@ from evolink_studio.catalog import SPECS
 from evolink_studio.credits.models import Allowance, AllowanceBalance, RateCard
 from evolink_studio.generations.models import Batch, Decision, Generation
 from evolink_studio.generations.params import load_params, serialize_params
+from evolink_studio.generations.presenters.main_settings import describe_format
 from evolink_studio.generations.services import (
     AlreadySentAgain,
     GenerationRequest,
@@ -27,7 +28,7 @@ from evolink_studio.library.models import Asset
 from evolink_studio.projects.models import Project
 from evolink_studio.prompts.cast.services import create_cast_member
 from tests.factories import NOW, VEO, AssetFactory, GenerationFactory
-from tests.form_pages import ParsedPage
+from tests.form_pages import ParsedPage, element_text
 from tests.generations.form_client import HTMX_HEADERS
 from tests.generations.test_create_batch import limit_credits
 from tests.sample_images import make_image
@@ -420,6 +421,30 @@ def test_the_progress_counts_what_is_done_and_waits_and_what_it_cost(ada_client,
     assert "1 / 3" in text
     assert "Stop the rest: cancel 2 that wait" in text
     assert "0 credits charged · 20 reserved" in text
+
+
+def test_rows_of_one_prompt_are_told_apart_by_their_format(ada_client, batch):
+    for row, ratio in zip(batch.generations.order_by("pk"), ("9:16", "16:9"), strict=False):
+        row.params = {**row.params, "aspect_ratio": ratio, "quality": "1080p"}
+        row.save()
+    page = ParsedPage(ada_client.get(f"/batch/{batch.pk}/"))
+    first, second, *_others = [
+        element_text(it) for it in page.find_all("p[@class='batch-settings']")
+    ]
+    assert "9:16" in first
+    assert "16:9" in second
+    assert "1080p" in first
+
+
+def test_a_value_that_no_setting_has_is_no_format(ada):
+    row = GenerationFactory(owner=ada, model_id="veo3.1-pro")
+    row.params = {"aspect_ratio": {"a": 1}, "duration": None, "quality": "720p"}
+    assert "720p" in describe_format(row)
+    assert "a" not in describe_format(row).replace("720p", "")
+    row.params = "text"
+    assert "720p" not in describe_format(row)
+    row.model_id = "cut"
+    assert describe_format(row) == ""
 
 
 def test_the_page_asks_again_only_while_something_can_change(ada_client, batch):
