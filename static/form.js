@@ -75,18 +75,6 @@ document.addEventListener("click", ({ target }) => {
   if (chip instanceof HTMLElement) document.getElementById(chip.dataset.about ?? "")?.showPopover({ source: chip });
 });
 
-/** In a row that scrolls the chosen option is in sight. */
-function showCheckedOptions() {
-  for (const input of document.querySelectorAll(".chips input:checked")) {
-    const chip = /** @type {HTMLElement} */ (input.parentElement);
-    const row = /** @type {HTMLElement} */ (chip.parentElement);
-    const end = chip.offsetLeft + chip.offsetWidth - row.offsetLeft;
-    if (end > row.scrollLeft + row.clientWidth || chip.offsetLeft - row.offsetLeft < row.scrollLeft) row.scrollLeft = end - row.clientWidth / 2;
-  }
-}
-showCheckedOptions();
-document.addEventListener("htmx:afterSettle", showCheckedOptions);
-
 /* --- No answer undoes what was changed since its request --------------------------------------------- */
 
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Control */

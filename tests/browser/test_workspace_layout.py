@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from evolink_studio.accounts.models import User
 from evolink_studio.catalog import SPECS
 from evolink_studio.credits.models import Allowance
 from evolink_studio.generations.models import Batch, GeneratedVideo, Generation
@@ -340,3 +341,43 @@ def test_what_an_allowance_refuses_says_what_can_be_done_on_a_press(ada_page, id
     ada_page.get_by_text("What you can do").click()
     expect(ada_page.locator("#allowance-statuses")).to_contain_text("Ask ada to change that.")
     assert axe_violations(ada_page) == []
+
+
+FIND_CUT_CHIPS = """() => {
+  const column = document.querySelector(".fields").getBoundingClientRect();
+  return [...document.querySelectorAll(".fields .chip span, #takes .chip span")].filter((chip) => {
+    const box = chip.getBoundingClientRect();
+    const row = chip.closest(".chips").getBoundingClientRect();
+    const isOutside = box.left < column.left || box.right > Math.min(column.right, row.right) + 1;
+    return box.width > 0 && (isOutside || chip.scrollWidth > chip.clientWidth + 1);
+  }).map((chip) => chip.textContent.trim());
+}"""
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_no_option_of_a_form_is_cut_off(ada_page, idle_studio, language):
+    User.objects.update(language=language)
+    for model_id in SPECS:
+        ada_page.goto(idle_studio.build_url(f"/create/{model_id}/"))
+        assert ada_page.locator(".fields .chip").count()
+        for width, height in ((1440, 900), (820, 1180), (390, 844)):
+            ada_page.set_viewport_size({"width": width, "height": height})
+            assert ada_page.evaluate(FIND_CUT_CHIPS) == [], (model_id, width)
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_buttons_that_make_a_film_again_are_whole_on_a_phone(
+    ada_page, idle_studio, add_film, language
+):
+    User.objects.update(language=language)
+    film = add_film("9:16")
+    ada_page.set_viewport_size({"width": 390, "height": 844})
+    open_generation(ada_page, idle_studio, film)
+    open_results(ada_page)
+    expect(ada_page.locator("[data-again=loaded]")).to_be_visible()
+    boxes = [
+        it.bounding_box() for it in ada_page.locator("#stage .again :is(.button, summary)").all()
+    ]
+    assert boxes
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
+    assert all(box["height"] >= MIN_TARGET for box in boxes)
