@@ -152,6 +152,7 @@ def test_what_failed_of_a_batch_is_sent_again_from_its_page(browser, studio):
         page.goto(studio.build_url("/batch/"))
         page.locator("#batch-prompts").fill("[quick] A cat\n[quick] [policy] A dog")
         page.locator(f"[name=models][value='{SEEDANCE}']").check()
+        page.locator("[name=ratios][value='9:16']").check()
         page.get_by_role("button", name="Show the table").click()
         page.locator("#send-button").click()
         page.get_by_role("link", name="Send 1 missing film again").click(timeout=60_000)
@@ -170,5 +171,10 @@ def test_what_failed_of_a_batch_is_sent_again_from_its_page(browser, studio):
         assert Generation.objects.count() == 3
         page.goto(studio.build_url(f"/batch/{Batch.objects.earliest('pk').pk}/"))
         expect(page.get_by_text("1 missing film was sent again already.")).to_be_visible()
+        poster = page.locator(".batch-thumbnail img")
+        expect(poster).to_have_js_property("complete", True)
+        # A portrait film is seen whole.
+        assert poster.evaluate("it => it.offsetHeight <= it.parentElement.clientHeight")
+        assert poster.evaluate("it => it.naturalHeight > it.naturalWidth")
         expect(page.get_by_role("link", name="Send 1 missing film again")).to_have_count(0)
         assert axe_violations(page) == []
