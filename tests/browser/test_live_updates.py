@@ -12,6 +12,7 @@ from tests.browser.steps import (
     press_generate,
     selected_card,
     video_plays,
+    wait_until,
 )
 from tests.factories import GenerationFactory
 
@@ -91,7 +92,9 @@ def test_a_film_that_another_tab_put_into_the_trash_leaves_the_rail(ada_page, id
         other_page.goto(idle_studio.build_url(f"/films/{film.pk}/"))
         other_page.get_by_role("button", name="Put into the trash").click()
         expect(other_page.get_by_role("button", name="Restore")).to_be_visible()
-    ada_page.evaluate("() => dispatchEvent(new Event('focus'))")  # somebody looks at it again
+    # Somebody looks at it again: it asks, but for a second after it asked before.
+    look = "() => dispatchEvent(new Event('focus')) && !document.querySelector('#rail #card-%s')"
+    wait_until(ada_page, look % film.pk)
     expect(card).to_have_count(0)
     expect(ada_page.locator(f"#stage #card-{selected.pk}")).to_be_visible()
 
