@@ -148,7 +148,7 @@ EXPECTED_CARDS = (
         State.COMPLETED,
         State.COMPLETED.label,
         ("estimated 162 → reserved 25.7 → charged 25.7",),
-        ("3:00 · Veo 3.1 Pro",),
+        ("Automatic · 720p · 8 s · Veo 3.1 Pro",),
         "Saved here 25.7 credits were charged.",
         (
             "Download",
