@@ -3,8 +3,9 @@
 Nothing is kept on the server: who leaves the notice behind has left the way back.
 """
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.core import signing
 from django.utils.html import format_html
@@ -12,25 +13,29 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from evolink_studio.accounts.models import User
+from evolink_studio.prompts.models import Preset, PromptTemplate
+
+AnyRow = TypeVar("AnyRow", Preset, PromptTemplate)
 
 SEAL_LIFETIME = timedelta(hours=24)
 SEALED_NAME = "sealed"  # of the notice's button
 
 
-def seal(*, kind: str, owner_id: int, fields: Mapping[str, object]) -> str:
-    """A text that `open_seal` reads again, and that nobody else can write."""
-    return signing.dumps(dict(fields), salt=_build_salt(kind, owner_id), compress=True)
+def seal_row(row: Preset | PromptTemplate, names: Iterable[str]) -> str:
+    """These fields of a row, and when it was made, as a text that nobody else can write."""
+    fields = {name: getattr(row, name) for name in names}
+    fields["created_at"] = row.created_at.isoformat()
+    return signing.dumps(fields, salt=_build_salt(type(row), row.owner_id), compress=True)
 
 
-def open_seal(text: str, *, kind: str, owner: User) -> dict[str, object] | None:
-    """What was sealed; None for another person, another kind, or after SEAL_LIFETIME."""
+def open_row(model: type[AnyRow], text: str, *, owner: User) -> AnyRow | None:
+    """The row as it was, not stored; None for another person, or after SEAL_LIFETIME."""
     try:
-        fields: dict[str, object] = signing.loads(
-            text, salt=_build_salt(kind, owner.pk), max_age=SEAL_LIFETIME
-        )
+        fields = signing.loads(text, salt=_build_salt(model, owner.pk), max_age=SEAL_LIFETIME)
     except signing.BadSignature:
         return None
-    return fields
+    created_at = datetime.fromisoformat(fields.pop("created_at"))
+    return model(owner=owner, created_at=created_at, **fields)
 
 
 def build_undo_notice(text: str, *, url: str, sealed: str) -> SafeString:
@@ -46,5 +51,5 @@ def build_undo_notice(text: str, *, url: str, sealed: str) -> SafeString:
     )
 
 
-def _build_salt(kind: str, owner_id: int) -> str:
-    return f"prompts.deleted.{kind}.{owner_id}"
+def _build_salt(model: type[Preset | PromptTemplate], owner_id: int) -> str:
+    return f"prompts.deleted.{model._meta.model_name}.{owner_id}"

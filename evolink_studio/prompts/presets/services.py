@@ -9,11 +9,10 @@ from django.utils.translation import gettext_noop as _
 from evolink_studio.accounts.models import User
 from evolink_studio.prompts.exceptions import InputRejected
 from evolink_studio.prompts.models import Preset
-from evolink_studio.prompts.undo import open_seal, seal
+from evolink_studio.prompts.undo import open_row, seal_row
 
 MAX_PRESETS = 200  # of one person: a page shows all of them
 MAX_NAME_LENGTH = 80
-_SEAL_KIND = "preset"
 _RESTORED_FIELDS = ("id", "name", "model_id", "values", "is_shared")
 
 
@@ -60,21 +59,14 @@ def delete_preset(*, preset: Preset) -> str:
     Returns the sealed preset, for `restore_preset`.
     """
     Preset.objects.filter(pk=preset.pk).delete()
-    fields = {name: getattr(preset, name) for name in _RESTORED_FIELDS}
-    return seal(
-        kind=_SEAL_KIND,
-        owner_id=preset.owner_id,
-        fields={**fields, "created_at": preset.created_at.isoformat()},
-    )
+    return seal_row(preset, _RESTORED_FIELDS)
 
 
 def restore_preset(*, owner: User, sealed: str) -> Preset:
     """The deleted preset again, as it was and under the same address. Raises PresetRejected."""
-    fields = open_seal(sealed, kind=_SEAL_KIND, owner=owner)
-    if fields is None:
+    preset = open_row(Preset, sealed, owner=owner)
+    if preset is None:
         raise PresetRejected("name", _("This can no longer be taken back."))
-    created_at = datetime.fromisoformat(str(fields.pop("created_at")))
-    preset = Preset(owner=owner, created_at=created_at, **fields)
     _check_count(owner)
     _save(preset, force_insert=True)
     return preset

@@ -9,12 +9,11 @@ from evolink_studio.accounts.models import User
 from evolink_studio.prompts.exceptions import InputRejected
 from evolink_studio.prompts.models import PromptTemplate
 from evolink_studio.prompts.prompt_templates.placeholders import MAX_PLACEHOLDERS, find_placeholders
-from evolink_studio.prompts.undo import open_seal, seal
+from evolink_studio.prompts.undo import open_row, seal_row
 
 MAX_TEMPLATES = 200  # of one person: a page shows all of them
 MAX_NAME_LENGTH = 80
 MAX_TEXT_LENGTH = 10_000
-_SEAL_KIND = "template"
 _RESTORED_FIELDS = ("id", "name", "text", "is_shared")
 
 
@@ -42,21 +41,14 @@ def update_template(*, template: PromptTemplate, name: str, text: str, is_shared
 def delete_template(*, template: PromptTemplate) -> str:
     """Delete it; films made with it stay. Returns it sealed, for `restore_template`."""
     PromptTemplate.objects.filter(pk=template.pk).delete()
-    fields = {name: getattr(template, name) for name in _RESTORED_FIELDS}
-    return seal(
-        kind=_SEAL_KIND,
-        owner_id=template.owner_id,
-        fields={**fields, "created_at": template.created_at.isoformat()},
-    )
+    return seal_row(template, _RESTORED_FIELDS)
 
 
 def restore_template(*, owner: User, sealed: str) -> PromptTemplate:
     """The deleted template again, as it was and under the same address. Raises TemplateRejected."""
-    fields = open_seal(sealed, kind=_SEAL_KIND, owner=owner)
-    if fields is None:
+    template = open_row(PromptTemplate, sealed, owner=owner)
+    if template is None:
         raise TemplateRejected("name", _("This can no longer be taken back."))
-    created_at = datetime.fromisoformat(str(fields.pop("created_at")))
-    template = PromptTemplate(owner=owner, created_at=created_at, **fields)
     _check_count(owner)
     _save(template, force_insert=True)
     return template
