@@ -13,7 +13,7 @@ from evolink_studio.generations.queries import HIDDEN_COLUMNS
 from evolink_studio.generations.states import State
 from evolink_studio.sharing.models import Comment, Share, SharedFilm
 from evolink_studio.sharing.tokens import hash_token
-from evolink_studio.sharing.verdicts import Decision
+from evolink_studio.sharing.verdicts import GuestDecision
 
 PAGE_SIZE = 30
 SHARE_ORDER = KeysetOrder(Share, ("-created_at",))
@@ -74,17 +74,17 @@ def list_comments(share: Share) -> list[Comment]:
     return list(Comment.objects.filter(share=share).order_by("pk"))
 
 
-def list_decisions_of(comments: Sequence[Comment]) -> list[Decision]:
+def list_decisions_of(comments: Sequence[Comment]) -> list[GuestDecision]:
     """The verdicts of answers that were read already, oldest first. No query."""
-    return [Decision(it.generation_id, it.verdict) for it in comments if it.verdict]
+    return [GuestDecision(it.generation_id, it.verdict) for it in comments if it.verdict]
 
 
-def list_decisions(shares: Sequence[Share]) -> dict[int, list[Decision]]:
+def list_decisions(shares: Sequence[Share]) -> dict[int, list[GuestDecision]]:
     """What was decided about these shares by the share's pk, oldest first. One query."""
-    decisions: dict[int, list[Decision]] = {share.pk: [] for share in shares}
+    decisions: dict[int, list[GuestDecision]] = {share.pk: [] for share in shares}
     rows = Comment.objects.filter(~Q(verdict=""), share__in=shares).order_by("pk")
     for share_id, film_id, verdict in rows.values_list("share_id", "generation_id", "verdict"):
-        decisions[share_id].append(Decision(film_id, verdict))
+        decisions[share_id].append(GuestDecision(film_id, verdict))
     return decisions
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from evolink_studio.sharing.models import Share, SharedFilm
 
 
-class Decision(NamedTuple):
+class GuestDecision(NamedTuple):
     """An answer's verdict. `generation_id` is that of its film; None means all of them."""
 
     generation_id: int | None
@@ -34,7 +34,7 @@ class LinkVerdict:
 
 
 def find_film_verdicts(
-    films: Sequence[SharedFilm], decisions: Iterable[Decision]
+    films: Sequence[SharedFilm], decisions: Iterable[GuestDecision]
 ) -> dict[int, str]:
     """The newest verdict by the film's generation, "" for none; decisions come oldest first."""
     verdicts = {film.generation_id: "" for film in films}

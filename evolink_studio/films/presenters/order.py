@@ -7,20 +7,12 @@ from evolink_studio.accounts.models import User
 from evolink_studio.films import order_queries
 from evolink_studio.films.models import Collection
 from evolink_studio.films.services import MAX_NOTES_LENGTH, MAX_TITLE_LENGTH
+from evolink_studio.generations.forms.project_choice import ProjectOption
 from evolink_studio.generations.models import Generation
 from evolink_studio.generations.states import ENDED_STATES
 from evolink_studio.projects.queries import list_usable_projects
 
 ORDER_PANEL_ID = "order-panel"
-
-
-@dataclass(frozen=True)
-class ProjectOption:
-    """One entry of the list of projects; `value` is "" for none."""
-
-    value: str
-    label: str
-    is_chosen: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,7 +31,7 @@ class OrderPanel:
     can_trash: bool
     tags: Sequence[str]
     collections: Sequence[Collection]
-    project_choices: Sequence[ProjectOption]
+    project_options: Sequence[ProjectOption]
     tag_names: Sequence[str]
     collection_names: Sequence[str]
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -67,20 +59,20 @@ def present_order(
         can_trash=film.state in ENDED_STATES,
         tags=tags,
         collections=list(film.collections.order_by("folded_name")),
-        project_choices=_list_choices(user, film),
+        project_options=_list_project_options(user, film),
         tag_names=[name for name in order_queries.list_tag_names(user) if name not in tags],
         collection_names=order_queries.list_collection_names(user),
         errors=errors or {},
     )
 
 
-def _list_choices(user: User, film: Generation) -> list[ProjectOption]:
+def _list_project_options(user: User, film: Generation) -> list[ProjectOption]:
     """With the present one, also if it is archived by now."""
     projects = list_usable_projects(user)
     if film.project is not None and film.project not in projects:
         projects.append(film.project)
     return [
-        ProjectOption("", "", is_chosen=film.project_id is None),
+        ProjectOption("", "", is_selected=film.project_id is None),
         *(
             ProjectOption(str(project.pk), str(project), project.pk == film.project_id)
             for project in projects
