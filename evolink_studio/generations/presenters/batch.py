@@ -79,7 +79,7 @@ def present_batch(
         made_again_text=_describe_made_again(unmade.made_again_count),
         again_batch_ids=unmade.batch_ids,
         poll_seconds=_choose_poll_seconds(live_count),
-        changed_version=max((row.changed_version for row in rows), default=0),
+        changed_version=get_changed_version(rows),
         items=[present_gallery_item(row, now=now) for row in rows],
     )
 
@@ -119,6 +119,11 @@ def _describe_stop(batch: Batch, counts: "Counter[State]") -> str:
     return _("{reason} What was not sent yet was cancelled; nothing is charged for it.").format(
         reason=reason
     )
+
+
+def get_changed_version(rows: Sequence[Generation]) -> int:
+    """The newest version of these rows; 0 without any."""
+    return max((row.changed_version for row in rows), default=0)
 
 
 def _label_again(count: int) -> str:

@@ -51,8 +51,8 @@ from evolink_studio.generations.forms.project_choice import (
 )
 from evolink_studio.generations.models import Batch
 from evolink_studio.generations.params import ProjectEntry, get_assets_by_ref, serialize_params
-from evolink_studio.generations.presenters.batch import present_batch
-from evolink_studio.generations.presenters.workspace import UsageBadge, build_usage_badge
+from evolink_studio.generations.presenters.batch import get_changed_version, present_batch
+from evolink_studio.generations.presenters.workspace import build_usage_badge
 from evolink_studio.library import services as library
 from evolink_studio.library.exceptions import FileRejected
 from evolink_studio.library.models import Asset
@@ -121,13 +121,16 @@ def batch_progress(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     with."""
     batch = queries.get_batch_or_404(request.user, pk)
     rows = queries.list_batch_generations(batch)
-    unmade = queries.find_unmade_rows(batch, rows)
-    progress = present_batch(batch, rows, unmade, now=timezone.now())
-    if request.GET.get("since") == str(progress.changed_version) and progress.poll_seconds:
+    is_unchanged = request.GET.get("since") == str(get_changed_version(rows))
+    if is_unchanged and any(row.is_live for row in rows):
         return HttpResponse(status=204)
-    name = "_batch_progress" if request.htmx else "batch_progress"
-    context = {"progress": progress, "usage_badge": _build_usage_badge(request)}
-    return render(request, f"generations/{name}.html", context)
+    unmade = queries.find_unmade_rows(batch, rows)
+    context = {"progress": present_batch(batch, rows, unmade, now=timezone.now())}
+    if request.htmx:
+        return render(request, "generations/_batch_progress.html", context)
+    return render(
+        request, "generations/batch_progress.html", context | _build_header_context(request)
+    )
 
 
 @login_required
@@ -312,17 +315,17 @@ def _render_page(request: AuthenticatedHttpRequest, page: BatchPage) -> HttpResp
         "pictures": [(asset, build_poster_urls(asset).small) for asset in pictures],
         "max_rows": MAX_BATCH_ROWS,
         "recent_batches": queries.list_recent_batches(request.user, RECENT_BATCHES),
-        "usage_badge": _build_usage_badge(request),
     }
     # Links are followed by htmx, too, and want the page.
-    is_fragment = request.htmx and request.method == "POST" and page.table
-    name = "_batch_table" if is_fragment else "batch"
-    return render(request, f"generations/{name}.html", context)
+    if request.htmx and request.method == "POST" and page.table:
+        return render(request, "generations/_batch_table.html", context)
+    return render(request, "generations/batch.html", context | _build_header_context(request))
 
 
-def _build_usage_badge(request: AuthenticatedHttpRequest) -> UsageBadge:
+def _build_header_context(request: AuthenticatedHttpRequest) -> dict[str, object]:
+    """What only a whole page shows."""
     account = queries.get_current_provider_account()
-    return build_usage_badge(request.user, account, timezone.now())
+    return {"usage_badge": build_usage_badge(request.user, account, timezone.now())}
 
 
 def _too_many_text(count: int) -> str:
