@@ -4,7 +4,7 @@
  * back. One of them is heard. Without scripts each has the browser's own controls.
  */
 
-const { FrameClock } = /** @type {{FrameClock: typeof import("./frame-clock.js").FrameClock}} */ (/** @type {any} */ (window));
+const { FrameClock, formatSeconds } = /** @type {typeof import("./frame-clock.js")} */ (/** @type {any} */ (window));
 
 const box = /** @type {HTMLElement} */ (document.querySelector("[data-compare]"));
 const films = [...box.querySelectorAll("video")];
@@ -31,24 +31,16 @@ const getFrames = (film) => /** @type {InstanceType<typeof FrameClock>} */ (fram
 
 /** @param {HTMLVideoElement} film */
 const getLength = (film) => (Number.isFinite(film.duration) ? film.duration : 0);
-/** Two digits, and two decimals as the page's language writes them. */
-const secondsFormat = new Intl.NumberFormat(document.documentElement.lang, { minimumIntegerDigits: 2, minimumFractionDigits: 2, maximumFractionDigits: 2 });
-
-/** @param {number} seconds */
-function formatClock(seconds) {
-  const minutes = Math.floor(seconds / 60);
-  return `${minutes}:${secondsFormat.format(seconds - minutes * 60)}`;
-}
 
 function showTime() {
   if (document.activeElement !== scrub || !isPlaying) scrub.value = String(clock.currentTime);
-  time.value = formatClock(clock.currentTime);
+  time.value = formatSeconds(clock.currentTime);
   scrub.setAttribute("aria-valuetext", `${time.value} / ${length.textContent}`);
 }
 function chooseClock() {
   clock = films.reduce((longest, film) => (getLength(film) > getLength(longest) ? film : longest));
   scrub.max = String(getLength(clock));
-  length.textContent = formatClock(getLength(clock));
+  length.textContent = formatSeconds(getLength(clock));
   showTime();
 }
 function showPlaying() {

@@ -108,5 +108,14 @@ export class FrameClock {
   }
 }
 
-// The scripts that follow it find it here: an import would not know the name that the file is served by.
-Object.assign(window, { FrameClock });
+/** Two digits, and two decimals as the page's language writes them. */
+const secondsFormat = new Intl.NumberFormat(document.documentElement.lang, { minimumIntegerDigits: 2, minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+/** 0:04.17 @param {number} seconds */
+export function formatSeconds(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  return `${minutes}:${secondsFormat.format(seconds - minutes * 60)}`;
+}
+
+// The scripts that follow find both here: an import would not know the name that the file is served by.
+Object.assign(window, { FrameClock, formatSeconds });

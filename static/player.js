@@ -5,7 +5,7 @@
  */
 
 const messages = /** @type {HTMLTemplateElement} */ (document.getElementById("messages")).dataset;
-const { FrameClock } = /** @type {{FrameClock: typeof import("./frame-clock.js").FrameClock}} */ (/** @type {any} */ (window));
+const { FrameClock, formatSeconds } = /** @type {typeof import("./frame-clock.js")} */ (/** @type {any} */ (window));
 const announcer = /** @type {HTMLElement} */ (document.getElementById("announcer"));
 const player = /** @type {HTMLElement | null} */ (document.querySelector("[data-player]"));
 const video = /** @type {HTMLVideoElement | null} */ (document.querySelector("[data-player-video]"));
@@ -15,15 +15,6 @@ const SEEK_SECONDS = 1;
 
 /** @template {Element} T @param {string} selector @returns {T | null} */
 const find = (selector) => /** @type {T | null} */ (document.querySelector(selector));
-
-/** Two digits, and two decimals as the page's language writes them. */
-const secondsFormat = new Intl.NumberFormat(document.documentElement.lang, { minimumIntegerDigits: 2, minimumFractionDigits: 2, maximumFractionDigits: 2 });
-
-/** 0:04.17 @param {number} seconds */
-function formatSeconds(seconds) {
-  const minutes = Math.floor(seconds / 60);
-  return `${minutes}:${secondsFormat.format(seconds - minutes * 60)}`;
-}
 
 /* --- The bar ------------------------------------------------------------------------------------ */
 
