@@ -426,7 +426,7 @@ def _get_length(model: type[Tag] | type[models.Collection]) -> int:
 
 def _clean_name(name: str, limit: int) -> str:
     """The name on one line. Raises InvalidName."""
-    name = " ".join(name.replace("\0", "").split())
+    name = _join_lines(name)
     if not name or len(name) > limit:
         raise InvalidName(limit=limit)
     return name
@@ -434,8 +434,11 @@ def _clean_name(name: str, limit: int) -> str:
 
 def _list_names(text: str) -> list[str]:
     """The names between commas, each on one line."""
-    names = (" ".join(name.replace("\0", "").split()) for name in text.split(","))
-    return [name for name in names if name]
+    return [name for name in map(_join_lines, text.split(",")) if name]
+
+
+def _join_lines(text: str) -> str:
+    return " ".join(text.replace("\0", "").split())
 
 
 def _split_tag_names(text: str) -> list[str]:

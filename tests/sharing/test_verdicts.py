@@ -10,7 +10,7 @@ from django.utils import timezone
 from evolink_studio.sharing import services
 from evolink_studio.sharing.models import Comment, Share
 from evolink_studio.sharing.verdicts import (
-    Decision,
+    GuestDecision,
     LinkVerdict,
     find_film_verdicts,
     sum_up_verdicts,
@@ -106,7 +106,7 @@ def test_the_newest_verdict_of_a_film_counts_and_a_link_is_what_its_films_are(
     ids = {number: film.pk for number, film in enumerate(films)} | {ALL: None}
     found = find_film_verdicts(
         list(made.films.all()),
-        [Decision(ids.get(number, 10**9), verdict) for number, verdict in decisions],
+        [GuestDecision(ids.get(number, 10**9), verdict) for number, verdict in decisions],
     )
     assert [found[film.pk] for film in films] == verdicts
     assert sum_up_verdicts(found) == link
