@@ -24,7 +24,8 @@ const MAX_RATE_CHANGE = 0.15;
 let clock = films[0];
 let isPlaying = false;
 let isLooped = false;
-let isStepping = false;
+/** Those under way: a key that is pressed while a frame is looked for waits for its turn. */
+let steps = Promise.resolve();
 const frames = new Map(films.map((film) => [film, new FrameClock(film, () => film === clock && followClock())]));
 /** @param {HTMLVideoElement} film */
 const getFrames = (film) => /** @type {InstanceType<typeof FrameClock>} */ (frames.get(film));
@@ -95,16 +96,15 @@ function followClock() {
 /** By the shortest frame of the films that go on: none of any of them is passed over. @param {1 | -1} direction */
 async function step(direction) {
   if (isPlaying) pause();
-  if (isStepping) return;
-  isStepping = true;
   const running = films.filter((film) => film === clock || hasFrameAt(film, clock.currentTime)).map(getFrames);
   const middles = new Map(running.map((each) => [each, each.middle]));
   await Promise.all(running.map((each) => each.learn(direction)));
   const known = running.filter((each) => each.knownFrameSeconds !== null);
   const finest = known.reduce((one, other) => (other.frameSeconds < one.frameSeconds ? other : one), known[0] ?? getFrames(clock));
   seek((middles.get(finest) ?? clock.currentTime) + direction * finest.frameSeconds);
-  isStepping = false;
 }
+/** @param {1 | -1} direction */
+const queueStep = (direction) => (steps = steps.then(() => step(direction)));
 /** @param {number} index of the film; of none for -1 */
 function chooseSound(index) {
   films.forEach((film, number) => (film.muted = number !== index));
@@ -114,8 +114,8 @@ function chooseSound(index) {
 /** @type {Record<string, () => void>} */
 const commands = {
   play: () => (isPlaying ? pause() : void play()),
-  "previous-frame": () => void step(-1),
-  "next-frame": () => void step(1),
+  "previous-frame": () => void queueStep(-1),
+  "next-frame": () => void queueStep(1),
   back: () => seek(clock.currentTime - SEEK_SECONDS),
   on: () => seek(clock.currentTime + SEEK_SECONDS),
   first: () => seek(0),

@@ -17,7 +17,8 @@ export class FrameClock {
     this.shownAt = null;
     /** Times of frames that were seen in a row. @type {{time: number, count: number}[]} */
     this.seen = [];
-    this.isStepping = false;
+    /** Steps under way: one that is asked for while a frame is looked for waits for its turn. */
+    this.steps = Promise.resolve();
     if ("requestVideoFrameCallback" in film) this.watch();
     else this.followClock();
   }
@@ -61,7 +62,12 @@ export class FrameClock {
   }
 
   /** @param {1 | -1} direction */
-  async step(direction) {
+  step(direction) {
+    return (this.steps = this.steps.then(() => this.stepOnce(direction)));
+  }
+
+  /** @param {1 | -1} direction */
+  async stepOnce(direction) {
     this.film.pause();
     if (this.knownFrameSeconds !== null || this.shownAt === null) return this.seek(this.middle + direction * this.frameSeconds);
     await this.learn(direction);
@@ -69,10 +75,7 @@ export class FrameClock {
 
   /** Finds out how long a frame lasts, by a step to the next one; what is known stays. @param {1 | -1} direction */
   async learn(direction) {
-    if (this.knownFrameSeconds !== null || this.shownAt === null || this.isStepping) return;
-    this.isStepping = true;
-    await this.feel(direction, this.shownAt);
-    this.isStepping = false;
+    if (this.knownFrameSeconds === null && this.shownAt !== null) await this.feel(direction, this.shownAt);
   }
 
   /**

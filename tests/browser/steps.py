@@ -154,17 +154,15 @@ def wait_until(page: Page, expression: str) -> None:
 
 def video_plays(page: Page) -> bool:
     """Whether the film on the stage really runs in this browser."""
-    return page.evaluate(
+    page.evaluate(
         """async () => {
             const film = document.querySelector("#stage video");
             film.muted = true;
             await film.play();
-            await new Promise((done) => film.addEventListener("timeupdate", () => {
-                if (film.currentTime > 0.2) done();
-            }));
-            return film.videoWidth > 0;
         }"""
     )
+    wait_until(page, 'document.querySelector("#stage video").currentTime > 0.2')
+    return page.evaluate('document.querySelector("#stage video").videoWidth > 0')
 
 
 def axe_violations(page: Page) -> list[str]:

@@ -7,20 +7,14 @@ from playwright.sync_api import Page, expect
 
 from evolink_studio.library.models import Asset
 from tests.browser.conftest import open_watched_page, sign_in
-from tests.browser.steps import axe_violations
+from tests.browser.steps import axe_violations, wait_until
 from tests.factories import VEO
 from tests.films.made_films import make_playing_film
 
 
 def wait_until_films(page: Page, condition: str, which: str = "every") -> None:
     """Wait until `condition` holds for every (or for some) film of the page."""
-    page.evaluate(
-        f"""async () => {{
-            const films = [...document.querySelectorAll("video")];
-            const wait = () => new Promise((resolve) => requestAnimationFrame(resolve));
-            while (!films.{which}((film) => {condition})) await wait();
-        }}"""
-    )
+    wait_until(page, f"[...document.querySelectorAll('video')].{which}((film) => {condition})")
 
 
 def open_film(page: Page, studio, film, query: str = "") -> None:
@@ -221,6 +215,18 @@ def test_compared_films_step_by_the_shortest_of_their_frames(ada_page, idle_stud
         )
     ada_page.keyboard.press("Home")
     wait_until_films(ada_page, "!film.seeking && film.currentTime === 0")
+
+
+def test_a_step_waits_for_the_one_under_way(ada_page, idle_studio, tmp_path):
+    films = [make_playing_film(idle_studio.owner, tmp_path, fps=fps) for fps in (12, 25)]
+    ids = ",".join(str(film.pk) for film in films)
+    addresses = (f"/films/{films[1].pk}/", f"/films/compare/?ids={ids}")
+    for address in addresses:
+        ada_page.goto(idle_studio.build_url(address))
+        wait_until_films(ada_page, "film.readyState >= 2")
+        for _ in range(4):  # the first looks for the length of a frame meanwhile
+            ada_page.keyboard.press(".")
+        wait_until_films(ada_page, "!film.seeking && Math.floor(film.currentTime * 25) === 4")
 
 
 def test_the_way_back_leads_to_the_list_as_it_was_left(ada_page, idle_studio, tmp_path):
