@@ -6,11 +6,10 @@ The page carries the rows from answer to answer; every answer checks them anew.
 import json
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from itertools import product
 
 from django.http import QueryDict
 from django.utils.translation import gettext as _
@@ -36,7 +35,8 @@ from evolink_studio.credits.models import ProviderAccount, RateCard
 from evolink_studio.credits.pricing import DURATION_FIELD, Estimate, estimate_price
 from evolink_studio.credits.queries import get_current_rate_cards
 from evolink_studio.generations import queries
-from evolink_studio.generations.forms.batch_sources import MAX_BATCH_ROWS, SourceRow
+from evolink_studio.generations.forms.batch_composition import RowInput
+from evolink_studio.generations.forms.batch_sources import MAX_BATCH_ROWS
 from evolink_studio.generations.forms.cast import (
     build_sent_values,
     find_cast_lines,
@@ -66,154 +66,6 @@ from evolink_studio.library.poster_urls import build_poster_urls
 from evolink_studio.prompts.cast.queries import find_cast_members
 from evolink_studio.prompts.cast.tags import find_names
 from evolink_studio.prompts.models import CastMember
-
-RATIO_FIELD = "aspect_ratio"
-MAX_PICTURES = 40
-
-
-@dataclass(frozen=True)
-class BatchChoice:
-    """A value to tick in a group of the form."""
-
-    value: str
-    label: str
-    is_ticked: bool
-
-
-@dataclass(frozen=True)
-class BatchComposition:
-    """What a table is made from: every prompt with every picture, model, ratio and length."""
-
-    prompts: str = ""
-    model_ids: Sequence[str] = ()
-    ratios: Sequence[str] = ()
-    lengths: Sequence[str] = ()
-    picture_refs: Sequence[str] = ()
-    max_failures: str = ""
-    title: str = ""
-
-    @property
-    def model_choices(self) -> list[BatchChoice]:
-        """The models that are offered."""
-        return [
-            BatchChoice(spec.id, spec.label, spec.id in self.model_ids)
-            for spec in SPECS.values()
-            if spec.lifecycle is not Lifecycle.RETIRED
-        ]
-
-    @property
-    def ratio_choices(self) -> list[BatchChoice]:
-        """Every ratio that a model offers."""
-        labels: dict[str, str] = {}
-        for spec in SPECS.values():
-            for option in _find_options(spec, RATIO_FIELD):
-                labels.setdefault(str(option[0]), option[1])
-        values = sorted(labels, key=lambda value: ":" not in value)  # shapes before words
-        return [BatchChoice(value, labels[value], value in self.ratios) for value in values]
-
-    @property
-    def length_choices(self) -> list[BatchChoice]:
-        """Every length that a model offers, in seconds."""
-        lengths = {length for spec in SPECS.values() for length in _list_lengths(spec)}
-        return [
-            BatchChoice(str(length), f"{length} s", str(length) in self.lengths)
-            for length in sorted(lengths)
-        ]
-
-
-def parse_composition(data: QueryDict) -> BatchComposition:
-    """What was entered above the table. What no page offers is left out."""
-    offered = BatchComposition()
-    return BatchComposition(
-        prompts=strip_nul(data.get("prompts", "")),
-        model_ids=_select(data.getlist("models"), offered.model_choices),
-        ratios=_select(data.getlist("ratios"), offered.ratio_choices),
-        lengths=_select(data.getlist("lengths"), offered.length_choices),
-        picture_refs=list(dict.fromkeys(data.getlist("picture")))[:MAX_PICTURES],
-        max_failures=strip_nul(data.get("max_failures", ""))[:10],
-        title=strip_nul(data.get("title", ""))[:120],
-    )
-
-
-def parse_max_failures(text: str) -> int | None:
-    """After how many failures the rest is cancelled; None for never. Raises ValueError."""
-    if not text.strip():
-        return None
-    number = int(text) if text.strip().isdecimal() and len(text) < 5 else 0
-    if not 1 <= number <= MAX_BATCH_ROWS:
-        raise ValueError(text)
-    return number
-
-
-def _select(values: Iterable[str], choices: Sequence[BatchChoice]) -> list[str]:
-    wanted = set(values)
-    return [choice.value for choice in choices if choice.value in wanted]
-
-
-def _find_options(spec: ModelSpec, name: str) -> list[tuple[object, str]]:
-    """(value, label) of the options of a field; [] without the field."""
-    return [
-        (option.value, translate_label(option.label))
-        for field in spec.fields
-        if field.name == name
-        for option in field.options
-    ]
-
-
-def _list_lengths(spec: ModelSpec) -> set[int]:
-    if spec.fixed_seconds is not None:
-        return {spec.fixed_seconds}
-    lengths = {value for value, _label in _find_options(spec, DURATION_FIELD)}
-    for param in spec.fields:
-        has_bounds = param.minimum is not None and param.maximum is not None
-        if param.name == DURATION_FIELD and has_bounds:
-            lengths |= set(range(int(param.minimum or 0), int(param.maximum or 0) + 1))
-    return {length for length in lengths if isinstance(length, int)}
-
-
-@dataclass(frozen=True)
-class RowInput:
-    """A row before it is checked. `settings` by field as they were entered; `picture` is the
-    reference of a file, or "". `based_on_id` names the generation that all else is taken from."""
-
-    prompt: str
-    model_id: str
-    settings: Mapping[str, str] = field(default_factory=dict)
-    picture: str = ""
-    is_ticked: bool = True
-    based_on_id: int | None = None
-
-
-class TooManyRows(Exception):
-    """The table would have `count` rows."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__(count)
-        self.count = count
-
-
-def compose_rows(composition: BatchComposition, sources: Sequence[SourceRow]) -> list[RowInput]:
-    """Every row of the table. What a source says of itself is not varied. Raises TooManyRows."""
-    sources = sources or ([SourceRow("")] if composition.picture_refs else [])
-    variants = [_list_variants(composition, source) for source in sources]
-    count = sum(len(rows) for rows in variants)
-    if count > MAX_BATCH_ROWS:
-        raise TooManyRows(count)
-    return [row for rows in variants for row in rows]
-
-
-def _list_variants(composition: BatchComposition, source: SourceRow) -> list[RowInput]:
-    model_ids = [source.model_id] if source.model_id else composition.model_ids
-    ratios = [] if RATIO_FIELD in source.settings else composition.ratios
-    lengths = [] if DURATION_FIELD in source.settings else composition.lengths
-    rows = []
-    for picture, model_id, ratio, length in product(
-        composition.picture_refs or [""], model_ids, ratios or [""], lengths or [""]
-    ):
-        chosen = {RATIO_FIELD: ratio, DURATION_FIELD: length}
-        settings = {name: value for name, value in chosen.items() if value}
-        rows.append(RowInput(source.prompt, model_id, {**settings, **source.settings}, picture))
-    return rows
 
 
 def list_again_rows(unmade: queries.UnmadeRows) -> list[RowInput]:

@@ -18,19 +18,21 @@ from evolink_studio.core.database import UNAVAILABLE_ERRORS, is_unavailable
 from evolink_studio.credits.exceptions import SpendingDenied
 from evolink_studio.generations import queries, services
 from evolink_studio.generations.forms.batch import (
-    MAX_PICTURES,
-    BatchComposition,
     BatchRow,
     BatchTable,
-    RowInput,
-    TooManyRows,
     build_table,
-    compose_rows,
     derive_again_key,
     list_again_rows,
+    parse_rows,
+)
+from evolink_studio.generations.forms.batch_composition import (
+    MAX_PICTURES,
+    BatchComposition,
+    RowInput,
+    TooManyRows,
+    compose_rows,
     parse_composition,
     parse_max_failures,
-    parse_rows,
 )
 from evolink_studio.generations.forms.batch_sources import (
     MAX_BATCH_ROWS,

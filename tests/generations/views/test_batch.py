@@ -72,7 +72,7 @@ class TablePage:
             if not name or (kind == "checkbox" and "checked" not in field.attrib):
                 continue
             value = field.text or "" if field.tag == "textarea" else field.get("value") or ""
-            if name in ("ticked", "models", "ratios", "lengths", "picture"):
+            if name in ("ticked", "models", "ratios", "lengths", "qualities", "picture"):
                 self.fields.setdefault(name, []).append(value)
             else:
                 self.fields[name] = value
@@ -113,6 +113,34 @@ def test_what_a_model_refuses_is_a_row_with_the_reason_and_without_a_tick(ada_cl
     assert "Veo 3.1 Pro makes films of 8 s" in veo_row
     assert table.fields["ticked"] == ["1"]
     assert table.button_text.startswith("Send 1 film · 10 credits")
+
+
+def test_each_model_takes_only_the_qualities_that_it_offers(ada_client):
+    qualities = ["720p", "4k"]
+    table = build_page(ada_client, "A cat", [VEO, SEEDANCE, GROK], qualities=qualities)
+    assert [("Choose one of: 480p, 720p, 1080p" in row) for row in table.rows][:2] == [False, True]
+    assert [("has no setting “Quality”" in row) for row in table.rows].count(True) == 2
+    assert len(table.fields["ticked"]) == 3
+    assert table.fields["qualities"] == qualities  # the table can be made again
+    send(ada_client, table)
+    rows = Generation.objects.values_list("model_id", "params__quality")
+    assert set(rows) == {(SEEDANCE, "720p"), (VEO, "720p"), (VEO, "4k")}
+
+
+def test_what_a_line_of_a_file_says_of_itself_is_not_varied(ada_client):
+    file = BytesIO(b"prompt,quality\nA,1080p\nB,\n")
+    file.name = "films.csv"
+    fields = {"table": file, "models": [SEEDANCE], "qualities": ["480p", "720p"]}
+    send(ada_client, TablePage(ada_client.post("/batch/", fields)))
+    rows = Generation.objects.order_by("pk").values_list("prompt", "params__quality")
+    assert list(rows) == [("A", "1080p"), ("B", "480p"), ("B", "720p")]
+
+
+def test_the_qualities_of_all_models_stand_in_order_and_none_else_can_be_chosen(ada_client):
+    page = ParsedPage(ada_client.post("/batch/", {"qualities": ["720p", "8k"]}))
+    boxes = page.find_all("input[@name='qualities']")
+    assert [box.get("value") for box in boxes] == ["480p", "720p", "1080p", "4k"]
+    assert [box.get("value") for box in boxes if "checked" in box.attrib] == ["720p"]
 
 
 def test_a_press_stores_the_ticked_rows_as_edited_and_leads_to_their_progress(ada_client, ada):
