@@ -121,6 +121,15 @@ document.addEventListener(
   true,
 );
 
+// What leads to another page is no press of this form: the browser sends it, and htmx never sees it.
+document.addEventListener(
+  "submit",
+  (event) => {
+    if (event.submitter?.hasAttribute("data-leaves")) event.stopPropagation();
+  },
+  true,
+);
+
 /** @param {Press} press */
 function showWaiting({ form }) {
   const count = countUploads(form);

@@ -72,6 +72,7 @@ ACCESS_TABLE = {
     "change_waiting": AccessRow(post=302, args=("generation",), is_private=True),
     "again": AccessRow(get=200, post=200, args=("generation",), is_private=True),
     "other_models": AccessRow(get=200, args=("generation",), is_private=True),
+    "begin_batch": AccessRow(post=302, args=(VEO,), data=PROMPT_FIELDS),
     "batch": AccessRow(get=200, post=200),
     "batch_progress": AccessRow(get=200, args=("batch",), is_private=True),
     "batch_again": AccessRow(get=302, args=("batch",), is_private=True),

@@ -23,6 +23,7 @@ urlpatterns = [
     path("create/<str:model_id>/", create.create, name="create"),
     path("create/<str:model_id>/refresh/", create.refresh, name="refresh"),
     path("create/<str:model_id>/switch/", create.switch, name="switch"),
+    path("create/<str:model_id>/batch/", batch.begin_batch, name="begin_batch"),
     path("models/", model_picker.models, name="models"),
     path("models/<str:model_id>/pin/", model_picker.pin, name="pin_model"),
     path("live/", live.live, name="live"),

@@ -145,6 +145,36 @@ def test_a_table_is_checked_changed_and_sent(browser, studio, width, scheme):
     context.close()
 
 
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=str)
+def test_a_batch_goes_on_with_what_stands_in_the_form_also_with_the_last_letters(
+    page, studio, size
+):
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    open_model(page, studio, SEEDANCE)
+    fill_prompt(page, "[quick] A cat")
+    choose_option(page, "quality", "720p")
+    prompt = page.locator("[name=prompt]")
+    prompt.press("End")
+    prompt.press_sequentially(" on a roof")
+    page.get_by_role("button", name="Batch…").press("Enter")
+
+    expect(page.locator("#batch-prompts")).to_have_value("[quick] A cat on a roof")
+    expect(page.locator(f"[name=models][value='{SEEDANCE}']")).to_be_checked()
+    expect(page.locator("[name=qualities]:checked")).to_have_count(1)
+    expect(page.get_by_text("Taken over from the form of Seedance 1.0 Pro Fast.")).to_be_visible()
+    page.get_by_role("checkbox", name="480p").press("Space")
+    assert axe_violations(page) == []
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    page.get_by_role("button", name="Show the table").click()
+    expect(page.locator("#send-button")).to_contain_text("Send 2 films")
+
+    # The form is as it was left, and none of its presses went out with that.
+    page.go_back()
+    page.go_back()
+    expect(page.locator("[name=prompt]")).to_have_value("[quick] A cat on a roof")
+    assert not Generation.objects.exists()
+
+
 def test_what_failed_of_a_batch_is_sent_again_from_its_page(browser, studio):
     context = browser.new_context(viewport={"width": 390, "height": 900}, has_touch=True)
     with open_watched_page(context, studio.base_url) as page:

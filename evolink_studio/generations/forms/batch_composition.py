@@ -225,7 +225,7 @@ def compose_from_form(
     if len(lines) > 1:
         notes.append(_("The prompt stands on one line here: each line is a prompt of its own."))
     if left_out:
-        notes.append(_("Not taken over from the form: {names}.").format(names=", ".join(left_out)))
+        notes.append(_("Not taken over: {names}.").format(names=", ".join(left_out)))
     composition = BatchComposition(
         prompts=" ".join(lines),
         model_ids=_select([spec.id], BatchComposition().model_choices),

@@ -8,13 +8,18 @@ from datetime import datetime
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evolink_studio.accounts.http import AuthenticatedHttpRequest
+from evolink_studio.catalog import SPECS
+from evolink_studio.catalog.spec import ModelSpec
 from evolink_studio.core.database import UNAVAILABLE_ERRORS, is_unavailable
+from evolink_studio.core.json_field import get_member
 from evolink_studio.credits.exceptions import SpendingDenied
 from evolink_studio.generations import queries, services
 from evolink_studio.generations.forms.batch import (
@@ -30,6 +35,7 @@ from evolink_studio.generations.forms.batch_composition import (
     BatchComposition,
     RowInput,
     TooManyRows,
+    compose_from_form,
     compose_rows,
     parse_composition,
     parse_max_failures,
@@ -40,7 +46,9 @@ from evolink_studio.generations.forms.batch_sources import (
     read_file,
     read_lines,
 )
+from evolink_studio.generations.forms.cast import build_sent_values, put_cast_in
 from evolink_studio.generations.forms.controls import translate
+from evolink_studio.generations.forms.initial import parse_page_key
 from evolink_studio.generations.forms.parsing import FILE_NOT_IN_LIBRARY
 from evolink_studio.generations.forms.project_choice import (
     NEW_NAME_NAME,
@@ -52,9 +60,20 @@ from evolink_studio.generations.forms.project_choice import (
     resolve_project,
 )
 from evolink_studio.generations.models import Batch
-from evolink_studio.generations.params import ProjectEntry, get_assets_by_ref, serialize_params
+from evolink_studio.generations.params import (
+    ProjectEntry,
+    get_assets_by_ref,
+    load_form_data,
+    serialize_params,
+)
 from evolink_studio.generations.presenters.batch import get_changed_version, present_batch
 from evolink_studio.generations.presenters.workspace import build_usage_badge
+from evolink_studio.generations.views.create import (
+    get_spec_or_404,
+    parse_form_data,
+    parse_page_keys,
+    save_draft,
+)
 from evolink_studio.library import services as library
 from evolink_studio.library.exceptions import FileRejected
 from evolink_studio.library.models import Asset
@@ -66,22 +85,30 @@ RECENT_BATCHES = 5
 
 @dataclass
 class BatchPage:
-    """What the page shows: what was entered, the table made of it, what is wrong by field."""
+    """What the page shows: what was entered, the table made of it, what is wrong by field.
+
+    `begun_with`: the model whose form it was begun with, `form_url` leads back to that, and `notes`
+    say what became of it.
+    """
 
     composition: BatchComposition = field(default_factory=BatchComposition)
     project: ProjectEntry = field(default_factory=lambda: ProjectEntry(is_remembered=True))
     table: BatchTable | None = None
     errors: dict[str, str] = field(default_factory=dict)
     again_of: Batch | None = None
+    begun_with: ModelSpec | None = None
+    form_url: str = ""
+    notes: Sequence[str] = ()
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def batch(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """GET: the empty form. POST: its table, the table again, or the press that sends it."""
+    """GET: the form, empty or with what the draft of a page holds (`?model=&draft=<page key>`).
+    POST: its table, the table again, or the press that sends it."""
     now = timezone.now()
     if request.method != "POST":
-        return _render_page(request, BatchPage())
+        return _render_page(request, _open_form(request))
     page = BatchPage(parse_composition(request.POST), _parse_project(request))
     if "rows" not in request.POST:
         return _render_page(request, _build_table(request, page, now))
@@ -92,6 +119,17 @@ def batch(request: AuthenticatedHttpRequest) -> HttpResponse:
     if command == "fit":
         page.table = page.table.tick_only({row.number for row in page.table.fitting_rows})
     return _render_page(request, page)
+
+
+@login_required
+@require_POST
+def begin_batch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
+    """Store what the form of a model holds as its draft, and open a batch with that."""
+    spec = get_spec_or_404(model_id)
+    now = timezone.now()
+    save_draft(request, spec, parse_form_data(request, spec, now), now)
+    query = urlencode({"model": spec.id, "draft": str(parse_page_keys(request)[0])})
+    return redirect(f"{reverse('batch')}?{query}")
 
 
 @login_required
@@ -142,6 +180,25 @@ def stop_batch(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     batch = queries.get_batch_or_404(request.user, pk)
     services.stop_batch(batch=batch, now=timezone.now())
     return redirect("batch_progress", pk)
+
+
+def _open_form(request: AuthenticatedHttpRequest) -> BatchPage:
+    """The page with what the draft that the address names holds; the empty one without it."""
+    spec = SPECS.get(request.GET.get("model", ""))
+    page_key = parse_page_key(request.GET.get("draft", ""))
+    draft = queries.get_draft(request.user, spec.id, page_key) if spec and page_key else None
+    if spec is None or draft is None:
+        return BatchPage()
+    form_data = load_form_data(spec, draft.values, request.user.pk)
+    put_cast_in(spec, form_data, request.user.pk)
+    carried = compose_from_form(spec, form_data, spec.evaluate(build_sent_values(spec, form_data)))
+    return BatchPage(
+        carried.composition,
+        load_project(request.user, get_member(draft.values, PROJECT_NAME)),
+        begun_with=spec,
+        form_url=f"{reverse('create', args=[spec.id])}?draft={page_key}",
+        notes=carried.notes,
+    )
 
 
 def _parse_project(request: AuthenticatedHttpRequest) -> ProjectEntry:

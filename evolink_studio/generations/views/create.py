@@ -139,7 +139,7 @@ def refresh(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     evaluated_form = _evaluate_form(request.user, spec, form_data, now)
     if begin_rows(spec, form_data.values, evaluated_form.evaluation, request.POST):
         evaluated_form = _evaluate_form(request.user, spec, form_data, now)
-    _save_draft(request, spec, form_data, now)
+    save_draft(request, spec, form_data, now)
     form = _build_form(request, evaluated_form, now=now, form_key=_parse_form_key(request))
     if not request.htmx:
         return _render_page(request, form, evaluated_form.account)
@@ -157,11 +157,11 @@ def switch(request: AuthenticatedHttpRequest, model_id: str) -> HttpResponse:
     old_spec = get_spec_or_404(request.POST.get("from_model", ""))
     now = timezone.now()
     form_data = parse_form_data(request, old_spec, now)
-    _save_draft(request, old_spec, form_data, now)
+    save_draft(request, old_spec, form_data, now)
     converted_data, notes = convert_form_data(form_data, old_spec, new_spec, request.user.pk)
     put_cast_in(new_spec, converted_data, request.user.pk)
     if any(list_entered_values(build_draft_values(converted_data)).values()):
-        _save_draft(request, new_spec, converted_data, now)
+        save_draft(request, new_spec, converted_data, now)
     undo_url = reverse("create", args=[old_spec.id]) if notes else ""
     evaluated_form = _evaluate_form(request.user, new_spec, converted_data, now)
     form = _build_form(request, evaluated_form, now=now, notes=notes, undo_url=undo_url)
@@ -253,7 +253,7 @@ def _create_generation(
         credits_estimated=quote.estimate.credits,
         max_credits=quote.estimate.max_credits,
     )
-    page_keys = _parse_page_keys(request)
+    page_keys = parse_page_keys(request)
     project_id = evaluated_form.form_data.project.project_id
     if quote.takes > 1:
         result = services.create_takes(
@@ -296,7 +296,7 @@ def _render_rejected(
         form_key=form_key,
         field_errors=field_errors,
         errors=[text] if text else [],
-        page_keys=_parse_page_keys(request),
+        page_keys=parse_page_keys(request),
         project=evaluated_form.build_project_choice(request.user),
     )
     if request.htmx:
@@ -324,7 +324,7 @@ def _render_submitted(
             evaluated_form.form_data,
             evaluated_form.evaluation,
             quote=update_quote(quote, user=request.user, now=now),
-            page_keys=_parse_page_keys(request),
+            page_keys=parse_page_keys(request),
             project=evaluated_form.build_project_choice(request.user),
         ),
         **build_after_submit_context(
@@ -398,20 +398,21 @@ def _parse_form_key(request: AuthenticatedHttpRequest) -> uuid.UUID:
         return uuid.uuid4()
 
 
-def _parse_page_keys(request: AuthenticatedHttpRequest) -> list[uuid.UUID]:
+def parse_page_keys(request: AuthenticatedHttpRequest) -> list[uuid.UUID]:
     """The key of the page, and that of the draft it was opened from."""
     keys = map(parse_page_key, request.POST.get("_page", "").split()[:2])
     return [key for key in keys if key is not None] or [UNNAMED_PAGE]
 
 
-def _save_draft(
+def save_draft(
     request: AuthenticatedHttpRequest, spec: ModelSpec, form_data: FormData, now: datetime
 ) -> None:
+    """Store what the form holds as the draft of its page."""
     services.save_draft(
         owner=request.user,
         model_id=spec.id,
         values=build_draft_values(form_data),
-        page_keys=_parse_page_keys(request),
+        page_keys=parse_page_keys(request),
         now=now,
     )
 
@@ -471,7 +472,7 @@ def _build_form(
         notes=notes,
         undo_url=undo_url,
         start_over_url=start_over_url,
-        page_keys=_parse_page_keys(request) if page_keys is None else page_keys,
+        page_keys=parse_page_keys(request) if page_keys is None else page_keys,
         project=evaluated_form.build_project_choice(request.user),
     )
 

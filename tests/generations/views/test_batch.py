@@ -22,6 +22,7 @@ from evolink_studio.generations.services import (
     IdempotencyConflict,
     create_batch,
     derive_form_key,
+    save_draft,
 )
 from evolink_studio.generations.transitions import transition
 from evolink_studio.library.models import Asset
@@ -50,6 +51,11 @@ def _prices(ada) -> None:
             credits_per_unit=Decimal(10),
             effective_at="2020-01-01T00:00Z",
         )
+
+
+@pytest.fixture
+def project(ada) -> Project:
+    return Project.objects.create(owner=ada, name="Spring", created_at=NOW)
 
 
 def limit_credits_of(user, credits: int) -> None:
@@ -373,12 +379,79 @@ def test_the_cast_of_all_rows_is_looked_up_once(ada_client, ada):
     assert counts[0] == counts[1]
 
 
+# --- begun with the form of a model ------------------------------------------------------------
+
+
+def begin(client, model_id=SEEDANCE, **fields) -> ParsedPage:
+    """The batch page that the form of a model leads to."""
+    page_key = str(uuid.uuid4())
+    data = {"prompt": "A cat", "from_model": model_id, "_page": page_key, **fields}
+    answer = client.post(f"/create/{model_id}/batch/", data)
+    assert answer["Location"] == f"/batch/?model={model_id}&draft={page_key}"
+    return ParsedPage(client.get(answer["Location"]))
+
+
+def list_checked(page: ParsedPage, name: str) -> list[str]:
+    boxes = page.find_all(f"input[@name='{name}']")
+    return [box.get("value") for box in boxes if "checked" in box.attrib]
+
+
+def test_a_batch_begins_with_all_that_the_form_of_a_model_holds(ada_client, ada, project):
+    frame = AssetFactory(owner=ada, format="png", width=641, height=480)
+    fields = {"aspect_ratio": "9:16", "duration": "4", "quality": "720p", "_project": project.pk}
+    page = begin(ada_client, prompt="A cat " * 1000, image_urls=frame.ref, **fields)
+    assert page.control_value("prompts").strip() == ("A cat " * 1000).strip()
+    assert list_checked(page, "models") == [SEEDANCE]
+    assert list_checked(page, "ratios") == ["9:16"]
+    assert list_checked(page, "lengths") == ["4"]
+    assert list_checked(page, "qualities") == ["720p"]
+    assert list_checked(page, "picture") == [frame.ref]
+    assert "Taken over from the form of Seedance 1.0 Pro Fast." in page.text
+    assert "Not taken over" not in page.text
+    assert page.find_all("input[@type='hidden'][@name='_project']")[0].get("value") == str(
+        project.pk
+    )
+    table = build_page(ada_client, models=[SEEDANCE], _project=project.pk)
+    assert table.fields["_project"] == str(project.pk)
+
+
+def test_what_the_form_shows_is_ticked_although_nobody_chose_it(ada_client):
+    page = begin(ada_client)
+    assert list_checked(page, "lengths") == ["5"]
+    assert list_checked(page, "qualities") == ["1080p"]
+
+
+def test_a_prompt_of_several_lines_is_one_prompt_of_a_batch_and_says_so(ada_client):
+    page = begin(ada_client, prompt="A cat\r\n\r\n  plays\nthe piano")
+    assert page.control_value("prompts").strip() == "A cat plays the piano"
+    assert "each line is a prompt of its own" in page.text
+
+
+def test_what_a_batch_has_no_place_for_is_named(ada_client, ada):
+    first, last = (AssetFactory(owner=ada, format="png", width=640, height=480) for _ in range(2))
+    fields = {"image_start": first.ref, "image_end": last.ref, "sound": "true"}
+    page = begin(ada_client, KLING, **fields)
+    assert list_checked(page, "picture") == [first.ref]
+    assert page.text.split("Not taken over: ")[1].split(".")[0] == "Last frame, Sound effects"
+
+
+def test_of_several_pictures_none_is_taken_since_each_would_make_a_film(ada_client, ada):
+    frames = [AssetFactory(owner=ada, format="png", width=640, height=480) for _ in range(2)]
+    page = begin(ada_client, VEO, image_urls=[frame.ref for frame in frames])
+    assert not list_checked(page, "picture")
+    assert "Not taken over: First and last frame." in page.text
+
+
+def test_a_draft_that_is_gone_or_somebody_elses_begins_an_empty_batch(ada_client, eve):
+    key = uuid.uuid4()
+    save_draft(owner=eve, model_id=VEO, values={"prompt": "Hers"}, page_keys=[key], now=NOW)
+    for query in (f"model={VEO}&draft={key}", f"model=x&draft={key}", f"model={VEO}&draft=x"):
+        page = ParsedPage(ada_client.get(f"/batch/?{query}"))
+        assert page.control_value("prompts").strip() == ""
+        assert "Taken over" not in page.text
+
+
 # --- the project -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def project(ada) -> Project:
-    return Project.objects.create(owner=ada, name="Spring", created_at=NOW)
 
 
 def test_the_films_of_a_table_are_made_for_its_project_which_is_remembered(ada_client, project):
