@@ -301,6 +301,10 @@ FILTERED_URLS = (
     "/films/?q=task-00000001",
     "/films/?tag=1&collection=1",
     "/films/?collection=1&q=cat",
+    "/films/?batch={batch}",
+    "/films/?batch={batch}&of=making",
+    "/films/?batch={batch}&q=cat&starred=1",
+    "/films/?q=task-00000001&batch={batch}",
     "/films/?from=2020-01-01&to=2099-01-01",
     "/films/?at=2026-01-01",
 )
@@ -337,6 +341,7 @@ def test_no_page_of_a_guest_walks_through_a_table_that_grows(client, person):
 
 def test_no_page_of_a_person_walks_through_a_table_that_grows(client, person):
     start_urls = list_start_urls([pattern for pattern, _ in STUDIO_PATTERNS])
+    batch = Batch.objects.filter(owner=person).latest("pk")
     with StatementLog() as log:
         visited = visit_all(
             client,
@@ -351,7 +356,7 @@ def test_no_page_of_a_person_walks_through_a_table_that_grows(client, person):
                 f"/create/{VEO}/menu/history/",
                 f"/create/{VEO}/menu/templates/",
                 "/library/picker?q=boat&kind=image",
-                *FILTERED_URLS,
+                *(url.format(batch=batch.pk) for url in FILTERED_URLS),
                 *start_urls,
             ],
             lambda url: not url.startswith("/admin/"),
@@ -379,7 +384,11 @@ def test_no_press_and_no_poll_walks_through_a_table_that_grows(client, person):
         "view": str(SavedView.objects.create(owner=person, name="All", created_at=NOW).pk),
     }
     with StatementLog() as log:
-        for films in ({"id": arguments["generation"]}, {"all": "1", "query": "project=1&q=cat"}):
+        for films in (
+            {"id": arguments["generation"]},
+            {"all": "1", "query": "project=1&q=cat"},
+            {"all": "1", "query": f"batch={batch.pk}"},
+        ):
             for action in (*ACTIONS, "zip"):
                 data = {"action": action, "tag": "hero", "collection": "Reel", **films}
                 client.post(reverse("film_action"), data)

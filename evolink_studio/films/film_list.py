@@ -5,13 +5,13 @@ However many films there are, a list costs about the same:
 - Filters by facets alone leave some facet sets of the person. Each has its films in order in an
   index, and a page merges those whose newest films are the newest (`_read_merged`). Their counts
   are exact.
-- A text, a tag, a collection or days narrow the list to films that are found first. Up to
+- A text, a tag, a collection, a batch or days narrow the list to films that are found first. Up to
   MAX_CANDIDATES of them are taken into memory, and with them every page and count of every filter.
   Where there are more, a page is read along the index that finds them, and counts end there.
 - What is in the making is little, and so is read at once.
 
-What a dense text, tag or collection finds comes in the order of its numbers: that is the order in
-which films were pressed, too.
+What a dense text, tag, collection or batch finds comes in the order of its numbers: that is the
+order in which films were pressed, too.
 """
 
 # ruff: noqa: S608  # The SQL is made of names below; what a person typed are its parameters.
@@ -35,9 +35,11 @@ from evolink_studio.films.filters import (
     build_name_condition,
     filter_films,
     get_owner_id,
+    narrow_films,
 )
 from evolink_studio.films.models import Collection, FacetSet, ListedFilm, Tag
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.queries import list_resent_batches
 from evolink_studio.generations.search_index import FILM_INDEX
 
 MAX_CANDIDATES = 1_000
@@ -68,7 +70,7 @@ class FacetKey(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A film that text, tag, collection and days leave."""
+    """A film that text, tag, collection, batch and days leave."""
 
     created_at: datetime
     pk: int
@@ -129,9 +131,9 @@ class FilmList:
 
     @cached_property
     def candidates(self) -> list[Candidate] | None:
-        """What text, tag, collection and days leave on both tabs; None if nothing narrows.
+        """What text, tag, collection, batch and days leave on both tabs; None if nothing narrows.
 
-        At most one more than MAX_CANDIDATES. Up to three queries.
+        At most one more than MAX_CANDIDATES. Up to four queries, and those that find the batches.
         """
         if not _is_narrowed(self.filters):
             return None
@@ -159,6 +161,12 @@ class FilmList:
         if self.candidates is None:
             return self.facet_counts
         return None if self.is_dense else Counter(it.facets for it in self.candidates)
+
+    @cached_property
+    def _batch_ids(self) -> list[int]:
+        """Those of the batch looked for; [] without one, or if it is not this person's."""
+        batch_id = self.filters.batch_id
+        return list_resent_batches(batch_id, self.owner_id) if batch_id else []
 
     @cached_property
     def _keys_by_id(self) -> Mapping[int, FacetKey]:
@@ -313,7 +321,13 @@ class FilmList:
 
     def _list_named_ids(self) -> list[int]:
         rows = Generation.objects.filter(build_name_condition(self.filters))
-        return list(rows.values_list("pk", flat=True)[:MAX_CANDIDATES])
+        ids = list(rows.values_list("pk", flat=True)[:MAX_CANDIDATES])
+        if not ids or not _get_narrowing(self.filters).without("text").active_names:
+            return ids
+        # Found by their names first: no index knows names and tags together.
+        named_rows = Generation.objects.filter(pk__in=ids)
+        rows = narrow_films(named_rows, self.filters, self.owner_id)
+        return list(rows.values_list("pk", flat=True))
 
     def _read_narrowed(
         self,
@@ -330,7 +344,14 @@ class FilmList:
         join = "CROSS JOIN" if connection.vendor == "sqlite" else "JOIN"
         on = "ON f.generation_id ="
         order, tag_ids, collection_id = "f.generation_id", filters.tag_ids, filters.collection_id
-        if filters.text and _is_text_indexed(filters):
+        from_generations = f"{_GENERATIONS} g {join} {_FILMS} f {on} g.id"
+        if filters.batch_id:  # no other filter leaves fewer
+            if not self._batch_ids:
+                return []
+            source, order = from_generations, "g.id"
+            conditions.append(f"g.batch_id IN ({_build_marks(self._batch_ids)})")
+            parameters += self._batch_ids
+        elif filters.text and _is_text_indexed(filters):
             source = f"{FILM_INDEX.name} x {join} {_FILMS} f {on} x.rowid"
             conditions.append(f"x.{FILM_INDEX.name} MATCH %s")
             parameters.append(FILM_INDEX.build_match(filters.pieces))
@@ -346,10 +367,9 @@ class FilmList:
             parameters.append(collection_id)
             order, collection_id = "c.generation_id", None
         else:
-            source, order = f"{_FILMS} f", ""
-        source += f" {join} {_GENERATIONS} g ON g.id = f.generation_id"
-        if not order:
-            source = f"{_GENERATIONS} g {join} {_FILMS} f {on} g.id"
+            source, order = from_generations, ""
+        if source is not from_generations:
+            source += f" {join} {_GENERATIONS} g ON g.id = f.generation_id"
         if self.owner_id is not None:
             conditions.append("g.owner_id = %s")
             parameters.append(self.owner_id)

@@ -20,6 +20,7 @@ from evolink_studio.core.calendar import get_local_day_start
 from evolink_studio.core.database import parse_id
 from evolink_studio.core.search import fold_text
 from evolink_studio.generations.models import Generation
+from evolink_studio.generations.queries import list_resent_batches
 from evolink_studio.generations.search_index import FILM_INDEX
 from evolink_studio.generations.states import ENDED_STATES, LIVE_STATES, State
 
@@ -90,7 +91,8 @@ class FilmFilters:
     """What is looked for. Several values of one filter: any of them.
 
     `text` is looked for in prompt, title, notes and tags, or is a number or the beginning of a
-    task's name. `since` and `until` are days, both included. `person` is "" for one's own films,
+    task's name. `batch_id`: a batch with those in which its missing films were sent again. `since`
+    and `until` are days, both included. `person` is "" for one's own films,
     EVERYBODY, or the number of a person; only a superuser's counts.
     """
 
@@ -104,6 +106,7 @@ class FilmFilters:
     tag_ids: tuple[int, ...] = ()
     collection_id: int | None = None
     project_id: int | None = None
+    batch_id: int | None = None
     since: date | None = None
     until: date | None = None
     person: str = ""
@@ -180,6 +183,7 @@ _PARAMETERS: Mapping[str, str] = {
     "tag_ids": "tag",
     "collection_id": "collection",
     "project_id": "project",
+    "batch_id": "batch",
     "since": "from",
     "until": "to",
     "person": "person",
@@ -204,6 +208,7 @@ def parse_filters(query: "QueryDict | Mapping[str, str]") -> FilmFilters:
         tag_ids=tuple(pk for text in _list_texts(query, "tag") if (pk := parse_id(text))),
         collection_id=parse_id(_get_text(query, "collection")) or None,
         project_id=parse_id(_get_text(query, "project")) or None,
+        batch_id=parse_id(_get_text(query, "batch")) or None,
         since=_parse_day(_get_text(query, "from")),
         until=_parse_day(_get_text(query, "to")),
         person=_parse_person(_get_text(query, "person")),
@@ -243,21 +248,32 @@ def get_owner_id(user: User, filters: FilmFilters) -> int | None:
 
 
 def filter_films(user: User, filters: FilmFilters) -> "QuerySet[Generation]":
-    """All films that the filters leave, in no order; none in the trash. At most two queries.
+    """All films that the filters leave, in no order; none in the trash.
 
-    For what is done to all of them. A page of them is `queries.load_page`, at any depth.
+    At most two queries, and those of `list_resent_batches`. For what is done to all of them. A page
+    of them is `queries.load_page`, at any depth.
     """
     rows = Generation.objects.filter(trashed_at=None, state__in=filters.states)
     owner_id = get_owner_id(user, filters)
     if owner_id is not None:
         rows = rows.filter(owner_id=owner_id)
-    rows = rows.filter(build_facet_condition(filters) & build_day_condition(filters))
+    rows = narrow_films(rows.filter(build_facet_condition(filters)), filters, owner_id)
+    if filters.text:
+        rows = rows.filter(build_name_condition(filters) | FILM_INDEX.build_filter(filters.pieces))
+    return rows
+
+
+def narrow_films(
+    rows: "QuerySet[Generation]", filters: FilmFilters, owner_id: int | None
+) -> "QuerySet[Generation]":
+    """Those of these films that days, tags, collection and batch leave."""
+    rows = rows.filter(build_day_condition(filters))
     for tag_id in filters.tag_ids:
         rows = rows.filter(tags=tag_id)
     if filters.collection_id:
         rows = rows.filter(collections=filters.collection_id)
-    if filters.text:
-        rows = rows.filter(build_name_condition(filters) | FILM_INDEX.build_filter(filters.pieces))
+    if filters.batch_id:
+        rows = rows.filter(batch__in=list_resent_batches(filters.batch_id, owner_id))
     return rows
 
 

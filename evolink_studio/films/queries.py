@@ -105,6 +105,17 @@ def list_projects(user: User, used_ids: Iterable[int], chosen_id: int | None) ->
     return dict(rows.order_by("name", "pk").values_list("pk", "name"))
 
 
+def get_batch_title(owner_id: int | None, batch_id: int) -> str:
+    """What a person calls a batch; "" for one without a title or of somebody else. One query.
+
+    `owner_id` None: anybody's.
+    """
+    rows = Batch.objects.filter(pk=batch_id)
+    if owner_id is not None:
+        rows = rows.filter(owner_id=owner_id)
+    return rows.values_list("title", flat=True).first() or ""
+
+
 def list_people() -> dict[int, str]:
     """Everybody by number. One query."""
     return dict(User.objects.order_by("username").values_list("pk", "username"))

@@ -92,6 +92,26 @@ def has_batch(user: User, form_key: uuid.UUID) -> bool:
     return Batch.objects.filter(owner_id=user.pk, form_key=form_key).exists()
 
 
+def list_resent_batches(batch_id: int, owner_id: int | None) -> list[int]:
+    """A batch, and the tables in which what of it ended without a film was sent again, in turn.
+
+    [] for one that is not this person's; `owner_id` None: anybody's. Two queries, and another for
+    each time that something was sent again.
+    """
+    rows = Generation.objects.filter(batch__kind=Batch.Kind.TABLE)
+    batches = Batch.objects.filter(pk=batch_id)
+    if owner_id is not None:
+        rows, batches = rows.filter(owner_id=owner_id), batches.filter(owner_id=owner_id)
+    ids = list(batches.values_list("pk", flat=True))
+    latest_ids = set(ids)
+    while latest_ids:
+        followers = rows.filter(based_on__batch__in=latest_ids).order_by()
+        found_ids = set(followers.values_list("batch_id", flat=True).distinct())
+        latest_ids = {pk for pk in found_ids if pk is not None} - set(ids)
+        ids += sorted(latest_ids)
+    return ids
+
+
 def list_batch_generations(batch: Batch) -> list[Generation]:
     """The generations of a batch in their order, with their results. Two queries."""
     rows = Generation.objects.filter(batch=batch).order_by("pk").defer(*HIDDEN_COLUMNS)

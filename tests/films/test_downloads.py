@@ -2,6 +2,7 @@
 
 import io
 import json
+import uuid
 import zipfile
 
 import pytest
@@ -12,6 +13,7 @@ from evolink_studio.films import services, zip_files
 from evolink_studio.films.exceptions import InvalidPattern, ZipsBusy
 from evolink_studio.films.naming import DEFAULT_PATTERN, UniqueNames, build_name
 from evolink_studio.films.zip_files import FileChanged, RemoteZip, ZipReader, build_zip
+from evolink_studio.generations.models import Batch
 from evolink_studio.projects.models import Project
 from tests.factories import NOW, AssetFactory
 from tests.films.films import add_file, make_film
@@ -52,6 +54,23 @@ def test_a_zip_holds_the_films_and_what_made_each(ada, ada_client):
     assert sidecar["project"] == {"name": "Toothpaste", "client": "ACME"}
     assert (sidecar["tags"], sidecar["inputs"][0]["name"]) == (["hero"], "cat.png")
     assert sidecar["credits"] == {"estimated": "162.0000", "charged": "25.7000"}
+
+
+def test_all_films_of_a_batch_are_one_zip(ada, eve, ada_client):
+    batch, foreign = (
+        Batch.objects.create(owner=owner, kind="table", form_key=uuid.uuid4(), created_at=NOW)
+        for owner in (ada, eve)
+    )
+    for title in ("Cat", "Dog"):
+        make_film(ada, title=title, batch=batch, content=title.encode())
+    make_film(ada, title="Other")
+    make_film(eve, title="Hers", batch=foreign)
+    data = {"action": "zip", "all": "1", "query": f"batch={batch.pk}"}
+    archive = open_zip(ada_client.post(URL, data))
+    films = [archive.read(name) for name in archive.namelist() if name.endswith(".mp4")]
+    assert sorted(films) == [b"Cat", b"Dog"]
+    answer = ada_client.post(URL, {**data, "query": f"batch={foreign.pk}"})
+    assert "zip" not in answer.get("Content-Type", "")
 
 
 def test_films_of_one_name_do_not_hide_each_other(ada, ada_client):

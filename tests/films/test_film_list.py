@@ -1,6 +1,7 @@
 """Every film of a list has one place in it, also where a whole batch was pressed at one moment."""
 
 import random
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from evolink_studio.films.film_list import Cursor, FilmList
 from evolink_studio.films.filters import EVERYBODY, FilmFilters, filter_films
 from evolink_studio.films.models import Collection, Tag
 from evolink_studio.films.queries import find_neighbours, load_page_through
-from evolink_studio.generations.models import Generation
+from evolink_studio.generations.models import Batch, Generation
 from evolink_studio.generations.states import State
 from tests.factories import NOW, GenerationFactory, UserFactory
 
@@ -26,6 +27,7 @@ FILTERS = {
     "starred": {"is_starred": True},
     "tag": {"tag": "Kunde"},
     "collection": {"collection": "Reel"},
+    "batch": {"batch": "Pets"},
     "text": {"text": "bear"},
     "days": {"since": (NOW - timedelta(days=2)).date()},
     "everybody": {"person": EVERYBODY},
@@ -45,6 +47,9 @@ def _films(user, eve) -> None:
     dice = random.Random(11)
     tag = Tag.objects.create(owner=user, name="Kunde")
     reel = Collection.objects.create(owner=user, name="Reel", created_at=NOW)
+    pets = Batch.objects.create(
+        owner=user, kind="table", title="Pets", form_key=uuid.uuid4(), created_at=NOW
+    )
     for moment in MOMENTS:
         for _ in range(FILMS_PER_MOMENT):
             film = GenerationFactory(
@@ -56,6 +61,7 @@ def _films(user, eve) -> None:
                 seconds=dice.choice([None, 5, 8, 15]),
                 has_sound=dice.choice([None, True, False]),
                 starred_at=dice.choice([None, None, NOW]),
+                batch=dice.choice([None, pets]),
             )
             if film.ratio == "9:16":
                 tag.generations.add(film)
@@ -70,6 +76,8 @@ def filters(request, _films) -> FilmFilters:
         options["tag_ids"] = (Tag.objects.get(name=name).pk,)
     if name := options.pop("collection", ""):
         options["collection_id"] = Collection.objects.get(name=name).pk
+    if title := options.pop("batch", ""):
+        options["batch_id"] = Batch.objects.get(title=title).pk
     return FilmFilters(**options)
 
 

@@ -1,5 +1,6 @@
 """Films are found by any combination of filters, and all of it stands in the address."""
 
+import uuid
 from datetime import timedelta
 from urllib.parse import parse_qsl
 
@@ -12,7 +13,7 @@ from evolink_studio.films.filters import FilmFilters, filter_films, parse_filter
 from evolink_studio.films.labels import build_label_text
 from evolink_studio.films.models import Collection, Tag
 from evolink_studio.films.queries import find_neighbours
-from evolink_studio.generations.models import Generation
+from evolink_studio.generations.models import Batch, Generation
 from evolink_studio.generations.states import State
 from evolink_studio.projects.models import Project
 from tests.factories import NOW, VEO, GenerationFactory, UserFactory
@@ -148,6 +149,83 @@ def test_a_tag_a_collection_and_a_project_leave_their_films(ada_client, ada, any
     assert find(ada_client, f"tag={tag.pk}&q=nothing") == []
 
 
+def create_batch(owner, **fields) -> Batch:
+    fields = {"kind": Batch.Kind.TABLE, "created_at": NOW, **fields}
+    return Batch.objects.create(owner=owner, form_key=uuid.uuid4(), **fields)
+
+
+def test_a_batch_leaves_its_films_and_those_of_its_missing_ones_sent_again(
+    ada_client, ada, any_density
+):
+    first, second, third, other = (create_batch(ada) for _ in range(4))
+    takes = create_batch(ada, kind=Batch.Kind.TAKES)
+    made = create_film(ada, age=9, batch=first, prompt="A fox")
+    missing = create_film(ada, age=8, batch=first, state=State.FAILED)
+    missing_again = create_film(ada, age=7, batch=second, based_on=missing, state=State.FAILED)
+    beside = create_film(ada, age=6, batch=second, based_on=missing)
+    last = create_film(ada, age=5, batch=third, based_on=missing_again)
+    # Takes of a film are films of their own, and so is another batch.
+    create_film(ada, age=4, batch=takes, based_on=made)
+    create_film(ada, age=3, batch=other, prompt="A fox")
+    create_film(ada, age=2, prompt="A fox")
+    assert find(ada_client, f"batch={first.pk}") == [last.pk, beside.pk, made.pk]
+    assert find(ada_client, f"batch={first.pk}&of=ended") == [missing_again.pk, missing.pk]
+    assert find(ada_client, f"batch={third.pk}") == [last.pk]
+    assert find(ada_client, f"batch={first.pk}&q=fox") == [made.pk]
+    running = create_film(ada, batch=first, state=State.RUNNING)
+    assert find(ada_client, f"batch={first.pk}&of=making") == [running.pk]
+
+
+def test_a_film_that_the_text_names_is_found_among_those_that_the_other_filters_leave(
+    ada_client, ada
+):
+    tag = Tag.objects.create(owner=ada, name="product")
+    collection = Collection.objects.create(owner=ada, name="Best", created_at=NOW)
+    batch = create_batch(ada)
+    inside = create_film(ada, tags=[tag], batch=batch)
+    collection.generations.add(inside)
+    outside = create_film(ada, age=48)
+    day = f"{NOW:%Y-%m-%d}"
+    numbers = {"tag": tag.pk, "collection": collection.pk, "batch": batch.pk}
+    for query in (*(f"{name}={pk}" for name, pk in numbers.items()), f"from={day}"):
+        assert find(ada_client, f"q=%23{inside.pk}&{query}") == [inside.pk]
+        assert find(ada_client, f"q=%23{outside.pk}&{query}") == []
+
+
+def test_a_batch_of_somebody_else_shows_nothing_and_tells_nothing(client, ada, eve):
+    foreign = create_batch(eve, title="Her secret", pk=70_001)
+    film = create_film(eve, batch=foreign)
+    create_film(ada)
+    client.force_login(ada)
+    assert find(client, f"batch={foreign.pk}") == []
+    unknown, known = (
+        ParsedPage(client.get(f"/films/?batch={pk}")).text.replace(str(pk), "N")
+        for pk in (70_002, foreign.pk)
+    )
+    assert "Her secret" not in known
+    assert known == unknown
+    owner = UserFactory(owner=True)
+    client.force_login(owner, "django.contrib.auth.backends.ModelBackend")
+    assert find(client, f"batch={foreign.pk}") == []
+    assert find(client, f"batch={foreign.pk}&person=all") == [film.pk]
+
+
+def test_a_batch_is_a_chip_by_its_title_which_the_search_keeps(ada_client, ada):
+    batch, unnamed = create_batch(ada, title="Pets"), create_batch(ada)
+    create_film(ada, batch=batch)
+    page = ParsedPage(ada_client.get(f"/films/?batch={batch.pk}&starred=1"))
+    star, chip = page.find_all("a[@class='film-chip']")
+    assert star.get("href") == f"/films/?batch={batch.pk}"
+    assert chip.get("href") == "/films/?starred=1"
+    assert "Pets" in element_text(chip)
+    (select,) = page.find_all("select[@name='batch']")
+    assert [option.get("value") for option in select if "selected" in option.attrib] == [
+        str(batch.pk)
+    ]
+    assert f"Batch {unnamed.pk}" in ParsedPage(ada_client.get(f"/films/?batch={unnamed.pk}")).text
+    assert not ParsedPage(ada_client.get("/films/")).find_all("select[@name='batch']")
+
+
 def test_days_include_both_ends(ada_client, ada, any_density):
     films = [create_film(ada, created_at=NOW - timedelta(days=age)) for age in range(4)]
     days = [f"{film.created_at:%Y-%m-%d}" for film in films]
@@ -194,6 +272,7 @@ def test_filters_come_back_from_their_own_address():
         tag_ids=(3, 4),
         collection_id=5,
         project_id=6,
+        batch_id=7,
         since=NOW.date(),
         until=NOW.date(),
         person="all",

@@ -209,18 +209,29 @@ class FilterNames:
     tags: Mapping[int, str]
     collections: Mapping[int, str]
     projects: Mapping[int, str]
+    batches: Mapping[int, str]
     people: Mapping[int, str]
 
 
 def load_filter_names(films: FilmList) -> FilterNames:
-    """Three queries, for a superuser four."""
+    """Three queries, for a superuser four; another for a batch that is looked for."""
     used_projects = {key.project_key for key in films.facet_counts} - {0}
     return FilterNames(
         tags=queries.list_tags(films.user),
         collections=queries.list_collections(films.user),
         projects=queries.list_projects(films.user, used_projects, films.filters.project_id),
+        batches=_load_batch_name(films),
         people=queries.list_people() if films.user.is_superuser else {},
     )
+
+
+def _load_batch_name(films: FilmList) -> dict[int, str]:
+    """That of the batch looked for, alone: of a person's batches there may be thousands."""
+    batch_id = films.filters.batch_id
+    if batch_id is None:
+        return {}
+    title = queries.get_batch_title(films.owner_id, batch_id)
+    return {batch_id: title or _("Batch {number}").format(number=batch_id)}
 
 
 def format_count(count: FilmCount) -> str:
@@ -264,6 +275,12 @@ def present_groups(films: FilmList, names: FilterNames) -> list[FilterGroup]:
             "collection",
             _("Collection"),
             _present_named(names.collections, {filters.collection_id}),
+            is_single=True,
+        ),
+        FilterGroup(
+            "batch",
+            _("Batch"),
+            _present_named(names.batches, {filters.batch_id}),
             is_single=True,
         ),
         FilterGroup("tag", _("Tag"), _present_named(names.tags, set(filters.tag_ids))),
@@ -371,6 +388,7 @@ def _label_filter(name: str, value: object, names: FilterNames) -> str:
         "tag_ids": lambda: f"#{_find_name(names.tags, value)}",
         "collection_id": lambda: _find_name(names.collections, value),
         "project_id": lambda: _find_name(names.projects, value),
+        "batch_id": lambda: _find_name(names.batches, value),
         "since": lambda: _("from {day}").format(day=_format_date(value)),
         "until": lambda: _("until {day}").format(day=_format_date(value)),
     }

@@ -25,7 +25,8 @@ class BatchProgress:
     """A batch as its page shows it.
 
     `poll_seconds` is 0 when nothing can change any more. `changed_version` is the newest that is
-    shown. `counts`: (state, label, count) of what there is. `again_text` offers to send what ended
+    shown. `counts`: (state, label, count) of what there is. `has_films`: some are made, or may be
+    among those sent again. `again_text` offers to send what ended
     without a film; "" where there is none. `again_batch_ids`: the batches in which some of it was
     sent again.
     """
@@ -36,6 +37,7 @@ class BatchProgress:
     ended_count: int
     waiting_count: int
     counts: Sequence[tuple[str, str, int]]
+    has_films: bool
     charged_text: str
     reserved_text: str
     stopped_text: str
@@ -71,6 +73,7 @@ def present_batch(
             for state in _SHOWN_STATES
             if counts[state]
         ],
+        has_films=bool(counts[State.COMPLETED] or unmade.batch_ids),
         charged_text=format_credits(charged),
         reserved_text=format_credits(sum(open_amounts, Decimal(0))),
         stopped_text=_describe_stop(batch, counts),

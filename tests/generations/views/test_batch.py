@@ -515,6 +515,17 @@ def batch(ada_client) -> Batch:
     return Batch.objects.get()
 
 
+def test_a_batch_leads_to_its_films_once_there_are_some(ada_client, batch):
+    href = f"/films/?batch={batch.pk}"
+    links = f"a[@href='{href}']"
+    assert not ParsedPage(ada_client.get(f"/batch/{batch.pk}/")).find_all(links)
+    batch.generations.update(state="completed")
+    (link,) = ParsedPage(ada_client.get(f"/batch/{batch.pk}/")).find_all(links)
+    assert element_text(link) == "Show its films"
+    page = ParsedPage(ada_client.get(href))
+    assert "3 films" in page.text
+
+
 def test_the_progress_counts_what_is_done_and_waits_and_what_it_cost(ada_client, batch):
     first = batch.generations.order_by("pk")[0]
     transition(first, "failed", now=NOW)
