@@ -152,6 +152,13 @@ def wait_until(page: Page, expression: str) -> None:
     raise AssertionError(f"never: {expression}")
 
 
+def wait_for_next_frames(page: Page) -> None:
+    """Until what this moment's frame set going has been painted, and its watchers have told."""
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+
+
 def video_plays(page: Page) -> bool:
     """Whether the film on the stage really runs in this browser."""
     page.evaluate(

@@ -14,6 +14,7 @@ from tests.browser.steps import (
     choose_option,
     fill_prompt,
     open_model,
+    wait_for_next_frames,
     wait_until_idle,
 )
 from tests.factories import NOW, VEO, GenerationFactory
@@ -177,9 +178,7 @@ def test_who_saves_data_asks_for_more_films_by_the_button(ada_page, idle_studio)
     ada_page.locator("#load-more a").scroll_into_view_if_needed()
     expect(ada_page.locator("#load-more a")).to_be_in_viewport()
     # The watcher has told by the frame after the next one.
-    ada_page.evaluate(
-        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-    )
+    wait_for_next_frames(ada_page)
     expect(ada_page.locator("#load-more.htmx-request, #load-more .htmx-request")).to_have_count(0)
     expect(ada_page.locator(TILES)).to_have_count(PAGE_SIZE)
     ada_page.locator("#load-more a").click()

@@ -8,7 +8,13 @@ from evolink_studio.prompts.models import Preset, PromptTemplate
 from evolink_studio.prompts.presets.services import create_preset
 from evolink_studio.prompts.prompt_templates.services import create_template
 from tests.browser.conftest import LiveStudio, open_watched_page, sign_in
-from tests.browser.steps import axe_violations, choose_option, open_model, wait_until_idle
+from tests.browser.steps import (
+    axe_violations,
+    choose_option,
+    open_model,
+    wait_for_next_frames,
+    wait_until_idle,
+)
 from tests.factories import NOW, AssetFactory, GenerationFactory
 from tests.sample_images import make_image
 
@@ -99,9 +105,10 @@ def test_an_at_sign_with_an_empty_cast_says_what_it_is_for(
         page.keyboard.press("Escape")
         expect(hint).to_be_hidden()
         expect(prompt).to_be_focused()
-        prompt.press_sequentially("x @")
-        with page.expect_response("**/cast/names/"):
-            prompt.press_sequentially("y")
+        with page.expect_response("**/cast/names/") as answer:
+            prompt.press_sequentially("x @")
+        answer.value.finished()
+        wait_for_next_frames(page)
         expect(hint).to_be_hidden()  # dismissed once, it stays away
     context.close()
 

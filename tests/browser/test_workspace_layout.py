@@ -18,7 +18,12 @@ from evolink_studio.library.models import Asset
 from evolink_studio.projects.services import create_project
 from tests.browser.conftest import LiveStudio
 from tests.browser.states import open_generation
-from tests.browser.steps import axe_violations, fill_prompt, wait_until_idle
+from tests.browser.steps import (
+    axe_violations,
+    fill_prompt,
+    wait_for_next_frames,
+    wait_until_idle,
+)
 from tests.browser.test_loading import LIST_SHIFTS
 from tests.factories import VEO, AssetFactory, GenerationFactory
 from tests.sample_videos import make_video
@@ -33,7 +38,6 @@ WATCH_SHIFTS = """() => {
     [entry.value, ...entry.sources.map(({ node }) => node?.id || node?.className)])))
     .observe({ type: "layout-shift", buffered: false });
 }"""
-NEXT_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 @pytest.fixture
@@ -122,7 +126,7 @@ def test_nothing_moves_when_the_film_comes(ada_page, idle_studio, add_film, size
     add_film(ratio, generation)
     transition(generation, State.COMPLETED, now=timezone.now())
     expect(ada_page.locator("#stage video")).to_be_visible()
-    ada_page.evaluate(NEXT_FRAMES)
+    wait_for_next_frames(ada_page)
     assert ada_page.locator("#stage .screen").bounding_box() == before
     # Its sentences and actions are others; the screen and what stands over them keep their places.
     moved = {name for _value, *names in ada_page.evaluate("window.shifts") for name in names}
