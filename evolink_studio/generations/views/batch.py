@@ -165,11 +165,12 @@ def batch_progress(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     if is_unchanged and any(row.is_live for row in rows):
         return HttpResponse(status=204)
     unmade = queries.find_unmade_rows(batch, rows)
-    context = {"progress": present_batch(batch, rows, unmade, now=timezone.now())}
-    if request.htmx:
-        return render(request, "generations/_batch_progress.html", context)
+    progress = present_batch(batch, rows, unmade, now=timezone.now())
+    template = "_batch_response" if request.htmx else "batch_progress"
     return render(
-        request, "generations/batch_progress.html", context | _build_header_context(request)
+        request,
+        f"generations/{template}.html",
+        {"progress": progress} | _build_header_context(request),
     )
 
 
@@ -382,7 +383,7 @@ def _render_page(request: AuthenticatedHttpRequest, page: BatchPage) -> HttpResp
 
 
 def _build_header_context(request: AuthenticatedHttpRequest) -> dict[str, object]:
-    """What only a whole page shows."""
+    """The credit badge."""
     account = queries.get_current_provider_account()
     return {"usage_badge": build_usage_badge(request.user, account, timezone.now())}
 

@@ -570,6 +570,17 @@ def test_the_page_asks_again_only_while_something_can_change(ada_client, batch):
     assert ParsedPage(answer).find_one("div[@id='batch-progress']").get("hx-get") is None
 
 
+def test_what_is_left_is_told_with_every_change(ada_client, batch):
+    url = f"/batch/{batch.pk}/"
+    page = ParsedPage(ada_client.get(url))
+    assert "Reserved by you now30" in element_text(page.find_one("div[@id='usage']"))
+    ada_client.post(f"{url}stop/")
+    poll_url = page.find_one("div[@id='batch-progress']").get("hx-get")
+    badge = ParsedPage(ada_client.get(poll_url, headers=HTMX_HEADERS)).find_one("div[@id='usage']")
+    assert badge.get("hx-swap-oob") == "morph"
+    assert "Reserved by you now0" in element_text(badge)
+
+
 def test_stopping_the_rest_cancels_what_waits_and_returns_its_credits(ada_client, batch):
     assert ada_client.post(f"/batch/{batch.pk}/stop/")["Location"] == f"/batch/{batch.pk}/"
     assert set(batch.generations.values_list("state", flat=True)) == {"cancelled"}
