@@ -179,19 +179,22 @@ def quote_price(
     )
 
 
-def update_quote(quote: PriceQuote, *, user: User, now: datetime) -> PriceQuote:
-    """The same quote after its credits were reserved: what is left is read again. One query, or
-    two when it is no longer enough."""
+def quote_next_press(quote: PriceQuote, *, user: User, now: datetime) -> PriceQuote:
+    """The quote of the same form after its credits were reserved: what is left is read again. One
+    query, or two when it is no longer enough.
+
+    It is that of one take: several are a decision about one press, not about those after it.
+    """
     availability = check_availability(
         user=user,
         model_id=quote.spec.id,
         amount=quote.estimate.credits,
         max_credits=quote.estimate.max_credits,
-        count=quote.takes,
+        count=1,
         now=now,
         allowances=[status.allowance for status in quote.availability.statuses],
     )
-    return replace(quote, availability=availability)
+    return replace(quote, availability=availability, takes=1)
 
 
 def _remaining_credits(account: ProviderAccount, availability: Availability) -> Decimal | None:

@@ -64,7 +64,7 @@ from evolink_studio.generations.presenters.quotes import (
     PriceQuote,
     find_service_problem,
     quote_price,
-    update_quote,
+    quote_next_press,
 )
 from evolink_studio.generations.presenters.workspace import (
     RenderedList,
@@ -310,7 +310,7 @@ def _render_submitted(
     quote: PriceQuote,
     generation_id: int,
 ) -> HttpResponse:
-    """The form with a new key, and the new card as the selected one (unless `keep` names one)."""
+    """The form with a new key and one take, and the new card as the selected one (unless `keep` names one)."""
     now = timezone.now()
     pinned_id = parse_id(request.POST.get("keep", ""))
     selected_id = (
@@ -323,7 +323,7 @@ def _render_submitted(
             evaluated_form.spec,
             evaluated_form.form_data,
             evaluated_form.evaluation,
-            quote=update_quote(quote, user=request.user, now=now),
+            quote=quote_next_press(quote, user=request.user, now=now),
             page_keys=parse_page_keys(request),
             project=evaluated_form.build_project_choice(request.user),
         ),

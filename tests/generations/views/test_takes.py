@@ -58,12 +58,37 @@ def test_a_press_stores_the_takes_as_one_batch_and_going_back_sends_nothing(ada_
     assert list(Generation.objects.values_list("batch", flat=True)) == [batch.pk] * 4
 
 
-def test_a_press_by_htmx_shows_every_take_and_keeps_the_number(ada_client):
-    page = ParsedPage(post_form(ada_client, VEO, {"_takes": "3"}, is_htmx=True))
+def test_a_press_by_htmx_shows_every_take_and_the_next_one_is_of_one(ada_client):
+    entered = {"prompt": "A heron at dawn", "_takes": "3"}
+    page = ParsedPage(post_form(ada_client, VEO, entered, is_htmx=True))
     assert page.card_states() == dict.fromkeys(
         Generation.objects.values_list("pk", flat=True), "queued"
     )
-    assert read_choice(page)[1] == "3"
+    assert read_choice(page)[1] == "1"
+    assert read_button(page) == ("Generate · 27 credits", True)
+    assert page.find_one("textarea[@name='prompt']").text.strip() == "A heron at dawn"
+
+
+def test_without_scripts_too_the_next_press_is_of_one_take(ada_client):
+    address = post_form(ada_client, VEO, {"_takes": "4"})["Location"]
+    page = ParsedPage(ada_client.get(address))
+    assert read_choice(page)[1] == "1"
+    assert read_button(page) == ("Generate · 27 credits", True)
+
+
+def test_what_is_left_after_a_press_is_compared_with_one_take(ada_client, ada):
+    limit_credits(ada, 100)
+    page = ParsedPage(post_form(ada_client, VEO, {"_takes": "3"}, is_htmx=True))
+    assert read_button(page) == ("Generate · 27 credits", False)
+    assert "This needs 27 credits" in page.text
+
+
+@pytest.mark.parametrize("is_htmx", [True, False])
+def test_a_refused_press_keeps_the_number_of_takes(ada_client, is_htmx):
+    refused = {"prompt": "", "_takes": "4"}
+    page = ParsedPage(post_form(ada_client, VEO, refused, is_htmx=is_htmx))
+    assert read_choice(page)[1] == "4"
+    assert not Generation.objects.exists()
 
 
 def test_one_take_is_no_batch(ada_client):
