@@ -213,8 +213,19 @@ const COMMAND_BY_KEY = {
   c: "frame",
   "?": "keys",
 };
-/** Keys that press something of the page. @type {Record<string, string>} */
-const TARGET_BY_KEY = { s: "[data-star], #order-star", p: "[data-copy-prompt]", "[": "a[rel=prev]", "]": "a[rel=next]" };
+/**
+ * Keys that press something of the page. A German keyboard has the brackets only with AltGr, so two letters beside
+ * each other do the same.
+ * @type {Record<string, string>}
+ */
+const TARGET_BY_KEY = {
+  s: "[data-star], #order-star",
+  p: "[data-copy-prompt]",
+  b: "a[rel=prev]",
+  "[": "a[rel=prev]",
+  n: "a[rel=next]",
+  "]": "a[rel=next]",
+};
 const FIELDS = "textarea, select, input:not([type=range], [type=checkbox], [type=radio], [type=button], [type=submit]), [contenteditable]";
 /** What a focused control does with a key itself. */
 const PRESSED_BY_SPACE = "button, summary, a, input, audio";

@@ -56,6 +56,15 @@ def test_keys_do_nothing_while_somebody_types_or_holds_another_key(ada_page, idl
     expect(ada_page.locator("#player-keys")).to_be_hidden()
 
 
+def test_letters_and_brackets_lead_to_the_newer_and_the_older_film(ada_page, idle_studio, tmp_path):
+    older, newer = (make_playing_film(idle_studio.owner, tmp_path) for _ in range(2))
+    open_film(ada_page, idle_studio, newer)
+    for key, film in (("n", older), ("b", newer), ("]", older), ("[", newer)):
+        ada_page.keyboard.press(key)
+        ada_page.wait_for_url(f"**/films/{film.pk}/**")
+        wait_until_films(ada_page, "film.readyState >= 2")
+
+
 def test_the_keys_are_named_in_a_dialog(ada_page, idle_studio, tmp_path):
     open_film(ada_page, idle_studio, make_playing_film(idle_studio.owner, tmp_path))
     ada_page.keyboard.press("?")

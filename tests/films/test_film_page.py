@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 from django.utils import translation
 
 from evolink_studio.films.presenters import film_page
@@ -134,3 +135,17 @@ def test_keys_are_named_by_the_list_of_all_keys_in_each_language():
         names = [str(key) for keys, _text in film_page.PLAYER_KEYS for key in keys]
     assert "Leertaste" in names
     assert "Space" not in names
+
+
+def test_what_is_done_by_a_bracket_has_a_letter_too(ada_client, ada):
+    """A German keyboard has brackets only with AltGr."""
+    _older, film, _newer = (
+        make_film(ada, created_at=NOW - timedelta(hours=hours)) for hours in (3, 2, 1)
+    )
+    page = open_film(ada_client, film)
+    assert page.find_one("a[@rel='prev']").get("aria-keyshortcuts") == "b ["
+    assert page.find_one("a[@rel='next']").get("aria-keyshortcuts") == "n ]"
+    for keys_page in (page, ParsedPage(ada_client.get(reverse("palette")))):
+        rows = [[kbd.text for kbd in it.findall("kbd")] for it in keys_page.find_all("dl/div/dt")]
+        assert ["B", "["] in rows
+        assert ["N", "]"] in rows

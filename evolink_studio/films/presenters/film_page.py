@@ -37,7 +37,8 @@ PLAYER_KEYS: tuple[tuple[tuple[str | Promise, ...], str | Promise], ...] = (
     (("C",), gettext_lazy("Use this frame")),
     (("S",), gettext_lazy("Star")),
     (("P",), gettext_lazy("Copy the prompt")),
-    (("[", "]"), gettext_lazy("The newer or the older film")),
+    (("B", "["), gettext_lazy("The newer film")),
+    (("N", "]"), gettext_lazy("The older film")),
     (("?",), gettext_lazy("These keys")),
 )
 
