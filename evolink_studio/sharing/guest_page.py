@@ -24,7 +24,7 @@ from evolink_studio.sharing.presenters import (
     present_guest_films,
 )
 from evolink_studio.sharing.throttling import ANSWERS
-from evolink_studio.sharing.tokens import create_form_token, is_form_token_of
+from evolink_studio.sharing.tokens import create_form_token, create_press_key, is_form_token_of
 from evolink_studio.sharing.verdicts import find_film_verdicts, sum_up_verdicts
 
 
@@ -45,7 +45,8 @@ def take_answer(share: Share, data: Mapping[str, Any], *, address: str, now: dat
     """Check and store what was sent. What was typed is kept when it is not stored."""
     films = queries.list_shared_films([share])[share.pk]
     form = AnswerForm(data, choices=_list_choices(films))
-    if not is_form_token_of(share.token_hash, str(data.get("form", ""))):
+    form_token = str(data.get("form", ""))
+    if not is_form_token_of(share.token_hash, form_token):
         error = _("This page was open too long, so nothing was sent. Send it again now.")
         return _refuse(form, error, HTTPStatus.FORBIDDEN)
     if not form.is_valid():
@@ -54,7 +55,7 @@ def take_answer(share: Share, data: Mapping[str, Any], *, address: str, now: dat
         error = _("That was a lot in a short time, so this was not sent. Wait a few minutes.")
         return _refuse(form, error, HTTPStatus.TOO_MANY_REQUESTS)
     try:
-        _store_answer(share, films, form, now)
+        _store_answer(share, films, form, form_token, now)
     except services.ShareFull:
         error = _("There are as many answers here as can be kept, so this one was not sent.")
         return _refuse(form, error, HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -72,9 +73,10 @@ def _refuse(form: AnswerForm, error: str, status: int) -> Answer:
 
 
 def _store_answer(
-    share: Share, films: Sequence[SharedFilm], form: AnswerForm, now: datetime
+    share: Share, films: Sequence[SharedFilm], form: AnswerForm, form_token: str, now: datetime
 ) -> None:
     data = form.cleaned_data
+    press_key = create_press_key(form_token, *(data[name] for name in form.fields))
     film = next((film for film in films if film.position == data["number"]), None)
     seconds = get_shared_asset(film).seconds if film else None
     second = data["second"]
@@ -87,6 +89,7 @@ def _store_answer(
         text=data["text"],
         second=second,
         verdict=data["verdict"],
+        press_key=press_key,
         now=now,
     )
 

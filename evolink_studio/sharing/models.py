@@ -111,7 +111,8 @@ class SharedFilm(models.Model):
 class Comment(models.Model):
     """What a guest said about a film, at a time of it or (without `second`) as a whole.
 
-    Without `generation` it is about all films of the share.
+    Without `generation` it is about all films of the share. A press that is repeated has the same
+    `press_key`, so that it is stored once.
     """
 
     share = models.ForeignKey(Share, on_delete=models.CASCADE, related_name="comments")
@@ -123,11 +124,19 @@ class Comment(models.Model):
     second = models.DecimalField(max_digits=9, decimal_places=3, null=True)
     verdict = models.CharField(max_length=8, choices=Share.Verdict.choices, blank=True)
     created_at = models.DateTimeField(_("at"))
+    press_key = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("comment")
         verbose_name_plural = _("comments")
         ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["share", "press_key"],
+                name="answered_once",
+                condition=~Q(press_key=""),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.share_id} {self.guest_name}"

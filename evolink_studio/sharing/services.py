@@ -120,9 +120,13 @@ def record_answer(
     text: str,
     second: Decimal | None = None,
     verdict: str = "",
+    press_key: str = "",
     now: datetime,
 ) -> Comment:
     """Store what a guest said. Tells `share_answered`.
+
+    A `press_key` that the share has already is a press that was repeated: then the answer is the
+    stored one, and nothing is told again.
 
     A `verdict` is about the film of `generation`, one of the share's, or without it about all of
     them; `second` is a time of that film, which a verdict does not keep. Raises ShareClosed or
@@ -132,6 +136,10 @@ def record_answer(
         # Two answers at once are counted one after the other.
         if _lock_open(share, now) is None:
             raise ShareClosed
+        if press_key:
+            stored = Comment.objects.filter(share=share, press_key=press_key).first()
+            if stored is not None:
+                return stored
         if Comment.objects.filter(share=share).count() >= MAX_COMMENTS:
             raise ShareFull
         comment = Comment.objects.create(
@@ -142,6 +150,7 @@ def record_answer(
             second=second if generation is not None and not verdict else None,
             verdict=verdict,
             created_at=now,
+            press_key=press_key,
         )
         share.answered_at = now
         share.verdict = verdict or share.verdict

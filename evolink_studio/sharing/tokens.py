@@ -37,5 +37,10 @@ def is_form_token_of(token_hash: str, text: str) -> bool:
         return False
 
 
+def create_press_key(form_token: str, *words: object) -> str:
+    """The same for the same words of the same form, as a press that is repeated sends them."""
+    return hash_token("\0".join([form_token, *map(str, words)]))
+
+
 def _get_signer() -> TimestampSigner:
     return TimestampSigner(salt="evolink_studio.sharing.form")

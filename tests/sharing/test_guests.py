@@ -302,8 +302,8 @@ def test_a_form_that_is_not_from_this_page_is_refused(owner, film, guest, form, 
 
 def test_a_flood_from_one_address_is_stopped(owner, film, guest):
     made, token = share(owner, film)
-    for _ in range(ANSWERS.limit):
-        assert answer(guest, made, token).status_code == 200
+    for number in range(ANSWERS.limit):
+        assert answer(guest, made, token, text=f"Brighter by {number}").status_code == 200
     response = answer(guest, made, token)
     assert response.status_code == 429
     assert "Brighter, please" in response.content.decode()
@@ -314,8 +314,57 @@ def test_a_share_takes_so_many_answers_and_no_more(owner, film, guest, monkeypat
     monkeypatch.setattr(services, "MAX_COMMENTS", 1)
     made, token = share(owner, film)
     assert answer(guest, made, token).status_code == 200
-    assert answer(guest, made, token).status_code == 422
+    assert answer(guest, made, token, text="And slower").status_code == 422
     assert Comment.objects.count() == 1
+
+
+@pytest.mark.parametrize("htmx", [True, False])
+def test_a_press_that_is_repeated_is_stored_and_told_once(owner, film, guest, htmx, monkeypatch):
+    monkeypatch.setattr(services, "MAX_COMMENTS", 1)  # nor is there room to be needed twice
+    told = []
+    listen = lambda comment, **_: told.append(comment.pk)  # noqa: E731
+    made, token = share(owner, film)
+    sent = {"form": create_form_token(made.token_hash), "second": "1.250", "htmx": htmx}
+    share_answered.connect(listen)
+    responses = [answer(guest, made, token, **sent) for _ in range(3)]
+    share_answered.disconnect(listen)
+    assert {response.status_code for response in responses} == {200 if htmx else 302}
+    assert told == [Comment.objects.get().pk]
+
+
+def test_a_decision_that_is_repeated_does_not_undo_a_later_one(owner, film, guest):
+    made, token = share(owner, film)
+    approval = {"form": create_form_token(made.token_hash), "verdict": "approved"}
+    answer(guest, made, token, **approval)
+    answer(guest, made, token, verdict="changes", text="Slower")
+    answer(guest, made, token, **approval)
+    made.refresh_from_db()
+    assert made.verdict == "changes"
+    assert Comment.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"text": "Darker, please"},
+        {"guest_name": "Alan"},
+        {"second": "1.5"},
+        {"number": ""},
+        {"verdict": "approved"},
+        {"form": "of another rendering"},
+    ],
+)
+def test_another_answer_of_the_same_page_is_an_answer_of_its_own(
+    owner, film, guest, other, time_machine
+):
+    made, token = share(owner, film, make_film(owner))
+    sent = {"form": create_form_token(made.token_hash), "second": "1.250"}
+    answer(guest, made, token, **sent)
+    if "form" in other:
+        time_machine.move_to(timezone.now() + timedelta(minutes=1))
+        other = {"form": create_form_token(made.token_hash)}
+    answer(guest, made, token, **{**sent, **other})
+    assert Comment.objects.count() == 2
 
 
 def test_the_page_of_many_films_and_answers_asks_as_often_as_that_of_one(
