@@ -41,7 +41,9 @@ def test_four_takes_are_priced_together_and_made_by_one_press(page, studio):
     assert Generation.objects.count() == 4
     assert Batch.objects.get().generations.count() == 4
     expect(page.locator("#takes-1")).to_be_checked()  # what the button's price is for
-    expect(page.locator("#generate-button")).to_contain_text(re.compile(r"Generate · [\d.]+ credits"))
+    expect(page.locator("#generate-button")).to_contain_text(
+        re.compile(r"Generate · [\d.]+ credits")
+    )
     expect(page.locator("[name=prompt]")).to_have_value("[quick] A cat, four times")
 
 

@@ -63,8 +63,8 @@ from evolink_studio.generations.presenters import model_picker
 from evolink_studio.generations.presenters.quotes import (
     PriceQuote,
     find_service_problem,
-    quote_price,
     quote_next_press,
+    quote_price,
 )
 from evolink_studio.generations.presenters.workspace import (
     RenderedList,
@@ -310,7 +310,8 @@ def _render_submitted(
     quote: PriceQuote,
     generation_id: int,
 ) -> HttpResponse:
-    """The form with a new key and one take, and the new card as the selected one (unless `keep` names one)."""
+    """The form with a new key and one take, and the new card as the selected one (unless `keep`
+    names one)."""
     now = timezone.now()
     pinned_id = parse_id(request.POST.get("keep", ""))
     selected_id = (
