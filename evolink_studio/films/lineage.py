@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.db.models import Q, QuerySet
 
+from evolink_studio.catalog import CUT_MODEL_ID
 from evolink_studio.core.json_field import get_member
 from evolink_studio.films.models import Cut
 from evolink_studio.generations.models import GeneratedVideo, Generation
@@ -102,7 +103,12 @@ def find_sources(assets: Iterable[Asset]) -> dict[int, Source]:
 
 
 def find_cut(generation: Generation) -> Cut | None:
-    """The cut that a film is; None for any other. One query."""
+    """The cut that a film is; None for any other.
+
+    One query for a film that was cut here, which its model id says; none for any other.
+    """
+    if generation.model_id != CUT_MODEL_ID:
+        return None
     return Cut.objects.filter(generation_id=generation.pk, owner_id=generation.owner_id).first()
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from evolink_studio.catalog import CUT_MODEL_ID
 from evolink_studio.films import cut_queries, cuts
 from evolink_studio.films.cuts import CutPart
 from evolink_studio.films.models import Cut
@@ -262,7 +263,7 @@ def test_a_film_that_nobody_noted_the_name_of_is_left_out_all_the_same(client, o
 
 
 def test_the_page_of_a_cut_offers_to_change_it_and_that_of_a_film_does_not(client, owner, film):
-    made = make_film(owner, title="Trailer")
+    made = make_film(owner, title="Trailer", model_id=CUT_MODEL_ID)
     cut = make_cut(owner, (film, 0, 1), generation=made)
     url = reverse("change_cut", args=[cut.pk])
     assert url in client.get(reverse("film", args=[made.pk])).content.decode()

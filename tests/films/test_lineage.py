@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from evolink_studio.catalog import CUT_MODEL_ID
+from evolink_studio.films.lineage import find_cut
 from evolink_studio.films.models import Cut
 from evolink_studio.generations.models import Batch
 from evolink_studio.library.services import edit_image
@@ -82,7 +84,8 @@ def test_takes_say_their_ratio_and_many_are_folded(ada_client, ada):
 
 
 def test_a_cut_names_its_parts(ada_client, ada, eve):
-    part, foreign, film = make_film(ada, title="Dawn"), make_film(eve), make_film(ada)
+    part, foreign = make_film(ada, title="Dawn"), make_film(eve)
+    film = make_film(ada, model_id=CUT_MODEL_ID)
     parts = [
         {"asset": get_video(part).pk, "from": 1, "to": 2.5},
         {"asset": get_video(foreign).pk, "from": 0, "to": None},
@@ -106,3 +109,12 @@ def test_how_many_queries_the_page_makes_does_not_grow_with_its_relatives(
         make_film(ada, based_on=film)
     with django_assert_max_num_queries(24):
         open_film(ada_client, film)
+
+
+def test_only_a_film_that_was_cut_here_is_asked_for_its_cut(ada, django_assert_num_queries):
+    film, cut_film = make_film(ada), make_film(ada, model_id=CUT_MODEL_ID)
+    cut = Cut.objects.create(owner=ada, parts=[], generation=cut_film, created_at=NOW)
+    with django_assert_num_queries(0):
+        assert find_cut(film) is None
+    with django_assert_num_queries(1):
+        assert find_cut(cut_film) == cut
