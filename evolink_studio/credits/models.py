@@ -497,12 +497,22 @@ class ProviderAccount(models.Model):
     tried_at = models.DateTimeField(null=True, help_text=_("Last time we asked."))
     last_error = models.CharField(max_length=200, blank=True)
 
+    # Reserved in the studio for what EvoLink has yet to take. Not stored: who reads it, sets it.
+    credits_outstanding: Decimal = ZERO_CREDITS
+
     class Meta:
         verbose_name = _("account at EvoLink")
         verbose_name_plural = _("accounts at EvoLink")
 
     def __str__(self) -> str:
         return self.provider_key
+
+    @property
+    def credits_free(self) -> Decimal | None:
+        """What is left of the balance once all that waits is sent; None before the first read."""
+        if self.credits_available is None:
+            return None
+        return self.credits_available - self.credits_outstanding
 
 
 class BalanceReading(models.Model):

@@ -1,7 +1,8 @@
-"""The status of a person's allowances as texts."""
+"""What a person may spend, and what EvoLink's account leaves, as texts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -11,6 +12,7 @@ from evolink_studio.core.formatting import format_credits
 from evolink_studio.credits.allowances import get_sharing_scope
 from evolink_studio.credits.availability import AllowanceStatus, Availability
 from evolink_studio.credits.exceptions import SharingScope, build_owner_contact_text
+from evolink_studio.credits.models import ProviderAccount
 from evolink_studio.credits.periods import Period
 from evolink_studio.credits.queries import list_owner_names
 
@@ -58,6 +60,19 @@ def summarize_allowances(availability: Availability) -> AllowanceSummary | None:
         contact_text=build_owner_contact_text(list_owner_names()),
         is_near_limit=bool(availability.alert_percents),
     )
+
+
+def describe_shortage(account: ProviderAccount, credits_needed: Decimal) -> str:
+    """That EvoLink's own account has too little, by itself or for what waits as well; "" if not."""
+    if account.credits_available is None or account.credits_free is None:
+        return ""
+    if credits_needed > account.credits_available:
+        return _("EvoLink's account has fewer credits than this needs; it may refuse.")
+    if credits_needed > account.credits_free:
+        return _(
+            "EvoLink's account has fewer credits than this and what waits need; it may refuse."
+        )
+    return ""
 
 
 def build_allowance_lines(statuses: Iterable[AllowanceStatus]) -> list[AllowanceLine]:

@@ -4,9 +4,9 @@ import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from functools import cache
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import (
     BigIntegerField,
     Case,
@@ -15,6 +15,7 @@ from django.db.models import (
     OuterRef,
     Prefetch,
     Q,
+    QuerySet,
     Subquery,
     Sum,
     Value,
@@ -22,14 +23,15 @@ from django.db.models import (
     Window,
     prefetch_related_objects,
 )
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, RowNumber
 from django.http import Http404
 
 from evolink_studio.accounts.models import User
 from evolink_studio.catalog import CUT_MODEL_ID, SPECS
 from evolink_studio.core.prepared_query import PreparedObjects, PreparedQuery
+from evolink_studio.credits.fields import ZERO_CREDITS, CreditsField
 from evolink_studio.credits.models import ProviderAccount
-from evolink_studio.credits.queries import get_provider_account
 from evolink_studio.generations.models import (
     MAX_HEARTBEAT_AGE,
     Batch,
@@ -57,7 +59,8 @@ HIDDEN_COLUMNS = (
     *("last_reply", "result_urls", "lease_id", "search_text", "credits_held"),
 )
 # Placeholders of the prepared queries: every press and every page asks these.
-_OWNER, _MODEL_ID, _MOMENT = -1, "?", datetime(2000, 1, 1, tzinfo=UTC)
+_OWNER, _MODEL_ID, _PROVIDER_KEY = -1, "?", "?provider"
+_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def get_generation_or_404(user: User, pk: int) -> Generation:
@@ -317,22 +320,6 @@ def get_queue_positions_for(user: User, rows: Sequence[Generation]) -> dict[int,
     return get_queue_positions(user.pk) if any(row.state == State.QUEUED for row in rows) else {}
 
 
-def sum_credits_taken_since(moment: datetime) -> Decimal:
-    """Credits reserved or charged for generations accepted after this moment. One query."""
-    ((taken_credits,),) = _taken_query().fetch({_MOMENT: moment})
-    return taken_credits or Decimal(0)
-
-
-@cache
-def _taken_query() -> PreparedQuery:
-    rows = Generation.objects.filter(
-        accepted_at__gt=_MOMENT, charge__in=[Charge.RESERVED, Charge.CHARGED]
-    )
-    in_one_row = rows.order_by().values(row=Value(1))
-    credits_taken = Sum(Coalesce("credits_charged", "credits_reserved"))
-    return PreparedQuery(in_one_row.annotate(n=credits_taken).values_list("n"))
-
-
 def get_draft(user: User, model_id: str, page_key: uuid.UUID | None = None) -> Draft | None:
     """A person's newest draft for this model, or that of the page `page_key`. One query."""
     if page_key is not None:
@@ -437,8 +424,50 @@ def _alive_query() -> PreparedObjects[Heartbeat]:
 
 
 def get_current_provider_account() -> ProviderAccount:
-    """The account as last read, less credits taken since then. Two queries, no write."""
-    account = get_provider_account(provider_key=get_provider_key())
-    if account.credits_available is not None and account.read_at is not None:
-        account.credits_available -= sum_credits_taken_since(account.read_at)
+    """The account as last read, less credits taken since then, with those that are outstanding.
+
+    One query, no write.
+    """
+    provider_key = get_provider_key()
+    rows = _account_query().fetch({_PROVIDER_KEY: provider_key})
+    if not rows:
+        return ProviderAccount(provider_key=provider_key)
+    *columns, taken, outstanding = rows[0]
+    account = ProviderAccount.from_db(DEFAULT_DB_ALIAS, _ACCOUNT_COLUMNS, columns)
+    if account.credits_available is not None:
+        account.credits_available -= taken
+        account.credits_outstanding = outstanding
     return account
+
+
+_ACCOUNT_COLUMNS = [field.attname for field in ProviderAccount._meta.concrete_fields]
+
+
+@cache
+def _account_query() -> PreparedQuery:
+    """The account, the credits that EvoLink took since it was read, and those it has yet to take.
+
+    EvoLink takes credits when it accepts a task: a reading after that shows them. What has lost its
+    answer is never sent again, so a reading after it was sent shows whatever EvoLink took for it.
+    """
+    read_at = OuterRef("read_at")
+    taken_rows = Generation.objects.filter(
+        accepted_at__gt=read_at, charge__in=[Charge.RESERVED, Charge.CHARGED]
+    )
+    outstanding_rows = Generation.objects.filter(
+        ~Q(state=State.UNKNOWN) | Q(sent_at__gt=read_at),
+        state__in=[State.QUEUED, State.SENDING, State.UNKNOWN],
+    )
+    return PreparedQuery(
+        ProviderAccount.objects.filter(provider_key=_PROVIDER_KEY).values_list(
+            *_ACCOUNT_COLUMNS,
+            _sum_rows(taken_rows, Coalesce("credits_charged", "credits_reserved")),
+            _sum_rows(outstanding_rows, F("credits_held")),
+        )
+    )
+
+
+def _sum_rows(rows: "QuerySet[Generation]", amount: Combinable) -> Coalesce:
+    """The sum over all of these rows as a column; 0 without any."""
+    total = rows.order_by().values(row=Value(1)).annotate(n=Sum(amount)).values("n")
+    return Coalesce(Subquery(total), Value(ZERO_CREDITS, CreditsField()))

@@ -32,6 +32,7 @@ from evolink_studio.credits.availability import (
 from evolink_studio.credits.exceptions import SpendingDenied
 from evolink_studio.credits.fields import ZERO_CREDITS
 from evolink_studio.credits.models import ProviderAccount, RateCard
+from evolink_studio.credits.presenters import describe_shortage
 from evolink_studio.credits.pricing import DURATION_FIELD, Estimate, estimate_price
 from evolink_studio.credits.queries import get_current_rate_cards
 from evolink_studio.generations import queries
@@ -268,7 +269,7 @@ class BatchTable:
     def button_note(self) -> str:
         """What is left afterwards; "" without a limit or with more than is left."""
         limits = [
-            limit for limit in (self.available, self.account.credits_available) if limit is not None
+            limit for limit in (self.available, self.account.credits_free) if limit is not None
         ]
         remaining = min(limits) - self.credits_needed if limits else None
         if remaining is None or remaining < 0:
@@ -278,10 +279,7 @@ class BatchTable:
     @property
     def warning(self) -> str:
         """That EvoLink's own account has too little; "" if not."""
-        left = self.account.credits_available
-        if left is None or self.credits_needed <= left:
-            return ""
-        return _("EvoLink's account has fewer credits than this needs; it may refuse.")
+        return describe_shortage(self.account, self.credits_needed)
 
     @property
     def refused_count(self) -> int:

@@ -17,7 +17,11 @@ from evolink_studio.credits.availability import Availability, check_availability
 from evolink_studio.credits.exceptions import AllowanceExceeded, SpendingDenied
 from evolink_studio.credits.fields import ZERO_CREDITS
 from evolink_studio.credits.models import ProviderAccount, RateCard
-from evolink_studio.credits.presenters import AllowanceSummary, summarize_allowances
+from evolink_studio.credits.presenters import (
+    AllowanceSummary,
+    describe_shortage,
+    summarize_allowances,
+)
 from evolink_studio.credits.pricing import (
     CheaperOption,
     Estimate,
@@ -26,6 +30,7 @@ from evolink_studio.credits.pricing import (
 )
 from evolink_studio.credits.queries import get_current_rate_card
 from evolink_studio.generations.models import MAX_TAKES
+from evolink_studio.generations.queries import get_current_provider_account
 
 
 def build_key_rejected_text() -> str:
@@ -180,8 +185,8 @@ def quote_price(
 
 
 def quote_next_press(quote: PriceQuote, *, user: User, now: datetime) -> PriceQuote:
-    """The quote of the same form after its credits were reserved: what is left is read again. One
-    query, or two when it is no longer enough.
+    """The quote of the same form once its credits are reserved: what is left is read again. Two
+    queries, or three when it is no longer enough.
 
     It is that of one take: several are a decision about one press, not about those after it.
     """
@@ -194,13 +199,17 @@ def quote_next_press(quote: PriceQuote, *, user: User, now: datetime) -> PriceQu
         now=now,
         allowances=[status.allowance for status in quote.availability.statuses],
     )
-    return replace(quote, availability=availability, takes=1)
+    account = get_current_provider_account()
+    return replace(quote, account=account, availability=availability, takes=1)
 
 
 def _remaining_credits(account: ProviderAccount, availability: Availability) -> Decimal | None:
-    """Credits left afterwards, of the allowance or EvoLink's account, whichever has less."""
+    """Credits left afterwards, of the allowance or EvoLink's account, whichever has less.
+
+    Neither counts what is reserved already: the allowance for this person, the account for anybody.
+    """
     limits = [
-        value for value in (account.credits_available, availability.available) if value is not None
+        value for value in (account.credits_free, availability.available) if value is not None
     ]
     return (
         min(limits) - availability.credits_needed
@@ -226,12 +235,8 @@ def _note_text(rate_card: RateCard | None, estimate: Estimate, availability: Ava
 
 
 def _warning_text(account: ProviderAccount, availability: Availability) -> str:
-    is_short = (
-        account.credits_available is not None
-        and (availability.credits_needed or 0) > account.credits_available
-    )
-    if is_short:
-        return _("EvoLink's account has fewer credits than this needs; it may refuse.")
+    if shortage := describe_shortage(account, availability.credits_needed or ZERO_CREDITS):
+        return shortage
     if availability.is_allowed and availability.alert_percents:
         percent = max(availability.alert_percents)
         return _("With this, {percent} % of your allowance is used.").format(percent=percent)

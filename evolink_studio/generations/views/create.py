@@ -313,6 +313,7 @@ def _render_submitted(
     """The form with a new key and one take, and the new card as the selected one (unless `keep`
     names one)."""
     now = timezone.now()
+    next_quote = quote_next_press(quote, user=request.user, now=now)
     pinned_id = parse_id(request.POST.get("keep", ""))
     selected_id = (
         pinned_id
@@ -324,7 +325,7 @@ def _render_submitted(
             evaluated_form.spec,
             evaluated_form.form_data,
             evaluated_form.evaluation,
-            quote=quote_next_press(quote, user=request.user, now=now),
+            quote=next_quote,
             page_keys=parse_page_keys(request),
             project=evaluated_form.build_project_choice(request.user),
         ),
@@ -332,7 +333,7 @@ def _render_submitted(
             request.user,
             rendered_list=_parse_rendered_list(request),
             selected_id=selected_id,
-            account=evaluated_form.account,
+            account=next_quote.account,
             now=now,
         ),
     }
@@ -421,7 +422,7 @@ def save_draft(
 def _evaluate_form(
     user: User, spec: ModelSpec, form_data: FormData, now: datetime
 ) -> EvaluatedForm:
-    """Evaluate form data once per request, after all changes to it. Four queries."""
+    """Evaluate form data once per request, after all changes to it. Three queries."""
     account = queries.get_current_provider_account()
     return EvaluatedForm(
         spec=spec,

@@ -62,6 +62,52 @@ def test_the_button_names_the_price_and_what_will_be_left(ada_client):
     assert not is_button_disabled(page)
 
 
+@pytest.mark.parametrize(
+    ("state", "sent_after_reading", "left"),
+    [
+        ("queued", None, "676"),  # EvoLink takes its credits when it is sent
+        ("sending", -1, "676"),
+        ("sending", 1, "676"),
+        ("unknown", -1, "838"),  # whatever was taken for it, the reading shows
+        ("unknown", 1, "676"),
+        ("running", -1, "838"),  # taken before the reading
+        ("running", 1, "812.3"),  # taken since
+        ("completed", -1, "838"),
+        ("completed", 1, "812.3"),
+        ("failed", -1, "838"),
+        ("cancelled", None, "838"),
+    ],
+)
+def test_what_is_left_counts_whatever_is_reserved_exactly_once(
+    ada_client, state, sent_after_reading, left
+):
+    """Of 1000 credits this press takes 162; the film of somebody else takes 162 until EvoLink
+    accepts it, then 25.7."""
+    set_balance("1000")
+    moment = NOW + timedelta(seconds=sent_after_reading or 0)
+    GenerationFactory(owner=UserFactory(), state=state, created_at=moment)
+    assert f"you will have {left} left" in button_text(open_create_page(ada_client))
+
+
+@pytest.mark.parametrize("is_htmx", [True, False])
+def test_each_press_leaves_less_though_evolink_has_taken_nothing_yet(ada_client, is_htmx):
+    set_balance("1000")
+    for left in ("676", "514"):
+        answer = post_form(ada_client, VEO, is_htmx=is_htmx)
+        page = ParsedPage(answer) if is_htmx else open_create_page(ada_client)
+        assert f"you will have {left} left" in button_text(page)
+
+
+def test_credits_that_wait_to_be_taken_are_warned_of(ada_client):
+    set_balance("400")
+    GenerationFactory.create_batch(2, state="queued")
+    page = open_create_page(ada_client)
+    assert "left" not in button_text(page)
+    note = element_text(page.find_one("*[@id='quote-note']"))
+    assert "fewer credits than this and what waits need" in note
+    assert not is_button_disabled(page)
+
+
 def test_before_the_balance_was_read_only_the_price_is_named(ada_client):
     assert "162 credits" in button_text(open_create_page(ada_client))
     assert "left" not in button_text(open_create_page(ada_client))

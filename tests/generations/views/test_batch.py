@@ -13,8 +13,10 @@ from django.test.utils import CaptureQueriesContext
 
 from evolink_studio.catalog import SPECS
 from evolink_studio.credits.models import Allowance, AllowanceBalance, RateCard
+from evolink_studio.credits.services import record_balance
 from evolink_studio.generations.models import Batch, Decision, Generation
 from evolink_studio.generations.params import load_params, serialize_params
+from evolink_studio.generations.pipeline.provider import get_provider_key
 from evolink_studio.generations.presenters.main_settings import describe_format
 from evolink_studio.generations.services import (
     AlreadySentAgain,
@@ -110,6 +112,15 @@ def test_the_table_has_a_row_for_each_combination_with_its_price(ada_client):
     assert table.button_text.startswith("Send 8 films · 80 credits")
     assert "you will have 20 left" in table.button_text
     assert not Generation.objects.exists()
+
+
+def test_what_is_left_of_evolinks_balance_counts_what_waits(ada_client):
+    record_balance(provider_key=get_provider_key(), credits_available=Decimal(200), now=NOW)
+    GenerationFactory(state="queued")  # of somebody else, 162 credits
+    assert "you will have 18 left" in build_page(ada_client).button_text
+    table = build_page(ada_client, models=[SEEDANCE, GROK])
+    assert "left" not in table.button_text
+    assert "fewer credits than this and what waits need" in table.text
 
 
 def test_what_a_model_refuses_is_a_row_with_the_reason_and_without_a_tick(ada_client):
