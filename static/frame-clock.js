@@ -3,7 +3,7 @@
 
 const SHORTEST_FRAME_SECONDS = 1 / 60; // of a film that was not seen running
 const LONGEST_FRAME_SECONDS = 1 / 4;
-const FRAME_WAIT_MS = 200; // for a frame that is the same as before the browser may say nothing
+const FRAME_WAIT_MS = 200; // after a seek: for a frame that is the same as before the browser may say nothing
 const FRAME_TIMES = 12;
 
 export class FrameClock {
@@ -15,17 +15,23 @@ export class FrameClock {
     this.knownFrameSeconds = null;
     /** When the frame on the screen begins; null where the browser does not say. @type {number | null} */
     this.shownAt = null;
+    /** After a seek, until its frame is shown: the film's time says more than the frame before. */
+    this.isAwaitingFrame = false;
     /** Times of frames that were seen in a row. @type {{time: number, count: number}[]} */
     this.seen = [];
     /** Steps under way: one that is asked for while a frame is looked for waits for its turn. */
     this.steps = Promise.resolve();
-    if ("requestVideoFrameCallback" in film) this.watch();
-    else this.followClock();
+    if ("requestVideoFrameCallback" in film) {
+      // Of a first frame that was there before this script the browser says nothing.
+      if (film.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && film.currentTime === 0) this.shownAt = 0;
+      this.watch();
+    } else this.followClock();
   }
 
   watch() {
     this.film.requestVideoFrameCallback((_now, { mediaTime, presentedFrames }) => {
       this.shownAt = mediaTime;
+      if (!this.film.seeking) this.isAwaitingFrame = false;
       if (!this.film.paused) this.measure(mediaTime, presentedFrames);
       this.onFrame();
       this.watch();
@@ -52,7 +58,7 @@ export class FrameClock {
 
   /** The middle of the frame on the screen: whatever is rounded, it stays that frame. In seconds. */
   get middle() {
-    const isOnTheWay = this.shownAt === null || this.film.seeking;
+    const isOnTheWay = this.shownAt === null || this.isAwaitingFrame;
     return isOnTheWay ? this.film.currentTime : /** @type {number} */ (this.shownAt) + this.frameSeconds / 2;
   }
 
@@ -96,17 +102,19 @@ export class FrameClock {
     }
   }
 
-  /** @returns {Promise<void>} */
+  /** Until a frame is shown for a seek that began just now, however long it takes. @returns {Promise<void>} */
   waitForFrame() {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, FRAME_WAIT_MS);
-      this.film.requestVideoFrameCallback(() => (clearTimeout(timer), resolve()));
+      this.film.requestVideoFrameCallback(() => resolve());
+      this.film.addEventListener("seeked", () => setTimeout(resolve, FRAME_WAIT_MS), { once: true });
+      this.film.addEventListener("error", () => resolve(), { once: true });
     });
   }
 
   /** @param {number} second */
   seek(second) {
     const end = Number.isFinite(this.film.duration) ? this.film.duration : 0;
+    this.isAwaitingFrame = true;
     this.film.currentTime = Math.min(Math.max(second, 0), Math.max(end - this.frameSeconds / 2, 0));
   }
 }

@@ -7,7 +7,12 @@ from playwright.sync_api import Page, expect
 
 from evolink_studio.library.models import Asset
 from tests.browser.conftest import open_watched_page, sign_in
-from tests.browser.steps import axe_violations, wait_until
+from tests.browser.steps import (
+    axe_violations,
+    hold_requests,
+    wait_for_next_frames,
+    wait_until,
+)
 from tests.factories import VEO
 from tests.films.made_films import make_playing_film
 
@@ -19,7 +24,12 @@ def wait_until_films(page: Page, condition: str, which: str = "every") -> None:
 
 def open_film(page: Page, studio, film, query: str = "") -> None:
     page.goto(studio.build_url(f"/films/{film.pk}/{query}"))
-    wait_until_films(page, "film.readyState >= 2")
+    wait_until_players(page)
+
+
+def wait_until_players(page: Page) -> None:
+    """Until every film shows a frame and has the studio's own controls."""
+    wait_until_films(page, "film.readyState >= 2 && !film.controls")
 
 
 def expect_frame(page: Page, number: int) -> None:
@@ -62,7 +72,7 @@ def test_letters_and_brackets_lead_to_the_newer_and_the_older_film(ada_page, idl
     for key, film in (("n", older), ("b", newer), ("]", older), ("[", newer)):
         ada_page.keyboard.press(key)
         ada_page.wait_for_url(f"**/films/{film.pk}/**")
-        wait_until_films(ada_page, "film.readyState >= 2")
+        wait_until_players(ada_page)
 
 
 def test_the_keys_are_named_in_a_dialog(ada_page, idle_studio, tmp_path):
@@ -193,7 +203,7 @@ def test_compared_films_run_and_stop_together_and_one_is_heard(ada_page, idle_st
     films = [make_playing_film(idle_studio.owner, tmp_path, seconds=it) for it in (2, 4)]
     ids = ",".join(str(it.pk) for it in films)
     ada_page.goto(idle_studio.build_url(f"/films/compare/?ids={ids}"))
-    wait_until_films(ada_page, "film.readyState >= 2")
+    wait_until_players(ada_page)
     read = "[...document.querySelectorAll('video')].map((film) => film.%s)"
     assert ada_page.evaluate(read % "muted") == [False, True]
     ada_page.keyboard.press("2")
@@ -216,7 +226,7 @@ def test_compared_films_step_by_the_shortest_of_their_frames(ada_page, idle_stud
     films = [make_playing_film(idle_studio.owner, tmp_path, fps=fps) for fps in rates]
     ids = ",".join(str(film.pk) for film in films)
     ada_page.goto(idle_studio.build_url(f"/films/compare/?ids={ids}"))
-    wait_until_films(ada_page, "film.readyState >= 2")
+    wait_until_players(ada_page)
     for key, number in ((".", 1), (".", 2), (".", 3), (",", 2)):
         ada_page.keyboard.press(key)
         wait_until_films(
@@ -226,13 +236,29 @@ def test_compared_films_step_by_the_shortest_of_their_frames(ada_page, idle_stud
     wait_until_films(ada_page, "!film.seeking && film.currentTime === 0")
 
 
+@pytest.mark.parametrize("is_compared", [False, True])
+def test_a_film_that_was_quicker_than_its_script_steps_by_its_frames(
+    ada_page, idle_studio, tmp_path, is_compared
+):
+    films = [make_playing_film(idle_studio.owner, tmp_path, fps=fps) for fps in (12, 25)]
+    ids = ",".join(str(film.pk) for film in films)
+    address = f"/films/compare/?ids={ids}" if is_compared else f"/films/{films[1].pk}/"
+    with hold_requests(ada_page, re.compile(r"/frame-clock\.[0-9a-z.]*js")):
+        ada_page.goto(idle_studio.build_url(address), wait_until="commit")
+        wait_until_films(ada_page, "film.readyState >= 4")
+        wait_for_next_frames(ada_page)
+    wait_until_players(ada_page)
+    ada_page.keyboard.press(".")
+    wait_until_films(ada_page, "!film.seeking && Math.floor(film.currentTime * 25) === 1")
+
+
 def test_a_step_waits_for_the_one_under_way(ada_page, idle_studio, tmp_path):
     films = [make_playing_film(idle_studio.owner, tmp_path, fps=fps) for fps in (12, 25)]
     ids = ",".join(str(film.pk) for film in films)
     addresses = (f"/films/{films[1].pk}/", f"/films/compare/?ids={ids}")
     for address in addresses:
         ada_page.goto(idle_studio.build_url(address))
-        wait_until_films(ada_page, "film.readyState >= 2")
+        wait_until_players(ada_page)
         for _ in range(4):  # the first looks for the length of a frame meanwhile
             ada_page.keyboard.press(".")
         wait_until_films(ada_page, "!film.seeking && Math.floor(film.currentTime * 25) === 4")
