@@ -177,7 +177,7 @@ def _answer(
         return _render_panel(request, notice, film_ids)
     response = render(request, "films/_change_notice.html", {"notice": notice})
     if not notice.is_error:
-        ids = list(film_ids) if len(film_ids) <= MAX_ANNOUNCED_IDS else []
+        ids = sorted(film_ids) if len(film_ids) <= MAX_ANNOUNCED_IDS else []
         response["HX-Trigger"] = json.dumps({"films-changed": {"action": name, "ids": ids}})
     return response
 
