@@ -211,6 +211,17 @@ document.addEventListener("keydown", (event) => {
   if (button && !button.disabled && !event.repeat) button.form?.requestSubmit(button);
 });
 
+// Enter in a field is a press of Generate, which is not the form's first button.
+document.addEventListener("keydown", (event) => {
+  const { target } = event;
+  if (event.key !== "Enter" || event.ctrlKey || event.metaKey || event.defaultPrevented || isComposing(event)) return;
+  if (!(target instanceof HTMLInputElement) || target.form?.id !== "generate") return;
+  if (target.type === "file" || target.type === "button" || target.type === "submit") return;
+  event.preventDefault();
+  const button = getButton();
+  if (button && !button.disabled && !event.repeat) button.form?.requestSubmit(button);
+});
+
 // The second click of a double click is no second order.
 document.addEventListener("click", (event) => {
   if (event.detail > 1 && event.target instanceof Element && event.target.closest("[data-action=generate], [data-again] form")) event.preventDefault();

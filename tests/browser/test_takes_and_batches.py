@@ -47,6 +47,18 @@ def test_four_takes_are_priced_together_and_made_by_one_press(page, studio):
     expect(page.locator("[name=prompt]")).to_have_value("[quick] A cat, four times")
 
 
+def test_enter_in_a_field_is_a_press_of_generate_and_no_batch(page, studio):
+    open_model(page, studio, GROK)
+    fill_prompt(page, "[quick] A cat")
+    wait_until_idle(page)
+    page.locator("#takes-1").focus()
+    with page.expect_response(lambda response: response.request.method == "POST") as answer:
+        page.keyboard.press("Enter")
+    assert answer.value.url.endswith(f"/create/{GROK}/")
+    wait_until_idle(page)
+    assert Generation.objects.count() == 1
+
+
 def test_the_keyboard_chooses_the_number_of_takes(page, studio):
     open_model(page, studio, GROK)
     page.locator("#takes-1").focus()
